@@ -1,0 +1,98 @@
+"""The uniform staggered (MAC) grid on a box of height 1."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .errors import InputError
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Grid:
+    """A box of height 1 and width `aspect`, cut into `ny` x `nx` equal cells.
+
+    Arrays are indexed ``[j, i]`` with row 0 at the bottom.
+
+    Parameters
+    ----------
+    nx, ny : int
+        Number of cells along x and y, at least 4 each.
+    aspect : float
+        Width of the box over its height.
+    """
+
+    nx: int
+    ny: int
+    aspect: float = 4.0
+
+    def __post_init__(self) -> None:
+        if self.nx < 4 or self.ny < 4:
+            raise InputError(f"grid: nx and ny must be at least 4, not {self.nx} and {self.ny}.")
+        if not (np.isfinite(self.aspect) and self.aspect > 0):
+            raise InputError(f"grid.aspect must be a positive number, not {self.aspect}.")
+
+    @property
+    def hx(self) -> float:
+        """Cell width."""
+        return self.aspect / self.nx
+
+    @property
+    def hy(self) -> float:
+        """Cell height."""
+        return 1.0 / self.ny
+
+    @property
+    def cells(self) -> tuple[int, int]:
+        """Shape of temperature, viscosity and pressure."""
+        return (self.ny, self.nx)
+
+    @property
+    def u_faces(self) -> tuple[int, int]:
+        """Shape of the horizontal velocity, on vertical faces."""
+        return (self.ny, self.nx + 1)
+
+    @property
+    def v_faces(self) -> tuple[int, int]:
+        """Shape of the vertical velocity, on horizontal faces."""
+        return (self.ny + 1, self.nx)
+
+    @property
+    def nodes(self) -> tuple[int, int]:
+        """Shape of the stream function."""
+        return (self.ny + 1, self.nx + 1)
+
+    @cached_property
+    def x_cells(self) -> Array:
+        """x of the cell centres, shape (nx,)."""
+        return (np.arange(self.nx) + 0.5) * self.hx
+
+    @cached_property
+    def y_cells(self) -> Array:
+        """y of the cell centres, shape (ny,)."""
+        return (np.arange(self.ny) + 0.5) * self.hy
+
+    @cached_property
+    def x_nodes(self) -> Array:
+        """x of the nodes and vertical faces, shape (nx + 1,)."""
+        return np.arange(self.nx + 1) * self.hx
+
+    @cached_property
+    def y_nodes(self) -> Array:
+        """y of the nodes and horizontal faces, shape (ny + 1,)."""
+        return np.arange(self.ny + 1) * self.hy
+
+    def coarsened(self, factor: int) -> "Grid":
+        """The grid with cells `factor` times longer in both directions."""
+        if self.nx % factor or self.ny % factor:
+            raise InputError(
+                f"a {self.nx}x{self.ny} grid cannot be coarsened by {factor}: "
+                f"choose nx and ny divisible by {factor}."
+            )
+        return Grid(self.nx // factor, self.ny // factor, self.aspect)
+
+    def __str__(self) -> str:
+        return f"{self.nx}x{self.ny}"

@@ -1,0 +1,75 @@
+"""The stream-function operator A = C^T K C: band storage, matrix-free product, right-hand side."""
+
+import numpy as np
+
+from . import _core
+from .grid import Array, Grid
+
+
+class PsiOperator:
+    """The symmetric positive definite 13-point operator of A psi = b, free-slip walls.
+
+    Eliminating pressure from the MAC saddle-point system with the discrete
+    curl C gives A = C^T K C, b = C^T f: the same velocity, a third of the
+    unknowns. Unknowns are the interior nodes, numbered along the short side.
+    Second order on smooth viscosity; node viscosity is the geometric mean of
+    the four cells.
+    """
+
+    def __init__(self, grid: Grid) -> None:
+        self.grid = grid
+        self.y_fast = grid.ny <= grid.nx
+        short = min(grid.ny, grid.nx)
+        self.unknowns = (grid.ny - 1) * (grid.nx - 1)
+        self.half_bandwidth = 2 * (short - 1)
+
+    def empty_bands(self) -> Array:
+        """A buffer for `bands`, shape (unknowns, half_bandwidth + 1); reuse it over steps."""
+        return np.empty((self.unknowns, self.half_bandwidth + 1))
+
+    def bands(self, viscosity: Array, out: Array | None = None) -> Array:
+        """A in LAPACK lower band storage: ``out[k, d] = A[k + d, k]``.
+
+        `viscosity` has shape (ny, nx). The transpose of the result is what
+        ``dpbtrf(..., lower=1)`` takes without a copy.
+        """
+        bands = self.empty_bands() if out is None else out
+        eta = _as_cells(viscosity, self.grid)
+        _core.assemble_bands(eta, self.grid.hx, self.grid.hy, self.y_fast, bands)
+        return bands
+
+    def apply(self, viscosity: Array, psi: Array) -> Array:
+        """A psi at the nodes, shape (ny+1, nx+1), zero on the walls; psi must vanish there."""
+        eta = _as_cells(viscosity, self.grid)
+        return _core.apply(eta, self.grid.hx, self.grid.hy, np.ascontiguousarray(psi, float))
+
+    def diagonal(self, viscosity: Array) -> Array:
+        """The diagonal of A at the nodes, shape (ny+1, nx+1), zero on the walls."""
+        return _core.diagonal(_as_cells(viscosity, self.grid), self.grid.hx, self.grid.hy)
+
+    def right_hand_side(self, temperature: Array, rayleigh: float) -> Array:
+        """b = C^T f of the buoyancy Ra T e_y, shape (ny+1, nx+1), zero on the walls."""
+        on_v_faces = 0.5 * (temperature[1:] + temperature[:-1])
+        b = np.zeros(self.grid.nodes)
+        b[1:-1, 1:-1] = rayleigh * self.grid.hy * np.diff(on_v_faces, axis=1)
+        return b
+
+    def to_unknowns(self, nodes: Array) -> Array:
+        """Interior node values in the order of the unknowns, shape (unknowns,)."""
+        interior = nodes[1:-1, 1:-1]
+        return (interior.T if self.y_fast else interior).ravel()
+
+    def to_nodes(self, unknowns: Array) -> Array:
+        """The inverse of `to_unknowns`, zero on the walls, shape (ny+1, nx+1)."""
+        nodes = np.zeros(self.grid.nodes)
+        ny, nx = self.grid.ny - 1, self.grid.nx - 1
+        nodes[1:-1, 1:-1] = (
+            unknowns.reshape(nx, ny).T if self.y_fast else unknowns.reshape(ny, nx)
+        )
+        return nodes
+
+
+def _as_cells(viscosity: Array, grid: Grid) -> Array:
+    if viscosity.shape != grid.cells:
+        raise ValueError(f"viscosity has shape {viscosity.shape}, the grid's cells {grid.cells}")
+    return np.ascontiguousarray(viscosity, dtype=np.float64)

@@ -1,0 +1,112 @@
+"""The plug every way of getting a velocity fits into: problem in, flow out."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .boundaries import BoundaryConditions
+from .grid import Array, Grid
+from .rheology import Rheology
+
+SolverState = Mapping[str, NDArray[np.generic]]
+
+
+@dataclass(frozen=True)
+class StokesProblem:
+    """Everything the momentum equation depends on at one moment.
+
+    `temperature` has shape (ny, nx); `time` is the model time.
+    """
+
+    grid: Grid
+    temperature: Array
+    rheology: Rheology
+    rayleigh: float = 1.0
+    boundaries: BoundaryConditions = BoundaryConditions()
+    time: float = 0.0
+
+    def viscosity(self) -> Array:
+        """Viscosity at the cell centres, shape (ny, nx)."""
+        return self.rheology.viscosity(self.temperature, self.grid)
+
+
+@dataclass(frozen=True)
+class StokesReport:
+    """How a velocity was obtained.
+
+    `seconds` maps phase names ("assemble", "factor", "solve", "features",
+    "network", ...) to wall time; `residual` is |A psi - b| / |b| where the
+    solver knows it, else NaN; `status` is "solved", "held" or "predicted".
+    """
+
+    solver: str
+    seconds: Mapping[str, float] = field(default_factory=dict)
+    iterations: int = 1
+    residual: float = float("nan")
+    status: str = "solved"
+
+
+@dataclass(frozen=True)
+class Flow:
+    """A discretely divergence-free velocity.
+
+    Shapes: psi (ny+1, nx+1) at the nodes, u (ny, nx+1) and v (ny+1, nx) on the faces.
+    """
+
+    psi: Array
+    u: Array
+    v: Array
+    report: StokesReport
+    p: Array | None = None
+
+
+class StokesSolver(Protocol):
+    """Any way of getting a velocity. Subclass it and write `solve`.
+
+    Solvers that remember something between steps also write `state` (arrays
+    that checkpoints save) and `restore` (the same arrays back), so that a
+    resumed run is bitwise the run that was never stopped.
+    """
+
+    name: str
+
+    def solve(self, problem: StokesProblem) -> Flow:
+        """The velocity at `problem.time`; raises SolverError when there is none."""
+        ...
+
+    def state(self) -> SolverState:
+        """What the solver remembers, as arrays."""
+        return {}
+
+    def restore(self, state: SolverState) -> None:
+        """Take back what `state` handed out."""
+
+
+def velocity(psi: Array, grid: Grid) -> tuple[Array, Array]:
+    """u = d psi/dy on vertical faces and v = -d psi/dx on horizontal faces.
+
+    One-cell differences of the nodal stream function: the discrete divergence
+    of (u, v) vanishes in every cell, to rounding.
+    """
+    return np.diff(psi, axis=0) / grid.hy, np.diff(psi, axis=1) / -grid.hx
+
+
+def flow_from_psi(psi: Array, grid: Grid, report: StokesReport) -> Flow:
+    """Difference a float64 stream function, shape (ny+1, nx+1), into a Flow."""
+    u, v = velocity(psi, grid)
+    return Flow(psi, u, v, report)
+
+
+def relative_velocity_error(flow: Flow, reference: Flow) -> float:
+    """sqrt(sum |u - u_ref|^2 / sum |u_ref|^2) over all faces, u and v together."""
+    difference = np.sum((flow.u - reference.u) ** 2) + np.sum((flow.v - reference.v) ** 2)
+    scale = np.sum(reference.u**2) + np.sum(reference.v**2)
+    return float(np.sqrt(difference / scale))
+
+
+def vrms(flow: Flow, grid: Grid) -> float:
+    """Root mean square velocity over the box, second order."""
+    return float(np.sqrt((np.sum(flow.u**2) + np.sum(flow.v**2)) / (grid.nx * grid.ny)))
