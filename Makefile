@@ -1,0 +1,48 @@
+# `make demo` and `make test` do all the set-up themselves. PYTHON=/path/to/python chooses the
+# interpreter; CMAKE_ARGS=-DTELLUS_NATIVE=ON compiles for this machine's processor.
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+CXX_SOURCES := $(wildcard csrc/*.hpp csrc/*.cpp)
+
+.PHONY: help demo test test-all lint format venv clean
+
+help:
+	@echo "make demo      the main job, start to end: roll out, compare, report"
+	@echo "make test      lint and the tests that take seconds"
+	@echo "make test-all  lint and every test, the published benchmarks included"
+	@echo "make lint      ruff, mypy, clang-format: check only"
+	@echo "make format    let ruff and clang-format rewrite the sources"
+	@echo "make venv      only set up .venv (the others do it when needed)"
+	@echo "make clean     remove .venv, build products and caches"
+
+demo: $(INSTALLED)
+	$(BIN)/tellus demo
+
+test: lint
+	$(BIN)/python -m pytest -m "not slow"
+
+test-all: lint
+	$(BIN)/python -m pytest
+
+lint: $(INSTALLED)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/clang-format --dry-run -Werror $(CXX_SOURCES)
+
+format: $(INSTALLED)
+	$(BIN)/ruff check --fix-only .
+	$(BIN)/ruff format .
+	$(BIN)/clang-format -i $(CXX_SOURCES)
+
+venv: $(INSTALLED)
+
+# The install is editable: Python edits take effect at once, so only what the install or the
+# extension is made from is listed here.
+$(INSTALLED): pyproject.toml constraints.txt CMakeLists.txt scripts/setup.sh $(CXX_SOURCES)
+	@PYTHON="$(PYTHON)" sh scripts/setup.sh $(VENV)
+	@touch $@
+
+clean:
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
