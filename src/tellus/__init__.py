@@ -1,0 +1,93 @@
+"""Tellus: two-dimensional mantle convection whose momentum solve can be swapped, step by step.
+
+Names are imported when they are first used, so that `import tellus` needs
+neither PyTorch nor Numba nor pydantic.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tellus.config import Config, load_config
+    from tellus.coupling.run import open_run
+    from tellus.coupling.run import run_directory as run
+    from tellus.coupling.simulation import Simulation
+    from tellus.coupling.solvers import make_solver
+    from tellus.solver.errors import (
+        InputError,
+        InterruptedRunError,
+        RunFailedError,
+        SolverError,
+        TellusError,
+    )
+    from tellus.solver.grid import Grid
+    from tellus.solver.rheology import FrankKamenetskii
+    from tellus.solver.stokes import Flow, StokesProblem, StokesReport, StokesSolver
+    from tellus.surrogate.model import Surrogate
+
+    __version__: str
+
+_HOMES = {
+    "Config": "tellus.config",
+    "Flow": "tellus.solver.stokes",
+    "FrankKamenetskii": "tellus.solver.rheology",
+    "Grid": "tellus.solver.grid",
+    "InputError": "tellus.solver.errors",
+    "InterruptedRunError": "tellus.solver.errors",
+    "RunFailedError": "tellus.solver.errors",
+    "Simulation": "tellus.coupling.simulation",
+    "SolverError": "tellus.solver.errors",
+    "StokesProblem": "tellus.solver.stokes",
+    "StokesReport": "tellus.solver.stokes",
+    "StokesSolver": "tellus.solver.stokes",
+    "Surrogate": "tellus.surrogate.model",
+    "TellusError": "tellus.solver.errors",
+    "load_config": "tellus.config",
+    "make_solver": "tellus.coupling.solvers",
+    "open_run": "tellus.coupling.run",
+    "run": "tellus.coupling.run:run_directory",
+}
+
+__all__ = [
+    "Config",
+    "Flow",
+    "FrankKamenetskii",
+    "Grid",
+    "InputError",
+    "InterruptedRunError",
+    "RunFailedError",
+    "Simulation",
+    "SolverError",
+    "StokesProblem",
+    "StokesReport",
+    "StokesSolver",
+    "Surrogate",
+    "TellusError",
+    "__version__",
+    "load_config",
+    "make_solver",
+    "open_run",
+    "run",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        return _version()
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module, _, attribute = _HOMES[name].partition(":")
+    return getattr(import_module(module), attribute or name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
+
+def _version() -> str:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("tellus-mantle")
+    except PackageNotFoundError:
+        return "0+source"

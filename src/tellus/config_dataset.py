@@ -1,0 +1,73 @@
+"""The sections that only a data set's configuration has."""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, Strict, model_validator
+
+from .config_fields import Section, quantity
+from .config_sections import LARGEST_SEED
+
+BOX_CORNERS = 8
+
+Heating = Annotated[float, Field(ge=0, le=1e4)]
+Log10GammaT = Annotated[float, Field(ge=0, le=12)]
+Log10GammaP = Annotated[float, Field(ge=0, le=6)]
+
+
+class DatasetModelSection(Section):
+    """The equations' numbers that all simulations of a data set share."""
+
+    rayleigh: float = quantity(1.0, "Rayleigh number of the buoyancy term", ge=0, le=1e12)
+
+
+class DatasetInitialSection(Section):
+    """The temperature every simulation of a data set starts from."""
+
+    kind: Literal["hot", "linear", "conductive"] = quantity("hot", "starting temperature")
+    amplitude: float = quantity(0.01, "size of the perturbation", "temperature", ge=0, le=1)
+    perturbation: Literal["random", "mode"] = quantity("random", "noise, or one cosine along x")
+    mode: int = quantity(1, "half waves of perturbation = mode", ge=1, le=4096)
+
+
+class DatasetSection(Section):
+    """Which simulations a data set holds, and which moments of them.
+
+    A TOML array is a Python list, hence the lax tuples; their numbers stay strict.
+    """
+
+    train: int = quantity(24, "simulations to train on", ge=1, le=10_000)
+    validation: int = quantity(4, "simulations to choose the best epoch by", ge=1, le=10_000)
+    test: int = quantity(6, "simulations nothing is fitted to", ge=1, le=10_000)
+    seed: int = quantity(0, "seed of parameters and perturbations", ge=0, le=LARGEST_SEED)
+    heating: Annotated[tuple[Heating, Heating], Strict(False)] = quantity(
+        (0.0, 10.0), "range of internal heating"
+    )
+    log10_gamma_T: Annotated[tuple[Log10GammaT, Log10GammaT], Strict(False)] = quantity(
+        (6.0, 9.0), "range of log10 of the contrast due to temperature"
+    )
+    log10_gamma_p: Annotated[tuple[Log10GammaP, Log10GammaP], Strict(False)] = quantity(
+        (0.0, 2.0), "range of log10 of the contrast due to pressure"
+    )
+    corners: bool = quantity(True, "train on the corners of these ranges too")
+    max_steps: int = quantity(2000, "longest simulation", "steps", ge=1)
+    snapshot_every: int = quantity(25, "between evenly spaced snapshots", "steps", ge=1)
+    dense_every: int = quantity(5, "between the extra early snapshots", "steps", ge=1)
+    dense_until: int = quantity(100, "end of the extra early snapshots", "steps", ge=0)
+
+    @model_validator(mode="after")
+    def _ranges_and_counts_fit(self) -> Self:
+        for key in ("heating", "log10_gamma_T", "log10_gamma_p"):
+            low, high = getattr(self, key)
+            if low > high:
+                raise ValueError(f"dataset.{key} = [{low:g}, {high:g}] must be [low, high]")
+        if self.corners and self.train < BOX_CORNERS:
+            raise ValueError(
+                f"dataset.train = {self.train} has no room for the {BOX_CORNERS} corners: take "
+                f"at least {BOX_CORNERS}, or dataset.corners = false"
+            )
+        if self.snapshot_every > self.max_steps:
+            raise ValueError(
+                f"dataset.snapshot_every = {self.snapshot_every} must not exceed "
+                f"dataset.max_steps = {self.max_steps}"
+            )
+        return self

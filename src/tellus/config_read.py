@@ -1,0 +1,142 @@
+"""TOML and `section.key=value` overrides in, a checked configuration or one sentence out."""
+
+import difflib
+import json
+import tomllib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import tomli_w
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from tellus.solver.errors import InputError
+
+from .config_fields import allowed, fields
+
+Model = TypeVar("Model", bound=BaseModel)
+Tables = dict[str, Any]
+
+
+def read(model: type[Model], path: Path | str | None, overrides: Sequence[str] = ()) -> Model:
+    """The configuration in `path` (None: all defaults) with `section.key=value` overrides.
+
+    Raises
+    ------
+    InputError
+        The file is missing or is not TOML, a key is unknown, a value is of the
+        wrong type or out of range, or two values contradict each other.
+    """
+    tables = {} if path is None else _toml(Path(path))
+    changed = {_override(tables, text) for text in overrides}
+    try:
+        return model.model_validate(tables)
+    except ValidationError as failure:
+        errors = failure.errors(include_url=False)
+    key, sentence = _sentence(model, errors[0])
+    source = path if path is not None and not _is_set(key, changed) else "--set"
+    more = f" ({len(errors) - 1} more to mend)" if len(errors) > 1 else ""
+    raise InputError(f"{source}: {sentence}{more}.")
+
+
+def dump(config: BaseModel) -> str:
+    """The complete configuration as TOML; what is None is left out, which means the same."""
+    return tomli_w.dumps(config.model_dump(exclude_none=True))
+
+
+def _toml(path: Path) -> Tables:
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        raise InputError(f"{path}: there is no such configuration file.") from None
+    except IsADirectoryError:
+        raise InputError(f"{path} is a directory; a configuration is a TOML file.") from None
+    except UnicodeDecodeError:
+        raise InputError(f"{path} is not a TOML file: it is not UTF-8 text.") from None
+    except OSError as failure:
+        raise InputError(f"{path} cannot be read: {failure.strerror}.") from None
+    try:
+        return tomllib.loads(text)
+    except (ValueError, RecursionError) as failure:
+        raise InputError(f"{path} is not valid TOML: {failure}.") from None
+
+
+def _override(tables: Tables, text: str) -> str:
+    """Write one `section.key=value` into `tables`; returns "section.key"."""
+    name, equals, value = text.partition("=")
+    parts = [part.strip() for part in name.split(".")]
+    if not equals or len(parts) != 2 or not all(parts):
+        raise InputError(f'--set takes section.key=value, such as time.end=0.2, not "{text}".')
+    section, key = parts
+    table = tables.setdefault(section, {})
+    if not isinstance(table, dict):
+        raise InputError(f"--set {text}: {section} is not a section.")
+    if value.strip() == "none":
+        table.pop(key, None)
+    else:
+        table[key] = _value(value)
+    return f"{section}.{key}"
+
+
+def _value(text: str) -> Any:
+    """A TOML value; what is not one is a bare string, so that shells need no quotes."""
+    try:
+        parsed = tomllib.loads(f"value = {text}")
+    except (ValueError, RecursionError):
+        return text
+    return parsed["value"] if parsed.keys() == {"value"} else text
+
+
+def _is_set(key: str, changed: set[str]) -> bool:
+    """Whether an override has to do with a complaint about `key`, a section or everything ("")."""
+    return any(name == key or not key or name.startswith(f"{key}.") for name in changed)
+
+
+def _sentence(model: type[BaseModel], error: ErrorDetails) -> tuple[str, str]:
+    """("section.key", what is wrong with it) of one pydantic error."""
+    known = dict(fields(model))
+    key = ".".join(str(part) for part in error["loc"][:2])
+    if error["type"] == "extra_forbidden":
+        kind = "section" if key in error["loc"] and isinstance(error["input"], dict) else "key"
+        return key, f"unknown {kind} {key} (the nearest is {_nearest(key, model)})"
+    if error["type"] == "value_error":
+        return key, str(error["ctx"]["error"])
+    if key in known:
+        return key, f"{key} must be {allowed(known[key])}, not {_shown(error['input'])}"
+    return key, f"{key} must be a section, [{key}], not {_shown(error['input'])}"
+
+
+def _nearest(key: str, model: type[BaseModel]) -> str:
+    """The valid key or section closest to a mistyped one; the same key elsewhere comes first."""
+    section, _, leaf = key.rpartition(".")
+    keys = [name for name, _ in fields(model)]
+    same_leaf = [name for name in keys if name.lower().endswith(f".{leaf.lower()}")]
+    if same_leaf:
+        return next((name for name in same_leaf if name.startswith(f"{section}.")), same_leaf[0])
+    if not section:
+        candidates = list(model.model_fields)
+    else:
+        candidates = [name for name in keys if name.startswith(f"{section}.")] or keys
+    return difflib.get_close_matches(key, candidates, n=1, cutoff=0.0)[0]
+
+
+def _shown(value: object) -> str:
+    """A value as TOML writes it, cut when it is long."""
+    if isinstance(value, list | tuple):
+        text = "[" + ", ".join(_shown(item) for item in value[:10]) + "]"
+    elif isinstance(value, str | bool):
+        text = json.dumps(value, ensure_ascii=False)
+    elif isinstance(value, dict):
+        text = "a section"
+    else:
+        text = _digits(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def _digits(value: object) -> str:
+    """str(value), also of an integer too long for Python to print."""
+    try:
+        return str(value)
+    except ValueError:
+        return "an integer of thousands of digits"
