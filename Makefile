@@ -20,10 +20,10 @@ demo: $(INSTALLED)
 	$(BIN)/tellus demo
 
 test: lint
-	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/pytest -m "not slow"
 
 test-all: lint
-	$(BIN)/python -m pytest
+	$(BIN)/pytest
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .

@@ -1,0 +1,1 @@
+"""What each part costs: one module per question."""
