@@ -1,0 +1,14 @@
+"""Learned Stokes solutions: a cheap base, corrected by a small network."""
+
+from importlib import import_module
+from typing import Any
+
+_HOMES = {"Surrogate": "model", "TrainingSettings": "settings", "make_base": "base"}
+
+__all__ = ["Surrogate", "TrainingSettings", "make_base"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f".{_HOMES[name]}", __name__), name)

@@ -1,0 +1,48 @@
+"""The state of an unfinished training: one file of tensors, and a line of metrics per epoch."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from tellus.solver.errors import InputError
+
+from . import files
+
+CHECKPOINT = Path("checkpoint") / "last.safetensors"
+METRICS = "metrics.jsonl"
+
+
+def write_checkpoint(out: Path, state: tuple[dict[str, Tensor], dict[str, Any]]) -> None:
+    """Tensors, with the scalars as JSON in the header: one file, replaced in one piece."""
+    tensors, scalars = state
+    content = files.to_safetensors(tensors, {"state": json.dumps(scalars)})
+    files.write_bytes(out / CHECKPOINT, content)
+
+
+def read_checkpoint(out: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """What `write_checkpoint` wrote; raises InputError if it is damaged."""
+    tensors, metadata = files.read_safetensors(out / CHECKPOINT)
+    try:
+        scalars: dict[str, Any] = json.loads(metadata["state"])
+    except (KeyError, ValueError):
+        raise InputError(
+            f"{out / CHECKPOINT} is no checkpoint of a training: start again in a new directory."
+        ) from None
+    return tensors, scalars
+
+
+def append_metrics(out: Path, line: dict[str, Any]) -> None:
+    """Add one line to metrics.jsonl."""
+    out.mkdir(parents=True, exist_ok=True)
+    with (out / METRICS).open("a") as stream:
+        stream.write(json.dumps(line) + "\n")
+
+
+def cut_metrics(out: Path, epochs: int) -> None:
+    """Keep the lines of the first `epochs` epochs: later ones will be written again."""
+    path = out / METRICS
+    if path.exists():
+        kept = path.read_text().splitlines()[:epochs]
+        files.write_bytes(path, "".join(f"{line}\n" for line in kept).encode())

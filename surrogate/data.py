@@ -1,0 +1,247 @@
+"""Reading a data set of direct solutions, with the base solution of every snapshot beside it."""
+
+import json
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from tellus.solver.errors import InputError
+from tellus.solver.grid import Array, Grid
+from tellus.solver.rheology import FrankKamenetskii
+from tellus.solver.stokes import StokesProblem
+
+from .base import Base
+from .features import Inputs, observe, rms_velocity
+
+CACHE_FORMAT = 1
+SPLITS = ("train", "validation", "test")
+
+
+@dataclass(frozen=True)
+class Simulation:
+    """One simulation of a data set, its snapshots in memory.
+
+    `temperature` (n, ny, nx) and `psi` (n, ny+1, nx+1), the direct solution, are
+    as on disk; `even` marks the snapshots spread evenly over the run.
+    """
+
+    name: str
+    grid: Grid
+    rheology: FrankKamenetskii
+    rayleigh: float
+    heating: float
+    temperature: NDArray[np.float32]
+    psi: Array
+    even: NDArray[np.bool_]
+
+    def __len__(self) -> int:
+        return len(self.psi)
+
+    def problem(self, snapshot: int) -> StokesProblem:
+        """The Stokes problem of one snapshot."""
+        temperature = self.temperature[snapshot].astype(np.float64)
+        return StokesProblem(self.grid, temperature, self.rheology, self.rayleigh)
+
+    def vrms(self) -> Array:
+        """Rms velocity of each snapshot, shape (n,)."""
+        return np.array([rms_velocity(psi, self.grid) for psi in self.psi])
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A data set on disk; `card` is its card.json."""
+
+    path: Path
+    card: dict[str, Any]
+    grid: Grid
+
+    @classmethod
+    def open(cls, path: Path) -> "Dataset":
+        """Read and check the card; raises InputError if it is missing or damaged."""
+        try:
+            card = json.loads((path / "card.json").read_text())
+            shape = card["grid"]
+            grid = Grid(int(shape["nx"]), int(shape["ny"]), float(shape["aspect"]))
+            for simulation in card["simulations"]:
+                _ = simulation["name"], simulation["split"], simulation["snapshots"]
+            _ = card["hash"], card["boundaries"]
+        except FileNotFoundError:
+            raise InputError(
+                f"{path} is no data set: it has no card.json; make one with `tellus dataset`."
+            ) from None
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise InputError(
+                f"{path / 'card.json'} cannot be read ({error!r}): make the data set again."
+            ) from None
+        return cls(path, card, grid)
+
+    def simulations(self, split: str) -> Iterator[Simulation]:
+        """The simulations of a split, one at a time; raises InputError if one is damaged."""
+        for entry in self._entries(split):
+            yield self._read(entry)
+
+    def _entries(self, split: str) -> list[dict[str, Any]]:
+        chosen = [s for s in self.card["simulations"] if s["split"] == split]
+        if not chosen:
+            known = sorted({s["split"] for s in self.card["simulations"]})
+            raise InputError(
+                f'{self.path} has no split "{split}": choose one of {", ".join(known)}.'
+            )
+        return chosen
+
+    def _read(self, entry: dict[str, Any]) -> Simulation:
+        import zarr
+
+        path = self.path / "simulations" / f"{entry['name']}.zarr"
+        if not path.exists():
+            raise _damaged(path, "is missing")
+        try:
+            store = zarr.open_group(path, mode="r")
+            temperature = np.asarray(store["temperature"], dtype=np.float32)
+            psi = np.asarray(store["psi"], dtype=np.float64)
+            even = np.asarray(store["even"], dtype=bool)
+            parameters = {
+                name: float(store.attrs[name])  # type: ignore[arg-type]
+                for name in ("gamma_T", "gamma_p", "heating", "rayleigh")
+            }
+        except Exception as error:  # zarr's backends raise their own kinds
+            raise _damaged(path, f"cannot be read ({error!r})") from None
+        self._check(path, entry, temperature, psi, even)
+        return Simulation(
+            entry["name"],
+            self.grid,
+            FrankKamenetskii(parameters["gamma_T"], parameters["gamma_p"]),
+            parameters["rayleigh"],
+            parameters["heating"],
+            temperature,
+            psi,
+            even,
+        )
+
+    def _check(
+        self,
+        path: Path,
+        entry: dict[str, Any],
+        temperature: NDArray[np.float32],
+        psi: Array,
+        even: NDArray[np.bool_],
+    ) -> None:
+        n = entry["snapshots"]
+        shapes = (temperature.shape, psi.shape, even.shape)
+        if shapes != ((n, *self.grid.cells), (n, *self.grid.nodes), (n,)):
+            raise _damaged(path, f"does not hold {n} snapshots on a {self.grid} grid")
+        if not (np.isfinite(temperature).all() and np.isfinite(psi).all()):
+            raise _damaged(path, "holds values that are not finite")
+        if not temperature.any(axis=(1, 2)).all():
+            raise _damaged(path, "is truncated: a snapshot is empty")
+
+
+def _damaged(path: Path, what: str) -> InputError:
+    return InputError(f"{path} {what}: remove it and run `tellus dataset` again.")
+
+
+@dataclass(frozen=True)
+class Observed:
+    """The snapshots of a split as the network meets them.
+
+    `target` is the direct psi over `scale`, the base's rms velocity.
+    """
+
+    inputs: Inputs
+    target: Tensor
+    scale: Array
+    vrms: Array
+    even: NDArray[np.bool_]
+
+    def __len__(self) -> int:
+        return len(self.target)
+
+    def to(self, device: torch.device) -> "Observed":
+        """The same with its tensors on `device`."""
+        return Observed(
+            self.inputs.to(device), self.target.to(device), self.scale, self.vrms, self.even
+        )
+
+
+def load_split(dataset: Dataset, split: str, base: Base, quiet_vrms: float) -> Observed:
+    """All snapshots of a split with rms velocity of at least `quiet_vrms`, in memory."""
+    loaded = [_observe_all(dataset, s, base) for s in dataset.simulations(split)]
+    joined = {name: np.concatenate([part[name] for part in loaded]) for name in loaded[0]}
+    lively = joined["vrms"] >= quiet_vrms
+    if not lively.any():
+        raise InputError(
+            f'{dataset.path}: every snapshot of "{split}" has rms velocity below {quiet_vrms:g}; '
+            "lower training.quiet_vrms or make a data set at higher gamma_T."
+        )
+    joined = {name: values[lively] for name, values in joined.items()}
+    fields = ("temperature", "log_viscosity", "psi", "residual")
+    return Observed(
+        Inputs(**{name: torch.from_numpy(joined[name]) for name in fields}),
+        torch.from_numpy(joined["target"]),
+        joined["scale"],
+        joined["vrms"],
+        joined["even"],
+    )
+
+
+def _observe_all(dataset: Dataset, simulation: Simulation, base: Base) -> dict[str, NDArray[Any]]:
+    """The snapshots of one simulation, from the cache where it has them."""
+    path = dataset.path / "cache" / base.name.replace(":", "-") / f"{simulation.name}.npz"
+    key = f"{CACHE_FORMAT} {dataset.card['hash']}"
+    cached = _read_cache(path, key, len(simulation))
+    if cached is None:
+        cached = _observe_base(simulation, base)
+        _write_cache(path, key, cached)
+    scale = cached["scale"][:, None, None]
+    viscosity = [
+        np.log10(simulation.problem(k).viscosity()).astype(np.float32)
+        for k in range(len(simulation))
+    ]
+    return cached | {
+        "temperature": simulation.temperature,
+        "log_viscosity": np.stack(viscosity),
+        "target": (simulation.psi / scale).astype(np.float32),
+        "vrms": simulation.vrms(),
+        "even": simulation.even,
+    }
+
+
+def _observe_base(simulation: Simulation, base: Base) -> dict[str, NDArray[Any]]:
+    """psi and residual of the base, scaled, and the scales."""
+    from tellus.solver.psi_operator import PsiOperator
+
+    operator = PsiOperator(simulation.grid)
+    psi = np.empty((len(simulation), *simulation.grid.nodes), np.float32)
+    residual = np.empty_like(psi)
+    scale = np.empty(len(simulation))
+    for k in range(len(simulation)):
+        problem = simulation.problem(k)
+        observed, scale[k] = observe(problem, base.stream_function(problem), operator)
+        psi[k], residual[k] = observed["psi"], observed["residual"]
+    return {"psi": psi, "residual": residual, "scale": scale}
+
+
+def _read_cache(path: Path, key: str, snapshots: int) -> dict[str, NDArray[Any]] | None:
+    """What `_write_cache` wrote for the same data, else None."""
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            if str(archive["key"]) != key or len(archive["scale"]) != snapshots:
+                return None
+            return {name: archive[name] for name in ("psi", "residual", "scale")}
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+        return None
+
+
+def _write_cache(path: Path, key: str, values: dict[str, NDArray[Any]]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f"{path.name}.partial")
+    with partial.open("wb") as stream:
+        np.savez(stream, allow_pickle=False, key=np.array(key), **values)
+    partial.replace(path)

@@ -1,0 +1,171 @@
+"""What the network sees, and how its answer becomes a stream function.
+
+Everything the network sees lies at the nx x ny cells. Cell quantities are there
+already; velocities are averaged from the two faces of the cell; a node quantity
+goes to the cell above and to the right of it (`fold`), which leaves out the top
+row and the right column of nodes: walls, where psi and its correction vanish.
+The network's answer, one value per cell, goes back the same way (`unfold`), with
+zero on all four walls. Interior nodes, of which there are (ny-1)(nx-1), are those
+of the cells outside row 0 and column 0.
+"""
+
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn.functional import pad
+
+from tellus.solver.grid import Array, Grid
+from tellus.solver.stokes import StokesProblem, velocity
+
+if TYPE_CHECKING:
+    from tellus.solver.psi_operator import PsiOperator
+
+RESIDUAL_UNIT = 1e-4
+"""Scaled residuals span six decades: they are shown as asinh(residual / RESIDUAL_UNIT)."""
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """One or many problems with their base solutions, float32, a leading axis of examples.
+
+    Parameters
+    ----------
+    temperature, log_viscosity : Tensor
+        T and log10 of viscosity at the cells, shape (n, ny, nx).
+    psi : Tensor
+        The base over its own rms velocity, at the nodes, shape (n, ny+1, nx+1).
+    residual : Tensor
+        (b - A psi) / diag(A) over rms velocity and cell height, at the nodes.
+    """
+
+    temperature: Tensor
+    log_viscosity: Tensor
+    psi: Tensor
+    residual: Tensor
+
+    def select(self, index: Tensor) -> "Inputs":
+        """The examples numbered `index`."""
+        return Inputs(*(getattr(self, f.name)[index] for f in fields(self)))
+
+    def to(self, device: torch.device) -> "Inputs":
+        """The same on `device`."""
+        return Inputs(*(getattr(self, f.name).to(device) for f in fields(self)))
+
+    def mirrored(self, which: Tensor) -> "Inputs":
+        """Examples marked in `which`, shape (n,), reflected in x: psi changes its sign."""
+        return Inputs(
+            reflect(self.temperature, which),
+            reflect(self.log_viscosity, which),
+            reflect(self.psi, which, sign=-1.0),
+            reflect(self.residual, which, sign=-1.0),
+        )
+
+
+def reflect(values: Tensor, which: Tensor, sign: float = 1.0) -> Tensor:
+    """Examples marked in `which` with x reversed and multiplied by `sign`."""
+    return torch.where(which[:, None, None], sign * values.flip(-1), values)
+
+
+def observe(
+    problem: StokesProblem, psi: Array, operator: "PsiOperator | None"
+) -> tuple[dict[str, Array], float]:
+    """The fields of `Inputs` of one problem, in float64, and the rms velocity of its base.
+
+    Without an operator the residual, where the network is not shown it, is left
+    at zero. A base at rest has scale 1: there is nothing to be scaled by.
+    """
+    grid = problem.grid
+    scale = rms_velocity(psi, grid) or 1.0
+    viscosity = problem.viscosity()
+    if operator is None:
+        residual = np.zeros(grid.nodes)
+    else:
+        residual = operator.right_hand_side(problem.temperature, problem.rayleigh)
+        residual -= operator.apply(viscosity, psi)
+        residual[1:-1, 1:-1] /= operator.diagonal(viscosity)[1:-1, 1:-1] * (scale * grid.hy)
+    return {
+        "temperature": problem.temperature,
+        "log_viscosity": np.log10(viscosity),
+        "psi": psi / scale,
+        "residual": residual,
+    }, scale
+
+
+def rms_velocity(psi: Array, grid: Grid) -> float:
+    """Root mean square velocity over the box, as `vrms`."""
+    u, v = velocity(psi, grid)
+    return float(np.sqrt((np.sum(u**2) + np.sum(v**2)) / (grid.nx * grid.ny)))
+
+
+def to_inputs(observed: dict[str, Array], device: torch.device | str = "cpu") -> Inputs:
+    """One observed problem as float32 tensors, with an axis of one example in front."""
+    return Inputs(
+        **{
+            name: torch.from_numpy(values.astype(np.float32))[None].to(device)
+            for name, values in observed.items()
+        }
+    )
+
+
+def names(residual: bool) -> list[str]:
+    """The channels of `features`, in order."""
+    first = ["temperature", "log_viscosity", "psi", "u", "v", "height", "side_distance"]
+    return [*first, "residual"] if residual else first
+
+
+def features(inputs: Inputs, grid: Grid, residual: bool) -> Tensor:
+    """Channels at the cells, shape (n, channels, ny, nx), in the order of `names`.
+
+    Viscosity enters without its mean over the box: the flow relative to its own
+    rms does not depend on a common factor.
+    """
+    n = len(inputs.temperature)
+    viscosity = inputs.log_viscosity
+    u, v = cell_velocity(inputs.psi, grid)
+    height, side = _positions(grid, viscosity.device)
+    channels = [
+        inputs.temperature,
+        viscosity - viscosity.mean(dim=(1, 2), keepdim=True),
+        fold(inputs.psi),
+        u,
+        v,
+        height.expand(n, -1, -1),
+        side.expand(n, -1, -1),
+    ]
+    if residual:
+        channels.append(torch.asinh(fold(inputs.residual) / RESIDUAL_UNIT))
+    return torch.stack(channels, dim=1)
+
+
+def _positions(grid: Grid, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Height, and the distance to the nearer side wall up to 1, each of shape (ny, nx)."""
+    side = np.minimum(np.minimum(grid.x_cells, grid.aspect - grid.x_cells), 1.0)
+    y, x = np.meshgrid(grid.y_cells, side, indexing="ij")
+    return (
+        torch.from_numpy(y.astype(np.float32)).to(device),
+        torch.from_numpy(x.astype(np.float32)).to(device),
+    )
+
+
+def face_velocity(psi: Tensor, grid: Grid) -> tuple[Tensor, Tensor]:
+    """u (n, ny, nx+1) and v (n, ny+1, nx) of psi, as the solver differences it."""
+    return torch.diff(psi, dim=1) / grid.hy, torch.diff(psi, dim=2) / -grid.hx
+
+
+def cell_velocity(psi: Tensor, grid: Grid) -> tuple[Tensor, Tensor]:
+    """u and v averaged to the cells, each (n, ny, nx)."""
+    u, v = face_velocity(psi, grid)
+    return 0.5 * (u[..., 1:] + u[..., :-1]), 0.5 * (v[:, 1:] + v[:, :-1])
+
+
+def fold(nodes: Tensor) -> Tensor:
+    """Node values at the cells above and to the right, (n, ny+1, nx+1) -> (n, ny, nx)."""
+    return nodes[..., :-1, :-1]
+
+
+def unfold(cells: Tensor) -> Tensor:
+    """Cell values at the nodes below and to the left, zero on walls: the inverse of `fold`."""
+    return pad(cells[..., 1:, 1:], (1, 1, 1, 1))

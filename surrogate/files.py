@@ -1,0 +1,77 @@
+"""Weights and cards on disk: safetensors and JSON only, written whole or not at all."""
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from tellus.solver.errors import InputError
+
+PICKLES = {".bin", ".ckpt", ".pickle", ".pkl", ".pt", ".pth"}
+WEIGHTS = "weights.safetensors"
+CARD = "card.json"
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write under a temporary name, sync and rename: a reader sees the old file or the new one."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f"{path.name}.partial")
+    with partial.open("wb") as stream:
+        stream.write(content)
+        stream.flush()
+        os.fsync(stream.fileno())
+    partial.replace(path)
+
+
+def to_safetensors(tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> bytes:
+    """The content of a safetensors file; equal tensors give equal bytes."""
+    from safetensors.torch import save
+
+    plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    return save(plain, dict(metadata) or None)
+
+
+def read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """Tensors and metadata; raises InputError for a pickle, a missing or a damaged file."""
+    from safetensors import SafetensorError, safe_open
+
+    refuse_pickle(path)
+    try:
+        with safe_open(path, framework="pt") as archive:
+            tensors = {name: archive.get_tensor(name) for name in archive.keys()}  # noqa: SIM118
+            return tensors, archive.metadata() or {}
+    except FileNotFoundError:
+        raise InputError(f"{path} is missing: name a directory made by `tellus train`.") from None
+    except (OSError, SafetensorError) as error:
+        raise InputError(f"{path} is damaged or truncated ({error}): copy it again.") from None
+
+
+def read_card(path: Path) -> dict[str, Any]:
+    """A card; raises InputError if it is missing or damaged."""
+    try:
+        card = json.loads(path.read_text())
+    except FileNotFoundError:
+        raise InputError(f"{path} is missing: weights come with their card, copy both.") from None
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path} is damaged ({error}): copy it again.") from None
+    if not isinstance(card, dict):
+        raise InputError(f"{path} is no card of a surrogate: name one made by `tellus train`.")
+    return card
+
+
+def refuse_pickle(path: Path) -> None:
+    """Raise InputError for a file that only an unsafe loader could read."""
+    if path.suffix.lower() in PICKLES:
+        raise InputError(
+            f"{path} is a pickle, which can run any code when loaded: "
+            "save the weights as safetensors with Surrogate.save."
+        )
+
+
+def sha256(content: bytes) -> str:
+    """Hexadecimal digest."""
+    return hashlib.sha256(content).hexdigest()
