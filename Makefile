@@ -1,11 +1,11 @@
 # `make demo` and `make test` do all the set-up themselves. PYTHON=/path/to/python chooses the
-# interpreter; CMAKE_ARGS=-DTELLUS_NATIVE=ON compiles for this machine's processor.
+# interpreter; `make rebuild CMAKE_ARGS=-DTELLUS_NATIVE=ON` compiles for this machine's processor.
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 CXX_SOURCES := $(wildcard csrc/*.hpp csrc/*.cpp)
 
-.PHONY: help demo test test-all lint format venv clean
+.PHONY: help demo test test-all lint format venv rebuild clean
 
 help:
 	@echo "make demo      the main job, start to end: roll out, compare, report"
@@ -14,6 +14,7 @@ help:
 	@echo "make lint      ruff, mypy, clang-format: check only"
 	@echo "make format    let ruff and clang-format rewrite the sources"
 	@echo "make venv      only set up .venv (the others do it when needed)"
+	@echo "make rebuild   compile the extension from scratch (after another CMAKE_ARGS, say)"
 	@echo "make clean     remove .venv, build products and caches"
 
 demo: $(INSTALLED)
@@ -43,6 +44,11 @@ venv: $(INSTALLED)
 $(INSTALLED): pyproject.toml constraints.txt CMakeLists.txt scripts/setup.sh $(CXX_SOURCES)
 	@PYTHON="$(PYTHON)" sh scripts/setup.sh $(VENV)
 	@touch $@
+
+# CMake remembers options in build/, so one that is no longer given would stay on.
+rebuild:
+	rm -rf build $(INSTALLED)
+	@$(MAKE) venv
 
 clean:
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
