@@ -77,6 +77,10 @@ class StokesSolver(Protocol):
         """The velocity at `problem.time`; raises SolverError when there is none."""
         ...
 
+    def check(self, problem: StokesProblem) -> list[str]:
+        """Warnings about using this solver here; InputError where it cannot be used at all."""
+        return []
+
     def state(self) -> SolverState:
         """What the solver remembers, as arrays."""
         return {}

@@ -1,0 +1,155 @@
+"""The outputs of a run: fields.zarr, one chunk per output, readable by xarray as it is."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+import zarr
+
+from tellus.solver.diagnostics import temperature_profile, vrms_profile
+from tellus.solver.errors import InputError
+from tellus.solver.grid import Array, Grid
+from tellus.solver.stokes import Flow
+
+STORE = "fields.zarr"
+
+CELLS, U_FACES, V_FACES, NODES = ("y", "x"), ("y", "x_face"), ("y_face", "x"), ("y_node", "x_node")
+
+# name: (dimensions after time, dtype, unit, long name)
+VARIABLES: dict[str, tuple[tuple[str, ...], str, str, str]] = {
+    "time": ((), "f8", "1", "model time in diffusion times"),
+    "step": ((), "i8", "1", "time steps taken"),
+    "temperature": (CELLS, "f8", "1", "temperature over the contrast bottom - top"),
+    "viscosity": (CELLS, "f4", "1", "viscosity over the reference viscosity"),
+    "u": (U_FACES, "f4", "1", "horizontal velocity in diffusion velocities"),
+    "v": (V_FACES, "f4", "1", "vertical velocity in diffusion velocities"),
+    "psi": (NODES, "f8", "1", "stream function, u = d psi/dy, v = -d psi/dx"),
+    "temperature_profile": (("y",), "f8", "1", "horizontal mean of the temperature"),
+    "vrms_profile": (("y",), "f8", "1", "horizontal root mean square velocity"),
+}
+
+
+class FieldWriter:
+    """Appends outputs to fields.zarr and cuts those written after a checkpoint."""
+
+    def __init__(self, group: zarr.Group) -> None:
+        self._group = group
+
+    @classmethod
+    def create(cls, run: Path, grid: Grid) -> "FieldWriter":
+        """A new, empty store in the run directory."""
+        group = zarr.create_group(run / STORE, attributes={"title": "Tellus run", "box_height": 1})
+        for name, values in _coordinates(grid).items():
+            array = group.create_array(
+                name,
+                shape=values.shape,
+                dtype="f8",
+                dimension_names=(name,),
+                attributes={"units": "1", "long_name": f"{name} in box heights"},
+            )
+            array[:] = values
+        sizes = {name: values.size for name, values in _coordinates(grid).items()}
+        for name, (dims, dtype, units, long_name) in VARIABLES.items():
+            shape = tuple(sizes[d] for d in dims)
+            group.create_array(
+                name,
+                shape=(0, *shape),
+                chunks=(1, *shape) if dims else (1024,),
+                dtype=dtype,
+                dimension_names=("time", *dims),
+                attributes={"units": units, "long_name": long_name},
+            )
+        return cls(group)
+
+    @classmethod
+    def open(cls, run: Path) -> "FieldWriter":
+        """The store of a run that goes on."""
+        try:
+            group = zarr.open_group(run / STORE, mode="r+")
+            if missing := set(VARIABLES) - set(group.array_keys()):
+                raise KeyError(", ".join(sorted(missing)))
+        except (OSError, ValueError, KeyError) as error:
+            raise InputError(
+                f"{run / STORE} is missing or damaged ({error}): start the run anew."
+            ) from error
+        return cls(group)
+
+    @property
+    def outputs(self) -> int:
+        """Complete outputs in the store (time is written last)."""
+        return int(self._array("time").shape[0])
+
+    def append(self, time: float, step: int, temperature: Array, viscosity: Array, flow: Flow) -> None:
+        """Write one output; `time`, last of all, makes it count."""
+        values: dict[str, Any] = {
+            "step": step,
+            "temperature": temperature,
+            "viscosity": viscosity,
+            "u": flow.u,
+            "v": flow.v,
+            "psi": flow.psi,
+            "temperature_profile": temperature_profile(temperature),
+            "vrms_profile": vrms_profile(flow),
+            "time": time,
+        }
+        row = self.outputs
+        for name, value in values.items():
+            array = self._array(name)
+            array.resize((row + 1, *array.shape[1:]))
+            array[row] = value
+
+    def cut(self, outputs: int) -> None:
+        """Keep the first `outputs` outputs."""
+        for name in ("time", *VARIABLES):
+            array = self._array(name)
+            if array.shape[0] > outputs:
+                array.resize((outputs, *array.shape[1:]))
+
+    def _array(self, name: str) -> zarr.Array:
+        array = self._group[name]
+        assert isinstance(array, zarr.Array)
+        return array
+
+
+def open_fields(run: Path) -> xr.Dataset:
+    """fields.zarr of a run directory as a lazily read dataset.
+
+    An output that a killed run left half written is not shown.
+
+    Raises
+    ------
+    InputError
+        There is no such run, or its fields are damaged.
+    """
+    store = Path(run) / STORE
+    if not store.is_dir():
+        raise InputError(f"{run}: no {STORE} there; name a run directory.")
+    try:
+        group = zarr.open_group(store, mode="r")
+        complete = min(group[name].shape[0] for name in VARIABLES)  # type: ignore[union-attr]
+        ragged = [n for n in VARIABLES if group[n].shape[0] != complete]  # type: ignore[union-attr]
+        # xarray refuses unequal lengths along time, which a kill between two writes leaves.
+        data = xr.open_zarr(store, consolidated=False, drop_variables=ragged)
+        if ragged:
+            data = data.merge(xr.Dataset({n: _first(group, n, complete) for n in ragged}))
+        return data
+    except (OSError, ValueError, KeyError) as error:
+        raise InputError(f"{store} is damaged ({error}): start the run anew.") from error
+
+
+def _first(group: zarr.Group, name: str, count: int) -> xr.Variable:
+    dims, _, units, long_name = VARIABLES[name]
+    values = np.asarray(group[name][:count])  # type: ignore[index]
+    return xr.Variable(("time", *dims), values, {"units": units, "long_name": long_name})
+
+
+def _coordinates(grid: Grid) -> dict[str, Array]:
+    return {
+        "x": grid.x_cells,
+        "y": grid.y_cells,
+        "x_face": grid.x_nodes,
+        "y_face": grid.y_nodes,
+        "x_node": grid.x_nodes,
+        "y_node": grid.y_nodes,
+    }

@@ -1,0 +1,199 @@
+"""The time loop's one step: a velocity from the Stokes solver, then the energy equation."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from time import perf_counter
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tellus.solver.boundaries import BoundaryConditions
+from tellus.solver.diagnostics import Diagnostics, diagnose
+from tellus.solver.energy import EnergyEquation, ThermalState
+from tellus.solver.errors import InputError, RunFailedError
+from tellus.solver.grid import Array, Grid
+from tellus.solver.rheology import Rheology
+from tellus.solver.stokes import (
+    Flow,
+    StokesProblem,
+    StokesReport,
+    StokesSolver,
+    flow_from_psi,
+)
+
+from .stepping import Stepping, TemperatureBounds
+
+if TYPE_CHECKING:
+    from tellus.config import Config
+
+Snapshot = dict[str, NDArray[Any]]
+
+
+@dataclass(frozen=True)
+class StepRecord:
+    """One step taken: `time` is the model time it led to."""
+
+    step: int
+    time: float
+    dt: float
+    diagnostics: Diagnostics
+
+
+@dataclass
+class Tally:
+    """Wall seconds by phase and counts of what the Stokes solver did, summed over steps."""
+
+    stokes: Counter[str] = field(default_factory=Counter)
+    energy: float = 0.0
+    statuses: Counter[str] = field(default_factory=Counter)
+    iterations: int = 0
+
+    def add(self, report: StokesReport, seconds: float) -> None:
+        """Count one call of the Stokes solver that took `seconds` of wall time."""
+        self.stokes.update(report.seconds)
+        self.stokes["other"] += max(seconds - sum(report.seconds.values()), 0.0)
+        self.statuses[report.status] += 1
+        self.iterations += report.iterations
+
+
+class Simulation:
+    """A clock, a temperature, and the solver that gives it a velocity.
+
+    Parameters
+    ----------
+    grid : Grid
+    rheology : Rheology
+    solver : StokesSolver
+        Anything that implements the protocol.
+    temperature : array, shape (ny, nx)
+        The initial state.
+    rayleigh, heating : float
+        Ra and the internal heat source H.
+    boundaries : BoundaryConditions
+    stepping : Stepping
+    time : float
+        Model time of the initial state.
+    """
+
+    def __init__(
+        self,
+        grid: Grid,
+        rheology: Rheology,
+        solver: StokesSolver,
+        temperature: Array,
+        *,
+        rayleigh: float = 1.0,
+        heating: float = 0.0,
+        boundaries: BoundaryConditions = BoundaryConditions(),
+        stepping: Stepping = Stepping(),
+        time: float = 0.0,
+    ) -> None:
+        initial = np.array(temperature, dtype=np.float64, order="C")
+        if initial.shape != grid.cells:
+            raise InputError(f"temperature has shape {initial.shape}, the grid {grid.cells}.")
+        if not np.all(np.isfinite(initial)):
+            raise InputError("the initial temperature holds NaN or infinity: mend the field.")
+        self.grid, self.rheology, self.solver = grid, rheology, solver
+        self.rayleigh, self.boundaries, self.stepping = rayleigh, boundaries, stepping
+        self.energy = EnergyEquation(grid, boundaries, heating)
+        self.state = ThermalState(initial)
+        self.time, self.steps = time, 0
+        self.tally = Tally()
+        self.bounds = TemperatureBounds(
+            lowest=min(boundaries.top_temperature, float(np.min(initial))),
+            highest=max(boundaries.bottom_temperature, float(np.max(initial))) - heating * time,
+            heating=heating,
+            tolerance=stepping.bounds_tolerance,
+        )
+        self._last_dt: float | None = None
+        self._flow: Flow | None = None
+
+    @classmethod
+    def from_config(cls, config: "Config", solver: StokesSolver | None = None) -> Self:
+        """Build what a configuration describes; `solver` overrides `stokes.solver`."""
+        from .setup import simulation_arguments
+
+        return cls(**simulation_arguments(config, solver))
+
+    @property
+    def temperature(self) -> Array:
+        """T at the cell centres, shape (ny, nx)."""
+        return self.state.temperature
+
+    @property
+    def problem(self) -> StokesProblem:
+        """The momentum problem of the present state."""
+        return StokesProblem(
+            self.grid, self.temperature, self.rheology, self.rayleigh, self.boundaries, self.time
+        )
+
+    def flow(self) -> Flow:
+        """The velocity of the present state; solved once and kept until the next step."""
+        if self._flow is None:
+            start = perf_counter()
+            self._flow = self.solver.solve(self.problem)
+            self.tally.add(self._flow.report, perf_counter() - start)
+        return self._flow
+
+    def step(self, until: float = float("inf")) -> StepRecord:
+        """Take one step, not beyond model time `until`.
+
+        Raises
+        ------
+        RunFailedError
+            T is not finite or out of its physical bounds, or dt collapsed; the state is
+            left as it was before the step.
+        """
+        flow = self.flow()
+        start = perf_counter()
+        free = self.stepping.next_dt(
+            self.energy.stable_dt(flow, self.stepping.courant), self._last_dt
+        )
+        if not free >= self.stepping.dt_min:
+            raise RunFailedError(
+                f"step {self.steps + 1}, t = {self.time:.6g}: the time step collapsed to "
+                f"{free:.3g}, below time.dt_min = {self.stepping.dt_min:.3g}; look for "
+                "runaway velocities, bound the viscosity with rheology.floor, or refine the grid."
+            )
+        reaches = self.time + free >= until
+        dt = until - self.time if reaches else free
+        time = until if reaches else self.time + dt
+        after = self.energy.step(self.state, flow, dt)
+        self.bounds.check(after.temperature, time, self.steps + 1, self.grid)
+        measured = diagnose(self.state, after, flow, self.grid, self.energy.heating, dt)
+        self.state, self.time, self.steps = after, time, self.steps + 1
+        # A step cut short to hit `until` must not slow the growth of the ones after it.
+        self._last_dt, self._flow = free, None
+        self.tally.energy += perf_counter() - start
+        return StepRecord(self.steps, time, dt, measured)
+
+    def snapshot(self) -> Snapshot:
+        """Everything needed to go on bitwise from here, as arrays."""
+        arrays: Snapshot = {
+            "temperature": self.temperature,
+            "heat": np.array([self.state.heat_in, self.state.heat_out]),
+            "clock": np.array([self.time, np.nan if self._last_dt is None else self._last_dt]),
+            "steps": np.array(self.steps),
+            "bounds": np.array([self.bounds.lowest, self.bounds.highest]),
+        }
+        if self._flow is not None:
+            arrays["psi"] = self._flow.psi
+        return arrays | {f"solver/{name}": value for name, value in self.solver.state().items()}
+
+    def restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+        """Go back to what `snapshot` described."""
+        heat_in, heat_out = arrays["heat"].tolist()
+        self.state = ThermalState(np.ascontiguousarray(arrays["temperature"]), heat_in, heat_out)
+        self.time, last_dt = arrays["clock"].tolist()
+        self._last_dt = None if np.isnan(last_dt) else last_dt
+        self.steps = int(arrays["steps"])
+        lowest, highest = arrays["bounds"].tolist()
+        self.bounds = TemperatureBounds(
+            lowest, highest, self.energy.heating, self.stepping.bounds_tolerance
+        )
+        held = {k.removeprefix("solver/"): v for k, v in arrays.items() if k.startswith("solver/")}
+        self.solver.restore(held)
+        report = StokesReport(self.solver.name, status="restored")
+        self._flow = flow_from_psi(arrays["psi"], self.grid, report) if "psi" in arrays else None

@@ -1,0 +1,83 @@
+"""Names of Stokes solvers, `name[:argument]...`, and what they build."""
+
+from collections.abc import Callable
+from difflib import get_close_matches
+from pathlib import Path
+from typing import NamedTuple
+
+from tellus.solver.errors import InputError
+from tellus.solver.grid import Grid
+from tellus.solver.stokes import StokesSolver
+
+
+class SolverEntry(NamedTuple):
+    """One row of `tellus solvers`."""
+
+    usage: str
+    meaning: str
+    requirements: str
+    build: Callable[[list[str], Grid], StokesSolver]
+
+
+def _direct(arguments: list[str], grid: Grid) -> StokesSolver:
+    from tellus.solver.direct import DirectSolver
+
+    _expect_none("direct", arguments)
+    return DirectSolver(grid)
+
+
+def _skip(arguments: list[str], grid: Grid) -> StokesSolver:
+    from tellus.solver.direct import DirectSolver
+
+    from .skip import SkipSolver
+
+    if len(arguments) != 1 or not arguments[0].isdecimal() or int(arguments[0]) < 1:
+        raise InputError(
+            f'stokes.solver: "{":".join(["skip", *arguments])}" needs one whole number of steps, '
+            'as in "skip:10".'
+        )
+    return SkipSolver(DirectSolver(grid), int(arguments[0]), grid)
+
+
+def _surrogate(arguments: list[str], grid: Grid) -> StokesSolver:
+    from .surrogate import SurrogateSolver
+
+    path = Path(":".join(arguments)) if arguments else None
+    return SurrogateSolver.from_weights(path, grid)
+
+
+SOLVERS = {
+    "direct": SolverEntry("direct", "banded Cholesky on the psi system, every step", "-", _direct),
+    "skip": SolverEntry("skip:N", "direct every N-th step, velocity held between", "-", _skip),
+    "surrogate": SolverEntry(
+        "surrogate[:PATH]", "coarse solve corrected by a network", "torch", _surrogate
+    ),
+}
+
+
+def make_solver(name: str, grid: Grid) -> StokesSolver:
+    """Build the solver that a name stands for.
+
+    Raises
+    ------
+    InputError
+        The name or one of its arguments is not known; the nearest valid one is named.
+    """
+    kind, *arguments = name.split(":")
+    if kind not in SOLVERS:
+        near = get_close_matches(kind, SOLVERS, n=1, cutoff=0.0)[0]
+        raise InputError(
+            f'stokes.solver: there is no solver "{kind}"; did you mean "{SOLVERS[near].usage}"? '
+            "`tellus solvers` lists them all."
+        )
+    return SOLVERS[kind].build(arguments, grid)
+
+
+def listing() -> list[tuple[str, str, str]]:
+    """Usage, meaning and requirements of every solver."""
+    return [(entry.usage, entry.meaning, entry.requirements) for entry in SOLVERS.values()]
+
+
+def _expect_none(name: str, arguments: list[str]) -> None:
+    if arguments:
+        raise InputError(f'stokes.solver: "{name}" takes no argument, not "{":".join(arguments)}".')
