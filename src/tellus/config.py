@@ -91,6 +91,7 @@ class DatasetConfig(Section):
     model: DatasetModelSection = DatasetModelSection()
     initial: DatasetInitialSection = DatasetInitialSection()
     time: SteppingSection = SteppingSection()
+    stokes: StokesSection = StokesSection()
     dataset: DatasetSection = DatasetSection()
 
 
@@ -160,7 +161,7 @@ def rheology_of(config: Config) -> FrankKamenetskii:
     return FrankKamenetskii(law.gamma_T, law.gamma_p, law.floor, law.ceiling)
 
 
-def boundaries_of(config: Config) -> BoundaryConditions:
+def boundaries_of(config: Config | DatasetConfig) -> BoundaryConditions:
     """What holds on the walls: free slip, T = 1 at the bottom and 0 at the top."""
     return BoundaryConditions()
 
@@ -175,6 +176,7 @@ def simulation_of(
         rheology=RheologySection(gamma_T=gamma_T, gamma_p=gamma_p),
         initial=InitialSection(**config.initial.model_dump(), seed=seed),
         time=TimeSection(**config.time.model_dump(), max_steps=config.dataset.max_steps),
+        stokes=config.stokes,
     )
 
 

@@ -1,0 +1,173 @@
+"""What a run, data set, model or configuration is, in about ten lines."""
+
+import csv
+import json
+import tomllib
+from collections import Counter
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from tellus.solver.errors import InputError
+
+Facts = dict[str, str]
+
+TRAINING_SECTIONS = {"base", "features", "network", "loss", "training"}
+
+
+def describe(path: Path) -> str:
+    """Say what is in a run directory, data set, model directory, weights file or configuration.
+
+    Only small files are read (cards, run.json, the end of the time series), so it
+    takes no time on the largest run.
+
+    Raises
+    ------
+    InputError
+        There is nothing there, it is none of these, or its card is damaged.
+    """
+    kind, facts = _recognised(path)
+    try:
+        lines = {kind: str(path), **facts(path)}
+    except (KeyError, IndexError, TypeError, ValueError, AttributeError) as failure:
+        raise InputError(f"{path}: this {kind} is damaged ({failure!r}).") from None
+    width = max(map(len, lines))
+    return "\n".join(f"{label:<{width}}  {value}" for label, value in lines.items())
+
+
+def _recognised(path: Path) -> tuple[str, Callable[[Path], Facts]]:
+    if not path.exists():
+        raise InputError(f"{path}: there is nothing there.")
+    if path.suffix == ".safetensors":
+        return "model", lambda weights: _model(weights.with_name("card.json"))
+    if path.suffix == ".toml":
+        return "configuration", _configuration
+    if (path / "run.json").exists():
+        return "run", _run
+    if (path / "card.json").exists():
+        if "simulations" in _json(path / "card.json"):
+            return "data set", _dataset
+        return "model", lambda directory: _model(directory / "card.json")
+    raise InputError(
+        f"{path} is no run (run.json), data set or model (card.json), nor a .toml or "
+        ".safetensors file."
+    )
+
+
+def _run(path: Path) -> Facts:
+    run, config = _json(path / "run.json"), _toml(path / "config.toml")
+    seconds = run["seconds"]
+    stokes = sum(seconds["stokes"].values())
+    facts = {
+        "status": f"{run['status']}; {run['message']}" if run.get("message") else run["status"],
+        "reached": f"step {run['steps']}, time {run['time']:g} of {config['time']['end']:g}",
+        "case": _case(config),
+        "start": f"{config['initial']['kind']}, seed {config['initial']['seed']}",
+        "solver": str(run["solver"]),
+        "seconds": f"{seconds['total']:.1f} in all, {stokes:.1f} Stokes, "
+        f"{seconds['energy']:.1f} energy",
+        "last row": _last_row(path / "timeseries.csv"),
+        "outputs": _outputs(path / "fields.zarr"),
+        "made by": _maker(run),
+    }
+    if run.get("warnings"):
+        facts["warnings"] = "; ".join(run["warnings"])
+    return facts
+
+
+def _dataset(path: Path) -> Facts:
+    card = _json(path / "card.json")
+    simulations = card["simulations"]
+    split = Counter(entry["split"] for entry in simulations)
+    facts = {
+        "grid": _grid(card["grid"]),
+        "walls": str(card["boundaries"]),
+        "simulations": ", ".join(f"{count} {name}" for name, count in split.items()),
+        "snapshots": str(sum(entry["snapshots"] for entry in simulations)),
+    }
+    for key in ("gamma_T", "gamma_p", "heating"):
+        facts[key] = _span([entry[key] for entry in simulations])
+    return facts | {"hash": str(card["hash"]), "made by": f"tellus {card.get('version', '?')}"}
+
+
+def _model(file: Path) -> Facts:
+    if not file.exists():
+        raise InputError(f"{file} is missing: weights come with their card, copy both.")
+    card = _json(file)
+    network = dict(card["network"])
+    kind = network.pop("kind", "network")
+    facts = {
+        "grid": _grid(card["grid"]),
+        "walls": str(card["boundaries"]),
+        "base": str(card["base"]),
+        "network": f"{kind} " + ", ".join(f"{key} {value}" for key, value in network.items()),
+    }
+    for key, bounds in card["range"].items():
+        facts[key] = f"trained on {_span(bounds)}"
+    return facts | {"sha256": str(card["weights_sha256"])}
+
+
+def _configuration(path: Path) -> Facts:
+    sections = _toml(path)
+    if "dataset" in sections:
+        command = "dataset"
+    else:
+        command = "train" if TRAINING_SECTIONS & sections.keys() else "run"
+    keys = [f"{section}.{key}" for section, table in sections.items() for key in table]
+    return {"for": f"tellus {command}", "sets": ", ".join(keys) or "nothing: all defaults"}
+
+
+def _case(config: Mapping[str, Any]) -> str:
+    law, model = config["rheology"], config["model"]
+    return (
+        f"{_grid(config['grid'])}, gamma_T {law['gamma_T']:g}, gamma_p {law['gamma_p']:g}, "
+        f"heating {model['heating']:g}, Rayleigh {model['rayleigh']:g}"
+    )
+
+
+def _grid(grid: Mapping[str, Any]) -> str:
+    return f"{grid['nx']}x{grid['ny']}, aspect {grid['aspect']:g}"
+
+
+def _span(values: list[float]) -> str:
+    return f"{min(values):g} to {max(values):g}"
+
+
+def _maker(run: Mapping[str, Any]) -> str:
+    commit = f" at {run['git'][:10]}" if run.get("git") else ""
+    return f"tellus {run['tellus']}{commit}, {run['threads']} threads"
+
+
+def _last_row(file: Path) -> str:
+    """A few columns of the last whole row; a killed run may have begun another."""
+    if not file.exists():
+        return "none yet"
+    header, *rows = csv.reader(file.read_text().splitlines())
+    row = next((row for row in reversed(rows) if len(row) == len(header)), None)
+    if row is None:
+        return "none yet"
+    values = dict(zip(header, row, strict=True))
+    shown = ("mean_temperature", "nusselt_top", "nusselt_bottom", "vrms")
+    return ", ".join(f"{name} {float(values[name]):.5g}" for name in shown)
+
+
+def _outputs(store: Path) -> str:
+    array = store / "time" / "zarr.json"
+    return f"{_json(array)['shape'][0]} in {store.name}" if array.exists() else "none yet"
+
+
+def _json(file: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as failure:
+        raise InputError(f"{file} cannot be read ({failure}).") from None
+    if not isinstance(content, dict):
+        raise InputError(f"{file} cannot be read (it is no JSON object).")
+    return content
+
+
+def _toml(file: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as failure:
+        raise InputError(f"{file} cannot be read ({failure}).") from None

@@ -1,0 +1,212 @@
+"""Configurations: defaults, files, overrides, and what each complaint says."""
+
+import tomllib
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from tellus.config import (
+    Config,
+    DatasetConfig,
+    TrainingConfig,
+    check_resumable,
+    dump,
+    grid_of,
+    load_config,
+    load_dataset_config,
+    load_training_config,
+    rheology_of,
+    settings_of,
+    simulation_of,
+)
+from tellus.config_fields import rows
+from tellus.solver.errors import InputError
+from tellus.solver.grid import Grid
+from tellus.solver.rheology import FrankKamenetskii
+from tellus.surrogate.settings import TrainingSettings
+
+EXAMPLES = Path(__file__).parents[1] / "examples"
+
+
+def test_the_names_that_scripts_rely_on() -> None:
+    config = load_config()
+    assert (config.grid.nx, config.grid.ny, config.grid.aspect) == (256, 64, 4.0)
+    assert (config.model.rayleigh, config.model.heating) == (1.0, 3.0)
+    assert config.rheology.kind == "frank-kamenetskii"
+    assert (config.rheology.gamma_T, config.rheology.gamma_p) == (1e7, 10.0)
+    assert (config.initial.kind, config.initial.amplitude, config.initial.seed) == ("hot", 0.01, 0)
+    assert (config.time.end, config.time.dt_max) == (0.1, 1e-4)
+    assert config.stokes.solver == "direct"
+    assert (config.output.every, config.output.checkpoint_every) == (1e-3, 200)
+
+
+@pytest.mark.parametrize("model", [Config, DatasetConfig, TrainingConfig])
+def test_every_field_is_documented(model: type[Config]) -> None:
+    for row in rows(model):
+        assert all(row), row.key
+
+
+def test_overrides_are_toml_or_bare_strings(tmp_path: Path) -> None:
+    file = tmp_path / "case.toml"
+    file.write_text("[time]\nend = 0.2\nmax_steps = 7\n[grid]\nnx = 32\n")
+    config = load_config(file, ["grid.nx=64", "time.end=1", "stokes.solver=skip:10"])
+    assert config.grid.nx == 64
+    assert config.time.end == 1.0
+    assert isinstance(config.time.end, float)
+    assert config.time.max_steps == 7
+    assert config.stokes.solver == "skip:10"
+    assert load_config(file, ["time.max_steps=none"]).time.max_steps is None
+    assert load_config(file, ["grid.nx=none"]).grid.nx == 256
+
+
+def test_a_value_cannot_smuggle_in_other_keys() -> None:
+    with pytest.raises(InputError, match=r"grid\.nx must be an integer"):
+        load_config(None, ["grid.nx=8\n[time]\nend = 3"])
+
+
+def test_dump_is_complete_and_comes_back(tmp_path: Path) -> None:
+    config = load_config(None, ["time.max_steps=5", "rheology.floor=1e-12", "initial.seed=3"])
+    file = tmp_path / "config.toml"
+    file.write_text(dump(config))
+    assert load_config(file) == config
+    written = tomllib.loads(file.read_text())
+    assert written["grid"] == {"nx": 256, "ny": 64, "aspect": 4.0}
+    assert "ceiling" not in written["rheology"]
+
+
+@pytest.mark.parametrize(
+    ("override", "sentence"),
+    [
+        ("grid.nz=3", "--set: unknown key grid.nz (the nearest is grid.ny)."),
+        ("gird.nx=3", "--set: unknown section gird (the nearest is grid)."),
+        ("rheology.gamma_t=1e8", "unknown key rheology.gamma_t (the nearest is rheology.gamma_T)"),
+        ("grid.rayleigh=1", "unknown key grid.rayleigh (the nearest is model.rayleigh)"),
+        ("grid.nx=3", "grid.nx must be an integer, at least 4 and at most 16384, not 3."),
+        ("grid.nx=64.0", "grid.nx must be an integer, at least 4 and at most 16384, not 64.0."),
+        ("grid.nx=true", "grid.nx must be an integer, at least 4 and at most 16384, not true."),
+        ("time.end='1'", 'time.end must be a finite number, above 0, not "1".'),
+        ("time.end=inf", "time.end must be a finite number, above 0, not inf."),
+        ("time.end=true", "time.end must be a finite number, above 0, not true."),
+        ("rheology.gamma_T=0.5", "rheology.gamma_T must be a finite number, at least 1"),
+        ("initial.kind=warm", '"hot", "linear", "conductive", "file", not "warm".'),
+        ("initial.kind=file", 'initial.kind = "file" needs initial.path'),
+        ("initial.path=runs/a", 'initial.path is only read with initial.kind = "file"'),
+        ("time.dt_initial=1e-3", "time.dt_initial = 0.001 must not exceed time.dt_max = 0.0001"),
+        ("time.dt_min=1e-7", "time.dt_min = 1e-07 must lie below time.dt_initial = 1e-07"),
+        ("output.every=1e-9", "output.every = 1e-09 would write 1e+08 outputs"),
+        ("stokes.solver=10", "stokes.solver must be a string, not 10."),
+        ("stokes.solver=", 'stokes.solver must be name[:argument]..., such as "direct"'),
+        ("nx=3", '--set takes section.key=value, such as time.end=0.2, not "nx=3".'),
+        ("grid.nx", '--set takes section.key=value, such as time.end=0.2, not "grid.nx".'),
+        ("grid=3", '--set takes section.key=value, such as time.end=0.2, not "grid=3".'),
+    ],
+)
+def test_complaints(override: str, sentence: str) -> None:
+    with pytest.raises(InputError) as failure:
+        load_config(None, [override])
+    assert sentence in str(failure.value)
+    assert "\n" not in str(failure.value)
+
+
+def test_two_overrides_that_contradict_each_other() -> None:
+    with pytest.raises(InputError, match=r"rheology.floor = 2 must lie below .*ceiling = 1"):
+        load_config(None, ["rheology.floor=2", "rheology.ceiling=1"])
+
+
+def test_few_steps_need_not_be_many_outputs() -> None:
+    assert load_config(None, ["output.every=1e-9", "time.max_steps=3"]).time.max_steps == 3
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (b"nx = 3\n", "unknown key nx (the nearest is grid.nx)"),
+        (b"grid = 3\n", "grid must be a section, [grid], not 3"),
+        (b"[grid\n", "is not valid TOML"),
+        (b"[grid]\nnx = 8\nnx = 9\n", "is not valid TOML"),
+        (b"\xff\xfe\x00", "is not UTF-8 text"),
+        (b"x = " + b"[" * 100_000, "is not valid TOML"),
+    ],
+)
+def test_complaints_about_a_file_name_it(tmp_path: Path, content: bytes, sentence: str) -> None:
+    file = tmp_path / "case.toml"
+    file.write_bytes(content)
+    with pytest.raises(InputError) as failure:
+        load_config(file)
+    assert str(failure.value).startswith(str(file))
+    assert sentence in str(failure.value)
+
+
+def test_missing_file_and_directory(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="there is no such configuration file"):
+        load_config(tmp_path / "none.toml")
+    with pytest.raises(InputError, match="is a directory"):
+        load_config(tmp_path)
+
+
+def test_an_error_in_the_file_is_not_blamed_on_set(tmp_path: Path) -> None:
+    file = tmp_path / "case.toml"
+    file.write_text("[grid]\nnx = 1\n")
+    with pytest.raises(InputError, match=f"^{file}: grid.nx"):
+        load_config(file, ["time.end=1"])
+
+
+def test_configurations_are_frozen_and_strict_from_python() -> None:
+    config = Config()
+    with pytest.raises(ValidationError):
+        config.grid.nx = 8  # type: ignore[misc]
+    with pytest.raises(ValidationError):
+        Config.model_validate({"grid": {"nx": "64"}})
+
+
+def test_builders() -> None:
+    config = load_config(None, ["grid.nx=32", "rheology.floor=1e-5", "rheology.gamma_p=2"])
+    assert grid_of(config) == Grid(32, 64, 4.0)
+    assert rheology_of(config) == FrankKamenetskii(1e7, 2.0, 1e-5, None)
+
+
+def test_a_resumed_run_keeps_its_physics() -> None:
+    stored = load_config()
+    check_resumable(stored, load_config(None, ["time.end=1", "stokes.solver=skip:2"]))
+    for change in ("grid.nx=64", "model.heating=1", "rheology.gamma_T=1e6", "initial.seed=1"):
+        with pytest.raises(InputError, match=change.partition("=")[0]):
+            check_resumable(stored, load_config(None, [change]))
+
+
+def test_data_set_complaints() -> None:
+    for change, sentence in {
+        "dataset.heating=[3, 1]": "must be \\[low, high\\]",
+        "dataset.heating=[3]": "dataset.heating must be two finite numbers",
+        "dataset.log10_gamma_T=[6, 90]": "dataset.log10_gamma_T must be two finite numbers",
+        "dataset.train=3": "no room for the 8 corners",
+        "dataset.snapshot_every=3000": "must not exceed dataset.max_steps",
+        "initial.kind=file": "initial.kind must be one of",
+    }.items():
+        with pytest.raises(InputError, match=sentence):
+            load_dataset_config(None, [change])
+
+
+def test_a_simulation_of_a_data_set() -> None:
+    config = load_dataset_config(None, ["dataset.max_steps=50", "grid.nx=32", "time.end=0.2"])
+    run = simulation_of(config, gamma_T=1e6, gamma_p=2.0, heating=4.0, seed=9)
+    assert (run.grid.nx, run.time.max_steps, run.time.end) == (32, 50, 0.2)
+    assert (run.rheology.gamma_T, run.rheology.gamma_p, run.model.heating) == (1e6, 2.0, 4.0)
+    assert run.initial.seed == 9
+
+
+def test_training_configuration_mirrors_the_settings() -> None:
+    assert settings_of(load_training_config()) == TrainingSettings()
+    config = load_training_config(None, ["network.widths=[8, 8]", "training.epochs=3"])
+    settings = settings_of(config)
+    assert settings.network.widths == (8, 8)
+    assert settings.epochs == 3
+    with pytest.raises(InputError, match=r"network\.widths must be a list of one or more integers"):
+        load_training_config(None, ["network.widths=[]"])
+
+
+def test_the_examples_are_valid() -> None:
+    assert grid_of(load_config(EXAMPLES / "quickstart.toml")) == Grid(256, 64)
+    data = load_dataset_config(EXAMPLES / "dataset-256x64.toml")
+    assert (data.dataset.train, data.dataset.validation, data.dataset.test) == (24, 4, 6)
+    load_training_config(EXAMPLES / "train-two-level.toml")

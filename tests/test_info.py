@@ -1,0 +1,104 @@
+"""`tellus info` on what the other commands write."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tellus.config import dump, load_config
+from tellus.coupling.info import describe
+from tellus.solver.errors import InputError
+
+RUN: dict[str, Any] = {
+    "tellus": "0.1.0",
+    "git": "0123456789abcdef",
+    "threads": 2,
+    "solver": "skip:10",
+    "status": "done",
+    "message": "",
+    "steps": 12,
+    "time": 0.1,
+    "seconds": {"stokes": {"factor": 1.0, "solve": 0.5}, "energy": 0.2, "total": 2.0},
+    "warnings": ["a plume spans 3 cells"],
+}
+DATASET: dict[str, Any] = {
+    "grid": {"nx": 32, "ny": 8, "aspect": 4.0},
+    "boundaries": "free-slip",
+    "hash": "feed",
+    "version": "0.1.0",
+    "simulations": [
+        {"split": split, "snapshots": 5, "gamma_T": 10.0**k, "gamma_p": 1.0, "heating": 3.0}
+        for k, split in enumerate(["train", "train", "test"], start=6)
+    ],
+}
+MODEL: dict[str, Any] = {
+    "grid": {"nx": 32, "ny": 8, "aspect": 4.0},
+    "boundaries": "free-slip",
+    "base": "coarse:2",
+    "network": {"kind": "unet", "block": 4, "widths": [8, 8]},
+    "range": {"gamma_T": [1e6, 1e9]},
+    "weights_sha256": "beef",
+}
+
+
+def write(directory: Path, name: str, content: dict[str, Any]) -> Path:
+    (directory / name).write_text(json.dumps(content))
+    return directory
+
+
+def test_a_run(tmp_path: Path) -> None:
+    write(tmp_path, "run.json", RUN)
+    (tmp_path / "config.toml").write_text(dump(load_config(None, ["grid.nx=32"])))
+    (tmp_path / "timeseries.csv").write_text(
+        "step,time,mean_temperature,nusselt_top,nusselt_bottom,vrms\n"
+        "1,0.1,0.75,4.5,4.25,120.0\n2,0.2,0.7"
+    )
+    said = describe(tmp_path)
+    assert len(said.splitlines()) <= 12
+    for part in (
+        "done",
+        "step 12",
+        "32x64",
+        "skip:10",
+        "1.5 Stokes",
+        "0.75",
+        "0123456789",
+        "plume",
+    ):
+        assert part in said
+
+
+def test_a_data_set_and_a_model(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    said = describe(write(tmp_path / "data", "card.json", DATASET))
+    for part in ("data set", "32x8", "2 train, 1 test", "15", "1e+06 to 1e+08", "feed"):
+        assert part in said
+    (tmp_path / "model").mkdir()
+    said = describe(write(tmp_path / "model", "card.json", MODEL))
+    for part in ("model", "coarse:2", "unet block 4", "trained on 1e+06 to 1e+09", "beef"):
+        assert part in said
+    weights = tmp_path / "model" / "weights.safetensors"
+    weights.touch()
+    assert describe(weights).splitlines()[1:] == said.splitlines()[1:]
+
+
+def test_configurations() -> None:
+    examples = Path(__file__).parents[1] / "examples"
+    assert "tellus run" in describe(examples / "quickstart.toml")
+    assert "tellus dataset" in describe(examples / "dataset-256x64.toml")
+    assert "tellus train" in describe(examples / "train-two-level.toml")
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{}", '{"simulations": [{}]}', '{"grid": 3}'])
+def test_a_damaged_card_is_explained(tmp_path: Path, content: str) -> None:
+    (tmp_path / "card.json").write_text(content)
+    with pytest.raises(InputError):
+        describe(tmp_path)
+
+
+def test_something_else_is_explained(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="is no run"):
+        describe(tmp_path)
+    with pytest.raises(InputError, match="nothing there"):
+        describe(tmp_path / "none")
