@@ -161,7 +161,11 @@ class Surrogate:
 def make_corrector(network: nn.Module, card: dict[str, Any]) -> Corrector:
     """The corrector that a card describes, around its network."""
     features = FeatureSettings.from_json(card["features"])
-    return Corrector(network, Normalisation.from_json(card["normalisation"]), features)
+    normalisation = Normalisation.from_json(card["normalisation"])
+    channels = len(names(features.residual))
+    if {len(normalisation.mean), len(normalisation.spread)} != {channels}:
+        raise ValueError(f"normalisation is not that of {channels} channels")
+    return Corrector(network, normalisation, features)
 
 
 def card_grid(card: dict[str, Any]) -> Grid:

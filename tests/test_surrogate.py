@@ -1,0 +1,468 @@
+"""The two-level surrogate: base, features, network, data, training, files and evaluation."""
+
+import json
+import os
+import signal
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import zarr
+
+from tellus.solver.boundaries import BoundaryConditions
+from tellus.solver.direct import DirectSolver
+from tellus.solver.errors import InputError, InterruptedRunError
+from tellus.solver.grid import Array, Grid
+from tellus.solver.rheology import FrankKamenetskii
+from tellus.solver.stokes import (
+    StokesProblem,
+    StokesReport,
+    flow_from_psi,
+    relative_velocity_error,
+    velocity,
+)
+from tellus.surrogate.base import block_mean, make_base, spline_matrix
+from tellus.surrogate.checkpoint import CHECKPOINT
+from tellus.surrogate.corrector import Corrector, Normalisation
+from tellus.surrogate.data import Dataset, load_split
+from tellus.surrogate.evaluate import evaluate, table
+from tellus.surrogate.features import (
+    Inputs,
+    features,
+    fold,
+    names,
+    observe,
+    to_inputs,
+    unfold,
+)
+from tellus.surrogate.losses import loss, relative_errors
+from tellus.surrogate.model import Surrogate
+from tellus.surrogate.network import make_network
+from tellus.surrogate.settings import (
+    FeatureSettings,
+    LossSettings,
+    NetworkSettings,
+    TrainingSettings,
+)
+from tellus.surrogate.train import train
+
+GRID = Grid(32, 16, 2.0)
+SMALL = NetworkSettings(block=2, widths=(8, 8), depth=1)
+SETTINGS = TrainingSettings(
+    base="coarse:2",
+    network=SMALL,
+    epochs=4,
+    batch_size=4,
+    learning_rate=1e-2,
+    quiet_vrms=0.1,
+)
+
+
+def smooth_temperature(grid: Grid, seed: int) -> Array:
+    """A cold lid, a hot floor and a few random waves, so that fields on all grids are alike."""
+    random = np.random.default_rng(seed)
+    x, y = grid.x_cells / grid.aspect, grid.y_cells[:, None]
+    waves = sum(
+        random.normal() * np.cos(np.pi * k * x + random.uniform(0, 6.3)) for k in range(1, 5)
+    )
+    profile = 0.9 - 0.8 * np.exp(-(1 - y) / 0.15) + 0.1 * np.exp(-y / 0.1)
+    return np.clip(profile + 0.05 * waves * np.sin(np.pi * y), 0.0, 1.0)
+
+
+def problem_on(grid: Grid, seed: int = 0, gamma_T: float = 1e6) -> StokesProblem:
+    temperature = smooth_temperature(grid, seed).astype(np.float32).astype(np.float64)
+    return StokesProblem(grid, temperature, FrankKamenetskii(gamma_T, 10.0))
+
+
+def inputs_of(problem: StokesProblem) -> Inputs:
+    solver = DirectSolver(problem.grid)
+    base = make_base("coarse:2", problem.grid)
+    return to_inputs(observe(problem, base.stream_function(problem), solver.operator)[0])
+
+
+@pytest.fixture(scope="session")
+def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data set of 4 simulations of 6 unrelated snapshots, as `tellus dataset` lays it out."""
+    root = tmp_path_factory.mktemp("data")
+    solver, simulations = DirectSolver(GRID), []
+    for k, split in enumerate(("train", "train", "validation", "test")):
+        problems = [problem_on(GRID, seed=10 * k + n, gamma_T=10.0 ** (6 + k)) for n in range(6)]
+        name, law = f"sim_{k:03d}", problems[0].rheology
+        assert isinstance(law, FrankKamenetskii)
+        store = zarr.open_group(root / "simulations" / f"{name}.zarr", mode="w")
+        fields = {
+            "temperature": np.stack([p.temperature for p in problems]).astype(np.float32),
+            "psi": np.stack([solver.stream_function(p) for p in problems]),
+            "even": np.array([True, False, True, True, True, True]),
+        }
+        for key, values in fields.items():
+            store.create_array(key, data=values)
+        parameters = {"gamma_T": law.gamma_T, "gamma_p": law.gamma_p}
+        parameters |= {"heating": 1.0, "rayleigh": 1.0}
+        store.attrs.update(parameters)
+        simulations.append({"name": name, "split": split, "snapshots": 6, **parameters})
+    card = {
+        "grid": {"nx": GRID.nx, "ny": GRID.ny, "aspect": GRID.aspect},
+        "boundaries": "free-slip",
+        "simulations": simulations,
+        "hash": "synthetic",
+    }
+    (root / "card.json").write_text(json.dumps(card))
+    return root
+
+
+@pytest.fixture(scope="session")
+def trained(dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("models") / "model"
+    train(SETTINGS, dataset, out, report=lambda line: None)
+    return out
+
+
+@pytest.fixture
+def model(trained: Path, tmp_path: Path) -> Path:
+    """A copy to damage."""
+    for name in ("weights.safetensors", "card.json"):
+        (tmp_path / name).write_bytes((trained / name).read_bytes())
+    return tmp_path
+
+
+def edit_card(directory: Path, change: Callable[[dict[str, object]], object]) -> None:
+    card = json.loads((directory / "card.json").read_text())
+    change(card)
+    (directory / "card.json").write_text(json.dumps(card))
+
+
+# The base
+
+
+def test_natural_splines_interpolate_to_fourth_order_up_to_free_slip_walls() -> None:
+    errors = []
+    for cells in (8, 16, 32):
+        coarse, fine = np.arange(cells + 1) / cells, np.arange(4 * cells + 1) / (4 * cells)
+        psi = np.sin(np.pi * coarse) + 0.3 * np.sin(3 * np.pi * coarse)
+        exact = np.sin(np.pi * fine) + 0.3 * np.sin(3 * np.pi * fine)
+        errors.append(np.max(np.abs(spline_matrix(cells, 4) @ psi - exact)))
+    orders = np.log2(np.array(errors[:-1]) / errors[1:])
+    assert orders[-1] > 3.7
+
+
+def test_the_base_approaches_the_direct_solution_and_vanishes_on_walls() -> None:
+    grid = Grid(64, 32, 2.0)
+    problem, solver = problem_on(grid), DirectSolver(Grid(64, 32, 2.0))
+    reference = solver.solve(problem)
+    errors = []
+    for factor in (4, 2):
+        psi = make_base(f"coarse:{factor}", grid).stream_function(problem)
+        flow = flow_from_psi(psi, grid, StokesReport("base"))
+        errors.append(relative_velocity_error(flow, reference))
+        assert not psi[[0, -1]].any()
+        assert not psi[:, [0, -1]].any()
+    assert errors[1] < 0.5 * errors[0] < 0.25
+
+
+def test_a_coarse_cell_holds_the_mean_of_its_fine_ones() -> None:
+    cells = np.arange(32.0).reshape(4, 8)
+    assert block_mean(cells, 2)[1, 3] == cells[2:4, 6:8].mean()
+
+
+@pytest.mark.parametrize("name", ["fine:2", "coarse", "coarse:x", "coarse:0", "coarse:3"])
+def test_an_impossible_base_is_bad_input(name: str) -> None:
+    with pytest.raises(InputError, match="coarse"):
+        make_base(name, GRID)
+
+
+# Features and network
+
+
+def test_cells_and_interior_nodes_correspond() -> None:
+    nodes = torch.zeros(1, 5, 9)
+    nodes[:, 1:-1, 1:-1] = torch.rand(1, 3, 7)
+    assert torch.equal(unfold(fold(nodes)), nodes)
+    assert not unfold(torch.ones(1, 4, 8))[:, [0, -1]].any()
+    assert not unfold(torch.ones(1, 4, 8))[:, :, [0, -1]].any()
+
+
+def test_mirrored_inputs_are_those_of_the_mirrored_problem() -> None:
+    problem = problem_on(GRID)
+    mirrored = StokesProblem(GRID, problem.temperature[:, ::-1].copy(), problem.rheology)
+    ours, theirs = inputs_of(problem).mirrored(torch.tensor([True])), inputs_of(mirrored)
+    for name in ("temperature", "log_viscosity", "psi", "residual"):
+        torch.testing.assert_close(getattr(ours, name), getattr(theirs, name), atol=1e-5, rtol=1e-3)
+
+
+def test_features_do_not_depend_on_the_unit_of_viscosity() -> None:
+    problem = problem_on(GRID)
+
+    class Thicker(FrankKamenetskii):
+        def viscosity(self, temperature: Array, grid: Grid) -> Array:
+            return 1e3 * super().viscosity(temperature, grid)
+
+    thicker = StokesProblem(GRID, problem.temperature, Thicker(1e6, 10.0))
+    for residual in (True, False):
+        ours, theirs = (features(inputs_of(p), GRID, residual) for p in (problem, thicker))
+        assert ours.shape == (1, len(names(residual)), *GRID.cells)
+        torch.testing.assert_close(ours, theirs, atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize("shape", [(16, 32), (20, 36), (12, 50)])
+def test_the_network_takes_any_size_and_starts_from_the_base(shape: tuple[int, int]) -> None:
+    network = make_network(8, NetworkSettings(block=4, widths=(8, 8, 8)))
+    assert not network(torch.rand(2, 8, *shape)).any()
+    torch.nn.init.ones_(network.leave.weight)
+    answer = network(torch.rand(2, 8, *shape))
+    assert answer.shape == (2, *shape)
+    assert answer.any()
+
+
+def test_the_correction_vanishes_on_walls_whatever_the_network_says() -> None:
+    class Loud(torch.nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return torch.ones_like(x[:, 0])
+
+    unit = Normalisation((0.0,) * 8, (1.0,) * 8, 0.5)
+    corrector = Corrector(Loud(), unit, FeatureSettings())
+    inputs = inputs_of(problem_on(GRID))
+    change = corrector(inputs, GRID) - inputs.psi
+    assert not change[:, [0, -1]].any()
+    assert not change[:, :, [0, -1]].any()
+    torch.testing.assert_close(change[:, 1:-1, 1:-1], torch.full((1, 15, 31), 0.5))
+
+
+def test_relative_errors_are_those_of_the_solver() -> None:
+    problem = problem_on(GRID)
+    reference = DirectSolver(GRID).solve(problem)
+    psi = make_base("coarse:2", GRID).stream_function(problem)
+    expected = relative_velocity_error(flow_from_psi(psi, GRID, StokesReport("base")), reference)
+    ours = relative_errors(torch.tensor(psi)[None], torch.tensor(reference.psi)[None], GRID)
+    assert float(ours) == pytest.approx(expected, rel=1e-10)
+
+
+def test_losses_are_relative_and_vanish_at_the_truth() -> None:
+    truth = torch.rand(3, *GRID.nodes, dtype=torch.float64)
+    guess = truth + 0.1 * torch.rand(3, *GRID.nodes, dtype=torch.float64)
+    weights = LossSettings(l1=1.0, l2=1.0, gradient=0.5)
+    assert float(loss(truth, truth, GRID, weights)) < 1e-5
+    scaled = loss(1e4 * guess, 1e4 * truth, GRID, weights)
+    assert float(scaled) == pytest.approx(float(loss(guess, truth, GRID, weights)), rel=1e-6)
+
+
+# Data
+
+
+def test_loading_is_cached_and_the_cache_follows_the_data(dataset: Path) -> None:
+    opened, base = Dataset.open(dataset), make_base("coarse:4", GRID)
+    first = load_split(opened, "train", base, 0.1)
+    cache = dataset / "cache" / "coarse-4" / "sim_000.npz"
+    stamp = cache.stat().st_mtime_ns
+    second = load_split(opened, "train", base, 0.1)
+    assert cache.stat().st_mtime_ns == stamp
+    assert torch.equal(first.inputs.psi, second.inputs.psi)
+    cache.write_bytes(cache.read_bytes()[:200])
+    third = load_split(opened, "train", base, 0.1)
+    assert torch.equal(first.inputs.residual, third.inputs.residual)
+    assert len(first) == 12
+
+
+def test_damaged_data_are_bad_input(dataset: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no data set"):
+        Dataset.open(tmp_path)
+    (tmp_path / "card.json").write_text((dataset / "card.json").read_text()[:-40])
+    with pytest.raises(InputError, match="cannot be read"):
+        Dataset.open(tmp_path)
+    (tmp_path / "card.json").write_text((dataset / "card.json").read_text())
+    with pytest.raises(InputError, match="is missing"):
+        next(Dataset.open(tmp_path).simulations("test"))
+    store = zarr.open_group(tmp_path / "simulations" / "sim_003.zarr", mode="w")
+    store.create_array("temperature", data=np.zeros((6, 16, 32), np.float32))
+    with pytest.raises(InputError, match="cannot be read"):
+        next(Dataset.open(tmp_path).simulations("test"))
+    with pytest.raises(InputError, match='no split "exam"'):
+        next(Dataset.open(dataset).simulations("exam"))
+
+
+# Training
+
+
+def test_training_improves_on_the_base_and_writes_a_line_per_epoch(trained: Path) -> None:
+    lines = [json.loads(line) for line in (trained / "metrics.jsonl").read_text().splitlines()]
+    assert [line["epoch"] for line in lines] == [1, 2, 3, 4]
+    assert lines[-1]["loss"] < lines[0]["loss"]
+    card = json.loads((trained / "card.json").read_text())
+    assert card["validation"]["median"] < card["validation"]["base_median"]
+    assert card["range"]["gamma_T"] == [1e6, 1e7]
+
+
+def test_two_epochs_and_two_more_are_bitwise_four(dataset: Path, trained: Path) -> None:
+    out = trained.parent / "resumed"
+    first = TrainingSettings.from_json(SETTINGS.to_json() | {"time_limit": 1e-9})
+    for resume in (False, True, True):
+        with pytest.raises(InterruptedRunError, match="--resume"):
+            train(first, dataset, out, resume=resume, report=lambda line: None)
+    with (out / "metrics.jsonl").open("a") as stream:
+        stream.write('{"epoch": 4, "note": "written, but its checkpoint was not"}\n')
+    train(SETTINGS, dataset, out, resume=True, report=lambda line: None)
+    for name in ("weights.safetensors", CHECKPOINT):
+        assert (out / name).read_bytes() == (trained / name).read_bytes()
+    lines = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
+    assert [line["epoch"] for line in lines] == [1, 2, 3, 4]
+    assert "note" not in lines[-1]
+
+
+def test_a_signal_stops_training_resumably(dataset: Path, trained: Path, tmp_path: Path) -> None:
+    def stop_in_the_second_epoch(line: str) -> None:
+        if line.startswith("epoch 1/"):
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    with pytest.raises(InterruptedRunError, match="SIGTERM"):
+        train(SETTINGS, dataset, tmp_path, report=stop_in_the_second_epoch)
+    train(SETTINGS, dataset, tmp_path, resume=True, report=lambda line: None)
+    name = "weights.safetensors"
+    assert (tmp_path / name).read_bytes() == (trained / name).read_bytes()
+
+
+def test_training_never_overwrites_or_mixes(dataset: Path, trained: Path) -> None:
+    with pytest.raises(InputError, match="already holds a model"):
+        train(SETTINGS, dataset, trained)
+    other = TrainingSettings.from_json(SETTINGS.to_json() | {"seed": 1})
+    with pytest.raises(InputError, match="other settings"):
+        train(other, dataset, trained, resume=True, report=lambda line: None)
+
+
+def test_a_network_of_ones_own(dataset: Path, tmp_path: Path) -> None:
+    class Mine(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layer = torch.nn.Conv2d(8, 1, 5, padding=2)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            answer: torch.Tensor = self.layer(x)
+            return answer[:, 0]
+
+    settings = TrainingSettings.from_json(SETTINGS.to_json() | {"epochs": 1})
+    train(settings, dataset, tmp_path, report=lambda line: None, network=Mine())
+    with pytest.raises(InputError, match="Mine"):
+        Surrogate.load(tmp_path)
+    psi, _ = Surrogate.load(tmp_path, network=Mine()).predict(problem_on(GRID))
+    assert psi.shape == GRID.nodes
+
+
+# The model on disk and in use
+
+
+def test_prediction_is_divergence_free_and_keeps_the_walls_closed(trained: Path) -> None:
+    surrogate, problem = Surrogate.load(trained), problem_on(GRID)
+    psi, seconds = surrogate.predict(problem)
+    assert psi.dtype == np.float64
+    assert set(seconds) == {"base", "features", "network"}
+    u, v = velocity(psi, GRID)
+    divergence = np.diff(u, axis=1) / GRID.hx + np.diff(v, axis=0) / GRID.hy
+    assert np.max(np.abs(divergence)) <= 1e-12 * np.max(np.abs(u)) / GRID.hx
+    assert not u[:, [0, -1]].any()
+    assert not v[[0, -1]].any()
+
+
+def test_prediction_follows_the_vigour_of_the_flow(trained: Path) -> None:
+    surrogate, problem = Surrogate.load(trained), problem_on(GRID)
+    stronger = StokesProblem(GRID, problem.temperature, problem.rheology, rayleigh=100.0)
+    weak, strong = (surrogate.predict(p)[0] for p in (problem, stronger))
+    np.testing.assert_allclose(strong, 100.0 * weak, rtol=1e-3, atol=1e-3 * np.max(np.abs(strong)))
+
+
+def test_a_fluid_at_rest_stays_finite(trained: Path) -> None:
+    still = StokesProblem(GRID, np.full(GRID.cells, 0.5), FrankKamenetskii(1e6, 10.0))
+    assert np.isfinite(Surrogate.load(trained).predict(still)[0]).all()
+
+
+def test_saving_and_loading_is_exact(trained: Path, tmp_path: Path) -> None:
+    first = Surrogate.load(trained)
+    first.save(tmp_path)
+    second = Surrogate.load(tmp_path / "weights.safetensors")
+    assert second.sha256 == first.sha256
+    problem = problem_on(GRID)
+    assert np.array_equal(first.predict(problem)[0], second.predict(problem)[0])
+
+
+def test_another_resolution_works_with_one_warning(trained: Path) -> None:
+    finer = Grid(48, 24, 2.0)
+    surrogate = Surrogate.load(trained, finer)
+    assert surrogate.predict(problem_on(finer))[0].shape == finer.nodes
+    warnings = surrogate.check(finer, BoundaryConditions(), FrankKamenetskii(5e6, 10.0))
+    assert warnings == ["the surrogate was trained at 32x16, not 48x24"]
+
+
+def test_what_it_was_not_trained_for(trained: Path) -> None:
+    surrogate, law = Surrogate.load(trained), FrankKamenetskii(5e6, 10.0)
+    assert surrogate.check(GRID, BoundaryConditions(), law) == []
+    outside = surrogate.check(GRID, BoundaryConditions(), FrankKamenetskii(1e9, 10.0))
+    assert len(outside) == 1
+    assert "gamma_T" in outside[0]
+    with pytest.raises(InputError, match="aspect"):
+        surrogate.check(Grid(32, 16, 4.0), BoundaryConditions(), law)
+    with pytest.raises(InputError, match="no-slip"):
+        surrogate.check(GRID, BoundaryConditions("no-slip"), law)
+
+
+def test_a_missing_file_is_bad_input(model: Path) -> None:
+    with pytest.raises(InputError, match="is missing"):
+        Surrogate.load(model / "nowhere")
+    (model / "weights.safetensors").unlink()
+    with pytest.raises(InputError, match="is missing"):
+        Surrogate.load(model)
+
+
+@pytest.mark.parametrize("keep", [0, 7, 100, -1])
+def test_truncated_weights_are_bad_input(model: Path, keep: int) -> None:
+    path = model / "weights.safetensors"
+    path.write_bytes(path.read_bytes()[:keep])
+    with pytest.raises(InputError, match="damaged"):
+        Surrogate.load(model)
+
+
+def test_changed_weights_are_bad_input(model: Path) -> None:
+    path = model / "weights.safetensors"
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(bytes(content))
+    with pytest.raises(InputError, match="is not the file"):
+        Surrogate.load(model)
+
+
+@pytest.mark.parametrize("name", ["model.pt", "model.pth", "model.pkl", "pytorch_model.bin"])
+def test_pickles_are_refused(tmp_path: Path, name: str) -> None:
+    torch.save({}, tmp_path / name)
+    with pytest.raises(InputError, match="pickle"):
+        Surrogate.load(tmp_path / name)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda card: card.pop("network"),
+        lambda card: card["network"].update(widths=[4, 4]),
+        lambda card: card["network"].update(unheard_of=1),
+        lambda card: card["normalisation"].update(mean=[0.0]),
+        lambda card: card.update(grid="big"),
+    ],
+)
+def test_a_card_that_does_not_fit_is_bad_input(
+    model: Path, change: Callable[[dict[str, object]], object]
+) -> None:
+    edit_card(model, change)
+    with pytest.raises(InputError):
+        Surrogate.load(model)
+
+
+def test_evaluation_compares_model_and_base(trained: Path, dataset: Path) -> None:
+    result = evaluate(trained, dataset, "validation")
+    assert json.loads(json.dumps(result)) == result
+    assert result["snapshots"] == 5
+    assert result["max_divergence"] < 1e-12
+    assert set(result["walls"]) == {"left", "right", "top", "bottom"}
+    assert 0 < result["relative_l2"]["median"] < result["base"]["relative_l2"]["median"] < 1
+    card = json.loads((trained / "card.json").read_text())
+    assert result["relative_l2"]["median"] == pytest.approx(card["validation"]["median"], rel=1e-3)
+    text = table(result)
+    assert "sim_002" in text
+    assert "coarse:2 alone" in text
