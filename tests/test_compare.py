@@ -1,0 +1,295 @@
+"""Comparing runs: numbers with known answers, the report, and bad input."""
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tomli_w
+import xarray as xr
+
+from tellus.coupling.compare import compare, headline, table
+from tellus.coupling.pair import regrid_stream_function, regrid_temperature
+from tellus.solver.errors import InputError
+from tellus.solver.grid import Grid
+from tellus.solver.stokes import velocity
+
+GRID = Grid(32, 8, 4.0)
+END, OUTPUTS, ROWS = 0.01, 11, 201
+
+
+def write_run(
+    path: Path,
+    solver: str = "direct",
+    *,
+    grid: Grid = GRID,
+    warmer: float = 0.0,
+    faster: float = 1.0,
+    stokes: float = 2.0,
+    end: float = END,
+    **info: Any,
+) -> Path:
+    """A run directory with analytic contents: `warmer` adds to T, `faster` scales the flow."""
+    path.mkdir(parents=True)
+    steps = round((ROWS - 1) * end / END)
+    times = np.linspace(0.0, end, steps + 1)
+    ramp = warmer * (times > 0)
+    columns = {
+        "step": np.arange(steps + 1),
+        "time": times,
+        "dt": np.full(steps + 1, END / (ROWS - 1)),
+        "mean_temperature": 0.5 + times + ramp,
+        "nusselt_top": 4.0 + ramp,
+        "nusselt_bottom": 3.0 + 3 * ramp,
+        "vrms": np.full(steps + 1, 100.0 * faster),
+    }
+    rows = zip(*columns.values(), strict=True)
+    lines = [",".join(columns), *(",".join(repr(float(v)) for v in row) for row in rows)]
+    (path / "timeseries.csv").write_text("\n".join(lines) + "\n")
+    config = {
+        "grid": {"nx": grid.nx, "ny": grid.ny, "aspect": grid.aspect},
+        "model": {"rayleigh": 1.0, "heating": 3.0},
+        "rheology": {"kind": "frank-kamenetskii", "gamma_T": 1e7, "gamma_p": 10.0},
+    }
+    (path / "config.toml").write_text(tomli_w.dumps(config))
+    summary = {
+        "tellus": "0.1.0",
+        "git": None,
+        "machine": {"processor": "test"},
+        "threads": 1,
+        "versions": {"numpy": "2"},
+        "solver": solver,
+        "weights_sha256": None,
+        "status": "done",
+        "message": "",
+        "steps": steps,
+        "time": end,
+        "seconds": {
+            "stokes": {"assemble": 0.1 * stokes, "factor": 0.9 * stokes},
+            "energy": 0.2,
+            "output": 0.1,
+            "total": stokes + 0.5,
+        },
+        "solver_report": {"solves": steps, "held": 0},
+        "warnings": [],
+    }
+    (path / "run.json").write_text(json.dumps(summary | info))
+    fields(
+        grid, np.linspace(0.0, end, round((OUTPUTS - 1) * end / END) + 1), warmer, faster
+    ).to_zarr(path / "fields.zarr")
+    return path
+
+
+def fields(grid: Grid, times: np.ndarray, warmer: float, faster: float) -> xr.Dataset:
+    x, y = grid.x_cells, grid.y_cells[:, None]
+    ripple = 0.1 * np.sin(np.pi * y) * np.cos(np.pi * x / grid.aspect)
+    steady = np.stack([1 - y + ripple + warmer * (t > 0) for t in times])
+    roll = np.sin(np.pi * grid.x_nodes / grid.aspect) * np.sin(np.pi * grid.y_nodes[:, None])
+    psi = np.stack([50.0 * roll * (faster if t > 0 else 1.0) for t in times])
+    return xr.Dataset(
+        {
+            "temperature": (("time", "y", "x"), steady),
+            "psi": (("time", "y_node", "x_node"), psi),
+            "temperature_profile": (("time", "y"), steady.mean(axis=2)),
+        },
+        {
+            "time": times,
+            "x": grid.x_cells,
+            "y": grid.y_cells,
+            "x_node": grid.x_nodes,
+            "y_node": grid.y_nodes,
+        },
+    )
+
+
+def test_a_run_compared_with_itself_differs_in_nothing(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "a")
+    result = compare([run, run])
+    assert result["reference"] == str(run)
+    for entry in result["runs"]:
+        for key in ("mean_temperature_mae", "profile_mae", "final_profile_mae", "nusselt_mae"):
+            assert entry[key] == 0.0
+        assert entry["temperature_field_mae"] == entry["velocity_error"] == 0.0
+        assert entry["speedup"] == entry["speedup_end_to_end"] == 1.0
+
+
+def test_known_differences_are_measured(tmp_path: Path) -> None:
+    runs = [
+        write_run(tmp_path / "a"),
+        write_run(tmp_path / "b", "skip:10", warmer=0.02, faster=1.1, stokes=0.3),
+    ]
+    result = compare(runs)
+    entry = result["runs"][1]
+    assert entry["mean_temperature_mae"] == pytest.approx(0.02, rel=0.01)
+    assert entry["nusselt_mae"] == pytest.approx(0.04, rel=0.01)
+    assert entry["profile_mae"] == pytest.approx(0.02)
+    assert entry["final_profile_mae"] == pytest.approx(0.02)
+    assert entry["temperature_field_mae"] == pytest.approx(0.02)
+    assert entry["velocity_error"] == pytest.approx(0.1)
+    assert entry["speedup"] == pytest.approx(2.2 / 0.5)
+    assert entry["speedup_stokes"] == pytest.approx(2.0 / 0.3)
+    assert entry["speedup_end_to_end"] == pytest.approx(2.5 / 0.8)
+    assert sum(entry["seconds_by_phase"].values()) == pytest.approx(0.8)
+    assert json.loads(json.dumps(result, allow_nan=False)) == result
+    assert len(headline(result)) == 3
+
+
+def test_the_shared_start_does_not_flatter_the_velocity_difference(tmp_path: Path) -> None:
+    runs = [write_run(tmp_path / "a"), write_run(tmp_path / "b", faster=2.0, end=END / 10)]
+    equal = compare(runs)["runs"][1]
+    assert equal["equal_times"]["velocity_error"] == pytest.approx([0.0, 1.0])
+    assert equal["velocity_error"] == pytest.approx(1.0)
+
+
+def test_quiet_flows_are_left_out_and_counted(tmp_path: Path) -> None:
+    runs = [write_run(tmp_path / "a", faster=1e-3), write_run(tmp_path / "b", faster=2e-3)]
+    entry = compare(runs)["runs"][1]
+    assert entry["velocity_error"] is None
+    assert entry["quiet_outputs"] == OUTPUTS - 1
+
+
+def test_a_run_that_failed_is_compared_up_to_where_it_got(tmp_path: Path) -> None:
+    failed = write_run(
+        tmp_path / "b", "surrogate", end=END / 2, stokes=1.0, status="failed", message="T blew up"
+    )
+    csv = failed / "timeseries.csv"
+    csv.write_text(csv.read_text() + "101,0.00505,5e-5,nan,nan,nan,nan\n")
+    entry = compare([write_run(tmp_path / "a"), failed])["runs"][1]
+    assert entry["common_time"] == pytest.approx([0.0, END / 2])
+    assert entry["mean_temperature_mae"] == pytest.approx(0.0, abs=1e-15)
+    assert any("failed at model time 0.005" in note for note in entry["notes"])
+    # The reference took 2.5 s for twice the model time.
+    assert entry["speedup_end_to_end"] == pytest.approx(1.25 / 1.5, rel=0.02)
+
+
+def test_another_grid_of_the_same_box_is_regridded(tmp_path: Path) -> None:
+    runs = [
+        write_run(tmp_path / "a", grid=Grid(64, 16, 4.0)),
+        write_run(tmp_path / "b", grid=Grid(32, 8, 4.0)),
+    ]
+    entry = compare(runs)["runs"][1]
+    assert entry["temperature_field_mae"] < 2e-3
+    assert entry["velocity_error"] < 2e-3
+    assert any("regridded from 32x8 to 64x16" in note for note in entry["notes"])
+
+
+def test_regridding_is_second_order_and_keeps_the_flow_divergence_free() -> None:
+    target = Grid(96, 24, 4.0)
+    errors = []
+    for n in (8, 16, 32):
+        source = Grid(4 * n, n, 4.0)
+        data = fields(source, np.array([0.0]), 0.0, 1.0)
+        exact = fields(target, np.array([0.0]), 0.0, 1.0)["temperature"].values[0]
+        errors.append(
+            np.abs(regrid_temperature(data["temperature"].values[0], source, target) - exact).max()
+        )
+        psi = regrid_stream_function(data["psi"].values[0], source, target)
+        u, v = velocity(psi, target)
+        divergence = np.diff(u, axis=1) / target.hx + np.diff(v, axis=0) / target.hy
+        assert np.abs(divergence).max() < 1e-9 * np.abs(u).max() / target.hx
+    # The sides are only first order, as an insulating side is taken to be flat half a cell deep.
+    assert errors[0] / errors[1] > 3
+    assert errors[1] / errors[2] > 3
+
+
+def test_the_report_is_one_file_without_outside_references(tmp_path: Path) -> None:
+    runs = [
+        write_run(tmp_path / "a"),
+        write_run(tmp_path / "b", "skip:10", warmer=0.02, faster=1.1, stokes=0.3),
+        write_run(tmp_path / "c", "surrogate", warmer=0.01, weights_sha256="ab" * 32),
+        write_run(
+            tmp_path / "d", "surrogate", end=END / 20, status="failed", message="<T> blew up"
+        ),
+    ]
+    out = tmp_path / "new" / "report.html"
+    compare(runs, out)
+    page = out.read_text(encoding="utf-8")
+    assert not any(word in page for word in ("http", "<script", "file:"))
+    assert page.count("data:image/png;base64,") == 7
+    assert "ab" * 32 in page
+    assert "&lt;T&gt; blew up" in page
+    assert "surrogate (d): failed at model time 0.0005" in page
+    assert [p.name for p in out.parent.iterdir()] == ["report.html"]
+
+
+def test_one_run_makes_a_report_too(tmp_path: Path) -> None:
+    out = tmp_path / "report.html"
+    result = compare([write_run(tmp_path / "a")], out)
+    assert "nothing to compare with" in headline(result)[0]
+    assert "data:image/png" in out.read_text(encoding="utf-8")
+
+
+def test_the_table_has_a_row_per_run(tmp_path: Path) -> None:
+    result = compare([write_run(tmp_path / "a"), write_run(tmp_path / "b", "skip:10")])
+    assert table(result).row_count == 2
+
+
+def cut_csv(run: Path) -> None:
+    csv = run / "timeseries.csv"
+    csv.write_text(csv.read_text()[:-7])
+
+
+def cut_json(run: Path) -> None:
+    text = (run / "run.json").read_text()
+    (run / "run.json").write_text(text[: len(text) // 2])
+
+
+def drop_fields(run: Path) -> None:
+    shutil.rmtree(run / "fields.zarr")
+
+
+def drop_chunks(run: Path) -> None:
+    shutil.rmtree(run / "fields.zarr" / "temperature" / "c")
+
+
+def cut_metadata(run: Path) -> None:
+    for file in (run / "fields.zarr").rglob("zarr.json"):
+        file.write_text(file.read_text()[:20])
+
+
+def drop(name: str) -> Callable[[Path], None]:
+    return lambda run: (run / name).unlink()
+
+
+@pytest.mark.parametrize(
+    ("damage", "named"),
+    [
+        (shutil.rmtree, "run"),
+        (drop("run.json"), "run.json"),
+        (drop("timeseries.csv"), "timeseries.csv"),
+        (drop("config.toml"), "config.toml"),
+        (cut_csv, "timeseries.csv"),
+        (cut_json, "run.json"),
+        (drop_fields, "fields.zarr"),
+        (drop_chunks, "fields.zarr"),
+        (cut_metadata, "fields.zarr"),
+    ],
+)
+def test_damage_is_named_with_a_remedy(
+    tmp_path: Path, damage: Callable[[Path], None], named: str
+) -> None:
+    run = write_run(tmp_path / "run")
+    damage(run)
+    with pytest.raises(InputError, match=named) as error:
+        compare([write_run(tmp_path / "good"), run])
+    assert "\n" not in str(error.value)
+    assert any(word in str(error.value) for word in ("give", "run it anew", "resume", "let"))
+
+
+def test_boxes_of_different_shape_do_not_compare(tmp_path: Path) -> None:
+    runs = [write_run(tmp_path / "a"), write_run(tmp_path / "b", grid=Grid(16, 8, 2.0))]
+    with pytest.raises(InputError, match="aspect ratio 2"):
+        compare(runs)
+
+
+def test_a_directory_is_no_place_for_a_report(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="is a directory"):
+        compare([write_run(tmp_path / "a")], tmp_path)
+
+
+def test_no_runs_is_bad_input() -> None:
+    with pytest.raises(InputError, match="no run given"):
+        compare([])
