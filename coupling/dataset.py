@@ -15,7 +15,6 @@ from threadpoolctl import threadpool_limits
 
 from tellus.solver.direct import DirectSolver
 from tellus.solver.errors import InputError, RunFailedError
-from tellus.solver.grid import Grid
 from tellus.solver.stokes import StokesProblem
 
 from .simulation import Simulation
@@ -111,9 +110,7 @@ def simulate(config: "DatasetConfig", member: Member, out: Path) -> str:
     from tellus.config import simulation_of
 
     with threadpool_limits(limits=1):
-        run = simulation_of(
-            config, member.gamma_T, member.gamma_p, member.heating, member.seed
-        )
+        run = simulation_of(config, member.gamma_T, member.gamma_p, member.heating, member.seed)
         simulation = Simulation.from_config(run)
         label = DirectSolver(simulation.grid)
         kept: list[dict[str, Any]] = []
@@ -128,7 +125,7 @@ def simulate(config: "DatasetConfig", member: Member, out: Path) -> str:
             except RunFailedError as error:
                 ending = f"stopped early: {error}"
                 break
-        _write(out, member, simulation.grid, kept)
+        _write(out, member, simulation, kept)
     return (
         f"{member.name} ({member.split}) {simulation.steps} steps to t = {simulation.time:.3g}, "
         f"{len(kept)} snapshots, {ending}"
@@ -163,11 +160,13 @@ def _snapshot(
     }
 
 
-def _write(out: Path, member: Member, grid: Grid, kept: list[dict[str, Any]]) -> None:
+def _write(out: Path, member: Member, simulation: Simulation, kept: list[dict[str, Any]]) -> None:
+    grid = simulation.grid
     final = _path(out, member)
     partial = final.with_suffix(f".partial-{os.getpid()}")
     dims = {"temperature": ("y", "x"), "psi": ("y_node", "x_node")}
-    group = zarr.create_group(partial, attributes=asdict(member))
+    attributes = asdict(member) | {"rayleigh": simulation.rayleigh}
+    group = zarr.create_group(partial, attributes=attributes)
     for name, values in {"y": grid.y_cells, "x": grid.x_cells}.items():
         group.create_array(name, data=values, dimension_names=(name,))
     for name in kept[0]:

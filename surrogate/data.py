@@ -108,8 +108,7 @@ class Dataset:
             psi = np.asarray(store["psi"], dtype=np.float64)
             even = np.asarray(store["even"], dtype=bool)
             parameters = {
-                name: float(store.attrs[name])  # type: ignore[arg-type]
-                for name in ("gamma_T", "gamma_p", "heating", "rayleigh")
+                name: float(entry[name]) for name in ("gamma_T", "gamma_p", "heating", "rayleigh")
             }
         except Exception as error:  # zarr's backends raise their own kinds
             raise _damaged(path, f"cannot be read ({error!r})") from None
