@@ -54,7 +54,7 @@ class Corrector(nn.Module):
     """
 
     mean: Tensor
-    spread: Tensor
+    scale: Tensor
 
     def __init__(
         self, network: nn.Module, normalisation: Normalisation, settings: FeatureSettings
@@ -63,14 +63,14 @@ class Corrector(nn.Module):
         self.network = network
         self.settings = settings
         self.unit = normalisation.correction
-        for name in ("mean", "spread"):
-            values = torch.tensor(getattr(normalisation, name))[:, None, None]
-            self.register_buffer(name, values, persistent=False)
+        mean = torch.tensor(normalisation.mean)[:, None, None]
+        scale = 1.0 / torch.tensor(normalisation.spread)[:, None, None]
+        self.register_buffer("mean", mean, persistent=False)
+        self.register_buffer("scale", scale, persistent=False)
 
     def prepare(self, inputs: Inputs, grid: Grid) -> Tensor:
-        """Normalised features, channels last in memory."""
-        x = (features(inputs, grid, self.settings.residual) - self.mean) / self.spread
-        return x.contiguous(memory_format=torch.channels_last)
+        """Normalised features."""
+        return features(inputs, grid, self.settings.residual).sub_(self.mean).mul_(self.scale)
 
     def forward(self, inputs: Inputs, grid: Grid) -> Tensor:
         """The corrected stream function."""

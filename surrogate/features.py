@@ -10,6 +10,7 @@ of the cells outside row 0 and column 0.
 """
 
 from dataclasses import dataclass, fields
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from tellus.solver.psi_operator import PsiOperator
 
 RESIDUAL_UNIT = 1e-4
-"""Scaled residuals span six decades: they are shown as asinh(residual / RESIDUAL_UNIT)."""
+"""Scaled residuals span decades: shown as sign(r) log(1 + |r| / RESIDUAL_UNIT)."""
 
 
 @dataclass(frozen=True)
@@ -136,10 +137,12 @@ def features(inputs: Inputs, grid: Grid, residual: bool) -> Tensor:
         side.expand(n, -1, -1),
     ]
     if residual:
-        channels.append(torch.asinh(fold(inputs.residual) / RESIDUAL_UNIT))
+        r = fold(inputs.residual)
+        channels.append(torch.log1p(r.abs() / RESIDUAL_UNIT) * r.sign())
     return torch.stack(channels, dim=1)
 
 
+@lru_cache(maxsize=8)
 def _positions(grid: Grid, device: torch.device) -> tuple[Tensor, Tensor]:
     """Height, and the distance to the nearer side wall up to 1, each of shape (ny, nx)."""
     side = np.minimum(np.minimum(grid.x_cells, grid.aspect - grid.x_cells), 1.0)

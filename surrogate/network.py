@@ -40,8 +40,8 @@ class UNet(nn.Module):
         super().__init__()
         widths, block = settings.widths, settings.block
         self.multiple = block * 2 ** (len(widths) - 1)
-        self.gather = nn.PixelUnshuffle(block)
-        self.enter = nn.Conv2d(channels * block**2, widths[0], 1)
+        # Space-to-depth and the first layer in one: a pixel unshuffle would copy everything.
+        self.enter = nn.Conv2d(channels, widths[0], block, stride=block)
         self.down = nn.ModuleList(_stack(width, settings.depth) for width in widths)
         self.up = nn.ModuleList(_stack(width, settings.depth) for width in widths[:-1])
         self.coarsen = nn.ModuleList(
@@ -59,8 +59,7 @@ class UNet(nn.Module):
         ny, nx = features.shape[-2:]
         padding = (0, -nx % self.multiple, 0, -ny % self.multiple)
         x = pad(features, padding, mode="replicate") if any(padding) else features
-        x = self.enter(self.gather(x))
-        x = self._levels(x, 0)
+        x = self._levels(self.enter(x), 0)
         cells: Tensor = self.scatter(self.leave(self.activation(x)))
         return cells[:, 0, :ny, :nx]
 
