@@ -57,6 +57,8 @@ class FieldWriter:
                 shape=(0, *shape),
                 chunks=(1, *shape) if dims else (1024,),
                 dtype=dtype,
+                # A lost chunk reads as NaN and is noticed, not as a plausible zero.
+                fill_value=0 if dtype.startswith("i") else float("nan"),
                 dimension_names=("time", *dims),
                 attributes={"units": units, "long_name": long_name},
             )
