@@ -4,7 +4,8 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -86,21 +87,16 @@ def make_dataset(
     report : callable
         Takes one line of progress.
     """
-    from distributed import Client, LocalCluster, as_completed
+    from distributed import as_completed
 
     _claim(config, out)
     todo = [m for m in members(config) if not _path(out, m).exists()]
     report(f"{len(members(config)) - len(todo)} simulations there, {len(todo)} to run")
     if todo:
-        cluster = scheduler or LocalCluster(
-            n_workers=min(jobs, len(todo)), threads_per_worker=1, dashboard_address=None
-        )
-        with Client(cluster) as client:
+        with _client(min(jobs, len(todo)), scheduler) as client:
             futures = [client.submit(simulate, config, m, out, pure=False) for m in todo]
             for count, future in enumerate(as_completed(futures), start=1):
                 report(f"{count}/{len(todo)}: {future.result()}")
-        if scheduler is None:
-            cluster.close()
     _write_card(config, out)
     report(f"data set complete: {out}")
 
@@ -130,6 +126,20 @@ def simulate(config: "DatasetConfig", member: Member, out: Path) -> str:
         f"{member.name} ({member.split}) {simulation.steps} steps to t = {simulation.time:.3g}, "
         f"{len(kept)} snapshots, {ending}"
     )
+
+
+@contextmanager
+def _client(jobs: int, scheduler: str | None) -> Iterator[Any]:
+    """A dask client of the scheduler at this address, or of a local cluster that ends with it."""
+    from distributed import Client, LocalCluster
+
+    if scheduler is not None:
+        with Client(scheduler) as client:
+            yield client
+        return
+    local = LocalCluster(n_workers=jobs, threads_per_worker=1, dashboard_address=None)
+    with local as cluster, Client(cluster) as client:
+        yield client
 
 
 def _wanted(config: "DatasetConfig", step: int) -> bool:

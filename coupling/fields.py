@@ -1,9 +1,9 @@
 """The outputs of a run: fields.zarr, one chunk per output, readable by xarray as it is."""
 
+import warnings
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import xarray as xr
 import zarr
 
@@ -35,6 +35,7 @@ class FieldWriter:
 
     def __init__(self, group: zarr.Group) -> None:
         self._group = group
+        self._publish()
 
     @classmethod
     def create(cls, run: Path, grid: Grid) -> "FieldWriter":
@@ -68,7 +69,7 @@ class FieldWriter:
     def open(cls, run: Path) -> "FieldWriter":
         """The store of a run that goes on."""
         try:
-            group = zarr.open_group(run / STORE, mode="r+")
+            group = zarr.open_group(run / STORE, mode="r+", use_consolidated=False)
             if missing := set(VARIABLES) - set(group.array_keys()):
                 raise KeyError(", ".join(sorted(missing)))
         except (OSError, ValueError, KeyError) as error:
@@ -82,8 +83,10 @@ class FieldWriter:
         """Complete outputs in the store (time is written last)."""
         return int(self._array("time").shape[0])
 
-    def append(self, time: float, step: int, temperature: Array, viscosity: Array, flow: Flow) -> None:
-        """Write one output; `time`, last of all, makes it count."""
+    def append(
+        self, time: float, step: int, temperature: Array, viscosity: Array, flow: Flow
+    ) -> None:
+        """Write one output; readers see it when all of it is there."""
         values: dict[str, Any] = {
             "step": step,
             "temperature": temperature,
@@ -100,6 +103,7 @@ class FieldWriter:
             array = self._array(name)
             array.resize((row + 1, *array.shape[1:]))
             array[row] = value
+        self._publish()
 
     def cut(self, outputs: int) -> None:
         """Keep the first `outputs` outputs."""
@@ -107,8 +111,16 @@ class FieldWriter:
             array = self._array(name)
             if array.shape[0] > outputs:
                 array.resize((outputs, *array.shape[1:]))
+        self._publish()
 
-    def _array(self, name: str) -> zarr.Array:
+    def _publish(self) -> None:
+        """Consolidate the metadata: readers go by it, so they never see unequal lengths."""
+        with warnings.catch_warnings():
+            # zarr warns that format 3 does not standardise this yet; xarray reads it.
+            warnings.simplefilter("ignore")
+            zarr.consolidate_metadata(self._group.store)
+
+    def _array(self, name: str) -> zarr.Array[Any]:
         array = self._group[name]
         assert isinstance(array, zarr.Array)
         return array
@@ -117,7 +129,7 @@ class FieldWriter:
 def open_fields(run: Path) -> xr.Dataset:
     """fields.zarr of a run directory as a lazily read dataset.
 
-    An output that a killed run left half written is not shown.
+    An output that is being written, or that a killed run left half written, is not shown.
 
     Raises
     ------
@@ -128,22 +140,10 @@ def open_fields(run: Path) -> xr.Dataset:
     if not store.is_dir():
         raise InputError(f"{run}: no {STORE} there; name a run directory.")
     try:
-        group = zarr.open_group(store, mode="r")
-        complete = min(group[name].shape[0] for name in VARIABLES)  # type: ignore[union-attr]
-        ragged = [n for n in VARIABLES if group[n].shape[0] != complete]  # type: ignore[union-attr]
-        # xarray refuses unequal lengths along time, which a kill between two writes leaves.
-        data = xr.open_zarr(store, consolidated=False, drop_variables=ragged)
-        if ragged:
-            data = data.merge(xr.Dataset({n: _first(group, n, complete) for n in ragged}))
+        data: xr.Dataset = xr.open_zarr(store, consolidated=True)
         return data
     except (OSError, ValueError, KeyError) as error:
         raise InputError(f"{store} is damaged ({error}): start the run anew.") from error
-
-
-def _first(group: zarr.Group, name: str, count: int) -> xr.Variable:
-    dims, _, units, long_name = VARIABLES[name]
-    values = np.asarray(group[name][:count])  # type: ignore[index]
-    return xr.Variable(("time", *dims), values, {"units": units, "long_name": long_name})
 
 
 def _coordinates(grid: Grid) -> dict[str, Array]:

@@ -61,5 +61,5 @@ class TemperatureBounds:
         raise RunFailedError(
             f"step {step}, t = {time:.6g}: {what} at x = {grid.x_cells[i]:.4g}, "
             f"y = {grid.y_cells[j]:.4g}; try a smaller time.courant, a finer grid, or "
-            '--stokes direct. The last checkpoint is intact: resume it with --resume --set ...'
+            "--stokes direct. The last checkpoint is intact: resume it with --resume --set ..."
         )

@@ -19,6 +19,9 @@ namespace tellus {
 
 using std::ptrdiff_t;
 
+// Waking a second thread pays only from about this many numbers on.
+constexpr ptrdiff_t worth_a_team = 400000;
+
 // A read-only 2-D view with arbitrary strides (in elements).
 template <class Real>
 struct View {
@@ -32,14 +35,14 @@ struct View {
 // Weights of both strain rates, contiguous along the fast direction.
 template <class Real>
 struct Weights {
-    ptrdiff_t ns, nf;          // cells along slow and fast
-    std::vector<Real> cell;    // ns x nf
-    std::vector<Real> node;    // (ns + 1) x (nf + 1)
+    ptrdiff_t ns, nf;        // cells along slow and fast
+    std::vector<Real> cell;  // ns x nf
+    std::vector<Real> node;  // (ns + 1) x (nf + 1)
 
     Weights(View<Real> eta, ptrdiff_t ns_, ptrdiff_t nf_, Real hs, Real hf)
         : ns(ns_), nf(nf_), cell(ns_ * nf_), node((ns_ + 1) * (nf_ + 1), Real(0)) {
         const Real per_cell = 4 / (hs * hf), area = hs * hf;
-#pragma omp parallel for schedule(static)
+#pragma omp parallel for schedule(static) if (ns * nf > worth_a_team)
         for (ptrdiff_t a = 0; a < ns; ++a) {
             for (ptrdiff_t b = 0; b < nf; ++b) cell[a * nf + b] = per_cell * eta(a, b);
             if (a == 0) continue;
@@ -69,7 +72,7 @@ template <class Real>
 void assemble_bands(const Weights<Real>& w, Real hs, Real hf, Real* ab) {
     const ptrdiff_t m = w.nf - 1, kd = 2 * m, width = kd + 1;
     const Real p = 1 / (hf * hf), q = 1 / (hs * hs), pq = p * q, centre = 2 * (q - p);
-#pragma omp parallel for schedule(static)
+#pragma omp parallel for schedule(static) if (w.ns * m * width > worth_a_team)
     for (ptrdiff_t a = 1; a < w.ns; ++a) {
         for (ptrdiff_t b = 1; b <= m; ++b) {
             Real* column = ab + ((a - 1) * m + b - 1) * width;
@@ -95,7 +98,7 @@ void apply(const Weights<Real>& w, Real hs, Real hf, const Real* psi, Real* out)
     const ptrdiff_t line = w.nf + 1;
     const Real p = 1 / (hf * hf), q = 1 / (hs * hs);
     std::vector<Real> shear(w.node.size(), Real(0));
-#pragma omp parallel
+#pragma omp parallel if (w.ns * w.nf > worth_a_team)
     {
 #pragma omp for schedule(static)
         for (ptrdiff_t a = 1; a < w.ns; ++a)
@@ -129,7 +132,7 @@ void diagonal(const Weights<Real>& w, Real hs, Real hf, Real* out) {
     const ptrdiff_t line = w.nf + 1;
     const Real p = 1 / (hf * hf), q = 1 / (hs * hs);
     std::fill(out, out + w.node.size(), Real(0));
-#pragma omp parallel for schedule(static)
+#pragma omp parallel for schedule(static) if (w.ns * w.nf > worth_a_team)
     for (ptrdiff_t a = 1; a < w.ns; ++a)
         for (ptrdiff_t b = 1; b < w.nf; ++b) out[a * line + b] = diagonal_entry(w, a, b, p, q);
 }

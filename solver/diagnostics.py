@@ -49,19 +49,22 @@ def diagnose(
 
 def surface_velocity(flow: Flow) -> Array:
     """u on the free-slip top wall, shape (nx+1,), extrapolated with du/dy = 0, second order."""
-    return (9.0 * flow.u[-1] - flow.u[-2]) / 8.0
+    surface: Array = (9.0 * flow.u[-1] - flow.u[-2]) / 8.0
+    return surface
 
 
 def temperature_profile(temperature: Array) -> Array:
     """Horizontal mean of T, shape (ny,)."""
-    return np.mean(temperature, axis=1)
+    profile: Array = np.mean(temperature, axis=1)
+    return profile
 
 
 def vrms_profile(flow: Flow) -> Array:
     """Horizontal root mean square velocity at the cell heights, shape (ny,)."""
     u2 = np.mean(flow.u**2, axis=1) * flow.u.shape[1] / (flow.u.shape[1] - 1)
     v2 = np.mean(flow.v**2, axis=1)
-    return np.sqrt(u2 + 0.5 * (v2[1:] + v2[:-1]))
+    profile: Array = np.sqrt(u2 + 0.5 * (v2[1:] + v2[:-1]))
+    return profile
 
 
 def cells_across_thinnest(temperature: Array, bottom: float, top: float) -> float:

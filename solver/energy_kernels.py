@@ -30,7 +30,7 @@ def tendency(
     heating: float,
     out: Array,
 ) -> tuple[float, float]:
-    """Write dT/dt of every cell into `out`; return the heat per width in at the bottom, out at the top.
+    """Write dT/dt of every cell into `out`; return the heat in at the bottom and out at the top.
 
     Fluxes are taken once per face and differenced, so heat is conserved to
     rounding. Sides insulate; the wall flux at bottom and top is the half-cell

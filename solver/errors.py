@@ -2,7 +2,7 @@
 
 
 class TellusError(Exception):
-    """A failure that is explained in one sentence; `exit_status` is what the command line returns."""
+    """A failure explained in one sentence; the command line returns `exit_status`."""
 
     exit_status = 1
 

@@ -68,22 +68,22 @@ class Grid:
     @cached_property
     def x_cells(self) -> Array:
         """x of the cell centres, shape (nx,)."""
-        return (np.arange(self.nx) + 0.5) * self.hx
+        return (np.arange(self.nx, dtype=np.float64) + 0.5) * self.hx
 
     @cached_property
     def y_cells(self) -> Array:
         """y of the cell centres, shape (ny,)."""
-        return (np.arange(self.ny) + 0.5) * self.hy
+        return (np.arange(self.ny, dtype=np.float64) + 0.5) * self.hy
 
     @cached_property
     def x_nodes(self) -> Array:
         """x of the nodes and vertical faces, shape (nx + 1,)."""
-        return np.arange(self.nx + 1) * self.hx
+        return np.arange(self.nx + 1, dtype=np.float64) * self.hx
 
     @cached_property
     def y_nodes(self) -> Array:
         """y of the nodes and horizontal faces, shape (ny + 1,)."""
-        return np.arange(self.ny + 1) * self.hy
+        return np.arange(self.ny + 1, dtype=np.float64) * self.hy
 
     def coarsened(self, factor: int) -> "Grid":
         """The grid with cells `factor` times longer in both directions."""

@@ -30,7 +30,8 @@ def conductive(grid: Grid) -> Array:
 def mode_perturbation(grid: Grid, mode: int) -> Array:
     """cos(mode pi x / aspect) sin(pi y): one half wave up, `mode` half waves across."""
     x, y = grid.x_cells / grid.aspect, grid.y_cells[:, None]
-    return np.cos(mode * np.pi * x) * np.sin(np.pi * y)
+    field: Array = np.cos(mode * np.pi * x) * np.sin(np.pi * y)
+    return field
 
 
 def random_perturbation(grid: Grid, seed: int) -> Array:
@@ -44,7 +45,8 @@ def random_perturbation(grid: Grid, seed: int) -> Array:
     across = np.cos(np.pi * np.outer(np.arange(1, RANDOM_MODES + 1), x))
     up = np.sin(np.pi * np.outer(np.arange(1, 5), y))
     field = up.T @ amplitudes @ across
-    return field / np.max(np.abs(field))
+    scaled: Array = field / np.max(np.abs(field))
+    return scaled
 
 
 def regridded(temperature: ArrayLike, source: Grid, target: Grid) -> Array:

@@ -63,9 +63,7 @@ class PsiOperator:
         """The inverse of `to_unknowns`, zero on the walls, shape (ny+1, nx+1)."""
         nodes = np.zeros(self.grid.nodes)
         ny, nx = self.grid.ny - 1, self.grid.nx - 1
-        nodes[1:-1, 1:-1] = (
-            unknowns.reshape(nx, ny).T if self.y_fast else unknowns.reshape(ny, nx)
-        )
+        nodes[1:-1, 1:-1] = unknowns.reshape(nx, ny).T if self.y_fast else unknowns.reshape(ny, nx)
         return nodes
 
 

@@ -87,6 +87,7 @@ class StokesSolver(Protocol):
 
     def restore(self, state: SolverState) -> None:
         """Take back what `state` handed out."""
+        return None
 
 
 def velocity(psi: Array, grid: Grid) -> tuple[Array, Array]:

@@ -1,0 +1,88 @@
+"""Checkpoints: written whole or not at all, and known to be whole when read.
+
+A checkpoint is one .npz file whose name carries the number of the step and the
+first 16 hex digits of the SHA-256 of its content. It is written under a
+temporary name, synced and renamed; no pickle is ever read.
+"""
+
+import hashlib
+import io
+import os
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+from zipfile import BadZipFile
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tellus.solver.errors import InputError
+
+FOLDER = "checkpoints"
+NAME = re.compile(r"step-(\d{9})-([0-9a-f]{16})\.npz")
+
+Arrays = Mapping[str, NDArray[Any]]
+
+
+def write_checkpoint(run: Path, step: int, arrays: Arrays, keep: int) -> Path:
+    """Write `arrays` as the checkpoint of `step` and delete all but the newest `keep`."""
+    folder = run / FOLDER
+    folder.mkdir(exist_ok=True)
+    buffer = io.BytesIO()
+    np.savez(buffer, allow_pickle=False, **dict(arrays))
+    content = buffer.getvalue()
+    final = folder / f"step-{step:09d}-{_digest(content)}.npz"
+    write_atomically(final, content)
+    for old in _newest_first(folder)[keep:]:
+        old.unlink()
+    return final
+
+
+def read_checkpoint(run: Path, warn: Callable[[str], None]) -> dict[str, NDArray[Any]]:
+    """The newest checkpoint that is whole; damaged ones are passed over with a warning.
+
+    Raises
+    ------
+    InputError
+        There is none.
+    """
+    for path in _newest_first(run / FOLDER):
+        try:
+            return _read(path)
+        except (OSError, ValueError, BadZipFile, KeyError) as error:
+            warn(f"checkpoint {path} is damaged ({error}); using the one before it")
+    raise InputError(f"{run / FOLDER} holds no whole checkpoint: start the run anew.")
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Write to a temporary name, sync, rename, sync the folder."""
+    partial = path.with_name(path.name + ".partial")
+    with partial.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    partial.replace(path)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def _read(path: Path) -> dict[str, NDArray[Any]]:
+    content = path.read_bytes()
+    match = NAME.fullmatch(path.name)
+    if match is None or match.group(2) != _digest(content):
+        raise ValueError("its content does not match the checksum in its name")
+    with np.load(io.BytesIO(content), allow_pickle=False) as archive:
+        return {name: archive[name] for name in archive.files}
+
+
+def _newest_first(folder: Path) -> list[Path]:
+    found = [path for path in folder.glob("step-*.npz") if NAME.fullmatch(path.name)]
+    return sorted(found, reverse=True)
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()[:16]

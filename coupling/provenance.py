@@ -1,0 +1,81 @@
+"""Where a number comes from: machine, versions, threads, source."""
+
+import os
+import platform
+import subprocess
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from threadpoolctl import threadpool_info
+
+PACKAGES = ("numpy", "scipy", "numba", "torch", "xarray", "zarr")
+
+
+def provenance() -> dict[str, Any]:
+    """What run.json and benchmark results say about their origin."""
+    import tellus
+
+    return {
+        "tellus": tellus.__version__,
+        "git": git_hash(),
+        "machine": machine(),
+        "threads": threads(),
+        "versions": {"python": platform.python_version(), **_versions()},
+    }
+
+
+def machine() -> dict[str, Any]:
+    """Processor, cores available to this process, memory in GiB and system."""
+    import psutil
+
+    available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return {
+        "processor": _processor(),
+        "cores": available,
+        "memory_gib": round(psutil.virtual_memory().total / 2**30, 1),
+        "system": f"{platform.system()} {platform.machine()}",
+    }
+
+
+def threads() -> int:
+    """The most threads any BLAS or OpenMP library loaded so far will use."""
+    from tellus.solver import _core
+
+    return max([_core.max_threads(), *(int(pool["num_threads"]) for pool in threadpool_info())])
+
+
+def git_hash() -> str | None:
+    """Commit of the source tree that runs, None outside a checkout."""
+    here = Path(__file__).resolve().parent
+    try:
+        found = subprocess.run(
+            ["git", "-C", str(here), "rev-parse", "HEAD"],
+            capture_output=True,
+            text=True,
+            timeout=5,
+            check=True,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return found.stdout.strip()
+
+
+def _versions() -> dict[str, str]:
+    found = {}
+    for name in PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def _processor() -> str:
+    try:
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    except OSError:
+        pass
+    return platform.processor() or platform.machine()
