@@ -244,8 +244,8 @@ def headline(result: Mapping[str, Any]) -> list[str]:
     if not others:
         return [f"One run, {name}: {reference['steps']} steps, {cost}; nothing to compare with."]
     speed = [
-        f"{r['label']} {figure(r['speedup'])} times per step and "
-        f"{figure(r['speedup_end_to_end'])} times end to end"
+        f"{r['label']} {figure(r['speedup'])}x per step, "
+        f"{figure(r['speedup_end_to_end'])}x end to end"
         for r in others
     ]
     heat = [f"{r['label']} {figure(r['mean_temperature_mae'])}" for r in others]

@@ -39,6 +39,7 @@ STYLE: Any = {
 LINES = ("#222222", "#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 RUNS_ABREAST = 3
 MAP_ROWS = 4
+LID = 15  # per cent of the cells, the coldest, that share the lowest colour
 
 
 def figures(result: Result, runs: Runs) -> dict[str, list[Figure]]:
@@ -57,7 +58,7 @@ def figures(result: Result, runs: Runs) -> dict[str, list[Figure]]:
 def temperature_maps(result: Result, runs: Runs) -> Iterator[Figure]:
     """Temperature of the runs side by side, one row per time.
 
-    The coldest tenth, the lid, shares one colour: the convecting interior gets the others.
+    The coldest part, the lid, shares one colour: the convecting interior gets the others.
     """
     pairs = [Pair(runs[0], run) for run in runs]
     chosen = _chosen_outputs(pairs)
@@ -162,9 +163,9 @@ def picture(result: Result, runs: Runs) -> Figure:
     i, j = pair.equal_outputs[-1]
     shown = [runs[0].snapshot("temperature", i), runs[-1].snapshot("temperature", j)]
     with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(12.0, 3.5))
+        figure = Figure(figsize=(11.0, 3.5))
         axes = figure.subplot_mosaic(
-            [["above", "series"], ["below", "series"]], width_ratios=[5, 3]
+            [["above", "series"], ["below", "series"]], width_ratios=[3, 2]
         )
         for name, values, run in zip(("above", "below"), shown, (0, -1), strict=True):
             drawn = draw_map(axes[name], values, aspect, _interior_scale([shown]))
@@ -242,7 +243,7 @@ def _maps(
     for first in range(0, len(labels), RUNS_ABREAST):
         shown = range(first, min(first + RUNS_ABREAST, len(labels)))
         width = min(4.2, 2.6 * aspect)
-        size = (width * len(shown) + 1.0, len(times) * (width / aspect + 0.08) + 0.35)
+        size = (width * len(shown) + 1.0, len(times) * (width / aspect + 0.2) + 0.3)
         figure = Figure(figsize=size)
         figure.set_layout_engine("constrained", h_pad=0.03, w_pad=0.03, hspace=0.0, wspace=0.0)
         grid = figure.subplots(len(times), len(shown), squeeze=False)
@@ -285,8 +286,9 @@ def _interior_scale(panels: Panels) -> Normalize:
     shown = [values for row in panels for values in row if values is not None]
     if not shown:
         return Normalize(0.0, 1.0)
-    low = min(float(np.percentile(values, 10)) for values in shown)
-    return Normalize(round(low, 1), max(1.0, *(float(values.max()) for values in shown)))
+    low = min(float(np.percentile(values, LID)) for values in shown)
+    # Down to a round number, which the colour bar ends on.
+    return Normalize(np.floor(20 * low) / 20, max(1.0, *(float(values.max()) for values in shown)))
 
 
 def _largest(panels: Panels) -> float:

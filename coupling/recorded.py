@@ -15,8 +15,9 @@ import xarray as xr
 from tellus.solver.errors import InputError
 from tellus.solver.grid import Array, Grid
 
+from .fields import STORE, open_fields
+
 COLUMNS = ("step", "time", "mean_temperature", "nusselt_top", "nusselt_bottom", "vrms")
-FIELDS = ("temperature", "psi", "temperature_profile", "x_node", "y_node")
 
 
 @dataclass(frozen=True)
@@ -80,12 +81,11 @@ class RecordedRun:
             values = np.asarray(self.fields[name].isel(time=index).values, dtype=np.float64)
         except (OSError, ValueError, RuntimeError, KeyError) as error:
             raise InputError(
-                f"{self.path / 'fields.zarr'}: output {index} of {name} cannot be read; "
-                "run it anew."
+                f"{self.path / STORE}: output {index} of {name} cannot be read; run it anew."
             ) from error
         if not np.all(np.isfinite(values)):
             raise InputError(
-                f"{self.path / 'fields.zarr'}: output {index} of {name} is incomplete or not "
+                f"{self.path / STORE}: output {index} of {name} is incomplete or not "
                 "finite; run it anew."
             )
         return values
@@ -173,15 +173,7 @@ def _read_series(file: Path) -> Mapping[str, Array]:
 
 
 def _read_fields(path: Path) -> xr.Dataset:
-    file = path / "fields.zarr"
-    if not file.is_dir():
-        raise InputError(f"{file}: missing: the run has no outputs yet; let it run longer.")
-    try:
-        fields: xr.Dataset = xr.open_zarr(file, chunks=None)
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InputError(f"{file}: cannot be read ({error}); run it anew.") from error
-    missing = [n for n in FIELDS if n not in fields]
-    if missing or fields.sizes.get("time", 0) == 0:
-        what = f"has no {', '.join(missing)}" if missing else "has no outputs"
-        raise InputError(f"{file}: {what}; let the run reach its first output, or run it anew.")
+    fields = open_fields(path)
+    if fields.sizes["time"] == 0:
+        raise InputError(f"{path / STORE}: no outputs yet; let the run reach its first output.")
     return fields

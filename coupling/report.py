@@ -93,7 +93,7 @@ def render(result: Mapping[str, Any], runs: Sequence[RecordedRun]) -> str:
     return environment.from_string(template).render(
         title=_title(result),
         case=_case(result, runs[0]),
-        summary=headline(result),
+        summary=[*headline(result), *result.get("remarks", [])],
         result=result,
         columns=[title for title, _, _ in COLUMNS],
         rows=[cells(run) for run in result["runs"]],
@@ -119,7 +119,7 @@ def _title(result: Mapping[str, Any]) -> str:
 
 def _case(result: Mapping[str, Any], reference: RecordedRun) -> str:
     """The reference's parameters, as it was configured."""
-    times = reference.series["time"]
+    times = reference.output_times
     sections = {
         "model": reference.config.get("model"),
         "rheology": reference.config.get("rheology"),

@@ -1,0 +1,158 @@
+"""The main job in about a minute: one unseen case, three ways to get a velocity, one report."""
+
+import shutil
+import statistics
+from collections.abc import Callable
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+from tellus.config import Config, grid_of, rheology_of
+from tellus.solver.errors import InputError
+from tellus.solver.stokes import (
+    StokesProblem,
+    StokesReport,
+    flow_from_psi,
+    relative_velocity_error,
+    vrms,
+)
+
+from .compare import compare, figure, headline
+from .pair import QUIET_VRMS
+from .plots import picture
+from .recorded import RecordedRun, read_run
+from .report import write_report
+from .run import run_directory
+from .solvers import make_solver
+
+MARKER = ".tellus-demo"
+SOLVERS = ("direct", "skip:10", "surrogate")
+# Inside the range that the shipped weights were trained on, but no member of the training set.
+CASE: dict[str, dict[str, Any]] = {
+    "grid": {"nx": 256, "ny": 64, "aspect": 4.0},
+    "model": {"heating": 4.0},
+    "rheology": {"gamma_T": 8e6, "gamma_p": 8.0},
+}
+SPIN_UP_END = 8e-3  # the first downwellings have reached the bottom by then
+ROLLOUT_END = 1e-2
+OUTPUTS = 20
+
+
+def demo(out: Path = Path("demo"), say: Callable[[str], None] = print) -> dict[str, Any]:
+    """Spin a case up, roll it out from there with each solver, and compare.
+
+    Parameters
+    ----------
+    out : Path
+        Directory of the runs, report.html and demo.png. An earlier demo there is
+        replaced; anything else is left alone.
+    say : callable
+        Receives what is going on, line by line.
+
+    Returns
+    -------
+    dict
+        The comparison, see `tellus.coupling.compare.compare`, with the velocity
+        errors of the surrogate on the temperatures of the direct run under
+        ``same_temperature``.
+
+    Raises
+    ------
+    InputError
+        `out` holds something that is not a demo, or the weights are missing.
+    RunFailedError
+        One of the runs failed.
+    """
+    started, out = perf_counter(), Path(out)
+    spin_up = out / "spin-up"
+    configs = [
+        case(ROLLOUT_END, ROLLOUT_END / OUTPUTS, solver, kind="file", path=str(spin_up.resolve()))
+        for solver in SOLVERS
+    ]
+    for config in configs:
+        # What cannot work says so before anything is removed or takes time.
+        make_solver(config.stokes.solver, grid_of(config))
+    directories = [out / solver.replace(":", "-") for solver in SOLVERS]
+    _claim(out, [spin_up, *directories, out / "report.html", out / "demo.png"])
+
+    say("spin-up with direct, so that all start from the same convecting state")
+    run_directory(case(SPIN_UP_END, SPIN_UP_END / 4), spin_up)
+    for config, directory in zip(configs, directories, strict=True):
+        say(f"rolling out with {config.stokes.solver}")
+        run_directory(config, directory)
+
+    say("comparing")
+    result = compare(directories)
+    runs = [read_run(directory) for directory in directories]
+    result["same_temperature"] = same_temperature_errors(runs[0], configs[-1])
+    result["remarks"] = [_remark(result["same_temperature"])]
+    write_report(out / "report.html", result, runs)
+    picture(result, runs).savefig(out / "demo.png", dpi=130)
+    lines = [*headline(result)[:2], *result["remarks"]]
+    say(f"\nDone in {perf_counter() - started:.0f} s. The report: {out / 'report.html'}\n")
+    for line in lines:
+        say(line)
+    return result
+
+
+def case(end: float, every: float, solver: str = "direct", **initial: Any) -> Config:
+    """The demo's case as a configuration."""
+    return Config.model_validate(
+        CASE
+        | {
+            "initial": initial or {"kind": "hot"},
+            "time": {"end": end},
+            "stokes": {"solver": solver},
+            "output": {"every": every},
+        }
+    )
+
+
+def same_temperature_errors(run: RecordedRun, config: Config) -> dict[str, Any]:
+    """Relative velocity errors of a configuration's solver on the states of a direct run.
+
+    Unlike the velocities of two runs at equal times, these belong to the same
+    temperature: what is left is the error of the solver. Outputs with Vrms below 1
+    are left out.
+    """
+    grid, errors = run.grid, []
+    solver = make_solver(config.stokes.solver, grid)
+    for k, time in enumerate(run.output_times.tolist()):
+        temperature = run.snapshot("temperature", k)
+        problem = StokesProblem(
+            grid, temperature, rheology_of(config), config.model.rayleigh, time=time
+        )
+        exact = flow_from_psi(run.snapshot("psi", k), grid, StokesReport(run.solver))
+        if vrms(exact, grid) >= QUIET_VRMS:
+            errors.append(relative_velocity_error(solver.solve(problem), exact))
+    return {
+        "solver": config.stokes.solver,
+        "median": statistics.median(errors),
+        "max": max(errors),
+        "outputs": len(errors),
+    }
+
+
+def _remark(errors: dict[str, Any]) -> str:
+    return (
+        f"Velocity of {errors['solver']} on the temperatures of the direct run: median error "
+        f"{figure(errors['median'], 100)} %, largest {figure(errors['max'], 100)} % "
+        f"({errors['outputs']} outputs)."
+    )
+
+
+def _claim(out: Path, own: list[Path]) -> None:
+    """Make `out` ready: new, empty, or an earlier demo, whose own entries are removed."""
+    if out.exists() and not out.is_dir():
+        raise InputError(f"{out}: is a file; choose another --out for the demo.")
+    if out.is_dir() and any(out.iterdir()) and not (out / MARKER).is_file():
+        raise InputError(
+            f"{out}: holds something that is not an earlier demo; choose another --out."
+        )
+    out.mkdir(parents=True, exist_ok=True)
+    (out / MARKER).write_text("An entry of this directory may be replaced by `tellus demo`.\n")
+    for path in own:
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
