@@ -100,7 +100,7 @@ def _model(file: Path) -> Facts:
         "grid": _grid(card["grid"]),
         "walls": str(card["boundaries"]),
         "base": str(card["base"]),
-        "network": f"{kind} " + ", ".join(f"{key} {value}" for key, value in network.items()),
+        "network": f"{kind}: " + ", ".join(f"{key} {value}" for key, value in network.items()),
     }
     for key, bounds in card["range"].items():
         facts[key] = f"trained on {_span(bounds)}"

@@ -76,7 +76,7 @@ def test_a_data_set_and_a_model(tmp_path: Path) -> None:
         assert part in said
     (tmp_path / "model").mkdir()
     said = describe(write(tmp_path / "model", "card.json", MODEL))
-    for part in ("model", "coarse:2", "unet block 4", "trained on 1e+06 to 1e+09", "beef"):
+    for part in ("model", "coarse:2", "unet: block 4", "trained on 1e+06 to 1e+09", "beef"):
         assert part in said
     weights = tmp_path / "model" / "weights.safetensors"
     weights.touch()

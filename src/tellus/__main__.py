@@ -1,0 +1,5 @@
+"""`python -m tellus`."""
+
+from tellus.cli import main
+
+main()

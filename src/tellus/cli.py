@@ -1,0 +1,193 @@
+"""The command line: `tellus run`, `dataset`, `train`, `evaluate`, `compare`, `bench`, ...
+
+Commands read their arguments and hand over to the library. What is slow to
+import is imported inside them, after the configuration has been accepted: help
+and complaints come at once.
+"""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .cli_bench import bench
+from .cli_config import config
+from .cli_shell import OneSentenceGroup, complain, deliver, listen, processors, say, show
+
+Set = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set", metavar="SECTION.KEY=VALUE", help="Change one setting; none: its default."
+    ),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
+DataDir = Annotated[Path, typer.Option("--data", help="Directory that `tellus dataset` wrote.")]
+
+app = typer.Typer(
+    name="tellus",
+    cls=OneSentenceGroup,
+    help="Two-dimensional mantle convection whose Stokes solve can be swapped for a network.",
+    epilog="Exit status: 0 done, 1 failed, 2 bad input, 3 stopped and resumable.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from tellus import __version__
+
+        typer.echo(f"tellus {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version."
+        ),
+    ] = False,
+) -> None:
+    """Options that stand before a command."""
+    listen()
+
+
+@app.command()
+def run(
+    config: Annotated[Path, typer.Argument(help="Configuration; with --resume a run is enough.")],
+    out: Annotated[
+        Path | None, typer.Option(help="Run directory [default: runs/NAME-OF-CONFIG].")
+    ] = None,
+    stokes: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Stokes solver, see `tellus solvers`.")
+    ] = None,
+    changes: Set = None,
+    resume: Annotated[bool, typer.Option(help="Go on with the run in the directory.")] = False,
+) -> None:
+    """Run one simulation."""
+    from .cli_run import fresh, resumed
+
+    prepare = resumed if resume else fresh
+    settings, directory = prepare(config, out, stokes, changes or [])
+
+    from tellus.coupling.run import run_directory
+
+    done = run_directory(settings, directory, resume=resume)
+    seconds = done["seconds"]["total"]
+    say(f"{directory}: {done['steps']} steps to t = {done['time']:.6g} in {seconds:.1f} s")
+
+
+@app.command()
+def dataset(
+    config: Annotated[Path, typer.Argument(help="Data set configuration.")],
+    out: Annotated[Path, typer.Option(help="Directory of the data set.")],
+    jobs: Annotated[
+        int | None, typer.Option(min=1, help="Simulations at once [default: one per processor].")
+    ] = None,
+    scheduler: Annotated[
+        str | None, typer.Option(metavar="ADDRESS", help="A dask scheduler that runs already.")
+    ] = None,
+    changes: Set = None,
+) -> None:
+    """Run many simulations into a training set."""
+    from .config import load_dataset_config
+
+    settings = load_dataset_config(config, changes or [])
+
+    from tellus.coupling.dataset import make_dataset
+
+    make_dataset(settings, out, jobs or processors(), scheduler, say)
+
+
+@app.command()
+def train(
+    config: Annotated[Path, typer.Argument(help="Training configuration.")],
+    data: DataDir,
+    out: Annotated[Path, typer.Option(help="Directory of the trained model.")],
+    changes: Set = None,
+    resume: Annotated[bool, typer.Option(help="Go on from the last finished epoch.")] = False,
+) -> None:
+    """Train a surrogate."""
+    from .config import load_training_config, settings_of
+
+    settings = settings_of(load_training_config(config, changes or []))
+
+    from tellus.surrogate.train import train as train_surrogate
+
+    train_surrogate(settings, data, out, resume, say)
+
+
+@app.command()
+def evaluate(
+    data: DataDir,
+    model: Annotated[
+        Path | None,
+        typer.Argument(metavar="MODEL_DIR", help="Trained model [default: the shipped one]."),
+    ] = None,
+    split: Annotated[str, typer.Option(help="train, validation or test.")] = "test",
+    as_json: Json = False,
+) -> None:
+    """Errors of a surrogate and of its base."""
+    from tellus.surrogate import evaluate as evaluation
+
+    deliver(lambda: evaluation.evaluate(model, data, split), as_json, evaluation.table)
+
+
+@app.command()
+def compare(
+    runs: Annotated[list[Path], typer.Argument(metavar="RUN_DIR...", help="First: reference.")],
+    out: Annotated[Path | None, typer.Option(help="Write a report, such as report.html.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Compare runs with the first of them."""
+    from tellus.coupling import compare as comparison
+
+    deliver(lambda: comparison.compare(runs, out), as_json, comparison.table)
+    if out is not None:
+        complain(f"the report is in {out}")
+
+
+@app.command()
+def solvers() -> None:
+    """List the names that --stokes takes."""
+    from rich.table import Table
+
+    from tellus.coupling.solvers import listing
+
+    table = Table("name", "what", "requirements")
+    for row in listing():
+        table.add_row(*row)
+    show(table)
+
+
+@app.command()
+def info(
+    path: Annotated[Path, typer.Argument(help="Run, data set, model or configuration.")],
+) -> None:
+    """Say what a run, data set, model or configuration is, in ten lines."""
+    from tellus.coupling.info import describe
+
+    typer.echo(describe(path))
+
+
+@app.command()
+def demo(
+    out: Annotated[Path, typer.Option(help="Directory of the runs and the report.")] = Path("demo"),
+) -> None:
+    """Roll one case out three ways, and report."""
+    from tellus.coupling.demo import demo as run_demo
+
+    run_demo(out, say)
+
+
+app.command()(config)
+app.add_typer(bench, name="bench")
+
+
+def main() -> None:
+    """What the `tellus` command calls."""
+    app()

@@ -1,0 +1,80 @@
+"""`tellus bench`: the measurements behind every figure in the README."""
+
+import re
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from tellus.solver.errors import InputError
+
+from .cli_shell import deliver
+
+if TYPE_CHECKING:
+    from tellus.solver.grid import Grid
+
+GridOption = Annotated[
+    str, typer.Option("--grid", metavar="NXxNY[,...]", help="Grids of aspect 4, as 256x64,512x128.")
+]
+SolversOption = Annotated[
+    str, typer.Option("--solvers", metavar="A,B", help="Names that `tellus solvers` lists.")
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object, nothing else.")]
+
+bench = typer.Typer(help="Measure on this machine.", no_args_is_help=True)
+
+
+@bench.command()
+def stokes(
+    grid: GridOption = "512x128", solvers: SolversOption = "direct", as_json: JsonOption = False
+) -> None:
+    """Seconds of a Stokes solve, by phase."""
+    grids, names = _grids(grid), _names(solvers)
+
+    from tellus.benchmarks import stokes as benchmark
+
+    deliver(lambda: benchmark.main(grids, names), as_json, benchmark.table)
+
+
+@bench.command()
+def energy(grid: GridOption = "512x128", as_json: JsonOption = False) -> None:
+    """Seconds of an energy step."""
+    grids = _grids(grid)
+
+    from tellus.benchmarks import energy as benchmark
+
+    deliver(lambda: benchmark.main(grids), as_json, benchmark.table)
+
+
+@bench.command()
+def step(
+    grid: GridOption = "256x64",
+    solvers: SolversOption = "direct,skip:10,surrogate",
+    as_json: JsonOption = False,
+) -> None:
+    """Seconds of a whole time step."""
+    grids, names = _grids(grid), _names(solvers)
+
+    from tellus.benchmarks import step as benchmark
+
+    deliver(lambda: benchmark.main(grids, names), as_json, benchmark.table)
+
+
+def _grids(text: str) -> "list[Grid]":
+    """Grids from text such as 512x128,256x64; InputError for anything else."""
+    from tellus.solver.grid import Grid
+
+    grids = []
+    for part in text.split(","):
+        sizes = re.fullmatch(r"(\d{1,5})x(\d{1,5})", part.strip(), flags=re.ASCII)
+        if not sizes:
+            raise InputError(f'--grid takes NXxNY[,NXxNY...], such as 512x128, not "{part}".')
+        grids.append(Grid(int(sizes[1]), int(sizes[2])))
+    return grids
+
+
+def _names(text: str) -> list[str]:
+    """Names from text such as direct,skip:10; the solver registry knows which exist."""
+    names = [name.strip() for name in text.split(",")]
+    if not all(names):
+        raise InputError(f'--solvers takes names such as direct,skip:10, not "{text}".')
+    return names

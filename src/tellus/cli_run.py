@@ -1,0 +1,69 @@
+"""What `tellus run` settles before the time loop starts: configuration and directory."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from tellus.solver.errors import InputError
+
+from .cli_shell import complain
+from .config import Config, check_resumable, load_config
+
+RUNS = Path("runs")
+
+
+def fresh(
+    config: Path, out: Path | None, stokes: str | None, changes: Sequence[str]
+) -> tuple[Config, Path]:
+    """The configuration of a new run, and its directory, which must not hold one."""
+    settings = load_config(config, overrides(stokes, changes))
+    directory = out or RUNS / config.stem
+    if (directory / "config.toml").exists():
+        raise InputError(
+            f"{directory} already holds a run: add --resume to go on with it, or choose "
+            "another --out."
+        )
+    return settings, directory
+
+
+def resumed(
+    config: Path, out: Path | None, stokes: str | None, changes: Sequence[str]
+) -> tuple[Config, Path]:
+    """The configuration stored in a run directory, with changes that a resumed run may make.
+
+    `config` is the file the run was started from, or the run directory itself.
+    """
+    directory = out or (config if config.is_dir() else RUNS / config.stem)
+    stored_file = directory / "config.toml"
+    if not stored_file.is_file():
+        raise InputError(f"{directory} holds no run to resume: it has no config.toml.")
+    stored = load_config(stored_file)
+    changes = overrides(stokes, changes)
+    settings = load_config(stored_file, changes)
+    check_resumable(stored, settings)
+    if not config.is_dir():
+        _warn_of_differences(load_config(config), settings, config, changes)
+    return settings, directory
+
+
+def overrides(stokes: str | None, changes: Sequence[str]) -> list[str]:
+    """--stokes NAME as one more --set."""
+    name = [] if stokes is None else [f"stokes.solver={json.dumps(stokes, ensure_ascii=False)}"]
+    return [*changes, *name]
+
+
+def _warn_of_differences(asked: Config, kept: Config, file: Path, changes: Sequence[str]) -> None:
+    """An edited file has no effect on a resumed run; say so rather than ignore it."""
+    named = {change.partition("=")[0].strip() for change in changes}
+    kept_values = kept.model_dump()
+    ignored = [
+        f"{section}.{key} = {kept_values[section][key]} (not {value})"
+        for section, values in asked.model_dump().items()
+        for key, value in values.items()
+        if value != kept_values[section][key] and f"{section}.{key}" not in named
+    ]
+    if ignored:
+        complain(
+            f"warning: the run goes on as it began, with {', '.join(ignored)}, whatever {file} "
+            "says now; --set can change [time], [stokes] and [output]."
+        )

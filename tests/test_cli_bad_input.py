@@ -1,0 +1,272 @@
+"""Bad input, whatever it is, ends in one sentence and exit status 2, and harms nothing on disk."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import tomli_w
+from hypothesis import HealthCheck, assume, example, given, settings
+from hypothesis import strategies as st
+from typer.testing import CliRunner, Result
+
+from tellus.cli import app
+from tellus.config import Config, DatasetConfig, TrainingConfig, dump
+from tellus.config_fields import fields
+from tellus.config_read import read
+from tellus.solver.errors import InputError
+
+MODELS = (Config, DatasetConfig, TrainingConfig)
+KEYS = [key for key, _ in fields(Config)]
+SECTIONS = sorted({section for model in MODELS for section in model.model_fields})
+LEAVES = sorted({key.partition(".")[2] for model in MODELS for key, _ in fields(model)})
+
+text = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
+scalars = st.one_of(
+    st.integers(),
+    st.integers(min_value=-(10**400), max_value=10**400),
+    st.floats(),
+    st.booleans(),
+    st.dates(),
+    text,
+)
+values = st.recursive(
+    scalars, lambda v: st.lists(v, max_size=4) | st.dictionaries(text, v, max_size=3), max_leaves=6
+)
+leaves = st.sampled_from(LEAVES) | text
+tables = st.dictionaries(
+    st.sampled_from(SECTIONS) | text,
+    values | st.dictionaries(leaves, values, max_size=4),
+    max_size=4,
+)
+models = st.sampled_from(MODELS)
+shared_directory = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+
+
+def accepted_or_explained(model: Any, file: Path | None, overrides: list[str]) -> Any:
+    """The configuration, or None after one sentence; anything else fails the test."""
+    try:
+        config = read(model, file, overrides)
+    except InputError as failure:
+        sentence = str(failure)
+        assert sentence.endswith(".")
+        return None
+    return config
+
+
+@shared_directory
+@given(model=models, content=tables)
+def test_any_toml_is_accepted_or_explained(tmp_path: Path, model: Any, content: Any) -> None:
+    file = tmp_path / "case.toml"
+    file.write_text(tomli_w.dumps(content), encoding="utf-8")
+    config = accepted_or_explained(model, file, [])
+    if config is not None:
+        file.write_text(dump(config), encoding="utf-8")
+        assert read(model, file) == config
+
+
+@shared_directory
+@given(content=st.binary(max_size=200) | text.map(str.encode))
+@example(content=b"\xef\xbb\xbf[grid]\nnx = 8\n")
+@example(content=b"[grid]\nnx = " + b"9" * 5000)
+def test_any_file_is_accepted_or_explained(tmp_path: Path, content: bytes) -> None:
+    file = tmp_path / "case.toml"
+    file.write_bytes(content)
+    accepted_or_explained(Config, file, [])
+
+
+@given(overrides=st.lists(st.text(max_size=40), max_size=3))
+@example(overrides=["grid.nx=" + "9" * 5000])
+@example(overrides=["grid.nx=" + "[" * 5000])
+@example(overrides=["initial.path=\udcff", "initial.kind=file"])
+def test_any_override_is_accepted_or_explained(overrides: list[str]) -> None:
+    accepted_or_explained(Config, None, overrides)
+
+
+@given(key=st.sampled_from(KEYS), value=values)
+def test_any_value_of_any_key_is_accepted_or_explained(key: str, value: Any) -> None:
+    written = tomli_w.dumps({"v": value})
+    assume(written.startswith("v = "))
+    accepted_or_explained(Config, None, [f"{key}={written.removeprefix('v = ')}"])
+
+
+@given(key=st.sampled_from(KEYS), data=st.data())
+def test_a_mistyped_key_is_named_with_a_valid_one(key: str, data: st.DataObject) -> None:
+    section, _, leaf = key.partition(".")
+    position = data.draw(st.integers(0, len(leaf) - 1))
+    letter = data.draw(st.sampled_from("qxz_"))
+    wrong = f"{section}.{leaf[:position]}{letter}{leaf[position + 1 :]}"
+    assume(wrong not in KEYS)
+    with pytest.raises(InputError) as failure:
+        read(Config, None, [f"{wrong}=1"])
+    sentence = str(failure.value)
+    assert f"unknown key {wrong} " in sentence
+    assert any(f"the nearest is {name})" in sentence for name in KEYS)
+
+
+@given(key=st.sampled_from(KEYS), data=st.data())
+def test_what_is_out_of_range_is_named(key: str, data: st.DataObject) -> None:
+    (lower,) = [
+        (limit.ge, True) if hasattr(limit, "ge") else (limit.gt, False)
+        for limit in dict(fields(Config))[key].metadata
+        if hasattr(limit, "ge") or hasattr(limit, "gt")
+    ][:1] or [(None, False)]
+    limit, attained = lower
+    assume(limit is not None)
+    value = limit - data.draw(st.integers(1, 10**6)) if attained else limit
+    with pytest.raises(InputError, match=f"--set: {key} must be "):
+        read(Config, None, [f"{key}={value}"])
+
+
+def tellus(*arguments: str | Path) -> Result:
+    return CliRunner().invoke(app, [str(argument) for argument in arguments])
+
+
+def assert_one_sentence(result: Result, status: int = 2) -> None:
+    assert result.exit_code == status, result.output
+    assert result.stdout == ""
+    assert result.stderr.startswith("tellus: ")
+    assert result.stderr.count("\n") == 1
+    assert isinstance(result.exception, SystemExit)
+
+
+@settings(max_examples=25, deadline=None)
+@given(override=st.text(max_size=30) | st.sampled_from(KEYS).map(lambda key: f"{key}=x\ny"))
+def test_the_command_line_explains_any_override(override: str) -> None:
+    assume(not override.startswith("-"))
+    result = tellus("config", "--set", override)
+    if result.exit_code != 0:
+        assert_one_sentence(result)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["run", "missing.toml"],
+        ["run", ".", "--resume"],
+        ["run", "missing.toml", "--resume", "--out", "nowhere"],
+        ["config", "missing.toml"],
+        ["config"],
+        ["info", "missing"],
+        ["info", "."],
+        ["compare", "missing", "missing"],
+        ["compare", "missing", "missing", "--json"],
+        ["train", "missing.toml", "--data", "d", "--out", "m"],
+        ["dataset", "missing.toml", "--out", "d"],
+        ["bench", "stokes", "--grid", "512"],
+        ["bench", "step", "--solvers", "direct,,skip:2"],
+    ],
+)
+def test_missing_files(
+    arguments: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert_one_sentence(tellus(*arguments))
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "change", ["grid.nx=2", "grid.nz=8", "time.end=nan", "initial.kind=file", "stokes.solver=nope"]
+)
+def test_a_bad_configuration_writes_nothing(
+    change: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("case.toml").write_text("[grid]\nnx = 32\nny = 8\n")
+    assert_one_sentence(tellus("run", "case.toml", "--set", change))
+    assert [path.name for path in tmp_path.iterdir()] == ["case.toml"]
+
+
+@pytest.mark.parametrize("change", ["grid.nx=64", "initial.seed=4"])
+def test_a_resumed_run_refuses_other_physics(tmp_path: Path, change: str) -> None:
+    (tmp_path / "config.toml").write_text(dump(Config()))
+    result = tellus("run", tmp_path, "--resume", "--set", change)
+    assert_one_sentence(result)
+    assert change.partition("=")[0] in result.stderr
+
+
+def test_an_edited_file_is_not_silently_ignored_on_resume(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from tellus.cli_run import resumed
+
+    file = tmp_path / "case.toml"
+    file.write_text("[time]\nend = 0.5\ncourant = 0.25\n")
+    (tmp_path / "config.toml").write_text(dump(Config()))
+    config, directory = resumed(file, tmp_path, "skip:2", ["time.end=0.3"])
+    assert (config.time.end, config.time.courant, config.stokes.solver) == (0.3, 0.5, "skip:2")
+    assert directory == tmp_path
+    said = capsys.readouterr().err
+    assert "time.courant = 0.5 (not 0.25)" in said
+    assert "time.end" not in said
+    assert "stokes.solver" not in said
+
+
+def test_a_directory_that_holds_a_run_is_left_alone(tmp_path: Path) -> None:
+    case = tmp_path / "case.toml"
+    case.write_text("[grid]\nnx = 32\nny = 8\n")
+    out = tmp_path / "run"
+    out.mkdir()
+    (out / "config.toml").write_text("precious")
+    result = tellus("run", case, "--out", out)
+    assert_one_sentence(result)
+    assert "already holds a run" in result.stderr
+    assert {path.name: path.read_text() for path in out.iterdir()} == {"config.toml": "precious"}
+
+
+def test_usage_errors_are_bad_input() -> None:
+    assert tellus("frobnicate").exit_code == 2
+    assert tellus("run").exit_code == 2
+    assert tellus("bench", "frobnicate").exit_code == 2
+
+
+def test_full_disk_and_memory_are_one_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(path: Path) -> str:
+        raise OSError(28, "No space left on device", "fields.zarr")
+
+    monkeypatch.setattr("tellus.coupling.info.describe", full)
+    result = tellus("info", tmp_path)
+    assert_one_sentence(result, status=1)
+    assert result.stderr == "tellus: fields.zarr: No space left on device.\n"
+
+    def large(path: Path) -> str:
+        raise MemoryError("Unable to allocate 9 TiB")
+
+    monkeypatch.setattr("tellus.coupling.info.describe", large)
+    assert_one_sentence(tellus("info", tmp_path), status=1)
+
+
+def test_config_prints_what_it_would_use() -> None:
+    result = tellus("config", "--set", "grid.nx=32")
+    assert result.exit_code == 0
+    assert "nx = 32" in result.stdout
+    listed = tellus("config", "--help-fields").stdout
+    assert all(key in listed for model in MODELS for key, _ in fields(model))
+
+
+def run_python(code: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=os.environ
+    )
+
+
+def test_import_tellus_needs_neither_torch_nor_numba_nor_pydantic() -> None:
+    heavy = run_python(
+        "import json, sys, tellus; tellus.Grid, tellus.StokesProblem, tellus.__version__\n"
+        "print(json.dumps(sorted({'torch', 'numba', 'pydantic', 'zarr'} & set(sys.modules))))"
+    )
+    assert json.loads(heavy.stdout) == []
+
+
+def test_the_command_line_imports_nothing_heavy() -> None:
+    heavy = run_python(
+        "import json, sys, tellus.cli\n"
+        "names = {'torch', 'numba', 'numpy', 'pydantic', 'zarr', 'matplotlib', 'rich', 'dask'}\n"
+        "print(json.dumps(sorted(names & set(sys.modules))))"
+    )
+    assert json.loads(heavy.stdout) == []
