@@ -140,7 +140,7 @@ def open_fields(run: Path) -> xr.Dataset:
     if not store.is_dir():
         raise InputError(f"{run}: no {STORE} there; name a run directory.")
     try:
-        data: xr.Dataset = xr.open_zarr(store, consolidated=True)
+        data: xr.Dataset = xr.open_zarr(store, consolidated=True, chunks=None)
         return data
     except (OSError, ValueError, KeyError) as error:
         raise InputError(f"{store} is damaged ({error}): start the run anew.") from error
