@@ -127,8 +127,8 @@ def same_temperature_errors(run: RecordedRun, config: Config) -> dict[str, Any]:
             errors.append(relative_velocity_error(solver.solve(problem), exact))
     return {
         "solver": config.stokes.solver,
-        "median": statistics.median(errors),
-        "max": max(errors),
+        "median": statistics.median(errors) if errors else None,
+        "max": max(errors, default=None),
         "outputs": len(errors),
     }
 

@@ -1,0 +1,65 @@
+"""The demo on a case that takes a second: what it writes, and what it leaves alone."""
+
+from pathlib import Path
+
+import pytest
+
+from tellus.coupling import demo as module
+from tellus.coupling.demo import demo
+from tellus.solver.errors import InputError
+
+
+@pytest.fixture
+def small_case(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A coarse case without weights; the same code as the real one."""
+    monkeypatch.setitem(module.CASE, "grid", {"nx": 32, "ny": 8, "aspect": 4.0})
+    monkeypatch.setattr(module, "SOLVERS", ("direct", "skip:1"))
+    monkeypatch.setattr(module, "SPIN_UP_END", 8e-3)
+    monkeypatch.setattr(module, "ROLLOUT_END", 1e-3)
+    monkeypatch.setattr(module, "OUTPUTS", 2)
+
+
+@pytest.mark.usefixtures("small_case")
+def test_the_demo_ends_with_a_report_and_three_lines(tmp_path: Path) -> None:
+    said: list[str] = []
+    out = tmp_path / "demo"
+    result = demo(out, said.append)
+    skip = result["runs"][1]
+    # Skipping nothing is the direct run, from the same state, to the last bit.
+    assert skip["mean_temperature_mae"] == skip["temperature_field_mae"] == 0.0
+    assert skip["velocity_error"] in (0.0, None)
+    assert (out / "report.html").read_text(encoding="utf-8").startswith("<!doctype html>")
+    assert (out / "demo.png").read_bytes().startswith(b"\x89PNG")
+    assert str(out / "report.html") in said[-4]
+    assert [line.split()[0] for line in said[-3:]] == ["Speed-up", "Mean", "Velocity"]
+
+
+@pytest.mark.usefixtures("small_case")
+def test_a_second_demo_replaces_the_first_and_nothing_else(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("mine")
+    with pytest.raises(InputError, match="not an earlier demo"):
+        demo(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
+    (tmp_path / module.MARKER).touch()
+    stale = tmp_path / "direct" / "stale"
+    stale.parent.mkdir()
+    stale.touch()
+    demo(tmp_path, lambda _: None)
+    assert not stale.exists()
+    assert (tmp_path / "notes.txt").read_text() == "mine"
+
+
+def test_a_file_is_no_place_for_a_demo(small_case: None, tmp_path: Path) -> None:
+    (tmp_path / "demo").write_text("mine")
+    with pytest.raises(InputError, match="is a file"):
+        demo(tmp_path / "demo")
+    assert (tmp_path / "demo").read_text() == "mine"
+
+
+def test_missing_weights_are_noticed_before_anything_is_touched(
+    small_case: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "SOLVERS", ("direct", f"surrogate:{tmp_path / 'none'}"))
+    with pytest.raises(InputError, match="none"):
+        demo(tmp_path / "demo")
+    assert not (tmp_path / "demo").exists()
