@@ -20,13 +20,17 @@ from numpy.typing import NDArray
 from tellus.solver.errors import InputError
 
 FOLDER = "checkpoints"
-NAME = re.compile(r"step-(\d{9})-([0-9a-f]{16})\.npz")
+NAME = re.compile(r"step-(\d{9,})-([0-9a-f]{16})\.npz")
 
 Arrays = Mapping[str, NDArray[Any]]
 
 
 def write_checkpoint(run: Path, step: int, arrays: Arrays, keep: int) -> Path:
-    """Write `arrays` as the checkpoint of `step` and delete all but the newest `keep`."""
+    """Write `arrays` as the checkpoint of `step` and delete all but the newest `keep`.
+
+    Any other checkpoint of this step or a later one goes too: it is damaged, and a run
+    that went back behind it has come past it again.
+    """
     folder = run / FOLDER
     folder.mkdir(exist_ok=True)
     buffer = io.BytesIO()
@@ -34,8 +38,10 @@ def write_checkpoint(run: Path, step: int, arrays: Arrays, keep: int) -> Path:
     content = buffer.getvalue()
     final = folder / f"step-{step:09d}-{_digest(content)}.npz"
     write_atomically(final, content)
-    for old in _newest_first(folder)[keep:]:
-        old.unlink()
+    others = [path for path in _newest_first(folder) if path != final]
+    earlier = [path for path in others if _step(path) < step]
+    for path in {*others} - {*earlier[: keep - 1]} | {*folder.glob("*.partial")}:
+        path.unlink()
     return final
 
 
@@ -58,11 +64,16 @@ def read_checkpoint(run: Path, warn: Callable[[str], None]) -> dict[str, NDArray
 def write_atomically(path: Path, content: bytes) -> None:
     """Write to a temporary name, sync, rename, sync the folder."""
     partial = path.with_name(path.name + ".partial")
-    with partial.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    partial.replace(path)
+    try:
+        with partial.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(path)
+    except BaseException:
+        # On a full disk what was begun only takes room.
+        partial.unlink(missing_ok=True)
+        raise
     folder = os.open(path.parent, os.O_RDONLY)
     try:
         os.fsync(folder)
@@ -81,7 +92,13 @@ def _read(path: Path) -> dict[str, NDArray[Any]]:
 
 def _newest_first(folder: Path) -> list[Path]:
     found = [path for path in folder.glob("step-*.npz") if NAME.fullmatch(path.name)]
-    return sorted(found, reverse=True)
+    return sorted(found, key=_step, reverse=True)
+
+
+def _step(path: Path) -> int:
+    match = NAME.fullmatch(path.name)
+    assert match is not None
+    return int(match.group(1))
 
 
 def _digest(content: bytes) -> str:
