@@ -1,6 +1,7 @@
 """`tellus bench`: the measurements behind every figure in the README."""
 
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -16,7 +17,20 @@ GridOption = Annotated[
     str, typer.Option("--grid", metavar="NXxNY[,...]", help="Grids of aspect 4, as 256x64,512x128.")
 ]
 SolversOption = Annotated[
-    str, typer.Option("--solvers", metavar="A,B", help="Names that `tellus solvers` lists.")
+    str | None,
+    typer.Option(
+        "--solvers",
+        metavar="A,B",
+        help="Names that `tellus solvers` lists [default: direct and what else fits].",
+    ),
+]
+ThreadsOption = Annotated[
+    int | None,
+    typer.Option(help="Threads of every library [default: what the environment allows]."),
+]
+RepeatsOption = Annotated[int, typer.Option(help="Timed repeats, at least five.")]
+OutOption = Annotated[
+    Path | None, typer.Option(help="Save the result as JSON in this file or directory.")
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object, nothing else.")]
 
@@ -25,38 +39,64 @@ bench = typer.Typer(help="Measure on this machine.", no_args_is_help=True)
 
 @bench.command()
 def stokes(
-    grid: GridOption = "512x128", solvers: SolversOption = "direct", as_json: JsonOption = False
+    grid: GridOption = "512x128",
+    solvers: SolversOption = None,
+    threads: ThreadsOption = None,
+    repeats: RepeatsOption = 10,
+    out: OutOption = None,
+    as_json: JsonOption = False,
 ) -> None:
-    """Seconds of a Stokes solve, by phase."""
+    """Seconds and errors of a Stokes solve, by solver and phase."""
     grids, names = _grids(grid), _names(solvers)
 
     from tellus.benchmarks import stokes as benchmark
 
-    deliver(lambda: benchmark.main(grids, names), as_json, benchmark.table)
+    deliver(
+        lambda: benchmark.main(grids, names, threads=threads, repeats=repeats, out=out),
+        as_json,
+        benchmark.table,
+    )
 
 
 @bench.command()
-def energy(grid: GridOption = "512x128", as_json: JsonOption = False) -> None:
-    """Seconds of an energy step."""
+def energy(
+    grid: GridOption = "512x128",
+    threads: ThreadsOption = None,
+    repeats: RepeatsOption = 10,
+    out: OutOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Seconds of an energy step, beside a direct Stokes solve."""
     grids = _grids(grid)
 
     from tellus.benchmarks import energy as benchmark
 
-    deliver(lambda: benchmark.main(grids), as_json, benchmark.table)
+    deliver(
+        lambda: benchmark.main(grids, threads=threads, repeats=repeats, out=out),
+        as_json,
+        benchmark.table,
+    )
 
 
 @bench.command()
 def step(
     grid: GridOption = "256x64",
-    solvers: SolversOption = "direct,skip:10,surrogate",
+    solvers: SolversOption = None,
+    threads: ThreadsOption = None,
+    repeats: RepeatsOption = 5,
+    out: OutOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Seconds of a whole time step."""
+    """Seconds of a whole time step, by solver and phase."""
     grids, names = _grids(grid), _names(solvers)
 
     from tellus.benchmarks import step as benchmark
 
-    deliver(lambda: benchmark.main(grids, names), as_json, benchmark.table)
+    deliver(
+        lambda: benchmark.main(grids, names, threads=threads, repeats=repeats, out=out),
+        as_json,
+        benchmark.table,
+    )
 
 
 def _grids(text: str) -> "list[Grid]":
@@ -72,8 +112,10 @@ def _grids(text: str) -> "list[Grid]":
     return grids
 
 
-def _names(text: str) -> list[str]:
+def _names(text: str | None) -> list[str] | None:
     """Names from text such as direct,skip:10; the solver registry knows which exist."""
+    if text is None:
+        return None
     names = [name.strip() for name in text.split(",")]
     if not all(names):
         raise InputError(f'--solvers takes names such as direct,skip:10, not "{text}".')
