@@ -1,1 +1,1 @@
-"""What each part costs: one module per question."""
+"""What each part costs: one module per question, `main(...) -> dict` and a table of it."""

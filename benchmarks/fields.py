@@ -1,0 +1,177 @@
+"""Temperature fields to measure on: from a real run, made on the spot and cached.
+
+How fast an iterative solver converges and how wrong an approximate one is
+depends on the viscosity it meets; noise or a textbook plume is no convecting
+mantle. So a short simulation runs on a coarse grid, and its states are carried
+to the wanted grid through grids twice as fine each time, with some steps on
+each, which sharpen what the coarser one blurred.
+"""
+
+import hashlib
+import io
+import json
+import logging
+import os
+import sys
+from dataclasses import asdict, dataclass
+from itertools import pairwise
+from pathlib import Path
+from zipfile import BadZipFile
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tellus.coupling.checkpoint import write_atomically
+from tellus.coupling.simulation import Simulation
+from tellus.coupling.stepping import Stepping
+from tellus.solver import initial
+from tellus.solver.direct import DirectSolver
+from tellus.solver.grid import Array, Grid
+from tellus.solver.rheology import FrankKamenetskii
+from tellus.solver.stokes import StokesProblem, StokesSolver
+
+log = logging.getLogger(__name__)
+
+# Part of the key of the cache: raise it when fields made by an older version should not be used.
+RECIPE = 1
+
+
+@dataclass(frozen=True)
+class Case:
+    """The simulation that fields are taken from.
+
+    A mantle that starts hot. States at `states` evenly spaced times up to `end`
+    hold the first downwellings as well as the calmer flow after them; each is
+    advanced by `steps` time steps per grid on its way to the wanted one.
+    """
+
+    gamma_T: float = 1e8
+    gamma_p: float = 10.0
+    heating: float = 5.0
+    rayleigh: float = 1.0
+    seed: int = 0
+    coarse_ny: int = 32
+    end: float = 0.01
+    states: int = 5
+    steps: int = 12
+
+    @property
+    def rheology(self) -> FrankKamenetskii:
+        """Its viscosity law."""
+        return FrankKamenetskii(self.gamma_T, self.gamma_p)
+
+    def problem(self, grid: Grid, temperature: Array, time: float) -> StokesProblem:
+        """The momentum problem of one state."""
+        return StokesProblem(grid, temperature, self.rheology, self.rayleigh, time=time)
+
+    def simulation(
+        self,
+        grid: Grid,
+        temperature: Array,
+        time: float = 0.0,
+        solver: StokesSolver | None = None,
+    ) -> Simulation:
+        """A simulation that goes on from a state, at once with a full time step if time > 0."""
+        return Simulation(
+            grid,
+            self.rheology,
+            solver or DirectSolver(grid),
+            temperature,
+            rayleigh=self.rayleigh,
+            heating=self.heating,
+            stepping=Stepping(dt_initial=Stepping.dt_max) if time > 0.0 else Stepping(),
+            time=time,
+        )
+
+
+CASE = Case()
+
+
+def problems(grid: Grid, case: Case = CASE) -> list[StokesProblem]:
+    """The momentum problems of a case on a grid, in order of time."""
+    path = cache_directory() / f"fields-{_key(grid, case)}.npz"
+    found = _cached(path, grid, case)
+    if found is None:
+        log.info("making the temperature fields for %s (once, then cached in %s)", grid, path)
+        found = make_states(grid, case)
+        _store(path, *found)
+    times, temperatures = found
+    return [case.problem(grid, *state) for state in zip(temperatures, times.tolist(), strict=True)]
+
+
+def make_states(grid: Grid, case: Case) -> tuple[Array, Array]:
+    """Times, shape (states,), and temperatures, shape (states, ny, nx)."""
+    rungs = ladder(grid, case)
+    run = case.simulation(rungs[0], _start(rungs[0], case))
+    times, temperatures = [], []
+    for time in np.linspace(0.0, case.end, case.states + 1)[1:].tolist():
+        while run.time < time:
+            run.step(until=time)
+        at, temperature = _refined(rungs, run.temperature, time, case)
+        times.append(at)
+        temperatures.append(temperature)
+    return np.array(times), np.array(temperatures)
+
+
+def _start(grid: Grid, case: Case) -> Array:
+    return initial.hot(grid) + 0.01 * initial.random_perturbation(grid, case.seed)
+
+
+def ladder(grid: Grid, case: Case) -> list[Grid]:
+    """From the coarse grid to the wanted one, each up to twice as fine as the one before."""
+    rungs = [Grid(max(4, round(grid.aspect * case.coarse_ny)), case.coarse_ny, grid.aspect)]
+    while 2 * rungs[-1].ny < grid.ny:
+        rungs.append(Grid(2 * rungs[-1].nx, 2 * rungs[-1].ny, grid.aspect))
+    return [*rungs, grid]
+
+
+def _refined(rungs: list[Grid], temperature: Array, time: float, case: Case) -> tuple[float, Array]:
+    for coarse, fine in pairwise(rungs):
+        run = case.simulation(fine, initial.regridded(temperature, coarse, fine), time)
+        for _ in range(case.steps):
+            run.step()
+        temperature, time = run.temperature, run.time
+    return time, temperature
+
+
+def cache_directory() -> Path:
+    """Where this user's caches of Tellus lie."""
+    home = Path.home()
+    if sys.platform == "darwin":
+        default = home / "Library" / "Caches"
+    elif sys.platform == "win32":
+        default = Path(os.environ.get("LOCALAPPDATA", home / "AppData" / "Local"))
+    else:
+        default = home / ".cache"
+    return Path(os.environ.get("XDG_CACHE_HOME", default)) / "tellus" / "benchmarks"
+
+
+def _key(grid: Grid, case: Case) -> str:
+    described = {"recipe": RECIPE, "grid": [grid.nx, grid.ny, grid.aspect], **asdict(case)}
+    return hashlib.sha256(json.dumps(described, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _cached(path: Path, grid: Grid, case: Case) -> tuple[Array, Array] | None:
+    """The states of an earlier time; None where they are missing or damaged."""
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            times: NDArray[np.float64] = archive["times"]
+            temperatures: NDArray[np.float64] = archive["temperatures"]
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, KeyError, BadZipFile) as error:
+        log.warning("%s is damaged (%s): made again", path, error)
+        return None
+    whole = temperatures.shape == (case.states, *grid.cells) and times.shape == (case.states,)
+    return (times, temperatures) if whole else None
+
+
+def _store(path: Path, times: Array, temperatures: Array) -> None:
+    """Keep the states for the next time; where that is not possible they are made again then."""
+    content = io.BytesIO()
+    np.savez(content, allow_pickle=False, times=times, temperatures=temperatures)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(path, content.getvalue())
+    except OSError as error:
+        log.warning("the temperature fields could not be cached: %s", error)

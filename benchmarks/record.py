@@ -1,0 +1,89 @@
+"""What every benchmark's result says about its origin, and where it is kept."""
+
+import json
+import logging
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from tellus.coupling.checkpoint import write_atomically
+from tellus.coupling.provenance import provenance
+from tellus.solver.grid import Grid
+
+from .fields import Case
+from .timing import thread_pools
+
+log = logging.getLogger(__name__)
+
+BUSY_PERCENT = 10.0
+
+
+def background_load() -> float:
+    """Percent of the machine's processors that others use, watched for half a second."""
+    busy = float(psutil.cpu_percent(interval=0.5))
+    if busy > BUSY_PERCENT:
+        log.warning("other work uses %.0f %% of this machine: the seconds will be too many", busy)
+    return busy
+
+
+def document(
+    benchmark: str, grids: Sequence[Grid], case: Case, repeats: int, busy: float
+) -> dict[str, Any]:
+    """The result without its rows. Call it where the threads are set as they were timed."""
+    return {
+        "benchmark": benchmark,
+        "grid": ",".join(str(grid) for grid in grids),
+        "repeats": repeats,
+        "case": asdict(case),
+        "background_load_percent": busy,
+        "thread_pools": thread_pools(),
+        **provenance(),
+    }
+
+
+def save(result: Mapping[str, Any], out: Path) -> Path:
+    """Write a result as JSON and return where it lies.
+
+    Into the file `out`, or, where `out` is a directory or does not end in
+    .json, into a file of it named after the benchmark and the machine.
+    """
+    if out.suffix != ".json" or out.is_dir():
+        out = out / f"{result['benchmark']}-{machine_label(result['machine'])}.json"
+    out.parent.mkdir(parents=True, exist_ok=True)
+    content = json.dumps(result, indent=1, allow_nan=False)
+    write_atomically(out, content.encode() + b"\n")
+    return out
+
+
+def machine_label(machine: Mapping[str, Any]) -> str:
+    """The processor as a part of a file name, such as amd-epyc-2-cores.
+
+    >>> machine_label({"processor": "AMD EPYC (TM) 7763", "cores": 2})
+    'amd-epyc-tm-7763-2-cores'
+    """
+    words = re.findall(r"[a-z0-9]+", f"{machine['processor']} {machine['cores']} cores".lower())
+    return "-".join(words)
+
+
+def setting(result: Mapping[str, Any]) -> str:
+    """One line under a table: machine, threads and versions."""
+    machine, versions = result["machine"], result["versions"]
+    named = ", ".join(
+        f"{name} {versions[name]}" for name in ("numpy", "scipy", "torch") if name in versions
+    )
+    busy = result["background_load_percent"]
+    return (
+        f"{machine['processor']}, {result['threads']} of {machine['cores']} threads, {named}; "
+        f"median (smallest to largest) of {result['repeats']}"
+        + (f"; {busy:.0f} % of the machine was busy with other work" if busy > BUSY_PERCENT else "")
+    )
+
+
+def milliseconds(row: Mapping[str, Any], name: str = "seconds") -> str:
+    """A median with its extremes, in milliseconds."""
+    middle, low, high = (1e3 * row[key] for key in (name, f"{name}_min", f"{name}_max"))
+    return f"{middle:.3g} ({low:.3g} to {high:.3g})"

@@ -1,0 +1,72 @@
+"""Seconds worth quoting: warmed up, repeated, taken on a stated number of threads."""
+
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+
+from threadpoolctl import threadpool_info, threadpool_limits
+
+from tellus.coupling.provenance import threads as threads_now
+from tellus.solver.errors import InputError
+
+FEWEST_REPEATS = 5
+
+
+@dataclass(frozen=True)
+class Spread:
+    """Median, smallest and largest of repeated measurements of one thing."""
+
+    median: float
+    lowest: float
+    highest: float
+
+    @classmethod
+    def of(cls, values: Iterable[float]) -> "Spread":
+        """The spread of at least one value."""
+        kept = list(values)
+        return cls(median(kept), min(kept), max(kept))
+
+    def to_json(self, name: str = "seconds") -> dict[str, float]:
+        """The median under `name`, the extremes under `name_min` and `name_max`."""
+        return {name: self.median, f"{name}_min": self.lowest, f"{name}_max": self.highest}
+
+
+def check_repeats(repeats: int) -> None:
+    """Raise InputError for fewer than five: a median of less says little, a spread nothing."""
+    if repeats < FEWEST_REPEATS:
+        raise InputError(f"--repeats must be at least {FEWEST_REPEATS}, not {repeats}.")
+
+
+@contextmanager
+def fixed_threads(count: int | None) -> Iterator[int]:
+    """Run everything inside on `count` threads (None: as many as the environment allows now).
+
+    One number for BLAS, OpenMP and PyTorch alike, so that no solver is timed on
+    more threads than another; the Numba kernels are serial. Only libraries that
+    are loaded already are reached: build what is to be timed before.
+    """
+    if count is not None and count < 1:
+        raise InputError(f"--threads must be at least 1, not {count}.")
+    chosen = threads_now() if count is None else count
+    torch = sys.modules.get("torch")
+    torch_before = torch.get_num_threads() if torch else None
+    with threadpool_limits(limits=chosen):
+        if torch:
+            torch.set_num_threads(chosen)
+        try:
+            yield chosen
+        finally:
+            if torch:
+                torch.set_num_threads(torch_before)
+
+
+def thread_pools() -> dict[str, int]:
+    """Threads of every library that is loaded, as it says itself."""
+    pools: dict[str, int] = {
+        Path(pool["filepath"]).name: pool["num_threads"] for pool in threadpool_info()
+    }
+    torch = sys.modules.get("torch")
+    return pools | ({"torch": torch.get_num_threads()} if torch else {})
