@@ -45,6 +45,11 @@ def write_checkpoint(run: Path, step: int, arrays: Arrays, keep: int) -> Path:
     return final
 
 
+def has_checkpoint(run: Path) -> bool:
+    """Whether there is any, whole or damaged."""
+    return bool(_newest_first(run / FOLDER))
+
+
 def read_checkpoint(run: Path, warn: Callable[[str], None]) -> dict[str, NDArray[Any]]:
     """The newest checkpoint that is whole; damaged ones are passed over with a warning.
 

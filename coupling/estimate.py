@@ -19,15 +19,17 @@ def memory_gib(grid: Grid, solver: str) -> float:
     return 8.0 * (fields + bands) / 2**30
 
 
-def cost_sentence(
-    grid: Grid, solver: str, solve_seconds: float, model_time: float, dt_max: float
-) -> str:
-    """Memory and a lower bound of the time, from one solve that was measured."""
-    steps = ceil(model_time / dt_max)
+def cost_sentence(grid: Grid, solver: str, solve_seconds: float, steps: int) -> str:
+    """Memory and a lower bound of the time, from one solve that was measured.
+
+    `steps` is the fewest that the run can take.
+    """
+    kind, _, argument = solver.partition(":")
+    solves = ceil(steps / int(argument)) if kind == "skip" else steps
     return (
         f"{grid} cells, --stokes {solver}: about {memory_gib(grid, solver):.2g} GiB; one solve "
         f"took {1e3 * solve_seconds:.3g} ms, so at least {steps} steps and "
-        f"{steps * solve_seconds:.3g} s, more where the flow limits the time step."
+        f"{solves * solve_seconds:.3g} s, more where the flow limits the time step."
     )
 
 

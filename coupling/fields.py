@@ -1,9 +1,12 @@
 """The outputs of a run: fields.zarr, one chunk per output, readable by xarray as it is."""
 
+import os
 import warnings
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import xarray as xr
 import zarr
 
@@ -30,18 +33,25 @@ VARIABLES: dict[str, tuple[tuple[str, ...], str, str, str]] = {
 }
 
 
+# Outputs in one chunk of `time` and `step`.
+MANY = 1024
+
+
 class FieldWriter:
     """Appends outputs to fields.zarr and cuts those written after a checkpoint."""
 
-    def __init__(self, group: zarr.Group) -> None:
-        self._group = group
-        self._publish()
+    def __init__(self, store: Path, group: zarr.Group) -> None:
+        self._store, self._group = store, group
+        self._unsynced: list[int] = []
 
     @classmethod
     def create(cls, run: Path, grid: Grid) -> "FieldWriter":
         """A new, empty store in the run directory."""
-        group = zarr.create_group(run / STORE, attributes={"title": "Tellus run", "box_height": 1})
-        for name, values in _coordinates(grid).items():
+        store = run / STORE
+        attributes = {"title": "Tellus run", "box_height": 1}
+        group = zarr.create_group(store, attributes=attributes, overwrite=True)
+        coordinates = _coordinates(grid)
+        for name, values in coordinates.items():
             array = group.create_array(
                 name,
                 shape=values.shape,
@@ -50,33 +60,41 @@ class FieldWriter:
                 attributes={"units": "1", "long_name": f"{name} in box heights"},
             )
             array[:] = values
-        sizes = {name: values.size for name, values in _coordinates(grid).items()}
         for name, (dims, dtype, units, long_name) in VARIABLES.items():
-            shape = tuple(sizes[d] for d in dims)
+            shape = tuple(coordinates[d].size for d in dims)
             group.create_array(
                 name,
                 shape=(0, *shape),
-                chunks=(1, *shape) if dims else (1024,),
+                chunks=(1, *shape) if dims else (MANY,),
                 dtype=dtype,
                 # A lost chunk reads as NaN and is noticed, not as a plausible zero.
                 fill_value=0 if dtype.startswith("i") else float("nan"),
                 dimension_names=("time", *dims),
                 attributes={"units": units, "long_name": long_name},
             )
-        return cls(group)
+        writer = cls(store, group)
+        writer._publish()
+        return writer
 
     @classmethod
-    def open(cls, run: Path) -> "FieldWriter":
-        """The store of a run that goes on."""
+    def open(cls, run: Path, grid: Grid, outputs: int) -> "FieldWriter":
+        """The store of a run that goes on; nothing is written yet.
+
+        Raises
+        ------
+        InputError
+            It is missing or damaged, or lacks some of the first `outputs` outputs.
+        """
+        store = run / STORE
         try:
-            group = zarr.open_group(run / STORE, mode="r+", use_consolidated=False)
-            if missing := set(VARIABLES) - set(group.array_keys()):
-                raise KeyError(", ".join(sorted(missing)))
-        except (OSError, ValueError, KeyError) as error:
+            writer = cls(store, zarr.open_group(store, mode="r+", use_consolidated=False))
+            writer._check(_coordinates(grid), outputs)
+        except Exception as error:
+            # What a damaged store raises is up to zarr and its codecs.
             raise InputError(
-                f"{run / STORE} is missing or damaged ({error}): start the run anew."
+                f"{store} is missing or damaged ({_brief(error)}): start the run anew."
             ) from error
-        return cls(group)
+        return writer
 
     @property
     def outputs(self) -> int:
@@ -103,6 +121,7 @@ class FieldWriter:
             array = self._array(name)
             array.resize((row + 1, *array.shape[1:]))
             array[row] = value
+        self._unsynced.append(row)
         self._publish()
 
     def cut(self, outputs: int) -> None:
@@ -112,6 +131,31 @@ class FieldWriter:
             if array.shape[0] > outputs:
                 array.resize((outputs, *array.shape[1:]))
         self._publish()
+
+    def sync(self) -> None:
+        """See that all outputs are on disk."""
+        for row in self._unsynced:
+            for name, (dims, *_) in VARIABLES.items():
+                chunk = (row, *(0 for _ in dims)) if dims else (row // MANY,)
+                _sync(self._store.joinpath(name, "c", *map(str, chunk)))
+                _sync(self._store / name / "zarr.json")
+        if self._unsynced:
+            _sync(self._store / "zarr.json")
+        self._unsynced.clear()
+
+    def _check(self, coordinates: dict[str, Array], outputs: int) -> None:
+        for name, values in coordinates.items():
+            if not np.array_equal(self._array(name)[:], values):
+                raise ValueError(f"{name} is not that of this grid")
+        for name, (dims, *_) in VARIABLES.items():
+            there, *shape = self._array(name).shape
+            if shape != [coordinates[d].size for d in dims]:
+                raise ValueError(f"{name} is not of this grid's shape")
+            if there < outputs:
+                raise ValueError(f"{name} has {there} of the {outputs} before the checkpoint")
+        for name in ("time", "step"):
+            if not np.all(np.diff(np.asarray(self._array(name)[:outputs])) > 0):
+                raise ValueError(f"{name} does not increase")
 
     def _publish(self) -> None:
         """Consolidate the metadata: readers go by it, so they never see unequal lengths."""
@@ -124,6 +168,21 @@ class FieldWriter:
         array = self._group[name]
         assert isinstance(array, zarr.Array)
         return array
+
+
+def _sync(path: Path) -> None:
+    """A chunk that holds nothing but the fill value has no file."""
+    with suppress(FileNotFoundError):
+        file = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(file)
+        finally:
+            os.close(file)
+
+
+def _brief(error: Exception) -> str:
+    """One line of what a library complains about, often at length."""
+    return " ".join(str(error).split())[:200] or type(error).__name__
 
 
 def open_fields(run: Path) -> xr.Dataset:

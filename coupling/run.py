@@ -1,14 +1,13 @@
-"""A run and its directory: outputs, checkpoints, resume, signals, provenance."""
+"""A run and its directory: outputs, checkpoints, resume, provenance."""
 
 import json
 import logging
+import shutil
 import signal
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import suppress
+from math import ceil
 from pathlib import Path
 from time import perf_counter
-from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,20 +15,29 @@ import xarray as xr
 
 from tellus.solver.diagnostics import cells_across_thinnest
 from tellus.solver.errors import InputError, InterruptedRunError, RunFailedError
+from tellus.solver.grid import Array
 from tellus.solver.stokes import StokesSolver
 
 from . import estimate
-from .checkpoint import read_checkpoint, write_atomically, write_checkpoint
-from .fields import FieldWriter, open_fields
+from .checkpoint import FOLDER, has_checkpoint, read_checkpoint, write_atomically, write_checkpoint
+from .fields import STORE, FieldWriter, open_fields
+from .lock import sole_user
 from .progress import RunProgress
 from .provenance import provenance
+from .setup import anchored
+from .signals import caught_signals
 from .simulation import Simulation, Snapshot, Tally
-from .timeseries import TimeSeries
+from .stepping import Schedule
+from .timeseries import NAME as SERIES
+from .timeseries import TimeSeries, rows_until
 
 if TYPE_CHECKING:
     from tellus.config import Config
 
 log = logging.getLogger("tellus")
+
+CONFIG, SUMMARY = "config.toml", "run.json"
+CONTENTS = (CONFIG, SUMMARY, SERIES, STORE, FOLDER)
 
 
 def run_directory(
@@ -63,29 +71,56 @@ def run_directory(
     InputError, RunFailedError, InterruptedRunError
         Exit status 2, 1 and 3 of the command line.
     """
-    out = Path(out)
-    if not resume and (out / "config.toml").exists():
-        raise InputError(f"{out} already holds a run: choose another directory, or resume it.")
-    if resume and not (out / "config.toml").is_file():
-        raise InputError(f"{out} holds no run to resume: it has no config.toml.")
-    if out.exists() and not out.is_dir():
-        raise InputError(f"{out} is a file: choose another directory.")
-    simulation = Simulation.from_config(config, solver)
-    warnings = simulation.solver.check(simulation.problem)
-    simulation.warm_up()
-    run = _Run(config, out, simulation)
-    for warning in warnings:
-        run.warn(warning)
-    if resume:
-        run.reopen()
-    else:
-        run.create()
-    return run.go(progress)
+    out, config = Path(out), anchored(config)
+    with caught_signals() as caught:
+        if resume:
+            _check_resumable(config, out)
+            if _began(out):
+                with sole_user(out):
+                    return _Run.reopened(config, out, solver).go(progress, caught)
+        else:
+            _check_free(out)
+        run = _Run(config, out, solver)
+        run.prepare()
+        with sole_user(out):
+            if _began(out):
+                raise InputError(f"{out} was taken by another process: choose another directory.")
+            run.create()
+            return run.go(progress, caught)
 
 
 def open_run(path: Path | str) -> xr.Dataset:
     """The outputs of a run as a lazily read xarray dataset; InputError if there are none."""
     return open_fields(Path(path))
+
+
+def _check_free(out: Path) -> None:
+    """Refuse a directory that holds a run, or what is left of one."""
+    if out.exists() and not out.is_dir():
+        raise InputError(f"{out} is a file: choose another directory.")
+    if (out / CONFIG).exists():
+        raise InputError(f"{out} already holds a run: choose another directory, or resume it.")
+    for name in CONTENTS:
+        if (out / name).exists():
+            raise InputError(
+                f"{out} holds what is left of a run ({name}): choose another directory, or "
+                "move that away."
+            )
+
+
+def _check_resumable(config: "Config", out: Path) -> None:
+    """Refuse what is no run, or one that began with other physics."""
+    from tellus.config import check_resumable, load_config
+
+    stored = out / CONFIG
+    if not stored.is_file():
+        raise InputError(f"{out} holds no run to resume: it has no {CONFIG}.")
+    check_resumable(anchored(load_config(stored)), config)
+
+
+def _began(out: Path) -> bool:
+    """Whether there is anything to go on from; if not, a kill came before the first checkpoint."""
+    return has_checkpoint(out) or (out / SUMMARY).exists()
 
 
 class _Run:
@@ -94,8 +129,17 @@ class _Run:
     series: TimeSeries
     fields: FieldWriter
 
-    def __init__(self, config: "Config", out: Path, simulation: Simulation) -> None:
-        self.config, self.out, self.simulation = config, out, simulation
+    def __init__(
+        self,
+        config: "Config",
+        out: Path,
+        solver: StokesSolver | None,
+        temperature: Array | None = None,
+    ) -> None:
+        self.config, self.out = config, out
+        self.simulation = Simulation.from_config(config, solver, temperature)
+        self.solver_name = config.stokes.solver if solver is None else solver.name
+        self.schedule = Schedule(config.output.every, config.time.end)
         self.outputs, self.last_output_step = 0, -1
         self.warnings: list[str] = []
         self.seconds_before, self.output_seconds = 0.0, 0.0
@@ -103,92 +147,122 @@ class _Run:
         self._started = perf_counter()
         self._checkpointed = -1
 
-    def create(self) -> None:
-        """Lay out a new run directory; config.toml makes it a run."""
-        from tellus.config import dump
+    @classmethod
+    def reopened(cls, config: "Config", out: Path, solver: StokesSolver | None) -> "_Run":
+        """Back at the newest whole checkpoint, with what was written after it cut.
 
-        self._say_what_to_expect()
-        self.out.mkdir(parents=True, exist_ok=True)
-        write_atomically(self.out / "config.toml", dump(self.config).encode())
-        self.series = TimeSeries.create(self.out)
-        self.fields = FieldWriter.create(self.out, self.simulation.grid)
-        self._checkpoint()
-
-    def reopen(self) -> None:
-        """Go back to the newest whole checkpoint and cut what was written after it."""
-        from tellus.config import dump
-
-        arrays = read_checkpoint(self.out, self.warn)
+        Nothing is changed before everything has been found whole.
+        """
+        damaged: list[str] = []
+        arrays = read_checkpoint(out, damaged.append)
         try:
-            self._restore(arrays)
+            run = cls(config, out, solver, arrays["temperature"])
+            run.simulation.restore(arrays)
+            run._restore(json.loads(str(arrays["ledger"])))
         except (KeyError, ValueError) as error:
             raise InputError(
-                f"{self.out / 'checkpoints'}: the checkpoint does not fit this configuration "
-                f"({error}); resume with the configuration the run began with."
+                f"{out / FOLDER}: the checkpoint does not fit this configuration or version "
+                f"({error}); resume with those the run began with."
             ) from error
-        self.fields = FieldWriter.open(self.out)
-        if self.fields.outputs < self.outputs:
-            raise InputError(
-                f"{self.out / 'fields.zarr'} has {self.fields.outputs} of the {self.outputs} "
-                "outputs before the checkpoint: start the run anew."
-            )
-        self.series = TimeSeries.resume(self.out, self.simulation.steps)
-        self.fields.cut(self.outputs)
-        write_atomically(self.out / "config.toml", dump(self.config).encode())
-        self._checkpointed = self.simulation.steps
+        for sentence in damaged:
+            run.warn(sentence)
+        run.prepare()
+        rows = rows_until(out, run.simulation.steps)
+        run.fields = FieldWriter.open(out, run.simulation.grid, run.outputs)
+        run.fields.cut(run.outputs)
+        run.series = TimeSeries(out, rows)
+        run._write_config()
+        run._checkpointed = run.simulation.steps
+        return run
 
-    def go(self, progress: bool) -> dict[str, Any]:
-        """Step until the end, a limit, a signal or a failure; the summary goes to run.json."""
-        self._write_summary("running", "")
-        shown = RunProgress(self.simulation.time, self.config.time.end, progress)
+    def prepare(self) -> None:
+        """Let the solver object, and compile what needs compiling."""
+        for warning in self.simulation.solver.check(self.simulation.problem):
+            self.warn(warning)
+        self.simulation.warm_up()
+
+    def create(self) -> None:
+        """Lay out a new run directory; with its first checkpoint it can be resumed."""
+        self._say_what_to_expect()
         try:
-            with _signals() as caught, shown:
-                self._loop(shown, caught)
-        except RunFailedError as error:
-            self.series.close()
-            self._write_summary("failed", str(error))
-            raise
-        except InterruptedRunError as error:
+            self._write_config()
+            self.fields = FieldWriter.create(self.out, self.simulation.grid)
+            self.series = TimeSeries(self.out)
             self._checkpoint()
-            self._write_summary("stopped", str(error))
+        except BaseException:
+            for name in CONTENTS:
+                shutil.rmtree(self.out / name, ignore_errors=True)
+                with suppress(OSError):
+                    (self.out / name).unlink()
             raise
-        self._checkpoint()
-        return self._write_summary("done", "")
+
+    def go(self, progress: bool, caught: list[int]) -> dict[str, Any]:
+        """Step until the end, a limit, a signal or a failure; the summary goes to run.json."""
+        try:
+            self._write_summary("running", "")
+            with RunProgress(self.simulation.time, self.config.time.end, progress) as shown:
+                self._loop(shown, caught)
+            self._checkpoint()
+            return self._write_summary("done", "")
+        except BaseException as error:
+            ending = self._explained(error)
+            status = "stopped" if isinstance(ending, InterruptedRunError) else "failed"
+            with suppress(OSError):
+                self._write_summary(status, str(ending) or repr(ending))
+            if ending is error:
+                raise
+            raise ending from error
+        finally:
+            with suppress(OSError):
+                self.series.close()
 
     def _loop(self, shown: RunProgress, caught: list[int]) -> None:
         simulation, settings = self.simulation, self.config
         while True:
-            if self._output_is_due() and self.last_output_step != simulation.steps:
+            if self.schedule.is_due(simulation.time) and self.last_output_step != simulation.steps:
                 self._output()
             if self._finished():
                 break
-            record = simulation.step(until=min(self._next_output(), settings.time.end))
+            record = simulation.step(until=self.schedule.following(simulation.time))
             self.series.append(record)
             shown.update(record)
             if simulation.steps % settings.output.checkpoint_every == 0:
                 self._checkpoint()
-            if caught:
-                self._stop(signal.Signals(caught[0]).name)
-            limit = settings.time.wall_limit
-            if limit is not None and perf_counter() - self._started >= limit:
-                self._stop(f"time.wall_limit = {limit:g} s")
+            if not self._finished():
+                self._stop_if_asked(caught)
         if self.last_output_step != simulation.steps:
             self._output()
+
+    def _stop_if_asked(self, caught: list[int]) -> None:
+        limit = self.config.time.wall_limit
+        if caught:
+            reason = signal.Signals(caught[0]).name
+        elif limit is not None and perf_counter() - self._started >= limit:
+            reason = f"time.wall_limit = {limit:g} s"
+        else:
+            return
+        self._checkpoint()
+        raise InterruptedRunError(
+            f"stopped by {reason} at {self._now()}; a checkpoint was written: go on with --resume."
+        )
+
+    def _explained(self, error: BaseException) -> BaseException:
+        """What ended the run, as an error that the command line knows."""
+        back = f"go on from the checkpoint of step {self._checkpointed} with --resume"
+        if isinstance(error, KeyboardInterrupt):
+            return InterruptedRunError(f"stopped at once at {self._now()}: {back}.")
+        if isinstance(error, OSError):
+            where, what = error.filename or self.out, error.strerror or error
+            return RunFailedError(f"{self._now()}: {where}: {what}; see to that and {back}.")
+        return error
+
+    def _now(self) -> str:
+        return f"step {self.simulation.steps}, t = {self.simulation.time:.6g}"
 
     def _finished(self) -> bool:
         most = self.config.time.max_steps
         enough = most is not None and self.simulation.steps >= most
-        return self.simulation.time >= self.config.time.end or enough
-
-    def _output_is_due(self) -> bool:
-        """Steps are cut to hit output times exactly, so equality is meant."""
-        time, every = self.simulation.time, self.config.output.every
-        return time == round(time / every) * every or time == self.config.time.end
-
-    def _next_output(self) -> float:
-        time, every = self.simulation.time, self.config.output.every
-        count = round(time / every)
-        return count * every if count * every > time else (count + 1) * every
+        return self.simulation.time >= self.schedule.goal or enough
 
     def _output(self) -> None:
         flow = self.simulation.flow()
@@ -208,6 +282,7 @@ class _Run:
             return
         start = perf_counter()
         self.series.sync()
+        self.fields.sync()
         ledger = {
             "outputs": self.outputs,
             "last_output_step": self.last_output_step,
@@ -222,9 +297,7 @@ class _Run:
         self._checkpointed = self.simulation.steps
         self.output_seconds += perf_counter() - start
 
-    def _restore(self, arrays: Snapshot) -> None:
-        self.simulation.restore(arrays)
-        ledger = json.loads(str(arrays["ledger"]))
+    def _restore(self, ledger: dict[str, Any]) -> None:
         self.outputs = ledger["outputs"]
         self.last_output_step = ledger["last_output_step"]
         self.seconds_before = ledger["seconds"]
@@ -233,27 +306,26 @@ class _Run:
         self.warnings += [w for w in ledger["warnings"] if w not in self.warnings]
 
     def warn(self, sentence: str) -> None:
-        """Log a warning once and keep it for run.json."""
+        """Log a warning, and keep it once for run.json."""
+        log.warning(sentence)
         if sentence not in self.warnings:
             self.warnings.append(sentence)
-            log.warning(sentence)
 
-    def _stop(self, reason: str) -> None:
-        raise InterruptedRunError(
-            f"stopped by {reason} at step {self.simulation.steps}, t = "
-            f"{self.simulation.time:.6g}; a checkpoint was written: go on with --resume."
-        )
+    def _write_config(self) -> None:
+        from tellus.config import dump
+
+        write_atomically(self.out / CONFIG, dump(self.config).encode())
 
     def _say_what_to_expect(self) -> None:
         simulation, config = self.simulation, self.config
-        name = simulation.solver.name
         start = perf_counter()
         simulation.flow()
         seconds = perf_counter() - start
-        remaining = config.time.end - simulation.time
-        log.info(
-            estimate.cost_sentence(simulation.grid, name, seconds, remaining, config.time.dt_max)
-        )
+        steps = ceil((config.time.end - simulation.time) / config.time.dt_max)
+        if config.time.max_steps is not None:
+            steps = min(steps, config.time.max_steps)
+        name = simulation.solver.name
+        log.info(estimate.cost_sentence(simulation.grid, name, seconds, steps))
         cells = estimate.expected_layer_cells(
             simulation.grid, simulation.rheology, simulation.rayleigh
         )
@@ -279,7 +351,7 @@ class _Run:
         tally = self.simulation.tally
         summary = {
             **self.provenance,
-            "solver": self.config.stokes.solver,
+            "solver": self.solver_name,
             "weights_sha256": getattr(self.simulation.solver, "weights_sha256", None),
             "status": status,
             "message": message,
@@ -294,29 +366,5 @@ class _Run:
             "solver_report": {**tally.statuses, "iterations": tally.iterations},
             "warnings": self.warnings,
         }
-        write_atomically(self.out / "run.json", json.dumps(summary, indent=1).encode())
+        write_atomically(self.out / SUMMARY, json.dumps(summary, indent=1).encode())
         return summary
-
-
-@contextmanager
-def _signals() -> Iterator[list[int]]:
-    """Collect SIGINT and SIGTERM instead of dying of them; a second one kills as usual."""
-    caught: list[int] = []
-    if threading.current_thread() is not threading.main_thread():
-        yield caught
-        return
-    watched = (signal.SIGINT, signal.SIGTERM)
-    before = {number: signal.getsignal(number) for number in watched}
-
-    def catch(number: int, _frame: FrameType | None) -> None:
-        caught.append(number)
-        for watched_number, handler in before.items():
-            signal.signal(watched_number, handler)
-
-    for number in watched:
-        signal.signal(number, catch)
-    try:
-        yield caught
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

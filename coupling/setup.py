@@ -1,7 +1,11 @@
 """From a configuration to the parts of a simulation."""
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import xarray as xr
 
 from tellus.solver import initial
 from tellus.solver.errors import InputError
@@ -9,15 +13,20 @@ from tellus.solver.grid import Array, Grid
 from tellus.solver.stokes import StokesSolver
 
 from .fields import open_fields
-from .solvers import make_solver
+from .solvers import anchored_name, make_solver
 from .stepping import Stepping
 
 if TYPE_CHECKING:
     from tellus.config import Config
 
 
-def simulation_arguments(config: "Config", solver: StokesSolver | None = None) -> dict[str, Any]:
-    """The arguments of `Simulation` that a configuration describes."""
+def simulation_arguments(
+    config: "Config", solver: StokesSolver | None = None, temperature: Array | None = None
+) -> dict[str, Any]:
+    """The arguments of `Simulation` that a configuration describes.
+
+    `solver` and `temperature` replace what the sections `stokes` and `initial` ask for.
+    """
     from tellus.config import boundaries_of, grid_of, rheology_of
 
     grid = grid_of(config)
@@ -25,7 +34,7 @@ def simulation_arguments(config: "Config", solver: StokesSolver | None = None) -
         "grid": grid,
         "rheology": rheology_of(config),
         "solver": make_solver(config.stokes.solver, grid) if solver is None else solver,
-        "temperature": initial_temperature(config, grid),
+        "temperature": initial_temperature(config, grid) if temperature is None else temperature,
         "rayleigh": config.model.rayleigh,
         "heating": config.model.heating,
         "boundaries": boundaries_of(config),
@@ -54,15 +63,54 @@ def initial_temperature(config: "Config", grid: Grid) -> Array:
 
 
 def temperature_of_run(path: Path, time: float | None, grid: Grid) -> Array:
-    """T of another run at the output nearest to `time` (its last one by default), regridded."""
+    """T of another run at the output nearest to `time` (its last one by default), regridded.
+
+    Raises
+    ------
+    InputError
+        There is no such run or output, it cannot be read, or the box has another shape.
+    """
     with open_fields(path) as fields:
         if fields.sizes["time"] == 0:
             raise InputError(f"initial.path: {path} holds no output yet; let that run go on first.")
-        chosen = fields.isel(time=-1) if time is None else fields.sel(time=time, method="nearest")
-        source = Grid(fields.sizes["x"], fields.sizes["y"], float(fields["x_node"][-1]))
-        if abs(source.aspect - grid.aspect) > 1e-9 * grid.aspect:
+        first, last = fields["time"].values[[0, -1]].tolist()
+        if time is not None and not first <= time <= last * (1 + 1e-12):
             raise InputError(
-                f"initial.path: {path} has aspect {source.aspect:g}, this run {grid.aspect:g}: "
+                f"initial.time: {path} has outputs from t = {first:g} to {last:g}, not at {time:g}."
+            )
+        chosen = fields.isel(time=-1) if time is None else fields.sel(time=time, method="nearest")
+        aspect = float(fields["x_node"][-1])
+        if abs(aspect - grid.aspect) > 1e-9 * grid.aspect:
+            raise InputError(
+                f"initial.path: {path} has aspect {aspect:g}, this run {grid.aspect:g}: "
                 "set grid.aspect to match, or start from another run."
             )
-        return initial.regridded(chosen["temperature"].values, source, grid)
+        # The stored width is a sum of cells and may be off by rounding: the same box, so no
+        # interpolation between equal grids.
+        source = Grid(fields.sizes["x"], fields.sizes["y"], grid.aspect)
+        return initial.regridded(_readable(chosen["temperature"], path), source, grid)
+
+
+def _readable(temperature: xr.DataArray, path: Path) -> Array:
+    try:
+        values = np.asarray(temperature.values, dtype=np.float64)
+    except Exception as error:
+        # What a truncated chunk raises is up to its codec.
+        raise InputError(
+            f"initial.path: a temperature in {path} cannot be read ({error}); choose another "
+            "initial.time, or run it anew."
+        ) from error
+    if not np.all(np.isfinite(values)):
+        raise InputError(
+            f"initial.path: a temperature in {path} is not finite, or a file of it is lost; "
+            "choose another initial.time, or run it anew."
+        )
+    return values
+
+
+def anchored(config: "Config") -> "Config":
+    """The same configuration with paths that hold in any working directory."""
+    path = config.initial.path
+    start = config.initial.model_copy(update={"path": path and os.path.abspath(path)})
+    stokes = config.stokes.model_copy(update={"solver": anchored_name(config.stokes.solver)})
+    return config.model_copy(update={"initial": start, "stokes": stokes})

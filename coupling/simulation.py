@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from tellus.solver.boundaries import BoundaryConditions
 from tellus.solver.diagnostics import Diagnostics, diagnose
 from tellus.solver.energy import EnergyEquation, ThermalState
-from tellus.solver.errors import InputError, RunFailedError
+from tellus.solver.errors import InputError
 from tellus.solver.grid import Array, Grid
 from tellus.solver.rheology import Rheology
 from tellus.solver.stokes import (
@@ -20,7 +20,6 @@ from tellus.solver.stokes import (
     StokesProblem,
     StokesReport,
     StokesSolver,
-    flow_from_psi,
 )
 
 from .stepping import Stepping, TemperatureBounds
@@ -133,11 +132,19 @@ class Simulation:
         self._flow: Flow | None = None
 
     @classmethod
-    def from_config(cls, config: "Config", solver: StokesSolver | None = None) -> Self:
-        """Build what a configuration describes; `solver` overrides `stokes.solver`."""
+    def from_config(
+        cls,
+        config: "Config",
+        solver: StokesSolver | None = None,
+        temperature: Array | None = None,
+    ) -> Self:
+        """Build what a configuration describes.
+
+        `solver` overrides `stokes.solver`, `temperature` the section `initial`.
+        """
         from .setup import simulation_arguments
 
-        return cls(**simulation_arguments(config, solver))
+        return cls(**simulation_arguments(config, solver, temperature))
 
     @property
     def temperature(self) -> Array:
@@ -184,12 +191,7 @@ class Simulation:
         free = self.stepping.next_dt(
             self.energy.stable_dt(flow, self.stepping.courant), self._last_dt
         )
-        if not free >= self.stepping.dt_min:
-            raise RunFailedError(
-                f"step {self.steps + 1}, t = {self.time:.6g}: the time step collapsed to "
-                f"{free:.3g}, below time.dt_min = {self.stepping.dt_min:.3g}; look for "
-                "runaway velocities, bound the viscosity with rheology.floor, or refine the grid."
-            )
+        self.stepping.check(free, self.time, self.steps + 1, flow, self.grid)
         # The slack keeps rounding from leaving a sliver of a step before `until`.
         reaches = self.time + (1.0 + 1e-9) * free >= until
         dt = until - self.time if reaches else free
@@ -213,13 +215,28 @@ class Simulation:
             "bounds": np.array([self.bounds.lowest, self.bounds.highest]),
         }
         if self._flow is not None:
-            arrays["psi"] = self._flow.psi
-        return arrays | {f"solver/{name}": value for name, value in self.solver.state().items()}
+            arrays |= {"psi": self._flow.psi, "u": self._flow.u, "v": self._flow.v}
+        held = {f"solver/{name}": value for name, value in self.solver.state().items()}
+        return arrays | held | {"velocity_from": np.array(self._velocity_from())}
 
     def restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
-        """Go back to what `snapshot` described."""
+        """Go back to what `snapshot` described.
+
+        Another solver than the one that was asked then starts without its memory and its
+        velocity, which may be why it was replaced.
+
+        Raises
+        ------
+        KeyError, ValueError
+            The snapshot is not of this grid, or not complete.
+        """
+        temperature = np.array(arrays["temperature"], dtype=np.float64, order="C")
+        if temperature.shape != self.grid.cells:
+            raise ValueError(
+                f"its temperature has shape {temperature.shape}, not {self.grid.cells}"
+            )
         heat_in, heat_out = arrays["heat"].tolist()
-        self.state = ThermalState(np.ascontiguousarray(arrays["temperature"]), heat_in, heat_out)
+        self.state = ThermalState(temperature, heat_in, heat_out)
         self.time, last_dt = arrays["clock"].tolist()
         self._last_dt = None if np.isnan(last_dt) else last_dt
         self.steps = int(arrays["steps"])
@@ -227,7 +244,15 @@ class Simulation:
         self.bounds = TemperatureBounds(
             lowest, highest, self.energy.heating, self.stepping.bounds_tolerance
         )
+        self._flow = None
+        if str(arrays["velocity_from"]) != self._velocity_from():
+            return
         held = {k.removeprefix("solver/"): v for k, v in arrays.items() if k.startswith("solver/")}
         self.solver.restore(held)
-        report = StokesReport(self.solver.name, status="restored")
-        self._flow = flow_from_psi(arrays["psi"], self.grid, report) if "psi" in arrays else None
+        if "psi" in arrays:
+            report = StokesReport(self.solver.name, status="restored")
+            self._flow = Flow(arrays["psi"], arrays["u"], arrays["v"], report)
+
+    def _velocity_from(self) -> str:
+        """The solver and, where it has any, its weights."""
+        return f"{self.solver.name} {getattr(self.solver, 'weights_sha256', '')}".strip()

@@ -37,12 +37,19 @@ class SkipSolver(StokesSolver):
         report = StokesReport(self.name, iterations=0, status="held")
         return flow_from_psi(self._psi, self.grid, report)
 
+    def check(self, problem: StokesProblem) -> list[str]:
+        """What the solver it asks has to say."""
+        return self.solver.check(problem)
+
     def state(self) -> SolverState:
-        """Calls so far and the held stream function."""
+        """Calls so far, the held stream function and what the solver it asks remembers."""
         held = {} if self._psi is None else {"psi": self._psi}
-        return {"calls": np.array(self._calls), **held}
+        inner = {f"inner/{name}": value for name, value in self.solver.state().items()}
+        return {"calls": np.array(self._calls), **held, **inner}
 
     def restore(self, state: SolverState) -> None:
         """Take back what `state` handed out."""
         self._calls = int(state["calls"]) if "calls" in state else 0
         self._psi = np.asarray(state["psi"], dtype=np.float64) if "psi" in state else None
+        inner = {k.removeprefix("inner/"): v for k, v in state.items() if k.startswith("inner/")}
+        self.solver.restore(inner)

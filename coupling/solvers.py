@@ -1,5 +1,6 @@
 """Names of Stokes solvers, `name[:argument]...`, and what they build."""
 
+import os
 from collections.abc import Callable
 from difflib import get_close_matches
 from pathlib import Path
@@ -71,6 +72,12 @@ def make_solver(name: str, grid: Grid) -> StokesSolver:
             "`tellus solvers` lists them all."
         )
     return SOLVERS[kind].build(arguments, grid)
+
+
+def anchored_name(name: str) -> str:
+    """The same name with paths that hold in any working directory."""
+    kind, _, argument = name.partition(":")
+    return f"{kind}:{os.path.abspath(argument)}" if kind == "surrogate" and argument else name
 
 
 def listing() -> list[tuple[str, str, str]]:

@@ -12,37 +12,15 @@ from .simulation import StepRecord
 
 NAME = "timeseries.csv"
 COLUMNS = ("step", "time", "dt", *(f.name for f in fields(Diagnostics)))
+HEADER = ",".join(COLUMNS) + "\n"
 
 
 class TimeSeries:
     """Appends rows; floats are written so that reading them back gives the same bits."""
 
-    def __init__(self, path: Path) -> None:
-        self._file = path.open("a", encoding="utf-8", newline="")
-
-    @classmethod
-    def create(cls, run: Path) -> "TimeSeries":
-        """A new file with its header."""
-        write_atomically(run / NAME, (",".join(COLUMNS) + "\n").encode())
-        return cls(run / NAME)
-
-    @classmethod
-    def resume(cls, run: Path, step: int) -> "TimeSeries":
-        """The file of a run that goes on, without the rows after `step`."""
-        path = run / NAME
-        try:
-            lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
-        except (OSError, UnicodeDecodeError) as error:
-            raise InputError(f"{path} cannot be read ({error}): start the run anew.") from error
-        rows = [line for line in lines[1:] if line.endswith("\n")]
-        kept = [row for row in rows if _step(row, path) <= step]
-        if not lines or len(kept) < step:
-            raise InputError(
-                f"{path} has {len(kept)} of the {step} rows before the checkpoint: start the run "
-                "anew."
-            )
-        write_atomically(path, "".join([lines[0], *kept]).encode())
-        return cls(path)
+    def __init__(self, run: Path, rows: str = HEADER) -> None:
+        write_atomically(run / NAME, rows.encode())
+        self._file = (run / NAME).open("a", encoding="utf-8", newline="")
 
     def append(self, record: StepRecord) -> None:
         """Write one row."""
@@ -59,8 +37,35 @@ class TimeSeries:
         self._file.close()
 
 
-def _step(row: str, path: Path) -> int:
+def rows_until(run: Path, step: int) -> str:
+    """The header and the rows of steps 1 to `step` of a run that goes on.
+
+    Raises
+    ------
+    InputError
+        One of them is missing or damaged.
+    """
+    path = run / NAME
     try:
-        return int(row.partition(",")[0])
+        text = path.read_text(encoding="utf-8", errors="replace")
+    except OSError as error:
+        raise InputError(f"{path} cannot be read ({error}): start the run anew.") from error
+    # The piece after the last newline is a row cut short by a kill, or nothing.
+    lines = text.split("\n")[:-1][: step + 1]
+    for number, line in enumerate(lines):
+        if not (_is_row(line, number) if number else line + "\n" == HEADER):
+            raise InputError(f"{path} is damaged at line {number + 1}: start the run anew.")
+    if len(lines) < step + 1:
+        raise InputError(
+            f"{path} has {max(len(lines) - 1, 0)} of the {step} rows before the checkpoint: "
+            "start the run anew."
+        )
+    return "".join(line + "\n" for line in lines)
+
+
+def _is_row(line: str, step: int) -> bool:
+    try:
+        first, *others = line.split(",")
+        return int(first) == step and len(list(map(float, others))) == len(COLUMNS) - 1
     except ValueError:
-        raise InputError(f"{path} is damaged at {row!r}: start the run anew.") from None
+        return False
