@@ -18,12 +18,17 @@ from tellus.solver.direct import DirectSolver
 from tellus.solver.errors import InputError, RunFailedError
 from tellus.solver.stokes import StokesProblem
 
+from .checkpoint import write_atomically
+from .lock import NAME as LOCK
+from .lock import sole_user
 from .simulation import Simulation
 
 if TYPE_CHECKING:
     from tellus.config import DatasetConfig
 
 Report = Callable[[str], None]
+
+SEEDS = 2**32
 
 
 @dataclass(frozen=True)
@@ -60,7 +65,7 @@ def members(config: "DatasetConfig") -> list[Member]:
     found = []
     for k, (point, split) in enumerate(zip(points, splits, strict=True)):
         heating, log_T, log_p = (low + (high - low) * point).tolist()
-        seed = settings.seed * 100_003 + k
+        seed = (settings.seed * 100_003 + k) % SEEDS
         found.append(Member(f"sim_{k:03d}", split, 10.0**log_T, 10.0**log_p, heating, seed))
     return found
 
@@ -89,15 +94,19 @@ def make_dataset(
     """
     from distributed import as_completed
 
-    _claim(config, out)
-    todo = [m for m in members(config) if not _path(out, m).exists()]
-    report(f"{len(members(config)) - len(todo)} simulations there, {len(todo)} to run")
-    if todo:
-        with _client(min(jobs, len(todo)), scheduler) as client:
-            futures = [client.submit(simulate, config, m, out, pure=False) for m in todo]
-            for count, future in enumerate(as_completed(futures), start=1):
-                report(f"{count}/{len(todo)}: {future.result()}")
-    _write_card(config, out)
+    # Workers may have another working directory.
+    out = out.absolute()
+    _check_free(config, out)
+    with sole_user(out):
+        _claim(config, out)
+        todo = [m for m in members(config) if not _path(out, m).exists()]
+        report(f"{len(members(config)) - len(todo)} simulations there, {len(todo)} to run")
+        if todo:
+            with _client(min(jobs, len(todo)), scheduler) as client:
+                futures = [client.submit(simulate, config, m, out, pure=False) for m in todo]
+                for count, future in enumerate(as_completed(futures), start=1):
+                    report(f"{count}/{len(todo)}: {_result(future)}")
+        _write_card(config, out)
     report(f"data set complete: {out}")
 
 
@@ -111,21 +120,34 @@ def simulate(config: "DatasetConfig", member: Member, out: Path) -> str:
         label = DirectSolver(simulation.grid)
         kept: list[dict[str, Any]] = []
         ending = "reached its end"
-        while True:
-            if _wanted(config, simulation.steps):
-                kept.append(_snapshot(simulation, label, config))
-            if simulation.time >= run.time.end or simulation.steps >= config.dataset.max_steps:
-                break
-            try:
+        try:
+            while True:
+                if _wanted(config, simulation.steps):
+                    kept.append(_snapshot(simulation, label, config))
+                if simulation.time >= run.time.end or simulation.steps >= config.dataset.max_steps:
+                    break
                 simulation.step(run.time.end)
-            except RunFailedError as error:
-                ending = f"stopped early: {error}"
-                break
+        except RunFailedError as error:
+            if not kept:
+                raise
+            ending = f"stopped early: {error}"
         _write(out, member, simulation, kept)
     return (
         f"{member.name} ({member.split}) {simulation.steps} steps to t = {simulation.time:.3g}, "
         f"{len(kept)} snapshots, {ending}"
     )
+
+
+def _result(future: Any) -> str:
+    from distributed import KilledWorker
+
+    try:
+        return str(future.result())
+    except KilledWorker as error:
+        raise RunFailedError(
+            "worker processes died again and again, most often for want of memory: use fewer "
+            "--jobs; the same command goes on."
+        ) from error
 
 
 @contextmanager
@@ -134,10 +156,14 @@ def _client(jobs: int, scheduler: str | None) -> Iterator[Any]:
     from distributed import Client, LocalCluster
 
     if scheduler is not None:
-        with Client(scheduler) as client:
+        try:
+            client = Client(scheduler)
+        except (OSError, ValueError) as error:
+            raise InputError(f"--scheduler {scheduler} cannot be reached: {error}.") from error
+        with client:
             yield client
         return
-    local = LocalCluster(n_workers=jobs, threads_per_worker=1, dashboard_address=None)
+    local = LocalCluster(n_workers=jobs, threads_per_worker=1, dashboard_address=":0")
     with local as cluster, Client(cluster) as client:
         yield client
 
@@ -190,31 +216,43 @@ def _write(out: Path, member: Member, simulation: Simulation, kept: list[dict[st
     group.attrs["temperature_sha256"] = hashlib.sha256(
         b"".join(row["temperature"].tobytes() for row in kept)
     ).hexdigest()
-    partial.rename(final)
+    if final.exists():
+        # A worker that dask took for dead had finished after all.
+        shutil.rmtree(partial)
+    else:
+        partial.rename(final)
 
 
 def _path(out: Path, member: Member) -> Path:
     return out / "simulations" / f"{member.name}.zarr"
 
 
-def _claim(config: "DatasetConfig", out: Path) -> None:
-    """Make the directory this configuration's, or refuse one that is another's."""
+def _check_free(config: "DatasetConfig", out: Path) -> None:
+    """Refuse a directory that is not empty and is not this configuration's."""
     from tellus.config import dump
 
-    text = dump(config)
     stored = out / "config.toml"
+    if out.exists() and not out.is_dir():
+        raise InputError(f"{out} is a file: choose another --out.")
     if stored.exists():
-        if stored.read_text() != text:
+        if stored.read_bytes() != dump(config).encode():
             raise InputError(
                 f"{out} was begun with another configuration ({stored}): use that one, or "
                 "choose another --out."
             )
-    elif out.exists() and any(out.iterdir()):
+    elif out.exists() and {path.name for path in out.iterdir()} - {LOCK}:
         raise InputError(f"{out} is not empty and holds no data set: choose another --out.")
-    (out / "simulations").mkdir(parents=True, exist_ok=True)
+
+
+def _claim(config: "DatasetConfig", out: Path) -> None:
+    """Make the directory this configuration's and clear what a killed call left half done."""
+    from tellus.config import dump
+
+    _check_free(config, out)
+    write_atomically(out / "config.toml", dump(config).encode())
+    (out / "simulations").mkdir(exist_ok=True)
     for leftover in (out / "simulations").glob("*.partial-*"):
         shutil.rmtree(leftover)
-    stored.write_text(text)
 
 
 def _write_card(config: "DatasetConfig", out: Path) -> None:
@@ -224,9 +262,8 @@ def _write_card(config: "DatasetConfig", out: Path) -> None:
 
     simulations, digest = [], hashlib.sha256()
     for member in members(config):
-        group = zarr.open_group(_path(out, member), mode="r")
-        digest.update(str(group.attrs["temperature_sha256"]).encode())
-        snapshots = int(group["time"].shape[0])  # type: ignore[union-attr]
+        content, snapshots = _recorded(_path(out, member))
+        digest.update(content.encode())
         simulations.append(
             asdict(member) | {"rayleigh": config.model.rayleigh, "snapshots": snapshots}
         )
@@ -239,6 +276,17 @@ def _write_card(config: "DatasetConfig", out: Path) -> None:
         "hash": digest.hexdigest(),
         "version": __version__,
     }
-    partial = out / "card.json.partial"
-    partial.write_text(json.dumps(card, indent=1))
-    partial.rename(out / "card.json")
+    write_atomically(out / "card.json", json.dumps(card, indent=1).encode())
+
+
+def _recorded(store: Path) -> tuple[str, int]:
+    """Hash of the temperatures and number of snapshots of one simulation."""
+    try:
+        group = zarr.open_group(store, mode="r")
+        times = group["time"]
+        assert isinstance(times, zarr.Array)
+        return str(group.attrs["temperature_sha256"]), int(times.shape[0])
+    except (OSError, ValueError, KeyError) as error:
+        raise InputError(
+            f"{store} is damaged ({error!r}): delete it, and the same command runs it again."
+        ) from error
