@@ -47,18 +47,19 @@ def threads() -> int:
 
 def git_hash() -> str | None:
     """Commit of the source tree that runs, None outside a checkout."""
-    here = Path(__file__).resolve().parent
+    here = Path(__file__).resolve()
     try:
-        found = subprocess.run(
-            ["git", "-C", str(here), "rev-parse", "HEAD"],
-            capture_output=True,
-            text=True,
-            timeout=5,
-            check=True,
-        )
+        # An installed copy may lie inside a checkout of something else.
+        _git(here.parent, "ls-files", "--error-unmatch", here.name)
+        return _git(here.parent, "rev-parse", "HEAD")
     except (OSError, subprocess.SubprocessError):
         return None
-    return found.stdout.strip()
+
+
+def _git(folder: Path, *arguments: str) -> str:
+    command = ["git", "-C", str(folder), *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=5, check=True)
+    return done.stdout.strip()
 
 
 def _versions() -> dict[str, str]:
