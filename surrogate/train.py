@@ -72,11 +72,12 @@ def train(
     started = perf_counter()
     if not resume and ((out / files.WEIGHTS).exists() or (out / CHECKPOINT).exists()):
         raise InputError(f"{out} already holds a model: pass --resume, or name another directory.")
+    place = _usable(device)
     dataset = Dataset.open(data)
     base = make_base(settings.base, dataset.grid)
     report(f"reading {data}, base {base.name}")
     parts = {
-        split: load_split(dataset, split, base, settings.quiet_vrms).to(torch.device(device))
+        split: load_split(dataset, split, base, settings.quiet_vrms).to(place)
         for split in ("train", "validation")
     }
     training = Training(settings, dataset, parts, network, device)
@@ -96,6 +97,17 @@ def train(
                     f"training.time_limit reached after epoch {training.epoch}: "
                     "go on with --resume and a larger limit."
                 )
+
+
+def _usable(device: str) -> torch.device:
+    """The device of this name; InputError if PyTorch has none."""
+    try:
+        place = torch.device(device)
+        torch.zeros(1, device=place)
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).splitlines()[0]
+        raise InputError(f'--device {device} cannot be used ({reason}): take "cpu".') from None
+    return place
 
 
 class Training:

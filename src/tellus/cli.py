@@ -110,6 +110,7 @@ def train(
     out: Annotated[Path, typer.Option(help="Directory of the trained model.")],
     changes: Set = None,
     resume: Annotated[bool, typer.Option(help="Go on from the last finished epoch.")] = False,
+    device: Annotated[str, typer.Option(help="PyTorch device, such as cpu or cuda.")] = "cpu",
 ) -> None:
     """Train a surrogate."""
     from .config import load_training_config, settings_of
@@ -118,7 +119,7 @@ def train(
 
     from tellus.surrogate.train import train as train_surrogate
 
-    train_surrogate(settings, data, out, resume, say)
+    train_surrogate(settings, data, out, resume, say, device=device)
 
 
 @app.command()
