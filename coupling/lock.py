@@ -32,6 +32,9 @@ def sole_user(directory: Path) -> Iterator[None]:
             _lock(file.fileno(), directory)
             yield
     except OSError as error:
+        if error.errno is None:
+            # Not the file system's: a time-out of some library, say.
+            raise
         kind = RunFailedError if error.errno in OUT_OF_ROOM else InputError
         raise kind(
             f"{error.filename or directory} cannot be written ({error.strerror or error}): see "

@@ -3,6 +3,7 @@
 import os
 import platform
 import subprocess
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -45,6 +46,7 @@ def threads() -> int:
     return max([_core.max_threads(), *(int(pool["num_threads"]) for pool in threadpool_info())])
 
 
+@cache
 def git_hash() -> str | None:
     """Commit of the source tree that runs, None outside a checkout."""
     here = Path(__file__).resolve()
