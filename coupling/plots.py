@@ -37,6 +37,7 @@ STYLE: Any = {
 }
 # Black for the reference, then Okabe and Ito's colours, told apart by the colour-blind.
 LINES = ("#222222", "#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
+GREYS = {"energy": "#777777", "output": "#aaaaaa", "rest": "#d5d5d5"}
 RUNS_ABREAST = 3
 MAP_ROWS = 4
 LID = 15  # per cent of the cells, the coldest, that share the lowest colour
@@ -192,15 +193,10 @@ def cost(result: Result) -> Figure:
 
 def _draw_phases(axis: Axes, entries: Sequence[Result]) -> None:
     places = np.arange(len(entries))
-    phases = list(dict.fromkeys(name for run in entries for name in run["seconds_by_phase"]))
     left = np.zeros(len(entries))
-    for phase, colour in zip(phases, cm.batlow(np.linspace(0.05, 0.95, len(phases))), strict=True):
-        width = np.array(
-            [
-                1e3 * run["seconds_by_phase"].get(phase, 0.0) / max(run["steps"], 1)
-                for run in entries
-            ]
-        )
+    for phase, colour in _phase_colours(entries).items():
+        seconds = [run["seconds_by_phase"].get(phase, 0.0) for run in entries]
+        width = 1e3 * np.array(seconds) / [max(run["steps"], 1) for run in entries]
         axis.barh(places, width, left=left, height=0.6, color=colour, label=phase)
         left += width
     for place, total in enumerate(left.tolist()):
@@ -211,6 +207,15 @@ def _draw_phases(axis: Axes, entries: Sequence[Result]) -> None:
     axis.margins(x=0.1)
     axis.grid(False, axis="y")
     axis.legend(ncols=5, loc="upper center", bbox_to_anchor=(0.5, -0.15))
+
+
+def _phase_colours(entries: Sequence[Result]) -> dict[str, Any]:
+    """The phases of the Stokes solvers in colours, then what all runs share in greys."""
+    found = dict.fromkeys(name for run in entries for name in run["seconds_by_phase"])
+    stokes = [name for name in found if name not in GREYS]
+    colours = cm.batlow(np.linspace(0.05, 0.9, len(stokes)))
+    greys = {name: grey for name, grey in GREYS.items() if name in found}
+    return dict(zip(stokes, colours, strict=True)) | greys
 
 
 def _draw_speedups(axis: Axes, entries: Sequence[Result]) -> None:
