@@ -1,10 +1,12 @@
-// The stream-function operator A = C^T K C of the MAC grid with free-slip walls.
+// The stream-function operator A = C^T K C of the MAC grid with free-slip or no-slip walls.
 //
 // A collects the dissipation of two kinds of strain rate, each with its own viscosity:
 //   cells  : d^2 psi / dx dy,            weight 4 eta / (hx hy)           (normal stress)
 //   nodes  : psi_yy - psi_xx,            weight eta_node hx hy            (shear stress)
 // The node viscosity is the geometric mean of the four cells; on free-slip walls the shear
-// stress vanishes, so wall nodes have weight zero. psi = 0 on the walls and is not stored.
+// stress vanishes, so wall nodes have weight zero. On no-slip walls the velocity goes to zero
+// over half a cell: the shear rate is 2 psi_1 / h^2, and acts on half a cell. psi = 0 on the
+// walls and is not stored.
 //
 // Kernels know arrays and scalars only. "slow" and "fast" are the two directions in the order
 // in which unknowns are numbered: the fast one is the short side of the box.
@@ -32,6 +34,11 @@ struct View {
     }
 };
 
+// Which walls hold the fluid fast.
+struct NoSlip {
+    bool slow_low, slow_high, fast_low, fast_high;
+};
+
 // Weights of both strain rates, contiguous along the fast direction.
 template <class Real>
 struct Weights {
@@ -39,9 +46,10 @@ struct Weights {
     std::vector<Real> cell;  // ns x nf
     std::vector<Real> node;  // (ns + 1) x (nf + 1)
 
-    Weights(View<Real> eta, ptrdiff_t ns_, ptrdiff_t nf_, Real hs, Real hf)
+    Weights(View<Real> eta, ptrdiff_t ns_, ptrdiff_t nf_, Real hs, Real hf, NoSlip walls)
         : ns(ns_), nf(nf_), cell(ns_ * nf_), node((ns_ + 1) * (nf_ + 1), Real(0)) {
         const Real per_cell = 4 / (hs * hf), area = hs * hf;
+        const ptrdiff_t line = nf + 1;
 #pragma omp parallel for schedule(static) if (ns * nf > worth_a_team)
         for (ptrdiff_t a = 0; a < ns; ++a) {
             for (ptrdiff_t b = 0; b < nf; ++b) cell[a * nf + b] = per_cell * eta(a, b);
@@ -49,8 +57,17 @@ struct Weights {
             for (ptrdiff_t b = 1; b < nf; ++b) {
                 const Real before = eta(a - 1, b - 1) * eta(a - 1, b);
                 const Real after = eta(a, b - 1) * eta(a, b);
-                node[a * (nf + 1) + b] = area * std::sqrt(std::sqrt(before) * std::sqrt(after));
+                node[a * line + b] = area * std::sqrt(std::sqrt(before) * std::sqrt(after));
             }
+            // (2 psi_1 / h^2)^2 over half a cell is psi_1^2 / h^4 with twice the weight.
+            if (walls.fast_low) node[a * line] = 2 * area * std::sqrt(eta(a - 1, 0) * eta(a, 0));
+            if (walls.fast_high)
+                node[a * line + nf] = 2 * area * std::sqrt(eta(a - 1, nf - 1) * eta(a, nf - 1));
+        }
+        for (ptrdiff_t b = 1; b < nf; ++b) {
+            if (walls.slow_low) node[b] = 2 * area * std::sqrt(eta(0, b - 1) * eta(0, b));
+            if (walls.slow_high)
+                node[ns * line + b] = 2 * area * std::sqrt(eta(ns - 1, b - 1) * eta(ns - 1, b));
         }
     }
     Real C(ptrdiff_t a, ptrdiff_t b) const { return cell[a * nf + b]; }
@@ -101,11 +118,14 @@ void apply(const Weights<Real>& w, Real hs, Real hf, const Real* psi, Real* out)
 #pragma omp parallel if (w.ns * w.nf > worth_a_team)
     {
 #pragma omp for schedule(static)
-        for (ptrdiff_t a = 1; a < w.ns; ++a)
-            for (ptrdiff_t b = 1; b < w.nf; ++b) {
+        for (ptrdiff_t a = 0; a <= w.ns; ++a)
+            for (ptrdiff_t b = 0; b <= w.nf; ++b) {
+                // psi vanishes on the walls and, as a ghost value, beyond them.
                 const Real* at = psi + a * line + b;
-                shear[a * line + b] = w.S(a, b) * (p * (at[1] - 2 * at[0] + at[-1]) -
-                                                   q * (at[line] - 2 * at[0] + at[-line]));
+                const Real here = at[0];
+                const Real f = (b < w.nf ? at[1] : 0) - 2 * here + (b > 0 ? at[-1] : 0);
+                const Real s = (a < w.ns ? at[line] : 0) - 2 * here + (a > 0 ? at[-line] : 0);
+                shear[a * line + b] = w.S(a, b) * (p * f - q * s);
             }
         const auto normal = [&](ptrdiff_t a, ptrdiff_t b) {
             const Real* at = psi + a * line + b;

@@ -1,16 +1,62 @@
 """What holds on the four walls, all impermeable."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+FREE_SLIP, NO_SLIP = "free-slip", "no-slip"
+TEMPERATURE, FLUX, INSULATING = "temperature", "flux", "insulating"
+
+
+@dataclass(frozen=True)
+class Wall:
+    """One wall.
+
+    Parameters
+    ----------
+    velocity : {"free-slip", "no-slip"}
+    thermal : {"temperature", "flux", "insulating"}
+    value : float
+        The wall's temperature, or the heat flux through it into the box.
+    """
+
+    velocity: str = FREE_SLIP
+    thermal: str = INSULATING
+    value: float = 0.0
+
+    @property
+    def conducts(self) -> bool:
+        """Whether heat can pass."""
+        return self.thermal != INSULATING
 
 
 @dataclass(frozen=True)
 class BoundaryConditions:
-    """Free-slip walls, fixed temperature at bottom and top, insulating sides.
+    """The walls of the box: by default free slip, T = 1 below, T = 0 above, insulating sides."""
 
-    `velocity` names the condition on all four walls; `bottom_temperature` and
-    `top_temperature` are the Dirichlet values of the energy equation.
-    """
+    bottom: Wall = field(default=Wall(thermal=TEMPERATURE, value=1.0))
+    top: Wall = field(default=Wall(thermal=TEMPERATURE, value=0.0))
+    left: Wall = field(default=Wall())
+    right: Wall = field(default=Wall())
 
-    velocity: str = "free-slip"
-    bottom_temperature: float = 1.0
-    top_temperature: float = 0.0
+    @property
+    def walls(self) -> dict[str, Wall]:
+        """All four by name, in the order left, right, bottom, top."""
+        return {"left": self.left, "right": self.right, "bottom": self.bottom, "top": self.top}
+
+    @property
+    def no_slip(self) -> tuple[bool, bool, bool, bool]:
+        """Which walls hold the fluid fast: left, right, bottom, top."""
+        left, right, bottom, top = (wall.velocity == NO_SLIP for wall in self.walls.values())
+        return left, right, bottom, top
+
+    @property
+    def velocity(self) -> str:
+        """ "free-slip" or "no-slip" where all walls agree, else what each wall does."""
+        kinds = {wall.velocity for wall in self.walls.values()}
+        if len(kinds) == 1:
+            return kinds.pop()
+        return ", ".join(f"{name} {wall.velocity}" for name, wall in self.walls.items())
+
+    @property
+    def temperatures(self) -> list[float]:
+        """Temperatures of the walls that have one."""
+        return [w.value for w in self.walls.values() if w.thermal == TEMPERATURE]

@@ -30,10 +30,10 @@ class Diagnostics:
 
 
 def diagnose(
-    before: ThermalState, after: ThermalState, flow: Flow, grid: Grid, heating: float, dt: float
+    before: ThermalState, after: ThermalState, flow: Flow, grid: Grid, dt: float
 ) -> Diagnostics:
     """Measure the step of size `dt` from `before` to `after`, made with `flow`."""
-    gain = dt * (after.heat_in - after.heat_out + heating)
+    gain = after.heat_in - after.heat_out + after.heat_sides / grid.aspect + after.source
     surface = surface_velocity(flow)
     return Diagnostics(
         mean_temperature=float(np.mean(after.temperature)),
@@ -43,7 +43,7 @@ def diagnose(
         surface_velocity=float(np.sqrt(np.mean(surface**2))),
         temperature_min=float(np.min(after.temperature)),
         temperature_max=float(np.max(after.temperature)),
-        heat_budget=float(np.mean(after.temperature) - np.mean(before.temperature)) - gain,
+        heat_budget=float(np.mean(after.temperature) - np.mean(before.temperature)) - dt * gain,
     )
 
 

@@ -5,6 +5,7 @@ from time import perf_counter
 import numpy as np
 from scipy.linalg.lapack import dpbtrf, dpbtrs
 
+from .boundaries import BoundaryConditions
 from .errors import SolverError
 from .grid import Array, Grid
 from .psi_operator import PsiOperator
@@ -24,9 +25,14 @@ class DirectSolver(StokesSolver):
         self.operator = PsiOperator(grid)
         self._bands = self.operator.empty_bands()
 
+    def _operator_for(self, boundaries: BoundaryConditions) -> PsiOperator:
+        if boundaries.no_slip != self.operator.no_slip:
+            self.operator = PsiOperator(self.operator.grid, boundaries)
+        return self.operator
+
     def solve(self, problem: StokesProblem) -> Flow:
         """psi, u and v with the relative residual of A psi = b in the report."""
-        operator = self.operator
+        operator = self._operator_for(problem.boundaries)
         clock = [perf_counter()]
         viscosity = problem.viscosity()
         b = operator.right_hand_side(problem.temperature, problem.rayleigh)

@@ -3,12 +3,19 @@
 The limiter is van Leer's harmonic mean: second order where T is smooth, no new
 extrema, and, unlike minmod or superbee, a smooth function of the slopes, so
 that steady states converge to rounding instead of flickering between branches.
+
+Walls are described by two arrays in the order left, right, bottom, top: `fixed`
+(True: the wall has a temperature, False: a heat flux into the box, zero where it
+insulates) and `value`.
 """
 
 import numpy as np
 from numba import njit
+from numpy.typing import NDArray
 
 from .grid import Array
+
+Flags = NDArray[np.bool_]
 
 
 @njit(cache=True, inline="always")
@@ -18,47 +25,45 @@ def van_leer(a: float, b: float) -> float:
     return 2.0 * product / (a + b) if product > 0.0 else 0.0
 
 
+@njit(cache=True, inline="always")
+def wall_difference(cell: float, fixed: bool, value: float, h: float) -> float:
+    """T at the wall cell minus T one cell beyond, as the wall's condition has it."""
+    return 2.0 * (cell - value) if fixed else -value * h
+
+
+@njit(cache=True, inline="always")
+def wall_flux(cell: float, fixed: bool, value: float, h: float) -> float:
+    """Heat flux into the box through a wall: the half-cell difference, or the given flux."""
+    return 2.0 * (value - cell) / h if fixed else value
+
+
 @njit(cache=True)
-def tendency(
+def advect(
     temperature: Array,
     u: Array,
     v: Array,
     hx: float,
     hy: float,
-    bottom: float,
-    top: float,
-    heating: float,
+    fixed: Flags,
+    value: Array,
     out: Array,
-) -> tuple[float, float]:
-    """Write dT/dt of every cell into `out`; return the heat in at the bottom and out at the top.
-
-    Fluxes are taken once per face and differenced, so heat is conserved to
-    rounding. Sides insulate; the wall flux at bottom and top is the half-cell
-    difference that the scheme itself uses.
-    """
+) -> None:
+    """Write -div(u T) of every cell into `out`; each face's flux is taken once."""
     ny, nx = temperature.shape
-    slope_x = np.zeros(nx)
+    slope_x = np.empty(nx)
     slope = np.empty(nx)
     slope_below = np.empty(nx)
-    flux_below = np.empty(nx)
-    flux_above = np.empty(nx)
-    heat_in = 0.0
-    heat_out = 0.0
+    flux_below = np.zeros(nx)
+    flux_above = np.zeros(nx)
     for i in range(nx):
-        flux_below[i] = (bottom - temperature[0, i]) * 2.0 / hy
-        heat_in += flux_below[i]
-
+        slope[i] = van_leer(
+            wall_difference(temperature[0, i], fixed[2], value[2], hy),
+            temperature[1, i] - temperature[0, i],
+        )
     for j in range(ny):
-        # Differences to a wall span half a cell: doubled, they count as full ones.
-        if j == 0:
-            for i in range(nx):
-                slope[i] = van_leer(
-                    2.0 * (temperature[0, i] - bottom), temperature[1, i] - temperature[0, i]
-                )
         if j == ny - 1:
             for i in range(nx):
-                flux_above[i] = (temperature[j, i] - top) * 2.0 / hy
-                heat_out += flux_above[i]
+                flux_above[i] = 0.0
         else:
             for i in range(nx):
                 slope_below[i] = slope[i]
@@ -66,7 +71,7 @@ def tendency(
                 for i in range(nx):
                     slope[i] = van_leer(
                         temperature[j + 1, i] - temperature[j, i],
-                        2.0 * (top - temperature[j + 1, i]),
+                        -wall_difference(temperature[j + 1, i], fixed[3], value[3], hy),
                     )
             else:
                 for i in range(nx):
@@ -81,14 +86,21 @@ def tendency(
                     if speed > 0.0
                     else temperature[j + 1, i] - 0.5 * slope[i]
                 )
-                flux_above[i] = speed * upwind - (temperature[j + 1, i] - temperature[j, i]) / hy
-
+                flux_above[i] = speed * upwind
         for i in range(1, nx - 1):
             slope_x[i] = van_leer(
                 temperature[j, i] - temperature[j, i - 1], temperature[j, i + 1] - temperature[j, i]
             )
+        slope_x[0] = van_leer(
+            wall_difference(temperature[j, 0], fixed[0], value[0], hx),
+            temperature[j, 1] - temperature[j, 0],
+        )
+        slope_x[nx - 1] = van_leer(
+            temperature[j, nx - 1] - temperature[j, nx - 2],
+            -wall_difference(temperature[j, nx - 1], fixed[1], value[1], hx),
+        )
         for i in range(nx):
-            out[j, i] = heating - (flux_above[i] - flux_below[i]) / hy
+            out[j, i] = (flux_below[i] - flux_above[i]) / hy
         for i in range(1, nx):
             speed = u[j, i]
             upwind = (
@@ -96,39 +108,39 @@ def tendency(
                 if speed > 0.0
                 else temperature[j, i] - 0.5 * slope_x[i]
             )
-            flux = (speed * upwind - (temperature[j, i] - temperature[j, i - 1]) / hx) / hx
+            flux = speed * upwind / hx
             out[j, i - 1] -= flux
             out[j, i] += flux
         for i in range(nx):
             flux_below[i] = flux_above[i]
-    return heat_in / nx, heat_out / nx
 
 
 @njit(cache=True)
-def ssp_rk2(
-    temperature: Array,
-    u: Array,
-    v: Array,
-    hx: float,
-    hy: float,
-    bottom: float,
-    top: float,
-    heating: float,
-    dt: float,
-    out: Array,
-) -> tuple[float, float]:
-    """One step of Heun's method (strong-stability preserving); step-averaged wall fluxes back."""
+def diffuse(
+    temperature: Array, hx: float, hy: float, fixed: Flags, value: Array, out: Array
+) -> None:
+    """Add laplace T of every cell to `out`; each face's flux is taken once."""
     ny, nx = temperature.shape
-    rate = np.empty((ny, nx))
-    heat_in, heat_out = tendency(temperature, u, v, hx, hy, bottom, top, heating, rate)
+    below = np.empty(nx)
+    above = np.empty(nx)
+    for i in range(nx):
+        below[i] = wall_flux(temperature[0, i], fixed[2], value[2], hy)
     for j in range(ny):
+        if j == ny - 1:
+            for i in range(nx):
+                above[i] = -wall_flux(temperature[j, i], fixed[3], value[3], hy)
+        else:
+            for i in range(nx):
+                above[i] = (temperature[j, i] - temperature[j + 1, i]) / hy
         for i in range(nx):
-            out[j, i] = temperature[j, i] + dt * rate[j, i]
-    heat_in_2, heat_out_2 = tendency(out, u, v, hx, hy, bottom, top, heating, rate)
-    for j in range(ny):
-        for i in range(nx):
-            out[j, i] = 0.5 * (temperature[j, i] + out[j, i] + dt * rate[j, i])
-    return 0.5 * (heat_in + heat_in_2), 0.5 * (heat_out + heat_out_2)
+            out[j, i] += (below[i] - above[i]) / hy
+            below[i] = above[i]
+        out[j, 0] += wall_flux(temperature[j, 0], fixed[0], value[0], hx) / hx
+        out[j, nx - 1] += wall_flux(temperature[j, nx - 1], fixed[1], value[1], hx) / hx
+        for i in range(1, nx):
+            flux = (temperature[j, i - 1] - temperature[j, i]) / (hx * hx)
+            out[j, i - 1] -= flux
+            out[j, i] += flux
 
 
 @njit(cache=True)

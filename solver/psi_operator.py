@@ -3,11 +3,12 @@
 import numpy as np
 
 from . import _core
+from .boundaries import BoundaryConditions
 from .grid import Array, Grid
 
 
 class PsiOperator:
-    """The symmetric positive definite 13-point operator of A psi = b, free-slip walls.
+    """The symmetric positive definite 13-point operator of A psi = b.
 
     Eliminating pressure from the MAC saddle-point system with the discrete
     curl C gives A = C^T K C, b = C^T f: the same velocity, a third of the
@@ -16,8 +17,9 @@ class PsiOperator:
     the four cells.
     """
 
-    def __init__(self, grid: Grid) -> None:
+    def __init__(self, grid: Grid, boundaries: BoundaryConditions | None = None) -> None:
         self.grid = grid
+        self.no_slip = (boundaries or BoundaryConditions()).no_slip
         self.y_fast = grid.ny <= grid.nx
         short = min(grid.ny, grid.nx)
         self.unknowns = (grid.ny - 1) * (grid.nx - 1)
@@ -35,17 +37,21 @@ class PsiOperator:
         """
         bands = self.empty_bands() if out is None else out
         eta = _as_cells(viscosity, self.grid)
-        _core.assemble_bands(eta, self.grid.hx, self.grid.hy, self.y_fast, bands)
+        _core.assemble_bands(eta, self.grid.hx, self.grid.hy, self.y_fast, self.no_slip, bands)
         return bands
 
     def apply(self, viscosity: Array, psi: Array) -> Array:
         """A psi at the nodes, shape (ny+1, nx+1), zero on the walls; psi must vanish there."""
         eta = _as_cells(viscosity, self.grid)
-        return _core.apply(eta, self.grid.hx, self.grid.hy, np.ascontiguousarray(psi, float))
+        return _core.apply(
+            eta, self.grid.hx, self.grid.hy, self.no_slip, np.ascontiguousarray(psi, float)
+        )
 
     def diagonal(self, viscosity: Array) -> Array:
         """The diagonal of A at the nodes, shape (ny+1, nx+1), zero on the walls."""
-        return _core.diagonal(_as_cells(viscosity, self.grid), self.grid.hx, self.grid.hy)
+        return _core.diagonal(
+            _as_cells(viscosity, self.grid), self.grid.hx, self.grid.hy, self.no_slip
+        )
 
     def right_hand_side(self, temperature: Array, rayleigh: float) -> Array:
         """b = C^T f of the buoyancy Ra T e_y, shape (ny+1, nx+1), zero on the walls."""

@@ -1,8 +1,12 @@
-"""Viscosity laws: temperature and position in, viscosity at the cell centres out."""
+"""Viscosity laws: temperature and position in, viscosity at the cell centres out.
+
+A new law subclasses `Rheology` and writes `viscosity`; one that depends on the
+strain rate also sets `nonlinear = True`, and the Stokes solve then iterates.
+"""
 
 from dataclasses import dataclass
 from math import log
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 import numpy as np
 
@@ -10,15 +14,32 @@ from .grid import Array, Grid
 
 
 class Rheology(Protocol):
-    """A viscosity law. A new one needs only this method."""
+    """A viscosity law."""
 
-    def viscosity(self, temperature: Array, grid: Grid) -> Array:
-        """Viscosity at the cell centres, shape (ny, nx), from the temperature there."""
+    nonlinear: ClassVar[bool] = False
+
+    def viscosity(self, temperature: Array, grid: Grid, strain_rate: Array | None = None) -> Array:
+        """Viscosity at the cell centres, shape (ny, nx).
+
+        `temperature` and `strain_rate`, sqrt(e:e), are at the cell centres too; the strain
+        rate is given to laws with `nonlinear` set, once there is a flow to take it from.
+        """
         ...
 
 
 @dataclass(frozen=True)
-class FrankKamenetskii:
+class Constant(Rheology):
+    """The same viscosity everywhere."""
+
+    value: float = 1.0
+
+    def viscosity(self, temperature: Array, grid: Grid, strain_rate: Array | None = None) -> Array:
+        """Shape (ny, nx)."""
+        return np.full(grid.cells, self.value)
+
+
+@dataclass(frozen=True)
+class FrankKamenetskii(Rheology):
     """eta = exp(-ln(gamma_T) T + ln(gamma_p) (1 - y)), y = 0 at the bottom.
 
     The linearised Arrhenius law of Agarwal et al. (2025), section II.
@@ -38,11 +59,104 @@ class FrankKamenetskii:
     floor: float | None = None
     ceiling: float | None = None
 
-    def viscosity(self, temperature: Array, grid: Grid) -> Array:
+    def viscosity(self, temperature: Array, grid: Grid, strain_rate: Array | None = None) -> Array:
         """Viscosity at the cell centres, shape (ny, nx)."""
         exponent = -log(self.gamma_T) * temperature
         exponent += log(self.gamma_p) * (1.0 - grid.y_cells)[:, None]
-        eta = np.exp(exponent, out=exponent)
-        if self.floor is not None or self.ceiling is not None:
-            np.clip(eta, self.floor, self.ceiling, out=eta)
-        return eta
+        return bounded(np.exp(exponent, out=exponent), self.floor, self.ceiling)
+
+
+@dataclass(frozen=True)
+class Arrhenius(Rheology):
+    """eta = exp( (E + V (1 - y)) / (T + T0) - (E + V) / (1 + T0) ), one at the hot bottom.
+
+    Parameters
+    ----------
+    activation_energy : float
+        E over gas constant and temperature contrast.
+    activation_volume : float
+        V times the pressure at the bottom, in the same unit.
+    surface_temperature : float
+        T0, the surface temperature over the temperature contrast, above zero.
+    floor, ceiling : float, optional
+        Smallest and largest viscosity.
+    """
+
+    activation_energy: float
+    activation_volume: float = 0.0
+    surface_temperature: float = 0.1
+    floor: float | None = None
+    ceiling: float | None = None
+
+    def viscosity(self, temperature: Array, grid: Grid, strain_rate: Array | None = None) -> Array:
+        """Viscosity at the cell centres, shape (ny, nx)."""
+        depth = (1.0 - grid.y_cells)[:, None]
+        E, V, T0 = self.activation_energy, self.activation_volume, self.surface_temperature
+        exponent = (E + V * depth) / (temperature + T0) - (E + V) / (1.0 + T0)
+        return bounded(np.exp(exponent), self.floor, self.ceiling)
+
+
+@dataclass(frozen=True)
+class Layered(Rheology):
+    """Another law times a factor for each depth range.
+
+    Parameters
+    ----------
+    law : Rheology
+    depths : tuple of float
+        Depths of the interfaces below the top, increasing, in box heights.
+    factors : tuple of float
+        One more than depths, from the top layer down.
+    """
+
+    law: Rheology
+    depths: tuple[float, ...]
+    factors: tuple[float, ...]
+
+    def viscosity(self, temperature: Array, grid: Grid, strain_rate: Array | None = None) -> Array:
+        """Viscosity at the cell centres, shape (ny, nx)."""
+        layer = np.searchsorted(self.depths, 1.0 - grid.y_cells)
+        factor = np.asarray(self.factors)[layer]
+        return self.law.viscosity(temperature, grid, strain_rate) * factor[:, None]
+
+
+@dataclass(frozen=True)
+class Viscoplastic(Rheology):
+    """1/eta = (1/eta_linear + 1/eta_plastic) / 2, eta_plastic = eta_star + yield_stress / |e|.
+
+    Tosi et al. (2015), eqs. 6-8, |e| = sqrt(e:e). Without a strain rate, before the first
+    flow, the fluid is taken to be rigid enough to be linear: eta = 2 eta_linear would hold
+    at rest; the linear law alone starts the iteration.
+    """
+
+    linear: Rheology
+    yield_stress: float = 1.0
+    eta_star: float = 1e-3
+    nonlinear: ClassVar[bool] = True
+
+    def viscosity(self, temperature: Array, grid: Grid, strain_rate: Array | None = None) -> Array:
+        """Viscosity at the cell centres, shape (ny, nx)."""
+        linear = self.linear.viscosity(temperature, grid)
+        if strain_rate is None:
+            return linear
+        with np.errstate(divide="ignore"):
+            plastic = self.eta_star + self.yield_stress / strain_rate
+        return 2.0 / (1.0 / linear + 1.0 / plastic)
+
+
+@dataclass(frozen=True)
+class Given(Rheology):
+    """A viscosity that was computed already, at the cells, shape (ny, nx)."""
+
+    values: Array
+
+    def viscosity(self, temperature: Array, grid: Grid, strain_rate: Array | None = None) -> Array:
+        """The values."""
+        return self.values
+
+
+def bounded(viscosity: Array, floor: float | None, ceiling: float | None) -> Array:
+    """`viscosity`, clipped in place where a bound is given."""
+    if floor is not None or ceiling is not None:
+        np.clip(viscosity, floor, ceiling, out=viscosity)
+    return viscosity

@@ -1,0 +1,96 @@
+"""Picard iteration: a non-linear viscosity law around any linear Stokes solve."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from .errors import SolverError
+from .grid import Array
+from .rheology import Given
+from .stokes import Flow, SolverState, StokesProblem, StokesReport, StokesSolver, flow_from_psi
+from .strain import strain_rate
+
+
+@dataclass(frozen=True)
+class PicardSettings:
+    """When to stop.
+
+    `tolerance` bounds the change of psi from one iteration to the next over psi itself,
+    both as root mean squares; `limit` the iterations; `required` makes missing the tolerance
+    an error instead of a note in the report.
+    """
+
+    tolerance: float = 1e-4
+    limit: int = 50
+    required: bool = False
+
+
+class PicardSolver(StokesSolver):
+    """Solve, take the strain rate, update the viscosity, solve again.
+
+    A linear law goes straight through to `linear`. The iteration starts from the last flow
+    it found, which checkpoints save.
+    """
+
+    def __init__(self, linear: StokesSolver, settings: PicardSettings | None = None) -> None:
+        self.linear = linear
+        self.name = linear.name
+        self.settings = settings or PicardSettings()
+        self._psi: Array | None = None
+
+    def check(self, problem: StokesProblem) -> list[str]:
+        """That of the linear solver."""
+        return self.linear.check(problem)
+
+    def solve(self, problem: StokesProblem) -> Flow:
+        """The converged flow; report.iterations counts linear solves, status says if it converged."""
+        if not problem.rheology.nonlinear:
+            return self.linear.solve(problem)
+        seconds: dict[str, float] = {}
+        psi, change = self._psi, np.inf
+        for iteration in range(1, self.settings.limit + 1):
+            flow = self.linear.solve(replace(problem, rheology=Given(_viscosity(problem, psi))))
+            for phase, value in flow.report.seconds.items():
+                seconds[phase] = seconds.get(phase, 0.0) + value
+            change = _relative_change(flow.psi, psi)
+            psi = flow.psi
+            if change <= self.settings.tolerance:
+                break
+        self._psi = psi
+        converged = change <= self.settings.tolerance
+        if not converged and self.settings.required:
+            raise SolverError(
+                f"the Picard iteration stopped after {iteration} solves at a change of "
+                f"{change:.3g}, above stokes.picard_tolerance = {self.settings.tolerance:g}, at "
+                f"t = {problem.time:.6g}: raise stokes.picard_limit or the tolerance."
+            )
+        status = "solved" if converged else "unconverged"
+        report = StokesReport(self.name, seconds, iteration, flow.report.residual, status)
+        return replace(flow, report=report)
+
+    def state(self) -> SolverState:
+        """The last stream function, and the linear solver's own memory."""
+        own = {} if self._psi is None else {"picard": self._psi}
+        return {**self.linear.state(), **own}
+
+    def restore(self, state: SolverState) -> None:
+        """Take back what `state` handed out."""
+        psi = state.get("picard")
+        self._psi = None if psi is None else np.asarray(psi, dtype=np.float64)
+        self.linear.restore({k: v for k, v in state.items() if k != "picard"})
+
+
+def _viscosity(problem: StokesProblem, psi: Array | None) -> Array:
+    """The law at the strain rate of psi; without one before the first flow."""
+    rate = None
+    if psi is not None:
+        flow = flow_from_psi(psi, problem.grid, StokesReport("picard"))
+        rate = strain_rate(flow, problem.grid, problem.boundaries)
+    return problem.rheology.viscosity(problem.temperature, problem.grid, rate)
+
+
+def _relative_change(psi: Array, before: Array | None) -> float:
+    if before is None:
+        return float("inf")
+    scale = float(np.linalg.norm(psi))
+    return float(np.linalg.norm(psi - before)) / scale if scale > 0.0 else 0.0
