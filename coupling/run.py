@@ -17,6 +17,7 @@ from tellus.solver.diagnostics import cells_across_thinnest
 from tellus.solver.errors import InputError, InterruptedRunError, RunFailedError
 from tellus.solver.grid import Array
 from tellus.solver.stokes import StokesSolver
+from tellus.solver.strain import effective_viscosity
 
 from . import estimate
 from .checkpoint import FOLDER, has_checkpoint, read_checkpoint, write_atomically, write_checkpoint
@@ -268,7 +269,7 @@ class _Run:
         flow = self.simulation.flow()
         start = perf_counter()
         temperature = self.simulation.temperature
-        viscosity = self.simulation.problem.viscosity()
+        viscosity = effective_viscosity(self.simulation.problem, flow)
         self.fields.append(
             self.simulation.time, self.simulation.steps, temperature, viscosity, flow
         )
@@ -337,9 +338,7 @@ class _Run:
         if self.simulation.steps == 0 or any("thinnest" in w for w in self.warnings):
             return
         walls = self.simulation.boundaries
-        cells = cells_across_thinnest(
-            self.simulation.temperature, walls.bottom_temperature, walls.top_temperature
-        )
+        cells = cells_across_thinnest(self.simulation.temperature, walls)
         where = f"at t = {self.simulation.time:.4g} the thinnest boundary layer or plume"
         if sentence := estimate.resolution_warning(cells, where):
             self.warn(sentence)
@@ -363,7 +362,11 @@ class _Run:
                 "output": self.output_seconds,
                 "total": self._elapsed(),
             },
-            "solver_report": {**tally.statuses, "iterations": tally.iterations},
+            "solver_report": {
+                **tally.statuses,
+                "iterations": tally.iterations,
+                "rejected": tally.rejected,
+            },
             "warnings": self.warnings,
         }
         write_atomically(self.out / SUMMARY, json.dumps(summary, indent=1).encode())

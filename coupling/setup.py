@@ -8,8 +8,10 @@ import numpy as np
 import xarray as xr
 
 from tellus.solver import initial
+from tellus.solver.energy import ExtendedBoussinesq
 from tellus.solver.errors import InputError
 from tellus.solver.grid import Array, Grid
+from tellus.solver.picard import PicardSettings
 from tellus.solver.stokes import StokesSolver
 
 from .fields import open_fields
@@ -27,17 +29,20 @@ def simulation_arguments(
 
     `solver` and `temperature` replace what the sections `stokes` and `initial` ask for.
     """
-    from tellus.config import boundaries_of, grid_of, rheology_of
+    from tellus.config import boundaries_of, grid_of, heating_of, rheology_of
 
     grid = grid_of(config)
     return {
         "grid": grid,
         "rheology": rheology_of(config),
-        "solver": make_solver(config.stokes.solver, grid) if solver is None else solver,
+        "solver": _solver(config, grid) if solver is None else solver,
         "temperature": initial_temperature(config, grid) if temperature is None else temperature,
         "rayleigh": config.model.rayleigh,
-        "heating": config.model.heating,
+        "heating": heating_of(config),
         "boundaries": boundaries_of(config),
+        "scheme": config.time.scheme,
+        "extended": _extended(config),
+        "core_capacity": config.model.core_capacity,
         "stepping": Stepping(
             courant=config.time.courant,
             dt_max=config.time.dt_max,
@@ -49,17 +54,56 @@ def simulation_arguments(
     }
 
 
+def _solver(config: "Config", grid: Grid) -> StokesSolver:
+    picard = PicardSettings(config.stokes.picard_tolerance, config.stokes.picard_limit)
+    return make_solver(config.stokes.solver, grid, picard)
+
+
+def _extended(config: "Config") -> ExtendedBoussinesq | None:
+    model = config.model
+    if model.dissipation_number == 0.0:
+        return None
+    return ExtendedBoussinesq(model.dissipation_number, model.surface_temperature, model.rayleigh)
+
+
 def initial_temperature(config: "Config", grid: Grid) -> Array:
     """The initial state of a configuration, perturbation included, shape (ny, nx)."""
     settings = config.initial
     if settings.kind == "file":
         return temperature_of_run(Path(str(settings.path)), settings.time, grid)
-    profile = {"hot": initial.hot, "linear": initial.linear, "conductive": initial.conductive}
+    if settings.kind == "profile":
+        start = profile_of_file(Path(str(settings.path)), grid)
+    elif settings.kind == "linear":
+        start = initial.linear(grid, settings.interior, settings.thickness)
+    else:
+        states = {"hot": initial.hot, "cold": initial.cold, "conductive": initial.conductive}
+        start = states[settings.kind](grid)
     if settings.perturbation == "mode":
         perturbation = initial.mode_perturbation(grid, settings.mode)
     else:
         perturbation = initial.random_perturbation(grid, settings.seed)
-    return profile[settings.kind](grid) + settings.amplitude * perturbation
+    return start + settings.amplitude * perturbation
+
+
+def profile_of_file(path: Path, grid: Grid) -> Array:
+    """T of height from a table of two columns, y and T, linear in between; "#" begins a comment.
+
+    Commas or white space separate the columns. Beyond the first and last y their T holds.
+    """
+    try:
+        text = path.read_text(encoding="utf-8").replace(",", " ")
+        table = np.loadtxt(text.splitlines(), ndmin=2)
+    except (OSError, ValueError) as error:
+        raise InputError(
+            f"initial.path: {path} cannot be read as a table of y and T ({error})."
+        ) from error
+    if table.shape[1:] != (2,) or len(table) < 2 or not np.all(np.isfinite(table)):
+        raise InputError(
+            f"initial.path: {path} must hold two or more rows of two numbers, y and T."
+        )
+    table = table[np.argsort(table[:, 0], kind="stable")]
+    profile = np.interp(grid.y_cells, table[:, 0], table[:, 1])
+    return np.repeat(profile[:, None], grid.nx, axis=1)
 
 
 def temperature_of_run(path: Path, time: float | None, grid: Grid) -> Array:

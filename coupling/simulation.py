@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 
 from tellus.solver.boundaries import BoundaryConditions
 from tellus.solver.diagnostics import Diagnostics, diagnose
-from tellus.solver.energy import EnergyEquation, ThermalState
+from tellus.solver.energy import EXPLICIT, EnergyEquation, ExtendedBoussinesq, ThermalState
 from tellus.solver.errors import InputError
 from tellus.solver.grid import Array, Grid
+from tellus.solver.heating import Heating
 from tellus.solver.rheology import Rheology
 from tellus.solver.stokes import (
     Flow,
@@ -21,13 +22,17 @@ from tellus.solver.stokes import (
     StokesReport,
     StokesSolver,
 )
+from tellus.solver.strain import dissipation, effective_viscosity
 
-from .stepping import Stepping, TemperatureBounds
+from .stepping import LAST_CHECKPOINT, Stepping, TemperatureBounds
 
 if TYPE_CHECKING:
     from tellus.config import Config
 
 Snapshot = dict[str, NDArray[Any]]
+
+MOST_REJECTIONS = 8
+"""How often a step that breaks the bounds is repeated with half its dt."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +53,7 @@ class Tally:
     energy: float = 0.0
     statuses: Counter[str] = field(default_factory=Counter)
     iterations: int = 0
+    rejected: int = 0
 
     def add(self, report: StokesReport, seconds: float) -> None:
         """Count one call of the Stokes solver that took `seconds` of wall time."""
@@ -64,6 +70,7 @@ class Tally:
             "energy": self.energy,
             "statuses": dict(self.statuses),
             "iterations": self.iterations,
+            "rejected": self.rejected,
         }
 
     @classmethod
@@ -74,6 +81,7 @@ class Tally:
             values["energy"],
             Counter(values["statuses"]),
             values["iterations"],
+            values["rejected"],
         )
 
 
@@ -88,10 +96,13 @@ class Simulation:
         Anything that implements the protocol.
     temperature : array, shape (ny, nx)
         The initial state.
-    rayleigh, heating : float
-        Ra and the internal heat source H.
+    rayleigh : float
+    heating : Heating or float
+        The internal heat source H.
     boundaries : BoundaryConditions
     stepping : Stepping
+    scheme, extended, core_capacity
+        See `EnergyEquation`.
     time : float
         Model time of the initial state.
     """
@@ -104,9 +115,12 @@ class Simulation:
         temperature: Array,
         *,
         rayleigh: float = 1.0,
-        heating: float = 0.0,
+        heating: Heating | float = 0.0,
         boundaries: BoundaryConditions | None = None,
         stepping: Stepping | None = None,
+        scheme: str = EXPLICIT,
+        extended: ExtendedBoussinesq | None = None,
+        core_capacity: float | None = None,
         time: float = 0.0,
     ) -> None:
         initial = np.array(temperature, dtype=np.float64, order="C")
@@ -118,16 +132,15 @@ class Simulation:
         self.rayleigh = rayleigh
         self.boundaries = boundaries = boundaries or BoundaryConditions()
         self.stepping = stepping = stepping or Stepping()
-        self.energy = EnergyEquation(grid, boundaries, heating)
-        self.state = ThermalState(initial)
+        self.energy = EnergyEquation(grid, boundaries, heating, scheme, extended, core_capacity)
+        core = None if core_capacity is None else boundaries.bottom.value
+        self.state = ThermalState(initial, bottom_temperature=core)
         self.time, self.steps = time, 0
         self.tally = Tally()
-        self.bounds = TemperatureBounds(
-            lowest=min(boundaries.top_temperature, float(np.min(initial))),
-            highest=max(boundaries.bottom_temperature, float(np.max(initial))) - heating * time,
-            heating=heating,
-            tolerance=stepping.bounds_tolerance,
+        self.bounds = TemperatureBounds.of(
+            initial, boundaries, extended is None, stepping.bounds_tolerance
         )
+        self._heated = 0.0
         self._last_dt: float | None = None
         self._flow: Flow | None = None
 
@@ -174,7 +187,7 @@ class Simulation:
         before = self.solver.state()
         flow = self.solver.solve(self.problem)
         self.solver.restore(before)
-        self.energy.step(self.state, flow, self.stepping.dt_min)
+        self.energy.step(self.state, flow, self.stepping.dt_min, self.time, self._dissipation(flow))
         self.energy.stable_dt(flow, self.stepping.courant)
 
     def step(self, until: float = float("inf")) -> StepRecord:
@@ -191,28 +204,50 @@ class Simulation:
         free = self.stepping.next_dt(
             self.energy.stable_dt(flow, self.stepping.courant), self._last_dt
         )
-        self.stepping.check(free, self.time, self.steps + 1, flow, self.grid)
-        # The slack keeps rounding from leaving a sliver of a step before `until`.
-        reaches = self.time + (1.0 + 1e-9) * free >= until
-        dt = until - self.time if reaches else free
-        time = until if reaches else self.time + dt
-        after = self.energy.step(self.state, flow, dt)
-        self.bounds.check(after.temperature, time, self.steps + 1, self.grid)
-        measured = diagnose(self.state, after, flow, self.grid, self.energy.heating, dt)
-        self.state, self.time, self.steps = after, time, self.steps + 1
+        dissipated = self._dissipation(flow)
+        for _ in range(MOST_REJECTIONS + 1):
+            self.stepping.check(free, self.time, self.steps + 1, flow, self.grid)
+            # The slack keeps rounding from leaving a sliver of a step before `until`.
+            reaches = self.time + (1.0 + 1e-9) * free >= until
+            dt = until - self.time if reaches else free
+            time = until if reaches else self.time + dt
+            after = self.energy.step(self.state, flow, dt, self.time, dissipated)
+            heated = self._heated + dt * after.source
+            wrong = self.bounds.violation(after.temperature, self.temperature, heated, self.grid)
+            if wrong is None:
+                break
+            self.tally.rejected += 1
+            free = 0.5 * dt
+        else:
+            raise RunFailedError(
+                f"step {self.steps + 1}, t = {self.time:.6g}: {wrong}, still so after "
+                f"{MOST_REJECTIONS} halvings of the time step to {dt:.3g}; try a smaller "
+                f"time.courant, a finer grid, or --stokes direct. {LAST_CHECKPOINT}"
+            )
+        measured = diagnose(self.state, after, flow, self.grid, dt, self.boundaries)
+        self.state, self.time, self.steps, self._heated = after, time, self.steps + 1, heated
         # A step cut short to hit `until` must not slow the growth of the ones after it.
         self._last_dt, self._flow = free, None
         self.tally.energy += perf_counter() - start
         return StepRecord(self.steps, time, dt, measured)
 
+    def _dissipation(self, flow: Flow) -> Array | None:
+        """Shear heating, where the energy equation asks for it."""
+        if self.energy.extended is None:
+            return None
+        viscosity = effective_viscosity(self.problem, flow)
+        return dissipation(flow, viscosity, self.grid, self.boundaries)
+
     def snapshot(self) -> Snapshot:
         """Everything needed to go on bitwise from here, as arrays."""
+        core = self.state.bottom_temperature
         arrays: Snapshot = {
             "temperature": self.temperature,
             "heat": np.array([self.state.heat_in, self.state.heat_out]),
+            "core": np.array(np.nan if core is None else core),
             "clock": np.array([self.time, np.nan if self._last_dt is None else self._last_dt]),
             "steps": np.array(self.steps),
-            "bounds": np.array([self.bounds.lowest, self.bounds.highest]),
+            "bounds": np.array([self.bounds.lowest, self.bounds.highest, self._heated]),
         }
         if self._flow is not None:
             arrays |= {"psi": self._flow.psi, "u": self._flow.u, "v": self._flow.v}
@@ -236,14 +271,15 @@ class Simulation:
                 f"its temperature has shape {temperature.shape}, not {self.grid.cells}"
             )
         heat_in, heat_out = arrays["heat"].tolist()
-        self.state = ThermalState(temperature, heat_in, heat_out)
+        core = float(arrays["core"])
+        self.state = ThermalState(
+            temperature, heat_in, heat_out, bottom_temperature=None if np.isnan(core) else core
+        )
         self.time, last_dt = arrays["clock"].tolist()
         self._last_dt = None if np.isnan(last_dt) else last_dt
         self.steps = int(arrays["steps"])
-        lowest, highest = arrays["bounds"].tolist()
-        self.bounds = TemperatureBounds(
-            lowest, highest, self.energy.heating, self.stepping.bounds_tolerance
-        )
+        lowest, highest, self._heated = arrays["bounds"].tolist()
+        self.bounds = TemperatureBounds(lowest, highest, self.stepping.bounds_tolerance)
         self._flow = None
         if str(arrays["velocity_from"]) != self._velocity_from():
             return

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from tellus.solver.errors import InputError
 from tellus.solver.grid import Grid
+from tellus.solver.picard import PicardSettings, PicardSolver
 from tellus.solver.stokes import StokesSolver
 
 
@@ -17,19 +18,17 @@ class SolverEntry(NamedTuple):
     usage: str
     meaning: str
     requirements: str
-    build: Callable[[list[str], Grid], StokesSolver]
+    build: Callable[[list[str], Grid, PicardSettings], StokesSolver]
 
 
-def _direct(arguments: list[str], grid: Grid) -> StokesSolver:
+def _direct(arguments: list[str], grid: Grid, picard: PicardSettings) -> StokesSolver:
     from tellus.solver.direct import DirectSolver
 
     _expect_none("direct", arguments)
-    return DirectSolver(grid)
+    return PicardSolver(DirectSolver(grid), picard)
 
 
-def _skip(arguments: list[str], grid: Grid) -> StokesSolver:
-    from tellus.solver.direct import DirectSolver
-
+def _skip(arguments: list[str], grid: Grid, picard: PicardSettings) -> StokesSolver:
     from .skip import SkipSolver
 
     if len(arguments) != 1 or not arguments[0].isdecimal() or int(arguments[0]) < 1:
@@ -37,10 +36,10 @@ def _skip(arguments: list[str], grid: Grid) -> StokesSolver:
             f'stokes.solver: "{":".join(["skip", *arguments])}" needs one whole number of steps, '
             'as in "skip:10".'
         )
-    return SkipSolver(DirectSolver(grid), int(arguments[0]), grid)
+    return SkipSolver(_direct([], grid, picard), int(arguments[0]), grid)
 
 
-def _surrogate(arguments: list[str], grid: Grid) -> StokesSolver:
+def _surrogate(arguments: list[str], grid: Grid, picard: PicardSettings) -> StokesSolver:
     from .surrogate import SurrogateSolver
 
     path = Path(":".join(arguments)) if arguments else None
@@ -56,8 +55,10 @@ SOLVERS = {
 }
 
 
-def make_solver(name: str, grid: Grid) -> StokesSolver:
+def make_solver(name: str, grid: Grid, picard: PicardSettings | None = None) -> StokesSolver:
     """Build the solver that a name stands for.
+
+    `picard` says when the iteration around a non-linear viscosity law stops.
 
     Raises
     ------
@@ -71,7 +72,7 @@ def make_solver(name: str, grid: Grid) -> StokesSolver:
             f'stokes.solver: there is no solver "{kind}"; did you mean "{SOLVERS[near].usage}"? '
             "`tellus solvers` lists them all."
         )
-    return SOLVERS[kind].build(arguments, grid)
+    return SOLVERS[kind].build(arguments, grid, picard or PicardSettings())
 
 
 def anchored_name(name: str) -> str:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .boundaries import NO_SLIP, TEMPERATURE, BoundaryConditions
 from .energy import ThermalState
 from .grid import Array, Grid
 from .stokes import Flow, vrms
@@ -30,11 +31,16 @@ class Diagnostics:
 
 
 def diagnose(
-    before: ThermalState, after: ThermalState, flow: Flow, grid: Grid, dt: float
+    before: ThermalState,
+    after: ThermalState,
+    flow: Flow,
+    grid: Grid,
+    dt: float,
+    boundaries: BoundaryConditions | None = None,
 ) -> Diagnostics:
     """Measure the step of size `dt` from `before` to `after`, made with `flow`."""
     gain = after.heat_in - after.heat_out + after.heat_sides / grid.aspect + after.source
-    surface = surface_velocity(flow)
+    surface = surface_velocity(flow, boundaries)
     return Diagnostics(
         mean_temperature=float(np.mean(after.temperature)),
         nusselt_top=after.heat_out,
@@ -47,8 +53,10 @@ def diagnose(
     )
 
 
-def surface_velocity(flow: Flow) -> Array:
-    """u on the free-slip top wall, shape (nx+1,), extrapolated with du/dy = 0, second order."""
+def surface_velocity(flow: Flow, boundaries: BoundaryConditions | None = None) -> Array:
+    """u on the top wall, shape (nx+1,): extrapolated with du/dy = 0 where it slips freely."""
+    if boundaries is not None and boundaries.top.velocity == NO_SLIP:
+        return np.zeros(flow.u.shape[1])
     surface: Array = (9.0 * flow.u[-1] - flow.u[-2]) / 8.0
     return surface
 
@@ -67,16 +75,16 @@ def vrms_profile(flow: Flow) -> Array:
     return profile
 
 
-def cells_across_thinnest(temperature: Array, bottom: float, top: float) -> float:
+def cells_across_thinnest(temperature: Array, boundaries: BoundaryConditions) -> float:
     """Cells that the thinnest boundary layer or plume spans: range of T over its largest jump.
 
-    Jumps to the bottom and top walls span half a cell and count double.
+    Jumps to walls of given temperature span half a cell and count double.
     """
-    low, high = min(top, float(np.min(temperature))), max(bottom, float(np.max(temperature)))
-    jump = max(
-        float(np.max(np.abs(np.diff(temperature, axis=0)))),
-        float(np.max(np.abs(np.diff(temperature, axis=1)))),
-        2.0 * float(np.max(np.abs(temperature[0] - bottom))),
-        2.0 * float(np.max(np.abs(temperature[-1] - top))),
-    )
-    return (high - low) / jump if jump > 0 else float("inf")
+    jumps = [np.diff(temperature, axis=0), np.diff(temperature, axis=1)]
+    edges = (temperature[:, 0], temperature[:, -1], temperature[0], temperature[-1])
+    for edge, wall in zip(edges, boundaries.walls.values(), strict=True):
+        if wall.thermal == TEMPERATURE:
+            jumps.append(2.0 * (edge - wall.value))
+    jump = max(float(np.max(np.abs(values))) for values in jumps)
+    extremes = [float(np.min(temperature)), float(np.max(temperature)), *boundaries.temperatures]
+    return (max(extremes) - min(extremes)) / jump if jump > 0 else float("inf")

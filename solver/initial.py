@@ -14,6 +14,11 @@ def hot(grid: Grid) -> Array:
     return np.ones(grid.cells)
 
 
+def cold(grid: Grid) -> Array:
+    """T = 0 everywhere: a mantle that starts cold and is heated from below and within."""
+    return np.zeros(grid.cells)
+
+
 def linear(grid: Grid, interior: float = 0.75, thickness: float = 0.05) -> Array:
     """Linear boundary layers of `thickness` around T = `interior` (Agarwal et al. 2025)."""
     profile = np.interp(

@@ -3,7 +3,7 @@
 import numpy as np
 from scipy import fft
 
-from .grid import Array, Grid
+from .grid import Array
 from .stokes import Flow, StokesProblem
 from .strain import node_viscosity, normal_strain_rate, shear_strain_rate
 

@@ -4,7 +4,7 @@ import numpy as np
 
 from .boundaries import BoundaryConditions
 from .grid import Array, Grid
-from .stokes import Flow
+from .stokes import Flow, StokesProblem
 
 
 def normal_strain_rate(flow: Flow, grid: Grid) -> Array:
@@ -68,3 +68,10 @@ def to_cells(nodes: Array) -> Array:
     """Mean of the four nodes of each cell, shape (ny, nx)."""
     mean: Array = 0.25 * (nodes[1:, 1:] + nodes[1:, :-1] + nodes[:-1, 1:] + nodes[:-1, :-1])
     return mean
+
+
+def effective_viscosity(problem: StokesProblem, flow: Flow) -> Array:
+    """Viscosity at the cells, shape (ny, nx), at the strain rate of `flow` if the law asks for it."""
+    rheology = problem.rheology
+    rate = strain_rate(flow, problem.grid, problem.boundaries) if rheology.nonlinear else None
+    return rheology.viscosity(problem.temperature, problem.grid, rate)

@@ -10,10 +10,18 @@ from typing import Self
 
 from pydantic import model_validator
 
-from tellus.solver.boundaries import BoundaryConditions
+from tellus.solver.boundaries import INSULATING, BoundaryConditions, Wall
 from tellus.solver.errors import InputError
 from tellus.solver.grid import Grid
-from tellus.solver.rheology import FrankKamenetskii
+from tellus.solver.heating import ConstantHeating, DecayingHeating, Heating
+from tellus.solver.rheology import (
+    Arrhenius,
+    Constant,
+    FrankKamenetskii,
+    Layered,
+    Rheology,
+    Viscoplastic,
+)
 from tellus.surrogate.settings import (
     FeatureSettings,
     LossSettings,
@@ -26,6 +34,7 @@ from .config_fields import Section
 from .config_read import dump, read
 from .config_sections import (
     MOST_OUTPUTS,
+    BoundariesSection,
     GridSection,
     InitialSection,
     ModelSection,
@@ -51,6 +60,7 @@ __all__ = [
     "check_resumable",
     "dump",
     "grid_of",
+    "heating_of",
     "load_config",
     "load_dataset_config",
     "load_training_config",
@@ -67,11 +77,25 @@ class Config(Section):
 
     grid: GridSection = GridSection()
     model: ModelSection = ModelSection()
+    boundaries: BoundariesSection = BoundariesSection()
     rheology: RheologySection = RheologySection()
     initial: InitialSection = InitialSection()
     time: TimeSection = TimeSection()
     stokes: StokesSection = StokesSection()
     output: OutputSection = OutputSection()
+
+    @model_validator(mode="after")
+    def _parts_fit(self) -> Self:
+        if self.model.core_capacity is not None and self.boundaries.bottom_thermal != "temperature":
+            raise ValueError(
+                'model.core_capacity needs boundaries.bottom_thermal = "temperature": the core '
+                "sets it"
+            )
+        if self.rheology.kind == "arrhenius" and self.model.surface_temperature == 0:
+            raise ValueError(
+                'rheology.kind = "arrhenius" needs model.surface_temperature above zero'
+            )
+        return self
 
     @model_validator(mode="after")
     def _outputs_are_countable(self) -> Self:
@@ -155,15 +179,50 @@ def grid_of(config: Config | DatasetConfig) -> Grid:
     return Grid(config.grid.nx, config.grid.ny, config.grid.aspect)
 
 
-def rheology_of(config: Config) -> FrankKamenetskii:
-    """The viscosity law."""
-    law = config.rheology
-    return FrankKamenetskii(law.gamma_T, law.gamma_p, law.floor, law.ceiling)
+def rheology_of(config: Config) -> Rheology:
+    """The viscosity law, with its layers and its yielding."""
+    section = config.rheology
+    law: Rheology
+    if section.kind == "constant":
+        law = Constant()
+    elif section.kind == "arrhenius":
+        law = Arrhenius(
+            section.activation_energy,
+            section.activation_volume,
+            config.model.surface_temperature,
+            section.floor,
+            section.ceiling,
+        )
+    else:
+        law = FrankKamenetskii(section.gamma_T, section.gamma_p, section.floor, section.ceiling)
+    if section.layer_factors:
+        law = Layered(law, section.layer_depths, section.layer_factors)
+    if section.yield_stress is not None:
+        law = Viscoplastic(law, section.yield_stress, section.eta_star)
+    return law
+
+
+def heating_of(config: Config) -> Heating:
+    """The internal heat source."""
+    model = config.model
+    if not model.heating_fractions:
+        return ConstantHeating(model.heating)
+    return DecayingHeating(model.heating, model.heating_fractions, model.heating_decay)
 
 
 def boundaries_of(config: Config | DatasetConfig) -> BoundaryConditions:
-    """What holds on the walls: free slip, T = 1 at the bottom and 0 at the top."""
-    return BoundaryConditions()
+    """What holds on the walls; those of a data set are the defaults."""
+    if isinstance(config, DatasetConfig):
+        return BoundaryConditions()
+
+    def wall(name: str) -> Wall:
+        section = config.boundaries
+        velocity, thermal, value = (
+            getattr(section, f"{name}_{part}") for part in ("velocity", "thermal", "value")
+        )
+        return Wall(velocity, thermal, 0.0 if thermal == INSULATING else value)
+
+    return BoundaryConditions(**{name: wall(name) for name in ("bottom", "top", "left", "right")})
 
 
 def simulation_of(

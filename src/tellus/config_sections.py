@@ -5,9 +5,10 @@ times, temperatures in the difference between bottom and top.
 """
 
 import re
-from typing import Literal, Self
+from itertools import pairwise
+from typing import Annotated, Literal, Self
 
-from pydantic import field_validator, model_validator
+from pydantic import Field, Strict, field_validator, model_validator
 
 from .config_fields import Section, quantity
 
@@ -23,19 +24,92 @@ class GridSection(Section):
     aspect: float = quantity(4.0, "width of the box over its height", gt=0, le=100)
 
 
+Slip = Literal["free-slip", "no-slip"]
+Thermal = Literal["temperature", "flux", "insulating"]
+
+
+class BoundariesSection(Section):
+    """The four walls, all impermeable.
+
+    A wall's `value` is its temperature, or the heat flux through it into the box; an
+    insulating wall has none.
+    """
+
+    left_velocity: Slip = quantity("free-slip", "velocity at the left wall")
+    right_velocity: Slip = quantity("free-slip", "velocity at the right wall")
+    bottom_velocity: Slip = quantity("free-slip", "velocity at the bottom wall")
+    top_velocity: Slip = quantity("free-slip", "velocity at the top wall")
+    left_thermal: Thermal = quantity("insulating", "what the left wall holds")
+    right_thermal: Thermal = quantity("insulating", "what the right wall holds")
+    bottom_thermal: Thermal = quantity("temperature", "what the bottom wall holds")
+    top_thermal: Thermal = quantity("temperature", "what the top wall holds")
+    left_value: float = quantity(0.0, "temperature, or heat flux in, at the left", ge=-1e6, le=1e6)
+    right_value: float = quantity(0.0, "the same at the right", ge=-1e6, le=1e6)
+    bottom_value: float = quantity(1.0, "the same at the bottom", ge=-1e6, le=1e6)
+    top_value: float = quantity(0.0, "the same at the top", ge=-1e6, le=1e6)
+
+
+Fraction = Annotated[float, Field(ge=0, le=1e3)]
+Decay = Annotated[float, Field(ge=0, le=1e6)]
+
+
 class ModelSection(Section):
     """The equations' numbers."""
 
     rayleigh: float = quantity(1.0, "Rayleigh number of the buoyancy term", ge=0, le=1e12)
-    heating: float = quantity(3.0, "internal heating H = RaQ/Ra", ge=0, le=1e4)
+    heating: float = quantity(3.0, "internal heating H = RaQ/Ra, at t = 0", ge=0, le=1e4)
+    heating_fractions: Annotated[tuple[Fraction, ...], Strict(False)] = quantity(
+        (), "share of each isotope in the heating; empty: it does not decay"
+    )
+    heating_decay: Annotated[tuple[Decay, ...], Strict(False)] = quantity(
+        (), "decay constant of each isotope", "1/diffusion time"
+    )
+    dissipation_number: float = quantity(
+        0.0, "Di of the extended Boussinesq approximation; 0: Boussinesq", ge=0, le=10
+    )
+    surface_temperature: float = quantity(
+        0.0, "surface temperature over the contrast, for Di and Arrhenius", ge=0, le=100
+    )
+    core_capacity: float | None = quantity(
+        None, "heat capacity of a cooling core over the mantle's; none: it keeps its heat", gt=0
+    )
+
+    @model_validator(mode="after")
+    def _isotopes_agree(self) -> Self:
+        if len(self.heating_fractions) != len(self.heating_decay):
+            raise ValueError(
+                f"model.heating_fractions and model.heating_decay need a number for each isotope, "
+                f"not {len(self.heating_fractions)} and {len(self.heating_decay)}"
+            )
+        if self.dissipation_number > 0 and self.rayleigh == 0:
+            raise ValueError("model.dissipation_number needs model.rayleigh above zero")
+        return self
 
 
 class RheologySection(Section):
-    """The viscosity law."""
+    """The viscosity law; keys of another kind are not read."""
 
-    kind: Literal["frank-kamenetskii"] = quantity("frank-kamenetskii", "viscosity law")
+    kind: Literal["constant", "frank-kamenetskii", "arrhenius"] = quantity(
+        "frank-kamenetskii", "viscosity law"
+    )
     gamma_T: float = quantity(1e7, "viscosity contrast due to temperature", ge=1, le=1e12)
     gamma_p: float = quantity(10.0, "viscosity contrast due to pressure", ge=1, le=1e6)
+    activation_energy: float = quantity(
+        10.0, "Arrhenius: E over gas constant and contrast", ge=0, le=1e3
+    )
+    activation_volume: float = quantity(
+        0.0, "Arrhenius: V times the bottom pressure, likewise", ge=0, le=1e3
+    )
+    layer_depths: Annotated[tuple[float, ...], Strict(False)] = quantity(
+        (), "depths of interfaces between layers, increasing", "box heights"
+    )
+    layer_factors: Annotated[tuple[float, ...], Strict(False)] = quantity(
+        (), "factor on the viscosity of each layer, from the top"
+    )
+    yield_stress: float | None = quantity(
+        None, "viscoplastic yielding (Tosi et al. 2015); none: it does not yield", gt=0
+    )
+    eta_star: float = quantity(1e-3, "plastic viscosity at infinite stress", ge=0)
     floor: float | None = quantity(None, "smallest viscosity allowed", gt=0)
     ceiling: float | None = quantity(None, "largest viscosity allowed", gt=0)
 
@@ -48,38 +122,65 @@ class RheologySection(Section):
             )
         return self
 
+    @model_validator(mode="after")
+    def _layers_agree(self) -> Self:
+        depths, factors = self.layer_depths, self.layer_factors
+        if (depths or factors) and len(factors) != len(depths) + 1:
+            raise ValueError(
+                f"rheology.layer_factors needs one number more than rheology.layer_depths, not "
+                f"{len(factors)} for {len(depths)}"
+            )
+        if any(b <= a for a, b in pairwise((0.0, *depths, 1.0))):
+            raise ValueError("rheology.layer_depths must increase from above 0 to below 1")
+        if any(factor <= 0 for factor in factors):
+            raise ValueError("rheology.layer_factors must be positive")
+        return self
+
 
 class InitialSection(Section):
     """The temperature a run starts from."""
 
-    kind: Literal["hot", "linear", "conductive", "file"] = quantity(
-        "hot", "starting temperature; file takes it from another run"
+    kind: Literal["hot", "cold", "linear", "conductive", "profile", "file"] = quantity(
+        "hot", "starting temperature; profile and file take it from path"
+    )
+    interior: float = quantity(0.75, "kind = linear: T between the layers", ge=0, le=10)
+    thickness: float = quantity(
+        0.05, "kind = linear: of each boundary layer", "box heights", gt=0, le=0.5
     )
     amplitude: float = quantity(0.01, "size of the perturbation", "temperature", ge=0, le=1)
     perturbation: Literal["random", "mode"] = quantity("random", "noise, or one cosine along x")
     mode: int = quantity(1, "half waves of perturbation = mode", ge=1, le=4096)
     seed: int = quantity(0, "seed of perturbation = random", ge=0, le=LARGEST_SEED)
-    path: str | None = quantity(None, "run directory that kind = file starts from")
+    path: str | None = quantity(
+        None, "run directory of kind = file, or table (y, T) of kind = profile"
+    )
     time: float | None = quantity(
         None, "output of that run to take (none: its last)", "diffusion time", ge=0
     )
 
     @model_validator(mode="after")
     def _path_goes_with_file(self) -> Self:
-        if self.kind == "file" and not self.path:
-            raise ValueError('initial.kind = "file" needs initial.path, the run to start from')
-        for key, value in (("path", self.path), ("time", self.time)):
-            if self.kind != "file" and value is not None:
-                raise ValueError(
-                    f'initial.{key} is only read with initial.kind = "file", and here it is '
-                    f'"{self.kind}"'
-                )
+        if self.kind in ("file", "profile") and not self.path:
+            raise ValueError(f'initial.kind = "{self.kind}" needs initial.path')
+        if self.kind not in ("file", "profile") and self.path is not None:
+            raise ValueError(
+                f'initial.path is only read with initial.kind = "file" or "profile", and here it '
+                f'is "{self.kind}"'
+            )
+        if self.kind != "file" and self.time is not None:
+            raise ValueError(
+                'initial.time is only read with initial.kind = "file", and here it is '
+                f'"{self.kind}"'
+            )
         return self
 
 
 class SteppingSection(Section):
     """How far and in which steps time goes; shared by runs and data sets."""
 
+    scheme: Literal["explicit", "implicit"] = quantity(
+        "explicit", "diffusion; implicit frees the time step from its limit"
+    )
     end: float = quantity(0.1, "model time at which the run is done", "diffusion time", gt=0)
     dt_max: float = quantity(1e-4, "longest time step", "diffusion time", gt=0)
     dt_initial: float = quantity(1e-7, "first time step", "diffusion time", gt=0)
@@ -116,12 +217,23 @@ class TimeSection(SteppingSection):
     wall_limit: float | None = quantity(
         None, "write a checkpoint and stop after this long, resumable", "s", gt=0
     )
+    steady_tolerance: float | None = quantity(
+        None, "done when <T>, Nu and Vrms vary by less, relatively, over the window", gt=0, lt=1
+    )
+    steady_window: float = quantity(
+        0.01, "span over which they are watched", "diffusion time", gt=0
+    )
 
 
 class StokesSection(Section):
     """Where the velocity comes from."""
 
     solver: str = quantity("direct", "a name that `tellus solvers` lists, such as skip:10")
+
+    picard_tolerance: float = quantity(
+        1e-4, "yielding: relative change of psi that ends the iteration", gt=0, lt=1
+    )
+    picard_limit: int = quantity(50, "yielding: most solves a step", "solves", ge=1, le=10_000)
 
     @field_validator("solver")
     @classmethod
@@ -141,3 +253,6 @@ class OutputSection(Section):
     every: float = quantity(1e-3, "model time between two outputs", "diffusion time", gt=0)
     checkpoint_every: int = quantity(200, "steps between two checkpoints", "steps", ge=1)
     keep_checkpoints: int = quantity(2, "newest checkpoints kept", ge=2, le=1000)
+    derived: Annotated[
+        tuple[Literal["pressure", "strain_rate", "stress", "dissipation"], ...], Strict(False)
+    ] = quantity((), "fields computed from the flow at each output")
