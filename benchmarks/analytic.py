@@ -11,7 +11,6 @@ Gurnis (1996), Zhong (1996), Duretz et al. (2011).
 """
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 
@@ -72,7 +71,7 @@ def solcx() -> Exact:
     n = np.pi
     viscosities = (1.0, CONTRAST)
 
-    def basis(x: float, order: int) -> Array:
+    def basis(x: Array | float, order: int) -> Array:
         """Derivatives of exp(n x), x exp(n x), exp(-n x), x exp(-n x)."""
         plus, minus = np.exp(n * (x - 1.0)), np.exp(-n * x)
         return np.array(
@@ -84,8 +83,9 @@ def solcx() -> Exact:
             ]
         )
 
-    def particular(x: Array | float, order: int, viscosity: float) -> Any:
-        return -np.sin(n * np.asarray(x) + order * np.pi / 2) * n**order / (4 * n**3 * viscosity)
+    def particular(x: Array | float, order: int, viscosity: float) -> Array:
+        wave = np.sin(n * np.asarray(x) + order * np.pi / 2)
+        return np.asarray(-wave * n**order / (4 * n**3 * viscosity))
 
     left, right = viscosities
     matrix, vector = np.zeros((8, 8)), np.zeros(8)
@@ -94,28 +94,21 @@ def solcx() -> Exact:
     ):
         matrix[row, 4 * half : 4 * half + 4] = basis(x, order)
         vector[row] = -particular(x, order, viscosities[half])
-    conditions = (
-        lambda f, eta: f(0),
-        lambda f, eta: f(1),
-        lambda f, eta: eta * (f(2) + n**2 * f(0)),
-        lambda f, eta: eta * (3 * n**2 * f(1) - f(3)),
-    )
-    for row, condition in enumerate(conditions, start=4):
-        # Rows are scaled by the stiffer side so that both halves weigh alike.
-        unit = right if row >= 6 else 1.0
-        matrix[row, :4] = condition(lambda order: basis(0.5, order), left) / unit
-        matrix[row, 4:] = -condition(lambda order: basis(0.5, order), right) / unit
-        vector[row] = (
-            condition(lambda order: particular(0.5, order, right), right)
-            - condition(lambda order: particular(0.5, order, left), left)
-        ) / unit
+    for row in range(4):
+        # The last two are tractions, scaled by the stiffer side so that all rows weigh alike.
+        unit = right if row >= 2 else 1.0
+        matrix[4 + row, :4] = _jump(row, lambda order: basis(0.5, order), left) / unit
+        matrix[4 + row, 4:] = -_jump(row, lambda order: basis(0.5, order), right) / unit
+        forced_right = _jump(row, lambda order: particular(0.5, order, right), right)
+        forced_left = _jump(row, lambda order: particular(0.5, order, left), left)
+        vector[4 + row] = (forced_right - forced_left) / unit
     weights = np.linalg.solve(matrix, vector).reshape(2, 4)
 
     def exact(x: Array, y: Array) -> tuple[Array, Array, Array]:
         halves = []
         for viscosity, weight in zip(viscosities, weights, strict=True):
             d = [
-                np.tensordot(weight, basis(x, order), axes=1) + particular(x, order, viscosity)
+                np.einsum("k,k...->...", weight, basis(x, order)) + particular(x, order, viscosity)
                 for order in range(4)
             ]
             p = -(viscosity * (n**2 * d[1] - d[3]) + np.cos(n * x)) / n * np.cos(n * y)
@@ -125,6 +118,16 @@ def solcx() -> Exact:
         return u, v, p
 
     return exact
+
+
+def _jump(row: int, derivative: Callable[[int], Array], viscosity: float) -> Array:
+    """What is continuous across the interface: velocity (X, X') and traction (shear, normal)."""
+    n = np.pi
+    if row < 2:
+        return derivative(row)
+    if row == 2:
+        return viscosity * (derivative(2) + n**2 * derivative(0))
+    return viscosity * (3 * n**2 * derivative(1) - derivative(3))
 
 
 def fields(case: str, grid: Grid) -> tuple[Array, Array]:

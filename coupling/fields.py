@@ -2,6 +2,7 @@
 
 import os
 import warnings
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
@@ -11,10 +12,11 @@ import numpy as np
 import xarray as xr
 import zarr
 
+from tellus.solver.derived import DERIVED
 from tellus.solver.diagnostics import temperature_profile, vrms_profile
 from tellus.solver.errors import InputError
 from tellus.solver.grid import Array, Grid
-from tellus.solver.stokes import Flow
+from tellus.solver.stokes import Flow, StokesProblem
 
 STORE = "fields.zarr"
 
@@ -34,6 +36,12 @@ VARIABLES: dict[str, tuple[tuple[str, ...], str, str, str]] = {
 }
 
 
+def variables(derived: Sequence[str] = ()) -> dict[str, tuple[tuple[str, ...], str, str, str]]:
+    """What a store holds; `derived` names entries of DERIVED, written beside the rest."""
+    extra = {name: (CELLS, "f4", "1", DERIVED[name].long_name) for name in derived}
+    return VARIABLES | extra
+
+
 # Outputs in one chunk of `time` and `step`.
 MANY = 1024
 
@@ -41,14 +49,15 @@ MANY = 1024
 class FieldWriter:
     """Appends outputs to fields.zarr and cuts those written after a checkpoint."""
 
-    def __init__(self, store: Path, group: zarr.Group) -> None:
+    def __init__(self, store: Path, group: zarr.Group, derived: Sequence[str]) -> None:
         self._store, self._group = store, group
-        self._arrays = {name: self._array(name) for name in VARIABLES}
+        self._derived, self._variables = tuple(derived), variables(derived)
+        self._arrays = {name: self._array(name) for name in self._variables}
         self._unsynced: list[int] = []
 
     @classmethod
-    def create(cls, run: Path, grid: Grid) -> "FieldWriter":
-        """A new, empty store in the run directory."""
+    def create(cls, run: Path, grid: Grid, derived: Sequence[str] = ()) -> "FieldWriter":
+        """A new, empty store in the run directory; `derived` names entries of DERIVED."""
         store = run / STORE
         attributes = {"title": "Tellus run", "box_height": 1}
         group = zarr.create_group(store, attributes=attributes, overwrite=True)
@@ -62,7 +71,7 @@ class FieldWriter:
                 attributes={"units": "1", "long_name": f"{name} in box heights"},
             )
             array[:] = values
-        for name, (dims, dtype, units, long_name) in VARIABLES.items():
+        for name, (dims, dtype, units, long_name) in variables(derived).items():
             shape = tuple(coordinates[d].size for d in dims)
             group.create_array(
                 name,
@@ -74,12 +83,14 @@ class FieldWriter:
                 dimension_names=("time", *dims),
                 attributes={"units": units, "long_name": long_name},
             )
-        writer = cls(store, group)
+        writer = cls(store, group, derived)
         writer._publish()
         return writer
 
     @classmethod
-    def open(cls, run: Path, grid: Grid, outputs: int) -> "FieldWriter":
+    def open(
+        cls, run: Path, grid: Grid, outputs: int, derived: Sequence[str] = ()
+    ) -> "FieldWriter":
         """The store of a run that goes on; nothing is written yet.
 
         Raises
@@ -89,7 +100,8 @@ class FieldWriter:
         """
         store = run / STORE
         try:
-            writer = cls(store, zarr.open_group(store, mode="r+", use_consolidated=False))
+            group = zarr.open_group(store, mode="r+", use_consolidated=False)
+            writer = cls(store, group, derived)
             writer._check(_coordinates(grid), outputs)
         except Exception as error:
             # What a damaged store raises is up to zarr and its codecs.
@@ -104,9 +116,14 @@ class FieldWriter:
         return int(self._arrays["time"].shape[0])
 
     def append(
-        self, time: float, step: int, temperature: Array, viscosity: Array, flow: Flow
+        self,
+        problem: StokesProblem,
+        step: int,
+        viscosity: Array,
+        flow: Flow,
     ) -> None:
         """Write one output; readers see it when all of it is there."""
+        temperature = problem.temperature
         values: dict[str, Any] = {
             "step": step,
             "temperature": temperature,
@@ -116,7 +133,8 @@ class FieldWriter:
             "psi": flow.psi,
             "temperature_profile": temperature_profile(temperature),
             "vrms_profile": vrms_profile(flow),
-            "time": time,
+            **{name: DERIVED[name].compute(flow, problem, viscosity) for name in self._derived},
+            "time": problem.time,
         }
         row = self.outputs
         for name, value in values.items():
@@ -128,7 +146,7 @@ class FieldWriter:
 
     def cut(self, outputs: int) -> None:
         """Keep the first `outputs` outputs."""
-        for name in ("time", *VARIABLES):
+        for name in ("time", *self._variables):
             array = self._arrays[name]
             if array.shape[0] > outputs:
                 array.resize((outputs, *array.shape[1:]))
@@ -137,13 +155,13 @@ class FieldWriter:
     def sync(self) -> None:
         """See that all outputs are on disk."""
         files = [self._store / "zarr.json"]
-        for name, (dims, *_) in VARIABLES.items():
+        for name, (dims, *_) in self._variables.items():
             rows = {(row, *(0 for _ in dims)) if dims else (row // MANY,) for row in self._unsynced}
             files += [self._store.joinpath(name, "c", *map(str, chunk)) for chunk in rows]
             files.append(self._store / name / "zarr.json")
         if self._unsynced:
             # Together they cost the disk little more than one of them.
-            with ThreadPoolExecutor(len(VARIABLES)) as pool:
+            with ThreadPoolExecutor(len(self._variables)) as pool:
                 list(pool.map(_sync, files))
         self._unsynced.clear()
 
@@ -151,7 +169,7 @@ class FieldWriter:
         for name, values in coordinates.items():
             if not np.array_equal(self._array(name)[:], values):
                 raise ValueError(f"{name} is not that of this grid")
-        for name, (dims, *_) in VARIABLES.items():
+        for name, (dims, *_) in self._variables.items():
             there, *shape = self._arrays[name].shape
             if shape != [coordinates[d].size for d in dims]:
                 raise ValueError(f"{name} is not of this grid's shape")

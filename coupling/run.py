@@ -1,5 +1,6 @@
 """A run and its directory: outputs, checkpoints, resume, provenance."""
 
+import csv
 import json
 import logging
 import shutil
@@ -27,7 +28,8 @@ from .progress import RunProgress
 from .provenance import provenance
 from .setup import anchored
 from .signals import caught_signals
-from .simulation import Simulation, Snapshot, Tally
+from .simulation import Simulation, Snapshot, StepRecord, Tally
+from .steady import WATCHED, SteadyWatch
 from .stepping import Schedule
 from .timeseries import NAME as SERIES
 from .timeseries import TimeSeries, rows_until
@@ -141,6 +143,8 @@ class _Run:
         self.simulation = Simulation.from_config(config, solver, temperature)
         self.solver_name = config.stokes.solver if solver is None else solver.name
         self.schedule = Schedule(config.output.every, config.time.end)
+        tolerance, window = config.time.steady_tolerance, config.time.steady_window
+        self.steady = None if tolerance is None else SteadyWatch(tolerance, window)
         self.outputs, self.last_output_step = 0, -1
         self.warnings: list[str] = []
         self.seconds_before, self.output_seconds = 0.0, 0.0
@@ -169,12 +173,21 @@ class _Run:
             run.warn(sentence)
         run.prepare()
         rows = rows_until(out, run.simulation.steps)
-        run.fields = FieldWriter.open(out, run.simulation.grid, run.outputs)
+        derived = config.output.derived
+        run.fields = FieldWriter.open(out, run.simulation.grid, run.outputs, derived)
         run.fields.cut(run.outputs)
         run.series = TimeSeries(out, rows)
+        run._rewatch(rows)
         run._write_config()
         run._checkpointed = run.simulation.steps
         return run
+
+    def _rewatch(self, rows: str) -> None:
+        """Show the steps so far to the steady-state detection, as if never stopped."""
+        if self.steady is not None:
+            for row in csv.DictReader(rows.splitlines()):
+                values = tuple(float(row[name]) for name in WATCHED)
+                self.steady.add(int(row["step"]), float(row["time"]), values)
 
     def prepare(self) -> None:
         """Let the solver object, and compile what needs compiling."""
@@ -187,7 +200,8 @@ class _Run:
         self._say_what_to_expect()
         try:
             self._write_config()
-            self.fields = FieldWriter.create(self.out, self.simulation.grid)
+            derived = self.config.output.derived
+            self.fields = FieldWriter.create(self.out, self.simulation.grid, derived)
             self.series = TimeSeries(self.out)
             self._checkpoint()
         except BaseException:
@@ -204,7 +218,8 @@ class _Run:
             with RunProgress(self.simulation.time, self.config.time.end, progress) as shown:
                 self._loop(shown, caught)
             self._checkpoint()
-            return self._write_summary("done", "")
+            steady = self.steady is not None and self.steady.steady
+            return self._write_summary("done", f"steady at {self._now()}" if steady else "")
         except BaseException as error:
             ending = self._explained(error)
             status = "stopped" if isinstance(ending, InterruptedRunError) else "failed"
@@ -226,6 +241,7 @@ class _Run:
                 break
             record = simulation.step(until=self.schedule.following(simulation.time))
             self.series.append(record)
+            self._watch(record)
             shown.update(record)
             if simulation.steps % settings.output.checkpoint_every == 0:
                 self._checkpoint()
@@ -263,16 +279,20 @@ class _Run:
     def _finished(self) -> bool:
         most = self.config.time.max_steps
         enough = most is not None and self.simulation.steps >= most
-        return self.simulation.time >= self.schedule.goal or enough
+        steady = self.steady is not None and self.steady.steady
+        return self.simulation.time >= self.schedule.goal or enough or steady
+
+    def _watch(self, record: StepRecord) -> None:
+        if self.steady is not None:
+            values = tuple(getattr(record.diagnostics, name) for name in WATCHED)
+            self.steady.add(record.step, record.time, values)
 
     def _output(self) -> None:
         flow = self.simulation.flow()
         start = perf_counter()
-        temperature = self.simulation.temperature
-        viscosity = effective_viscosity(self.simulation.problem, flow)
-        self.fields.append(
-            self.simulation.time, self.simulation.steps, temperature, viscosity, flow
-        )
+        problem = self.simulation.problem
+        viscosity = effective_viscosity(problem, flow)
+        self.fields.append(problem, self.simulation.steps, viscosity, flow)
         self.outputs += 1
         self.last_output_step = self.simulation.steps
         self._warn_if_unresolved()

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from tellus.solver.boundaries import BoundaryConditions
 from tellus.solver.diagnostics import Diagnostics, diagnose
 from tellus.solver.energy import EXPLICIT, EnergyEquation, ExtendedBoussinesq, ThermalState
-from tellus.solver.errors import InputError
+from tellus.solver.errors import InputError, RunFailedError
 from tellus.solver.grid import Array, Grid
 from tellus.solver.heating import Heating
 from tellus.solver.rheology import Rheology

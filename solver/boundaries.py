@@ -50,7 +50,7 @@ class BoundaryConditions:
 
     @property
     def velocity(self) -> str:
-        """ "free-slip" or "no-slip" where all walls agree, else what each wall does."""
+        """What all walls do, "free-slip" or "no-slip", or else what each does."""
         kinds = {wall.velocity for wall in self.walls.values()}
         if len(kinds) == 1:
             return kinds.pop()

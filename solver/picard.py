@@ -43,19 +43,19 @@ class PicardSolver(StokesSolver):
         return self.linear.check(problem)
 
     def solve(self, problem: StokesProblem) -> Flow:
-        """The converged flow; report.iterations counts linear solves, status says if it converged."""
+        """The flow; the report's iterations count linear solves, its status says "unconverged"."""
         if not problem.rheology.nonlinear:
             return self.linear.solve(problem)
         seconds: dict[str, float] = {}
-        psi, change = self._psi, np.inf
-        for iteration in range(1, self.settings.limit + 1):
+        psi, change = self._psi, float(np.inf)
+        iteration = 0
+        while change > self.settings.tolerance and iteration < self.settings.limit:
+            iteration += 1
             flow = self.linear.solve(replace(problem, rheology=Given(_viscosity(problem, psi))))
             for phase, value in flow.report.seconds.items():
                 seconds[phase] = seconds.get(phase, 0.0) + value
             change = _relative_change(flow.psi, psi)
             psi = flow.psi
-            if change <= self.settings.tolerance:
-                break
         self._psi = psi
         converged = change <= self.settings.tolerance
         if not converged and self.settings.required:

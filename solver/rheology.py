@@ -117,7 +117,8 @@ class Layered(Rheology):
         """Viscosity at the cell centres, shape (ny, nx)."""
         layer = np.searchsorted(self.depths, 1.0 - grid.y_cells)
         factor = np.asarray(self.factors)[layer]
-        return self.law.viscosity(temperature, grid, strain_rate) * factor[:, None]
+        layered: Array = self.law.viscosity(temperature, grid, strain_rate) * factor[:, None]
+        return layered
 
 
 @dataclass(frozen=True)

@@ -71,7 +71,7 @@ def to_cells(nodes: Array) -> Array:
 
 
 def effective_viscosity(problem: StokesProblem, flow: Flow) -> Array:
-    """Viscosity at the cells, shape (ny, nx), at the strain rate of `flow` if the law asks for it."""
+    """Viscosity at the cells, shape (ny, nx), at the strain rate of `flow` if it matters."""
     rheology = problem.rheology
     rate = strain_rate(flow, problem.grid, problem.boundaries) if rheology.nonlinear else None
     return rheology.viscosity(problem.temperature, problem.grid, rate)

@@ -152,6 +152,11 @@ class Surrogate:
                 f"the surrogate was trained for {self.card['boundaries']} walls, not "
                 f"{boundaries.velocity}: change the walls, or train one for them."
             )
+        if getattr(rheology, "nonlinear", False):
+            raise InputError(
+                "the surrogate was trained for a linear viscosity law: leave out "
+                "rheology.yield_stress, or use --stokes direct."
+            )
         warnings = []
         if grid != trained:
             warnings.append(f"the surrogate was trained at {trained}, not {grid}")

@@ -167,7 +167,8 @@ def check_resumable(stored: Config, changed: Config) -> None:
     before, after = stored.model_dump(), changed.model_dump()
     for section, values in before.items():
         for key, value in values.items():
-            if section not in CHANGEABLE_ON_RESUME and after[section][key] != value:
+            fixed = section not in CHANGEABLE_ON_RESUME or key == "derived"
+            if fixed and after[section][key] != value:
                 raise InputError(
                     f"a resumed run keeps its {section}.{key} = {value}; to change it start a "
                     'new run, with initial.kind = "file" to begin where this one ended.'
