@@ -41,7 +41,8 @@ class PsiOperator:
     def apply(self, viscosity: Array, psi: Array) -> Array:
         """A psi at the nodes, shape (ny+1, nx+1), zero on the walls; psi must vanish there."""
         eta = _as_cells(viscosity, self.grid)
-        return _core.apply(eta, self.grid.hx, self.grid.hy, np.ascontiguousarray(psi, float))
+        nodes = np.ascontiguousarray(psi, float).reshape(self.grid.nodes)
+        return _core.apply(eta, self.grid.hx, self.grid.hy, nodes)
 
     def diagonal(self, viscosity: Array) -> Array:
         """The diagonal of A at the nodes, shape (ny+1, nx+1), zero on the walls."""
