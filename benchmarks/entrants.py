@@ -53,9 +53,14 @@ def left_out(grids: Sequence[Grid], taking_part: Sequence[Entrants]) -> dict[str
     return {str(grid): entry.left_out for grid, entry in pairs if entry.left_out}
 
 
-def reasons(result: Mapping[str, Any]) -> list[str]:
-    """A line under the table for each solver left out."""
-    return [
+def remarks(result: Mapping[str, Any]) -> list[str]:
+    """Lines under a table: what solvers warned of, and which were left out."""
+    warned = [
+        f"{row['grid']}: {row['solver']}: {warning}"
+        for row in result["results"]
+        for warning in row["warnings"]
+    ]
+    return warned + [
         f"{grid}: {name} is left out: {reason}"
         for grid, missing in result["left_out"].items()
         for name, reason in missing.items()

@@ -18,7 +18,7 @@ from tellus.coupling.skip import SkipSolver
 from tellus.solver.grid import Grid
 from tellus.solver.stokes import StokesProblem, StokesSolver
 
-from .entrants import entrants, left_out, reasons
+from .entrants import entrants, left_out, remarks
 from .fields import CASE, Case, problems
 from .record import background_load, document, milliseconds, save, setting
 from .timing import Spread, check_repeats, fixed_threads
@@ -136,6 +136,6 @@ def table(result: Mapping[str, Any]) -> Table:
             f"{row['steps_per_second']:.3g}",
             phases,
         )
-    view.caption = "\n".join([*reasons(result), setting(result)])
+    view.caption = "\n".join([*remarks(result), setting(result)])
     view.caption_justify = "left"
     return view

@@ -23,7 +23,7 @@ from tellus.solver.grid import Grid
 from tellus.solver.psi_operator import PsiOperator
 from tellus.solver.stokes import StokesProblem, StokesSolver, relative_velocity_error, vrms
 
-from .entrants import entrants, left_out, reasons
+from .entrants import entrants, left_out, remarks
 from .fields import CASE, Case, problems
 from .record import background_load, document, milliseconds, save, setting
 from .timing import Spread, check_repeats, fixed_threads
@@ -199,7 +199,7 @@ def table(result: Mapping[str, Any]) -> Table:
     view = Table(title="one Stokes solve, milliseconds", title_justify="left")
     view.add_column("grid")
     view.add_column("solver")
-    for heading in ("seconds x 1000", "velocity error", "iterations"):
+    for heading in ("solve", "velocity error", "iterations"):
         view.add_column(heading, justify="right")
     view.add_column("phases")
     for row in result["results"]:
@@ -219,6 +219,6 @@ def table(result: Mapping[str, Any]) -> Table:
         "dpbtrf + dpbtrs"
         for row in result["aims"]
     ]
-    view.caption = "\n".join([*lines, *reasons(result), setting(result)])
+    view.caption = "\n".join([*lines, *remarks(result), setting(result)])
     view.caption_justify = "left"
     return view

@@ -158,12 +158,17 @@ class _Run:
 
         Nothing is changed before everything has been found whole.
         """
+        from tellus.config import Config, check_resumable
+
         damaged: list[str] = []
         arrays = read_checkpoint(out, damaged.append)
         try:
+            ledger = json.loads(str(arrays["ledger"]))
+            # config.toml may have been edited since.
+            check_resumable(Config.model_validate(ledger["config"]), config)
             run = cls(config, out, solver, arrays["temperature"])
             run.simulation.restore(arrays)
-            run._restore(json.loads(str(arrays["ledger"])))
+            run._restore(ledger)
         except (KeyError, ValueError) as error:
             raise InputError(
                 f"{out / FOLDER}: the checkpoint does not fit this configuration or version "
@@ -305,6 +310,7 @@ class _Run:
         self.series.sync()
         self.fields.sync()
         ledger = {
+            "config": self.config.model_dump(),
             "outputs": self.outputs,
             "last_output_step": self.last_output_step,
             "seconds": self._elapsed(),

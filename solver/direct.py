@@ -46,6 +46,8 @@ class DirectSolver(StokesSolver):
         psi = operator.to_nodes(unknowns)
         clock.append(perf_counter())
         residual = _relative_residual(operator, viscosity, psi, b)
+        if not np.isfinite(residual):  # LAPACK hands NaN and infinity on in silence
+            raise SolverError(_failure(info, viscosity, problem))
         clock.append(perf_counter())
         phases = ("assemble", "factor", "solve", "residual")
         seconds = dict(zip(phases, np.diff(clock).tolist(), strict=True))
@@ -66,8 +68,9 @@ def _relative_residual(operator: PsiOperator, viscosity: Array, psi: Array, b: A
 
 def _failure(info: int, viscosity: Array, problem: StokesProblem) -> str:
     low, high = float(np.min(viscosity)), float(np.max(viscosity))
+    failed = f"failed at unknown {info}" if info else "gave no finite solution"
     return (
-        f"the Cholesky factorisation failed at unknown {info} at t = {problem.time:.6g}: "
+        f"the Cholesky factorisation {failed} at t = {problem.time:.6g}: "
         f"viscosity ranges from {low:.3g} to {high:.3g}, T from "
         f"{np.min(problem.temperature):.3g} to {np.max(problem.temperature):.3g}; "
         "set rheology.floor and rheology.ceiling to bound it, or refine the grid."

@@ -43,15 +43,12 @@ class PsiOperator:
     def apply(self, viscosity: Array, psi: Array) -> Array:
         """A psi at the nodes, shape (ny+1, nx+1), zero on the walls; psi must vanish there."""
         eta = _as_cells(viscosity, self.grid)
-        return _core.apply(
-            eta, self.grid.hx, self.grid.hy, self.no_slip, np.ascontiguousarray(psi, float)
-        )
+        nodes = np.ascontiguousarray(psi, float).reshape(self.grid.nodes)
+        return _core.apply(eta, self.grid.hx, self.grid.hy, self.no_slip, nodes)
 
     def diagonal(self, viscosity: Array) -> Array:
         """The diagonal of A at the nodes, shape (ny+1, nx+1), zero on the walls."""
-        return _core.diagonal(
-            _as_cells(viscosity, self.grid), self.grid.hx, self.grid.hy, self.no_slip
-        )
+        return _core.diagonal(_as_cells(viscosity, self.grid), self.grid.hx, self.grid.hy)
 
     def right_hand_side(self, temperature: Array, rayleigh: float) -> Array:
         """b = C^T f of the buoyancy Ra T e_y, shape (ny+1, nx+1), zero on the walls."""

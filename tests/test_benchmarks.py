@@ -197,7 +197,7 @@ def test_stokes(monkeypatch: pytest.MonkeyPatch) -> None:
     assert [aim["grid"] for aim in result["aims"]] == ["24x12", "16x8"]
     assert set(result["aims"][0]["parts"]) == {"bands", "factor", "solve", "direct"}
     text = printed(stokes.table(result))
-    for part in ("24x12", "half", "50 %", "dpbtrf + dpbtrs", "1 of"):
+    for part in ("24x12", "half: only half of it", "50 %", "dpbtrf + dpbtrs", "1 of"):
         assert part in text
 
 

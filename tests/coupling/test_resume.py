@@ -1,0 +1,343 @@
+"""Going on with a run: limits, extension, signals in this process, and damage on disk."""
+
+import json
+import shutil
+import signal
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from rollouts import (
+    Drifting,
+    Rolls,
+    assert_same,
+    case,
+    files,
+    steps_of,
+    summary,
+    tellus,
+    write_case,
+)
+
+import tellus.coupling.run as running
+from tellus import open_run
+from tellus.coupling.checkpoint import FOLDER, write_checkpoint
+from tellus.coupling.lock import sole_user
+from tellus.coupling.run import run_directory
+from tellus.coupling.simulation import Simulation
+from tellus.solver.errors import InputError, InterruptedRunError
+from tellus.solver.grid import Grid
+from tellus.solver.stokes import Flow, StokesProblem
+
+GRID = Grid(16, 8, 2.0)
+
+
+class Signalling(Rolls):
+    """Rolls whose solve is interrupted by a signal, `times` over, at one call."""
+
+    def __init__(self, number: signal.Signals, call: int, times: int) -> None:
+        super().__init__(GRID)
+        self.number, self.call, self.times = number, call, times
+
+    def solve(self, problem: StokesProblem) -> Flow:
+        self.call -= 1
+        if self.call == 0:
+            for _ in range(self.times):
+                signal.raise_signal(self.number)
+        return super().solve(problem)
+
+
+def run(out: Path, *overrides: str, **options: object) -> Path:
+    run_directory(case(*overrides), out, progress=False, **options)  # type: ignore[arg-type]
+    return out
+
+
+def test_wall_limit_stops_with_status_3_after_a_step_and_can_be_resumed(tmp_path: Path) -> None:
+    limited = ["time.max_steps=3", "time.wall_limit=1e-9"]
+    config, out = write_case(tmp_path / "case.toml", *limited), tmp_path / "run"
+    said = tellus("run", config, "--out", out, status=3).stderr.splitlines()[-1]
+    assert "time.wall_limit = 1e-09 s at step 1" in said
+    assert summary(out)["status"] == "stopped"
+    tellus("run", out, "--resume", status=3)
+    assert summary(out)["steps"] == 2
+    # The third step is the last: a run that is done has nothing to stop.
+    tellus("run", out, "--resume")
+    assert_same(out, run(tmp_path / "alone", "time.max_steps=3"))
+
+
+@pytest.mark.parametrize("solver", ["direct", "skip:7"])
+def test_an_extended_run_is_a_longer_run(solver: str, tmp_path: Path) -> None:
+    stokes = f"stokes.solver={solver}"
+    # 3 x 2e-4 is not 6e-4 in binary, nor is it the end of the short run.
+    short = run(tmp_path / "short", stokes, "time.end=6e-4")
+    assert summary(short)["status"] == "done"
+    tellus("run", short, "--resume", "--set", "time.end=1e-3")
+    long = run(tmp_path / "long", stokes, "time.end=1e-3")
+    assert_same(short, long)
+    assert "end = 0.001\n" in (short / "config.toml").read_text()
+    times = open_run(short)["time"].values
+    assert times.tolist() == [k * 2e-4 for k in range(6)]
+
+
+def test_resuming_a_finished_run_changes_nothing_but_its_summary(tmp_path: Path) -> None:
+    out = run(tmp_path / "run", "time.max_steps=4", "output.checkpoint_every=2")
+    before, kept = files(out), steps_of(out)
+    for _ in range(3):
+        tellus("run", out, "--resume")
+    after = files(out)
+    assert kept == steps_of(out) == [2, 4]
+    for name in before.keys() | after.keys():
+        if name != "run.json" and not name.startswith(f"{FOLDER}/step-000000004"):
+            assert before.get(name) == after.get(name), name
+    assert summary(out)["status"] == "done"
+
+
+def test_resume_needs_neither_the_directory_nor_the_run_it_started_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Paths relative to where it was started, and a first state that is gone."""
+    monkeypatch.chdir(tmp_path)
+    start = run(Path("start"), "time.max_steps=1")
+    write_case(Path("a case.toml"), "time.max_steps=2", "initial.amplitude=0")
+    from_start = [
+        *["--set", 'initial.kind="file"', "--set", "initial.path=start"],
+        *["--set", "initial.time=0"],
+    ]
+    tellus("run", "a case.toml", "--out", "a run/", *from_start)
+    shutil.rmtree(start)
+    monkeypatch.chdir(tmp_path / "a run")
+    tellus("run", ".", "--resume", "--set", "time.max_steps=3")
+    monkeypatch.chdir("/")
+    tellus("run", tmp_path / "a run", "--resume", "--set", "time.max_steps=4")
+    assert summary(tmp_path / "a run")["steps"] == 4
+
+
+def test_a_second_signal_ends_the_run_at_once_and_it_resumes(tmp_path: Path) -> None:
+    options = ["time.max_steps=8", "output.checkpoint_every=3"]
+    # Solves: warm-up, estimate at step 0, then one a step; the 8th leads to step 7.
+    with pytest.raises(InterruptedRunError, match=r"at once at step 6.*of step 6 with --resume"):
+        run(tmp_path / "run", *options, solver=Signalling(signal.SIGINT, 8, 2))
+    assert summary(tmp_path / "run")["status"] == "stopped"
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    run(tmp_path / "run", *options, resume=True, solver=Rolls(GRID))
+    assert_same(tmp_path / "run", run(tmp_path / "alone", *options, solver=Rolls(GRID)))
+
+
+def test_a_second_signal_on_the_command_line_is_resumable_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    solver = Signalling(signal.SIGTERM, 6, 2)
+    monkeypatch.setattr("tellus.coupling.setup.make_solver", lambda name, grid: solver)
+    config = write_case(tmp_path / "case.toml", "time.max_steps=8")
+    tellus("run", config, "--out", tmp_path / "run", status=3)
+    tellus("run", tmp_path / "run", "--resume")
+    assert summary(tmp_path / "run")["steps"] == 8
+
+
+def test_a_signal_during_set_up_still_leaves_something_to_resume(tmp_path: Path) -> None:
+    with pytest.raises(InterruptedRunError, match="stopped by SIGTERM at step 1"):
+        run(tmp_path / "run", "time.max_steps=4", solver=Signalling(signal.SIGTERM, 1, 1))
+    run(tmp_path / "run", "time.max_steps=4", resume=True, solver=Rolls(GRID))
+    assert summary(tmp_path / "run")["status"] == "done"
+
+
+def test_a_signal_at_the_last_step_comes_too_late(tmp_path: Path) -> None:
+    done = run(tmp_path / "run", "time.max_steps=4", solver=Signalling(signal.SIGTERM, 5, 1))
+    assert summary(done)["status"] == "done"
+
+
+def test_a_solver_that_remembers_gets_its_memory_back(tmp_path: Path) -> None:
+    out, options = tmp_path / "run", ["output.checkpoint_every=3"]
+    run(out, *options, "time.max_steps=5", solver=Drifting(GRID))
+    run(out, *options, "time.max_steps=9", solver=Drifting(GRID), resume=True)
+    alone = run(tmp_path / "alone", *options, "time.max_steps=9", solver=Drifting(GRID))
+    assert (out / "timeseries.csv").read_bytes() == (alone / "timeseries.csv").read_bytes()
+    assert summary(out)["solver"] == "drifting"
+
+
+def test_another_solver_starts_without_the_memory_of_the_first(tmp_path: Path) -> None:
+    out = run(tmp_path / "run", "stokes.solver=skip:50", "time.max_steps=3")
+    tellus("run", out, "--resume", "--stokes", "skip:2", "--set", "time.max_steps=4")
+    # Held since step 0 by the first solver; the second one asks at once.
+    assert summary(out)["solver_report"]["solved"] == 2
+
+
+def missing(name: str) -> Callable[[Path], None]:
+    def damage(run: Path) -> None:
+        path = run / name
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+    return damage
+
+
+def written(name: str, content: str) -> Callable[[Path], None]:
+    return lambda run: (run / name).write_text(content) and None
+
+
+def edited(name: str, change: Callable[[list[str]], list[str]]) -> Callable[[Path], None]:
+    def damage(run: Path) -> None:
+        lines = (run / name).read_text().splitlines(keepends=True)
+        (run / name).write_text("".join(change(lines)))
+
+    return damage
+
+
+def replaced(name: str, old: str, new: str) -> Callable[[Path], None]:
+    return edited(name, lambda lines: [line.replace(old, new) for line in lines])
+
+
+def without_outputs(run: Path) -> None:
+    for array in ("time", "psi"):
+        metadata = json.loads((run / "fields.zarr" / array / "zarr.json").read_text())
+        metadata["shape"][0] = 1
+        (run / "fields.zarr" / array / "zarr.json").write_text(json.dumps(metadata))
+
+
+def garbled(run: Path) -> None:
+    for path in (run / FOLDER).glob("step-*"):
+        path.write_bytes(path.read_bytes()[:-1])
+
+
+DAMAGE = {
+    "series missing": missing("timeseries.csv"),
+    "series empty": written("timeseries.csv", ""),
+    "series cut": edited("timeseries.csv", lambda lines: [*lines[:9], lines[9][:20]]),
+    "series without a row": edited("timeseries.csv", lambda lines: lines[:2] + lines[3:]),
+    "series with a row twice": edited("timeseries.csv", lambda lines: lines[:2] + lines[1:]),
+    "series with a torn row": edited(
+        "timeseries.csv", lambda lines: [*lines[:2], lines[2][:30] + "\n", *lines[3:]]
+    ),
+    "series of something else": edited("timeseries.csv", lambda lines: ["a,b\n", *lines[1:]]),
+    "fields missing": missing("fields.zarr"),
+    "fields without metadata": missing("fields.zarr/zarr.json"),
+    "fields with torn metadata": written("fields.zarr/zarr.json", '{"zarr_format": 3, '),
+    "fields that are a list": written("fields.zarr/zarr.json", "[]"),
+    "fields without psi": missing("fields.zarr/psi"),
+    "fields with torn psi": written("fields.zarr/psi/zarr.json", "{}"),
+    "fields without times": missing("fields.zarr/time/c/0"),
+    "fields without an output": without_outputs,
+    "configuration missing": missing("config.toml"),
+    "configuration torn": written("config.toml", "[grid]\nnx = "),
+    "configuration of another version": written("config.toml", "[grid]\nny_cells = 8\n"),
+    "configuration of another grid": replaced("config.toml", "nx = 16", "nx = 32"),
+    "configuration of other physics": replaced("config.toml", "gamma_T = 100.0", "gamma_T = 1e6"),
+    "checkpoints missing": missing(FOLDER),
+    "checkpoints cut": garbled,
+}
+
+
+@pytest.fixture(scope="module")
+def stopped(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run with three outputs, of which the last came after the last checkpoint."""
+    out = tmp_path_factory.mktemp("stopped") / "run"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(running._Run, "_stop_if_asked", _fail_at_step_11)
+        with pytest.raises(ZeroDivisionError):
+            run(out, "output.checkpoint_every=9", "time.end=1e-3")
+    assert steps_of(out) == [0, 9]
+    assert open_run(out).sizes["time"] >= 3
+    return out
+
+
+def _fail_at_step_11(run: "running._Run", caught: list[int]) -> None:
+    if run.simulation.steps == 11:
+        raise ZeroDivisionError
+
+
+@pytest.mark.parametrize("what", DAMAGE)
+def test_damage_is_one_sentence_and_nothing_else_changes(
+    what: str, stopped: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "run"
+    shutil.copytree(stopped, out)
+    DAMAGE[what](out)
+    before = files(out)
+    said = tellus("run", out, "--resume", status=2).stderr.splitlines()
+    assert [line for line in said if "warning" not in line] == [said[-1]]
+    assert said[-1].startswith("tellus: ")
+    assert said[-1].endswith(".")
+    assert str(out) in said[-1] or "a resumed run keeps its" in said[-1]
+    assert files(out) == before
+
+
+def test_run_json_is_written_anew(stopped: Path, tmp_path: Path) -> None:
+    """Nothing depends on it."""
+    whole = tmp_path / "whole"
+    shutil.copytree(stopped, whole)
+    tellus("run", whole, "--resume")
+    for name, damage in {"gone": missing("run.json"), "torn": written("run.json", "{")}.items():
+        out = tmp_path / name
+        shutil.copytree(stopped, out)
+        damage(out)
+        tellus("run", out, "--resume")
+        assert summary(out)["status"] == "done"
+        assert summary(out)["steps"] == summary(whole)["steps"]
+        assert_same(out, whole)
+
+
+def test_what_was_written_after_the_checkpoint_appears_once(stopped: Path, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    shutil.copytree(stopped, out)
+    with (out / "timeseries.csv").open("a") as series:
+        series.write("\x00\x00\x00 torn by a power cut")
+    tellus("run", out, "--resume")
+    assert_same(out, run(tmp_path / "alone", "output.checkpoint_every=9", "time.end=1e-3"))
+    steps = np.loadtxt(out / "timeseries.csv", delimiter=",", skiprows=1)[:, 0]
+    assert steps.tolist() == list(range(1, len(steps) + 1))
+    assert np.all(np.diff(open_run(out)["step"].values) > 0)
+
+
+def test_a_damaged_checkpoint_costs_the_steps_since_the_one_before(
+    stopped: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "run"
+    shutil.copytree(stopped, out)
+    (newest,) = (out / FOLDER).glob("step-000000009-*")
+    newest.write_bytes(newest.read_bytes()[:-1])
+    said = tellus("run", out, "--resume", "--set", "time.max_steps=10").stderr
+    assert f"warning: checkpoint {newest} is damaged" in said
+    assert any("is damaged" in warning for warning in summary(out)["warnings"])
+    assert steps_of(out) == [9, 10]
+    assert not newest.exists()
+
+
+def test_other_physics_from_python(stopped: Path) -> None:
+    before = files(stopped)
+    with pytest.raises(InputError, match=r"keeps its model\.heating"):
+        run(stopped, "model.heating=1", resume=True)
+    assert files(stopped) == before
+
+
+def test_one_process_at_a_time(stopped: Path, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    shutil.copytree(stopped, out)
+    before = files(out)
+    with sole_user(out):
+        said = tellus("run", out, "--resume", status=2).stderr
+    assert "in use by another process" in said
+    assert files(out) == before
+
+
+def test_two_that_begin_in_one_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second one finds, when it comes to writing, that it is not alone."""
+    prepare = running._Run.prepare
+
+    def overtaken(late: "running._Run") -> None:
+        monkeypatch.setattr(running._Run, "prepare", prepare)
+        prepare(late)
+        run(tmp_path / "run", "time.max_steps=1")
+
+    monkeypatch.setattr(running._Run, "prepare", overtaken)
+    with pytest.raises(InputError, match="taken by another process"):
+        run(tmp_path / "run", "time.max_steps=5")
+    assert summary(tmp_path / "run")["steps"] == 1
+
+
+def test_a_checkpoint_of_another_version_is_refused(tmp_path: Path) -> None:
+    out = run(tmp_path / "run", "time.max_steps=2", "output.checkpoint_every=1")
+    simulation = Simulation.from_config(case())
+    write_checkpoint(out, 3, {"temperature": simulation.temperature}, keep=2)
+    before = files(out)
+    assert "does not fit" in tellus("run", out, "--resume", status=2).stderr
+    assert files(out) == before

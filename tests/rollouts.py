@@ -1,0 +1,135 @@
+"""Small runs that convect from the first step on, and what must be the same in two of them."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from typer.testing import CliRunner, Result
+
+from tellus import open_run
+from tellus.cli import app
+from tellus.config import Config, load_config
+from tellus.coupling.checkpoint import FOLDER, read_checkpoint
+from tellus.solver.grid import Grid
+from tellus.solver.stokes import Flow, StokesProblem, StokesReport, StokesSolver, flow_from_psi
+
+CASE = (
+    "model.rayleigh=1e4",
+    "rheology.gamma_T=100",
+    "rheology.gamma_p=1",
+    "initial.kind=conductive",
+    "initial.amplitude=0.1",
+    "time.dt_initial=2e-5",
+    "output.every=2e-4",
+)
+SMALL = ("grid.nx=48", "grid.ny=12", *CASE)
+TINY = ("grid.nx=16", "grid.ny=8", "grid.aspect=2.0", *CASE)
+
+
+def case(*overrides: str, base: tuple[str, ...] = TINY) -> Config:
+    """A configuration: `base`, then overrides."""
+    return load_config(None, [*base, *overrides])
+
+
+def write_case(path: Path, *overrides: str, base: tuple[str, ...] = TINY) -> Path:
+    """The same as a file."""
+    from tellus.config import dump
+
+    path.write_text(dump(case(*overrides, base=base)))
+    return path
+
+
+def tellus(*arguments: str | Path, status: int = 0) -> Result:
+    """The command line in this process; a traceback or another exit status fails the test."""
+    result = CliRunner().invoke(app, [str(argument) for argument in arguments])
+    assert result.exit_code == status, result.output
+    assert result.exception is None or isinstance(result.exception, SystemExit)
+    return result
+
+
+def summary(run: Path) -> dict[str, Any]:
+    """run.json."""
+    content: dict[str, Any] = json.loads((run / "run.json").read_text())
+    return content
+
+
+def steps_of(run: Path) -> list[int]:
+    """The steps of the checkpoints, oldest first."""
+    return sorted(int(path.name.split("-")[1]) for path in (run / FOLDER).glob("step-*.npz"))
+
+
+def files(run: Path) -> dict[str, bytes]:
+    """Every file under a directory with its content."""
+    found = (path for path in run.rglob("*") if path.is_file())
+    return {str(path.relative_to(run)): path.read_bytes() for path in found}
+
+
+def record(run: Path) -> dict[str, Any]:
+    """All that a run computed: time series, fields, newest checkpoint, counts; no wall times."""
+    arrays = read_checkpoint(run, _fail)
+    ledger = json.loads(str(arrays.pop("ledger")))
+    del ledger["config"]
+    ledger["tally"] = {k: v for k, v in ledger["tally"].items() if k not in ("stokes", "energy")}
+    fields = open_run(run).load()
+    return {
+        "series": (run / "timeseries.csv").read_bytes(),
+        "fields": {str(name): _bits(fields[name].values) for name in fields.variables},
+        "checkpoint": {name: _bits(values) for name, values in arrays.items()},
+        "counts": {k: v for k, v in ledger.items() if "seconds" not in k},
+    }
+
+
+def assert_same(run: Path, other: Path) -> None:
+    """The two runs computed the same, bit by bit."""
+    ours, theirs = record(run), record(other)
+    assert ours["series"] == theirs["series"]
+    for part in ("fields", "checkpoint"):
+        assert ours[part].keys() == theirs[part].keys()
+        for name, bits in ours[part].items():
+            assert bits == theirs[part][name], f"{part}: {name}"
+    assert ours["counts"] == theirs["counts"]
+
+
+def _bits(values: NDArray[Any]) -> tuple[str, tuple[int, ...], bytes]:
+    return str(values.dtype), values.shape, values.tobytes()
+
+
+def _fail(warning: str) -> None:
+    raise AssertionError(warning)
+
+
+class Rolls(StokesSolver):
+    """One's own solver: convection rolls of a given strength, whatever the temperature."""
+
+    name = "rolls"
+
+    def __init__(self, grid: Grid, strength: float = 20.0) -> None:
+        x, y = grid.x_nodes / grid.aspect, grid.y_nodes[:, None]
+        self.psi = strength * np.sin(np.pi * x) * np.sin(np.pi * y)
+        self.psi[[0, -1]], self.psi[:, [0, -1]] = 0.0, 0.0
+
+    def solve(self, problem: StokesProblem) -> Flow:
+        return flow_from_psi(self.psi, problem.grid, StokesReport(self.name))
+
+
+class Drifting(StokesSolver):
+    """A solver that remembers: each call makes its rolls a little stronger."""
+
+    name = "drifting"
+
+    def __init__(self, grid: Grid) -> None:
+        self.rolls, self.calls = Rolls(grid), 0
+
+    def solve(self, problem: StokesProblem) -> Flow:
+        self.calls += 1
+        psi = self.rolls.psi * (1.0 + 0.01 * self.calls)
+        return flow_from_psi(psi, problem.grid, StokesReport(self.name))
+
+    def state(self) -> Mapping[str, NDArray[np.generic]]:
+        return {"calls": np.array(self.calls)}
+
+    def restore(self, state: Mapping[str, NDArray[np.generic]]) -> None:
+        self.calls = int(state["calls"])
