@@ -115,11 +115,16 @@ def draw_series(axis: Axes, result: Result, runs: Runs, column: str) -> None:
     """One column of the time series, a line per run; first spikes may leave the frame."""
     for k, (run, label) in enumerate(zip(runs, _labels(result), strict=True)):
         axis.plot(run.series["time"], run.series[column], label=label, **_line(k))
-    values = np.concatenate([run.series[column] for run in runs])
+    axis.set(xlabel="model time")
+    leave_out_spikes(axis, np.concatenate([run.series[column] for run in runs]))
+    axis.ticklabel_format(style="sci", axis="x", scilimits=(-2, 4))
+
+
+def leave_out_spikes(axis: Axes, values: Array) -> None:
+    """Limits of the vertical axis that the few largest and smallest values may leave."""
     low, high = np.nanpercentile(values, [0.5, 99.5])
     margin = 0.08 * max(high - low, 1e-6 * max(abs(high), 1e-300))
-    axis.set(xlabel="model time", ylim=(low - margin, high + margin))
-    axis.ticklabel_format(style="sci", axis="x", scilimits=(-2, 4))
+    axis.set(ylim=(low - margin, high + margin))
 
 
 def profiles(result: Result, runs: Runs) -> Figure:

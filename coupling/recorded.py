@@ -3,7 +3,7 @@
 import csv
 import json
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -20,19 +20,66 @@ from .fields import STORE, open_fields
 COLUMNS = ("step", "time", "mean_temperature", "nusselt_top", "nusselt_bottom", "vrms")
 
 
-@dataclass(frozen=True)
-class RecordedRun:
-    """What a run left behind; nothing is computed here.
+@dataclass(frozen=True, kw_only=True)
+class RecordedOutputs:
+    """What a run, finished or not, has written so far; nothing is computed here.
 
-    `info` is run.json, `config` is config.toml, `series` the columns of
-    timeseries.csv up to the last finite row, `fields` the outputs of fields.zarr.
+    `config` is config.toml, `fields` the outputs of fields.zarr.
     """
 
     path: Path
-    info: Mapping[str, Any]
     config: Mapping[str, Any]
-    series: Mapping[str, Array]
     fields: xr.Dataset
+
+    @cached_property
+    def grid(self) -> Grid:
+        """The grid of the recorded fields."""
+        sizes = self.fields.sizes
+        return Grid(sizes["x"], sizes["y"], float(self.fields["x_node"][-1]))
+
+    @cached_property
+    def output_times(self) -> Array:
+        """Model times of the recorded fields."""
+        return np.asarray(self.fields["time"], dtype=np.float64)
+
+    def snapshot(self, name: str, index: int) -> Array:
+        """One output of one field; InputError when the file is damaged."""
+        try:
+            values = np.asarray(self.fields[name].isel(time=index).values, dtype=np.float64)
+        except (OSError, ValueError, RuntimeError, KeyError) as error:
+            raise InputError(
+                f"{self.path / STORE}: output {index} of {name} cannot be read; run it anew."
+            ) from error
+        if not np.all(np.isfinite(values)):
+            raise InputError(
+                f"{self.path / STORE}: output {index} of {name} is incomplete or not "
+                "finite; run it anew."
+            )
+        return values
+
+    def frame(self, index: int) -> xr.Dataset:
+        """One output of every field, read and checked, in the precision it is stored in."""
+        frame = self.fields.isel(time=index)
+        for name in (n for n in frame.data_vars if frame[n].ndim):
+            checked = self.snapshot(str(name), index).astype(frame[name].dtype)
+            frame[name] = (frame[name].dims, checked, frame[name].attrs)
+        return frame
+
+    def profiles(self, name: str, outputs: Iterable[int] | None = None) -> Array:
+        """A horizontally averaged profile at some or all outputs, shape (outputs, ny)."""
+        chosen = range(self.output_times.size) if outputs is None else outputs
+        return np.stack([self.snapshot(name, k) for k in chosen])
+
+
+@dataclass(frozen=True, kw_only=True)
+class RecordedRun(RecordedOutputs):
+    """The whole of what a run left behind.
+
+    `info` is run.json, `series` the columns of timeseries.csv up to the last finite row.
+    """
+
+    info: Mapping[str, Any]
+    series: Mapping[str, Array]
 
     @property
     def solver(self) -> str:
@@ -50,17 +97,6 @@ class RecordedRun:
         return int(self.info["steps"])
 
     @cached_property
-    def grid(self) -> Grid:
-        """The grid of the recorded fields."""
-        sizes = self.fields.sizes
-        return Grid(sizes["x"], sizes["y"], float(self.fields["x_node"][-1]))
-
-    @cached_property
-    def output_times(self) -> Array:
-        """Model times of the recorded fields."""
-        return np.asarray(self.fields["time"], dtype=np.float64)
-
-    @cached_property
     def stokes_seconds(self) -> dict[str, float]:
         """Wall time of the Stokes solver by phase, over the whole run."""
         return {name: float(value) for name, value in self.info["seconds"]["stokes"].items()}
@@ -75,25 +111,6 @@ class RecordedRun:
         phases |= {k: float(v) for k, v in seconds.items() if k not in ("stokes", "total")}
         return phases | {"rest": max(float(seconds["total"]) - sum(phases.values()), 0.0)}
 
-    def snapshot(self, name: str, index: int) -> Array:
-        """One output of one field; InputError when the file is damaged."""
-        try:
-            values = np.asarray(self.fields[name].isel(time=index).values, dtype=np.float64)
-        except (OSError, ValueError, RuntimeError, KeyError) as error:
-            raise InputError(
-                f"{self.path / STORE}: output {index} of {name} cannot be read; run it anew."
-            ) from error
-        if not np.all(np.isfinite(values)):
-            raise InputError(
-                f"{self.path / STORE}: output {index} of {name} is incomplete or not "
-                "finite; run it anew."
-            )
-        return values
-
-    def profiles(self, name: str) -> Array:
-        """A horizontally averaged profile at every output, shape (outputs, ny)."""
-        return np.stack([self.snapshot(name, k) for k in range(self.output_times.size)])
-
 
 def read_run(path: Path) -> RecordedRun:
     """Open a run directory.
@@ -103,13 +120,32 @@ def read_run(path: Path) -> RecordedRun:
     InputError
         Naming the file that is missing, truncated or damaged, and the remedy.
     """
-    path = Path(path)
-    if not path.is_dir():
-        raise InputError(f"{path}: no such run directory; give one written by `tellus run`.")
-    info, config = _read_info(path / "run.json"), _read_config(path / "config.toml")
+    path = _directory(path)
     return RecordedRun(
-        path, info, config, _read_series(path / "timeseries.csv"), _read_fields(path)
+        path=path,
+        info=_read_info(path / "run.json"),
+        config=_read_config(path / "config.toml"),
+        series=_read_series(path / "timeseries.csv"),
+        fields=_read_fields(path),
     )
+
+
+def read_outputs(path: Path) -> RecordedOutputs:
+    """Open what a run, which may still go on, has written so far; errors as in `read_run`."""
+    path = _directory(path)
+    config = _read_config(path / "config.toml")
+    return RecordedOutputs(path=path, config=config, fields=_read_fields(path))
+
+
+def read_series(path: Path) -> Mapping[str, Array]:
+    """The whole rows of timeseries.csv so far, without one that is being written."""
+    return _read_series(_directory(path) / "timeseries.csv", finished=False)
+
+
+def _directory(path: Path) -> Path:
+    if not Path(path).is_dir():
+        raise InputError(f"{path}: no such run directory; give one written by `tellus run`.")
+    return Path(path)
 
 
 def _text(file: Path) -> str:
@@ -150,8 +186,10 @@ def _read_config(file: Path) -> Mapping[str, Any]:
         raise InputError(f"{file}: not valid TOML ({error}); run it anew.") from error
 
 
-def _read_series(file: Path) -> Mapping[str, Array]:
+def _read_series(file: Path, finished: bool = True) -> Mapping[str, Array]:
     text = _text(file)
+    if not finished:
+        text = text[: text.rfind("\n") + 1]
     header, *rows = list(csv.reader(text.splitlines())) or [[]]
     if not set(COLUMNS) <= set(header):
         raise InputError(

@@ -48,7 +48,8 @@ class PsiOperator:
 
     def diagonal(self, viscosity: Array) -> Array:
         """The diagonal of A at the nodes, shape (ny+1, nx+1), zero on the walls."""
-        return _core.diagonal(_as_cells(viscosity, self.grid), self.grid.hx, self.grid.hy)
+        eta = _as_cells(viscosity, self.grid)
+        return _core.diagonal(eta, self.grid.hx, self.grid.hy, self.no_slip)
 
     def right_hand_side(self, temperature: Array, rayleigh: float) -> Array:
         """b = C^T f of the buoyancy Ra T e_y, shape (ny+1, nx+1), zero on the walls."""

@@ -68,5 +68,5 @@ def _warn_of_differences(asked: Config, kept: Config, file: Path, changes: Seque
     if ignored:
         complain(
             f"warning: the run goes on as it began, with {', '.join(ignored)}, whatever {file} "
-            "says now; --set can change [time], [stokes] and [output]."
+            "says now; --set can change [time], [stokes], [output] and [planet]."
         )

@@ -39,6 +39,7 @@ from .config_sections import (
     InitialSection,
     ModelSection,
     OutputSection,
+    PlanetSection,
     RheologySection,
     SteppingSection,
     StokesSection,
@@ -69,7 +70,7 @@ __all__ = [
     "simulation_of",
 ]
 
-CHANGEABLE_ON_RESUME = ("time", "stokes", "output")
+CHANGEABLE_ON_RESUME = ("time", "stokes", "output", "planet")
 
 
 class Config(Section):
@@ -83,6 +84,7 @@ class Config(Section):
     time: TimeSection = TimeSection()
     stokes: StokesSection = StokesSection()
     output: OutputSection = OutputSection()
+    planet: PlanetSection = PlanetSection()
 
     @model_validator(mode="after")
     def _parts_fit(self) -> Self:

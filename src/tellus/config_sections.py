@@ -256,3 +256,27 @@ class OutputSection(Section):
     derived: Annotated[
         tuple[Literal["pressure", "strain_rate", "stress", "dissipation"], ...], Strict(False)
     ] = quantity((), "fields computed from the flow at each output")
+
+
+class PlanetSection(Section):
+    """Scales of a planet, in which outputs are shown; what is computed does not depend on them."""
+
+    depth_km: float | None = quantity(None, "height of the box", "km", gt=0)
+    temperature_contrast_K: float | None = quantity(
+        None, "what one unit of temperature is", "K", gt=0
+    )
+    diffusivity_m2_s: float | None = quantity(None, "thermal diffusivity", "m2/s", gt=0)
+    surface_temperature_K: float | None = quantity(
+        None, "at T = 0 (none: model.surface_temperature times the contrast)", "K", ge=0
+    )
+    viscosity_Pa_s: float | None = quantity(
+        None, "reference viscosity (none: viscosity and stress stay without unit)", "Pa s", gt=0
+    )
+
+    @model_validator(mode="after")
+    def _scales_complete(self) -> Self:
+        needed = ("depth_km", "temperature_contrast_K", "diffusivity_m2_s")
+        missing = [f"planet.{name}" for name in needed if getattr(self, name) is None]
+        if missing and any(value is not None for value in self.model_dump().values()):
+            raise ValueError(f"[planet] needs {' and '.join(missing)} too")
+        return self
