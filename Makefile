@@ -3,14 +3,16 @@
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
+DOCUMENTING := $(VENV)/.installed-docs
 CXX_SOURCES := $(wildcard csrc/*.hpp csrc/*.cpp)
 
-.PHONY: help demo test test-all lint format venv rebuild clean
+.PHONY: help demo test test-all docs lint format venv rebuild clean
 
 help:
 	@echo "make demo      the main job, start to end: roll out, compare, report"
 	@echo "make test      lint and the tests that take seconds"
 	@echo "make test-all  lint and every test, the published benchmarks included"
+	@echo "make docs      the documentation as a site, docs/_build/html"
 	@echo "make lint      ruff, mypy, clang-format: check only"
 	@echo "make format    let ruff and clang-format rewrite the sources"
 	@echo "make venv      only set up .venv (the others do it when needed)"
@@ -25,6 +27,10 @@ test: lint
 
 test-all: lint
 	$(BIN)/pytest
+
+docs: $(DOCUMENTING)
+	$(BIN)/sphinx-build -W --keep-going -b html docs docs/_build/html
+	@echo "open docs/_build/html/index.html"
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .
@@ -45,10 +51,15 @@ $(INSTALLED): pyproject.toml constraints.txt CMakeLists.txt scripts/setup.sh $(C
 	@PYTHON="$(PYTHON)" sh scripts/setup.sh $(VENV)
 	@touch $@
 
+# Only `make docs` needs these, so only it installs them.
+$(DOCUMENTING): $(INSTALLED)
+	$(BIN)/python -m pip install -q -c constraints.txt --no-build-isolation -e '.[docs]'
+	@touch $@
+
 # CMake remembers options in build/, so one that is no longer given would stay on.
 rebuild:
 	rm -rf build $(INSTALLED)
 	@$(MAKE) venv
 
 clean:
-	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) build dist docs/_build .mypy_cache .ruff_cache .pytest_cache .hypothesis

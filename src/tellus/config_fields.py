@@ -61,7 +61,8 @@ def fields(model: type[BaseModel]) -> Iterator[tuple[str, FieldInfo]]:
 def allowed(field: FieldInfo) -> str:
     """What a field takes, as the words that follow "must be"."""
     if choices := _choices(field):
-        return "one of " + ", ".join(f'"{choice}"' for choice in choices)
+        listed = ", ".join(f'"{choice}"' for choice in choices)
+        return f"a list of {listed}" if _type_name(field) == "strings" else f"one of {listed}"
     kind = {
         "integer": "an integer",
         "number": "a finite number",
@@ -69,6 +70,7 @@ def allowed(field: FieldInfo) -> str:
         "boolean": "true or false",
         "[low, high]": "two finite numbers [low, high]",
         "integers": "a list of one or more integers",
+        "numbers": "a list of finite numbers",
     }[_type_name(field)]
     limits = _range(field).replace(">= ", "at least ").replace("<= ", "at most ")
     limits = limits.replace("> ", "above ").replace("< ", "below ").replace(", ", " and ")
@@ -84,17 +86,28 @@ def _plain(field: FieldInfo) -> Any:
 
 
 def _choices(field: FieldInfo) -> tuple[str, ...]:
-    annotation = _plain(field)
+    """What a Literal, or each item of a list of them, may be."""
+    annotation = _item(field) or _plain(field)
     return get_args(annotation) if get_origin(annotation) is Literal else ()
+
+
+def _item(field: FieldInfo) -> Any:
+    """What a list holds, without its limits; None where the field is no list."""
+    annotation = _plain(field)
+    if get_origin(annotation) is not tuple:
+        return None
+    return FieldInfo.from_annotation(get_args(annotation)[0]).annotation
 
 
 def _type_name(field: FieldInfo) -> str:
     annotation = _plain(field)
-    if get_origin(annotation) is Literal:
-        return "string"
-    if get_origin(annotation) is tuple:
-        return "integers" if Ellipsis in get_args(annotation) else "[low, high]"
-    return {int: "integer", float: "number", str: "string", bool: "boolean"}[annotation]
+    if get_origin(annotation) is tuple and Ellipsis not in get_args(annotation):
+        return "[low, high]"
+    item = _item(field)
+    kind = item or annotation
+    names = {int: "integer", float: "number", str: "string", bool: "boolean"}
+    name = "string" if get_origin(kind) is Literal else names[kind]
+    return f"{name}s" if item else name
 
 
 def _range(field: FieldInfo) -> str:

@@ -1,0 +1,241 @@
+"""What the pages take from the code, so that it cannot drift: keys, solvers, names, examples.
+
+Directives write Markdown and let MyST parse it:
+
+- ``{keys} run boundaries.* time.scheme``: table of configuration keys, shell patterns allowed;
+- ``{examples} rheology.kind=arrhenius model.core_capacity``: the files in examples/ that set any
+  of these keys (to that value, where one is named);
+- ``{example-files}``: all of them, in full;
+- ``{solvers}``: the names that --stokes takes;
+- ``{public-names}``: autodoc of every name that `tellus` exports;
+- ``{verification} blankenbach-*``: measured beside published, from benchmarks/results.
+
+The role ``{src}`names/a/file``` says at the end of a build which of the files are not there.
+"""
+
+import json
+import re
+import tomllib
+from collections.abc import Iterable, Iterator, Mapping
+from fnmatch import fnmatchcase
+from itertools import takewhile
+from pathlib import Path
+from typing import Any
+
+from docutils import nodes
+from sphinx.application import Sphinx
+from sphinx.util import logging
+from sphinx.util.docutils import SphinxDirective, SphinxRole
+
+import tellus
+from tellus.config import Config, DatasetConfig, TrainingConfig
+from tellus.config_fields import Section, rows
+from tellus.coupling.solvers import listing
+
+ROOT = Path(__file__).parents[1]
+EXAMPLES = ROOT / "examples"
+RESULTS = ROOT / "benchmarks" / "results"
+MODELS: dict[str, type[Section]] = {
+    "run": Config,
+    "dataset": DatasetConfig,
+    "train": TrainingConfig,
+}
+
+log = logging.getLogger(__name__)
+
+
+class Generated(SphinxDirective):
+    """A directive whose content is Markdown made by `lines`."""
+
+    optional_arguments = 1000
+
+    def lines(self) -> Iterable[str]:
+        """The Markdown."""
+        raise NotImplementedError
+
+    def run(self) -> list[nodes.Node]:
+        """Parse it where the directive stands."""
+        return self.parse_text_to_nodes("\n".join(self.lines()), allow_section_headings=True)
+
+
+class Keys(Generated):
+    """Table of configuration keys: the command, then patterns of keys."""
+
+    def lines(self) -> Iterator[str]:
+        command, *patterns = self.arguments
+        found = list(rows(MODELS[command]))
+        for pattern in patterns:
+            if not any(fnmatchcase(row.key, pattern) for row in found):
+                raise self.error(f"there is no key {pattern} of tellus {command}")
+        if patterns:
+            found = [row for row in found if any(fnmatchcase(row.key, p) for p in patterns)]
+        yield from table(
+            ("key", "default", "range", "unit", "meaning"),
+            [
+                (
+                    code(row.key),
+                    code(row.default),
+                    escaped(row.range if row.range != "-" else row.type),
+                    escaped(row.unit if row.unit != "-" else ""),
+                    escaped(row.meaning),
+                )
+                for row in found
+            ],
+        )
+
+
+class Examples(Generated):
+    """The example files that set any of the keys named."""
+
+    def lines(self) -> Iterator[str]:
+        found = [
+            f"[`{path.name}`](#{anchor(path)})"
+            for path in sorted(EXAMPLES.glob("*.toml"))
+            if any(sets(path, wanted) for wanted in self.arguments)
+        ]
+        yield "Examples: " + (", ".join(found) if found else "none that sets these keys.")
+
+
+class ExampleFiles(Generated):
+    """Every example file in full, under its name."""
+
+    def lines(self) -> Iterator[str]:
+        for path in sorted(EXAMPLES.glob("*.toml")):
+            text = path.read_text(encoding="utf-8")
+            comment = takewhile(lambda line: line.startswith("#"), text.splitlines())
+            first = next(comment, "#").lstrip("# ")
+            yield from (f"({anchor(path)})=", f"## {path.stem}", "", escaped(first), "")
+            yield from ("````{code-block} toml", text.rstrip(), "````", "")
+
+
+class Solvers(Generated):
+    """What `tellus solvers` prints."""
+
+    def lines(self) -> Iterator[str]:
+        yield from table(
+            ("name", "what", "requirements"),
+            [(code(name), escaped(what), escaped(needs)) for name, what, needs in listing()],
+        )
+
+
+class PublicNames(Generated):
+    """Autodoc of all that `tellus` exports."""
+
+    def lines(self) -> Iterator[str]:
+        yield "```{eval-rst}"
+        for name in tellus.__all__:
+            thing = getattr(tellus, name)
+            if isinstance(thing, type) and issubclass(thing, Exception):
+                yield f".. autoexception:: tellus.{name}\n"
+            elif isinstance(thing, type):
+                # What pydantic adds to a model is no interface of ours.
+                members = "" if thing is Config else "   :members:\n"
+                yield f".. autoclass:: tellus.{name}\n{members}"
+            elif callable(thing):
+                yield f".. autofunction:: tellus.{name}\n"
+        yield "```"
+
+
+class Verification(Generated):
+    """What `tellus bench verification` measured and stored, by patterns of cases."""
+
+    def lines(self) -> Iterator[str]:
+        patterns = self.arguments or ["*"]
+        stored = [
+            json.loads(path.read_text(encoding="utf-8"))
+            for path in sorted(RESULTS.glob("verification*.json"))
+        ]
+        for result in stored:
+            from tellus.benchmarks.verification import markdown
+
+            result["results"] = [
+                row
+                for row in result["results"]
+                if any(fnmatchcase(row["case"], pattern) for pattern in patterns)
+            ]
+            if result["results"]:
+                yield from (*markdown(result).splitlines(), "")
+        if not any(result["results"] for result in stored):
+            yield "No measured values of these cases are stored in `benchmarks/results/`."
+
+
+class Source(SphinxRole):
+    """A file of the repository; those that are missing are named in the build's output."""
+
+    def run(self) -> tuple[list[nodes.Node], list[nodes.system_message]]:
+        """The path as code."""
+        if not (ROOT / self.text).exists():
+            log.info("%s names %s, which is not in this checkout", self.env.docname, self.text)
+        return [nodes.literal(self.rawtext, self.text)], []
+
+
+def sets(path: Path, wanted: str) -> bool:
+    """Whether a TOML file sets `section.key`, or `section.key=value`; patterns are allowed."""
+    pattern, _, value = wanted.partition("=")
+    tables: Mapping[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
+    return any(
+        fnmatchcase(f"{section}.{key}", pattern) and (not value or str(content) == value)
+        for section, keys in tables.items()
+        if isinstance(keys, dict)
+        for key, content in keys.items()
+    )
+
+
+def anchor(path: Path) -> str:
+    """Where an example stands."""
+    return f"example-{path.stem.lower()}"
+
+
+def table(head: Iterable[str], body: Iterable[Iterable[str]]) -> Iterator[str]:
+    """A Markdown table."""
+    titles = list(head)
+    for cells in (titles, ["---"] * len(titles), *body):
+        yield f"| {' | '.join(cells)} |"
+
+
+def code(text: str) -> str:
+    """A code span, or nothing."""
+    return f"`{text}`" if text else ""
+
+
+def escaped(text: str) -> str:
+    """`text` as Markdown that shows it as it is."""
+    return re.sub(r"([\\|<>*_`\[\]$#{}])", r"\\\1", text)
+
+
+def all_pages(app: Sphinx, env: Any, *changes: set[str]) -> set[str]:
+    """Read every page at every build: what they show of the code may have changed."""
+    found: set[str] = env.found_docs
+    return found
+
+
+def short_signature(
+    app: Sphinx, what: str, name: str, thing: Any, options: Any, signature: str, returns: str
+) -> tuple[str, str] | None:
+    """The defaults of a whole configuration are a table of their own."""
+    return ("(**sections)", returns) if thing is Config else None
+
+
+def without_substitutions(
+    app: Sphinx, what: str, name: str, thing: Any, options: Any, lines: list[str]
+) -> None:
+    """Bars in docstrings are absolute values; to reStructuredText they would be substitutions."""
+    for number, line in enumerate(lines):
+        pieces = re.split(r"(`+[^`]*`+)", line)
+        pieces[::2] = [piece.replace("|", r"\|").replace("*", r"\*") for piece in pieces[::2]]
+        lines[number] = "".join(pieces)
+
+
+def setup(app: Sphinx) -> dict[str, bool]:
+    """Called by Sphinx."""
+    app.add_directive("keys", Keys)
+    app.add_directive("examples", Examples)
+    app.add_directive("example-files", ExampleFiles)
+    app.add_directive("solvers", Solvers)
+    app.add_directive("public-names", PublicNames)
+    app.add_directive("verification", Verification)
+    app.add_role("src", Source())
+    app.connect("env-get-outdated", all_pages)
+    app.connect("autodoc-process-signature", short_signature)
+    app.connect("autodoc-process-docstring", without_substitutions)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
