@@ -99,6 +99,37 @@ def step(
     )
 
 
+@bench.command()
+def verification(
+    cases: Annotated[
+        str | None,
+        typer.Option(metavar="A,B", help="Cases, such as blankenbach-1a,solkz [default: all]."),
+    ] = None,
+    resolutions: Annotated[
+        str, typer.Option(metavar="N[,...]", help="Cells a side; 128 takes an hour for all cases.")
+    ] = "32,64",
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Save as JSON in this file or directory, and as Markdown beside it."),
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Published and exact values beside those measured, with observed orders."""
+    sizes, names = _sizes(resolutions), _names(cases, "--cases", "blankenbach-1a,solkz")
+
+    from tellus.benchmarks import verification as benchmark
+
+    deliver(lambda: benchmark.main(names, sizes, out=out), as_json, benchmark.table)
+
+
+def _sizes(text: str) -> list[int]:
+    """Whole numbers from text such as 32,64; InputError for anything else."""
+    parts = [part.strip() for part in text.split(",")]
+    if not all(re.fullmatch(r"\d{1,5}", part, flags=re.ASCII) for part in parts):
+        raise InputError(f'--resolutions takes N[,N...], such as 32,64,128, not "{text}".')
+    return [int(part) for part in parts]
+
+
 def _grids(text: str) -> "list[Grid]":
     """Grids from text such as 512x128,256x64; InputError for anything else."""
     from tellus.solver.grid import Grid
@@ -112,11 +143,13 @@ def _grids(text: str) -> "list[Grid]":
     return grids
 
 
-def _names(text: str | None) -> list[str] | None:
-    """Names from text such as direct,skip:10; the solver registry knows which exist."""
+def _names(
+    text: str | None, option: str = "--solvers", example: str = "direct,skip:10"
+) -> list[str] | None:
+    """Names from text such as direct,skip:10; the benchmark knows which exist."""
     if text is None:
         return None
     names = [name.strip() for name in text.split(",")]
     if not all(names):
-        raise InputError(f'--solvers takes names such as direct,skip:10, not "{text}".')
+        raise InputError(f'{option} takes names such as {example}, not "{text}".')
     return names

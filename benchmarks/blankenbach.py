@@ -1,0 +1,50 @@
+"""Steady convection in a unit box against Blankenbach et al. (1989), Geophys. J. Int. 98, 23-38.
+
+Cases 1a, 1b (constant viscosity) and 2a (viscosity falling a thousandfold with temperature), all
+walls free-slip. Nu is the heat flux through the top, Vrms the root mean square velocity.
+"""
+
+from time import perf_counter
+from typing import Any
+
+from tellus.solver.errors import InputError
+
+from .steady import SteadyCase, verify
+
+BOX = (
+    "grid.aspect=1.0",
+    "model.heating=0.0",
+    "initial.kind=conductive",
+    "initial.perturbation=mode",
+    "initial.amplitude=0.05",
+)
+
+
+def _case(name: str, nusselt: float, vrms: float, *settings: str) -> SteadyCase:
+    published = {"nusselt_top": (nusselt, nusselt), "vrms": (vrms, vrms)}
+    return SteadyCase(f"blankenbach-{name}", (*BOX, *settings), published)
+
+
+CASES = {
+    "1a": _case("1a", 4.884409, 42.864947, "model.rayleigh=1e4", "rheology.kind=constant"),
+    "1b": _case("1b", 10.534095, 193.21454, "model.rayleigh=1e5", "rheology.kind=constant"),
+    "2a": _case(
+        "2a",
+        10.0660,
+        480.4334,
+        "model.rayleigh=1e4",
+        "rheology.gamma_T=1e3",
+        "rheology.gamma_p=1.0",
+    ),
+}
+
+
+def main(case: str = "1a", resolution: int = 64) -> dict[str, Any]:
+    """Run `case` on resolution x resolution cells; published and measured Nu and Vrms.
+
+    `deviation` is relative to the published value.
+    """
+    if case not in CASES:
+        raise InputError(f"case must be one of {', '.join(CASES)}, not {case!r}.")
+    start = perf_counter()
+    return {"results": verify(CASES[case], [resolution]), "seconds": perf_counter() - start}

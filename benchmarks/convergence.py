@@ -1,0 +1,114 @@
+"""Does a time-dependent run converge with the grid and with the time step?
+
+A lid of contrast 1e5 over a fluid heated from below and within starts from conduction and one
+smooth cosine, and is followed through its first overturn, before small differences can grow: no
+noise, the same start on every grid. Errors are differences to the next finer grid or the next
+shorter time step, so that their order needs no exact solution.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import pairwise
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+
+from tellus.config import load_config
+from tellus.coupling.simulation import Simulation
+from tellus.coupling.stepping import Stepping
+from tellus.solver.errors import InputError, RunFailedError
+from tellus.solver.grid import Array
+from tellus.solver.stokes import vrms
+
+from .rows import Row, error_rows
+
+SETTINGS = (
+    "grid.aspect=1.0",
+    "model.rayleigh=300.0",
+    "model.heating=3.0",
+    "rheology.gamma_T=1e5",
+    "rheology.gamma_p=10.0",
+    "initial.kind=conductive",
+    "initial.perturbation=mode",
+    "initial.amplitude=0.1",
+)
+END = 4e-3
+STEPS = 800
+"""Of the runs that differ in the grid: short enough for 128 cells a side."""
+FEWEST_STEPS = 100
+"""Of the runs that differ in the time step; each next one takes twice as many."""
+
+
+def main(case: str = "grid", resolution: int = 64) -> dict[str, Any]:
+    """Rows of "grid" (up to `resolution`) or "time-step" (on `resolution` cells a side)."""
+    start = perf_counter()
+    if case == "grid":
+        results = grid_convergence([resolution // 4, resolution // 2, resolution])
+    elif case == "time-step":
+        results = time_step_convergence(resolution)
+    else:
+        raise InputError(f'case must be "grid" or "time-step", not {case!r}.')
+    return {"results": results, "seconds": perf_counter() - start}
+
+
+def grid_convergence(resolutions: Sequence[int], scheme: str = "implicit") -> list[Row]:
+    """Each grid against the next, which is twice as fine, at the same time steps.
+
+    Raises
+    ------
+    InputError
+        A resolution is not twice the one before.
+    """
+    if any(fine != 2 * coarse for coarse, fine in pairwise(resolutions)):
+        raise InputError(
+            "grid convergence needs resolutions of which each is twice the one before."
+        )
+    states = {resolution: state(resolution, STEPS, scheme) for resolution in resolutions}
+    errors = {
+        coarse: _differences(states[coarse], _restricted(states[fine]))
+        for coarse, fine in pairwise(resolutions)
+    }
+    return error_rows("grid-convergence", errors, steps=STEPS)
+
+
+def time_step_convergence(
+    resolution: int, halvings: int = 3, scheme: str = "implicit"
+) -> list[Row]:
+    """Each number of steps against twice as many, on one grid."""
+    counts = [FEWEST_STEPS * 2**power for power in range(halvings + 1)]
+    states = {count: state(resolution, count, scheme) for count in counts}
+    errors = {few: _differences(states[few], states[many]) for few, many in pairwise(counts)}
+    rows = error_rows("time-step-convergence", errors)
+    return [{**row, "resolution": resolution, "steps": row["resolution"]} for row in rows]
+
+
+def state(resolution: int, steps: int, scheme: str) -> tuple[Array, float]:
+    """Temperature and Vrms after `steps` equal steps to `END`."""
+    size = (f"grid.nx={resolution}", f"grid.ny={resolution}", f"time.scheme={scheme}")
+    simulation = Simulation.from_config(load_config(None, [*SETTINGS, *size]))
+    dt = END / steps
+    simulation.stepping = replace(Stepping(), courant=1.0, dt_max=dt, dt_initial=dt)
+    for step in range(steps):
+        record = simulation.step(until=END * (step + 1) / steps)
+        if record.dt < (1.0 - 1e-6) * dt:
+            raise RunFailedError(
+                f"a step of {dt:.3g} breaks the Courant limit on {resolution} cells a side: "
+                "convergence is that of equal steps; take more of them."
+            )
+    return simulation.temperature, vrms(simulation.flow(), simulation.grid)
+
+
+def _differences(one: tuple[Array, float], other: tuple[Array, float]) -> dict[str, float]:
+    (temperature, speed), (true, true_speed) = one, other
+    return {
+        "temperature_error": float(np.linalg.norm(temperature - true) / np.linalg.norm(true)),
+        "vrms_error": abs(speed / true_speed - 1.0),
+    }
+
+
+def _restricted(state: tuple[Array, float]) -> tuple[Array, float]:
+    """T as the mean of the four cells that fill a coarser one."""
+    temperature, speed = state
+    ny, nx = temperature.shape
+    return temperature.reshape(ny // 2, 2, nx // 2, 2).mean(axis=(1, 3)), speed

@@ -1,0 +1,133 @@
+"""Rows of the verification table: measured beside published, deviations, orders, extrapolation."""
+
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from math import log
+from typing import Any
+
+Range = tuple[float, float]
+"""Smallest and largest published value; equal where there is only one."""
+Row = dict[str, Any]
+
+TRUSTED_ORDERS = (0.5, 4.0)
+"""Richardson extrapolation with an order outside of these would only amplify noise."""
+
+
+def table_rows(
+    case: str, measured: Mapping[int, Mapping[str, float]], published: Mapping[str, Range]
+) -> list[Row]:
+    """A row for each published quantity at each resolution.
+
+    Parameters
+    ----------
+    case : str
+    measured : mapping
+        Resolution -> quantity -> value.
+    published : mapping
+        Quantity -> range.
+
+    Returns
+    -------
+    list of dict
+        `published` is the middle of `published_min` and `published_max`; `deviation` the relative
+        distance to that range, zero inside. `order`: against a single published value from two
+        grids, else from three. `extrapolated`: Richardson's, from three grids.
+    """
+    resolutions = sorted(measured)
+    rows = []
+    for quantity, span in published.items():
+        values = [measured[resolution][quantity] for resolution in resolutions]
+        for i, resolution in enumerate(resolutions):
+            grids, seen = resolutions[max(0, i - 2) : i + 1], values[max(0, i - 2) : i + 1]
+            best = extrapolation(grids, seen)
+            rows.append(
+                {
+                    "case": case,
+                    "quantity": quantity,
+                    "resolution": resolution,
+                    "published": 0.5 * sum(span),
+                    "published_min": span[0],
+                    "published_max": span[1],
+                    "measured": values[i],
+                    "deviation": deviation(values[i], span),
+                    "order": _order(grids, seen, span),
+                    "extrapolated": best,
+                    "extrapolated_deviation": None if best is None else deviation(best, span),
+                }
+            )
+    return rows
+
+
+def error_rows(case: str, errors: Mapping[int, Mapping[str, float]], **more: Any) -> list[Row]:
+    """A row for each error at each resolution, where the true solution is known.
+
+    `measured` and `deviation` are the error itself; `order` compares with the coarser grid.
+    """
+    resolutions = sorted(errors)
+    rows = []
+    for quantity in errors[resolutions[0]]:
+        values = [errors[resolution][quantity] for resolution in resolutions]
+        orders = [None] + [
+            order_of_errors(a, b, fine / coarse)
+            for (a, b), (coarse, fine) in zip(pairwise(values), pairwise(resolutions), strict=True)
+        ]
+        for resolution, value, order in zip(resolutions, values, orders, strict=True):
+            row = {"case": case, "quantity": quantity, "resolution": resolution, "published": None}
+            rows.append({**row, "measured": value, "deviation": value, "order": order, **more})
+    return rows
+
+
+def deviation(value: float, published: Range) -> float:
+    """Relative distance of `value` to the range, signed; zero inside.
+
+    >>> deviation(1.1, (0.9, 1.0))
+    0.1
+    """
+    low, high = published
+    return value / low - 1.0 if value < low else value / high - 1.0 if value > high else 0.0
+
+
+def order_of_errors(coarse: float, fine: float, ratio: float) -> float | None:
+    """The power of the spacing, from errors at spacings `ratio` apart.
+
+    >>> order_of_errors(4e-3, 1e-3, 2.0)
+    2.0
+    """
+    if coarse == 0.0 or fine == 0.0:
+        return None
+    return log(abs(coarse / fine)) / log(ratio)
+
+
+def order_of_values(values: Sequence[float], ratio: float) -> float | None:
+    """The same from three values alone, coarse to fine; None where they do not approach a limit.
+
+    >>> order_of_values((1.16, 1.04, 1.01), 2.0)
+    2.0
+    """
+    first, second = values[0] - values[1], values[1] - values[2]
+    return order_of_errors(first, second, ratio) if first * second > 0.0 else None
+
+
+def extrapolation(resolutions: Sequence[int], values: Sequence[float]) -> float | None:
+    """Richardson's limit of three values at equal ratios; None where their order is no order."""
+    ratio = _ratio(resolutions)
+    order = None if ratio is None else order_of_values(values, ratio)
+    if ratio is None or order is None or not TRUSTED_ORDERS[0] <= order <= TRUSTED_ORDERS[1]:
+        return None
+    limit: float = values[2] + (values[2] - values[1]) / (ratio**order - 1.0)
+    return limit
+
+
+def _order(resolutions: Sequence[int], values: Sequence[float], published: Range) -> float | None:
+    if published[0] == published[1] and len(values) > 1:
+        coarse, fine = (deviation(value, published) for value in values[-2:])
+        return order_of_errors(coarse, fine, resolutions[-1] / resolutions[-2])
+    ratio = _ratio(resolutions)
+    return None if ratio is None else order_of_values(values, ratio)
+
+
+def _ratio(resolutions: Sequence[int]) -> float | None:
+    """That of three grids, each finer than the one before by the same factor."""
+    if len(resolutions) < 3 or resolutions[1] ** 2 != resolutions[0] * resolutions[2]:
+        return None
+    return resolutions[1] / resolutions[0]
