@@ -13,6 +13,7 @@ import typer
 from .cli_bench import bench
 from .cli_config import config
 from .cli_shell import OneSentenceGroup, complain, deliver, listen, processors, say, show
+from .cli_view import export, plot, profile
 
 Set = Annotated[
     list[str] | None,
@@ -185,7 +186,8 @@ def demo(
     run_demo(out, say)
 
 
-app.command()(config)
+for command in (profile, plot, export, config):
+    app.command()(command)
 app.add_typer(bench, name="bench")
 
 

@@ -261,16 +261,16 @@ class OutputSection(Section):
 class PlanetSection(Section):
     """Scales of a planet, in which outputs are shown; what is computed does not depend on them."""
 
-    depth_km: float | None = quantity(None, "height of the box", "km", gt=0)
+    depth_km: float | None = quantity(None, "height of the box", "km", ge=1e-6, le=1e6)
     temperature_contrast_K: float | None = quantity(
-        None, "what one unit of temperature is", "K", gt=0
+        None, "what one unit of temperature is", "K", ge=1e-6, le=1e6
     )
-    diffusivity_m2_s: float | None = quantity(None, "thermal diffusivity", "m2/s", gt=0)
+    diffusivity_m2_s: float | None = quantity(None, "thermal diffusivity", "m2/s", ge=1e-12, le=1)
     surface_temperature_K: float | None = quantity(
-        None, "at T = 0 (none: model.surface_temperature times the contrast)", "K", ge=0
+        None, "at T = 0 (none: model.surface_temperature times the contrast)", "K", ge=0, le=1e6
     )
     viscosity_Pa_s: float | None = quantity(
-        None, "reference viscosity (none: viscosity and stress stay without unit)", "Pa s", gt=0
+        None, "of viscosity 1 (none: viscosity and stress stay without unit)", "Pa s", gt=0, le=1e40
     )
 
     @model_validator(mode="after")

@@ -1,0 +1,247 @@
+"""What `tellus profile`, `plot` and `export` make of a run, read back by other programs."""
+
+import csv
+import json
+import shutil
+import tomllib
+import warnings
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import meshio
+import numpy as np
+import pytest
+import tomli_w
+import xarray as xr
+from matplotlib.animation import FFMpegWriter
+from PIL import Image
+from typer.testing import CliRunner, Result
+
+from tellus.cli import app
+from tellus.config import load_config
+from tellus.coupling.export import export_netcdf, export_vtk
+from tellus.coupling.pictures import plot_run
+from tellus.coupling.profile import profile
+from tellus.coupling.run import open_run, run_directory
+from tellus.solver.errors import InputError
+
+CASE = [
+    "grid.nx=16",
+    "grid.ny=8",
+    "grid.aspect=2",
+    "time.max_steps=9",
+    "time.dt_max=1e-3",
+    "time.dt_initial=1e-3",
+    "output.every=4e-4",
+    'output.derived=["dissipation", "strain_rate"]',
+]
+PLANET = {
+    "depth_km": 1000.0,
+    "temperature_contrast_K": 2000.0,
+    "diffusivity_m2_s": 1e-6,
+    "surface_temperature_K": 300.0,
+}
+GYR = 1e18 / (365.25 * 86400 * 1e9)  # (1000 km)^2 / 1e-6 m2/s
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("runs") / "case"
+    run_directory(load_config(None, CASE), path, progress=False)
+    return path
+
+
+def with_planet(run: Path, copy: Path, **values: float) -> Path:
+    shutil.copytree(run, copy)
+    config = tomllib.loads((copy / "config.toml").read_text())
+    (copy / "config.toml").write_text(tomli_w.dumps(config | {"planet": PLANET | values}))
+    return copy
+
+
+def tellus(*arguments: str | Path) -> Result:
+    return CliRunner().invoke(app, [str(argument) for argument in arguments])
+
+
+def test_a_profile_is_the_mean_over_time(run: Path) -> None:
+    fields = open_run(run)
+    times = fields["time"].values
+    result = profile(run, float(times[1]), float(times[-1]))
+    assert result["outputs"] == times.size - 1
+    for name in ("temperature", "vrms"):
+        values = fields[f"{name}_profile"].values[1:]
+        mean = np.trapezoid(values, times[1:], axis=0) / (times[-1] - times[1])
+        variance = np.trapezoid((values - mean) ** 2, times[1:], axis=0) / (times[-1] - times[1])
+        np.testing.assert_allclose(result[name], mean)
+        np.testing.assert_allclose(result[f"{name}_std"], np.sqrt(variance), atol=1e-14)
+
+
+def test_a_profile_is_by_default_of_the_second_half(run: Path) -> None:
+    times = open_run(run)["time"].values
+    result = profile(run)
+    assert result["to"] == times[-1]
+    assert result["from"] == times[times >= times[-1] / 2][0]
+
+
+def test_a_single_output_does_not_deviate(run: Path) -> None:
+    fields = open_run(run)
+    result = profile(run, start=0.0, end=0.0)
+    assert result["outputs"] == 1
+    np.testing.assert_array_equal(result["temperature"], fields["temperature_profile"][0])
+    np.testing.assert_array_equal(result["temperature_std"], 0.0)
+
+
+def test_a_profile_is_printed_tabulated_and_drawn(run: Path, tmp_path: Path) -> None:
+    table, picture = tmp_path / "new" / "profile.csv", tmp_path / "profile.png"
+    printed = tellus("profile", run, "--out", table)
+    assert printed.exit_code == 0
+    assert len(printed.stdout.splitlines()) == 2 + 8
+    as_json = tellus("profile", run, "--json", "--out", picture)
+    result = json.loads(as_json.stdout)
+    with table.open() as file:
+        rows = list(csv.DictReader(file))
+    for name in ("y", "temperature", "temperature_std", "vrms", "vrms_std"):
+        assert [float(row[name]) for row in rows] == result[name]
+    assert Image.open(picture).size > (500, 300)
+
+
+def test_pictures_of_every_field_and_a_film(run: Path, tmp_path: Path) -> None:
+    written = plot_run(run, tmp_path / "out", frames=2)
+    last = open_run(run).sizes["time"] - 1
+    fields = ("temperature", "viscosity", "psi", "dissipation", "strain_rate")
+    expected = {f"{name}_{k:05d}.png" for name in fields for k in (0, last)}
+    film = {"animation.mp4"} if FFMpegWriter.isAvailable() else set()
+    assert {file.name for file in written} == expected | film | {"timeseries.png", "animation.gif"}
+    assert set(written) == set((tmp_path / "out").iterdir())
+    sizes = {Image.open(tmp_path / "out" / name).size for name in expected}
+    assert len(sizes) == 1
+    with Image.open(tmp_path / "out" / "animation.gif") as animation:
+        assert getattr(animation, "n_frames", 1) == 2
+
+
+def test_a_run_that_goes_on_can_be_drawn(run: Path, tmp_path: Path) -> None:
+    shutil.copytree(run, tmp_path / "live")
+    with (tmp_path / "live" / "timeseries.csv").open("a") as series:
+        series.write("10,0.0")
+    (tmp_path / "live" / "run.json").unlink()
+    assert tellus("plot", tmp_path / "live", "--frames", "1").exit_code == 0
+    assert (tmp_path / "live" / "plots" / "animation.gif").is_file()
+
+
+def test_vtk_files_hold_the_fields(run: Path, tmp_path: Path) -> None:
+    fields = open_run(run)
+    series = export_vtk(run, tmp_path / "vtk")
+    members = ElementTree.parse(series).getroot().findall("Collection/DataSet")
+    assert [float(member.attrib["timestep"]) for member in members] == list(fields["time"].values)
+    for k, member in enumerate(members):
+        mesh = meshio.read(tmp_path / "vtk" / member.attrib["file"])
+        frame = fields.isel(time=k)
+        (cells,) = mesh.cells
+        assert cells.type == "quad"
+        centres = mesh.points[cells.data].mean(axis=1)
+        x, y = np.meshgrid(frame["x"], frame["y"])
+        np.testing.assert_allclose(centres, np.stack([x.ravel(), y.ravel(), 0 * x.ravel()], 1))
+        for name in ("temperature", "viscosity", "dissipation", "strain_rate"):
+            np.testing.assert_array_equal(mesh.cell_data[name][0], frame[name].values.ravel())
+        np.testing.assert_array_equal(mesh.point_data["psi"], frame["psi"].values.ravel())
+        u, v, w = mesh.cell_data["velocity"][0].T
+        at_cells = frame["u"].values[:, 1:] + frame["u"].values[:, :-1]
+        np.testing.assert_allclose(2 * u, at_cells.ravel(), rtol=1e-6)
+        at_cells = frame["v"].values[1:] + frame["v"].values[:-1]
+        np.testing.assert_allclose(2 * v, at_cells.ravel(), rtol=1e-6)
+        assert not w.any()
+
+
+def test_quadrilaterals_go_round_anticlockwise(run: Path, tmp_path: Path) -> None:
+    mesh = meshio.read(export_vtk(run, tmp_path).parent / "output_00000.vtu")
+    x, y, _ = np.moveaxis(mesh.points[mesh.cells[0].data], -1, 0)
+    area = 0.5 * np.sum(x * np.roll(y, -1, axis=1) - y * np.roll(x, -1, axis=1), axis=1)
+    np.testing.assert_allclose(area, 1 / 64)
+
+
+def test_netcdf_holds_everything_on_its_own_coordinates(run: Path, tmp_path: Path) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        file = export_netcdf(run, tmp_path / "new" / "run.nc")
+        with xr.open_dataset(file) as dataset:
+            xr.testing.assert_equal(dataset, open_run(run))
+            for name, variable in dataset.variables.items():
+                assert {"units", "long_name"} <= variable.attrs.keys(), name
+            assert dataset["u"].dims == ("time", "y", "x_face")
+            assert dataset["x_face"].attrs["axis"] == "X"
+            assert tomllib.loads(dataset.attrs["configuration"])["grid"]["nx"] == 16
+    assert [path.name for path in file.parent.iterdir()] == ["run.nc"]
+
+
+def test_on_a_planet_everything_has_units(run: Path, tmp_path: Path) -> None:
+    planet = with_planet(run, tmp_path / "planet")
+    plain, shown = profile(run), profile(planet)
+    assert shown["units"] == {"time": "Gyr", "y": "km", "temperature": "K", "vrms": "cm/yr"}
+    assert shown["to"] == pytest.approx(plain["to"] * GYR)
+    np.testing.assert_allclose(shown["temperature"], 300 + 2000 * plain["temperature"])
+    np.testing.assert_allclose(shown["temperature_std"], 2000 * plain["temperature_std"])
+    np.testing.assert_allclose(shown["vrms"], plain["vrms"] * 1e-10 * 365.25 * 86400)
+    assert profile(planet, start=shown["from"])["from"] == shown["from"]
+
+    with xr.open_dataset(export_netcdf(planet)) as dataset:
+        assert dataset["temperature"].attrs["units"] == "K"
+        assert dataset["viscosity"].attrs["units"] == "1"
+        assert float(dataset["y_node"][-1]) == 1000.0
+        assert float(dataset["time"][-1]) == shown["to"]
+    mesh = meshio.read(export_vtk(planet).parent / "output_00000.vtu")
+    assert mesh.points.max() == 2000.0
+    assert mesh.cell_data["temperature"][0].min() > 300
+
+
+def test_stresses_need_a_reference_viscosity(run: Path, tmp_path: Path) -> None:
+    planet = with_planet(run, tmp_path / "planet", viscosity_Pa_s=1e21)
+    with xr.open_dataset(export_netcdf(planet)) as dataset:
+        assert dataset["viscosity"].attrs["units"] == "Pa s"
+        np.testing.assert_allclose(dataset["viscosity"], 1e21 * open_run(run)["viscosity"])
+        np.testing.assert_allclose(
+            dataset["dissipation"], 1e21 * 1e-36 * open_run(run)["dissipation"], rtol=1e-6
+        )
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ("planet.depth_km=2890", "needs planet.temperature_contrast_K and planet.diffusivity_m2_s"),
+        ("planet.depth_km=0", "planet.depth_km must be "),
+    ],
+)
+def test_half_a_planet_is_refused(change: str, sentence: str) -> None:
+    with pytest.raises(InputError, match=sentence):
+        load_config(None, [change])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["profile", "RUN", "--from", "7"], "no output from t = 7 to"),
+        (["profile", "RUN", "--from", "1e-3", "--to", "0"], "no output from"),
+        (["profile", "RUN", "--out", "profile.xls"], "name a file that ends in .csv"),
+        (["profile", "nowhere"], "no such run directory"),
+        (["plot", "nowhere"], "no such run directory"),
+        (["export", "nowhere", "--to", "vtk"], "no such run directory"),
+        (["export", "RUN", "--to", "netcdf", "--out", "."], "is a directory"),
+        (["export", "RUN", "--to", "vtk", "--out", "RUN/run.json"], "File exists"),
+        (["export", "RUN", "--to", "hdf"], "'vtk', 'netcdf'"),
+    ],
+)
+def test_bad_input_is_explained(run: Path, arguments: list[str], sentence: str) -> None:
+    result = tellus(*(argument.replace("RUN", str(run)) for argument in arguments))
+    assert result.exit_code == 2
+    assert sentence in " ".join(result.stderr.split())
+    assert result.stdout == ""
+
+
+@pytest.mark.parametrize("command", ["plot", "vtk", "netcdf"])
+def test_a_damaged_run_is_explained(run: Path, tmp_path: Path, command: str) -> None:
+    shutil.copytree(run, tmp_path / "damaged")
+    lost = tmp_path / "damaged" / "fields.zarr" / "temperature" / "c" / "1"
+    assert lost.is_dir()
+    shutil.rmtree(lost)
+    commands: dict[str, Any] = {"plot": plot_run, "vtk": export_vtk, "netcdf": export_netcdf}
+    with pytest.raises(InputError, match="output 1 of temperature is incomplete"):
+        commands[command](tmp_path / "damaged")
