@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import shutil
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -272,6 +273,7 @@ def _write_card(config: "DatasetConfig", out: Path) -> None:
         "boundaries": boundaries_of(config).velocity,
         "config": config.model_dump(mode="json"),
         "seed": config.dataset.seed,
+        "command": " ".join([Path(sys.argv[0]).name, *sys.argv[1:]]),
         "simulations": simulations,
         "hash": digest.hexdigest(),
         "version": __version__,

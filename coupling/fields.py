@@ -223,9 +223,12 @@ def open_fields(run: Path) -> xr.Dataset:
         raise InputError(f"{run}: no {STORE} there; name a run directory.")
     try:
         data: xr.Dataset = xr.open_zarr(store, consolidated=True, chunks=None)
+        if missing := {*VARIABLES, "x", "y", "x_node", "y_node"} - {*map(str, data.variables)}:
+            raise KeyError(", ".join(sorted(missing)))
         return data
-    except (OSError, ValueError, KeyError) as error:
-        raise InputError(f"{store} is damaged ({error}): start the run anew.") from error
+    except Exception as error:
+        # What a damaged store raises is up to xarray, zarr and the codecs.
+        raise InputError(f"{store} is damaged ({_brief(error)}): run it anew.") from error
 
 
 def _coordinates(grid: Grid) -> dict[str, Array]:

@@ -93,7 +93,7 @@ class RecordedRun(RecordedOutputs):
 
     @property
     def steps(self) -> int:
-        """Time steps taken, all sessions together."""
+        """Time steps taken, resumed or not."""
         return int(self.info["steps"])
 
     @cached_property

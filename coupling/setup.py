@@ -92,7 +92,8 @@ def profile_of_file(path: Path, grid: Grid) -> Array:
     """
     try:
         text = path.read_text(encoding="utf-8").replace(",", " ")
-        table = np.loadtxt(text.splitlines(), ndmin=2)
+        rows = [line.partition("#")[0].split() for line in text.splitlines()]
+        table = np.array([row for row in rows if row], dtype=np.float64)
     except (OSError, ValueError) as error:
         raise InputError(
             f"initial.path: {path} cannot be read as a table of y and T ({error})."
@@ -100,6 +101,11 @@ def profile_of_file(path: Path, grid: Grid) -> Array:
     if table.shape[1:] != (2,) or len(table) < 2 or not np.all(np.isfinite(table)):
         raise InputError(
             f"initial.path: {path} must hold two or more rows of two numbers, y and T."
+        )
+    if np.min(table[:, 0]) < 0.0 or np.max(table[:, 0]) > 1.0:
+        raise InputError(
+            f"initial.path: {path} must hold y and T with y, in box heights, from 0 at the bottom "
+            "to 1 at the top."
         )
     table = table[np.argsort(table[:, 0], kind="stable")]
     profile = np.interp(grid.y_cells, table[:, 0], table[:, 1])

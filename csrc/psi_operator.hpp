@@ -22,7 +22,7 @@ namespace tellus {
 using std::ptrdiff_t;
 
 // Waking a second thread pays only from about this many numbers on.
-constexpr ptrdiff_t worth_a_team = 400000;
+constexpr ptrdiff_t worth_a_team = 4000000;
 
 // A read-only 2-D view with arbitrary strides (in elements).
 template <class Real>

@@ -10,13 +10,14 @@ from .errors import SolverError
 from .grid import Array, Grid
 from .psi_operator import PsiOperator
 from .stokes import Flow, StokesProblem, StokesReport, StokesSolver, flow_from_psi
+from .threads import blas_threads
 
 
 class DirectSolver(StokesSolver):
     """Assemble the bands, factor with dpbtrf, solve with dpbtrs, at every call.
 
-    Works at viscosity contrasts to 1e10. Memory: 8 (nx-1)(ny-1)(2 min(nx, ny) - 1) bytes,
-    one buffer reused over calls.
+    Works at viscosity contrasts to 1e10. Narrow systems run on one thread, see `threads`.
+    Memory: 8 (nx-1)(ny-1)(2 min(nx, ny) - 1) bytes, one buffer reused over calls.
     """
 
     name = "direct"
@@ -32,6 +33,10 @@ class DirectSolver(StokesSolver):
 
     def solve(self, problem: StokesProblem) -> Flow:
         """psi, u and v with the relative residual of A psi = b in the report."""
+        with blas_threads(self.operator.half_bandwidth):
+            return self._solve(problem)
+
+    def _solve(self, problem: StokesProblem) -> Flow:
         operator = self._operator_for(problem.boundaries)
         clock = [perf_counter()]
         viscosity = problem.viscosity()

@@ -40,18 +40,24 @@ def mode_perturbation(grid: Grid, mode: int) -> Array:
 
 
 def random_perturbation(grid: Grid, seed: int) -> Array:
-    """A seeded sum of smooth modes with largest value 1, the same on every grid.
+    """A seeded sum of smooth modes with largest value about 1, the same on every grid.
 
     32 x 4 cosine-sine modes with normal amplitudes: unlike white noise it does
     not change with the resolution, so runs on different grids start alike.
     """
     amplitudes = np.random.default_rng(seed).standard_normal((4, RANDOM_MODES))
+    # Scaled on one grid for all: their own largest values differ.
+    reference = _modes(amplitudes, Grid(256, 64, grid.aspect))
+    scaled: Array = _modes(amplitudes, grid) / np.max(np.abs(reference))
+    return scaled
+
+
+def _modes(amplitudes: Array, grid: Grid) -> Array:
     x, y = grid.x_cells / grid.aspect, grid.y_cells
     across = np.cos(np.pi * np.outer(np.arange(1, RANDOM_MODES + 1), x))
     up = np.sin(np.pi * np.outer(np.arange(1, 5), y))
-    field = up.T @ amplitudes @ across
-    scaled: Array = field / np.max(np.abs(field))
-    return scaled
+    field: Array = up.T @ amplitudes @ across
+    return field
 
 
 def regridded(temperature: ArrayLike, source: Grid, target: Grid) -> Array:

@@ -36,6 +36,8 @@ class PsiOperator:
         ``dpbtrf(..., lower=1)`` takes without a copy.
         """
         bands = self.empty_bands() if out is None else out
+        if bands.shape != (self.unknowns, self.half_bandwidth + 1):
+            raise ValueError(f"bands of shape {bands.shape} are not those of a {self.grid} grid")
         eta = _as_cells(viscosity, self.grid)
         _core.assemble_bands(eta, self.grid.hx, self.grid.hy, self.y_fast, self.no_slip, bands)
         return bands

@@ -113,6 +113,10 @@ class Layered(Rheology):
     depths: tuple[float, ...]
     factors: tuple[float, ...]
 
+    def __post_init__(self) -> None:
+        # Layers of a law that depends on the strain rate do so too.
+        object.__setattr__(self, "nonlinear", self.law.nonlinear)
+
     def viscosity(self, temperature: Array, grid: Grid, strain_rate: Array | None = None) -> Array:
         """Viscosity at the cell centres, shape (ny, nx)."""
         layer = np.searchsorted(self.depths, 1.0 - grid.y_cells)

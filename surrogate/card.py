@@ -50,6 +50,7 @@ def training_card(
             "hash": dataset.card["hash"],
             "seed": dataset.card.get("seed"),
             "config": dataset.card.get("config"),
+            "command": dataset.card.get("command"),
             "simulations": {split: _count(dataset, split) for split in parts},
             "snapshots": {split: len(part) for split, part in parts.items()},
         },

@@ -1,0 +1,216 @@
+"""Checkpoints: what is damaged is never read, and there is always one before."""
+
+import os
+import pickle
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from tellus.coupling.checkpoint import (
+    FOLDER,
+    NAME,
+    has_checkpoint,
+    read_checkpoint,
+    write_atomically,
+    write_checkpoint,
+)
+from tellus.solver.errors import InputError
+
+Arrays = dict[str, np.ndarray[Any, Any]]
+
+
+@contextmanager
+def directory() -> Iterator[Path]:
+    """A fresh one for every example."""
+    with tempfile.TemporaryDirectory() as name:
+        yield Path(name)
+
+
+def arrays(step: int) -> Arrays:
+    return {"steps": np.array(step), "temperature": np.linspace(0.0, 1.0, 12).reshape(3, 4) + step}
+
+
+def steps_in(run: Path) -> list[int]:
+    return sorted(int(path.name.split("-")[1]) for path in (run / FOLDER).iterdir())
+
+
+def no_warning(sentence: str) -> None:
+    raise AssertionError(sentence)
+
+
+@given(
+    st.dictionaries(
+        st.text("abcxyz_/", min_size=1, max_size=8).filter(lambda name: name.strip("/") == name),
+        hnp.arrays(
+            st.sampled_from([np.dtype("f8"), np.dtype("i8"), np.dtype("f4"), np.dtype("?")]),
+            hnp.array_shapes(min_dims=0, max_dims=3, max_side=4),
+        ),
+        max_size=4,
+    )
+)
+@settings(max_examples=30, deadline=None)
+def test_what_is_read_is_what_was_written(content: Arrays) -> None:
+    with directory() as run:
+        write_checkpoint(run, 7, content, keep=2)
+        back = read_checkpoint(run, no_warning)
+    assert back.keys() == content.keys()
+    for name, values in content.items():
+        assert (back[name].dtype, back[name].shape) == (values.dtype, values.shape)
+        assert back[name].tobytes() == values.tobytes()
+
+
+@st.composite
+def damage(draw: st.DrawFn, size: int) -> Any:
+    """A function from whole bytes to damaged ones: cut short, a bit flipped, or lengthened."""
+    kind = draw(st.sampled_from(["cut", "flip", "append", "zero"]))
+    position = draw(st.integers(0, size - 1))
+    bit = draw(st.integers(0, 7))
+
+    def change(content: bytes) -> bytes:
+        at = position % len(content)
+        if kind == "cut":
+            return content[:at]
+        if kind == "append":
+            return content + bytes([bit])
+        if kind == "zero":
+            # A page that never reached the disk.
+            return content[:at] + bytes(len(content) - at) if any(content[at:]) else b""
+        return content[:at] + bytes([content[at] ^ (1 << bit)]) + content[at + 1 :]
+
+    return change
+
+
+SIZE = 2000
+
+
+@given(damage(SIZE))
+@settings(max_examples=150, deadline=None)
+def test_any_damage_is_found_and_the_one_before_used(change: Any) -> None:
+    with directory() as run:
+        for step in (10, 20):
+            path = write_checkpoint(run, step, arrays(step), keep=2)
+        path.write_bytes(change(path.read_bytes()))
+        warnings: list[str] = []
+        assert int(read_checkpoint(run, warnings.append)["steps"]) == 10
+        assert len(warnings) == 1
+        assert str(path) in warnings[0]
+        assert "damaged" in warnings[0]
+
+
+@given(damage(SIZE), damage(SIZE))
+@settings(max_examples=50, deadline=None)
+def test_when_all_are_damaged_there_is_nothing_to_go_on_from(first: Any, second: Any) -> None:
+    with directory() as run:
+        for step, change in ((10, first), (20, second)):
+            path = write_checkpoint(run, step, arrays(step), keep=2)
+            path.write_bytes(change(path.read_bytes()))
+        assert has_checkpoint(run)
+        with pytest.raises(InputError, match="no whole checkpoint"):
+            read_checkpoint(run, lambda sentence: None)
+
+
+@given(st.lists(st.integers(0, 30), min_size=1, max_size=12), st.integers(2, 4))
+@settings(max_examples=60, deadline=None)
+def test_the_newest_ones_are_kept_and_a_past_that_was_left_is_not(
+    steps: list[int], keep: int
+) -> None:
+    """A run that goes back to an earlier step, behind a damaged file, leaves no later one."""
+    expected: list[int] = []
+    with directory() as run:
+        for step in steps:
+            path = write_checkpoint(run, step, arrays(step), keep)
+            expected = sorted([*(old for old in expected if old < step), step])[-keep:]
+            assert path.exists()
+            assert steps_in(run) == expected
+            assert int(read_checkpoint(run, no_warning)["steps"]) == step
+
+
+def test_a_billion_steps_are_newer_than_fewer(tmp_path: Path) -> None:
+    for step in (999_999_999, 1_000_000_000):
+        write_checkpoint(tmp_path, step, arrays(step), keep=2)
+    assert int(read_checkpoint(tmp_path, no_warning)["steps"]) == 1_000_000_000
+
+
+def test_leftovers_are_ignored_and_cleared(tmp_path: Path) -> None:
+    whole = write_checkpoint(tmp_path, 10, arrays(10), keep=2)
+    leftover = whole.with_name(f"step-000000020-{'0' * 16}.npz.partial")
+    leftover.write_bytes(whole.read_bytes()[:100])
+    (tmp_path / FOLDER / "notes.txt").write_text("mine")
+    assert int(read_checkpoint(tmp_path, no_warning)["steps"]) == 10
+    write_checkpoint(tmp_path, 30, arrays(30), keep=2)
+    assert not leftover.exists()
+    assert (tmp_path / FOLDER / "notes.txt").exists()
+
+
+def test_none_at_all(tmp_path: Path) -> None:
+    assert not has_checkpoint(tmp_path)
+    with pytest.raises(InputError, match="no whole checkpoint"):
+        read_checkpoint(tmp_path, no_warning)
+
+
+class Bomb:
+    """Touches a file when it is unpickled."""
+
+    def __init__(self, trace: Path) -> None:
+        self.trace = trace
+
+    def __reduce__(self) -> Any:
+        return os.mkdir, (str(self.trace),)
+
+
+@pytest.mark.parametrize("kind", ["pickle", "object array"])
+def test_a_pickle_is_not_loaded_even_under_a_right_name(kind: str, tmp_path: Path) -> None:
+    trace = tmp_path / "exploded"
+    whole = write_checkpoint(tmp_path, 10, arrays(10), keep=2)
+    bomb = tmp_path / "bomb"
+    if kind == "pickle":
+        bomb.write_bytes(pickle.dumps(Bomb(trace)))
+    else:
+        with bomb.open("wb") as file:
+            np.savez(file, temperature=np.array([Bomb(trace)], dtype=object))
+    pickled = bomb.read_bytes()
+    from hashlib import sha256
+
+    digest = sha256(pickled).hexdigest()[:16]
+    (whole.parent / f"step-000000020-{digest}.npz").write_bytes(pickled)
+    warnings: list[str] = []
+    assert int(read_checkpoint(tmp_path, warnings.append)["steps"]) == 10
+    assert len(warnings) == 1
+    assert not trace.exists()
+
+
+def test_objects_are_not_written_either(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"[Oo]bject"):
+        write_checkpoint(tmp_path, 1, {"mine": np.array([{}], dtype=object)}, keep=2)
+    assert steps_in(tmp_path) == []
+
+
+def test_a_write_that_fails_leaves_the_old_content(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "run.json"
+    write_atomically(path, b"old")
+
+    def full(file: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space"):
+        write_atomically(path, b"new")
+    assert [item.name for item in tmp_path.iterdir()] == ["run.json"]
+    assert path.read_bytes() == b"old"
+
+
+def test_names_say_step_and_checksum(tmp_path: Path) -> None:
+    path = write_checkpoint(tmp_path, 5, arrays(5), keep=2)
+    match = NAME.fullmatch(path.name)
+    assert match is not None
+    assert int(match.group(1)) == 5

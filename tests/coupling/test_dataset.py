@@ -1,0 +1,311 @@
+"""Training data: which simulations, what is in them, and going on after a kill."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import zarr
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import tellus.coupling.dataset as datasets
+from tellus.config import DatasetConfig, dump, load_dataset_config
+from tellus.coupling.dataset import make_dataset, members, simulate
+from tellus.coupling.lock import sole_user
+from tellus.solver.direct import DirectSolver
+from tellus.solver.energy import EnergyEquation
+from tellus.solver.errors import InputError, RunFailedError, SolverError
+from tellus.solver.grid import Grid
+from tellus.solver.rheology import FrankKamenetskii
+from tellus.solver.stokes import StokesProblem
+from tellus.surrogate.data import Dataset
+
+GRID = Grid(16, 8, 4.0)
+TINY = (
+    "grid.nx=16",
+    "grid.ny=8",
+    "model.rayleigh=1e4",
+    "initial.kind=conductive",
+    "initial.amplitude=0.1",
+    "time.end=1",
+    "dataset.train=2",
+    "dataset.validation=1",
+    "dataset.test=1",
+    "dataset.corners=false",
+    "dataset.log10_gamma_T=[0, 2]",
+    "dataset.max_steps=20",
+    "dataset.snapshot_every=8",
+    "dataset.dense_every=2",
+    "dataset.dense_until=5",
+    "stokes.solver=skip:3",
+)
+
+
+def configured(*overrides: str) -> DatasetConfig:
+    return load_dataset_config(None, [*TINY, *overrides])
+
+
+ranges = st.tuples(st.floats(0, 5), st.floats(0, 1)).map(lambda r: [r[0], r[0] + r[1]])
+
+
+@given(
+    train=st.integers(8, 20),
+    validation=st.integers(1, 5),
+    test=st.integers(1, 5),
+    corners=st.booleans(),
+    seed=st.integers(0, 2**32 - 1),
+    heating=ranges,
+    log_T=ranges,
+    log_p=ranges,
+)
+@settings(max_examples=50, deadline=None)
+def test_members_are_in_the_box_and_split_as_asked(
+    train: int,
+    validation: int,
+    test: int,
+    corners: bool,
+    seed: int,
+    heating: list[float],
+    log_T: list[float],
+    log_p: list[float],
+) -> None:
+    config = configured(
+        f"dataset.train={train}",
+        f"dataset.validation={validation}",
+        f"dataset.test={test}",
+        f"dataset.corners={str(corners).lower()}",
+        f"dataset.seed={seed}",
+        f"dataset.heating={heating}",
+        f"dataset.log10_gamma_T={log_T}",
+        f"dataset.log10_gamma_p={log_p}",
+    )
+    found = members(config)
+    splits = [member.split for member in found]
+    counts = {split: splits.count(split) for split in ("train", "validation", "test")}
+    assert counts == {"train": train, "validation": validation, "test": test}
+    assert len({member.name for member in found}) == len({member.seed for member in found})
+    assert len({member.name for member in found}) == len(found) == train + validation + test
+    for member in found:
+        for value, (low, high) in (
+            (member.heating, heating),
+            (np.log10(member.gamma_T), log_T),
+            (np.log10(member.gamma_p), log_p),
+        ):
+            assert low - 1e-9 <= value <= high + 1e-9
+        # Any of them makes a valid run.
+        config_of(config, member)
+    assert found == members(config)
+
+
+def config_of(config: DatasetConfig, member: datasets.Member) -> Any:
+    from tellus.config import simulation_of
+
+    return simulation_of(config, member.gamma_T, member.gamma_p, member.heating, member.seed)
+
+
+def test_the_corners_of_the_box_are_trained_on() -> None:
+    config = load_dataset_config(None, ["dataset.train=9"])
+    found = members(config)
+    corners = {
+        (heating, 10.0**log_T, 10.0**log_p)
+        for heating in (0.0, 10.0)
+        for log_T in (6.0, 9.0)
+        for log_p in (0.0, 2.0)
+    }
+    trained = [(m.heating, m.gamma_T, m.gamma_p) for m in found if m.split == "train"]
+    assert corners <= set(trained)
+    assert len(trained) == 9
+    held_out = {(m.heating, m.gamma_T, m.gamma_p) for m in found if m.split != "train"}
+    assert not held_out & set(trained)
+
+
+def test_another_seed_is_another_draw() -> None:
+    first, second = (members(configured(f"dataset.seed={seed}")) for seed in (0, 1))
+    assert not {m.gamma_T for m in first} & {m.gamma_T for m in second}
+    assert not {m.seed for m in first} & {m.seed for m in second}
+
+
+def test_more_simulations_for_training_leave_test_and_validation_as_they_are() -> None:
+    few, many = (members(configured(f"dataset.train={train}")) for train in (2, 30))
+    held_out = [m for m in few if m.split != "train"]
+    assert held_out == [m for m in many if m.split != "train"]
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data set whose first call was killed after three of its four simulations."""
+    out = tmp_path_factory.mktemp("data") / "set"
+    config = configured()
+    (out / "simulations").mkdir(parents=True)
+    (out / "config.toml").write_text(dump(config))
+    for member in members(config)[:3]:
+        simulate(config, member, out)
+    (out / "simulations" / "sim_003.partial-1" / "psi").mkdir(parents=True)
+    said: list[str] = []
+    make_dataset(config, out, jobs=1, report=said.append)
+    assert said[0] == "3 simulations there, 1 to run"
+    assert said[1].startswith("1/1: sim_003 (train) 20 steps to t = ")
+    assert said[2] == f"data set complete: {out}"
+    assert len(said) == 3
+    return out
+
+
+def test_a_killed_data_set_goes_on(made: Path, tmp_path: Path) -> None:
+    """What a worker process made is what this process makes, and nothing is left over."""
+    assert sorted(path.name for path in (made / "simulations").iterdir()) == [
+        f"sim_00{k}.zarr" for k in range(4)
+    ]
+    (tmp_path / "simulations").mkdir()
+    simulate(configured(), members(configured())[3], tmp_path)
+    name = "simulations/sim_003.zarr"
+    for array in ("temperature", "psi", "time", "step", "even"):
+        ours, theirs = (zarr.open_group(root / name)[array][:] for root in (made, tmp_path))
+        np.testing.assert_array_equal(ours, theirs)
+
+
+def test_a_complete_data_set_is_left_as_it_is(made: Path) -> None:
+    before = (made / "card.json").read_bytes()
+    said: list[str] = []
+    make_dataset(configured(), made, report=said.append)
+    assert said == ["4 simulations there, 0 to run", f"data set complete: {made}"]
+    assert (made / "card.json").read_bytes() == before
+
+
+def test_the_card_says_what_is_there(made: Path) -> None:
+    config, card = configured(), json.loads((made / "card.json").read_text())
+    assert card["grid"] == {"nx": 16, "ny": 8, "aspect": 4.0}
+    assert (card["boundaries"], card["seed"]) == ("free-slip", 0)
+    assert card["config"]["stokes"]["solver"] == "skip:3"
+    for listed, member in zip(card["simulations"], members(config), strict=True):
+        assert listed["name"] == member.name
+        assert listed["split"] == member.split
+        assert listed["gamma_T"] == member.gamma_T
+        assert listed["rayleigh"] == 1e4
+        # Steps 0, 2, 4 of the early ones, 8, 16 of the even ones.
+        assert listed["snapshots"] == 5
+
+
+@pytest.mark.parametrize("k", range(4))
+def test_snapshots_and_their_labels(k: int, made: Path) -> None:
+    """psi is the direct solution on the very float32 T that is stored, though skip:3 ran."""
+    group = zarr.open_group(made / "simulations" / f"sim_00{k}.zarr", mode="r")
+    assert group["step"][:].tolist() == [0, 2, 4, 8, 16]
+    assert group["even"][:].tolist() == [True, False, False, True, True]
+    assert group["time"][0] == 0.0
+    assert np.all(np.diff(group["time"][:]) > 0)
+    assert group["temperature"].dtype == np.float32
+    assert group["psi"].dtype == np.float64
+    member, solver = members(configured())[k], DirectSolver(GRID)
+    law = FrankKamenetskii(member.gamma_T, member.gamma_p)
+    for temperature, psi in zip(group["temperature"][:], group["psi"][:], strict=True):
+        problem = StokesProblem(GRID, temperature.astype(np.float64), law, 1e4)
+        direct = solver.solve(problem).psi
+        np.testing.assert_allclose(psi, direct, rtol=0, atol=1e-12 * np.abs(direct).max())
+    attributes = dict(group.attrs)
+    assert (attributes["split"], attributes["gamma_T"]) == (member.split, member.gamma_T)
+
+
+def test_training_reads_it(made: Path) -> None:
+    dataset = Dataset.open(made)
+    assert dataset.grid == GRID
+    train = list(dataset.simulations("train"))
+    assert [len(simulation) for simulation in train] == [5, 5]
+    np.testing.assert_array_equal(train[0].problem(0).grid.cells, GRID.cells)
+
+
+def test_the_hash_is_that_of_the_content(made: Path, tmp_path: Path) -> None:
+    copy, config = tmp_path / "copy", configured()
+    shutil.copytree(made, copy)
+    before = json.loads((copy / "card.json").read_text())["hash"]
+    # The same simulation with another perturbation.
+    shutil.rmtree(copy / "simulations" / "sim_001.zarr")
+    member = members(config)[1]
+    other = datasets.Member(**(member.__dict__ | {"seed": 12345}))
+    simulate(config, other, copy)
+    make_dataset(config, copy, report=lambda line: None)
+    assert json.loads((copy / "card.json").read_text())["hash"] != before
+
+
+def test_another_configuration_is_refused(made: Path) -> None:
+    before = {path: path.stat().st_mtime_ns for path in made.rglob("*")}
+    with pytest.raises(InputError, match="begun with another configuration"):
+        make_dataset(configured("dataset.seed=1"), made)
+    assert {path: path.stat().st_mtime_ns for path in made.rglob("*")} == before
+
+
+@pytest.mark.parametrize("what", ["a file", "something else"])
+def test_other_things_are_left_alone(what: str, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    if what == "a file":
+        out.write_text("mine")
+    else:
+        out.mkdir()
+        (out / "mine").touch()
+    with pytest.raises(InputError, match=str(out)):
+        make_dataset(configured(), out)
+    assert [path.name for path in tmp_path.rglob("*")] == ["out", "mine"][: 1 + out.is_dir()]
+
+
+def test_one_process_at_a_time(made: Path) -> None:
+    with sole_user(made), pytest.raises(InputError, match="in use by another process"):
+        make_dataset(configured(), made)
+
+
+def test_a_damaged_simulation_is_named(made: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(made, copy)
+    (copy / "simulations" / "sim_001.zarr" / "zarr.json").write_text("{")
+    with pytest.raises(InputError, match=r"sim_001\.zarr is damaged .* delete it"):
+        make_dataset(configured(), copy, report=lambda line: None)
+
+
+def test_no_scheduler_there(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="--scheduler nonsense://x cannot be reached"):
+        make_dataset(configured(), tmp_path / "out", scheduler="nonsense://x")
+
+
+def test_a_simulation_that_diverges_keeps_what_it_had(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    step, calls = EnergyEquation.step, [0]
+
+    def diverging(self: EnergyEquation, state: Any, flow: Any, dt: float) -> Any:
+        calls[0] += 1
+        after = step(self, state, flow, dt)
+        if calls[0] > 10:
+            after.temperature[0, 0] = np.nan
+        return after
+
+    monkeypatch.setattr(EnergyEquation, "step", diverging)
+    said = simulate(configured(), members(configured())[0], tmp_path)
+    assert "10 steps" in said
+    assert "stopped early: step 11, t = " in said
+    group = zarr.open_group(tmp_path / "simulations" / "sim_000.zarr", mode="r")
+    assert group["step"][:].tolist() == [0, 2, 4, 8]
+
+
+def test_a_label_that_cannot_be_solved_ends_its_simulation_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    snapshot = datasets._snapshot
+
+    def failing(simulation: Any, *arguments: Any) -> Any:
+        if simulation.steps >= 8:
+            raise SolverError("no label.")
+        return snapshot(simulation, *arguments)
+
+    monkeypatch.setattr(datasets, "_snapshot", failing)
+    assert "3 snapshots, stopped early" in simulate(
+        configured(), members(configured())[0], tmp_path
+    )
+    monkeypatch.setattr(datasets, "_snapshot", lambda *arguments: failing_at_once())
+    with pytest.raises(RunFailedError, match="no label"):
+        simulate(configured(), members(configured())[1], tmp_path)
+    assert [path.name for path in (tmp_path / "simulations").iterdir()] == ["sim_000.zarr"]
+
+
+def failing_at_once() -> Any:
+    raise SolverError("no label.")

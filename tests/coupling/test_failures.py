@@ -1,0 +1,315 @@
+"""Runs that go wrong: one sentence, the right status, nothing harmed, and a way on."""
+
+import errno
+import os
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import zarr.storage._local as zarr_files
+from rollouts import Rolls, assert_same, case, files, steps_of, summary, tellus, write_case
+
+import tellus.coupling.checkpoint as checkpoints
+import tellus.coupling.run as running
+import tellus.coupling.timeseries as series
+from tellus import open_run
+from tellus.coupling.checkpoint import read_checkpoint
+from tellus.coupling.run import CONTENTS, run_directory
+from tellus.coupling.stepping import TemperatureBounds
+from tellus.solver.errors import InputError, RunFailedError, SolverError
+from tellus.solver.grid import Grid
+from tellus.solver.stokes import Flow, StokesProblem, StokesReport, flow_from_psi
+
+GRID = Grid(16, 8, 2.0)
+OPTIONS = ("time.max_steps=9", "output.checkpoint_every=3")
+# Calls of a solver: warm-up, then the states of steps 0, 1, 2, ...
+AT_STEP_5 = 6
+
+
+def run(out: Path, *overrides: str, **options: Any) -> dict[str, Any]:
+    return run_directory(case(*OPTIONS, *overrides), out, progress=False, **options)
+
+
+class Failing(Rolls):
+    """Rolls that go wrong at one call and after."""
+
+    def __init__(self, how: Callable[[StokesProblem], Flow], call: int) -> None:
+        super().__init__(GRID)
+        self.how, self.call = how, call
+
+    def solve(self, problem: StokesProblem) -> Flow:
+        self.call -= 1
+        return super().solve(problem) if self.call > 0 else self.how(problem)
+
+
+def not_a_number(problem: StokesProblem) -> Flow:
+    psi = Rolls(GRID).psi
+    psi[4, 8] = np.nan
+    return flow_from_psi(psi, GRID, StokesReport("nan"))
+
+
+def everything_flows_into_one_cell(problem: StokesProblem) -> Flow:
+    u, v = np.zeros(GRID.u_faces), np.zeros(GRID.v_faces)
+    u[1, 5], u[1, 6] = 1e4, -1e4
+    return Flow(np.zeros(GRID.nodes), u, v, StokesReport("sink"))
+
+
+def far_too_fast(problem: StokesProblem) -> Flow:
+    psi = np.zeros(GRID.nodes)
+    psi[2, 4] = 1e14
+    return flow_from_psi(psi, GRID, StokesReport("fast"))
+
+
+def infinitely_fast(problem: StokesProblem) -> Flow:
+    psi = np.zeros(GRID.nodes)
+    psi[2, 4] = np.inf
+    return flow_from_psi(psi, GRID, StokesReport("faster"))
+
+
+def gives_up(problem: StokesProblem) -> Flow:
+    raise SolverError(f"the multigrid stalled at t = {problem.time:.6g}; try --stokes direct.")
+
+
+def is_wrong(problem: StokesProblem) -> Flow:
+    raise IndexError("a slip of one's own")
+
+
+# what is said, and where: cell (1, 5) and node (2, 4) of 16x8 cells on a box 2 wide
+FAILURES = {
+    not_a_number: r"T is not finite at x = \d\.\d+, y = 0\.\d+; try",
+    everything_flows_into_one_cell: r"exceeds its physical bound .* at x = 0.6875, y = 0.1875; try",
+    far_too_fast: r"collapsed to .*velocities reach 1\..*e\+15 at x = 0.\d+, y = 0.\d+: bound",
+    infinitely_fast: r"collapsed to 0, .*velocities reach inf at x = 0.\d+, y = 0.\d+: bound",
+}
+
+
+@pytest.mark.parametrize("how", FAILURES)
+def test_what_when_where_and_what_to_try(how: Any, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    with pytest.raises(RunFailedError, match=FAILURES[how]) as failure:
+        run(out, solver=Failing(how, AT_STEP_5 + 1))
+    sentence = str(failure.value)
+    assert failure.value.exit_status == 1
+    assert re.match(r"step 6, t = \d\.\d+(e-\d+)?: ", sentence)
+    assert "--resume" in sentence
+    assert "\n" not in sentence
+
+    failed = summary(out)
+    assert (failed["status"], failed["message"]) == ("failed", sentence)
+    assert failed["steps"] == 5
+    assert steps_of(out) == [0, 3]
+    assert int(read_checkpoint(out, pytest.fail)["steps"]) == 3
+    rows = (out / "timeseries.csv").read_text().splitlines()
+    assert len(rows) == 6, "the steps that went well are there to look at"
+
+    run(out, resume=True, solver=Rolls(GRID))
+    run(tmp_path / "alone", solver=Rolls(GRID))
+    assert_same(out, tmp_path / "alone")
+    assert summary(out)["status"] == "done"
+    assert summary(out)["message"] == ""
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        (-0.02, r"T = -0.02 falls below its physical bound -0.01 at x = 0.6875, y = 0.4375"),
+        (1.22, r"T = 1.22 exceeds its physical bound 1.21 at x = 0.6875, y = 0.4375"),
+        (np.nan, r"T is not finite at x = 0.6875, y = 0.4375"),
+        (np.inf, r"T is not finite at x = 0.6875, y = 0.4375"),
+        (-np.inf, r"T is not finite at x = 0.6875, y = 0.4375"),
+        (-0.0099, None),
+        (1.2099, None),
+    ],
+)
+def test_bounds_of_the_temperature(value: float, said: str | None) -> None:
+    """Heated with H = 2 for t = 0.1, T may reach 1 + 0.2."""
+    temperature = np.full(GRID.cells, 0.5)
+    temperature[3, 5] = value
+    bounds = TemperatureBounds(lowest=0.0, highest=1.0, heating=2.0, tolerance=0.01)
+    if said is None:
+        bounds.check(temperature, 0.1, 7, GRID)
+        return
+    with pytest.raises(RunFailedError, match=f"step 7, t = 0.1: {said}; try"):
+        bounds.check(temperature, 0.1, 7, GRID)
+
+
+def test_the_state_is_as_it_was_before_the_step_that_failed() -> None:
+    from tellus.coupling.simulation import Simulation
+
+    simulation = Simulation.from_config(case(), Failing(not_a_number, 2))
+    simulation.step()
+    before = simulation.temperature.copy()
+    for _ in range(2):
+        with pytest.raises(RunFailedError, match="step 2,"):
+            simulation.step()
+    assert simulation.steps == 1
+    assert np.array_equal(simulation.temperature, before)
+
+
+def test_a_solver_that_is_wrong_from_the_start_can_be_replaced(tmp_path: Path) -> None:
+    """Its velocity of the initial state, which the first checkpoint holds, is not used."""
+    out = tmp_path / "run"
+    with pytest.raises(RunFailedError, match=r"step 1, t = 2e-05: T is not finite"):
+        run(out, solver=Failing(not_a_number, 0))
+    assert steps_of(out) == [0]
+    tellus("run", out, "--resume", "--stokes", "direct")
+    run(tmp_path / "alone")
+    ours, theirs = out / "timeseries.csv", tmp_path / "alone" / "timeseries.csv"
+    assert ours.read_bytes() == theirs.read_bytes()
+
+
+def test_a_solver_that_gives_up(tmp_path: Path) -> None:
+    with pytest.raises(SolverError, match="the multigrid stalled at t = "):
+        run(tmp_path / "run", solver=Failing(gives_up, AT_STEP_5))
+    assert summary(tmp_path / "run")["status"] == "failed"
+    tellus("run", tmp_path / "run", "--resume")
+
+
+def test_a_solver_that_gives_up_before_the_start_leaves_nothing(tmp_path: Path) -> None:
+    with pytest.raises(SolverError, match="stalled"):
+        run(tmp_path / "run", solver=Failing(gives_up, 0))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_error_in_a_solver_is_shown_as_it_is_and_recorded(tmp_path: Path) -> None:
+    with pytest.raises(IndexError, match="a slip"):
+        run(tmp_path / "run", solver=Failing(is_wrong, AT_STEP_5))
+    assert summary(tmp_path / "run")["status"] == "failed"
+    assert "a slip" in summary(tmp_path / "run")["message"]
+    run(tmp_path / "run", resume=True, solver=Rolls(GRID))
+
+
+def test_a_failing_run_on_the_command_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    solver = Failing(far_too_fast, AT_STEP_5)
+    with monkeypatch.context() as patch:
+        patch.setattr("tellus.coupling.setup.make_solver", lambda name, grid: solver)
+        config = write_case(tmp_path / "case.toml", *OPTIONS)
+        said = tellus("run", config, "--out", tmp_path / "run", status=1).stderr.splitlines()
+    assert said[-1].startswith("tellus: step 5, t = ")
+    tellus("run", tmp_path / "run", "--resume", "--stokes", "direct")
+
+
+def full(*arguments: Any, **options: Any) -> Any:
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "somewhere")
+
+
+def later(monkeypatch: pytest.MonkeyPatch, owner: Any, name: str, calls: int) -> None:
+    """The disk is full from the given call of something that writes."""
+    original, left = getattr(owner, name), [calls]
+
+    def counted(*arguments: Any, **options: Any) -> Any:
+        left[0] -= 1
+        return original(*arguments, **options) if left[0] > 0 else full()
+
+    monkeypatch.setattr(owner, name, counted)
+
+
+@pytest.mark.parametrize(
+    ("owner", "name", "calls"),
+    [
+        pytest.param(running, "write_checkpoint", 3, id="checkpoint"),
+        pytest.param(zarr_files, "_put", 70, id="fields"),
+        pytest.param(series.TimeSeries, "append", 5, id="series"),
+        pytest.param(series.TimeSeries, "sync", 3, id="series-sync"),
+        pytest.param(checkpoints.os, "fsync", 10, id="sync"),
+    ],
+)
+def test_a_full_disk_fails_the_run_which_goes_on_when_there_is_room(
+    owner: Any, name: str, calls: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out, config = tmp_path / "run", write_case(tmp_path / "case.toml", *OPTIONS)
+    with monkeypatch.context() as patch:
+        later(patch, owner, name, calls)
+        said = tellus("run", config, "--out", out, status=1).stderr.splitlines()[-1]
+    assert "No space left on device" in said
+    assert "--resume" in said
+    # run.json may not have found room either.
+    assert summary(out)["status"] in ("failed", "running")
+    tellus("run", out, "--resume")
+    run(tmp_path / "alone")
+    assert_same(out, tmp_path / "alone")
+
+
+@pytest.mark.parametrize(
+    ("owner", "name", "calls"),
+    [
+        pytest.param(running, "write_checkpoint", 1, id="checkpoint"),
+        pytest.param(zarr_files, "_put", 10, id="fields"),
+        pytest.param(running, "write_atomically", 1, id="configuration"),
+        pytest.param(Path, "mkdir", 1, id="directory"),
+    ],
+)
+def test_a_disk_full_from_the_start_leaves_no_half_of_a_run(
+    owner: Any, name: str, calls: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out, config = tmp_path / "run", write_case(tmp_path / "case.toml", *OPTIONS)
+    with monkeypatch.context() as patch:
+        later(patch, owner, name, calls)
+        said = tellus("run", config, "--out", out, status=1).stderr.splitlines()[-1]
+    assert "No space left on device" in said
+    assert not any((out / name).exists() for name in CONTENTS)
+    tellus("run", config, "--out", out)
+
+
+@pytest.mark.parametrize("name", CONTENTS)
+def test_a_directory_with_any_part_of_a_run_is_left_alone(name: str, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    run(out)
+    for other in CONTENTS:
+        if other != name:
+            (out / other).rename(tmp_path / other)
+    before = files(out)
+    with pytest.raises(InputError, match=re.escape(str(out))):
+        run(out)
+    config = write_case(tmp_path / "case.toml")
+    assert str(out) in tellus("run", config, "--out", out, status=2).stderr
+    assert files(out) == before
+
+
+def test_what_else_is_in_the_directory_stays(tmp_path: Path) -> None:
+    config = write_case(tmp_path / "case.toml", *OPTIONS)
+    (tmp_path / "notes.txt").write_text("mine")
+    tellus("run", config, "--out", tmp_path)
+    assert (tmp_path / "notes.txt").read_text() == "mine"
+    assert summary(tmp_path)["status"] == "done"
+
+
+def test_a_file_where_the_directory_should_be(tmp_path: Path) -> None:
+    config, file = write_case(tmp_path / "case.toml"), tmp_path / "file"
+    file.write_text("mine")
+    assert f"{file} is a file" in tellus("run", config, "--out", file, status=2).stderr
+    assert str(file) in tellus("run", config, "--out", file / "run", status=2).stderr
+    assert "no run to resume" in tellus("run", config, "--out", file, "--resume", status=2).stderr
+    assert file.read_text() == "mine"
+
+
+@pytest.mark.parametrize("code", [errno.EACCES, errno.EPERM, errno.EROFS])
+def test_a_directory_that_cannot_be_written(
+    code: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Root may write everywhere, so the refusal is simulated."""
+    out, config = tmp_path / "run", write_case(tmp_path / "case.toml")
+
+    def refused(self: Path, *arguments: Any, **options: Any) -> None:
+        raise OSError(code, os.strerror(code), str(self))
+
+    monkeypatch.setattr(Path, "mkdir", refused)
+    said = tellus("run", config, "--out", out, status=2).stderr.splitlines()[-1]
+    assert f"{out} cannot be written ({os.strerror(code)})" in said
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_directory_without_permission(tmp_path: Path) -> None:
+    config, locked = write_case(tmp_path / "case.toml"), tmp_path / "locked"
+    locked.mkdir(mode=0o500)
+    assert str(locked) in tellus("run", config, "--out", locked, status=2).stderr
+    assert list(locked.iterdir()) == []
+
+
+def test_fields_of_a_failed_run_can_be_read(tmp_path: Path) -> None:
+    with pytest.raises(RunFailedError):
+        run(tmp_path / "run", solver=Failing(far_too_fast, AT_STEP_5))
+    assert np.all(np.isfinite(open_run(tmp_path / "run")["temperature"].values))

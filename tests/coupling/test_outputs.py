@@ -1,0 +1,311 @@
+"""Output times, files that others read, first states from other runs, and what is said."""
+
+import json
+import logging
+import math
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from rollouts import case, summary, tellus, write_case
+
+from tellus import Simulation, open_run
+from tellus.coupling import estimate
+from tellus.coupling.fields import VARIABLES, FieldWriter
+from tellus.coupling.run import run_directory
+from tellus.coupling.setup import temperature_of_run
+from tellus.coupling.stepping import Schedule
+from tellus.coupling.timeseries import COLUMNS
+from tellus.solver.errors import InputError
+from tellus.solver.grid import Grid
+from tellus.solver.initial import regridded
+from tellus.solver.rheology import FrankKamenetskii
+from tellus.solver.stokes import StokesReport, flow_from_psi, velocity
+
+
+@given(every=st.floats(1e-7, 10.0), outputs=st.floats(1e-3, 300.0))
+@example(every=0.1, outputs=3.0)
+@example(every=0.1, outputs=0.5)
+@example(every=1e6, outputs=1e-10)
+@settings(max_examples=100, deadline=None)
+def test_output_times_are_exact_multiples_and_the_end(every: float, outputs: float) -> None:
+    schedule = Schedule(every, every * outputs)
+    assert schedule.goal == pytest.approx(every * outputs, rel=1e-11)
+    times, time = [0.0], 0.0
+    assert schedule.is_due(0.0)
+    while time < schedule.goal:
+        halfway = 0.5 * (time + schedule.following(time))
+        assert not schedule.is_due(halfway)
+        assert schedule.following(halfway) == schedule.following(time)
+        time = schedule.following(time)
+        assert schedule.is_due(time)
+        times.append(time)
+    assert times[:-1] == [k * every for k in range(len(times) - 1)]
+    assert times[-1] == schedule.goal
+    assert len(times) == math.ceil(outputs * (1 - 1e-11)) + 1
+    # No slivers: the last step is a real one too.
+    assert times[-1] - times[-2] > 1e-11 * times[-1]
+
+
+@given(every=st.sampled_from([0.1, 0.3, 1e-3, 7e-4]), short=st.integers(1, 50))
+def test_an_end_on_an_output_time_is_that_time(every: float, short: int) -> None:
+    """So a run that is extended has met the times of a longer one, to the bit."""
+    end = float(f"{every * short:.12g}")
+    longer = Schedule(every, every * (short + 3))
+    assert Schedule(every, end).goal == short * every
+    assert longer.is_due(short * every)
+    assert longer.following(short * every) == (short + 1) * every
+
+
+def test_a_run_meets_its_output_times(tmp_path: Path) -> None:
+    run_directory(case("time.end=7e-4"), tmp_path / "run", progress=False)
+    data = open_run(tmp_path / "run")
+    assert data["time"].values.tolist() == [0.0, 2e-4, 2 * 2e-4, 3 * 2e-4, 7e-4]
+    rows = np.loadtxt(tmp_path / "run" / "timeseries.csv", delimiter=",", skiprows=1)
+    # An output at step k shows the state that row k led to.
+    steps = data["step"].values[1:]
+    np.testing.assert_array_equal(rows[steps - 1, 1], data["time"].values[1:])
+    means = data["temperature"].mean(("y", "x")).values[1:]
+    np.testing.assert_allclose(rows[steps - 1, 3], means, rtol=1e-14)
+
+
+@pytest.mark.parametrize("changed", ["output.every=1.5e-4", "output.every=1", "time.dt_max=2e-5"])
+def test_settings_that_change_on_resume(changed: str, tmp_path: Path) -> None:
+    out, config = tmp_path / "run", write_case(tmp_path / "case.toml", "time.end=4e-4")
+    tellus("run", config, "--out", out)
+    tellus("run", out, "--resume", "--set", "time.end=8e-4", "--set", changed)
+    times = open_run(out)["time"].values
+    assert times[-1] == pytest.approx(8e-4, rel=1e-15)
+    assert np.all(np.diff(times) > 1e-5)
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of three outputs."""
+    out = tmp_path_factory.mktemp("outputs") / "run"
+    run_directory(case("time.end=4e-4", "model.heating=1"), out, progress=False)
+    return out
+
+
+def test_fields_say_what_they_are(run: Path) -> None:
+    data = open_run(run)
+    assert {*VARIABLES, "x", "y", "x_face", "y_face", "x_node", "y_node"} == {*data.variables}
+    for name in data.variables:
+        assert {"units", "long_name"} <= data[name].attrs.keys()
+    last = data.isel(time=-1)
+    grid = Grid(data.sizes["x"], data.sizes["y"], 2.0)
+    assert last["psi"].shape == grid.nodes
+    u, v = velocity(last["psi"].values, grid)
+    np.testing.assert_array_equal(last["u"], u.astype(np.float32))
+    np.testing.assert_array_equal(last["v"], v.astype(np.float32))
+    law = FrankKamenetskii(100.0, 1.0)
+    np.testing.assert_array_equal(
+        last["viscosity"], law.viscosity(last["temperature"].values, grid).astype(np.float32)
+    )
+    np.testing.assert_array_equal(last["temperature_profile"], last["temperature"].mean("x"))
+    np.testing.assert_array_equal(data["x_face"], data["x_node"])
+
+
+def test_others_read_them_without_a_warning(run: Path) -> None:
+    script = (
+        "import sys, tellus, xarray\n"
+        "ours = tellus.open_run(sys.argv[1]).load()\n"
+        "theirs = xarray.open_zarr(sys.argv[1] + '/fields.zarr').load()\n"
+        "again = xarray.open_dataset(sys.argv[1] + '/fields.zarr', engine='zarr').load()\n"
+        "assert ours.equals(theirs) and ours.equals(again) and ours.sizes['time'] == 3\n"
+    )
+    command = [sys.executable, "-W", "error", "-c", script, str(run)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=200)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_the_time_series_has_the_columns_of_the_contract(run: Path) -> None:
+    header = (run / "timeseries.csv").read_text().splitlines()[0]
+    assert tuple(header.split(",")) == COLUMNS
+    assert header == (
+        "step,time,dt,mean_temperature,nusselt_top,nusselt_bottom,vrms,surface_velocity,"
+        "temperature_min,temperature_max,heat_budget"
+    )
+
+
+def test_a_reader_never_sees_half_an_output(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    grid = Grid(8, 4, 2.0)
+    writer = FieldWriter.create(tmp_path, grid)
+    cells = np.ones(grid.cells)
+    flow = flow_from_psi(np.zeros(grid.nodes), grid, StokesReport("none"))
+    writer.append(0.0, 0, cells, cells, flow)
+    monkeypatch.setattr(FieldWriter, "_publish", lambda self: None)
+    writer.append(0.1, 5, cells, cells, flow)
+    assert open_run(tmp_path).load().sizes["time"] == 1
+
+
+def test_run_json_says_where_the_numbers_come_from(run: Path) -> None:
+    said = summary(run)
+    assert said["tellus"]
+    assert said["git"] is None or len(said["git"]) == 40
+    assert {"processor", "cores", "memory_gib", "system"} <= said["machine"].keys()
+    assert said["threads"] >= 1
+    assert {"python", "numpy", "scipy", "numba", "zarr"} <= said["versions"].keys()
+    assert (said["solver"], said["weights_sha256"], said["status"]) == ("direct", None, "done")
+    assert {"assemble", "factor", "solve"} <= said["seconds"]["stokes"].keys()
+    assert {"energy", "output", "total"} <= said["seconds"].keys()
+    parts = sum(said["seconds"]["stokes"].values()) + said["seconds"]["energy"]
+    assert 0 < parts + said["seconds"]["output"] <= said["seconds"]["total"]
+
+
+def from_run(path: Path, *overrides: str) -> Any:
+    return case('initial.kind="file"', f"initial.path={json.dumps(str(path))}", *overrides)
+
+
+def test_the_same_grid_starts_exactly_where_the_other_run_ended(run: Path) -> None:
+    last = open_run(run)["temperature"].values[-1]
+    np.testing.assert_array_equal(Simulation.from_config(from_run(run)).temperature, last)
+    middle = Simulation.from_config(from_run(run, "initial.time=2.1e-4")).temperature
+    np.testing.assert_array_equal(middle, open_run(run)["temperature"].values[1])
+
+
+@pytest.mark.parametrize("aspect", [0.1, 0.3, 1.1, 2.0 / 3.0, 3.3])
+@pytest.mark.parametrize("nx", [5, 7, 49])
+def test_exactly_whatever_rounding_makes_of_the_width(
+    aspect: float, nx: int, tmp_path: Path
+) -> None:
+    grid = Grid(nx, 4, aspect)
+    temperature = np.random.default_rng(nx).random(grid.cells)
+    writer = FieldWriter.create(tmp_path, grid)
+    flow = flow_from_psi(np.zeros(grid.nodes), grid, StokesReport("none"))
+    writer.append(0.0, 0, temperature, temperature, flow)
+    np.testing.assert_array_equal(temperature_of_run(tmp_path, None, grid), temperature)
+
+
+def test_another_grid_is_regridded(run: Path) -> None:
+    finer = Simulation.from_config(from_run(run, "grid.nx=40", "grid.ny=24")).temperature
+    last = open_run(run)["temperature"].values[-1]
+    expected = regridded(last, Grid(16, 8, 2.0), Grid(40, 24, 2.0))
+    np.testing.assert_array_equal(finer, expected)
+    assert finer.shape == (24, 40)
+    assert last.min() <= finer.min() < finer.max() <= last.max()
+    assert np.mean(finer) == pytest.approx(np.mean(last), abs=0.01)
+
+
+def broken(run: Path, tmp_path: Path, name: str, content: bytes | None) -> Path:
+    copy = tmp_path / "copy"
+    shutil.copytree(run, copy)
+    (copy / name).unlink()
+    if content is not None:
+        (copy / name).write_bytes(content)
+    return copy
+
+
+EMPTY = (
+    b'{"zarr_format": 3, "node_type": "group", "attributes": {}, "consolidated_metadata":'
+    b' {"kind": "inline", "must_understand": false, "metadata": {}}}'
+)
+CHUNK = "fields.zarr/temperature/c/2/0/0"
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        pytest.param(CHUNK, b"torn", "cannot be read", id="torn"),
+        pytest.param(CHUNK, b"", "cannot be read", id="empty"),
+        pytest.param(CHUNK, None, "not finite, or a file of it is lost", id="lost"),
+        pytest.param("fields.zarr/zarr.json", None, "is damaged", id="no-metadata"),
+        pytest.param("fields.zarr/zarr.json", b"{", "is damaged", id="torn-metadata"),
+        pytest.param("fields.zarr/zarr.json", b"[]", "is damaged", id="other-metadata"),
+        pytest.param("fields.zarr/zarr.json", EMPTY, "is damaged", id="empty-group"),
+    ],
+)
+def test_a_run_that_is_damaged_is_no_start(
+    name: str, content: bytes | None, said: str, run: Path, tmp_path: Path
+) -> None:
+    copy = broken(run, tmp_path, name, content)
+    config = write_case(tmp_path / "case.toml")
+    start = ["--set", "initial.kind=file", "--set", f"initial.path={copy}"]
+    result = tellus("run", config, "--out", tmp_path / "run", *start, status=2)
+    assert said in result.stderr
+    assert str(copy) in result.stderr
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("overrides", "said"),
+    [
+        (["grid.aspect=4.0"], "has aspect 2, this run 4"),
+        (["initial.time=1.0"], "has outputs from t = 0 to 0.0004, not at 1"),
+        (["initial.path=nowhere"], "nowhere: no fields.zarr there"),
+    ],
+)
+def test_runs_that_do_not_fit(overrides: list[str], said: str, run: Path, tmp_path: Path) -> None:
+    config = from_run(run, *overrides)
+    with pytest.raises(InputError, match=said):
+        run_directory(config, tmp_path / "run", progress=False)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_run_without_outputs_yet(tmp_path: Path) -> None:
+    FieldWriter.create(tmp_path, Grid(16, 8, 2.0))
+    with pytest.raises(InputError, match="holds no output yet"):
+        Simulation.from_config(from_run(tmp_path))
+
+
+@pytest.mark.parametrize("what", ["nothing", "a file", "empty"])
+def test_opening_what_is_no_run(what: str, tmp_path: Path) -> None:
+    path = tmp_path / "run"
+    if what == "a file":
+        path.write_text("mine")
+    elif what == "empty":
+        path.mkdir()
+    with pytest.raises(InputError, match=r"no fields\.zarr there"):
+        open_run(path)
+
+
+def test_a_grid_too_coarse_is_said_and_kept(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, logger="tellus")
+    run_directory(case("time.end=6e-4"), tmp_path / "coarse", progress=False)
+    warnings = summary(tmp_path / "coarse")["warnings"]
+    assert [
+        record.message for record in caplog.records if record.levelname == "WARNING"
+    ] == warnings
+    by_scaling, measured = warnings
+    # (1000 / Ra)^(1/3) with Ra = 1e4 x 100 at T = 1, on 8 cells.
+    assert "by scaling, spans about 0.8 cells, fewer than 4" in by_scaling
+    assert "the thinnest boundary layer or plume spans about" in measured
+    assert "refine the grid" in measured
+    (expected,) = (record.message for record in caplog.records if record.levelname == "INFO")
+    assert "16x8 cells, --stokes direct: about" in expected
+    assert "at least 6 steps" in expected
+
+
+def test_a_grid_that_resolves_the_flow_is_not_complained_about(tmp_path: Path) -> None:
+    calm = ["model.rayleigh=1", "time.end=1e-4", "initial.amplitude=0.01", "grid.ny=16"]
+    assert run_directory(case(*calm), tmp_path / "fine", progress=False)["warnings"] == []
+
+
+def test_what_a_run_will_need_is_said_on_the_command_line(tmp_path: Path) -> None:
+    config = write_case(tmp_path / "case.toml", "time.max_steps=3", "stokes.solver=skip:2")
+    said = tellus("run", config, "--out", tmp_path / "run").stderr.splitlines()
+    assert said[0].startswith("tellus: 16x8 cells, --stokes skip:2: about ")
+    assert "at least 3 steps" in said[0]
+    assert said[1].startswith("tellus: warning: a hot boundary layer")
+
+
+def test_estimates() -> None:
+    grid = Grid(256, 64)
+    bands = 255 * 63 * 127 * 8
+    assert bands < estimate.memory_gib(grid, "direct") * 2**30 < 1.5 * bands
+    assert estimate.memory_gib(grid, "skip:7") == estimate.memory_gib(grid, "direct")
+    assert "at least 100 steps and 50 s" in estimate.cost_sentence(grid, "direct", 0.5, 100)
+    # Between two solves nothing is solved.
+    assert "at least 100 steps and 7.5 s" in estimate.cost_sentence(grid, "skip:7", 0.5, 100)
+    assert estimate.resolution_warning(4.0, "it") is None
+    assert estimate.resolution_warning(3.9, "it") is not None

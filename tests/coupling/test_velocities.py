@@ -1,0 +1,194 @@
+"""Ways to get a velocity: skip, names, and a solver of one's own."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from rollouts import TINY, Drifting, Rolls, case, summary, tellus, write_case
+
+import tellus as front_door
+from tellus import Simulation, open_run
+from tellus.coupling.run import run_directory
+from tellus.coupling.skip import SkipSolver
+from tellus.coupling.solvers import listing, make_solver
+from tellus.solver.direct import DirectSolver
+from tellus.solver.errors import InputError
+from tellus.solver.grid import Grid
+from tellus.solver.rheology import FrankKamenetskii
+from tellus.solver.stokes import Flow, StokesProblem, StokesReport, StokesSolver, flow_from_psi
+
+GRID = Grid(16, 8, 2.0)
+
+
+def problem(k: int) -> StokesProblem:
+    """A different temperature for every k."""
+    temperature = np.random.default_rng(k).random(GRID.cells)
+    return StokesProblem(GRID, temperature, FrankKamenetskii(10.0, 1.0))
+
+
+@pytest.mark.parametrize("every", [1, 2, 5])
+def test_skip_solves_every_nth_call_and_holds_between(every: int) -> None:
+    direct, skip = DirectSolver(GRID), SkipSolver(DirectSolver(GRID), every, GRID)
+    for call in range(2 * every + 1):
+        flow = skip.solve(problem(call))
+        asked = call - call % every
+        expected = direct.solve(problem(asked))
+        for name in ("psi", "u", "v"):
+            np.testing.assert_array_equal(getattr(flow, name), getattr(expected, name))
+        assert flow.report.status == ("solved" if call == asked else "held")
+        assert flow.report.iterations == (1 if call == asked else 0)
+
+
+@pytest.mark.parametrize("calls", range(5))
+def test_skip_gives_its_memory_back(calls: int) -> None:
+    """Around a solver that remembers, too, at every point of the cycle."""
+    one = SkipSolver(Drifting(GRID), 3, GRID)
+    for call in range(calls):
+        one.solve(problem(call))
+    other = SkipSolver(Drifting(GRID), 3, GRID)
+    other.solve(problem(99))
+    other.restore({name: np.array(value) for name, value in one.state().items()})
+    for call in range(calls, calls + 7):
+        ours, theirs = other.solve(problem(call)), one.solve(problem(call))
+        np.testing.assert_array_equal(ours.psi, theirs.psi)
+        assert ours.report.status == theirs.report.status
+
+
+def test_warming_up_does_not_count(tmp_path: Path) -> None:
+    run_directory(
+        case("stokes.solver=skip:4", "time.max_steps=8"), tmp_path / "run", progress=False
+    )
+    # States of steps 0 to 8: solved at 0, 4 and 8, the last one for its output.
+    assert summary(tmp_path / "run")["solver_report"] == {
+        "solved": 3,
+        "held": 6,
+        "iterations": 3,
+    }
+
+
+def test_skip_of_one_is_direct(tmp_path: Path) -> None:
+    for name in ("direct", "skip:1"):
+        config = case(f"stokes.solver={name}", "time.max_steps=6")
+        run_directory(config, tmp_path / name[:4], progress=False)
+    ours, theirs = (tmp_path / name / "timeseries.csv" for name in ("dire", "skip"))
+    assert ours.read_bytes() == theirs.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("skip", 'stokes.solver: "skip" needs one whole number of steps, as in "skip:10".'),
+        ("skip:", '"skip:" needs one whole number'),
+        ("skip:0", '"skip:0" needs one whole number'),
+        ("skip:-1", '"skip:-1" needs one whole number'),
+        ("skip:x", '"skip:x" needs one whole number'),
+        ("skip:1.5", '"skip:1.5" needs one whole number'),
+        ("skip:2:3", '"skip:2:3" needs one whole number'),
+        ("direct:1", 'stokes.solver: "direct" takes no argument, not "1".'),
+        ("direkt", 'there is no solver "direkt"; did you mean "direct"?'),
+        ("skop:3", 'there is no solver "skop"; did you mean "skip:N"?'),
+        ("surogate", 'there is no solver "surogate"; did you mean "surrogate[:PATH]"?'),
+        ("DIRECT", 'there is no solver "DIRECT"'),
+        ("", 'there is no solver ""'),
+        (":", 'there is no solver ""'),
+    ],
+)
+def test_names_that_are_refused(name: str, said: str) -> None:
+    with pytest.raises(InputError, match=re.escape(said)) as refusal:
+        make_solver(name, GRID)
+    assert str(refusal.value).endswith((".", ". `tellus solvers` lists them all."))
+
+
+def test_a_refused_name_leaves_nothing_on_disk(tmp_path: Path) -> None:
+    config = write_case(tmp_path / "case.toml")
+    for name in ("direkt", "skip:0", "surrogate:nowhere"):
+        tellus("run", config, "--out", tmp_path / "run", "--stokes", name, status=2)
+    assert [path.name for path in tmp_path.iterdir()] == ["case.toml"]
+
+
+@pytest.mark.parametrize(("name", "kind"), [("direct", "direct"), ("skip:10", "skip:10")])
+def test_names_that_are_known(name: str, kind: str) -> None:
+    assert make_solver(name, GRID).name == kind
+    assert any(usage.partition(":")[0] == name.partition(":")[0] for usage, *_ in listing())
+
+
+def test_ten_lines_of_ones_own_plug_in(tmp_path: Path) -> None:
+    class Damped(StokesSolver):
+        """Half the velocity of the direct solution."""
+
+        name = "damped"
+
+        def __init__(self, grid: Grid) -> None:
+            self.direct = front_door.make_solver("direct", grid)
+
+        def solve(self, problem: StokesProblem) -> Flow:
+            psi = 0.5 * self.direct.solve(problem).psi
+            return flow_from_psi(psi, problem.grid, StokesReport(self.name))
+
+    config = case("time.max_steps=4")
+    by_hand = Simulation.from_config(config, solver=Damped(GRID))
+    direct = Simulation.from_config(config)
+    np.testing.assert_array_equal(2.0 * by_hand.flow().psi, direct.flow().psi)
+    records = [by_hand.step() for _ in range(4)]
+    assert [record.step for record in records] == [1, 2, 3, 4]
+
+    result = front_door.run(config, tmp_path / "run", solver=Damped(GRID), progress=False)
+    assert result["solver"] == "damped"
+    assert result["status"] == "done"
+    assert result == summary(tmp_path / "run")
+    rows = np.loadtxt(tmp_path / "run" / "timeseries.csv", delimiter=",", skiprows=1)
+    vrms = [record.diagnostics.vrms for record in records]
+    # Steps before an output are cut by hand here, by the run there: the first ones are not.
+    np.testing.assert_array_equal(rows[:4, 6], vrms)
+    np.testing.assert_array_equal(
+        open_run(tmp_path / "run")["temperature"].values[-1], by_hand.temperature
+    )
+
+
+def test_stepping_by_hand_without_a_configuration() -> None:
+    temperature = np.repeat(1.0 - GRID.y_cells[:, None], GRID.nx, axis=1)
+    kept = temperature.copy()
+    simulation = Simulation(GRID, FrankKamenetskii(10.0, 1.0), Rolls(GRID), temperature)
+    record = simulation.step()
+    assert record.time == simulation.time == record.dt == 1e-7
+    assert record.step == simulation.steps == 1
+    while simulation.time < 1e-3:
+        record = simulation.step(until=1e-3)
+    assert record.time == 1e-3
+    assert record.dt <= 1e-4
+    assert abs(record.diagnostics.heat_budget) < 1e-14
+    # The array that was handed in is not written to.
+    np.testing.assert_array_equal(temperature, kept)
+    assert not np.array_equal(simulation.temperature, kept)
+
+
+def test_a_velocity_is_solved_for_once_a_state() -> None:
+    solver = Drifting(GRID)
+    simulation = Simulation.from_config(case(), solver)
+    for _ in range(3):
+        simulation.flow()
+        simulation.flow()
+        simulation.step()
+    assert solver.calls == 3
+    simulation.warm_up()
+    assert solver.calls == 3
+
+
+@pytest.mark.parametrize(
+    ("temperature", "said"),
+    [
+        (np.zeros((16, 8)), r"temperature has shape \(16, 8\), the grid \(8, 16\)"),
+        (np.full(GRID.cells, np.nan), "NaN or infinity"),
+    ],
+)
+def test_initial_states_that_do_not_fit(temperature: np.ndarray, said: str) -> None:
+    with pytest.raises(InputError, match=said):
+        Simulation(GRID, FrankKamenetskii(), Rolls(GRID), temperature)
+
+
+def test_a_snapshot_of_another_grid_is_refused() -> None:
+    small = Simulation.from_config(case())
+    large = Simulation.from_config(case("grid.nx=32", base=TINY))
+    with pytest.raises(ValueError, match="shape"):
+        large.restore(small.snapshot())

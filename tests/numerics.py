@@ -1,0 +1,63 @@
+"""What several tests of the numerics share: random fields and flows, orders of convergence."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+
+from tellus.solver.grid import Array, Grid
+from tellus.solver.stokes import Flow, StokesReport, flow_from_psi
+
+# Long and flat, tall and narrow, unequal spacings, the smallest allowed.
+GRIDS = [Grid(12, 8, 2.0), Grid(7, 12, 0.7), Grid(4, 4, 1.0), Grid(4, 9, 1.0), Grid(9, 4, 4.0)]
+
+
+@dataclass(frozen=True)
+class GivenViscosity:
+    """A rheology that hands out a fixed field, whatever the temperature."""
+
+    field: Array
+
+    def viscosity(self, temperature: Array, grid: Grid) -> Array:
+        return self.field
+
+
+def rough_field(grid: Grid, seed: int = 0) -> Array:
+    """Uniform random numbers in 0..1 at the cells: no two neighbours alike."""
+    return np.random.default_rng(seed).random(grid.cells)
+
+
+def rough_viscosity(grid: Grid, contrast: float, seed: int = 1) -> Array:
+    """Viscosity between 1/contrast and 1, log-uniform, jumping from cell to cell."""
+    return contrast ** -rough_field(grid, seed)
+
+
+def random_psi(grid: Grid, seed: int = 2) -> Array:
+    """A random stream function at the nodes, zero on the walls."""
+    psi = np.zeros(grid.nodes)
+    psi[1:-1, 1:-1] = np.random.default_rng(seed).standard_normal((grid.ny - 1, grid.nx - 1))
+    return psi
+
+
+def flow_of(psi: Array, grid: Grid) -> Flow:
+    return flow_from_psi(psi, grid, StokesReport("given"))
+
+
+def cell_flow(grid: Grid, peak: float, modes: Sequence[tuple[int, int, float]]) -> Flow:
+    """psi = peak / pi times a sum of sines: k half waves across, m up, and an amplitude each."""
+    x, y = grid.x_nodes / grid.aspect, grid.y_nodes[:, None]
+    psi = sum(a * np.sin(k * np.pi * x) * np.sin(m * np.pi * y) for k, m, a in modes)
+    assert isinstance(psi, np.ndarray)
+    psi[[0, -1]], psi[:, [0, -1]] = 0.0, 0.0
+    return flow_of(peak / np.pi * psi, grid)
+
+
+def worst_difference(found: Array, expected: Array) -> float:
+    """Largest difference, relative to the largest expected value."""
+    return float(np.max(np.abs(found - expected)) / np.max(np.abs(expected)))
+
+
+def observed_orders(errors: Sequence[float]) -> list[float]:
+    """Orders of convergence between successive halvings of the step."""
+    return [float(np.log2(a / b)) for a, b in pairwise(errors)]

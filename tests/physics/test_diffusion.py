@@ -1,0 +1,161 @@
+"""The implicit diffusion solver and the scheme around it."""
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from physics_cases import (
+    THERMALS,
+    at_rest,
+    flow_of,
+    initials,
+    observed_orders,
+    roll,
+    rough,
+    thermal_walls,
+)
+
+from tellus.solver.boundaries import TEMPERATURE, BoundaryConditions
+from tellus.solver.diffusion import DiffusionSolver
+from tellus.solver.energy import EXPLICIT, IMPLICIT, EnergyEquation, ThermalState
+from tellus.solver.energy_kernels import diffuse
+from tellus.solver.grid import Array, Grid
+
+VALUES = (0.7, -0.4, 1.3, 0.2)
+COLD = thermal_walls([TEMPERATURE] * 4, [0.0] * 4)
+
+
+@pytest.mark.parametrize("grid", [Grid(12, 7, 1.7), Grid(6, 11, 1.7), Grid(4, 4, 1.0)], ids=str)
+@pytest.mark.parametrize("kinds", THERMALS, ids=initials)
+def test_solution_satisfies_the_explicit_operator(grid: Grid, kinds: tuple[str, ...]) -> None:
+    walls, rhs = thermal_walls(kinds, VALUES), rough(grid)
+    fixed = np.array([kind == TEMPERATURE for kind in kinds])
+    values = np.array([wall.value for wall in walls.walls.values()])
+    for a in (1e-8, 0.03, 10.0):
+        temperature = DiffusionSolver(grid, walls).solve(rhs, a, values)
+        laplacian = np.zeros(grid.cells)
+        diffuse(temperature, grid.hx, grid.hy, fixed, values, laplacian)
+        assert np.max(np.abs(temperature - a * laplacian - rhs)) < 1e-12 * (1.0 + 100.0 * a)
+
+
+def test_it_leaves_its_arguments_alone() -> None:
+    grid, values = Grid(8, 6, 1.0), np.array(VALUES)
+    rhs = rough(grid)
+    DiffusionSolver(grid, COLD).solve(rhs, 0.1, values)
+    np.testing.assert_array_equal(rhs, rough(grid))
+    np.testing.assert_array_equal(values, VALUES)
+
+
+def stepped(energy: EnergyEquation, start: Array, psi: Array, end: float, steps: int) -> Array:
+    """T after `steps` equal steps to `end`."""
+    state, flow = ThermalState(start), flow_of(psi, energy.grid)
+    for _ in range(steps):
+        state = energy.step(state, flow, end / steps)
+    return state.temperature
+
+
+def decaying_mode(grid: Grid) -> tuple[Array, float]:
+    """An eigenvector of the discrete Laplacian between cold ends, and its rate of decay."""
+    x, y = grid.x_cells / grid.aspect, grid.y_cells[:, None]
+    field = np.cos(2 * np.pi * x) * np.sin(np.pi * y)
+    across = (2.0 * np.sin(np.pi / grid.nx) / grid.hx) ** 2
+    up = (2.0 * np.sin(0.5 * np.pi / grid.ny) / grid.hy) ** 2
+    return field, across + up
+
+
+def test_implicit_diffusion_is_second_order_in_time() -> None:
+    """Against the exact decay of a discrete mode: no error in space."""
+    grid, end = Grid(16, 12, 1.5), 0.05
+    field, rate = decaying_mode(grid)
+    energy, conductive = EnergyEquation(grid, scheme=IMPLICIT), 1.0 - grid.y_cells[:, None]
+    exact = conductive + np.exp(-rate * end) * field
+    errors = [
+        float(
+            np.max(np.abs(stepped(energy, conductive + field, 0.0 * roll(grid, 1), end, n) - exact))
+        )
+        for n in (4, 8, 16, 32)
+    ]
+    assert min(observed_orders(errors)) >= 1.85
+    assert errors[-1] < 1e-3
+
+
+@pytest.mark.parametrize(("scheme", "steps"), [(EXPLICIT, 128), (IMPLICIT, 64)])
+def test_advection_and_diffusion_are_second_order_in_time(scheme: str, steps: int) -> None:
+    """Successive halvings differ by a quarter; the limiter's kinks cost a little."""
+    grid = Grid(16, 16, 1.0)
+    field = decaying_mode(grid)[0]
+    start, psi = 1.0 - grid.y_cells[:, None] + 0.2 * field, roll(grid, 10.0)
+    energy = EnergyEquation(grid, scheme=scheme)
+    found = [stepped(energy, start, psi, 0.05, steps * 2**k) for k in range(4)]
+    changes = [float(np.mean(np.abs(b - a))) for a, b in pairwise(found)]
+    assert min(observed_orders(changes)) >= 1.7
+
+
+def test_both_schemes_meet_at_short_steps() -> None:
+    grid = Grid(16, 12, 1.5)
+    start, psi = rough(grid), roll(grid, 30.0)
+    explicit = EnergyEquation(grid, scheme=EXPLICIT)
+    implicit = EnergyEquation(grid, scheme=IMPLICIT)
+    differences = [
+        float(
+            np.mean(
+                np.abs(
+                    stepped(explicit, start, psi, 2e-3, n) - stepped(implicit, start, psi, 2e-3, n)
+                )
+            )
+        )
+        for n in (20, 40, 80)
+    ]
+    assert differences[-1] < 1e-4
+    assert min(observed_orders(differences)) >= 1.5
+
+
+def test_hundredfold_steps_are_stable_and_rough_fields_decay() -> None:
+    """The norm falls at every step, for any field, at any step."""
+    grid = Grid(24, 16, 1.5)
+    explicit = EnergyEquation(grid, COLD, scheme=EXPLICIT)
+    limit = explicit.stable_dt(at_rest(grid), 0.5)
+    implicit = EnergyEquation(grid, COLD, scheme=IMPLICIT)
+    assert implicit.stable_dt(at_rest(grid), 0.5) == np.inf
+    for factor in (1.0, 10.0, 100.0, 1e4):
+        state = ThermalState(rough(grid) - 0.5)
+        for _ in range(10):
+            after = implicit.step(state, at_rest(grid), factor * limit)
+            assert np.linalg.norm(after.temperature) < np.linalg.norm(state.temperature)
+            state = after
+    unstable = ThermalState(rough(grid) - 0.5)
+    for _ in range(30):
+        unstable = explicit.step(unstable, at_rest(grid), 10.0 * limit)
+    assert np.max(np.abs(unstable.temperature)) > 1e6
+
+
+def test_the_scheme_damps_what_it_cannot_resolve() -> None:
+    """L-stability: a checkerboard is gone after one very long step, in proportion to its length."""
+    grid = Grid(16, 12, 1.5)
+    checkers = (-1.0) ** np.add.outer(np.arange(grid.ny), np.arange(grid.nx))
+    energy = EnergyEquation(grid, COLD, scheme=IMPLICIT)
+    left = [
+        float(np.max(np.abs(energy.step(ThermalState(checkers), at_rest(grid), dt).temperature)))
+        for dt in (1e1, 1e2, 1e3)
+    ]
+    assert left[0] < 0.02
+    assert left[0] / left[1] == pytest.approx(10.0, rel=0.2)
+    assert left[1] / left[2] == pytest.approx(10.0, rel=0.2)
+
+
+def test_advection_alone_limits_the_implicit_step() -> None:
+    grid = Grid(16, 12, 1.5)
+    flow = flow_of(roll(grid, 30.0), grid)
+    implicit, explicit = (EnergyEquation(grid, scheme=s) for s in (IMPLICIT, EXPLICIT))
+    assert implicit.stable_dt(flow, 1.0) == pytest.approx(2.0 * implicit.stable_dt(flow, 0.5))
+    assert explicit.stable_dt(flow, 1.0) < implicit.stable_dt(flow, 1.0)
+    u = np.maximum(np.abs(flow.u[:, :-1]), np.abs(flow.u[:, 1:])) / grid.hx
+    v = np.maximum(np.abs(flow.v[:-1]), np.abs(flow.v[1:])) / grid.hy
+    assert implicit.stable_dt(flow, 1.0) * np.max(u + v) == pytest.approx(1.0)
+
+
+def test_default_walls_are_those_of_the_design() -> None:
+    walls = BoundaryConditions()
+    assert walls.temperatures == [1.0, 0.0]
+    assert [wall.conducts for wall in walls.walls.values()] == [False, False, True, True]
+    assert walls.velocity == "free-slip"

@@ -1,0 +1,117 @@
+"""Decaying heat sources and a core that cools."""
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from physics_cases import THERMALS, at_rest, flow_of, initials, roll, rough, thermal_walls
+from scipy.integrate import quad
+
+from tellus.solver.boundaries import INSULATING, TEMPERATURE, BoundaryConditions
+from tellus.solver.energy import EXPLICIT, IMPLICIT, EnergyEquation, ThermalState
+from tellus.solver.grid import Grid
+from tellus.solver.heating import ConstantHeating, DecayingHeating
+
+GRID = Grid(12, 8, 1.5)
+# Agarwal et al. (2025): c and lambda of the four isotopes.
+FRACTIONS = (0.13045, 0.23453, 0.07981, 0.55521)
+DECAYS = (14.2008, 90.1668, 4.5341, 50.7819)
+ISOTOPES = DecayingHeating(7.0, FRACTIONS, DECAYS)
+TIGHT = thermal_walls([INSULATING] * 4, [0.0] * 4)
+
+
+def heating_at(time: float) -> float:
+    """H(t) as it is written in the paper."""
+    terms = zip(FRACTIONS, DECAYS, strict=True)
+    return 7.0 * sum(c * float(np.exp(-decay * time)) for c, decay in terms)
+
+
+@pytest.mark.parametrize(("start", "end"), [(0.0, 1e-4), (0.0, 1.0), (0.03, 0.05), (2.0, 2.001)])
+def test_mean_of_decaying_heating_is_its_integral(start: float, end: float) -> None:
+    integral, _ = quad(heating_at, start, end, epsabs=0.0, epsrel=1e-12)
+    assert ISOTOPES.mean(start, end) == pytest.approx(integral / (end - start), rel=1e-11)
+
+
+def test_mean_over_no_time_is_the_value_there() -> None:
+    for time in (0.0, 0.02):
+        assert ISOTOPES.mean(time, time) == pytest.approx(heating_at(time), rel=1e-14)
+        # Where 1 - exp(-x) would have lost all its digits.
+        assert ISOTOPES.mean(time, time + 1e-15) == pytest.approx(heating_at(time), rel=1e-12)
+
+
+def test_what_does_not_decay_is_constant() -> None:
+    steady = DecayingHeating(2.0, [0.25, 0.75], [0.0, 0.0])
+    assert steady.mean(0.3, 0.7) == ConstantHeating(2.0).mean(0.3, 0.7) == 2.0
+
+
+@pytest.mark.parametrize("scheme", [EXPLICIT, IMPLICIT])
+def test_steps_of_any_length_add_the_exact_integral(scheme: str) -> None:
+    energy = EnergyEquation(GRID, TIGHT, ISOTOPES, scheme)
+    times = np.concatenate([[0.0], np.cumsum([1e-6, 3e-4, 1e-3, 2e-5, 5e-4])])
+    state = ThermalState(rough(GRID))
+    before = float(np.mean(state.temperature))
+    for start, end in pairwise(times.tolist()):
+        state = energy.step(state, at_rest(GRID), end - start, start)
+    gained = float(np.mean(state.temperature)) - before
+    assert gained == pytest.approx(quad(heating_at, 0.0, times[-1], epsrel=1e-12)[0], rel=1e-10)
+
+
+@pytest.mark.parametrize("scheme", [EXPLICIT, IMPLICIT])
+@pytest.mark.parametrize("kinds", [k for k in THERMALS if k[2] == TEMPERATURE], ids=initials)
+def test_core_and_mantle_together_keep_their_heat(kinds: tuple[str, ...], scheme: str) -> None:
+    """C T_b + <T> changes by what comes through the other walls and from within, no more."""
+    capacity, dt = 0.7, 1e-3
+    energy = EnergyEquation(
+        GRID, thermal_walls(kinds, (0.7, -0.4, 1.3, 0.2)), 2.0, scheme, core_capacity=capacity
+    )
+    flow = flow_of(roll(GRID, 20.0), GRID)
+    state = ThermalState(rough(GRID), bottom_temperature=1.3)
+    for _ in range(5):
+        after = energy.step(state, flow, dt)
+        assert after.bottom_temperature is not None
+        assert state.bottom_temperature is not None
+        core = capacity * (after.bottom_temperature - state.bottom_temperature)
+        mantle = float(np.mean(after.temperature) - np.mean(state.temperature))
+        entered = after.heat_sides / GRID.aspect - after.heat_out + after.source
+        assert core + mantle == pytest.approx(dt * entered, abs=2e-15)
+        assert core == pytest.approx(-dt * after.heat_in, abs=1e-15)
+        assert core != 0.0
+        state = after
+
+
+def test_the_wall_follows_the_core() -> None:
+    """The flux at the bottom is taken from the core's present temperature."""
+    energy = EnergyEquation(GRID, core_capacity=1.0)
+    cool = energy.step(
+        ThermalState(np.zeros(GRID.cells), bottom_temperature=0.1), at_rest(GRID), 1e-9
+    )
+    assert cool.heat_in == pytest.approx(0.1 * 2.0 / GRID.hy, rel=1e-6)
+
+
+def test_core_under_a_closed_mantle_comes_to_one_temperature_with_it() -> None:
+    walls = thermal_walls((INSULATING, INSULATING, TEMPERATURE, INSULATING), (0, 0, 1, 0))
+    energy = EnergyEquation(GRID, walls, scheme=IMPLICIT, core_capacity=0.5)
+    state = ThermalState(np.zeros(GRID.cells), bottom_temperature=1.0)
+    for _ in range(600):
+        state = energy.step(state, at_rest(GRID), 0.01)
+    together = 0.5 / (0.5 + 1.0)
+    assert state.bottom_temperature == pytest.approx(together, abs=1e-9)
+    np.testing.assert_allclose(state.temperature, together, atol=1e-9)
+
+
+def test_a_huge_core_keeps_its_temperature() -> None:
+    plain, cooled = EnergyEquation(GRID), EnergyEquation(GRID, core_capacity=1e15)
+    flow, start = flow_of(roll(GRID, 20.0), GRID), rough(GRID)
+    one, other = ThermalState(start), ThermalState(start, bottom_temperature=1.0)
+    for _ in range(5):
+        one, other = plain.step(one, flow, 1e-3), cooled.step(other, flow, 1e-3)
+    assert one.bottom_temperature is None
+    assert other.bottom_temperature == pytest.approx(1.0, abs=1e-13)
+    np.testing.assert_allclose(other.temperature, one.temperature, atol=1e-13)
+
+
+def test_a_wall_that_has_no_core_keeps_its_own_temperature() -> None:
+    energy = EnergyEquation(GRID, BoundaryConditions())
+    after = energy.step(ThermalState(np.zeros(GRID.cells)), at_rest(GRID), 1e-9)
+    assert after.bottom_temperature is None
+    assert after.heat_in == pytest.approx(2.0 / GRID.hy, rel=1e-6)

@@ -1,0 +1,165 @@
+"""Cold and layered starts, and profiles from a file."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from physics_cases import case, rough
+
+from tellus.coupling.run import run_directory
+from tellus.coupling.setup import initial_temperature, profile_of_file
+from tellus.coupling.simulation import Simulation
+from tellus.solver import initial
+from tellus.solver.errors import InputError
+from tellus.solver.grid import Array, Grid
+
+GRID = Grid(16, 8, 2.0)
+FINE = Grid(4, 400, 1.0)
+FLAT = ("initial.amplitude=0",)
+
+
+def profile(path: Path, text: str, grid: Grid = GRID) -> Array:
+    """The profile that a file with this text stands for."""
+    path.write_text(text)
+    return profile_of_file(path, grid)
+
+
+def test_cold_is_zero_and_perturbed_like_the_others() -> None:
+    np.testing.assert_array_equal(initial_temperature(case("initial.kind=cold", *FLAT), GRID), 0.0)
+    perturbed = initial_temperature(case("initial.kind=cold", "initial.amplitude=0.02"), GRID)
+    assert np.max(np.abs(perturbed)) == pytest.approx(0.02)
+
+
+def test_linear_layers_have_the_thickness_and_the_interior_asked_for() -> None:
+    field = initial.linear(FINE, interior=0.6, thickness=0.1)
+    y, column = FINE.y_cells, field[:, 0]
+    np.testing.assert_allclose(column[y < 0.1], 1.0 - 4.0 * y[y < 0.1], atol=1e-12)
+    np.testing.assert_array_equal(column[(y > 0.1) & (y < 0.9)], 0.6)
+    np.testing.assert_allclose(column[y > 0.9], 6.0 * (1.0 - y[y > 0.9]), atol=1e-12)
+    np.testing.assert_array_equal(field, np.repeat(column[:, None], 4, axis=1))
+
+
+def test_linear_layers_by_default_are_those_of_the_paper() -> None:
+    field = initial_temperature(case("initial.kind=linear", *FLAT), FINE)
+    assert field[200, 0] == 0.75
+    assert field[0, 0] == pytest.approx(1.0 - 0.25 * FINE.y_cells[0] / 0.05)
+    assert field[19, 0] > 0.75 == field[21, 0]
+
+
+def test_layers_that_meet_in_the_middle() -> None:
+    """thickness = 1/2 leaves no interior but its temperature at half height."""
+    field = initial_temperature(
+        case("initial.kind=linear", "initial.thickness=0.5", "initial.interior=0.5", *FLAT), FINE
+    )
+    np.testing.assert_allclose(field[:, 0], 1.0 - FINE.y_cells, atol=1e-12)
+
+
+def test_a_profile_is_interpolated_and_holds_beyond_its_ends(tmp_path: Path) -> None:
+    found = profile(tmp_path / "p.csv", "# y, T\n0.2, 1.0\n0.4, 0.5\n0.9, 0.1\n", FINE)
+    expected = np.interp(FINE.y_cells, [0.2, 0.4, 0.9], [1.0, 0.5, 0.1])
+    np.testing.assert_allclose(found[:, 2], expected, rtol=1e-15)
+    assert (found[0, 0], found[-1, 0]) == (1.0, 0.1)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "0 1\n0.5 0.8\n1 0\n",
+        "0,1\n0.5,0.8\n1,0",
+        "1 0 # the top comes first\n\n0.5 0.8\n# a line of words\n0\t1\n",
+        "0.0,   1.0\r\n0.5, 0.8\r\n1.0, 0.0\r\n",
+    ],
+)
+def test_commas_blanks_comments_and_either_order_are_read(tmp_path: Path, text: str) -> None:
+    found = profile(tmp_path / "p.txt", text)
+    np.testing.assert_allclose(found[:, 0], np.interp(GRID.y_cells, [0, 0.5, 1], [1, 0.8, 0]))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "# nothing but words\n",
+        "0.5 0.5\n",
+        "0 1\n1 nan\n",
+        "0 1\ninf 0\n",
+        "0\n1\n",
+        "0 1 2\n1 0 2\n",
+        "0 1\n1\n",
+        "y T\n0 1\n1 0\n",
+        "0 1\n2890 0\n",
+        "-0.1 1\n1 0\n",
+    ],
+    ids=[
+        "empty",
+        "comments",
+        "one row",
+        "NaN",
+        "infinite",
+        "one column",
+        "three columns",
+        "ragged",
+        "words",
+        "kilometres",
+        "below the box",
+    ],
+)
+@pytest.mark.filterwarnings("error")
+def test_what_is_no_profile_is_refused_by_name(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "p.txt"
+    with pytest.raises(InputError, match=r"initial\.path: .*p\.txt ") as refusal:
+        profile(path, text)
+    assert "y and T" in str(refusal.value)
+    assert "\n" not in str(refusal.value)
+
+
+def test_files_that_cannot_be_read_are_refused_by_name(tmp_path: Path) -> None:
+    for path in (tmp_path / "missing.txt", tmp_path):
+        with pytest.raises(InputError, match=r"initial\.path: .* cannot be read"):
+            profile_of_file(path, GRID)
+    (tmp_path / "binary").write_bytes(b"\xff\xfe\x00\x01" * 10)
+    with pytest.raises(InputError, match=r"initial\.path: .*binary cannot be read"):
+        profile_of_file(tmp_path / "binary", GRID)
+
+
+def test_a_run_starts_from_a_profile_with_its_perturbation(tmp_path: Path) -> None:
+    (tmp_path / "p.txt").write_text("0 1\n1 0\n")
+    start = ("initial.kind=profile", f"initial.path={tmp_path / 'p.txt'}")
+    plain = Simulation.from_config(case(*start, *FLAT)).temperature
+    np.testing.assert_allclose(plain, initial.conductive(GRID), atol=1e-15)
+    perturbed = Simulation.from_config(case(*start, "initial.amplitude=0.1")).temperature
+    conductive = Simulation.from_config(case("initial.kind=conductive")).temperature
+    np.testing.assert_allclose(perturbed, conductive, atol=1e-15)
+    summary = run_directory(case(*start, "time.max_steps=2"), tmp_path / "run", progress=False)
+    assert summary["status"] == "done"
+
+
+def test_a_field_from_another_run_comes_over_to_another_grid(tmp_path: Path) -> None:
+    run_directory(case("time.max_steps=3"), tmp_path / "run", progress=False)
+    start = ("initial.kind=file", f"initial.path={tmp_path / 'run'}")
+    coarse = Simulation.from_config(case(*start))
+    fine = Simulation.from_config(case(*start, "grid.nx=32", "grid.ny=16"))
+    assert fine.temperature.shape == (16, 32)
+    means = float(np.mean(coarse.temperature)), float(np.mean(fine.temperature))
+    assert means[0] == pytest.approx(means[1], abs=0.01)
+    assert np.ptp(fine.temperature) <= np.ptp(coarse.temperature)
+
+
+def test_perturbed_starts_never_leave_the_bounds_that_a_run_watches() -> None:
+    """The bounds come from the perturbed field: a cold start below zero is no violation."""
+    simulation = Simulation.from_config(case("initial.kind=cold", "initial.amplitude=0.05"))
+    assert simulation.bounds.lowest == pytest.approx(np.min(simulation.temperature))
+    assert simulation.bounds.lowest < 0.0
+    for _ in range(3):
+        simulation.step()
+    assert simulation.tally.rejected == 0
+
+
+def test_states_of_the_wrong_shape_or_not_finite_are_refused() -> None:
+    config = case()
+    with pytest.raises(InputError, match="temperature has shape"):
+        Simulation.from_config(config, temperature=np.zeros((3, 3)))
+    broken = rough(GRID)
+    broken[2, 2] = np.nan
+    with pytest.raises(InputError, match="NaN or infinity"):
+        Simulation.from_config(config, temperature=broken)

@@ -1,0 +1,245 @@
+"""Walls that hold the fluid fast, alone and mixed with free-slip ones."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pytest
+import reference_walls
+from physics_cases import (
+    SLIPS,
+    flow_of,
+    initials,
+    observed_orders,
+    random_psi,
+    rough,
+    rough_viscosity,
+    slip_walls,
+    worst_difference,
+)
+
+from tellus.solver.boundaries import FREE_SLIP, NO_SLIP, BoundaryConditions
+from tellus.solver.diagnostics import surface_velocity
+from tellus.solver.direct import DirectSolver
+from tellus.solver.grid import Array, Grid
+from tellus.solver.psi_operator import PsiOperator
+from tellus.solver.rheology import Given
+from tellus.solver.stokes import StokesProblem
+from tellus.solver.strain import dissipation, shear_strain_rate, strain_rate
+
+GRIDS = [Grid(9, 6, 1.3), Grid(5, 8, 0.7), Grid(4, 4, 1.0)]
+ALL_FAST = slip_walls([NO_SLIP] * 4)
+
+
+def dense(bands: Array) -> Array:
+    """The symmetric matrix that LAPACK lower band storage stands for."""
+    n, width = bands.shape
+    matrix = np.zeros((n, n))
+    for k in range(n):
+        for d in range(min(width, n - k)):
+            matrix[k + d, k] = matrix[k, k + d] = bands[k, d]
+    return matrix
+
+
+@pytest.mark.parametrize("grid", GRIDS, ids=str)
+@pytest.mark.parametrize("kinds", SLIPS, ids=initials)
+def test_bands_product_and_diagonal_are_one_positive_operator(
+    grid: Grid, kinds: tuple[str, ...]
+) -> None:
+    operator, psi = PsiOperator(grid, slip_walls(kinds)), random_psi(grid)
+    eta = rough_viscosity(grid, 1e6)
+    matrix = dense(operator.bands(eta))
+    product = operator.to_nodes(matrix @ operator.to_unknowns(psi))
+    assert worst_difference(product, operator.apply(eta, psi)) < 1e-13
+    assert worst_difference(operator.to_nodes(np.diag(matrix)), operator.diagonal(eta)) < 1e-14
+    assert np.linalg.eigvalsh(matrix)[0] > 0.0
+
+
+@pytest.mark.parametrize("grid", GRIDS, ids=str)
+@pytest.mark.parametrize("kinds", SLIPS, ids=initials)
+def test_work_of_the_operator_is_the_integral_of_the_dissipation(
+    grid: Grid, kinds: tuple[str, ...]
+) -> None:
+    walls, psi, eta = slip_walls(kinds), random_psi(grid), rough_viscosity(grid, 1e4)
+    work = np.sum(psi * PsiOperator(grid, walls).apply(eta, psi))
+    dissipated = np.sum(dissipation(flow_of(psi, grid), eta, grid, walls)) * grid.hx * grid.hy
+    assert work == pytest.approx(dissipated, rel=1e-12)
+
+
+def test_each_wall_held_fast_dissipates_more() -> None:
+    grid = GRIDS[0]
+    psi, eta = random_psi(grid), rough_viscosity(grid, 10.0)
+    works = {k: np.sum(psi * PsiOperator(grid, slip_walls(k)).apply(eta, psi)) for k in SLIPS}
+    for kinds, work in works.items():
+        for wall in range(4):
+            held = (*kinds[:wall], NO_SLIP, *kinds[wall + 1 :])
+            assert works[held] > work or held == kinds
+
+
+@pytest.mark.parametrize("contrast", [1.0, 1e5])
+@pytest.mark.parametrize("kinds", SLIPS, ids=initials)
+def test_velocity_equals_that_of_the_system_in_u_v_and_p(
+    kinds: tuple[str, ...], contrast: float
+) -> None:
+    for grid in GRIDS[:2]:
+        walls, temperature = slip_walls(kinds), rough(grid)
+        eta = rough_viscosity(grid, contrast)
+        problem = StokesProblem(grid, temperature, Given(eta), 1e3, walls)
+        flow = DirectSolver(grid).solve(problem)
+        u, v = reference_walls.velocity(eta, temperature, 1e3, grid, walls.no_slip)
+        assert worst_difference(flow.u, u) < 1e-9
+        assert worst_difference(flow.v, v) < 1e-9
+        assert flow.report.residual < 1e-9
+
+
+def test_one_solver_takes_any_walls_in_turn() -> None:
+    grid = GRIDS[0]
+    solver, eta = DirectSolver(grid), rough_viscosity(grid, 100.0)
+    for kinds in (SLIPS[0], SLIPS[5], SLIPS[0], SLIPS[15]):
+        problem = StokesProblem(grid, rough(grid), Given(eta), 1.0, slip_walls(kinds))
+        fresh = DirectSolver(grid).solve(problem)
+        np.testing.assert_array_equal(solver.solve(problem).psi, fresh.psi)
+
+
+def test_walls_are_those_that_were_named() -> None:
+    """Mirroring the box in x or y mirrors the flow: no wall is taken for another."""
+    grid, temperature = Grid(8, 6, 1.0), rough(Grid(8, 6, 1.0))
+    eta = rough_viscosity(grid, 100.0)
+    left, right, bottom, top = (NO_SLIP, FREE_SLIP, NO_SLIP, FREE_SLIP)
+    walls = slip_walls((left, right, bottom, top))
+    problem = StokesProblem(grid, temperature, Given(eta), 1e3, walls)
+    flow = DirectSolver(grid).solve(problem)
+    in_x = replace(
+        problem,
+        temperature=temperature[:, ::-1],
+        rheology=Given(eta[:, ::-1]),
+        boundaries=slip_walls((right, left, bottom, top)),
+    )
+    in_y = replace(
+        problem,
+        temperature=-temperature[::-1],
+        rheology=Given(eta[::-1]),
+        boundaries=slip_walls((left, right, top, bottom)),
+    )
+    assert worst_difference(-DirectSolver(grid).solve(in_x).psi[:, ::-1], flow.psi) < 1e-11
+    assert worst_difference(-DirectSolver(grid).solve(in_y).psi[::-1], flow.psi) < 1e-11
+
+
+def test_shear_on_a_no_slip_wall_spans_half_a_cell_and_is_none_on_a_free_slip_one() -> None:
+    grid = Grid(6, 5, 1.2)
+    flow = flow_of(random_psi(grid), grid)
+    held = shear_strain_rate(flow, grid, ALL_FAST)
+    np.testing.assert_allclose(held[0, 1:-1], 2.0 * flow.u[0, 1:-1] / grid.hy)
+    np.testing.assert_allclose(held[-1, 1:-1], -2.0 * flow.u[-1, 1:-1] / grid.hy)
+    np.testing.assert_allclose(held[1:-1, 0], 2.0 * flow.v[1:-1, 0] / grid.hx)
+    np.testing.assert_allclose(held[1:-1, -1], -2.0 * flow.v[1:-1, -1] / grid.hx)
+    free = shear_strain_rate(flow, grid, BoundaryConditions())
+    np.testing.assert_array_equal(free[[0, -1]], 0.0)
+    np.testing.assert_array_equal(free[:, [0, -1]], 0.0)
+    np.testing.assert_array_equal(free[1:-1, 1:-1], held[1:-1, 1:-1])
+
+
+def test_the_surface_stands_still_under_a_no_slip_lid_only() -> None:
+    grid = Grid(6, 5, 1.2)
+    flow = flow_of(random_psi(grid), grid)
+    np.testing.assert_array_equal(surface_velocity(flow, ALL_FAST), 0.0)
+    assert np.any(surface_velocity(flow, slip_walls(SLIPS[0])) != 0.0)
+
+
+def _wave(x: Array, k: float, order: int) -> Array:
+    """Derivatives of sin(k x)."""
+    derivative: Array = k**order * np.sin(k * x + order * np.pi / 2)
+    return derivative
+
+
+def _square(x: Array, k: float, order: int) -> Array:
+    """Derivatives of sin(k x)^2 = (1 - cos(2 k x)) / 2."""
+    derivative = -0.5 * (2 * k) ** order * np.cos(2 * k * x + order * np.pi / 2)
+    return derivative + 0.5 if order == 0 else derivative
+
+
+@dataclass(frozen=True)
+class Manufactured:
+    """psi = X(x) Y(y), a sine between free-slip walls and its square between no-slip ones.
+
+    ln eta is a smooth function without symmetry. The momentum equation's curl,
+
+        (d_yy - d_xx) [eta (psi_yy - psi_xx)] + 4 d_xy [eta psi_xy] = Ra dT/dx,
+
+    gives the temperature by integration along x.
+    """
+
+    aspect: float
+    log_contrast: float
+    fast_sides: bool
+    fast_ends: bool
+
+    @property
+    def walls(self) -> BoundaryConditions:
+        side, end = (NO_SLIP if fast else FREE_SLIP for fast in (self.fast_sides, self.fast_ends))
+        return slip_walls((side, side, end, end))
+
+    def psi(self, x: Array, y: Array, dx: int, dy: int) -> Array:
+        across, up = (_square if fast else _wave for fast in (self.fast_sides, self.fast_ends))
+        return across(x, np.pi / self.aspect, dx) * up(y, np.pi, dy)
+
+    def log_viscosity(self, x: Array, y: Array, dx: int = 0, dy: int = 0) -> Array:
+        half = 0.5 * self.log_contrast
+        return half * _wave(x + 0.3, 1.7 / self.aspect, dx) * _wave(y + 0.2, 1.9, dy)
+
+    def curl_of_stress(self, x: Array, y: Array) -> Array:
+        psi, g = self.psi, self.log_viscosity
+        g_x, g_y = g(x, y, 1, 0), g(x, y, 0, 1)
+        eta_xx, eta_yy = g(x, y, 2, 0) + g_x**2, g(x, y, 0, 2) + g_y**2
+        eta_xy = g(x, y, 1, 1) + g_x * g_y
+
+        def shear(dx: int, dy: int) -> Array:
+            return psi(x, y, dx, dy + 2) - psi(x, y, dx + 2, dy)
+
+        def normal(dx: int, dy: int) -> Array:
+            return psi(x, y, dx + 1, dy + 1)
+
+        shear_yy = eta_yy * shear(0, 0) + 2.0 * g_y * shear(0, 1) + shear(0, 2)
+        shear_xx = eta_xx * shear(0, 0) + 2.0 * g_x * shear(1, 0) + shear(2, 0)
+        normal_xy = eta_xy * normal(0, 0) + g_x * normal(0, 1) + g_y * normal(1, 0) + normal(1, 1)
+        return np.exp(g(x, y)) * (shear_yy - shear_xx + 4.0 * normal_xy)
+
+    def temperature(self, grid: Grid) -> Array:
+        """T at the cells for Ra = 1, zero in the first column, by Gauss quadrature."""
+        points, weights = np.polynomial.legendre.leggauss(8)
+        x = grid.x_cells[:-1, None] + 0.5 * grid.hx * (points + 1.0)
+        rises = 0.5 * grid.hx * self.curl_of_stress(x[None], grid.y_cells[:, None, None]) @ weights
+        return np.concatenate([np.zeros((grid.ny, 1)), np.cumsum(rises, axis=1)], axis=1)
+
+    def errors(self, grid: Grid) -> tuple[float, float, float]:
+        """Relative errors of the velocity: root mean square, largest; and of the strain rate."""
+        x, y = grid.x_cells, grid.y_cells[:, None]
+        eta = np.exp(self.log_viscosity(x, y))
+        problem = StokesProblem(grid, self.temperature(grid), Given(eta), 1.0, self.walls)
+        flow = DirectSolver(grid).solve(problem)
+        u = self.psi(grid.x_nodes, y, 0, 1)
+        v = -self.psi(x, grid.y_nodes[:, None], 1, 0)
+        wrong = np.concatenate([(flow.u - u).ravel(), (flow.v - v).ravel()])
+        right = np.concatenate([u.ravel(), v.ravel()])
+        shear = self.psi(x, y, 0, 2) - self.psi(x, y, 2, 0)
+        rate = np.sqrt(2.0 * self.psi(x, y, 1, 1) ** 2 + 0.5 * shear**2)
+        found = strain_rate(flow, grid, self.walls)
+        return (
+            float(np.linalg.norm(wrong) / np.linalg.norm(right)),
+            float(np.max(np.abs(wrong)) / np.max(np.abs(right))),
+            float(np.linalg.norm(found - rate) / np.linalg.norm(rate)),
+        )
+
+
+@pytest.mark.parametrize("log10_contrast", [0, 4])
+@pytest.mark.parametrize(("fast_sides", "fast_ends"), [(True, True), (False, True), (True, False)])
+def test_velocity_is_second_order_and_strain_rate_between_one_and_two(
+    fast_sides: bool, fast_ends: bool, log10_contrast: int
+) -> None:
+    """The shear rate on a no-slip wall is first order, which its root mean square shows."""
+    exact = Manufactured(1.5, log10_contrast * np.log(10.0), fast_sides, fast_ends)
+    errors = [exact.errors(Grid(3 * n, 2 * n, 1.5)) for n in (10, 20, 40)]
+    rms, largest, rate = (observed_orders(norm)[-1] for norm in zip(*errors, strict=True))
+    assert rms >= 1.9
+    assert largest >= 1.8
+    assert rate >= 1.4
+    assert errors[-1][0] < 0.002

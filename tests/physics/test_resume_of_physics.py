@@ -1,0 +1,65 @@
+"""A run with everything in it, stopped after every step and resumed, is bitwise the same run."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from physics_cases import case, run_in_pieces
+
+from tellus.coupling.checkpoint import read_checkpoint
+from tellus.coupling.run import open_run, run_directory
+
+EVERYTHING = (
+    "time.scheme=implicit",
+    "time.courant=1.0",
+    "model.heating=5",
+    "model.heating_fractions=[0.4, 0.6]",
+    "model.heating_decay=[10, 100]",
+    "model.dissipation_number=0.3",
+    "model.surface_temperature=0.1",
+    "model.core_capacity=0.7",
+    "rheology.yield_stress=3.0",
+    "rheology.layer_depths=[0.4]",
+    "rheology.layer_factors=[1.0, 5.0]",
+    "boundaries.left_velocity=no-slip",
+    "boundaries.right_thermal=flux",
+    "boundaries.right_value=0.5",
+    'output.derived=["pressure", "dissipation"]',
+    "output.every=1e-4",
+    "time.end=4e-4",
+)
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        (),
+        ("stokes.solver=skip:3",),
+        ("time.scheme=explicit", "time.courant=0.5"),
+        ("rheology.kind=arrhenius", "stokes.picard_limit=2"),
+    ],
+    ids=["implicit", "skip", "explicit", "arrhenius, unconverged"],
+)
+def test_stopped_after_every_step_it_is_bitwise_the_same(
+    tmp_path: Path, more: tuple[str, ...]
+) -> None:
+    whole, pieces = tmp_path / "whole", tmp_path / "pieces"
+    summary = run_directory(case(*EVERYTHING, *more), whole, progress=False)
+    assert summary["status"] == "done"
+    assert run_in_pieces(pieces, *EVERYTHING, *more) == summary["steps"] - 1
+    assert (whole / "timeseries.csv").read_text() == (pieces / "timeseries.csv").read_text()
+    one, other = open_run(whole), open_run(pieces)
+    assert set(one) == set(other)
+    for name in one:
+        np.testing.assert_array_equal(one[name], other[name], err_msg=str(name))
+    first, last = (read_checkpoint(run, print) for run in (whole, pieces))
+    assert set(first) == set(last)
+    for name in set(first) - {"ledger"}:
+        np.testing.assert_array_equal(first[name], last[name], err_msg=name)
+
+
+def test_the_core_has_cooled_and_the_checkpoint_knows_it(tmp_path: Path) -> None:
+    run_directory(case(*EVERYTHING), tmp_path / "run", progress=False)
+    arrays = read_checkpoint(tmp_path / "run", print)
+    assert 0.9 < float(arrays["core"]) < 1.0
+    assert any(name.startswith("solver/picard") for name in arrays)

@@ -1,0 +1,125 @@
+"""Steady-state detection as a stopping criterion."""
+
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+from physics_cases import case
+
+from tellus.coupling.run import open_run, run_directory
+from tellus.coupling.steady import STRIDE, WATCHED, SteadyWatch
+
+WINDOW = 0.02
+SETTLING = (
+    "model.rayleigh=5e3",
+    "rheology.kind=constant",
+    "grid.nx=8",
+    "grid.aspect=1.0",
+    "initial.perturbation=mode",
+    "initial.amplitude=0.3",
+    "time.dt_initial=1e-3",
+    "time.scheme=implicit",
+    "time.courant=1.0",
+    "time.dt_max=2e-3",
+    "time.end=2.0",
+    "time.steady_tolerance=1e-2",
+    f"time.steady_window={WINDOW}",
+    "output.every=0.1",
+)
+
+
+def watched(times: list[float], values: list[float], tolerance: float = 0.01) -> list[bool]:
+    """What a watch says after each look; only the first quantity moves."""
+    watch, said = SteadyWatch(tolerance, 1.0), []
+    for k, (time, value) in enumerate(zip(times, values, strict=True)):
+        watch.add(STRIDE * k, time, (value, 1.0, 1.0, 1.0))
+        said.append(watch.steady)
+    return said
+
+
+def test_nothing_is_steady_before_a_whole_window_has_passed() -> None:
+    times = [0.0625 * k for k in range(20)]
+    assert watched(times, [3.0] * 20) == [False] * 16 + [True] * 4
+
+
+def test_long_steps_are_looked_at_ten_times_all_the_same() -> None:
+    """Two looks a window would find nearly anything steady; the window reaches back for more."""
+    times = [0.6 * k for k in range(40)]
+    decay = [3.0 + 0.7**k for k in range(40)]
+    said = watched(times, decay)
+    assert said.index(True) == next(k for k in range(9, 40) if decay[k - 9] - decay[k] < 0.03)
+    assert not any(watched(times, [3.0 + 0.005 * k for k in range(40)]))
+
+
+def test_a_drift_or_an_oscillation_beyond_the_tolerance_is_not_steady() -> None:
+    times = [0.1 * k for k in range(40)]
+    assert not any(watched(times, [3.0 + 0.1 * t for t in times]))
+    assert not any(watched(times, [3.0 + 0.1 * (-1) ** k for k in range(40)]))
+    assert any(watched(times, [3.0 + 0.002 * t for t in times]))
+
+
+def test_what_happened_before_the_window_is_forgotten() -> None:
+    times = [0.125 * k for k in range(40)]
+    said = watched(times, [5.0 if k == 10 else 3.0 for k in range(40)])
+    # Once steady, then not for as long as the outlier lies in the window of 8 and 10 looks.
+    assert said == [9 <= k < 10 or k > 19 for k in range(40)]
+
+
+def test_steps_between_looks_are_passed_over() -> None:
+    watch = SteadyWatch(0.01, 1.0)
+    for step in range(1, 200):
+        watch.add(step, 0.02 * step, (1.0 if step % STRIDE == 0 else 7.0, 1.0, 1.0, 1.0))
+    assert watch.steady
+
+
+def test_a_box_at_rest_is_steady() -> None:
+    """Velocities of rounding size vary by more than any relative tolerance, and mean nothing."""
+    watch, noise = SteadyWatch(1e-3, 1.0), np.random.default_rng(0)
+    for k in range(30):
+        watch.add(STRIDE * k, 0.1 * k, (0.5, 1.0, 1.0, 1e-11 * float(noise.random())))
+    assert watch.steady
+
+
+def test_a_run_stops_where_it_has_become_steady(tmp_path: Path) -> None:
+    summary = run_directory(case(*SETTLING), tmp_path / "run", progress=False)
+    assert summary["status"] == "done"
+    assert summary["message"].startswith(f"steady at step {summary['steps']}, t = ")
+    assert WINDOW < summary["time"] < 2.0
+    rows = list(csv.DictReader((tmp_path / "run" / "timeseries.csv").read_text().splitlines()))
+    late = [row for row in rows if float(row["time"]) >= summary["time"] - WINDOW]
+    for name in WATCHED:
+        values = np.array([float(row[name]) for row in late])
+        assert np.ptp(values) <= 1.1e-2 * abs(np.mean(values))
+    # It convects: this is not rest.
+    assert float(rows[-1]["vrms"]) > 10.0
+    with open_run(tmp_path / "run") as fields:
+        assert float(fields["time"][-1]) == summary["time"]
+
+
+def test_a_run_that_was_stopped_ends_at_the_same_step(tmp_path: Path) -> None:
+    whole = run_directory(case(*SETTLING), tmp_path / "whole", progress=False)
+    assert "steady" in whole["message"]
+    # Stopped twice within the window that turns out to be the steady one.
+    for k, early in enumerate((33, 7)):
+        stopped = [*SETTLING, f"time.max_steps={whole['steps'] - early}"]
+        run_directory(case(*stopped), tmp_path / "pieces", resume=k > 0, progress=False)
+    run_directory(case(*SETTLING), tmp_path / "pieces", resume=True, progress=False)
+    summary = json.loads((tmp_path / "pieces" / "run.json").read_text())
+    assert (summary["steps"], summary["time"]) == (whole["steps"], whole["time"])
+    assert summary["message"] == whole["message"]
+    rows = [(tmp_path / name / "timeseries.csv").read_text() for name in ("whole", "pieces")]
+    assert rows[0] == rows[1]
+
+
+def test_without_a_tolerance_a_run_goes_on_to_its_end(tmp_path: Path) -> None:
+    still = ["model.rayleigh=0", "initial.amplitude=0", "time.end=2e-3", "output.every=1e-3"]
+    summary = run_directory(case(*still), tmp_path / "run", progress=False)
+    assert (summary["time"], summary["message"]) == (2e-3, "")
+
+
+def test_a_run_that_does_not_convect_becomes_steady(tmp_path: Path) -> None:
+    """Below the critical Rayleigh number a perturbation dies out; its velocity never settles."""
+    calm = [*SETTLING, "model.rayleigh=100"]
+    summary = run_directory(case(*calm), tmp_path / "run", progress=False)
+    assert "steady" in summary["message"]

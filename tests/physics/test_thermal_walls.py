@@ -1,0 +1,184 @@
+"""Fixed temperatures, heat fluxes and insulation, wall by wall, in every combination."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from physics_cases import (
+    THERMALS,
+    at_rest,
+    flow_of,
+    initials,
+    observed_orders,
+    random_psi,
+    rough,
+    thermal_walls,
+)
+
+from tellus.solver.boundaries import FLUX, INSULATING, TEMPERATURE
+from tellus.solver.diagnostics import diagnose
+from tellus.solver.energy import (
+    EXPLICIT,
+    IMPLICIT,
+    EnergyEquation,
+    ExtendedBoussinesq,
+    ThermalState,
+)
+from tellus.solver.grid import Array, Grid
+from tellus.solver.heating import DecayingHeating, Heating
+from tellus.solver.strain import dissipation
+
+GRID = Grid(12, 8, 1.5)
+SCHEMES = (EXPLICIT, IMPLICIT)
+VALUES = (0.7, -0.4, 1.3, 0.2)
+SOURCES: dict[str, tuple[Heating | float, ExtendedBoussinesq | None]] = {
+    "constant": (3.0, None),
+    "decaying": (DecayingHeating(3.0, [0.4, 0.6], [1.0, 300.0]), None),
+    "extended": (2.0, ExtendedBoussinesq(0.3, 0.1, 100.0)),
+}
+
+
+@pytest.mark.parametrize("source", SOURCES)
+@pytest.mark.parametrize("scheme", SCHEMES)
+@pytest.mark.parametrize("kinds", THERMALS, ids=initials)
+def test_heat_budget_closes_to_rounding_at_every_step(
+    kinds: tuple[str, ...], scheme: str, source: str
+) -> None:
+    walls = thermal_walls(kinds, VALUES)
+    heating, extended = SOURCES[source]
+    energy = EnergyEquation(GRID, walls, heating, scheme, extended)
+    flow = flow_of(random_psi(GRID, 0.3), GRID)
+    heat = dissipation(flow, np.ones(GRID.cells), GRID, walls)
+    state, time, dt = ThermalState(rough(GRID)), 0.02, energy.stable_dt(flow, 0.5)
+    for _ in range(3):
+        after = energy.step(state, flow, dt, time, heat)
+        measured = diagnose(state, after, flow, GRID, dt, walls)
+        # The mean by the fluxes and sources, against the mean of the field itself.
+        assert abs(measured.heat_budget) < 2e-15
+        assert abs(after.source) * dt > 1e-6
+        state, time = after, time + dt
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+@pytest.mark.parametrize("kinds", THERMALS, ids=initials)
+def test_fluxes_into_the_box_are_those_of_the_walls(kinds: tuple[str, ...], scheme: str) -> None:
+    """A wall hotter than the box heats it, a flux is what was given, insulation is tight."""
+    energy = EnergyEquation(GRID, thermal_walls(kinds, VALUES), scheme=scheme)
+    dt, level = 1e-9, 0.25
+    after = energy.step(ThermalState(np.full(GRID.cells, level)), at_rest(GRID), dt)
+    spacings = (GRID.hx, GRID.hx, GRID.hy, GRID.hy)
+    left, right, bottom, top = (
+        {TEMPERATURE: 2.0 * (value - level) / h, FLUX: value, INSULATING: 0.0}[kind]
+        for kind, value, h in zip(kinds, VALUES, spacings, strict=True)
+    )
+    assert after.heat_in == pytest.approx(bottom, rel=1e-6, abs=1e-12)
+    assert after.heat_out == pytest.approx(-top, rel=1e-6, abs=1e-12)
+    assert after.heat_sides == pytest.approx(left + right, rel=1e-6, abs=1e-12)
+    # The implicit step rounds the temperature to 1e-16 and so its rate of change to 1e-7.
+    warmed = np.round((after.temperature - level) / dt, 4)
+    assert np.sign(warmed[0, 5]) == np.sign(bottom)
+    assert np.sign(warmed[-1, 5]) == np.sign(top)
+    assert np.sign(warmed[4, 0]) == np.sign(left)
+    assert np.sign(warmed[4, -1]) == np.sign(right)
+
+
+def conduction(along_x: bool, kinds: tuple[str, str], grid: Grid) -> tuple[EnergyEquation, Array]:
+    """Walls that a linear temperature satisfies, and that temperature."""
+    slope, start, length = -0.8, 1.1, grid.aspect if along_x else 1.0
+    low = start if kinds[0] == TEMPERATURE else -slope
+    high = start + slope * length if kinds[1] == TEMPERATURE else slope
+    tight = (INSULATING, INSULATING)
+    walls = thermal_walls(
+        (*kinds, *tight) if along_x else (*tight, *kinds),
+        (low, high, 0.0, 0.0) if along_x else (0.0, 0.0, low, high),
+    )
+    heights = grid.x_cells if along_x else grid.y_cells[:, None]
+    return EnergyEquation(grid, walls), np.broadcast_to(start + slope * heights, grid.cells).copy()
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+@pytest.mark.parametrize("along_x", [False, True], ids=["up", "across"])
+@pytest.mark.parametrize(
+    "kinds", [(TEMPERATURE, TEMPERATURE), (TEMPERATURE, FLUX), (FLUX, TEMPERATURE), (FLUX, FLUX)]
+)
+def test_linear_conduction_is_steady_to_rounding(
+    kinds: tuple[str, str], along_x: bool, scheme: str
+) -> None:
+    energy, exact = conduction(along_x, kinds, GRID)
+    energy = replace(energy, scheme=scheme)
+    state, dt = ThermalState(exact), 1e-3
+    for _ in range(20):
+        state = energy.step(state, at_rest(GRID), dt)
+    np.testing.assert_allclose(state.temperature, exact, atol=1e-13)
+    if not along_x:
+        assert state.heat_in == pytest.approx(0.8, abs=1e-12)
+        assert state.heat_out == pytest.approx(0.8, abs=1e-12)
+    else:
+        assert state.heat_sides == pytest.approx(0.0, abs=1e-12)
+
+
+@pytest.mark.parametrize("along_x", [False, True], ids=["up", "across"])
+@pytest.mark.parametrize("kinds", [(TEMPERATURE, TEMPERATURE), (TEMPERATURE, FLUX)])
+def test_anything_at_rest_becomes_linear_conduction(kinds: tuple[str, str], along_x: bool) -> None:
+    energy, exact = conduction(along_x, kinds, GRID)
+    energy, state = replace(energy, scheme=IMPLICIT), ThermalState(rough(GRID))
+    for _ in range(40):
+        state = energy.step(state, at_rest(GRID), 10.0)
+    np.testing.assert_allclose(state.temperature, exact, atol=1e-12)
+
+
+def heated_box(cells: int, scheme: str, dt: float) -> tuple[float, Array]:
+    """Steady heat flow at the cold top and T (y) of a box heated from within, H = 5."""
+    grid = Grid(4, cells, 1.0)
+    walls = thermal_walls((INSULATING, INSULATING, INSULATING, TEMPERATURE), (0, 0, 0, 0))
+    energy = EnergyEquation(grid, walls, 5.0, scheme)
+    state = ThermalState(np.repeat(heated_profile(cells)[:, None], 4, axis=1))
+    for _ in range(round(4.0 / dt)):
+        state = energy.step(state, at_rest(grid), dt)
+    return state.heat_out, state.temperature[:, 0]
+
+
+def heated_profile(cells: int) -> Array:
+    """T = H (1 - y^2) / 2 and the H h^2 / 8 that the half cell at the wall adds."""
+    y = (np.arange(cells) + 0.5) / cells
+    return 2.5 * (1.0 - y**2) + 5.0 / (8.0 * cells**2)
+
+
+def test_heated_box_loses_its_heating_through_the_cold_top() -> None:
+    for scheme, dt in ((EXPLICIT, 1e-3), (IMPLICIT, 0.02)):
+        lost, _ = heated_box(8, scheme, dt)
+        assert lost == pytest.approx(5.0, rel=1e-6)
+    _, profile = heated_box(8, EXPLICIT, 1e-3)
+    np.testing.assert_allclose(profile, heated_profile(8), rtol=1e-4)
+
+
+def test_steady_states_of_the_implicit_scheme_depend_on_the_step_to_second_order() -> None:
+    """Its first stage knows no source, so sources and diffusion balance up to the step only."""
+    errors = []
+    for dt in (0.02, 0.01, 0.005):
+        _, profile = heated_box(16, IMPLICIT, dt)
+        errors.append(abs(float(np.mean(profile - heated_profile(16)))))
+    assert errors[-1] < 5e-4
+    assert min(observed_orders(errors)) >= 1.7
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+@pytest.mark.parametrize("kinds", THERMALS[::5], ids=initials)
+def test_turning_the_box_turns_the_temperature(kinds: tuple[str, ...], scheme: str) -> None:
+    """x and y, left and bottom are treated alike: transposing everything changes nothing."""
+    grid, turned = Grid(9, 7, 9 / 7), Grid(7, 9, 7 / 9)
+    psi, temperature = random_psi(grid, 0.1), rough(grid)
+    left, right, bottom, top = kinds
+    there = EnergyEquation(grid, thermal_walls(kinds, VALUES), scheme=scheme)
+    # Lengths scale by 9 / 7 when the other side becomes 1 high, times by its square.
+    scale = 9 / 7
+    fluxes = [v * scale if k == FLUX else v for k, v in zip(kinds, VALUES, strict=True)]
+    here = EnergyEquation(
+        turned,
+        thermal_walls((bottom, top, left, right), (fluxes[2], fluxes[3], fluxes[0], fluxes[1])),
+        scheme=scheme,
+    )
+    dt, flow = 1e-4, flow_of(psi, grid)
+    after = there.step(ThermalState(temperature), flow, dt)
+    back = here.step(ThermalState(temperature.T), flow_of(-psi.T, turned), dt / scale**2)
+    np.testing.assert_allclose(back.temperature.T, after.temperature, atol=1e-13)

@@ -1,0 +1,135 @@
+"""What the tests of the physics share: walls, random flows and fields, small runs."""
+
+from collections.abc import Sequence
+from itertools import pairwise, product
+from pathlib import Path
+
+import numpy as np
+
+from tellus.config import Config, load_config
+from tellus.coupling.run import run_directory
+from tellus.solver.boundaries import (
+    FLUX,
+    FREE_SLIP,
+    INSULATING,
+    NO_SLIP,
+    TEMPERATURE,
+    BoundaryConditions,
+    Wall,
+)
+from tellus.solver.errors import InterruptedRunError
+from tellus.solver.grid import Array, Grid
+from tellus.solver.stokes import Flow, StokesProblem, StokesReport, StokesSolver, flow_from_psi
+
+SLIPS = list(product((FREE_SLIP, NO_SLIP), repeat=4))
+THERMALS = list(product((TEMPERATURE, FLUX, INSULATING), repeat=4))
+
+
+def slip_walls(kinds: Sequence[str]) -> BoundaryConditions:
+    """Left, right, bottom, top with these velocity conditions."""
+    left, right, bottom, top = (Wall(velocity=kind) for kind in kinds)
+    return BoundaryConditions(bottom, top, left, right)
+
+
+def thermal_walls(kinds: Sequence[str], values: Sequence[float]) -> BoundaryConditions:
+    """Left, right, bottom, top with these thermal conditions; insulating walls take no value."""
+    left, right, bottom, top = (
+        Wall(thermal=kind, value=0.0 if kind == INSULATING else value)
+        for kind, value in zip(kinds, values, strict=True)
+    )
+    return BoundaryConditions(bottom, top, left, right)
+
+
+def initials(kinds: Sequence[str]) -> str:
+    """A short name for a combination, as a test's id."""
+    return "".join(kind[0] for kind in kinds)
+
+
+def rough(grid: Grid, seed: int = 0) -> Array:
+    """Uniform random numbers in 0..1 at the cells."""
+    return np.random.default_rng(seed).random(grid.cells)
+
+
+def rough_viscosity(grid: Grid, contrast: float, seed: int = 1) -> Array:
+    """Between 1/contrast and 1, log-uniform, jumping from cell to cell."""
+    viscosity: Array = contrast ** -rough(grid, seed)
+    return viscosity
+
+
+def random_psi(grid: Grid, size: float = 1.0, seed: int = 2) -> Array:
+    """A random stream function at the nodes, zero on the walls."""
+    psi = np.zeros(grid.nodes)
+    psi[1:-1, 1:-1] = size * np.random.default_rng(seed).standard_normal((grid.ny - 1, grid.nx - 1))
+    return psi
+
+
+def roll(grid: Grid, speed: float) -> Array:
+    """The stream function of one roll that fills the box."""
+    x, y = grid.x_nodes / grid.aspect, grid.y_nodes[:, None]
+    psi = speed / np.pi * np.sin(np.pi * x) * np.sin(np.pi * y)
+    psi[[0, -1]], psi[:, [0, -1]] = 0.0, 0.0
+    return psi
+
+
+def flow_of(psi: Array, grid: Grid) -> Flow:
+    """The flow of a stream function."""
+    return flow_from_psi(psi, grid, StokesReport("given"))
+
+
+def at_rest(grid: Grid) -> Flow:
+    """No flow at all."""
+    return flow_of(np.zeros(grid.nodes), grid)
+
+
+class GivenFlow(StokesSolver):
+    """A solver that knows one answer."""
+
+    name = "given"
+
+    def __init__(self, psi: Array) -> None:
+        self.psi = psi
+
+    def solve(self, problem: StokesProblem) -> Flow:
+        return flow_of(self.psi, problem.grid)
+
+
+def observed_orders(errors: Sequence[float]) -> list[float]:
+    """Orders of convergence between successive halvings."""
+    return [float(np.log2(a / b)) for a, b in pairwise(errors)]
+
+
+def worst_difference(found: Array, expected: Array) -> float:
+    """Largest difference, relative to the largest expected value."""
+    return float(np.max(np.abs(found - expected)) / np.max(np.abs(expected)))
+
+
+CONVECTING = (
+    "grid.nx=16",
+    "grid.ny=8",
+    "grid.aspect=2.0",
+    "model.rayleigh=1e4",
+    "model.heating=0",
+    "rheology.gamma_T=100",
+    "rheology.gamma_p=1",
+    "initial.kind=conductive",
+    "initial.amplitude=0.1",
+    "time.dt_initial=2e-5",
+    "output.every=2e-4",
+)
+
+
+def case(*overrides: str) -> Config:
+    """A tiny box that convects from the first step on, and what is different in it."""
+    return load_config(None, [*CONVECTING, *overrides])
+
+
+def run_in_pieces(out: Path, *overrides: str) -> int:
+    """Run a case to its end, stopped after every step and resumed; returns how often."""
+    stopping, stops = case(*overrides, "time.wall_limit=1e-9"), 0
+    while True:
+        try:
+            run_directory(stopping, out, resume=stops > 0, progress=False)
+        except InterruptedRunError:
+            stops += 1
+        else:
+            return stops

@@ -1,0 +1,148 @@
+"""The energy step: kernels against plain loops, heat budget, maximum principle, symmetry."""
+
+import numpy as np
+import pytest
+from numerics import GRIDS, flow_of, random_psi, rough_field, worst_difference
+from reference_energy import advection_rate, heun_step, tendency
+
+from tellus.solver import energy_kernels
+from tellus.solver.boundaries import BoundaryConditions
+from tellus.solver.diagnostics import Diagnostics, diagnose
+from tellus.solver.direct import DirectSolver
+from tellus.solver.energy import EnergyEquation, ThermalState
+from tellus.solver.grid import Array, Grid
+from tellus.solver.initial import conductive, hot, linear, random_perturbation
+from tellus.solver.rheology import FrankKamenetskii
+from tellus.solver.stokes import Flow, StokesProblem
+
+CONVECTING = Grid(64, 16, 4.0)
+ROUNDING = 1e-14
+WALLS = {"bottom": 0.9, "top": 0.2, "heating": 3.0}
+
+
+def still(grid: Grid) -> Flow:
+    return flow_of(np.zeros(grid.nodes), grid)
+
+
+def convect(
+    grid: Grid, temperature: Array, steps: int, heating: float = 0.0, gamma_T: float = 1e7
+) -> list[tuple[ThermalState, Flow, float, Diagnostics]]:
+    """States of a run at the largest stable step, with the flow, dt and diagnostics of each."""
+    solver, energy = DirectSolver(grid), EnergyEquation(grid, heating=heating)
+    state, run = ThermalState(temperature), []
+    for _ in range(steps):
+        problem = StokesProblem(grid, state.temperature, FrankKamenetskii(gamma_T, gamma_p=3.0))
+        flow = solver.solve(problem)
+        dt = energy.stable_dt(flow, courant=0.5)
+        after = energy.step(state, flow, dt)
+        run.append((after, flow, dt, diagnose(state, after, flow, grid, heating, dt)))
+        state = after
+    return run
+
+
+@pytest.mark.parametrize("direction", [1.0, -1.0])
+@pytest.mark.parametrize("grid", GRIDS, ids=str)
+def test_tendency_equals_the_plain_loops(grid: Grid, direction: float) -> None:
+    temperature, flow = rough_field(grid), flow_of(direction * random_psi(grid), grid)
+    found = np.empty(grid.cells)
+    heat = energy_kernels.tendency(
+        temperature, flow.u, flow.v, grid.hx, grid.hy, out=found, **WALLS
+    )
+    expected, *heat_expected = tendency(temperature, flow.u, flow.v, grid.hx, grid.hy, **WALLS)
+    assert worst_difference(found, expected) < 1e-13
+    np.testing.assert_allclose(heat, heat_expected, rtol=1e-13)
+
+
+@pytest.mark.parametrize("direction", [1.0, -1.0])
+@pytest.mark.parametrize("grid", GRIDS, ids=str)
+def test_step_equals_the_plain_loops(grid: Grid, direction: float) -> None:
+    temperature, flow = rough_field(grid), flow_of(direction * random_psi(grid), grid)
+    energy = EnergyEquation(grid, BoundaryConditions("free-slip", 0.9, 0.2), heating=3.0)
+    dt = energy.stable_dt(flow, courant=0.5)
+    state = energy.step(ThermalState(temperature), flow, dt)
+    expected, heat_in, heat_out = heun_step(
+        temperature, flow.u, flow.v, grid.hx, grid.hy, dt=dt, **WALLS
+    )
+    assert worst_difference(state.temperature, expected) < 1e-13
+    assert state.heat_in == pytest.approx(heat_in, rel=1e-13)
+    assert state.heat_out == pytest.approx(heat_out, rel=1e-13)
+
+
+@pytest.mark.parametrize("grid", GRIDS, ids=str)
+def test_advection_rate_equals_the_plain_maximum(grid: Grid) -> None:
+    flow = flow_of(random_psi(grid), grid)
+    found = energy_kernels.advection_rate(flow.u, flow.v, grid.hx, grid.hy)
+    assert found == pytest.approx(advection_rate(flow.u, flow.v, grid.hx, grid.hy), rel=1e-15)
+
+
+def test_step_leaves_the_state_before_it_alone() -> None:
+    temperature = rough_field(CONVECTING)
+    before = temperature.copy()
+    EnergyEquation(CONVECTING).step(ThermalState(temperature), still(CONVECTING), 1e-5)
+    np.testing.assert_array_equal(temperature, before)
+
+
+def test_conduction_is_steady_and_carries_unit_heat() -> None:
+    profile = conductive(CONVECTING)
+    state = EnergyEquation(CONVECTING).step(ThermalState(profile), still(CONVECTING), 1e-4)
+    np.testing.assert_allclose(state.temperature, profile, rtol=0, atol=1e-14)
+    assert state.heat_in == pytest.approx(1.0, rel=1e-13)
+    assert state.heat_out == pytest.approx(1.0, rel=1e-13)
+
+
+def test_stable_step_bounds_advection_and_diffusion_together() -> None:
+    grid, flow = CONVECTING, flow_of(random_psi(CONVECTING), CONVECTING)
+    dt = EnergyEquation(grid).stable_dt(flow, courant=0.5)
+    advection = dt * advection_rate(flow.u, flow.v, grid.hx, grid.hy) / 0.5
+    diffusion = dt * (2.0 / grid.hx**2 + 3.0 / grid.hy**2)
+    assert advection + diffusion == pytest.approx(1.0, rel=1e-14)
+
+
+@pytest.mark.parametrize("heating", [0.0, 10.0])
+def test_heat_budget_closes_to_rounding_at_every_step_of_a_run(heating: float) -> None:
+    start = linear(CONVECTING) + 0.05 * random_perturbation(CONVECTING, seed=3)
+    run = convect(CONVECTING, start, steps=300, heating=heating)
+    assert max(row.vrms for *_, row in run) > 50.0
+    assert max(abs(row.heat_budget) for *_, row in run) < 2e-15
+
+
+def test_heat_budget_closes_over_a_whole_run() -> None:
+    start = linear(CONVECTING) + 0.05 * random_perturbation(CONVECTING, seed=3)
+    run = convect(CONVECTING, start, steps=300, heating=5.0)
+    gain = sum(dt * (state.heat_in - state.heat_out + 5.0) for state, _, dt, _ in run)
+    assert np.mean(run[-1][0].temperature) - np.mean(start) == pytest.approx(gain, abs=1e-13)
+
+
+@pytest.mark.parametrize("kind", ["rough", "hot"])
+def test_vigorous_runs_keep_the_range_of_temperature(kind: str) -> None:
+    """Courant 0.5 and no other limit: the largest step at which the scheme is monotone."""
+    rough = rough_field(CONVECTING) ** 0.1
+    smooth = hot(CONVECTING) - 0.01 * (1.0 + random_perturbation(CONVECTING, seed=0))
+    start = {"rough": rough, "hot": smooth}[kind]
+    run = convect(CONVECTING, start, steps=400, gamma_T=1e9)
+    assert max(row.vrms for *_, row in run) > 1000.0
+    assert min(row.temperature_min for *_, row in run) >= -ROUNDING
+    assert max(row.temperature_max for *_, row in run) <= 1.0 + ROUNDING
+
+
+@pytest.mark.parametrize("peak", [1e2, 1e4, 1e6])
+@pytest.mark.parametrize("grid", GRIDS, ids=str)
+def test_one_step_in_a_random_flow_makes_no_new_extremum(grid: Grid, peak: float) -> None:
+    energy = EnergyEquation(grid)
+    for seed in range(20):
+        # Zeros and ones leave no slack: every overshoot shows.
+        temperature = np.round(rough_field(grid, seed))
+        flow = flow_of(peak * random_psi(grid, seed), grid)
+        dt = energy.stable_dt(flow, courant=0.5)
+        after = energy.step(ThermalState(temperature), flow, dt).temperature
+        assert np.min(after) >= -ROUNDING
+        assert np.max(after) <= 1.0 + ROUNDING
+
+
+def test_ten_steps_of_a_mirrored_temperature_are_the_mirrored_steps() -> None:
+    start = linear(CONVECTING) + 0.05 * random_perturbation(CONVECTING, seed=1)
+    state, flow, _, _ = convect(CONVECTING, start, steps=10)[-1]
+    mirrored, mirrored_flow, _, _ = convect(CONVECTING, start[:, ::-1].copy(), steps=10)[-1]
+    assert worst_difference(mirrored.temperature[:, ::-1], state.temperature) < 1e-11
+    assert worst_difference(mirrored_flow.u[:, ::-1], -flow.u) < 1e-9
+    assert worst_difference(mirrored_flow.v[:, ::-1], flow.v) < 1e-9
