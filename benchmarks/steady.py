@@ -101,7 +101,7 @@ def held_steps(resolution: int) -> int:
 
 
 def relaxed(config: Config, held: int, temperature: Array | None = None) -> Simulation:
-    """Step, `held` at a time, until nothing has moved for a while; RunFailedError if it never does."""
+    """Step, `held` at a time, until nothing moves; RunFailedError if that never comes."""
     simulation = Simulation.from_config(config, temperature=temperature)
     watch = SteadyWatch(TOLERANCE, WINDOW)
     while not watch.steady:
