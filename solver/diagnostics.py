@@ -17,7 +17,8 @@ class Diagnostics:
     Nusselt numbers are the wall heat fluxes that the scheme used, averaged over
     the step; `vrms` and `surface_velocity` (root mean square) are those of the
     velocity that made the step; `heat_budget` is the change of the mean
-    temperature over the step that fluxes and heating do not account for.
+    temperature over the step that fluxes and heating do not account for;
+    `bottom_temperature` is that of the core or the bottom wall, NaN where neither has one.
     """
 
     mean_temperature: float
@@ -28,6 +29,7 @@ class Diagnostics:
     temperature_min: float
     temperature_max: float
     heat_budget: float
+    bottom_temperature: float
 
 
 def diagnose(
@@ -50,7 +52,15 @@ def diagnose(
         temperature_min=float(np.min(after.temperature)),
         temperature_max=float(np.max(after.temperature)),
         heat_budget=float(np.mean(after.temperature) - np.mean(before.temperature)) - dt * gain,
+        bottom_temperature=_bottom_temperature(after, boundaries),
     )
+
+
+def _bottom_temperature(state: ThermalState, boundaries: BoundaryConditions | None) -> float:
+    if state.bottom_temperature is not None:
+        return state.bottom_temperature
+    bottom = (boundaries or BoundaryConditions()).bottom
+    return bottom.value if bottom.thermal == TEMPERATURE else float("nan")
 
 
 def surface_velocity(flow: Flow, boundaries: BoundaryConditions | None = None) -> Array:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .boundaries import BoundaryConditions
+from .errors import SolverError
 from .grid import Array, Grid
 from .rheology import Rheology
 
@@ -29,7 +30,16 @@ class StokesProblem:
     time: float = 0.0
 
     def viscosity(self) -> Array:
-        """Viscosity at the cell centres, shape (ny, nx)."""
+        """Viscosity at the cell centres, shape (ny, nx), of a law without strain rate.
+
+        Raises SolverError for a non-linear law: `PicardSolver` goes around a linear solver
+        and hands it problems whose viscosity is known.
+        """
+        if self.rheology.nonlinear:
+            raise SolverError(
+                "this viscosity law depends on the strain rate and needs an iteration: wrap the "
+                "solver in tellus.solver.picard.PicardSolver."
+            )
         return self.rheology.viscosity(self.temperature, self.grid)
 
 

@@ -72,6 +72,7 @@ def to_cells(nodes: Array) -> Array:
 
 def effective_viscosity(problem: StokesProblem, flow: Flow) -> Array:
     """Viscosity at the cells, shape (ny, nx), at the strain rate of `flow` if it matters."""
-    rheology = problem.rheology
-    rate = strain_rate(flow, problem.grid, problem.boundaries) if rheology.nonlinear else None
-    return rheology.viscosity(problem.temperature, problem.grid, rate)
+    if not problem.rheology.nonlinear:
+        return problem.viscosity()
+    rate = strain_rate(flow, problem.grid, problem.boundaries)
+    return problem.rheology.viscosity(problem.temperature, problem.grid, rate)
