@@ -6,7 +6,7 @@ import numpy as np
 
 from .errors import SolverError
 from .grid import Array
-from .rheology import Given
+from .rheology import Given, depends_on_strain_rate
 from .stokes import Flow, SolverState, StokesProblem, StokesReport, StokesSolver, flow_from_psi
 from .strain import strain_rate
 
@@ -44,7 +44,7 @@ class PicardSolver(StokesSolver):
 
     def solve(self, problem: StokesProblem) -> Flow:
         """The flow; the report's iterations count linear solves, its status says "unconverged"."""
-        if not problem.rheology.nonlinear:
+        if not depends_on_strain_rate(problem.rheology):
             return self.linear.solve(problem)
         seconds: dict[str, float] = {}
         psi, change = self._psi, float(np.inf)

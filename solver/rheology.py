@@ -27,6 +27,11 @@ class Rheology(Protocol):
         ...
 
 
+def depends_on_strain_rate(law: Rheology) -> bool:
+    """Whether a law is non-linear; one that says nothing, and need not subclass, is not."""
+    return bool(getattr(law, "nonlinear", False))
+
+
 @dataclass(frozen=True)
 class Constant(Rheology):
     """The same viscosity everywhere."""

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from .boundaries import BoundaryConditions
 from .errors import SolverError
 from .grid import Array, Grid
-from .rheology import Rheology
+from .rheology import Rheology, depends_on_strain_rate
 
 SolverState = Mapping[str, NDArray[np.generic]]
 
@@ -35,7 +35,7 @@ class StokesProblem:
         Raises SolverError for a non-linear law: `PicardSolver` goes around a linear solver
         and hands it problems whose viscosity is known.
         """
-        if self.rheology.nonlinear:
+        if depends_on_strain_rate(self.rheology):
             raise SolverError(
                 "this viscosity law depends on the strain rate and needs an iteration: wrap the "
                 "solver in tellus.solver.picard.PicardSolver."

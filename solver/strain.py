@@ -4,6 +4,7 @@ import numpy as np
 
 from .boundaries import BoundaryConditions
 from .grid import Array, Grid
+from .rheology import depends_on_strain_rate
 from .stokes import Flow, StokesProblem
 
 
@@ -72,7 +73,7 @@ def to_cells(nodes: Array) -> Array:
 
 def effective_viscosity(problem: StokesProblem, flow: Flow) -> Array:
     """Viscosity at the cells, shape (ny, nx), at the strain rate of `flow` if it matters."""
-    if not problem.rheology.nonlinear:
+    if not depends_on_strain_rate(problem.rheology):
         return problem.viscosity()
     rate = strain_rate(flow, problem.grid, problem.boundaries)
     return problem.rheology.viscosity(problem.temperature, problem.grid, rate)
