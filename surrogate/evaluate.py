@@ -1,6 +1,7 @@
 """A-priori evaluation: a surrogate and its base against direct solutions, snapshot by snapshot."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -47,7 +48,7 @@ def evaluate(model_dir: Path | None, data: Path, split: str = "test") -> dict[st
     surrogate = Surrogate.load(model_dir, dataset.grid)
     base, model, rows, quiet = _Scores(), _Scores(), [], 0
     direct: list[float] = []
-    walls = BoundaryConditions(dataset.card["boundaries"])
+    walls = _walls(dataset.card["boundaries"])
     for simulation in dataset.simulations(split):
         surrogate.check(dataset.grid, walls, simulation.rheology)
         moves = simulation.vrms() >= QUIET_VRMS
@@ -113,6 +114,14 @@ class _Scores:
             "max_divergence": float(np.max(self.divergence)),
             "walls": {wall: float(np.median(errors)) for wall, errors in self.walls.items()},
         }
+
+
+def _walls(velocity: str) -> BoundaryConditions:
+    """The default walls with this condition on the velocity, as the card of a data set has it."""
+    walls = BoundaryConditions().walls
+    return BoundaryConditions(
+        **{name: replace(wall, velocity=velocity) for name, wall in walls.items()}
+    )
 
 
 def _divergence(psi: Array, grid: Grid) -> float:

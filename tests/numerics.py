@@ -6,6 +6,7 @@ from itertools import pairwise
 
 import numpy as np
 
+from tellus.solver.boundaries import TEMPERATURE, BoundaryConditions, Wall
 from tellus.solver.grid import Array, Grid
 from tellus.solver.stokes import Flow, StokesReport, flow_from_psi
 
@@ -61,3 +62,10 @@ def worst_difference(found: Array, expected: Array) -> float:
 def observed_orders(errors: Sequence[float]) -> list[float]:
     """Orders of convergence between successive halvings of the step."""
     return [float(np.log2(a / b)) for a, b in pairwise(errors)]
+
+
+def between(bottom: float, top: float) -> BoundaryConditions:
+    """Free-slip walls of these temperatures, insulating sides."""
+    return BoundaryConditions(
+        bottom=Wall(thermal=TEMPERATURE, value=bottom), top=Wall(thermal=TEMPERATURE, value=top)
+    )

@@ -170,7 +170,7 @@ def test_spread() -> None:
 
 
 def test_stokes(monkeypatch: pytest.MonkeyPatch) -> None:
-    entry = SolverEntry("half", "", "-", lambda arguments, grid: Half(grid))
+    entry = SolverEntry("half", "", "-", lambda arguments, grid, picard: Half(grid))
     monkeypatch.setitem(SOLVERS, "half", entry)
     grids = [GRID, Grid(16, 8, 2.0)]
     result = strict(stokes.main(grids, ["direct", "half"], threads=1, repeats=6, case=TOY))
@@ -216,7 +216,7 @@ def test_without_names_what_does_not_fit_is_left_out_with_its_reason() -> None:
 
 
 def test_only_the_direct_solver_is_held_against_its_parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    entry = SolverEntry("half", "", "-", lambda arguments, grid: Half(grid))
+    entry = SolverEntry("half", "", "-", lambda arguments, grid, picard: Half(grid))
     monkeypatch.setitem(SOLVERS, "half", entry)
     result = stokes.main([GRID], ["half"], repeats=5, case=TOY)
     assert result["aims"] == []

@@ -15,7 +15,8 @@ from tellus.coupling.fields import FieldWriter
 from tellus.coupling.pair import regrid_stream_function, regrid_temperature
 from tellus.solver.errors import InputError
 from tellus.solver.grid import Array, Grid
-from tellus.solver.stokes import StokesReport, flow_from_psi, velocity
+from tellus.solver.rheology import FrankKamenetskii
+from tellus.solver.stokes import StokesProblem, StokesReport, flow_from_psi, velocity
 
 GRID = Grid(32, 8, 4.0)
 END, OUTPUTS, ROWS = 0.01, 5, 201
@@ -82,7 +83,8 @@ def write_run(
     for t in np.linspace(0.0, end, outputs).tolist():
         flow = flow_from_psi(stream_function(grid) * (faster if t > 0 else 1.0), grid, report)
         warmth = temperature(grid) + (warmer if t > 0 else 0.0)
-        writer.append(t, round(t / END * ROWS), warmth, np.ones(grid.cells), flow)
+        problem = StokesProblem(grid, warmth, FrankKamenetskii(), time=t)
+        writer.append(problem, round(t / END * ROWS), np.ones(grid.cells), flow)
     return path
 
 

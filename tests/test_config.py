@@ -89,7 +89,10 @@ def test_dump_is_complete_and_comes_back(tmp_path: Path) -> None:
         ("time.end=inf", "time.end must be a finite number, above 0, not inf."),
         ("time.end=true", "time.end must be a finite number, above 0, not true."),
         ("rheology.gamma_T=0.5", "rheology.gamma_T must be a finite number, at least 1"),
-        ("initial.kind=warm", '"hot", "linear", "conductive", "file", not "warm".'),
+        (
+            "initial.kind=warm",
+            '"hot", "cold", "linear", "conductive", "profile", "file", not "warm".',
+        ),
         ("initial.kind=file", 'initial.kind = "file" needs initial.path'),
         ("initial.path=runs/a", 'initial.path is only read with initial.kind = "file"'),
         ("time.dt_initial=1e-3", "time.dt_initial = 0.001 must not exceed time.dt_max = 0.0001"),

@@ -11,7 +11,7 @@ import pytest
 import torch
 import zarr
 
-from tellus.solver.boundaries import BoundaryConditions
+from tellus.solver.boundaries import BoundaryConditions, Wall
 from tellus.solver.direct import DirectSolver
 from tellus.solver.errors import InputError, InterruptedRunError
 from tellus.solver.grid import Array, Grid
@@ -401,7 +401,7 @@ def test_what_it_was_not_trained_for(trained: Path) -> None:
     with pytest.raises(InputError, match="aspect"):
         surrogate.check(Grid(32, 16, 4.0), BoundaryConditions(), law)
     with pytest.raises(InputError, match="no-slip"):
-        surrogate.check(GRID, BoundaryConditions("no-slip"), law)
+        surrogate.check(GRID, BoundaryConditions(top=Wall(velocity="no-slip")), law)
 
 
 def test_a_missing_file_is_bad_input(model: Path) -> None:

@@ -25,8 +25,8 @@ from tellus.coupling.timeseries import COLUMNS
 from tellus.solver.errors import InputError
 from tellus.solver.grid import Grid
 from tellus.solver.initial import regridded
-from tellus.solver.rheology import FrankKamenetskii
-from tellus.solver.stokes import StokesReport, flow_from_psi, velocity
+from tellus.solver.rheology import Constant, FrankKamenetskii
+from tellus.solver.stokes import StokesProblem, StokesReport, flow_from_psi, velocity
 
 
 @given(every=st.floats(1e-7, 10.0), outputs=st.floats(1e-3, 300.0))
@@ -130,7 +130,7 @@ def test_the_time_series_has_the_columns_of_the_contract(run: Path) -> None:
     assert tuple(header.split(",")) == COLUMNS
     assert header == (
         "step,time,dt,mean_temperature,nusselt_top,nusselt_bottom,vrms,surface_velocity,"
-        "temperature_min,temperature_max,heat_budget"
+        "temperature_min,temperature_max,heat_budget,bottom_temperature"
     )
 
 
@@ -141,9 +141,9 @@ def test_a_reader_never_sees_half_an_output(
     writer = FieldWriter.create(tmp_path, grid)
     cells = np.ones(grid.cells)
     flow = flow_from_psi(np.zeros(grid.nodes), grid, StokesReport("none"))
-    writer.append(0.0, 0, cells, cells, flow)
+    writer.append(StokesProblem(grid, cells, Constant()), 0, cells, flow)
     monkeypatch.setattr(FieldWriter, "_publish", lambda self: None)
-    writer.append(0.1, 5, cells, cells, flow)
+    writer.append(StokesProblem(grid, cells, Constant(), time=0.1), 5, cells, flow)
     assert open_run(tmp_path).load().sizes["time"] == 1
 
 
@@ -181,7 +181,7 @@ def test_exactly_whatever_rounding_makes_of_the_width(
     temperature = np.random.default_rng(nx).random(grid.cells)
     writer = FieldWriter.create(tmp_path, grid)
     flow = flow_from_psi(np.zeros(grid.nodes), grid, StokesReport("none"))
-    writer.append(0.0, 0, temperature, temperature, flow)
+    writer.append(StokesProblem(grid, temperature, Constant()), 0, temperature, flow)
     np.testing.assert_array_equal(temperature_of_run(tmp_path, None, grid), temperature)
 
 

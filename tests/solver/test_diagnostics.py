@@ -1,8 +1,10 @@
 """What is measured of a step: heat flow, vigour, budget, profiles, resolution."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
-from numerics import cell_flow, flow_of, observed_orders, random_psi, rough_field
+from numerics import between, cell_flow, flow_of, observed_orders, random_psi, rough_field
 
 from tellus.solver import diagnostics
 from tellus.solver.energy import EnergyEquation, ThermalState
@@ -59,7 +61,7 @@ def test_profile_of_temperature_is_the_mean_along_x() -> None:
 def test_the_row_of_a_step_holds_what_the_step_did() -> None:
     before, flow = ThermalState(rough_field(GRID)), flow_of(random_psi(GRID), GRID)
     after = EnergyEquation(GRID, heating=2.0).step(before, flow, 1e-5)
-    row = diagnostics.diagnose(before, after, flow, GRID, 2.0, 1e-5)
+    row = diagnostics.diagnose(before, after, flow, GRID, 1e-5)
     assert (row.nusselt_top, row.nusselt_bottom) == (after.heat_out, after.heat_in)
     assert row.mean_temperature == pytest.approx(float(np.mean(after.temperature)))
     assert row.temperature_min == np.min(after.temperature)
@@ -72,13 +74,13 @@ def test_the_row_of_a_step_holds_what_the_step_did() -> None:
 def test_heat_that_appears_from_nowhere_shows_in_the_budget() -> None:
     before, flow = ThermalState(rough_field(GRID)), flow_of(random_psi(GRID), GRID)
     after = EnergyEquation(GRID).step(before, flow, 1e-5)
-    warmed = ThermalState(after.temperature + 1e-9, after.heat_in, after.heat_out)
-    row = diagnostics.diagnose(before, warmed, flow, GRID, 0.0, 1e-5)
+    warmed = replace(after, temperature=after.temperature + 1e-9)
+    row = diagnostics.diagnose(before, warmed, flow, GRID, 1e-5)
     assert row.heat_budget == pytest.approx(1e-9, rel=1e-5)
 
 
 def test_conduction_spans_the_whole_height() -> None:
-    cells = diagnostics.cells_across_thinnest(conductive(GRID), bottom=1.0, top=0.0)
+    cells = diagnostics.cells_across_thinnest(conductive(GRID), between(1.0, 0.0))
     assert cells == pytest.approx(GRID.ny)
 
 
@@ -86,19 +88,21 @@ def test_conduction_spans_the_whole_height() -> None:
 def test_the_thinnest_layer_is_counted_in_cells(thickness: float) -> None:
     """A layer that takes up the whole range of T spans thickness / hy cells."""
     field = linear(GRID, interior=1.0, thickness=thickness)
-    cells = diagnostics.cells_across_thinnest(field, bottom=1.0, top=0.0)
+    cells = diagnostics.cells_across_thinnest(field, between(1.0, 0.0))
     assert cells == pytest.approx(thickness * GRID.ny)
 
 
 def test_a_sharp_plume_is_one_cell_wide() -> None:
     field = np.zeros(GRID.cells)
     field[:, 20] = 1.0
-    assert diagnostics.cells_across_thinnest(field, 0.0, 0.0) == pytest.approx(0.5)
-    assert diagnostics.cells_across_thinnest(field[:, :22] * 0.5, 1.0, 0.0) == pytest.approx(0.5)
+    assert diagnostics.cells_across_thinnest(field, between(0.0, 0.0)) == pytest.approx(0.5)
+    part = field[:, :22] * 0.5
+    assert diagnostics.cells_across_thinnest(part, between(1.0, 0.0)) == pytest.approx(0.5)
 
 
 def test_uniform_temperature_has_no_layer() -> None:
-    assert diagnostics.cells_across_thinnest(np.ones(GRID.cells), 1.0, 1.0) == float("inf")
+    cells = diagnostics.cells_across_thinnest(np.ones(GRID.cells), between(1.0, 1.0))
+    assert cells == float("inf")
 
 
 def test_relative_velocity_error_is_that_of_all_faces_together() -> None:
