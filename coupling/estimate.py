@@ -25,7 +25,7 @@ def cost_sentence(grid: Grid, solver: str, solve_seconds: float, steps: int) -> 
     `steps` is the fewest that the run can take.
     """
     kind, _, argument = solver.partition(":")
-    solves = ceil(steps / int(argument)) if kind == "skip" else steps
+    solves = ceil(steps / int(argument)) if kind == "skip" and argument.isdecimal() else steps
     return (
         f"{grid} cells, --stokes {solver}: about {memory_gib(grid, solver):.2g} GiB; one solve "
         f"took {1e3 * solve_seconds:.3g} ms, so at least {steps} steps and "

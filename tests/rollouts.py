@@ -25,7 +25,6 @@ CASE = (
     "time.dt_initial=2e-5",
     "output.every=2e-4",
 )
-SMALL = ("grid.nx=48", "grid.ny=12", *CASE)
 TINY = ("grid.nx=16", "grid.ny=8", "grid.aspect=2.0", *CASE)
 
 

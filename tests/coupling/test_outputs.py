@@ -271,7 +271,7 @@ def test_a_grid_too_coarse_is_said_and_kept(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO, logger="tellus")
-    run_directory(case("time.end=6e-4"), tmp_path / "coarse", progress=False)
+    run_directory(case("time.end=2e-3"), tmp_path / "coarse", progress=False)
     warnings = summary(tmp_path / "coarse")["warnings"]
     assert [
         record.message for record in caplog.records if record.levelname == "WARNING"
@@ -283,7 +283,7 @@ def test_a_grid_too_coarse_is_said_and_kept(
     assert "refine the grid" in measured
     (expected,) = (record.message for record in caplog.records if record.levelname == "INFO")
     assert "16x8 cells, --stokes direct: about" in expected
-    assert "at least 6 steps" in expected
+    assert "at least 20 steps" in expected
 
 
 def test_a_grid_that_resolves_the_flow_is_not_complained_about(tmp_path: Path) -> None:

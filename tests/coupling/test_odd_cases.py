@@ -1,0 +1,89 @@
+"""Runs at the edges of what a configuration may say: they work, and resume bitwise."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from rollouts import assert_same, case, steps_of, write_case
+
+from tellus import open_run
+from tellus.coupling.run import run_directory
+
+ODD = {
+    "smallest grid": ["grid.nx=4", "grid.ny=4", "stokes.solver=skip:3"],
+    "taller than wide": ["grid.nx=5", "grid.ny=18", "grid.aspect=0.3"],
+    "flat cells": ["grid.nx=24", "grid.ny=5", "grid.aspect=0.3"],
+    "no buoyancy": ["model.rayleigh=0", "stokes.solver=skip:2"],
+    "no heating, one viscosity": ["model.heating=0", "rheology.gamma_T=1"],
+    "no perturbation": ["initial.amplitude=0", "initial.kind=hot"],
+    "clipped viscosity": ["rheology.floor=0.1", "rheology.ceiling=0.1000001"],
+    "largest contrast": ["rheology.gamma_T=1e12", "rheology.gamma_p=1e6", "time.dt_initial=1e-7"],
+    "slow growth": ["time.growth=1.01", "time.dt_initial=1e-7"],
+    "steps that time can hardly tell": ["time.dt_initial=1e-15", "time.dt_min=1e-30"],
+    "a checkpoint every step": ["output.checkpoint_every=1", "output.keep_checkpoints=3"],
+    "outputs beyond the end": ["output.every=1e300", "time.end=1e-4"],
+    "an output every step": ["output.every=1e-5"],
+    "no slack": ["time.bounds_tolerance=0"],
+}
+
+
+@pytest.mark.parametrize("what", ODD)
+def test_odd_cases(what: str, tmp_path: Path) -> None:
+    for steps in (4, 7):
+        config = case(*ODD[what], f"time.max_steps={steps}")
+        run_directory(config, tmp_path / "run", resume=steps == 7, progress=False)
+    data = open_run(tmp_path / "run").load()
+    for name, values in data.items():
+        assert np.all(np.isfinite(values)), name
+    # The stop after four steps wrote an output that an uninterrupted run has not.
+    data.close()
+    run_directory(config, tmp_path / "alone", progress=False)
+    ours, theirs = (tmp_path / name / "timeseries.csv" for name in ("run", "alone"))
+    assert ours.read_bytes() == theirs.read_bytes()
+    if what == "no buoyancy":
+        assert np.all(data["psi"] == 0)
+    if what == "a checkpoint every step":
+        assert steps_of(tmp_path / "run") == [5, 6, 7]
+
+
+@pytest.mark.parametrize("end", [1e-9, 1e-300])
+def test_an_end_before_the_first_step_is_over(end: float, tmp_path: Path) -> None:
+    result = run_directory(case(f"time.end={end}"), tmp_path / "run", progress=False)
+    assert (result["steps"], result["time"], result["status"]) == (1, end, "done")
+    assert open_run(tmp_path / "run")["time"].values.tolist() == [0.0, end]
+    run_directory(case("time.end=5e-5"), tmp_path / "run", resume=True, progress=False)
+    assert open_run(tmp_path / "run")["time"].values[-1] == 5e-5
+
+
+def test_exit_statuses_of_the_real_command(tmp_path: Path) -> None:
+    """0, 1 and 2; 3 is what live runs end with that are stopped."""
+
+    def status(*arguments: str) -> tuple[int, str]:
+        done = subprocess.run(
+            [sys.executable, "-m", "tellus", "run", *arguments],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            env=os.environ | {"OMP_NUM_THREADS": "1"},
+            timeout=200,
+        )
+        assert "Traceback" not in done.stderr
+        return done.returncode, done.stderr.strip().splitlines()[-1]
+
+    write_case(tmp_path / "a case.toml", "time.max_steps=3")
+    assert status("a case.toml", "--out", "a run/")[0] == 0
+    assert status("a case.toml", "--out", "./a run")[0] == 2
+    too_vigorous = ["--set", "model.rayleigh=1e12", "--set", "time.dt_initial=1e-9"]
+    code, said = status("a case.toml", "--out", "b", *too_vigorous, "--set", "time.dt_min=5e-10")
+    assert code == 1
+    assert said.startswith("tellus: step ")
+    assert "collapsed" in said
+
+
+def test_runs_are_reproducible(tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        run_directory(case("time.max_steps=5"), tmp_path / name, progress=False)
+    assert_same(tmp_path / "one", tmp_path / "two")
