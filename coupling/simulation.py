@@ -205,8 +205,8 @@ class Simulation:
             self.energy.stable_dt(flow, self.stepping.courant), self._last_dt
         )
         dissipated = self._dissipation(flow)
-        for _ in range(MOST_REJECTIONS + 1):
-            self.stepping.check(free, self.time, self.steps + 1, flow, self.grid)
+        self.stepping.check(free, self.time, self.steps + 1, flow, self.grid)
+        for halvings in range(MOST_REJECTIONS + 1):
             # The slack keeps rounding from leaving a sliver of a step before `until`.
             reaches = self.time + (1.0 + 1e-9) * free >= until
             dt = until - self.time if reaches else free
@@ -217,13 +217,13 @@ class Simulation:
             if wrong is None:
                 break
             self.tally.rejected += 1
+            if halvings == MOST_REJECTIONS or dt < 2.0 * self.stepping.dt_min:
+                raise RunFailedError(
+                    f"step {self.steps + 1}, t = {self.time:.6g}: {wrong}, still so after "
+                    f"{halvings} halvings of the time step to {dt:.3g}; try a smaller "
+                    f"time.courant, a finer grid, or --stokes direct. {LAST_CHECKPOINT}"
+                )
             free = 0.5 * dt
-        else:
-            raise RunFailedError(
-                f"step {self.steps + 1}, t = {self.time:.6g}: {wrong}, still so after "
-                f"{MOST_REJECTIONS} halvings of the time step to {dt:.3g}; try a smaller "
-                f"time.courant, a finer grid, or --stokes direct. {LAST_CHECKPOINT}"
-            )
         measured = diagnose(self.state, after, flow, self.grid, dt, self.boundaries)
         self.state, self.time, self.steps, self._heated = after, time, self.steps + 1, heated
         # A step cut short to hit `until` must not slow the growth of the ones after it.
