@@ -14,19 +14,18 @@ from typing import Any
 
 import numpy as np
 from rich.table import Table
-from scipy.linalg.lapack import dpbtrf, dpbtrs
 
 from tellus.coupling.pair import QUIET_VRMS
 from tellus.solver.direct import DirectSolver
 from tellus.solver.errors import InputError
 from tellus.solver.grid import Grid
-from tellus.solver.psi_operator import PsiOperator
 from tellus.solver.stokes import StokesProblem, StokesSolver, relative_velocity_error, vrms
 
+from .bare import BareCholesky, in_words
 from .entrants import entrants, left_out, remarks
 from .fields import CASE, Case, problems
 from .record import background_load, document, milliseconds, save, setting
-from .timing import Spread, check_repeats, fixed_threads
+from .timing import Spread, check_repeats, fixed_threads, rest
 
 Row = dict[str, Any]
 
@@ -71,7 +70,7 @@ def main(
     with fixed_threads(threads) as count:
         result = document("stokes", grids, case, repeats, background_load()) | {"threads": count}
         measured = [
-            _measure(entry.solvers, states, repeats)
+            _measure(entry.solvers, states, repeats, count)
             for entry, states in zip(taking_part, series, strict=True)
         ]
     result["results"] = [
@@ -100,23 +99,20 @@ def _refuse_skip(names: Sequence[str]) -> None:
 
 
 def _measure(
-    solvers: Mapping[str, StokesSolver], states: list[StokesProblem], repeats: int
+    solvers: Mapping[str, StokesSolver], states: list[StokesProblem], repeats: int, threads: int
 ) -> tuple[list[Row], Row | None]:
     """A row per solver, and the direct one against its parts where it takes part."""
     accuracy = _accuracy(solvers, states)
-    bare = _BareCholesky(states[0].grid) if "direct" in solvers else None
-    if bare is not None:
-        bare.sample(states[0])
     samples: dict[str, list[Row]] = {name: [] for name in solvers}
-    parts = []
+    bare = BareCholesky(states[0].grid, threads) if "direct" in solvers else None
     # In turn, one solve each: whatever slows the machine for a while slows all of them.
     for problem in islice(cycle(states), repeats):
         for name, solver in solvers.items():
             samples[name].append(_sample(solver, problem))
         if bare is not None:
-            parts.append(bare.sample(problem) | {"direct": samples["direct"][-1]["seconds"]})
+            bare.sample(problem)
     rows = [{"solver": name, **_row(taken), **accuracy[name]} for name, taken in samples.items()]
-    return rows, _aims(parts) if parts else None
+    return rows, bare.aims([s["seconds"] for s in samples["direct"]]) if bare else None
 
 
 def _accuracy(solvers: Mapping[str, StokesSolver], states: list[StokesProblem]) -> dict[str, Row]:
@@ -144,6 +140,7 @@ def _accuracy(solvers: Mapping[str, StokesSolver], states: list[StokesProblem]) 
 
 
 def _sample(solver: StokesSolver, problem: StokesProblem) -> Row:
+    rest()
     start = perf_counter()
     flow = solver.solve(problem)
     seconds = perf_counter() - start
@@ -158,39 +155,6 @@ def _row(samples: list[Row]) -> Row:
         **Spread.of(sample["seconds"] for sample in samples).to_json(),
         "phases": {phase: median(s["phases"][phase] for s in samples) for phase in phases},
         "iterations": median(sample["iterations"] for sample in samples),
-    }
-
-
-class _BareCholesky:
-    """What the direct solver is made of, called one by one on a buffer of its own."""
-
-    def __init__(self, grid: Grid) -> None:
-        self.operator = PsiOperator(grid)
-        self.buffer = self.operator.empty_bands()
-
-    def sample(self, problem: StokesProblem) -> dict[str, float]:
-        """Seconds of assembling the bands, of dpbtrf and of dpbtrs, on one state."""
-        viscosity = problem.viscosity()
-        b = self.operator.right_hand_side(problem.temperature, problem.rayleigh)
-        unknowns = self.operator.to_unknowns(b)
-        clock = [perf_counter()]
-        self.operator.bands(viscosity, out=self.buffer)
-        clock.append(perf_counter())
-        factor, _ = dpbtrf(self.buffer.T, lower=1, overwrite_ab=1)
-        clock.append(perf_counter())
-        dpbtrs(factor, unknowns, lower=1, overwrite_b=1)
-        clock.append(perf_counter())
-        return dict(zip(("bands", "factor", "solve"), np.diff(clock).tolist(), strict=True))
-
-
-def _aims(samples: list[dict[str, float]]) -> Row:
-    """Parts and ratios; ratios are taken sample by sample, so that slow drifts cancel."""
-    bands = Spread.of(s["bands"] / s["factor"] for s in samples)
-    whole = Spread.of(s["direct"] / (s["factor"] + s["solve"]) for s in samples)
-    return {
-        "parts": {part: Spread.of(s[part] for s in samples).to_json() for part in samples[0]},
-        **bands.to_json("bands_over_factor"),
-        **whole.to_json("direct_over_bare"),
     }
 
 
@@ -216,7 +180,7 @@ def table(result: Mapping[str, Any]) -> Table:
     lines = [
         f"{row['grid']}: assembling the bands takes {100 * row['bands_over_factor']:.1f} % of "
         f"factoring them; the direct solve {row['direct_over_bare']:.2f} times a bare "
-        "dpbtrf + dpbtrs"
+        f"dpbtrf + dpbtrs ({in_words(row)})"
         for row in result["aims"]
     ]
     view.caption = "\n".join([*lines, *remarks(result), setting(result)])

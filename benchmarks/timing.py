@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
+from time import sleep
 
 from threadpoolctl import threadpool_info, threadpool_limits
 
@@ -13,6 +14,7 @@ from tellus.coupling.provenance import threads as threads_now
 from tellus.solver.errors import InputError
 
 FEWEST_REPEATS = 5
+REST_SECONDS = 0.15
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,15 @@ def check_repeats(repeats: int) -> None:
     """Raise InputError for fewer than five: a median of less says little, a spread nothing."""
     if repeats < FEWEST_REPEATS:
         raise InputError(f"--repeats must be at least {FEWEST_REPEATS}, not {repeats}.")
+
+
+def rest() -> None:
+    """Wait until the threads of whatever ran before have gone to sleep.
+
+    OpenBLAS's workers spin for up to a tenth of a second after their last work, on
+    the core that the next solver wants.
+    """
+    sleep(REST_SECONDS)
 
 
 @contextmanager

@@ -40,11 +40,17 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         yield cache_directory()
 
 
+@pytest.fixture(autouse=True)
+def no_rest(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tellus.benchmarks.timing.REST_SECONDS", 0.0)
+
+
 @pytest.fixture
 def ticks(monkeypatch: pytest.MonkeyPatch) -> None:
     """A clock that advances by one each time it is read."""
     clock = count()
-    for module in ("benchmarks.stokes", "benchmarks.step", "coupling.simulation", "solver.direct"):
+    timed = ("benchmarks.stokes", "benchmarks.bare", "benchmarks.step", "coupling.simulation")
+    for module in (*timed, "solver.direct"):
         monkeypatch.setattr(f"tellus.{module}.perf_counter", lambda: float(next(clock)))
 
 
@@ -195,7 +201,8 @@ def test_stokes(monkeypatch: pytest.MonkeyPatch) -> None:
     assert half["residual"] is None
     assert half["warnings"] == ["only half of it"]
     assert [aim["grid"] for aim in result["aims"]] == ["24x12", "16x8"]
-    assert set(result["aims"][0]["parts"]) == {"bands", "factor", "solve", "direct"}
+    for aim in result["aims"]:
+        assert [set(bare) for bare in aim["bare"]] == [{"threads", "bands", "factor", "solve"}]
     text = printed(stokes.table(result))
     for part in ("24x12", "half: only half of it", "50 %", "dpbtrf + dpbtrs", "1 of"):
         assert part in text
@@ -203,9 +210,14 @@ def test_stokes(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("ticks")
 def test_phases_of_a_solve_sum_to_its_seconds() -> None:
-    (row,) = stokes.main([GRID], ["direct"], repeats=5, case=TOY)["results"]
+    result = stokes.main([GRID], ["direct"], threads=2, repeats=5, case=TOY)
+    (row,), (aim,) = result["results"], result["aims"]
     assert row["phases"]["factor"] == 1.0
     assert sum(row["phases"].values()) == row["seconds"] > 4.0
+    # Two ticks of LAPACK against those of a whole solve, on one thread and on two.
+    assert [bare["threads"] for bare in aim["bare"]] == [1, 2]
+    assert aim["direct_over_bare"] == row["seconds"] / 2
+    assert aim["bands_over_factor"] == 1.0
 
 
 def test_without_names_what_does_not_fit_is_left_out_with_its_reason() -> None:
