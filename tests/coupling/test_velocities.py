@@ -64,6 +64,7 @@ def test_warming_up_does_not_count(tmp_path: Path) -> None:
         "solved": 3,
         "held": 6,
         "iterations": 3,
+        "rejected": 0,
     }
 
 
