@@ -12,12 +12,15 @@ one, 165 ms on two at 254): dpbtrf's blocks are too small to share. On a machine
 waiting for one another would cost many times the factorisation."""
 
 
-def blas_threads(half_bandwidth: int) -> AbstractContextManager[Any]:
-    """A context in which BLAS runs on one thread, if the system is narrow enough."""
-    if half_bandwidth > SERIAL_BANDWIDTH:
-        return nullcontext()
+def one_blas_thread() -> AbstractContextManager[Any]:
+    """A context in which BLAS runs on one thread."""
     limited: AbstractContextManager[Any] = _controller().limit(limits=1, user_api="blas")
     return limited
+
+
+def blas_threads(half_bandwidth: int) -> AbstractContextManager[Any]:
+    """A context in which BLAS runs on one thread, if the system is narrow enough."""
+    return nullcontext() if half_bandwidth > SERIAL_BANDWIDTH else one_blas_thread()
 
 
 @cache
