@@ -65,6 +65,8 @@ def export_netcdf(path: Path, out: Path | None = None) -> Path:
     out = run.path / f"{run.path.resolve().name}.nc" if out is None else out
     if out.is_dir():
         raise InputError(f"{out} is a directory: name the netCDF file to write, such as run.nc.")
+    if out.exists() and out.suffix != ".nc":
+        raise InputError(f"{out} exists and is no .nc file: name another one, such as run.nc.")
     for k in range(run.output_times.size):
         run.frame(k)  # complains of damage that would pass as missing values
     dataset = _described(run, units_of(run.config))

@@ -31,6 +31,11 @@ class CoarseBase:
     """
 
     def __init__(self, grid: Grid, factor: int) -> None:
+        if min(grid.nx, grid.ny) < 4 * factor:
+            raise InputError(
+                f"a {grid} grid is too small for a solve on one {factor} times coarser: "
+                f"set grid.nx and grid.ny to at least {4 * factor}, or use --stokes direct."
+            )
         self.name = f"coarse:{factor}"
         self.grid = grid
         self.factor = factor

@@ -245,3 +245,11 @@ def test_a_damaged_run_is_explained(run: Path, tmp_path: Path, command: str) -> 
     commands: dict[str, Any] = {"plot": plot_run, "vtk": export_vtk, "netcdf": export_netcdf}
     with pytest.raises(InputError, match="output 1 of temperature is incomplete"):
         commands[command](tmp_path / "damaged")
+
+
+def test_a_file_that_is_no_netcdf_is_not_overwritten(run: Path, tmp_path: Path) -> None:
+    precious = tmp_path / "profile.csv"
+    precious.write_text("0 1")
+    with pytest.raises(InputError, match=r"exists and is no \.nc file"):
+        export_netcdf(run, precious)
+    assert precious.read_text() == "0 1"

@@ -23,7 +23,7 @@ from tellus.solver.stokes import (
     relative_velocity_error,
     velocity,
 )
-from tellus.surrogate.base import block_mean, make_base, spline_matrix
+from tellus.surrogate.base import CoarseBase, block_mean, make_base, spline_matrix
 from tellus.surrogate.checkpoint import CHECKPOINT
 from tellus.surrogate.corrector import Corrector, Normalisation
 from tellus.surrogate.data import Dataset, load_split
@@ -466,3 +466,8 @@ def test_evaluation_compares_model_and_base(trained: Path, dataset: Path) -> Non
     text = table(result)
     assert "sim_002" in text
     assert "coarse:2 alone" in text
+
+
+def test_a_grid_too_small_for_its_base_is_named() -> None:
+    with pytest.raises(InputError, match=r"16x8 grid is too small .* at least 16"):
+        CoarseBase(Grid(16, 8, 2.0), 4)

@@ -26,7 +26,7 @@ SolversOption = Annotated[
 ]
 ThreadsOption = Annotated[
     int | None,
-    typer.Option(help="Threads of every library [default: what the environment allows]."),
+    typer.Option(min=1, help="Threads of every library [default: what the environment allows]."),
 ]
 RepeatsOption = Annotated[int, typer.Option(help="Timed repeats, at least five.")]
 OutOption = Annotated[
