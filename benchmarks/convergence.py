@@ -34,10 +34,9 @@ SETTINGS = (
     "initial.amplitude=0.1",
 )
 END = 4e-3
-STEPS = 800
-"""Of the runs that differ in the grid: short enough for 128 cells a side."""
-FEWEST_STEPS = 100
-"""Of the runs that differ in the time step; each next one takes twice as many."""
+STEPS_PER_CELL = 6.25
+"""Equal steps to `END` over the cells a side: a Courant number below one throughout."""
+FEWEST_CELLS = 32
 
 
 def main(case: str = "grid", resolution: int = 64) -> dict[str, Any]:
@@ -64,23 +63,29 @@ def grid_convergence(resolutions: Sequence[int], scheme: str = "implicit") -> li
         raise InputError(
             "grid convergence needs resolutions of which each is twice the one before."
         )
-    states = {resolution: state(resolution, STEPS, scheme) for resolution in resolutions}
+    steps = fewest_steps(max(resolutions))
+    states = {resolution: state(resolution, steps, scheme) for resolution in resolutions}
     errors = {
         coarse: _differences(states[coarse], _restricted(states[fine]))
         for coarse, fine in pairwise(resolutions)
     }
-    return error_rows("grid-convergence", errors, steps=STEPS)
+    return error_rows("grid-convergence", errors, steps=steps)
 
 
 def time_step_convergence(
     resolution: int, halvings: int = 3, scheme: str = "implicit"
 ) -> list[Row]:
     """Each number of steps against twice as many, on one grid."""
-    counts = [FEWEST_STEPS * 2**power for power in range(halvings + 1)]
+    counts = [fewest_steps(resolution) * 2**power for power in range(halvings + 1)]
     states = {count: state(resolution, count, scheme) for count in counts}
     errors = {few: _differences(states[few], states[many]) for few, many in pairwise(counts)}
     rows = error_rows("time-step-convergence", errors)
     return [{**row, "resolution": resolution, "steps": row["resolution"]} for row in rows]
+
+
+def fewest_steps(resolution: int) -> int:
+    """As long as the Courant limit allows; as many on grids coarser than 32 cells as on that."""
+    return round(STEPS_PER_CELL * max(FEWEST_CELLS, resolution))
 
 
 def state(resolution: int, steps: int, scheme: str) -> tuple[Array, float]:

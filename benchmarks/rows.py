@@ -37,9 +37,11 @@ def table_rows(
     rows = []
     for quantity, span in published.items():
         values = [measured[resolution][quantity] for resolution in resolutions]
+        # What should be zero is rounding, and has neither order nor limit.
+        rounding = span[0] == 0.0
         for i, resolution in enumerate(resolutions):
             grids, seen = resolutions[max(0, i - 2) : i + 1], values[max(0, i - 2) : i + 1]
-            best = extrapolation(grids, seen)
+            best = None if rounding else extrapolation(grids, seen)
             rows.append(
                 {
                     "case": case,
@@ -50,7 +52,7 @@ def table_rows(
                     "published_max": span[1],
                     "measured": values[i],
                     "deviation": deviation(values[i], span),
-                    "order": _order(grids, seen, span),
+                    "order": None if rounding else _order(grids, seen, span),
                     "extrapolated": best,
                     "extrapolated_deviation": None if best is None else deviation(best, span),
                 }

@@ -145,10 +145,14 @@ def _cells(row: Row) -> tuple[str, ...]:
         row["quantity"],
         "" if exact else _span(row["published_min"], row["published_max"]),
         f"{row['measured']:.3g}" if exact else f"{row['measured']:.6g}",
-        "" if exact else f"{100 * row['deviation']:+.3f} %" if row["deviation"] else "inside",
+        "" if exact else _percent(row["deviation"]),
         "" if order is None else f"{order:.2f}",
-        "" if limit is None else f"{limit:.6g} ({100 * row['extrapolated_deviation']:+.3f} %)",
+        "" if limit is None else f"{limit:.6g} ({_percent(row['extrapolated_deviation'])})",
     )
+
+
+def _percent(deviation: float) -> str:
+    return f"{100 * deviation:+.3f} %" if deviation else "inside"
 
 
 def _span(low: float, high: float) -> str:
