@@ -30,17 +30,18 @@ class BareCholesky:
         self.threads = sorted({1, threads})
         self.samples: dict[int, list[dict[str, float]]] = {count: [] for count in self.threads}
 
-    def sample(self, problem: StokesProblem) -> None:
-        """Take the seconds of assembling the bands, of dpbtrf and of dpbtrs, on one state."""
+    def sample(self, before: StokesProblem, problem: StokesProblem) -> None:
+        """Take the seconds of each part on one state, right after the state before."""
         for count in self.threads:
             with threadpool_limits(limits=count, user_api="blas"):
+                rest()
+                self._sample(before)
                 self.samples[count].append(self._sample(problem))
 
     def _sample(self, problem: StokesProblem) -> dict[str, float]:
         viscosity = problem.viscosity()
         b = self.operator.right_hand_side(problem.temperature, problem.rayleigh)
         unknowns = self.operator.to_unknowns(b)
-        rest()
         clock = [perf_counter()]
         self.operator.bands(viscosity, out=self.buffer)
         clock.append(perf_counter())

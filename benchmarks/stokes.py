@@ -6,7 +6,7 @@ is made of, a bare dpbtrf and dpbtrs on the same bands.
 """
 
 from collections.abc import Mapping, Sequence
-from itertools import cycle, islice
+from itertools import cycle, islice, pairwise
 from pathlib import Path
 from statistics import median
 from time import perf_counter
@@ -106,11 +106,13 @@ def _measure(
     samples: dict[str, list[Row]] = {name: [] for name in solvers}
     bare = BareCholesky(states[0].grid, threads) if "direct" in solvers else None
     # In turn, one solve each: whatever slows the machine for a while slows all of them.
-    for problem in islice(cycle(states), repeats):
+    for before, problem in islice(pairwise(cycle(states)), repeats):
         for name, solver in solvers.items():
+            rest()
+            _sample(solver, before)
             samples[name].append(_sample(solver, problem))
         if bare is not None:
-            bare.sample(problem)
+            bare.sample(before, problem)
     rows = [{"solver": name, **_row(taken), **accuracy[name]} for name, taken in samples.items()]
     return rows, bare.aims([s["seconds"] for s in samples["direct"]]) if bare else None
 
@@ -140,7 +142,6 @@ def _accuracy(solvers: Mapping[str, StokesSolver], states: list[StokesProblem]) 
 
 
 def _sample(solver: StokesSolver, problem: StokesProblem) -> Row:
-    rest()
     start = perf_counter()
     flow = solver.solve(problem)
     seconds = perf_counter() - start
