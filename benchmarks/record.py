@@ -49,23 +49,25 @@ def save(result: Mapping[str, Any], out: Path) -> Path:
     """Write a result as JSON and return where it lies.
 
     Into the file `out`, or, where `out` is a directory or does not end in
-    .json, into a file of it named after the benchmark and the machine.
+    .json, into a file of it named after the benchmark, the processor and the threads.
     """
     if out.suffix != ".json" or out.is_dir():
-        out = out / f"{result['benchmark']}-{machine_label(result['machine'])}.json"
+        label = machine_label(result["machine"], result["threads"])
+        out = out / f"{result['benchmark']}-{label}.json"
     out.parent.mkdir(parents=True, exist_ok=True)
     content = json.dumps(result, indent=1, allow_nan=False)
     write_atomically(out, content.encode() + b"\n")
     return out
 
 
-def machine_label(machine: Mapping[str, Any]) -> str:
-    """The processor as a part of a file name, such as amd-epyc-2-cores.
+def machine_label(machine: Mapping[str, Any], threads: int) -> str:
+    """Processor and threads as a part of a file name.
 
-    >>> machine_label({"processor": "AMD EPYC (TM) 7763", "cores": 2})
-    'amd-epyc-tm-7763-2-cores'
+    >>> machine_label({"processor": "AMD EPYC (TM) 7763"}, 2)
+    'amd-epyc-tm-7763-2-threads'
     """
-    words = re.findall(r"[a-z0-9]+", f"{machine['processor']} {machine['cores']} cores".lower())
+    plural = "thread" if threads == 1 else "threads"
+    words = re.findall(r"[a-z0-9]+", f"{machine['processor']} {threads} {plural}".lower())
     return "-".join(words)
 
 

@@ -281,10 +281,10 @@ def test_blocks_hold_whole_cycles() -> None:
 
 
 def test_results_are_saved_under_the_name_of_the_machine(tmp_path: Path) -> None:
-    result = stokes.main([GRID], ["direct"], repeats=5, case=TOY, out=tmp_path / "new")
+    result = stokes.main([GRID], ["direct"], threads=1, repeats=5, case=TOY, out=tmp_path / "new")
     (written,) = (tmp_path / "new").iterdir()
     assert written.name.startswith("stokes-")
-    assert written.name.endswith("-cores.json")
+    assert written.name.endswith("-1-thread.json")
     assert json.loads(written.read_text()) == result
     assert save(result, tmp_path / "mine.json") == tmp_path / "mine.json"
     assert json.loads((tmp_path / "mine.json").read_text()) == result
