@@ -3,7 +3,6 @@
 import csv
 import json
 import logging
-import shutil
 import signal
 from contextlib import suppress
 from math import ceil
@@ -21,26 +20,22 @@ from tellus.solver.stokes import StokesSolver
 from tellus.solver.strain import effective_viscosity
 
 from . import estimate
-from .checkpoint import FOLDER, has_checkpoint, read_checkpoint, write_atomically, write_checkpoint
-from .fields import STORE, FieldWriter, open_fields
+from .checkpoint import FOLDER, read_checkpoint
+from .fields import open_fields
 from .lock import sole_user
 from .progress import RunProgress
 from .provenance import provenance
+from .rundir import RunFiles, began, check_free, check_same_physics
 from .setup import anchored
 from .signals import caught_signals
 from .simulation import Simulation, Snapshot, StepRecord, Tally
 from .steady import WATCHED, SteadyWatch
 from .stepping import Schedule
-from .timeseries import NAME as SERIES
-from .timeseries import TimeSeries, rows_until
 
 if TYPE_CHECKING:
     from tellus.config import Config
 
 log = logging.getLogger("tellus")
-
-CONFIG, SUMMARY = "config.toml", "run.json"
-CONTENTS = (CONFIG, SUMMARY, SERIES, STORE, FOLDER)
 
 
 def run_directory(
@@ -77,16 +72,16 @@ def run_directory(
     out, config = Path(out), anchored(config)
     with caught_signals() as caught:
         if resume:
-            _check_resumable(config, out)
-            if _began(out):
+            check_same_physics(config, out)
+            if began(out):
                 with sole_user(out):
                     return _Run.reopened(config, out, solver).go(progress, caught)
         else:
-            _check_free(out)
+            check_free(out)
         run = _Run(config, out, solver)
         run.prepare()
         with sole_user(out):
-            if _began(out):
+            if began(out):
                 raise InputError(f"{out} was taken by another process: choose another directory.")
             run.create()
             return run.go(progress, caught)
@@ -97,40 +92,8 @@ def open_run(path: Path | str) -> xr.Dataset:
     return open_fields(Path(path))
 
 
-def _check_free(out: Path) -> None:
-    """Refuse a directory that holds a run, or what is left of one."""
-    if out.exists() and not out.is_dir():
-        raise InputError(f"{out} is a file: choose another directory.")
-    if (out / CONFIG).exists():
-        raise InputError(f"{out} already holds a run: choose another directory, or resume it.")
-    for name in CONTENTS:
-        if (out / name).exists():
-            raise InputError(
-                f"{out} holds what is left of a run ({name}): choose another directory, or "
-                "move that away."
-            )
-
-
-def _check_resumable(config: "Config", out: Path) -> None:
-    """Refuse what is no run, or one that began with other physics."""
-    from tellus.config import check_resumable, load_config
-
-    stored = out / CONFIG
-    if not stored.is_file():
-        raise InputError(f"{out} holds no run to resume: it has no {CONFIG}.")
-    check_resumable(anchored(load_config(stored)), config)
-
-
-def _began(out: Path) -> bool:
-    """Whether there is anything to go on from; if not, a kill came before the first checkpoint."""
-    return has_checkpoint(out) or (out / SUMMARY).exists()
-
-
 class _Run:
     """The bookkeeping around a simulation: what is due, what was written, how long it took."""
-
-    series: TimeSeries
-    fields: FieldWriter
 
     def __init__(
         self,
@@ -139,7 +102,7 @@ class _Run:
         solver: StokesSolver | None,
         temperature: Array | None = None,
     ) -> None:
-        self.config, self.out = config, out
+        self.config, self.files = config, RunFiles(out, config)
         self.simulation = Simulation.from_config(config, solver, temperature)
         self.solver_name = config.stokes.solver if solver is None else solver.name
         self.schedule = Schedule(config.output.every, config.time.end)
@@ -177,13 +140,8 @@ class _Run:
         for sentence in damaged:
             run.warn(sentence)
         run.prepare()
-        rows = rows_until(out, run.simulation.steps)
-        derived = config.output.derived
-        run.fields = FieldWriter.open(out, run.simulation.grid, run.outputs, derived)
-        run.fields.cut(run.outputs)
-        run.series = TimeSeries(out, rows)
+        rows = run.files.reopen(run.simulation.grid, run.outputs, run.simulation.steps)
         run._rewatch(rows)
-        run._write_config()
         run._checkpointed = run.simulation.steps
         return run
 
@@ -204,16 +162,10 @@ class _Run:
         """Lay out a new run directory; with its first checkpoint it can be resumed."""
         self._say_what_to_expect()
         try:
-            self._write_config()
-            derived = self.config.output.derived
-            self.fields = FieldWriter.create(self.out, self.simulation.grid, derived)
-            self.series = TimeSeries(self.out)
+            self.files.create(self.simulation.grid)
             self._checkpoint()
         except BaseException:
-            for name in CONTENTS:
-                shutil.rmtree(self.out / name, ignore_errors=True)
-                with suppress(OSError):
-                    (self.out / name).unlink()
+            self.files.discard()
             raise
 
     def go(self, progress: bool, caught: list[int]) -> dict[str, Any]:
@@ -235,7 +187,7 @@ class _Run:
             raise ending from error
         finally:
             with suppress(OSError):
-                self.series.close()
+                self.files.close()
 
     def _loop(self, shown: RunProgress, caught: list[int]) -> None:
         simulation, settings = self.simulation, self.config
@@ -245,7 +197,7 @@ class _Run:
             if self._finished():
                 break
             record = simulation.step(until=self.schedule.following(simulation.time))
-            self.series.append(record)
+            self.files.add_step(record)
             self._watch(record)
             shown.update(record)
             if simulation.steps % settings.output.checkpoint_every == 0:
@@ -274,7 +226,7 @@ class _Run:
         if isinstance(error, KeyboardInterrupt):
             return InterruptedRunError(f"stopped at once at {self._now()}: {back}.")
         if isinstance(error, OSError):
-            where, what = error.filename or self.out, error.strerror or error
+            where, what = error.filename or self.files.out, error.strerror or error
             return RunFailedError(f"{self._now()}: {where}: {what}; see to that and {back}.")
         return error
 
@@ -297,7 +249,7 @@ class _Run:
         start = perf_counter()
         problem = self.simulation.problem
         viscosity = effective_viscosity(problem, flow)
-        self.fields.append(problem, self.simulation.steps, viscosity, flow)
+        self.files.add_output(problem, self.simulation.steps, viscosity, flow)
         self.outputs += 1
         self.last_output_step = self.simulation.steps
         self._warn_if_unresolved()
@@ -307,8 +259,6 @@ class _Run:
         if self._checkpointed == self.simulation.steps and not self._finished():
             return
         start = perf_counter()
-        self.series.sync()
-        self.fields.sync()
         ledger = {
             "config": self.config.model_dump(),
             "outputs": self.outputs,
@@ -319,8 +269,7 @@ class _Run:
             "warnings": self.warnings,
         }
         arrays: Snapshot = self.simulation.snapshot() | {"ledger": np.array(json.dumps(ledger))}
-        keep = self.config.output.keep_checkpoints
-        write_checkpoint(self.out, self.simulation.steps, arrays, keep)
+        self.files.add_checkpoint(self.simulation.steps, arrays)
         self._checkpointed = self.simulation.steps
         self.output_seconds += perf_counter() - start
 
@@ -337,11 +286,6 @@ class _Run:
         log.warning(sentence)
         if sentence not in self.warnings:
             self.warnings.append(sentence)
-
-    def _write_config(self) -> None:
-        from tellus.config import dump
-
-        write_atomically(self.out / CONFIG, dump(self.config).encode())
 
     def _say_what_to_expect(self) -> None:
         simulation, config = self.simulation, self.config
@@ -395,5 +339,5 @@ class _Run:
             },
             "warnings": self.warnings,
         }
-        write_atomically(self.out / SUMMARY, json.dumps(summary, indent=1).encode())
+        self.files.write_summary(summary)
         return summary

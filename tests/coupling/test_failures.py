@@ -13,11 +13,12 @@ import zarr.storage._local as zarr_files
 from rollouts import Rolls, assert_same, case, files, steps_of, summary, tellus, write_case
 
 import tellus.coupling.checkpoint as checkpoints
-import tellus.coupling.run as running
+import tellus.coupling.rundir as directory
 import tellus.coupling.timeseries as series
 from tellus import open_run
 from tellus.coupling.checkpoint import read_checkpoint
-from tellus.coupling.run import CONTENTS, run_directory
+from tellus.coupling.run import run_directory
+from tellus.coupling.rundir import CONTENTS
 from tellus.coupling.stepping import TemperatureBounds
 from tellus.solver.errors import InputError, RunFailedError, SolverError
 from tellus.solver.grid import Grid
@@ -220,7 +221,7 @@ def later(monkeypatch: pytest.MonkeyPatch, owner: Any, name: str, calls: int) ->
 @pytest.mark.parametrize(
     ("owner", "name", "calls"),
     [
-        pytest.param(running, "write_checkpoint", 3, id="checkpoint"),
+        pytest.param(directory, "write_checkpoint", 3, id="checkpoint"),
         pytest.param(zarr_files, "_put", 70, id="fields"),
         pytest.param(series.TimeSeries, "append", 5, id="series"),
         pytest.param(series.TimeSeries, "sync", 3, id="series-sync"),
@@ -246,9 +247,9 @@ def test_a_full_disk_fails_the_run_which_goes_on_when_there_is_room(
 @pytest.mark.parametrize(
     ("owner", "name", "calls"),
     [
-        pytest.param(running, "write_checkpoint", 1, id="checkpoint"),
+        pytest.param(directory, "write_checkpoint", 1, id="checkpoint"),
         pytest.param(zarr_files, "_put", 10, id="fields"),
-        pytest.param(running, "write_atomically", 1, id="configuration"),
+        pytest.param(directory, "write_atomically", 1, id="configuration"),
         pytest.param(Path, "mkdir", 1, id="directory"),
     ],
 )

@@ -17,7 +17,8 @@ from rollouts import assert_same, case, files, summary
 from tellus import open_run
 from tellus.config import dump
 from tellus.coupling.checkpoint import read_checkpoint
-from tellus.coupling.run import CONFIG, run_directory
+from tellus.coupling.run import run_directory
+from tellus.coupling.rundir import CONFIG
 
 OVERRIDES = (
     "stokes.solver=skip:3",

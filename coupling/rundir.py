@@ -1,0 +1,118 @@
+"""The directory of a run: what it holds, whether it may be used, and how it is written."""
+
+import json
+import shutil
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tellus.solver.errors import InputError
+from tellus.solver.grid import Array, Grid
+from tellus.solver.stokes import Flow, StokesProblem
+
+from .checkpoint import FOLDER, Arrays, has_checkpoint, write_atomically, write_checkpoint
+from .fields import STORE, FieldWriter
+from .setup import anchored
+from .simulation import StepRecord
+from .timeseries import NAME as SERIES
+from .timeseries import TimeSeries, rows_until
+
+if TYPE_CHECKING:
+    from tellus.config import Config
+
+CONFIG, SUMMARY = "config.toml", "run.json"
+CONTENTS = (CONFIG, SUMMARY, SERIES, STORE, FOLDER)
+
+
+def check_free(out: Path) -> None:
+    """Refuse a directory that holds a run, or what is left of one (InputError)."""
+    if out.exists() and not out.is_dir():
+        raise InputError(f"{out} is a file: choose another directory.")
+    if (out / CONFIG).exists():
+        raise InputError(f"{out} already holds a run: choose another directory, or resume it.")
+    for name in CONTENTS:
+        if (out / name).exists():
+            raise InputError(
+                f"{out} holds what is left of a run ({name}): choose another directory, or "
+                "move that away."
+            )
+
+
+def check_same_physics(config: "Config", out: Path) -> None:
+    """Refuse what is no run, or one that began with other physics (InputError)."""
+    from tellus.config import check_resumable, load_config
+
+    stored = out / CONFIG
+    if not stored.is_file():
+        raise InputError(f"{out} holds no run to resume: it has no {CONFIG}.")
+    check_resumable(anchored(load_config(stored)), config)
+
+
+def began(out: Path) -> bool:
+    """Whether there is anything to go on from; if not, a kill came before the first checkpoint."""
+    return has_checkpoint(out) or (out / SUMMARY).exists()
+
+
+class RunFiles:
+    """The files of one run, and the only place that writes them."""
+
+    _series: TimeSeries
+    _fields: FieldWriter
+
+    def __init__(self, out: Path, config: "Config") -> None:
+        self.out, self._config = out, config
+
+    def create(self, grid: Grid) -> None:
+        """Begin a new run directory."""
+        self._write_config()
+        self._fields = FieldWriter.create(self.out, grid, self._config.output.derived)
+        self._series = TimeSeries(self.out)
+
+    def reopen(self, grid: Grid, outputs: int, steps: int) -> str:
+        """Cut what was written after a checkpoint; the rows of the time series that stay.
+
+        Raises
+        ------
+        InputError
+            Something is missing or damaged; then nothing has been changed.
+        """
+        rows = rows_until(self.out, steps)
+        self._fields = FieldWriter.open(self.out, grid, outputs, self._config.output.derived)
+        self._fields.cut(outputs)
+        self._series = TimeSeries(self.out, rows)
+        self._write_config()
+        return rows
+
+    def discard(self) -> None:
+        """Remove what `create` began."""
+        for name in CONTENTS:
+            shutil.rmtree(self.out / name, ignore_errors=True)
+            with suppress(OSError):
+                (self.out / name).unlink()
+
+    def add_step(self, record: StepRecord) -> None:
+        """One row of the time series."""
+        self._series.append(record)
+
+    def add_output(self, problem: StokesProblem, step: int, viscosity: Array, flow: Flow) -> None:
+        """One output of the fields."""
+        self._fields.append(problem, step, viscosity, flow)
+
+    def add_checkpoint(self, step: int, arrays: Arrays) -> None:
+        """A checkpoint, once all that came before it is on disk."""
+        self._series.sync()
+        self._fields.sync()
+        write_checkpoint(self.out, step, arrays, self._config.output.keep_checkpoints)
+
+    def write_summary(self, summary: dict[str, Any]) -> None:
+        """run.json, replaced in one piece."""
+        write_atomically(self.out / SUMMARY, json.dumps(summary, indent=1).encode())
+
+    def close(self) -> None:
+        """Close what grows."""
+        self._series.close()
+
+    def _write_config(self) -> None:
+        from tellus.config import dump
+
+        write_atomically(self.out / CONFIG, dump(self._config).encode())
