@@ -15,7 +15,8 @@ from tellus.solver.picard import PicardSettings
 from tellus.solver.stokes import StokesSolver
 
 from .fields import open_fields
-from .solvers import anchored_name, make_solver
+from .solver_names import with_absolute_paths
+from .solvers import make_solver
 from .stepping import Stepping
 
 if TYPE_CHECKING:
@@ -162,5 +163,5 @@ def anchored(config: "Config") -> "Config":
     """The same configuration with paths that hold in any working directory."""
     path = config.initial.path
     start = config.initial.model_copy(update={"path": path and os.path.abspath(path)})
-    stokes = config.stokes.model_copy(update={"solver": anchored_name(config.stokes.solver)})
+    stokes = config.stokes.model_copy(update={"solver": with_absolute_paths(config.stokes.solver)})
     return config.model_copy(update={"initial": start, "stokes": stokes})

@@ -291,4 +291,5 @@ class Simulation:
 
     def _velocity_from(self) -> str:
         """The solver and, where it has any, its weights."""
-        return f"{self.solver.name} {getattr(self.solver, 'weights_sha256', '')}".strip()
+        weights = getattr(self.solver, "weights_sha256", None) or ""
+        return f"{self.solver.name} {weights}".strip()

@@ -1,8 +1,8 @@
-"""Momentum skip: solve every n-th step, hold the velocity between."""
+"""Momentum skip: solve every n-th step, hold the velocity between, or extrapolate it."""
 
 import numpy as np
 
-from tellus.solver.grid import Array, Grid
+from tellus.solver.grid import Grid
 from tellus.solver.stokes import (
     Flow,
     SolverState,
@@ -12,44 +12,60 @@ from tellus.solver.stokes import (
     flow_from_psi,
 )
 
+from .memory import Moment, extrapolated, of_prefix, packed, prefixed, unpacked
+
 
 class SkipSolver(StokesSolver):
-    """Ask `solver` at every n-th call and hand out the same velocity in between.
+    """Ask `solver` at every n-th call and answer from memory in between.
 
-    A baseline of Agarwal et al. (2025), who solve every 100th step.
+    A baseline of Agarwal et al. (2025), who solve every 100th step and hold the velocity.
+    With `linear` the stream function goes on as it went from the solve before the last to the
+    last one, linearly in model time; until there are two it is held.
     """
 
-    def __init__(self, solver: StokesSolver, every: int, grid: Grid) -> None:
-        self.name = f"skip:{every}"
-        self.solver, self.every, self.grid = solver, every, grid
+    def __init__(self, solver: StokesSolver, every: int, grid: Grid, linear: bool = False) -> None:
+        asked = "" if solver.name == "direct" else f":{solver.name}"
+        self.name = f"skip:{every}{':linear' if linear else ''}{asked}"
+        self.solver, self.every, self.grid, self.linear = solver, every, grid, linear
         self._calls = 0
-        self._psi: Array | None = None
+        self._last: Moment | None = None
+        self._before: Moment | None = None
 
     def solve(self, problem: StokesProblem) -> Flow:
-        """A new velocity at calls 0, n, 2n, ...; the held one otherwise."""
-        due = self._psi is None or self._calls % self.every == 0
+        """A new velocity at calls 0, n, 2n, ...; one from memory otherwise."""
+        due = self._last is None or self._calls % self.every == 0
         self._calls += 1
         if due:
             flow = self.solver.solve(problem)
-            self._psi = flow.psi
+            if self.linear:
+                self._before = self._last
+            self._last = problem.time, flow.psi
             return flow
-        assert self._psi is not None
-        report = StokesReport(self.name, iterations=0, status="held")
-        return flow_from_psi(self._psi, self.grid, report)
+        assert self._last is not None
+        held, before = self._last, self._before
+        if before is None or before[0] == held[0]:
+            report = StokesReport(self.name, iterations=0, status="held")
+            return flow_from_psi(held[1], self.grid, report)
+        report = StokesReport(self.name, iterations=0, status="extrapolated")
+        return flow_from_psi(extrapolated(before, held, problem.time), self.grid, report)
 
     def check(self, problem: StokesProblem) -> list[str]:
         """What the solver it asks has to say."""
         return self.solver.check(problem)
 
+    @property
+    def weights_sha256(self) -> str | None:
+        """That of the solver it asks, where it has weights."""
+        return getattr(self.solver, "weights_sha256", None)
+
     def state(self) -> SolverState:
-        """Calls so far, the held stream function and what the solver it asks remembers."""
-        held = {} if self._psi is None else {"psi": self._psi}
-        inner = {f"inner/{name}": value for name, value in self.solver.state().items()}
+        """Calls so far, what was solved last, and what the solver it asks remembers."""
+        held = packed("last", self._last) | packed("before", self._before)
+        inner = prefixed("inner", self.solver.state())
         return {"calls": np.array(self._calls), **held, **inner}
 
     def restore(self, state: SolverState) -> None:
         """Take back what `state` handed out."""
         self._calls = int(state["calls"]) if "calls" in state else 0
-        self._psi = np.asarray(state["psi"], dtype=np.float64) if "psi" in state else None
-        inner = {k.removeprefix("inner/"): v for k, v in state.items() if k.startswith("inner/")}
-        self.solver.restore(inner)
+        self._last, self._before = unpacked("last", state), unpacked("before", state)
+        self.solver.restore(of_prefix("inner", state))

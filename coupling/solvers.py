@@ -1,6 +1,5 @@
 """Names of Stokes solvers, `name[:argument]...`, and what they build."""
 
-import os
 from collections.abc import Callable
 from difflib import get_close_matches
 from pathlib import Path
@@ -11,9 +10,16 @@ from tellus.solver.grid import Grid
 from tellus.solver.picard import PicardSettings, PicardSolver
 from tellus.solver.stokes import StokesSolver
 
+from .solver_names import is_whole, no_argument, refusal
+
 
 class SolverEntry(NamedTuple):
-    """One row of `tellus solvers`."""
+    """One row of `tellus solvers`, and the function that builds what it describes.
+
+    `build` gets the arguments after the first colon, the grid, and when the iteration around a
+    non-linear viscosity law stops; it imports what it needs, and raises InputError for arguments
+    that it does not know and for requirements that are missing.
+    """
 
     usage: str
     meaning: str
@@ -24,19 +30,18 @@ class SolverEntry(NamedTuple):
 def _direct(arguments: list[str], grid: Grid, picard: PicardSettings) -> StokesSolver:
     from tellus.solver.direct import DirectSolver
 
-    _expect_none("direct", arguments)
+    no_argument("direct", arguments)
     return PicardSolver(DirectSolver(grid), picard)
 
 
 def _skip(arguments: list[str], grid: Grid, picard: PicardSettings) -> StokesSolver:
     from .skip import SkipSolver
 
-    if len(arguments) != 1 or not arguments[0].isdecimal() or int(arguments[0]) < 1:
-        raise InputError(
-            f'stokes.solver: "{":".join(["skip", *arguments])}" needs one whole number of steps, '
-            'as in "skip:10".'
-        )
-    return SkipSolver(_direct([], grid, picard), int(arguments[0]), grid)
+    if not arguments or not is_whole(arguments[0]):
+        raise refusal("skip", arguments, 'needs one whole number of steps, as in "skip:10".')
+    linear = arguments[1:2] == ["linear"]
+    asked = ":".join(arguments[2 if linear else 1 :]) or "direct"
+    return SkipSolver(make_solver(asked, grid, picard), int(arguments[0]), grid, linear)
 
 
 def _surrogate(arguments: list[str], grid: Grid, picard: PicardSettings) -> StokesSolver:
@@ -48,7 +53,12 @@ def _surrogate(arguments: list[str], grid: Grid, picard: PicardSettings) -> Stok
 
 SOLVERS = {
     "direct": SolverEntry("direct", "banded Cholesky on the psi system, every step", "-", _direct),
-    "skip": SolverEntry("skip:N", "direct every N-th step, velocity held between", "-", _skip),
+    "skip": SolverEntry(
+        "skip:N[:linear][:NAME]",
+        "direct, or NAME, every N-th step; velocity held between, or extrapolated",
+        "-",
+        _skip,
+    ),
     "surrogate": SolverEntry(
         "surrogate[:PATH]", "coarse solve corrected by a network", "torch", _surrogate
     ),
@@ -75,17 +85,6 @@ def make_solver(name: str, grid: Grid, picard: PicardSettings | None = None) -> 
     return SOLVERS[kind].build(arguments, grid, picard or PicardSettings())
 
 
-def anchored_name(name: str) -> str:
-    """The same name with paths that hold in any working directory."""
-    kind, _, argument = name.partition(":")
-    return f"{kind}:{os.path.abspath(argument)}" if kind == "surrogate" and argument else name
-
-
 def listing() -> list[tuple[str, str, str]]:
     """Usage, meaning and requirements of every solver."""
     return [(entry.usage, entry.meaning, entry.requirements) for entry in SOLVERS.values()]
-
-
-def _expect_none(name: str, arguments: list[str]) -> None:
-    if arguments:
-        raise InputError(f'stokes.solver: "{name}" takes no argument, not "{":".join(arguments)}".')

@@ -11,6 +11,7 @@ import tellus as front_door
 from tellus import Simulation, open_run
 from tellus.coupling.run import run_directory
 from tellus.coupling.skip import SkipSolver
+from tellus.coupling.solver_names import with_absolute_paths
 from tellus.coupling.solvers import listing, make_solver
 from tellus.solver.direct import DirectSolver
 from tellus.solver.errors import InputError
@@ -85,10 +86,12 @@ def test_skip_of_one_is_direct(tmp_path: Path) -> None:
         ("skip:-1", '"skip:-1" needs one whole number'),
         ("skip:x", '"skip:x" needs one whole number'),
         ("skip:1.5", '"skip:1.5" needs one whole number'),
-        ("skip:2:3", '"skip:2:3" needs one whole number'),
+        ("skip:2:3", 'there is no solver "3"'),
+        ("skip:linear", '"skip:linear" needs one whole number'),
+        ("skip:2:linear:direkt", 'there is no solver "direkt"; did you mean "direct"?'),
         ("direct:1", 'stokes.solver: "direct" takes no argument, not "1".'),
         ("direkt", 'there is no solver "direkt"; did you mean "direct"?'),
-        ("skop:3", 'there is no solver "skop"; did you mean "skip:N"?'),
+        ("skop:3", 'there is no solver "skop"; did you mean "skip:N[:linear][:NAME]"?'),
         ("surogate", 'there is no solver "surogate"; did you mean "surrogate[:PATH]"?'),
         ("DIRECT", 'there is no solver "DIRECT"'),
         ("", 'there is no solver ""'),
@@ -108,10 +111,31 @@ def test_a_refused_name_leaves_nothing_on_disk(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["case.toml"]
 
 
-@pytest.mark.parametrize(("name", "kind"), [("direct", "direct"), ("skip:10", "skip:10")])
-def test_names_that_are_known(name: str, kind: str) -> None:
-    assert make_solver(name, GRID).name == kind
+@pytest.mark.parametrize(
+    "name", ["direct", "skip:10", "skip:10:linear", "skip:2:skip:3", "skip:2:linear:skip:3:linear"]
+)
+def test_names_that_are_known(name: str) -> None:
+    assert make_solver(name, GRID).name == name
     assert any(usage.partition(":")[0] == name.partition(":")[0] for usage, *_ in listing())
+
+
+@pytest.mark.parametrize(
+    ("name", "absolute"),
+    [
+        ("surrogate:models/mine", "surrogate:/here/models/mine"),
+        ("skip:10:linear:surrogate:a:b", "skip:10:linear:surrogate:/here/a:b"),
+        ("anchored:50:surrogate:/there/mine", "anchored:50:surrogate:/there/mine"),
+        ("anchored:50:surrogate", "anchored:50:surrogate"),
+        ("surrogate:surrogate:mine", "surrogate:/here/surrogate:mine"),
+        ("surrogate:", "surrogate:"),
+        ("skip:10:linear", "skip:10:linear"),
+    ],
+)
+def test_paths_in_names_hold_anywhere(
+    name: str, absolute: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("os.getcwd", lambda: "/here")
+    assert with_absolute_paths(name) == absolute
 
 
 def test_ten_lines_of_ones_own_plug_in(tmp_path: Path) -> None:

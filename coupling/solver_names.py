@@ -1,0 +1,81 @@
+"""Arguments of solver names: whole numbers, settings such as tol=1e-6, names within names."""
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+
+from tellus.solver.errors import InputError
+
+
+def refusal(kind: str, arguments: Sequence[str], wanted: str) -> InputError:
+    """The error that quotes the name and says what is wanted of it."""
+    return InputError(f'stokes.solver: "{":".join([kind, *arguments])}" {wanted}')
+
+
+def no_argument(kind: str, arguments: Sequence[str]) -> None:
+    """Raises InputError where there is one."""
+    if arguments:
+        raise InputError(f'stokes.solver: "{kind}" takes no argument, not "{":".join(arguments)}".')
+
+
+def is_whole(text: str, least: int = 1) -> bool:
+    """Whether a text is a whole number, at least `least`."""
+    return text.isascii() and text.isdecimal() and int(text) >= least
+
+
+def whole_number(
+    kind: str, arguments: Sequence[str], what: str, example: str, least: int = 1
+) -> int:
+    """The one argument, a whole number of `what`; raises InputError for anything else."""
+    if len(arguments) != 1 or not is_whole(arguments[0], least):
+        at_least = f", at least {least}" if least > 1 else ""
+        raise refusal(
+            kind, arguments, f'needs one whole number of {what}{at_least}, as in "{example}".'
+        )
+    return int(arguments[0])
+
+
+Setting = Callable[[str], float]
+
+
+def settings(
+    kind: str, arguments: Sequence[str], known: Mapping[str, Setting], example: str
+) -> dict[str, float]:
+    """Arguments of the form key=value, each key at most once; raises InputError.
+
+    `known` says how to read each key's value; a reader raises ValueError.
+    """
+    found: dict[str, float] = {}
+    for argument in arguments:
+        key, equals, text = argument.partition("=")
+        if not equals or key not in known or key in found:
+            keys = " or ".join(f"{name}=..." for name in known)
+            raise refusal(kind, arguments, f'takes {keys}, each once, as in "{example}".')
+        try:
+            found[key] = known[key](text)
+        except ValueError as error:
+            raise refusal(kind, arguments, f'needs {error}, as in "{example}".') from None
+    return found
+
+
+def tolerance(text: str) -> float:
+    """A number between 0 and 1."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0.0 < value < 1.0:
+        raise ValueError("a tolerance between 0 and 1")
+    return value
+
+
+def count(text: str) -> int:
+    """A whole number, at least 1."""
+    if not is_whole(text):
+        raise ValueError("a whole number, at least 1")
+    return int(text)
+
+
+def with_absolute_paths(name: str) -> str:
+    """The same name with paths that hold in any working directory, in names within names too."""
+    before, kind, path = f":{name}".partition(":surrogate:")
+    return f"{before}{kind}{os.path.abspath(path)}"[1:] if path else name
