@@ -10,7 +10,7 @@ from tellus.solver.grid import Grid
 from tellus.solver.picard import PicardSettings, PicardSolver
 from tellus.solver.stokes import StokesSolver
 
-from .solver_names import is_whole, no_argument, refusal
+from .solver_names import is_whole, no_argument, refusal, whole_number
 
 
 class SolverEntry(NamedTuple):
@@ -44,6 +44,13 @@ def _skip(arguments: list[str], grid: Grid, picard: PicardSettings) -> StokesSol
     return SkipSolver(make_solver(asked, grid, picard), int(arguments[0]), grid, linear)
 
 
+def _coarse(arguments: list[str], grid: Grid, picard: PicardSettings) -> StokesSolver:
+    from tellus.solver.coarse import CoarseSolver
+
+    factor = whole_number("coarse", arguments, "cells in one", "coarse:4", least=2)
+    return PicardSolver(CoarseSolver(grid, factor), picard)
+
+
 def _surrogate(arguments: list[str], grid: Grid, picard: PicardSettings) -> StokesSolver:
     from .surrogate import SurrogateSolver
 
@@ -58,6 +65,9 @@ SOLVERS = {
         "direct, or NAME, every N-th step; velocity held between, or extrapolated",
         "-",
         _skip,
+    ),
+    "coarse": SolverEntry(
+        "coarse:R", "direct on a grid R times coarser, interpolated by splines", "-", _coarse
     ),
     "surrogate": SolverEntry(
         "surrogate[:PATH]", "coarse solve corrected by a network", "torch", _surrogate
