@@ -51,6 +51,13 @@ def _coarse(arguments: list[str], grid: Grid, picard: PicardSettings) -> StokesS
     return PicardSolver(CoarseSolver(grid, factor), picard)
 
 
+def _reduced(arguments: list[str], grid: Grid, picard: PicardSettings) -> StokesSolver:
+    from tellus.solver.reduced import ReducedSolver
+
+    factor = whole_number("reduced", arguments, "cells between knots", "reduced:4", least=1)
+    return PicardSolver(ReducedSolver(grid, factor), picard)
+
+
 def _surrogate(arguments: list[str], grid: Grid, picard: PicardSettings) -> StokesSolver:
     from .surrogate import SurrogateSolver
 
@@ -68,6 +75,9 @@ SOLVERS = {
     ),
     "coarse": SolverEntry(
         "coarse:R", "direct on a grid R times coarser, interpolated by splines", "-", _coarse
+    ),
+    "reduced": SolverEntry(
+        "reduced:R", "projected onto cubic splines with knots R cells apart", "-", _reduced
     ),
     "surrogate": SolverEntry(
         "surrogate[:PATH]", "coarse solve corrected by a network", "torch", _surrogate

@@ -4,9 +4,11 @@
 #include <pybind11/stl.h>
 
 #include <array>
+#include <tuple>
 
 #include "line_solve.hpp"
 #include "psi_operator.hpp"
+#include "reduced.hpp"
 
 #ifdef _OPENMP
 #include <omp.h>
@@ -14,46 +16,58 @@
 
 namespace py = pybind11;
 using Array = py::array_t<double, py::array::c_style>;
+using Indices = py::array_t<std::ptrdiff_t, py::array::c_style>;
 
 namespace {
 
-// Cells (ny, nx) seen with y fast (numbering along the short side) or x fast.
 // no_slip: left, right, bottom, top.
 using Walls = std::array<bool, 4>;
 
-tellus::Weights<double> weights(const Array& eta, double hx, double hy, bool y_fast,
-                                const Walls& no_slip) {
+// Cells (ny, nx) seen with y fast (contiguous) or x fast.
+tellus::Weights make_weights(const Array& eta, double hx, double hy, bool y_fast,
+                             const Walls& no_slip) {
     const auto [left, right, bottom, top] = no_slip;
     const auto ny = eta.shape(0), nx = eta.shape(1);
     const double* data = eta.data();
-    if (y_fast)
-        return {tellus::View<double>{data, 1, nx}, nx, ny, hx, hy, {left, right, bottom, top}};
-    return {tellus::View<double>{data, nx, 1}, ny, nx, hy, hx, {bottom, top, left, right}};
+    py::gil_scoped_release release;
+    if (y_fast) return {tellus::View{data, 1, nx}, nx, ny, hx, hy, {left, right, bottom, top}};
+    return {tellus::View{data, nx, 1}, ny, nx, hy, hx, {bottom, top, left, right}};
 }
 
-void assemble_bands(const Array& eta, double hx, double hy, bool y_fast, const Walls& no_slip,
-                    Array bands) {
+void assemble_bands(const tellus::Weights& weights, Array bands) {
     double* out = bands.mutable_data();
     py::gil_scoped_release release;
-    const auto w = weights(eta, hx, hy, y_fast, no_slip);
-    tellus::assemble_bands(w, y_fast ? hx : hy, y_fast ? hy : hx, out);
+    tellus::assemble_bands(weights, out);
 }
 
-Array apply(const Array& eta, double hx, double hy, const Walls& no_slip, const Array& psi) {
-    Array out({psi.shape(0), psi.shape(1)});
-    double* result = out.mutable_data();
+void apply(const tellus::Weights& weights, const Array& psi, Array out) {
     const double* in = psi.data();
-    py::gil_scoped_release release;
-    tellus::apply(weights(eta, hx, hy, false, no_slip), hy, hx, in, result);
-    return out;
-}
-
-Array diagonal(const Array& eta, double hx, double hy, const Walls& no_slip) {
-    Array out({eta.shape(0) + 1, eta.shape(1) + 1});
     double* result = out.mutable_data();
     py::gil_scoped_release release;
-    tellus::diagonal(weights(eta, hx, hy, false, no_slip), hy, hx, result);
-    return out;
+    tellus::apply(weights, in, result);
+}
+
+void diagonal(const tellus::Weights& weights, Array out) {
+    double* result = out.mutable_data();
+    py::gil_scoped_release release;
+    tellus::diagonal(weights, result);
+}
+
+// first (count), then value, second and slope, each (count, width).
+using Splines = std::tuple<Indices, Array, Array, Array>;
+
+tellus::Basis basis(const Splines& splines) {
+    const auto& [first, value, second, slope] = splines;
+    return {value.shape(0), value.shape(1), first.data(),
+            value.data(),   second.data(),  slope.data()};
+}
+
+void assemble_reduced(const tellus::Weights& weights, const Splines& slow, const Splines& fast,
+                      Array sums, Array bands) {
+    const auto slow_basis = basis(slow), fast_basis = basis(fast);
+    double *scratch = sums.mutable_data(), *out = bands.mutable_data();
+    py::gil_scoped_release release;
+    tellus::assemble_reduced(weights, slow_basis, fast_basis, scratch, out);
 }
 
 void solve_lines(double a, double hy, const Array& shift, bool fixed_bottom, bool fixed_top,
@@ -76,13 +90,18 @@ int max_threads() {
 
 PYBIND11_MODULE(_core, m) {
     m.doc() = "Hot stencil loops of the stream-function operator.";
-    m.def("assemble_bands", &assemble_bands, py::arg("viscosity").noconvert(), py::arg("hx"),
-          py::arg("hy"), py::arg("y_fast"), py::arg("no_slip"), py::arg("bands").noconvert(),
+    py::class_<tellus::Weights>(m, "Weights", "The viscous weights of one viscosity field.")
+        .def(py::init(&make_weights), py::arg("viscosity").noconvert(), py::arg("hx"),
+             py::arg("hy"), py::arg("y_fast"), py::arg("no_slip"));
+    m.def("assemble_bands", &assemble_bands, py::arg("weights"), py::arg("bands").noconvert(),
           "Write the 13-point operator into LAPACK lower band storage, shape (unknowns, kd + 1).");
-    m.def("apply", &apply, py::arg("viscosity").noconvert(), py::arg("hx"), py::arg("hy"),
-          py::arg("no_slip"), py::arg("psi").noconvert(), "A psi at the nodes, zero on the walls.");
-    m.def("diagonal", &diagonal, py::arg("viscosity").noconvert(), py::arg("hx"), py::arg("hy"),
-          py::arg("no_slip"), "The diagonal of A at the nodes, zero on the walls.");
+    m.def("apply", &apply, py::arg("weights"), py::arg("psi").noconvert(),
+          py::arg("out").noconvert(), "A psi at the nodes, zero on the walls.");
+    m.def("diagonal", &diagonal, py::arg("weights"), py::arg("out").noconvert(),
+          "The diagonal of A at the nodes, zero on the walls.");
+    m.def("assemble_reduced", &assemble_reduced, py::arg("weights"), py::arg("slow"),
+          py::arg("fast"), py::arg("sums").noconvert(), py::arg("bands").noconvert(),
+          "Write P^T A P for tensor-product splines into LAPACK lower band storage.");
     m.def("solve_lines", &solve_lines, py::arg("a"), py::arg("hy"), py::arg("shift").noconvert(),
           py::arg("fixed_bottom"), py::arg("fixed_top"), py::arg("t").noconvert(),
           "Solve (shift - a d2/dy2) t = t in place, one tridiagonal system per column.");

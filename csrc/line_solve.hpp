@@ -9,26 +9,25 @@ namespace tellus {
 // Solve (shift_k - a d^2/dy^2) t = t in place for every column k of t, shape (ny, nx),
 // contiguous along x. Walls: the half-cell second difference of a fixed temperature, or none.
 // Columns are independent; the sweep runs over rows so that the inner loop is contiguous.
-template <class Real>
-void solve_lines(std::ptrdiff_t ny, std::ptrdiff_t nx, Real a, Real hy, const Real* shift,
-                 bool fixed_bottom, bool fixed_top, Real* t) {
-    const Real off = -a / (hy * hy);
-    std::vector<Real> factor(ny * nx);
+inline void solve_lines(std::ptrdiff_t ny, std::ptrdiff_t nx, double a, double hy,
+                        const double* shift, bool fixed_bottom, bool fixed_top, double* t) {
+    const double off = -a / (hy * hy);
+    std::vector<double> factor(ny * nx);
     const auto diagonal = [&](std::ptrdiff_t j, std::ptrdiff_t k) {
-        const Real below = j > 0 ? 1 : (fixed_bottom ? 2 : 0);
-        const Real above = j + 1 < ny ? 1 : (fixed_top ? 2 : 0);
+        const double below = j > 0 ? 1 : (fixed_bottom ? 2 : 0);
+        const double above = j + 1 < ny ? 1 : (fixed_top ? 2 : 0);
         return shift[k] - off * (below + above);
     };
     for (std::ptrdiff_t k = 0; k < nx; ++k) {
-        const Real pivot = 1 / diagonal(0, k);
+        const double pivot = 1 / diagonal(0, k);
         factor[k] = off * pivot;
         t[k] *= pivot;
     }
     for (std::ptrdiff_t j = 1; j < ny; ++j) {
-        const Real* previous = t + (j - 1) * nx;
-        const Real* above = factor.data() + (j - 1) * nx;
+        const double* previous = t + (j - 1) * nx;
+        const double* above = factor.data() + (j - 1) * nx;
         for (std::ptrdiff_t k = 0; k < nx; ++k) {
-            const Real pivot = 1 / (diagonal(j, k) - off * above[k]);
+            const double pivot = 1 / (diagonal(j, k) - off * above[k]);
             factor[j * nx + k] = off * pivot;
             t[j * nx + k] = (t[j * nx + k] - off * previous[k]) * pivot;
         }

@@ -1,83 +1,20 @@
 // The stream-function operator A = C^T K C of the MAC grid with free-slip or no-slip walls.
 //
-// A collects the dissipation of two kinds of strain rate, each with its own viscosity:
-//   cells  : d^2 psi / dx dy,            weight 4 eta / (hx hy)           (normal stress)
-//   nodes  : psi_yy - psi_xx,            weight eta_node hx hy            (shear stress)
-// The node viscosity is the geometric mean of the four cells; on free-slip walls the shear
-// stress vanishes, so wall nodes have weight zero. On no-slip walls the velocity goes to zero
-// over half a cell: the shear rate is 2 psi_1 / h^2, and acts on half a cell. psi = 0 on the
-// walls and is not stored.
-//
-// Kernels know arrays and scalars only. "slow" and "fast" are the two directions in the order
-// in which unknowns are numbered: the fast one is the short side of the box.
+// A collects the dissipation of two kinds of strain rate, each with its own weight:
+//   cells  : d^2 psi / dx dy     (normal stress)
+//   nodes  : psi_yy - psi_xx     (shear stress)
+// psi = 0 on the walls and, as a ghost value, beyond them.
 #pragma once
 
 #include <algorithm>
-#include <cmath>
-#include <cstddef>
-#include <vector>
+
+#include "weights.hpp"
 
 namespace tellus {
 
-using std::ptrdiff_t;
-
-// Waking a second thread pays only from about this many numbers on.
-constexpr ptrdiff_t worth_a_team = 4000000;
-
-// A read-only 2-D view with arbitrary strides (in elements).
-template <class Real>
-struct View {
-    const Real* data;
-    ptrdiff_t stride_slow, stride_fast;
-    Real operator()(ptrdiff_t a, ptrdiff_t b) const {
-        return data[a * stride_slow + b * stride_fast];
-    }
-};
-
-// Which walls hold the fluid fast.
-struct NoSlip {
-    bool slow_low, slow_high, fast_low, fast_high;
-};
-
-// Weights of both strain rates, contiguous along the fast direction.
-template <class Real>
-struct Weights {
-    ptrdiff_t ns, nf;        // cells along slow and fast
-    std::vector<Real> cell;  // ns x nf
-    std::vector<Real> node;  // (ns + 1) x (nf + 1)
-
-    Weights(View<Real> eta, ptrdiff_t ns_, ptrdiff_t nf_, Real hs, Real hf, NoSlip walls)
-        : ns(ns_), nf(nf_), cell(ns_ * nf_), node((ns_ + 1) * (nf_ + 1), Real(0)) {
-        const Real per_cell = 4 / (hs * hf), area = hs * hf;
-        const ptrdiff_t line = nf + 1;
-#pragma omp parallel for schedule(static) if (ns * nf > worth_a_team)
-        for (ptrdiff_t a = 0; a < ns; ++a) {
-            for (ptrdiff_t b = 0; b < nf; ++b) cell[a * nf + b] = per_cell * eta(a, b);
-            if (a == 0) continue;
-            for (ptrdiff_t b = 1; b < nf; ++b) {
-                const Real before = eta(a - 1, b - 1) * eta(a - 1, b);
-                const Real after = eta(a, b - 1) * eta(a, b);
-                node[a * line + b] = area * std::sqrt(std::sqrt(before) * std::sqrt(after));
-            }
-            // (2 psi_1 / h^2)^2 over half a cell is psi_1^2 / h^4 with twice the weight.
-            if (walls.fast_low) node[a * line] = 2 * area * std::sqrt(eta(a - 1, 0) * eta(a, 0));
-            if (walls.fast_high)
-                node[a * line + nf] = 2 * area * std::sqrt(eta(a - 1, nf - 1) * eta(a, nf - 1));
-        }
-        for (ptrdiff_t b = 1; b < nf; ++b) {
-            if (walls.slow_low) node[b] = 2 * area * std::sqrt(eta(0, b - 1) * eta(0, b));
-            if (walls.slow_high)
-                node[ns * line + b] = 2 * area * std::sqrt(eta(ns - 1, b - 1) * eta(ns - 1, b));
-        }
-    }
-    Real C(ptrdiff_t a, ptrdiff_t b) const { return cell[a * nf + b]; }
-    Real S(ptrdiff_t a, ptrdiff_t b) const { return node[a * (nf + 1) + b]; }
-};
-
-// Diagonal entry of A at the interior node (a, b).
-template <class Real>
-inline Real diagonal_entry(const Weights<Real>& w, ptrdiff_t a, ptrdiff_t b, Real p, Real q) {
-    const Real centre = 2 * (q - p);
+// Diagonal entry of A at the interior node (a, b); p = 1 / hf^2, q = 1 / hs^2.
+inline double diagonal_entry(const Weights& w, ptrdiff_t a, ptrdiff_t b, double p, double q) {
+    const double centre = 2 * (q - p);
     return w.C(a - 1, b - 1) + w.C(a - 1, b) + w.C(a, b - 1) + w.C(a, b) +
            centre * centre * w.S(a, b) + p * p * (w.S(a, b - 1) + w.S(a, b + 1)) +
            q * q * (w.S(a - 1, b) + w.S(a + 1, b));
@@ -85,15 +22,14 @@ inline Real diagonal_entry(const Weights<Real>& w, ptrdiff_t a, ptrdiff_t b, Rea
 
 // Write A into LAPACK lower band storage: ab[k * (kd + 1) + d] = A(k + d, k), kd = 2 (nf - 1).
 // Every entry is written, zeros too, column by column: one streaming pass over the buffer.
-template <class Real>
-void assemble_bands(const Weights<Real>& w, Real hs, Real hf, Real* ab) {
+inline void assemble_bands(const Weights& w, double* ab) {
     const ptrdiff_t m = w.nf - 1, kd = 2 * m, width = kd + 1;
-    const Real p = 1 / (hf * hf), q = 1 / (hs * hs), pq = p * q, centre = 2 * (q - p);
+    const double p = 1 / (w.hf * w.hf), q = 1 / (w.hs * w.hs), pq = p * q, centre = 2 * (q - p);
 #pragma omp parallel for schedule(static) if (w.ns * m * width > worth_a_team)
     for (ptrdiff_t a = 1; a < w.ns; ++a) {
         for (ptrdiff_t b = 1; b <= m; ++b) {
-            Real* column = ab + ((a - 1) * m + b - 1) * width;
-            std::fill(column, column + width, Real(0));
+            double* column = ab + ((a - 1) * m + b - 1) * width;
+            std::fill(column, column + width, 0.0);
             column[0] = diagonal_entry(w, a, b, p, q);
             if (b < m)
                 column[1] = centre * p * (w.S(a, b) + w.S(a, b + 1)) - w.C(a - 1, b) - w.C(a, b);
@@ -109,49 +45,85 @@ void assemble_bands(const Weights<Real>& w, Real hs, Real hf, Real* ab) {
     }
 }
 
+// Shear stress S (p psi_ff - q psi_ss) along one line of n + 1 nodes; `low` and `high` are the
+// neighbouring lines.
+TELLUS_CLONES inline void shear_line(ptrdiff_t n, double p, double q, const double* __restrict S,
+                                     const double* __restrict low, const double* __restrict at,
+                                     const double* __restrict high, double* __restrict out) {
+    const double middle = 2 * (q - p);
+    out[0] = S[0] * (p * at[1] + middle * at[0] - q * (low[0] + high[0]));
+    for (ptrdiff_t b = 1; b < n; ++b)
+        out[b] = S[b] * (p * (at[b - 1] + at[b + 1]) + middle * at[b] - q * (low[b] + high[b]));
+    out[n] = S[n] * (p * at[n - 1] + middle * at[n] - q * (low[n] + high[n]));
+}
+
+// Normal stress C psi_sf along one line of n cells between the node lines `low` and `high`.
+TELLUS_CLONES inline void normal_line(ptrdiff_t n, const double* __restrict C,
+                                      const double* __restrict low, const double* __restrict high,
+                                      double* __restrict out) {
+    for (ptrdiff_t b = 0; b < n; ++b) out[b] = C[b] * (high[b + 1] - high[b] - low[b + 1] + low[b]);
+}
+
+// One line of A psi from three lines of shear stress and two of normal stress.
+TELLUS_CLONES inline void product_line(ptrdiff_t n, double p, double q,
+                                       const double* __restrict shear_low,
+                                       const double* __restrict shear,
+                                       const double* __restrict shear_high,
+                                       const double* __restrict normal_low,
+                                       const double* __restrict normal_high,
+                                       double* __restrict out) {
+    const double middle = 2 * (q - p);
+    out[0] = 0;
+    for (ptrdiff_t b = 1; b < n; ++b)
+        out[b] = p * (shear[b - 1] + shear[b + 1]) + middle * shear[b] -
+                 q * (shear_low[b] + shear_high[b]) +
+                 ((normal_low[b - 1] - normal_low[b]) - (normal_high[b - 1] - normal_high[b]));
+    out[n] = 0;
+}
+
 // out = A psi on interior nodes, 0 on walls; psi and out are (ns + 1) x (nf + 1), contiguous.
-template <class Real>
-void apply(const Weights<Real>& w, Real hs, Real hf, const Real* psi, Real* out) {
+// Each thread walks through its own lines once, with the stresses it still needs in cache.
+inline void apply(const Weights& w, const double* psi, double* out) {
     const ptrdiff_t line = w.nf + 1;
-    const Real p = 1 / (hf * hf), q = 1 / (hs * hs);
-    std::vector<Real> shear(w.node.size(), Real(0));
-#pragma omp parallel if (w.ns * w.nf > worth_a_team)
+    const double p = 1 / (w.hf * w.hf), q = 1 / (w.hs * w.hs);
+    const std::vector<double> beyond(line, 0.0);
+    const auto at = [&](ptrdiff_t a) { return a < 0 || a > w.ns ? beyond.data() : psi + a * line; };
+    std::fill(out, out + line, 0.0);
+    std::fill(out + w.ns * line, out + (w.ns + 1) * line, 0.0);
+    constexpr ptrdiff_t chunk = 128;
+#pragma omp parallel if (w.ns * w.nf > worth_a_team / 4)
     {
-#pragma omp for schedule(static)
-        for (ptrdiff_t a = 0; a <= w.ns; ++a)
-            for (ptrdiff_t b = 0; b <= w.nf; ++b) {
-                // psi vanishes on the walls and, as a ghost value, beyond them.
-                const Real* at = psi + a * line + b;
-                const Real here = at[0];
-                const Real f = (b < w.nf ? at[1] : 0) - 2 * here + (b > 0 ? at[-1] : 0);
-                const Real s = (a < w.ns ? at[line] : 0) - 2 * here + (a > 0 ? at[-line] : 0);
-                shear[a * line + b] = w.S(a, b) * (p * f - q * s);
-            }
-        const auto normal = [&](ptrdiff_t a, ptrdiff_t b) {
-            const Real* at = psi + a * line + b;
-            return w.C(a, b) * (at[line + 1] - at[line] - at[1] + at[0]);
+        std::vector<double> stresses(5 * line);
+        double *shear[3] = {&stresses[0], &stresses[line], &stresses[2 * line]},
+               *normal[2] = {&stresses[3 * line], &stresses[4 * line]};
+        const auto shear_at = [&](ptrdiff_t a, double* result) {
+            shear_line(w.nf, p, q, &w.node[a * line], at(a - 1), at(a), at(a + 1), result);
+        };
+        const auto normal_at = [&](ptrdiff_t a, double* result) {
+            normal_line(w.nf, &w.cell[a * w.nf], at(a), at(a + 1), result);
         };
 #pragma omp for schedule(static)
-        for (ptrdiff_t a = 0; a <= w.ns; ++a)
-            for (ptrdiff_t b = 0; b <= w.nf; ++b) {
-                Real& result = out[a * line + b];
-                if (a == 0 || a == w.ns || b == 0 || b == w.nf) {
-                    result = 0;
-                    continue;
-                }
-                const Real* at = shear.data() + a * line + b;
-                result = p * (at[1] - 2 * at[0] + at[-1]) - q * (at[line] - 2 * at[0] + at[-line]) +
-                         normal(a - 1, b - 1) - normal(a - 1, b) - normal(a, b - 1) + normal(a, b);
+        for (ptrdiff_t first = 1; first < w.ns; first += chunk) {
+            shear_at(first - 1, shear[0]);
+            shear_at(first, shear[1]);
+            normal_at(first - 1, normal[0]);
+            for (ptrdiff_t a = first; a < std::min(first + chunk, w.ns); ++a) {
+                shear_at(a + 1, shear[2]);
+                normal_at(a, normal[1]);
+                product_line(w.nf, p, q, shear[0], shear[1], shear[2], normal[0], normal[1],
+                             out + a * line);
+                std::rotate(shear, shear + 1, shear + 3);
+                std::swap(normal[0], normal[1]);
             }
+        }
     }
 }
 
 // The diagonal of A on interior nodes, 0 on walls; out is (ns + 1) x (nf + 1), contiguous.
-template <class Real>
-void diagonal(const Weights<Real>& w, Real hs, Real hf, Real* out) {
+inline void diagonal(const Weights& w, double* out) {
     const ptrdiff_t line = w.nf + 1;
-    const Real p = 1 / (hf * hf), q = 1 / (hs * hs);
-    std::fill(out, out + w.node.size(), Real(0));
+    const double p = 1 / (w.hf * w.hf), q = 1 / (w.hs * w.hs);
+    std::fill(out, out + w.node.size(), 0.0);
 #pragma omp parallel for schedule(static) if (w.ns * w.nf > worth_a_team)
     for (ptrdiff_t a = 1; a < w.ns; ++a)
         for (ptrdiff_t b = 1; b < w.nf; ++b) out[a * line + b] = diagonal_entry(w, a, b, p, q);

@@ -1,12 +1,22 @@
+from numpy import intp
+from numpy.typing import NDArray
+
 from .grid import Array
 
 Walls = tuple[bool, bool, bool, bool]
+Splines = tuple[NDArray[intp], Array, Array, Array]
 
-def assemble_bands(
-    viscosity: Array, hx: float, hy: float, y_fast: bool, no_slip: Walls, bands: Array
+class Weights:
+    def __init__(
+        self, viscosity: Array, hx: float, hy: float, y_fast: bool, no_slip: Walls
+    ) -> None: ...
+
+def assemble_bands(weights: Weights, bands: Array) -> None: ...
+def apply(weights: Weights, psi: Array, out: Array) -> None: ...
+def diagonal(weights: Weights, out: Array) -> None: ...
+def assemble_reduced(
+    weights: Weights, slow: Splines, fast: Splines, sums: Array, bands: Array
 ) -> None: ...
-def apply(viscosity: Array, hx: float, hy: float, no_slip: Walls, psi: Array) -> Array: ...
-def diagonal(viscosity: Array, hx: float, hy: float, no_slip: Walls) -> Array: ...
 def solve_lines(
     a: float, hy: float, shift: Array, fixed_bottom: bool, fixed_top: bool, t: Array
 ) -> None: ...

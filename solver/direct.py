@@ -45,14 +45,14 @@ class DirectSolver(StokesSolver):
         clock.append(perf_counter())
         factor, info = dpbtrf(self._bands.T, lower=1, overwrite_ab=1)
         if info != 0:
-            raise SolverError(_failure(info, viscosity, problem))
+            raise SolverError(factorisation_failure(info, viscosity, problem))
         clock.append(perf_counter())
         unknowns, _ = dpbtrs(factor, operator.to_unknowns(b), lower=1, overwrite_b=1)
         psi = operator.to_nodes(unknowns)
         clock.append(perf_counter())
         residual = _relative_residual(operator, viscosity, psi, b)
         if not np.isfinite(residual):  # LAPACK hands NaN and infinity on in silence
-            raise SolverError(_failure(info, viscosity, problem))
+            raise SolverError(factorisation_failure(info, viscosity, problem))
         clock.append(perf_counter())
         phases = ("assemble", "factor", "solve", "residual")
         seconds = dict(zip(phases, np.diff(clock).tolist(), strict=True))
@@ -71,7 +71,8 @@ def _relative_residual(operator: PsiOperator, viscosity: Array, psi: Array, b: A
     return float(np.linalg.norm(operator.apply(viscosity, psi) - b)) / scale
 
 
-def _failure(info: int, viscosity: Array, problem: StokesProblem) -> str:
+def factorisation_failure(info: int, viscosity: Array, problem: StokesProblem) -> str:
+    """Why there is no Cholesky factor, in one sentence."""
     low, high = float(np.min(viscosity)), float(np.max(viscosity))
     failed = f"failed at unknown {info}" if info else "gave no finite solution"
     return (

@@ -38,20 +38,31 @@ class PsiOperator:
         bands = self.empty_bands() if out is None else out
         if bands.shape != (self.unknowns, self.half_bandwidth + 1):
             raise ValueError(f"bands of shape {bands.shape} are not those of a {self.grid} grid")
-        eta = _as_cells(viscosity, self.grid)
-        _core.assemble_bands(eta, self.grid.hx, self.grid.hy, self.y_fast, self.no_slip, bands)
+        _core.assemble_bands(self.weights(viscosity, y_fast=self.y_fast), bands)
         return bands
+
+    def weights(self, viscosity: Array, y_fast: bool = False) -> _core.Weights:
+        """What A is made of at one viscosity, shape (ny, nx), for the kernels of `_core`."""
+        if viscosity.shape != self.grid.cells:
+            raise ValueError(
+                f"viscosity has shape {viscosity.shape}, the grid's cells {self.grid.cells}"
+            )
+        eta = np.ascontiguousarray(viscosity, dtype=np.float64)
+        return _core.Weights(eta, self.grid.hx, self.grid.hy, y_fast, self.no_slip)
+
+    def at(self, viscosity: Array) -> "PsiProduct":
+        """A at one viscosity, shape (ny, nx), to be applied many times."""
+        return PsiProduct(self.grid, self.weights(viscosity))
 
     def apply(self, viscosity: Array, psi: Array) -> Array:
         """A psi at the nodes, shape (ny+1, nx+1), zero on the walls; psi must vanish there."""
-        eta = _as_cells(viscosity, self.grid)
-        nodes = np.ascontiguousarray(psi, float).reshape(self.grid.nodes)
-        return _core.apply(eta, self.grid.hx, self.grid.hy, self.no_slip, nodes)
+        return self.at(viscosity)(psi)
 
     def diagonal(self, viscosity: Array) -> Array:
         """The diagonal of A at the nodes, shape (ny+1, nx+1), zero on the walls."""
-        eta = _as_cells(viscosity, self.grid)
-        return _core.diagonal(eta, self.grid.hx, self.grid.hy, self.no_slip)
+        out = np.empty(self.grid.nodes)
+        _core.diagonal(self.weights(viscosity), out)
+        return out
 
     def right_hand_side(self, temperature: Array, rayleigh: float) -> Array:
         """b = C^T f of the buoyancy Ra T e_y, shape (ny+1, nx+1), zero on the walls."""
@@ -73,7 +84,20 @@ class PsiOperator:
         return nodes
 
 
-def _as_cells(viscosity: Array, grid: Grid) -> Array:
-    if viscosity.shape != grid.cells:
-        raise ValueError(f"viscosity has shape {viscosity.shape}, the grid's cells {grid.cells}")
-    return np.ascontiguousarray(viscosity, dtype=np.float64)
+class PsiProduct:
+    """A psi, matrix-free, at one viscosity: one pass through memory."""
+
+    def __init__(self, grid: Grid, weights: _core.Weights) -> None:
+        self._nodes, self._weights = grid.nodes, weights
+
+    def __call__(self, psi: Array, out: Array | None = None) -> Array:
+        """A psi, shape (ny+1, nx+1), zero on the walls; psi, of that shape, must vanish there.
+
+        `out` may hold the result, if it is contiguous and not psi itself.
+        """
+        nodes = np.ascontiguousarray(psi, float).reshape(self._nodes)
+        result = np.empty(self._nodes) if out is None else out
+        if result.shape != self._nodes or not result.flags.c_contiguous or result is nodes:
+            raise ValueError(f"out must be another contiguous array of shape {self._nodes}")
+        _core.apply(self._weights, nodes, result)
+        return result

@@ -1,0 +1,144 @@
+"""`reduced:r`: the projection against P^T A P, and the error against r."""
+
+import numpy as np
+import pytest
+from numerics import rough_viscosity, worst_difference
+
+from tellus.coupling.solvers import make_solver
+from tellus.solver.boundaries import NO_SLIP, TEMPERATURE, BoundaryConditions, Wall
+from tellus.solver.direct import DirectSolver
+from tellus.solver.errors import InputError, SolverError
+from tellus.solver.grid import Array, Grid
+from tellus.solver.psi_operator import PsiOperator
+from tellus.solver.reduced import ReducedSolver
+from tellus.solver.rheology import FrankKamenetskii, Given, Viscoplastic
+from tellus.solver.splines import basis_values
+from tellus.solver.stokes import Flow, StokesProblem, relative_velocity_error
+
+FREE = BoundaryConditions()
+HELD = BoundaryConditions(
+    top=Wall(NO_SLIP, TEMPERATURE, 0.0), left=Wall(NO_SLIP), bottom=Wall(thermal=TEMPERATURE)
+)
+# Wide, tall, neither a multiple of the factor, and one whose last block of lanes is full.
+CASES = [
+    (Grid(24, 16, 2.0), 4),
+    (Grid(16, 24, 0.7), 2),
+    (Grid(31, 17, 1.0), 4),
+    (Grid(132, 12, 4.0), 4),
+]
+
+
+def plume(grid: Grid, boundaries: BoundaryConditions = FREE, gamma_T: float = 1e6) -> StokesProblem:
+    x, y = grid.x_cells / grid.aspect, grid.y_cells[:, None]
+    temperature = 1.0 - y + 0.2 * np.cos(3.0 * np.pi * x) * np.sin(np.pi * y)
+    return StokesProblem(grid, temperature, FrankKamenetskii(gamma_T), 1.0, boundaries)
+
+
+def dense(bands: Array) -> Array:
+    n, width = bands.shape
+    matrix = np.zeros((n, n))
+    for d in range(min(width, n)):
+        rows = np.arange(n - d)
+        matrix[rows + d, rows] = matrix[rows, rows + d] = bands[: n - d, d]
+    return matrix
+
+
+@pytest.mark.parametrize("boundaries", [FREE, HELD], ids=["free", "held"])
+@pytest.mark.parametrize(("grid", "factor"), CASES, ids=str)
+def test_the_projection_is_that_of_the_fine_operator(
+    grid: Grid, factor: int, boundaries: BoundaryConditions
+) -> None:
+    problem = StokesProblem(
+        grid, np.zeros(grid.cells), Given(rough_viscosity(grid, 1e6)), 1.0, boundaries
+    )
+    solver = ReducedSolver(grid, factor)
+    solver.bind(boundaries)
+    operator = PsiOperator(grid, boundaries)
+    product = operator.at(problem.viscosity())
+    columns = [solver.prolong(c) for c in np.eye(solver.unknowns)]
+    expected = np.array([solver.restrict(product(psi)) for psi in columns])
+    weights = operator.weights(problem.viscosity(), y_fast=operator.y_fast)
+    assert worst_difference(dense(solver.project(weights)), expected) < 1e-13
+
+
+@pytest.mark.parametrize("boundaries", [FREE, HELD], ids=["free", "held"])
+def test_what_is_left_over_is_orthogonal_to_every_spline(boundaries: BoundaryConditions) -> None:
+    grid = Grid(48, 32, 1.5)
+    problem = plume(grid, boundaries)
+    solver, operator = ReducedSolver(grid, 4), PsiOperator(grid, boundaries)
+    b = operator.right_hand_side(problem.temperature, 1.0)
+    left = b - operator.apply(problem.viscosity(), solver.solve(problem).psi)
+    assert np.linalg.norm(solver.restrict(left)) < 1e-9 * np.linalg.norm(solver.restrict(b))
+    assert np.linalg.norm(left) > 1e-6 * np.linalg.norm(b)  # it is an approximation
+
+
+@pytest.mark.parametrize("boundaries", [FREE, HELD], ids=["free", "held"])
+def test_halving_the_factor_is_worth_two_orders_and_more(boundaries: BoundaryConditions) -> None:
+    grid = Grid(128, 64, 2.0)
+    problem = plume(grid, boundaries, gamma_T=1e3)
+    reference = DirectSolver(grid).solve(problem)
+    errors = [_error(grid, factor, problem, reference) for factor in (8, 4, 2)]
+    assert errors[0] > 4.0 * errors[1] > 16.0 * errors[2]
+    assert errors[2] < 1e-3
+
+
+def _error(grid: Grid, factor: int, problem: StokesProblem, reference: Flow) -> float:
+    return relative_velocity_error(ReducedSolver(grid, factor).solve(problem), reference)
+
+
+def test_with_a_knot_at_every_node_nothing_is_lost() -> None:
+    grid = Grid(24, 16, 1.5)
+    problem = plume(grid)
+    flow = ReducedSolver(grid, 1).solve(problem)
+    assert relative_velocity_error(flow, DirectSolver(grid).solve(problem)) < 1e-9
+
+
+def test_the_flow_is_free_of_divergence_and_of_flow_through_walls() -> None:
+    grid = Grid(48, 32, 1.5)
+    flow = make_solver("reduced:4", grid).solve(plume(grid))
+    divergence = np.diff(flow.u, axis=1) / grid.hx + np.diff(flow.v, axis=0) / grid.hy
+    assert np.max(np.abs(divergence)) < 1e-12 * np.max(np.abs(flow.u)) / grid.hx
+    assert not flow.u[:, [0, -1]].any()
+    assert not flow.v[[0, -1]].any()
+
+
+@pytest.mark.parametrize("held", [(True, False), (True, True)])
+def test_splines_meet_the_walls_conditions_and_hold_every_cubic_that_does(
+    held: tuple[bool, bool],
+) -> None:
+    cells, pieces = 24, 6
+    basis = basis_values(cells, pieces, held)
+    x = np.linspace(0.0, 1.0, cells + 1)
+    assert not basis[[0, -1]].any()
+    cubic = {
+        (True, False): x * (1 - x) * (2 - x),  # psi'' = 6 x - 6 vanishes at x = 1
+        (True, True): x * (1 - x) * (0.3 + x),
+    }[held]
+    fitted = basis @ np.linalg.lstsq(basis, cubic, rcond=None)[0]
+    np.testing.assert_allclose(fitted, cubic, atol=1e-13)
+    assert basis.shape[1] == pieces - 1 + sum(held)
+
+
+def test_a_yielding_law_is_iterated_around_it() -> None:
+    grid = Grid(48, 32, 1.5)
+    law = Viscoplastic(FrankKamenetskii(1e4), 10.0, 1e-3)
+    problem = StokesProblem(grid, plume(grid).temperature, law, 100.0)
+    flow = make_solver("reduced:2", grid).solve(problem)
+    reference = make_solver("direct", grid).solve(problem)
+    assert flow.report.iterations > 1
+    assert relative_velocity_error(flow, reference) < 0.02
+
+
+def test_a_viscosity_that_is_not_finite_is_an_error() -> None:
+    grid = Grid(24, 16, 1.5)
+    eta = np.ones(grid.cells)
+    eta[3, 4] = np.inf
+    problem = StokesProblem(grid, np.zeros(grid.cells), Given(eta))
+    with pytest.raises(SolverError, match="Cholesky"):
+        ReducedSolver(grid, 4).solve(problem)
+
+
+@pytest.mark.parametrize("name", ["reduced", "reduced:0", "reduced:x", "reduced:4:4", "reduced:8"])
+def test_names_that_mean_nothing_here_are_refused(name: str) -> None:
+    with pytest.raises(InputError):
+        make_solver(name, Grid(24, 16, 1.5))
