@@ -3,28 +3,27 @@
 from time import perf_counter
 
 import numpy as np
-from scipy.linalg.lapack import dpbtrf, dpbtrs
 
+from .banded import Cholesky, cholesky_for
 from .boundaries import BoundaryConditions
 from .errors import SolverError
 from .grid import Array, Grid
 from .psi_operator import PsiOperator
 from .stokes import Flow, StokesProblem, StokesReport, StokesSolver, flow_from_psi
-from .threads import blas_threads
 
 
 class DirectSolver(StokesSolver):
-    """Assemble the bands, factor with dpbtrf, solve with dpbtrs, at every call.
+    """Assemble the bands, factor and substitute, at every call.
 
-    Works at viscosity contrasts to 1e10. Narrow systems run on one thread, see `threads`.
-    Memory: 8 (nx-1)(ny-1)(2 min(nx, ny) - 1) bytes, one buffer reused over calls.
+    Works at viscosity contrasts to 1e10. With two threads the factorisation starts at both
+    ends of the box (see `two_ended`).
     """
 
     name = "direct"
 
     def __init__(self, grid: Grid) -> None:
         self.operator = PsiOperator(grid)
-        self._bands = self.operator.empty_bands()
+        self._cholesky: Cholesky | None = None
 
     def _operator_for(self, boundaries: BoundaryConditions) -> PsiOperator:
         if boundaries.no_slip != self.operator.no_slip:
@@ -33,22 +32,18 @@ class DirectSolver(StokesSolver):
 
     def solve(self, problem: StokesProblem) -> Flow:
         """psi, u and v with the relative residual of A psi = b in the report."""
-        with blas_threads(self.operator.half_bandwidth):
-            return self._solve(problem)
-
-    def _solve(self, problem: StokesProblem) -> Flow:
         operator = self._operator_for(problem.boundaries)
+        cholesky = self._cholesky = cholesky_for(operator, self._cholesky)
         clock = [perf_counter()]
         viscosity = problem.viscosity()
         b = operator.right_hand_side(problem.temperature, problem.rayleigh)
-        operator.bands(viscosity, out=self._bands)
+        cholesky.assemble(viscosity)
         clock.append(perf_counter())
-        factor, info = dpbtrf(self._bands.T, lower=1, overwrite_ab=1)
+        info = cholesky.factor()
         if info != 0:
             raise SolverError(factorisation_failure(info, viscosity, problem))
         clock.append(perf_counter())
-        unknowns, _ = dpbtrs(factor, operator.to_unknowns(b), lower=1, overwrite_b=1)
-        psi = operator.to_nodes(unknowns)
+        psi = cholesky.solve(b)
         clock.append(perf_counter())
         residual = _relative_residual(operator, viscosity, psi, b)
         if not np.isfinite(residual):  # LAPACK hands NaN and infinity on in silence
