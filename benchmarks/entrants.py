@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from time import perf_counter
 from typing import Any
 
 from tellus.coupling.solvers import make_solver
@@ -13,6 +14,25 @@ from tellus.solver.stokes import StokesProblem, StokesSolver
 log = logging.getLogger(__name__)
 
 DEFAULT = ("direct", "surrogate")
+ALL = "all"
+
+SINGLE_SOLVES = (
+    "direct",
+    "pardiso",
+    "mumps",
+    "mumps-psi",
+    "lagged",
+    "iterative",
+    "coarse:2",
+    "coarse:4",
+    "coarse:8",
+    "reduced:2",
+    "reduced:4",
+    "reduced:8",
+    "surrogate",
+    "anchored:10:reduced:4",
+)
+"""What `--solvers all` stands for in `bench stokes`: every kind, and variants that differ."""
 
 
 @dataclass
@@ -21,36 +41,51 @@ class Entrants:
 
     solvers: dict[str, StokesSolver] = field(default_factory=dict)
     warnings: dict[str, list[str]] = field(default_factory=dict)
+    build_seconds: dict[str, float] = field(default_factory=dict)
     left_out: dict[str, str] = field(default_factory=dict)
 
+    def leave_out(self, name: str, grid: Grid, reason: str) -> None:
+        """Go on without a solver."""
+        log.warning("%s at %s is left out: %s", name, grid, reason)
+        self.left_out[name] = reason
+        self.solvers.pop(name, None)
 
-def entrants(
-    names: Sequence[str] | None, problem: StokesProblem, default: Sequence[str] = DEFAULT
-) -> Entrants:
-    """Build the solvers called `names` for problems like this one, each once.
 
-    Without names, those of `default` that can be used here: weights may not fit
-    this box, PyTorch may be missing. What was asked for by name raises InputError.
+def chosen(
+    names: Sequence[str] | None, default: Sequence[str], everything: Sequence[str] = ()
+) -> tuple[list[str], bool]:
+    """The names to try, each once, and whether all of them must be there.
+
+    Without names those of `default`, for "all" those of `everything`, as far as they can be used
+    here: a library may not be installed, weights may not fit the box. What was asked for by name
+    must be there.
+    """
+    if names is None:
+        return list(dict.fromkeys(default)), False
+    if everything and list(names) == [ALL]:
+        return list(dict.fromkeys(everything)), False
+    return list(dict.fromkeys(names)), True
+
+
+def entrants(names: Sequence[str], problem: StokesProblem, required: bool) -> Entrants:
+    """Build the solvers called `names` for problems like this one.
+
+    Raises InputError for one that cannot be built, or, unless `required`, leaves it out.
     """
     found = Entrants()
-    for name in dict.fromkeys(default if names is None else names):
+    for name in names:
+        start = perf_counter()
         try:
             solver = make_solver(name, problem.grid)
+            found.build_seconds[name] = perf_counter() - start
             found.warnings[name] = solver.check(problem)
-        except (InputError, ImportError) as error:
-            if names is not None:
+        except (InputError, ImportError, MemoryError) as error:
+            if required:
                 raise
-            log.warning("%s at %s is left out: %s", name, problem.grid, error)
-            found.left_out[name] = str(error)
+            found.leave_out(name, problem.grid, str(error) or "out of memory")
             continue
         found.solvers[name] = solver
     return found
-
-
-def left_out(grids: Sequence[Grid], taking_part: Sequence[Entrants]) -> dict[str, dict[str, str]]:
-    """By grid, the solvers left out and why."""
-    pairs = zip(grids, taking_part, strict=True)
-    return {str(grid): entry.left_out for grid, entry in pairs if entry.left_out}
 
 
 def remarks(result: Mapping[str, Any]) -> list[str]:

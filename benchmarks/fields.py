@@ -4,7 +4,8 @@ How fast an iterative solver converges and how wrong an approximate one is
 depends on the viscosity it meets; noise or a textbook plume is no convecting
 mantle. So a short simulation runs on a coarse grid, and its states are carried
 to the wanted grid through grids twice as fine each time, with some steps on
-each, which sharpen what the coarser one blurred.
+each, which sharpen what the coarser one blurred. The last of these steps are
+kept one by one: a solver that remembers its last time step is timed on them.
 """
 
 import hashlib
@@ -26,6 +27,7 @@ from tellus.coupling.simulation import Simulation
 from tellus.coupling.stepping import Stepping
 from tellus.solver import initial
 from tellus.solver.direct import DirectSolver
+from tellus.solver.errors import InputError
 from tellus.solver.grid import Array, Grid
 from tellus.solver.rheology import FrankKamenetskii
 from tellus.solver.stokes import StokesProblem, StokesSolver
@@ -33,7 +35,7 @@ from tellus.solver.stokes import StokesProblem, StokesSolver
 log = logging.getLogger(__name__)
 
 # Part of the key of the cache: raise it when fields made by an older version should not be used.
-RECIPE = 1
+RECIPE = 2
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,8 @@ class Case:
 
     A mantle that starts hot. States at `states` evenly spaced times up to `end`
     hold the first downwellings as well as the calmer flow after them; each is
-    advanced by `steps` time steps per grid on its way to the wanted one.
+    advanced by `steps` time steps per grid on its way to the wanted one, of which
+    the last `recorded` are kept.
     """
 
     gamma_T: float = 1e8
@@ -54,6 +57,14 @@ class Case:
     end: float = 0.01
     states: int = 5
     steps: int = 12
+    recorded: int = 10
+
+    def __post_init__(self) -> None:
+        if not 2 <= self.recorded <= self.steps:
+            raise InputError(
+                f"a benchmark case records 2 or more of its {self.steps} steps, not "
+                f"{self.recorded}."
+            )
 
     @property
     def rheology(self) -> FrankKamenetskii:
@@ -88,28 +99,35 @@ CASE = Case()
 
 
 def problems(grid: Grid, case: Case = CASE) -> list[StokesProblem]:
-    """The momentum problems of a case on a grid, in order of time."""
+    """The momentum problems of a case on a grid, in order of time: each sequence's last."""
+    return [sequence[-1] for sequence in sequences(grid, case)]
+
+
+def sequences(grid: Grid, case: Case = CASE) -> list[list[StokesProblem]]:
+    """For each state of a case, the momentum problems of the time steps that led to it."""
     path = cache_directory() / f"fields-{_key(grid, case)}.npz"
     found = _cached(path, grid, case)
     if found is None:
         log.info("making the temperature fields for %s (once, then cached in %s)", grid, path)
         found = make_states(grid, case)
         _store(path, *found)
-    times, temperatures = found
-    return [case.problem(grid, *state) for state in zip(temperatures, times.tolist(), strict=True)]
+    return [
+        [case.problem(grid, *state) for state in zip(temperatures, times.tolist(), strict=True)]
+        for times, temperatures in zip(*found, strict=True)
+    ]
 
 
 def make_states(grid: Grid, case: Case) -> tuple[Array, Array]:
-    """Times, shape (states,), and temperatures, shape (states, ny, nx)."""
+    """Times, shape (states, recorded), and temperatures, shape (states, recorded, ny, nx)."""
     rungs = ladder(grid, case)
     run = case.simulation(rungs[0], _start(rungs[0], case))
     times, temperatures = [], []
     for time in np.linspace(0.0, case.end, case.states + 1)[1:].tolist():
         while run.time < time:
             run.step(until=time)
-        at, temperature = _refined(rungs, run.temperature, time, case)
-        times.append(at)
-        temperatures.append(temperature)
+        recorded = _refined(rungs, run.temperature, time, case)[-case.recorded :]
+        times.append([at for at, _ in recorded])
+        temperatures.append([temperature for _, temperature in recorded])
     return np.array(times), np.array(temperatures)
 
 
@@ -125,13 +143,19 @@ def ladder(grid: Grid, case: Case) -> list[Grid]:
     return [*rungs, grid]
 
 
-def _refined(rungs: list[Grid], temperature: Array, time: float, case: Case) -> tuple[float, Array]:
+def _refined(
+    rungs: list[Grid], temperature: Array, time: float, case: Case
+) -> list[tuple[float, Array]]:
+    """Time and temperature after each step on the finest grid."""
+    recorded: list[tuple[float, Array]] = []
     for coarse, fine in pairwise(rungs):
         run = case.simulation(fine, initial.regridded(temperature, coarse, fine), time)
+        recorded = []
         for _ in range(case.steps):
             run.step()
-        temperature, time = run.temperature, run.time
-    return time, temperature
+            recorded.append((run.time, run.temperature))
+        time, temperature = recorded[-1]
+    return recorded
 
 
 def cache_directory() -> Path:
@@ -162,7 +186,8 @@ def _cached(path: Path, grid: Grid, case: Case) -> tuple[Array, Array] | None:
     except (OSError, ValueError, KeyError, BadZipFile) as error:
         log.warning("%s is damaged (%s): made again", path, error)
         return None
-    whole = temperatures.shape == (case.states, *grid.cells) and times.shape == (case.states,)
+    shape = (case.states, case.recorded)
+    whole = temperatures.shape == (*shape, *grid.cells) and times.shape == shape
     return (times, temperatures) if whole else None
 
 

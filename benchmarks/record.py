@@ -6,7 +6,9 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from time import process_time
+from types import TracebackType
+from typing import Any, Self
 
 import psutil
 
@@ -28,6 +30,34 @@ def background_load() -> float:
     if busy > BUSY_PERCENT:
         log.warning("other work uses %.0f %% of this machine: the seconds will be too many", busy)
     return busy
+
+
+class Watch:
+    """How busy other work keeps the machine while something runs here."""
+
+    others_percent = 0.0
+
+    def __enter__(self) -> Self:
+        self._before = _busy_and_all()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        busy, own, everything = (
+            after - before for after, before in zip(_busy_and_all(), self._before, strict=True)
+        )
+        self.others_percent = 100.0 * max(busy - own, 0.0) / everything if everything > 0 else 0.0
+
+
+def _busy_and_all() -> tuple[float, float, float]:
+    """Processor seconds so far: of everybody's work, of this process, and of all processors."""
+    times = psutil.cpu_times()
+    everything = sum(times) - getattr(times, "guest", 0.0) - getattr(times, "guest_nice", 0.0)
+    return everything - times.idle - getattr(times, "iowait", 0.0), process_time(), everything
 
 
 def document(
@@ -77,12 +107,14 @@ def setting(result: Mapping[str, Any]) -> str:
     named = ", ".join(
         f"{name} {versions[name]}" for name in ("numpy", "scipy", "torch") if name in versions
     )
+    threads = f"{result['threads']} of {machine['cores']} threads"
+    parts = [f"{machine['processor']}, {threads}, {named}"]
+    if "repeats" in result:
+        parts.append(f"median (smallest to largest) of {result['repeats']}")
     busy = result["background_load_percent"]
-    return (
-        f"{machine['processor']}, {result['threads']} of {machine['cores']} threads, {named}; "
-        f"median (smallest to largest) of {result['repeats']}"
-        + (f"; {busy:.0f} % of the machine was busy with other work" if busy > BUSY_PERCENT else "")
-    )
+    if busy > BUSY_PERCENT:
+        parts.append(f"{busy:.0f} % of the machine was busy with other work")
+    return "; ".join(parts)
 
 
 def milliseconds(row: Mapping[str, Any], name: str = "seconds") -> str:

@@ -18,13 +18,14 @@ from tellus.coupling.skip import SkipSolver
 from tellus.solver.grid import Grid
 from tellus.solver.stokes import StokesProblem, StokesSolver
 
-from .entrants import entrants, left_out, remarks
+from .entrants import SINGLE_SOLVES, chosen, entrants, remarks
 from .fields import CASE, Case, problems
 from .record import background_load, document, milliseconds, save, setting
 from .timing import Spread, check_repeats, fixed_threads
 
 Row = dict[str, Any]
 DEFAULT = ("direct", "skip:10", "surrogate")
+EVERYTHING = (*SINGLE_SOLVES, "skip:10", "skip:10:linear")
 
 
 def main(
@@ -48,7 +49,8 @@ def main(
     """
     check_repeats(repeats)
     series = [problems(grid, case)[-1] for grid in grids]
-    taking_part = [entrants(solvers, state, DEFAULT) for state in series]
+    names, required = chosen(solvers, DEFAULT, EVERYTHING)
+    taking_part = [entrants(names, state, required) for state in series]
     with fixed_threads(threads) as count:
         result = document("step", grids, case, repeats, background_load()) | {"threads": count}
         measured = [
@@ -60,7 +62,11 @@ def main(
         for grid, entry, rows in zip(grids, taking_part, measured, strict=True)
         for row in rows
     ]
-    result["left_out"] = left_out(grids, taking_part)
+    result["left_out"] = {
+        str(grid): entry.left_out
+        for grid, entry in zip(grids, taking_part, strict=True)
+        if entry.left_out
+    }
     if out is not None:
         save(result, out)
     return result

@@ -1,33 +1,37 @@
 """What does a velocity cost, and how wrong is it?
 
-Every solver gets the same temperatures, of a real run, in turn: one solve each,
+Every solver gets the same temperatures, of a real run, in turn: one sample each,
 then the next temperature. Beside them the direct solver is held against what it
-is made of, a bare dpbtrf and dpbtrs on the same bands.
+is made of, a bare dpbtrf and dpbtrs on the same bands, and against MUMPS.
 """
 
+import logging
 from collections.abc import Mapping, Sequence
-from itertools import cycle, islice, pairwise
+from itertools import cycle, islice
 from pathlib import Path
-from statistics import median
-from time import perf_counter
 from typing import Any
 
-import numpy as np
+import psutil
 from rich.table import Table
 
-from tellus.coupling.pair import QUIET_VRMS
-from tellus.solver.direct import DirectSolver
-from tellus.solver.errors import InputError
+from tellus.solver.errors import InputError, SolverError
 from tellus.solver.grid import Grid
-from tellus.solver.stokes import StokesProblem, StokesSolver, relative_velocity_error, vrms
+from tellus.solver.stokes import StokesProblem
 
 from .bare import BareCholesky, in_words
-from .entrants import entrants, left_out, remarks
-from .fields import CASE, Case, problems
+from .entrants import DEFAULT, SINGLE_SOLVES, Entrants, chosen, entrants, remarks
+from .fields import CASE, Case, sequences
+from .memory import KilledError, Memory, memory_of
 from .record import background_load, document, milliseconds, save, setting
-from .timing import Spread, check_repeats, fixed_threads, rest
+from .sampling import Contender, References, Row
+from .scaling import exponents, save_figure
+from .timing import Spread, check_repeats, fixed_threads, rest, thread_pools
 
-Row = dict[str, Any]
+log = logging.getLogger(__name__)
+
+SHARE_OF_MEMORY = 0.5
+ACCURATE = 1e-6
+"""Largest velocity error of a solver that may stand for the best MUMPS."""
 
 
 def main(
@@ -36,6 +40,7 @@ def main(
     *,
     threads: int | None = None,
     repeats: int = 10,
+    memory: bool = False,
     out: Path | None = None,
     case: Case = CASE,
 ) -> dict[str, Any]:
@@ -45,15 +50,17 @@ def main(
     ----------
     grids : sequence of Grid
     solvers : sequence of str, optional
-        Names as --stokes takes them; by default direct, and the surrogate where its
-        weights fit. `skip:N` is refused: between its direct solves it solves nothing,
-        so only whole time steps say what it costs (`tellus bench step`).
+        Names as --stokes takes them, or ``["all"]``; by default direct, and the
+        surrogate where its weights fit. `skip:N` is refused: between its direct solves it
+        solves nothing, so only whole time steps say what it costs (`tellus bench step`).
     threads : int, optional
         Threads of every library; as many as the environment allows by default.
     repeats : int
-        Timed solves per solver, at least five.
+        Samples per solver, at least five.
+    memory : bool
+        Measure memory too, in a process of its own for each solver and grid.
     out : Path, optional
-        File or directory to save the result in.
+        File or directory to save the result in, grid by grid, and a picture beside it.
     case : Case
         The run that the temperatures come from.
 
@@ -61,31 +68,27 @@ def main(
     -------
     dict
         ``results``: a row per grid and solver; ``aims``: a row per grid, the direct
-        solver against its parts; and where all of it was measured.
+        solver against its parts and against MUMPS; ``scaling``: exponents of the seconds in the
+        number of cells; and where all of it was measured.
     """
     check_repeats(repeats)
     _refuse_skip(solvers or ())
-    series = [problems(grid, case) for grid in grids]
-    taking_part = [entrants(solvers, states[0]) for states in series]
+    names, required = chosen(solvers, DEFAULT, SINGLE_SOLVES)
     with fixed_threads(threads) as count:
         result = document("stokes", grids, case, repeats, background_load()) | {"threads": count}
-        measured = [
-            _measure(entry.solvers, states, repeats, count)
-            for entry, states in zip(taking_part, series, strict=True)
-        ]
-    result["results"] = [
-        {"grid": str(grid), **row, "warnings": entry.warnings[row["solver"]]}
-        for grid, entry, (rows, _) in zip(grids, taking_part, measured, strict=True)
-        for row in rows
-    ]
-    result["aims"] = [
-        {"grid": str(grid), **aims}
-        for grid, (_, aims) in zip(grids, measured, strict=True)
-        if aims is not None
-    ]
-    result["left_out"] = left_out(grids, taking_part)
-    if out is not None:
-        save(result, out)
+    result |= {"results": [], "aims": [], "left_out": {}, "scaling": []}
+    for grid in grids:
+        race = Race(names, required, sequences(grid, case), repeats, count)
+        race.run(memory_of(names, race.sequences[0][-1], case, count) if memory else {})
+        result["results"] += race.rows
+        result["aims"] += race.aims()
+        result["thread_pools"] |= race.thread_pools
+        if race.left_out:
+            result["left_out"][str(grid)] = race.left_out
+        result["scaling"] = exponents(result["results"])
+        if out is not None:
+            # Grid by grid: the finest take long, and what is done shall not be lost.
+            save_figure(result, save(result, out))
     return result
 
 
@@ -98,65 +101,166 @@ def _refuse_skip(names: Sequence[str]) -> None:
             )
 
 
-def _measure(
-    solvers: Mapping[str, StokesSolver], states: list[StokesProblem], repeats: int, threads: int
-) -> tuple[list[Row], Row | None]:
-    """A row per solver, and the direct one against its parts where it takes part."""
-    accuracy = _accuracy(solvers, states)
-    samples: dict[str, list[Row]] = {name: [] for name in solvers}
-    bare = BareCholesky(states[0].grid, threads) if "direct" in solvers else None
-    # In turn, one solve each: whatever slows the machine for a while slows all of them.
-    for before, problem in islice(pairwise(cycle(states)), repeats):
-        for name, solver in solvers.items():
+class Race:
+    """All solvers on one grid."""
+
+    def __init__(
+        self,
+        names: Sequence[str],
+        required: bool,
+        sequences: Sequence[Sequence[StokesProblem]],
+        repeats: int,
+        threads: int,
+    ) -> None:
+        self.names, self.required = names, required
+        self.sequences, self.repeats, self.threads = sequences, repeats, threads
+        self.grid = sequences[0][0].grid
+        self.bare: BareCholesky | None = None
+        self.rows: list[Row] = []
+        self.left_out: dict[str, str] = {}
+        self.thread_pools: dict[str, int] = {}
+        self._direct_seconds: list[float] = []
+
+    def run(self, memory: Mapping[str, Memory]) -> None:
+        """Time them, as many at once as fit into memory, the direct solver always among them."""
+        with fixed_threads(self.threads):
+            references = References(self.sequences, self.grid)
+        for batch in batches(self._alive(memory), memory):
+            log.info("%s: %s", self.grid, ", ".join(batch))
+            self.rows += self._batch(batch, references)
+        for row in self.rows:
+            found = memory.get(row["solver"])
+            row["memory_mib"] = found if isinstance(found, float) else None
+        self.rows.sort(key=lambda row: self.names.index(row["solver"]))
+
+    def _alive(self, memory: Mapping[str, Memory]) -> list[str]:
+        killed = [name for name in self.names if isinstance(memory.get(name), KilledError)]
+        self.left_out |= {name: str(memory[name]) for name in killed}
+        return [name for name in self.names if name not in killed]
+
+    def _batch(self, names: Sequence[str], references: References) -> list[Row]:
+        entered = entrants(names, self.sequences[0][0], self.required)
+        # Set again here: a library that a solver has just loaded has its own idea.
+        with fixed_threads(self.threads):
+            contenders = self._warmed_up(entered)
+            if "direct" in contenders and self.bare is None:
+                self.bare = BareCholesky(self.grid, self.threads)
+            # In turn, one sample each: whatever slows the machine for a while slows all of them.
+            states = cycle(enumerate(self.sequences))
+            for state, sequence in islice(states, self.repeats):
+                self._round(entered, contenders, state, sequence, references)
+            self.thread_pools |= thread_pools()
+        self.left_out |= entered.left_out
+        return self._rows(entered, contenders)
+
+    def _warmed_up(self, entered: Entrants) -> dict[str, Contender]:
+        contenders = {}
+        for name, solver in list(entered.solvers.items()):
+            try:
+                contenders[name] = Contender(solver, self.sequences[0][0])
+            except (SolverError, MemoryError) as error:
+                self._gave_up(entered, name, error)
+        return contenders
+
+    def _round(
+        self,
+        entered: Entrants,
+        contenders: dict[str, Contender],
+        state: int,
+        sequence: Sequence[StokesProblem],
+        references: References,
+    ) -> None:
+        for name, contender in list(contenders.items()):
             rest()
-            _sample(solver, before)
-            samples[name].append(_sample(solver, problem))
-        if bare is not None:
-            bare.sample(before, problem)
-    rows = [{"solver": name, **_row(taken), **accuracy[name]} for name, taken in samples.items()]
-    return rows, bare.aims([s["seconds"] for s in samples["direct"]]) if bare else None
+            try:
+                contender.sample(state, sequence, references)
+            except (SolverError, MemoryError) as error:
+                del contenders[name]
+                self._gave_up(entered, name, error)
+        if self.bare is not None and not self.rows:
+            self.bare.sample(sequence[-2], sequence[-1])
 
+    def _gave_up(self, entered: Entrants, name: str, error: Exception) -> None:
+        if self.required:
+            raise error
+        entered.leave_out(name, self.grid, str(error) or "out of memory")
 
-def _accuracy(solvers: Mapping[str, StokesSolver], states: list[StokesProblem]) -> dict[str, Row]:
-    """Velocity errors against the direct solution of the same states; also the warm-up."""
-    grid = states[0].grid
-    direct = solvers.get("direct") or DirectSolver(grid)
-    references = [direct.solve(problem) for problem in states]
-    vigorous = [vrms(reference, grid) >= QUIET_VRMS for reference in references]
-    found = {}
-    for name, solver in solvers.items():
-        flows = [solver.solve(problem) for problem in states]
-        errors = [
-            relative_velocity_error(flow, reference)
-            for flow, reference, counts in zip(flows, references, vigorous, strict=True)
-            if counts
+    def _rows(self, entered: Entrants, contenders: Mapping[str, Contender]) -> list[Row]:
+        direct = contenders.get("direct")
+        paces = [sample.seconds for sample in direct.samples] if direct else []
+        already = {row["solver"] for row in self.rows}
+        if "direct" not in already:
+            self._direct_seconds = paces
+        return [
+            {
+                "grid": str(self.grid),
+                "solver": name,
+                **contender.row(entered.build_seconds[name]),
+                **_speedup(paces, contender),
+                "warnings": entered.warnings[name],
+            }
+            for name, contender in contenders.items()
+            if name not in already
         ]
-        residual = float(np.max([flow.report.residual for flow in flows]))
-        found[name] = {
-            "velocity_error": median(errors) if errors else None,
-            "velocity_error_max": max(errors, default=None),
-            "quiet_states_left_out": vigorous.count(False),
-            "residual": residual if np.isfinite(residual) else None,
-        }
-    return found
+
+    def aims(self) -> list[Row]:
+        """The direct solver against its parts and the best MUMPS, where it takes part."""
+        if self.bare is None:
+            return []
+        aims = {"grid": str(self.grid), **self.bare.aims(self._direct_seconds)}
+        return [aims | _best_mumps(self.rows)]
 
 
-def _sample(solver: StokesSolver, problem: StokesProblem) -> Row:
-    start = perf_counter()
-    flow = solver.solve(problem)
-    seconds = perf_counter() - start
-    phases = dict(flow.report.seconds)
-    phases["other"] = seconds - sum(phases.values())
-    return {"seconds": seconds, "phases": phases, "iterations": flow.report.iterations}
+def batches(
+    names: Sequence[str],
+    memory: Mapping[str, Memory],
+    limit: float | None = None,
+) -> list[list[str]]:
+    """Names in groups that fit into memory together, "direct" in each of them if in any.
+
+    `limit` in MiB, half of what is available by default.
+
+    >>> batches(["direct", "a", "b", "c"], {"direct": 1.0, "a": 5.0, "b": 3.0, "c": 2.0}, 6.0)
+    [['direct', 'a'], ['direct', 'b', 'c']]
+    """
+    if limit is None:
+        limit = SHARE_OF_MEMORY * psutil.virtual_memory().available / 2**20
+    size = {name: memory.get(name) for name in names}
+    needed = {name: mib if isinstance(mib, float) else 0.0 for name, mib in size.items()}
+    always = [name for name in names if name == "direct"]
+    groups, free = [list(always)], limit - sum(needed[name] for name in always)
+    for name in names:
+        if name in always:
+            continue
+        if needed[name] > free and groups[-1] != always:
+            groups.append(list(always))
+            free = limit - sum(needed[each] for each in always)
+        groups[-1].append(name)
+        free -= needed[name]
+    return groups
 
 
-def _row(samples: list[Row]) -> Row:
-    phases = samples[0]["phases"]
-    return {
-        **Spread.of(sample["seconds"] for sample in samples).to_json(),
-        "phases": {phase: median(s["phases"][phase] for s in samples) for phase in phases},
-        "iterations": median(sample["iterations"] for sample in samples),
-    }
+def _speedup(paces: Sequence[float], contender: Contender) -> dict[str, float]:
+    """Direct solve over this one, taken round by round, so that slow drifts cancel."""
+    if not paces:
+        return {}
+    pairs = zip(paces, contender.samples, strict=True)
+    return Spread.of(direct / sample.seconds for direct, sample in pairs).to_json("speedup")
+
+
+def _best_mumps(rows: Sequence[Row]) -> Row:
+    """The fastest accurate MUMPS on u, v, p, and how often the direct solver fits into it."""
+    rivals = [
+        row
+        for row in rows
+        if row["solver"].split(":")[0] == "mumps"
+        and row["velocity_error"] is not None
+        and row["velocity_error"] <= ACCURATE
+    ]
+    if not rivals:
+        return {}
+    best = max(rivals, key=lambda row: row["speedup"])
+    return {"best_mumps": best["solver"], "mumps_over_direct": 1.0 / best["speedup"]}
 
 
 def table(result: Mapping[str, Any]) -> Table:
@@ -164,26 +268,50 @@ def table(result: Mapping[str, Any]) -> Table:
     view = Table(title="one Stokes solve, milliseconds", title_justify="left")
     view.add_column("grid")
     view.add_column("solver")
-    for heading in ("solve", "velocity error", "iterations"):
+    for heading in ("solve", "velocity error", "iterations", "set-up", "memory"):
         view.add_column(heading, justify="right")
     view.add_column("phases")
     for row in result["results"]:
         phases = ", ".join(f"{name} {1e3 * s:.3g}" for name, s in row["phases"].items())
-        error = row["velocity_error"]
         view.add_row(
             row["grid"],
             row["solver"],
             milliseconds(row),
-            "-" if error is None else f"{100 * error:.2g} %",
-            f"{row['iterations']:g}",
+            error_text(row),
+            f"{row['iterations']:.3g}",
+            f"{1e3 * row['setup_seconds']:.3g}",
+            memory_text(row),
             phases,
         )
-    lines = [
-        f"{row['grid']}: assembling the bands takes {100 * row['bands_over_factor']:.1f} % of "
-        f"factoring them; the direct solve {row['direct_over_bare']:.2f} times a bare "
-        f"dpbtrf + dpbtrs ({in_words(row)})"
-        for row in result["aims"]
-    ]
-    view.caption = "\n".join([*lines, *remarks(result), setting(result)])
+    view.caption = "\n".join([*verdicts(result), *remarks(result), setting(result)])
     view.caption_justify = "left"
     return view
+
+
+def error_text(row: Row) -> str:
+    """The velocity error in percent."""
+    error = row["velocity_error"]
+    return "-" if error is None else f"{100 * error:.2g} %"
+
+
+def memory_text(row: Row) -> str:
+    """The memory in MiB."""
+    return "-" if row.get("memory_mib") is None else f"{row['memory_mib']:.0f} MiB"
+
+
+def verdicts(result: Mapping[str, Any]) -> list[str]:
+    """The aims in sentences."""
+    lines = []
+    for row in result["aims"]:
+        lines.append(
+            f"{row['grid']}: assembling the bands takes {100 * row['bands_over_factor']:.1f} % of "
+            f"factoring them; the direct solve {row['direct_over_bare']:.2f} times a bare "
+            f"dpbtrf + dpbtrs ({in_words(row)})"
+        )
+        if "best_mumps" in row:
+            lines.append(
+                f"{row['grid']}: the best MUMPS on u, v and p, {row['best_mumps']}, takes "
+                f"{row['mumps_over_direct']:.2f} times as long as the direct solve"
+            )
+    exponents = ", ".join(f"{row['solver']} {row['exponent']:.2f}" for row in result["scaling"])
+    return lines + ([f"seconds grow with the cells to the power of: {exponents}"] * bool(exponents))

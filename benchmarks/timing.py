@@ -2,11 +2,12 @@
 
 import sys
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 from time import sleep
+from typing import Any
 
 from threadpoolctl import threadpool_info, threadpool_limits
 
@@ -55,29 +56,43 @@ def rest() -> None:
 def fixed_threads(count: int | None) -> Iterator[int]:
     """Run everything inside on `count` threads (None: as many as the environment allows now).
 
-    One number for BLAS, OpenMP and PyTorch alike, so that no solver is timed on
-    more threads than another; the Numba kernels are serial. Only libraries that
-    are loaded already are reached: build what is to be timed before.
+    One number for BLAS, OpenMP, PyTorch and Numba alike, so that no solver is timed on
+    more threads than another. Only libraries that are loaded already are reached: build
+    what is to be timed before.
     """
     if count is not None and count < 1:
         raise InputError(f"--threads must be at least 1, not {count}.")
     chosen = threads_now() if count is None else count
-    torch = sys.modules.get("torch")
-    torch_before = torch.get_num_threads() if torch else None
-    with threadpool_limits(limits=chosen):
-        if torch:
-            torch.set_num_threads(chosen)
-        try:
-            yield chosen
-        finally:
-            if torch:
-                torch.set_num_threads(torch_before)
+    with threadpool_limits(limits=chosen), ExitStack() as stack:
+        for module, most in _with_own_threads():
+            stack.callback(module.set_num_threads, module.get_num_threads())
+            module.set_num_threads(min(chosen, most))
+        yield chosen
+
+
+def _with_own_threads() -> Iterator[tuple[Any, int]]:
+    """Libraries that manage their threads themselves, and the most that they can have now."""
+    if "torch" in sys.modules:
+        yield sys.modules["torch"], sys.maxsize
+    if _numba_has_threads():
+        yield sys.modules["numba"], sys.modules["numba"].config.NUMBA_NUM_THREADS
+
+
+def _numba_has_threads() -> bool:
+    """Whether Numba has started any; to ask it how many would start them, and change OpenMP's."""
+    if "numba" not in sys.modules:
+        return False
+    try:
+        sys.modules["numba"].threading_layer()
+    except ValueError:
+        return False
+    return True
 
 
 def thread_pools() -> dict[str, int]:
-    """Threads of every library that is loaded, as it says itself."""
+    """Threads of every library that is loaded, as it says itself; Numba's kernels are serial."""
     pools: dict[str, int] = {
         Path(pool["filepath"]).name: pool["num_threads"] for pool in threadpool_info()
     }
-    torch = sys.modules.get("torch")
-    return pools | ({"torch": torch.get_num_threads()} if torch else {})
+    own = {module.__name__: module.get_num_threads() for module, _ in _with_own_threads()}
+    return pools | {"numba": 1} | own
