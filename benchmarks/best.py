@@ -1,0 +1,64 @@
+"""What a speed-up is worth: the best classical solver at equal error, and what training cost."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from .sampling import Row
+
+YARDSTICK = "field_error"
+
+
+def add_comparisons(rows: Sequence[Row], floors: Sequence[str]) -> None:
+    """Write into each row what makes its speed-up honest.
+
+    ``on_front``: no other solver is both faster and more accurate. ``best_classical``: the
+    fastest solver without a network whose field error is no larger, and how much faster or slower
+    it is than this one. ``training``: seconds that the network took and the number of such runs
+    after which direct solves would have cost as much.
+    """
+    entered = [row for row in rows if row["failed"] is None and row["solver"] not in floors]
+    for row in entered:
+        row["on_front"] = not any(_dominates(other, row) for other in entered)
+        row["best_classical"] = _best_classical(row, entered)
+        if is_learned(row):
+            row["training"] = _training(row, entered)
+
+
+def is_learned(row: Row) -> bool:
+    """Whether a network has a part in it."""
+    return "surrogate" in row["name"].split(":")
+
+
+def _dominates(other: Row, row: Row) -> bool:
+    ours, theirs = ((r["seconds"], r[YARDSTICK]) for r in (row, other))
+    return theirs != ours and theirs[0] <= ours[0] and theirs[1] <= ours[1]
+
+
+def _best_classical(row: Row, entered: Sequence[Row]) -> dict[str, Any]:
+    """There always is one: the direct solver, whose error is zero."""
+    rivals = [r for r in entered if not is_learned(r) and r[YARDSTICK] <= row[YARDSTICK]]
+    best = min(rivals, key=lambda r: r["seconds"])
+    return {
+        "solver": best["solver"],
+        "seconds_per_model_time": best["seconds_per_model_time"],
+        "speedup_over_it": best["seconds"] / row["seconds"],
+    }
+
+
+def _training(row: Row, entered: Sequence[Row]) -> dict[str, Any]:
+    """Seconds of data and training as the model's card has them, and runs until they pay."""
+    seconds = training_seconds(row["name"])
+    direct = next(r for r in entered if r["name"] == "direct")
+    saved = direct["seconds"] - row["seconds"]
+    runs = seconds / saved if seconds is not None and saved > 0 else None
+    return {"seconds": seconds, "direct_seconds_saved_per_run": saved, "break_even_runs": runs}
+
+
+def training_seconds(name: str) -> float | None:
+    """Seconds that a name's surrogate took to make; None where its card does not say."""
+    from tellus.surrogate.model import Surrogate
+
+    path = f":{name}".partition(":surrogate:")[2]
+    cost = Surrogate.load(Path(path) if path else None).card.get("seconds")
+    return None if cost is None else float(sum(cost.values()))

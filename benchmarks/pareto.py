@@ -1,0 +1,311 @@
+"""Which velocity is worth its seconds? One case, rolled out with every solver.
+
+All rollouts start from one state and cover the same model time. Errors are
+differences to the direct rollout over the part of it that is determined at all:
+until one that was started a millionth apart has departed from it.
+"""
+
+import logging
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from statistics import median
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+from rich.table import Table
+
+from tellus.config import Config
+from tellus.coupling.lock import sole_user
+from tellus.coupling.provenance import provenance
+from tellus.coupling.simulation import Simulation, Snapshot
+from tellus.solver.errors import InputError, RunFailedError
+
+from .best import add_comparisons
+from .departure import departure, deterministic_outputs, errors, rms
+from .entrants import chosen
+from .pareto_figure import figure
+from .record import BUSY_PERCENT, background_load, save, setting
+from .rollouts import Plan, Rollout, Variation, roll_out, start_state
+from .sampling import Row
+from .timing import Spread, fixed_threads, rest, thread_pools
+
+log = logging.getLogger(__name__)
+
+REFERENCE = Variation("direct")
+PERTURBED = Variation("direct", perturbation=1e-6)
+FLOORS = (PERTURBED, Variation("direct", dt_factor=0.5))
+"""What the direct rollout itself is worth: errors below these are below its own."""
+
+ROLLOUTS = (
+    "skip:2",
+    "skip:5",
+    "skip:10",
+    "skip:50",
+    "skip:100",
+    "skip:2:linear",
+    "skip:5:linear",
+    "skip:10:linear",
+    "skip:50:linear",
+    "skip:100:linear",
+    "coarse:2",
+    "coarse:4",
+    "coarse:8",
+    "reduced:2",
+    "reduced:4",
+    "reduced:8",
+    "pardiso",
+    "mumps",
+    "lagged",
+    "iterative",
+    "surrogate",
+    "anchored:10:coarse:4",
+    "anchored:50:coarse:4",
+    "anchored:10:reduced:4",
+    "anchored:50:reduced:4",
+    "anchored:50:surrogate",
+    "anchored:200:surrogate",
+    "anchored:tol=1e-2:reduced:4",
+    "anchored:tol=1e-3:reduced:4",
+    "anchored:tol=1e-2:surrogate",
+)
+"""Rolled out by default, as far as they can be used; the direct solver always is."""
+
+
+def main(
+    config: Config,
+    out: Path,
+    solvers: Sequence[str] | None = None,
+    *,
+    start: float | None = None,
+    outputs: int = 20,
+    threads: int | None = None,
+) -> dict[str, Any]:
+    """Roll out one case with every solver, one after another.
+
+    Parameters
+    ----------
+    config : Config
+        The case. It is run to `start` with the direct solver, and from there to its end with
+        each.
+    out : Path
+        Directory for the rollouts, one by one, and in the end the result and its picture. What
+        it holds of the same plan is not run again.
+    solvers : sequence of str, optional
+        Names as --stokes takes them; by default `ROLLOUTS`, as far as they can be used.
+    start : float, optional
+        Model time; half of the end by default.
+    outputs : int
+        Times at which fields are kept and compared.
+    threads : int, optional
+        Threads of every library; as many as the environment allows by default.
+
+    Returns
+    -------
+    dict
+        ``results``: a row per rollout, the direct one first, then the floors; and where it was
+        measured.
+    """
+    plan = Plan(config, 0.5 * config.time.end if start is None else start, outputs)
+    names, required = chosen(solvers, ROLLOUTS, ROLLOUTS)
+    # Built once before, so that bad names are refused and libraries loaded before time is spent.
+    left_out = _unusable(plan, names, required)
+    taking_part = [name for name in names if name != "direct" and name not in left_out]
+    variations = [REFERENCE, *FLOORS, *(Variation(name) for name in taking_part)]
+    with sole_user(out), fixed_threads(threads) as count:
+        result = _document(plan, count)
+        state = start_state(plan)
+        rollouts = _roll_out_all(plan, variations, state, out, count)
+        result |= {"thread_pools": thread_pools(), "left_out": left_out}
+        result |= judged(rollouts, state, plan)
+        written = save(result, out)
+        figure(result).savefig(written.with_suffix(".png"), dpi=150)
+        log.info("written: %s and .png", written)
+    return result
+
+
+def _document(plan: Plan, threads: int) -> dict[str, Any]:
+    config = plan.config
+    return {
+        "benchmark": "pareto",
+        "grid": f"{config.grid.nx}x{config.grid.ny}",
+        "config": config.model_dump(mode="json"),
+        "start": plan.start,
+        "end": config.time.end,
+        "background_load_percent": background_load(),
+        **provenance(),
+        "threads": threads,
+    }
+
+
+def _unusable(plan: Plan, names: Sequence[str], required: bool) -> dict[str, str]:
+    """The solvers that cannot be built or used here, and why; InputError where they must."""
+    found = {}
+    for name in names:
+        try:
+            simulation = Simulation.from_config(plan.with_solver(name))
+            simulation.solver.check(simulation.problem)
+        except (InputError, ImportError) as error:
+            if required:
+                raise
+            log.warning("%s is left out: %s", name, error)
+            found[name] = str(error)
+    return found
+
+
+def _roll_out_all(
+    plan: Plan, variations: Sequence[Variation], state: Snapshot, out: Path, threads: int
+) -> list[Rollout]:
+    """Each variation, saved as soon as it is done."""
+    pace = Pace(plan, state)
+    done = []
+    for number, variation in enumerate(variations, start=1):
+        key = plan.key(label=variation.label, threads=threads)
+        stem = out / "rollouts" / variation.file_name
+        found = Rollout.load(stem, key)
+        again = "" if found is None else " (done before)"
+        log.info("rollout %d of %d: %s%s", number, len(variations), variation.label, again)
+        if found is None:
+            now = pace.seconds()
+            rest()
+            found = roll_out(plan, variation, state, key)
+            found.info["pace_seconds"] = now
+            found.save(stem)
+        done.append(found)
+    return done
+
+
+class Pace:
+    """The seconds of one and the same direct solve, which tell whether the machine has changed."""
+
+    def __init__(self, plan: Plan, state: Snapshot) -> None:
+        self._simulation = Simulation.from_config(plan.with_solver("direct"))
+        self._simulation.restore(state)
+
+    def seconds(self, solves: int = 5) -> float:
+        """Median of a few, after one that is not timed."""
+        taken = []
+        for _ in range(solves + 1):
+            start = perf_counter()
+            self._simulation.solver.solve(self._simulation.problem)
+            taken.append(perf_counter() - start)
+        return median(taken[1:])
+
+
+def judged(rollouts: Sequence[Rollout], state: Snapshot, plan: Plan) -> dict[str, Any]:
+    """Rows and what they rest on: the deterministic part, the changes in it, the floors."""
+    by_label = {rollout.info["label"]: rollout for rollout in rollouts}
+    reference, perturbed = by_label[REFERENCE.label], by_label[PERTURBED.label]
+    for needed in (reference, perturbed):
+        if needed.info["failed"] is not None:
+            raise RunFailedError(
+                f"{needed.info['label']}: {needed.info['failed']} There is nothing to compare with."
+            )
+    departures = departure(reference.arrays, perturbed.arrays, state["temperature"])
+    count = deterministic_outputs(departures)
+    times = np.array(plan.times[:count])
+    rows = [_row(rollout, reference, times, plan) for rollout in rollouts]
+    add_comparisons(rows, floors=[floor.label for floor in FLOORS])
+    change = reference.arrays["temperature"][:count] - state["temperature"]
+    paces = [row["pace_seconds"] for row in rows]
+    return {
+        "results": rows,
+        "output_times": plan.times,
+        "departure": departures.tolist(),
+        "deterministic_until": float(times[-1]),
+        "deterministic_outputs": count,
+        "change_of_temperature": float(np.mean(rms(change))),
+        "pace": Spread.of(paces).to_json(),
+        "versions_differ": len({rollout.info["git"] for rollout in rollouts}) > 1,
+    }
+
+
+def _row(rollout: Rollout, reference: Rollout, times: np.ndarray[Any, Any], plan: Plan) -> Row:
+    info = {key: value for key, value in rollout.info.items() if key not in ("key", "label")}
+    row = {"name": info["solver"], **info, "solver": rollout.info["label"]}
+    if rollout.info["failed"] is not None:
+        return row
+    span = plan.config.time.end - plan.start
+    return {
+        **row,
+        "seconds_per_model_time": rollout.info["seconds"] / span,
+        "speedup": reference.info["seconds"] / rollout.info["seconds"],
+        **errors(reference.arrays, rollout.arrays, times),
+    }
+
+
+def table(result: Mapping[str, Any]) -> Table:
+    """The result for a terminal, fastest first."""
+    view = Table(title="rollouts", title_justify="left")
+    view.add_column("solver")
+    for heading in HEADINGS:
+        view.add_column(heading, justify="right")
+    view.add_column("best classical solver at this error")
+    for row in sorted(result["results"], key=lambda row: row.get("seconds", np.inf)):
+        if row["failed"] is None:
+            view.add_row(*_cells(row))
+    view.caption = "\n".join(_notes(result))
+    view.caption_justify = "left"
+    return view
+
+
+HEADINGS = (
+    "s per model time",
+    "speed-up",
+    "ms per step",
+    "rms error of T",
+    "of <T>(t)",
+    "of profile",
+    "of Nu",
+)
+
+
+def _cells(row: Row) -> list[str]:
+    names = ("field_error", "mean_temperature_error", "profile_error", "nusselt_error")
+    best = row.get("best_classical")
+    named = ""
+    if best is not None and best["solver"] != row["solver"]:
+        named = f"{best['solver']} (this is {best['speedup_over_it']:.2g} times as fast)"
+    return [
+        row["solver"] + (" *" if row.get("on_front") else ""),
+        f"{row['seconds_per_model_time']:.3g}",
+        f"{row['speedup']:.3g}",
+        f"{1e3 * row['seconds'] / row['steps']:.3g}",
+        *(f"{row[name]:.2g}" for name in names),
+        named,
+    ]
+
+
+def _notes(result: Mapping[str, Any]) -> list[str]:
+    """Lines under the table."""
+    rows, pace = result["results"], result["pace"]
+    notes = [
+        "* on the Pareto front of seconds and error of T; errors until t = "
+        f"{result['deterministic_until']:.4g}, in which T changes by "
+        f"{result['change_of_temperature']:.2g} (rms)",
+        f"a direct solve between rollouts took {1e3 * pace['seconds']:.3g} ms "
+        f"({1e3 * pace['seconds_min']:.3g} to {1e3 * pace['seconds_max']:.3g})",
+    ]
+    for row in rows:
+        if row["failed"] is not None:
+            notes.append(f"{row['solver']} failed: {row['failed']}")
+        elif row["others_percent"] > BUSY_PERCENT:
+            busy = f"{row['others_percent']:.0f} % of the machine"
+            notes.append(f"{row['solver']}: other work used {busy}: do not quote its seconds")
+        notes += [f"{row['solver']}: {warning}" for warning in row["warnings"]]
+        notes += _training_note(row)
+    notes += [f"{name} is left out: {reason}" for name, reason in result["left_out"].items()]
+    if result["versions_differ"]:
+        notes.append("rollouts were made by different versions of the code")
+    return [*notes, setting(result)]
+
+
+def _training_note(row: Row) -> list[str]:
+    training = row.get("training")
+    if training is None:
+        return []
+    if training["seconds"] is None:
+        return [f"{row['solver']}: its card does not say how long training took"]
+    runs = training["break_even_runs"]
+    pays = "never pays here" if runs is None else f"pays after {runs:.3g} such runs"
+    return [f"{row['solver']}: data and training took {training['seconds']:.3g} s, which {pays}"]

@@ -1,0 +1,84 @@
+"""The picture of a Pareto run: error over seconds, the front, the floors."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from tellus.coupling.plots import STYLE
+
+from .labels import label_points
+from .sampling import Row
+
+COLOURS = {
+    "skip": "#E69F00",
+    "coarse": "#56B4E9",
+    "reduced": "#0072B2",
+    "iterative": "#999999",
+    "lagged": "#F0E442",
+    "surrogate": "#D55E00",
+    "anchored": "#009E73",
+}
+OTHER = "#222222"
+
+
+def figure(result: Mapping[str, Any]) -> Figure:
+    """Field error over seconds per unit of model time, both logarithmic, every point labelled.
+
+    A rollout without any error has no place on a logarithmic axis: the direct one is the dashed
+    line.
+    """
+    rows = [row for row in result["results"] if row["failed"] is None]
+    solvers = [row for row in rows if "on_front" in row]
+    with mpl.rc_context(STYLE):
+        drawing = Figure(figsize=(9.6, 6.4))
+        axis = drawing.subplots()
+        axis.set(xscale="log", yscale="log")
+        _draw_floors(axis, rows)
+        shown = [row for row in solvers if row["field_error"] > 0]
+        for row in shown:
+            _draw(axis, row)
+        _draw_front(axis, shown)
+        axis.set(
+            xlabel="seconds per unit of model time",
+            ylabel=f"rms error of T until t = {result['deterministic_until']:.4g}",
+            title=f"{result['grid']}, t = {result['start']:g} to {result['end']:g}, "
+            f"{result['threads']} thread{'s' if result['threads'] > 1 else ''}",
+        )
+        _legend(drawing, axis, shown)
+        points = [(r["seconds_per_model_time"], r["field_error"], r["solver"]) for r in shown]
+        label_points(axis, points)
+    return drawing
+
+
+def kind(row: Row) -> str:
+    """The first word of the solver's name."""
+    return str(row["name"].split(":")[0])
+
+
+def _draw(axis: Axes, row: Row) -> None:
+    colour = COLOURS.get(kind(row), OTHER)
+    place = (row["seconds_per_model_time"], row["field_error"])
+    axis.plot(*place, "o", ms=5, mfc=colour, mec="#222222", mew=0.4, zorder=3)
+
+
+def _draw_front(axis: Axes, rows: list[Row]) -> None:
+    front = sorted((r["seconds_per_model_time"], r["field_error"]) for r in rows if r["on_front"])
+    axis.plot(*np.reshape(front, (-1, 2)).T, color="#222222", lw=1, zorder=2)
+
+
+def _draw_floors(axis: Axes, rows: list[Row]) -> None:
+    for row, style in zip((r for r in rows if "on_front" not in r), (":", "-."), strict=False):
+        axis.axhline(row["field_error"], color="#777777", lw=1, ls=style, label=row["solver"])
+    direct = next(row for row in rows if row["solver"] == "direct")
+    axis.axvline(direct["seconds_per_model_time"], color="#777777", lw=1, ls="--", label="direct")
+
+
+def _legend(drawing: Figure, axis: Axes, rows: list[Row]) -> None:
+    for name in dict.fromkeys(kind(row) for row in rows):
+        axis.plot([], [], "o", ms=5, mfc=COLOURS.get(name, OTHER), mec="#222222", label=name)
+    axis.plot([], [], color="#222222", lw=1, label="Pareto front")
+    drawing.legend(fontsize=7, loc="outside lower center", ncols=4)
