@@ -2,10 +2,13 @@
 
 import json
 import logging
-from collections.abc import Iterator
+import subprocess
+from collections import namedtuple
+from collections.abc import Callable, Iterator
 from io import StringIO
 from itertools import count, pairwise
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -15,22 +18,32 @@ from rich.console import Console
 from threadpoolctl import threadpool_info
 from typer.testing import CliRunner
 
-from tellus.benchmarks import energy, fields, step, stokes
-from tellus.benchmarks.fields import Case, cache_directory, make_states, problems
-from tellus.benchmarks.record import save
+from tellus.benchmarks import apply, energy, fields, memory, record, step, stokes
+from tellus.benchmarks.entrants import SINGLE_SOLVES
+from tellus.benchmarks.fields import Case, cache_directory, make_states, problems, sequences
+from tellus.benchmarks.memory import KilledError, memory_of
+from tellus.benchmarks.record import Watch, save
+from tellus.benchmarks.scaling import exponents
 from tellus.benchmarks.step import steps_per_block
 from tellus.benchmarks.timing import Spread, fixed_threads, thread_pools
 from tellus.cli import app
 from tellus.coupling.skip import SkipSolver
 from tellus.coupling.solvers import SOLVERS, SolverEntry
 from tellus.solver.direct import DirectSolver
-from tellus.solver.errors import InputError
+from tellus.solver.errors import InputError, SolverError
 from tellus.solver.grid import Grid
-from tellus.solver.stokes import Flow, StokesProblem, StokesReport, StokesSolver, flow_from_psi
+from tellus.solver.stokes import (
+    Flow,
+    SolverState,
+    StokesProblem,
+    StokesReport,
+    StokesSolver,
+    flow_from_psi,
+)
 
 # Neither size nor aspect fits any shipped weights.
 GRID = Grid(24, 12, 2.0)
-TOY = Case(gamma_T=1e7, coarse_ny=8, end=1e-2, steps=2)
+TOY = Case(gamma_T=1e7, coarse_ny=8, end=1e-2, steps=4, recorded=3)
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -49,7 +62,7 @@ def no_rest(monkeypatch: pytest.MonkeyPatch) -> None:
 def ticks(monkeypatch: pytest.MonkeyPatch) -> None:
     """A clock that advances by one each time it is read."""
     clock = count()
-    timed = ("benchmarks.stokes", "benchmarks.bare", "benchmarks.step", "coupling.simulation")
+    timed = ("benchmarks.sampling", "benchmarks.bare", "benchmarks.step", "coupling.simulation")
     for module in (*timed, "solver.direct"):
         monkeypatch.setattr(f"tellus.{module}.perf_counter", lambda: float(next(clock)))
 
@@ -68,6 +81,48 @@ class Half(StokesSolver):
 
     def check(self, problem: StokesProblem) -> list[str]:
         return ["only half of it"]
+
+
+class Remembering(Half):
+    """Exact, and slow to start: seven iterations at first, one from then on."""
+
+    name = "remembering"
+
+    def __init__(self, grid: Grid) -> None:
+        super().__init__(grid)
+        self.calls = 0
+
+    def solve(self, problem: StokesProblem) -> Flow:
+        self.calls += 1
+        report = StokesReport(self.name, {"factor": 0.0}, 7 if self.calls == 1 else 1)
+        return flow_from_psi(self.direct.solve(problem).psi, problem.grid, report)
+
+    def state(self) -> SolverState:
+        return {"calls": np.array(self.calls)} if self.calls else {}
+
+    def restore(self, state: SolverState) -> None:
+        self.calls = int(state.get("calls", 0))
+
+
+class Failing(Half):
+    """No velocity at all."""
+
+    name = "failing"
+
+    def solve(self, problem: StokesProblem) -> Flow:
+        raise SolverError("it gave up.")
+
+
+@pytest.fixture
+def register(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Adds solvers of these tests to those that have names."""
+
+    def add(*kinds: type[Half]) -> None:
+        for kind in kinds:
+            entry = SolverEntry(kind.name, "", "-", lambda arguments, grid, picard, k=kind: k(grid))
+            monkeypatch.setitem(SOLVERS, kind.name, entry)
+
+    return add
 
 
 def strict(result: dict[str, Any]) -> dict[str, Any]:
@@ -96,6 +151,24 @@ def test_fields_are_states_of_a_run_at_the_wanted_size() -> None:
         assert after.temperature.shape == GRID.cells
         assert 0.0 <= after.temperature.min() <= after.temperature.max() < 1.2
         assert not np.array_equal(before.temperature, after.temperature)
+
+
+def test_each_field_is_the_end_of_a_sequence_of_time_steps() -> None:
+    longest = TOY.simulation(GRID, problems(GRID, TOY)[0].temperature).stepping.dt_max
+    for sequence, last in zip(sequences(GRID, TOY), problems(GRID, TOY), strict=True):
+        assert len(sequence) == TOY.recorded
+        assert np.array_equal(sequence[-1].temperature, last.temperature)
+        run = TOY.simulation(GRID, sequence[-2].temperature, sequence[-2].time)
+        run.step()
+        assert np.allclose(run.temperature, last.temperature, atol=1e-12)
+        for before, after in pairwise(sequence):
+            assert 0 < after.time - before.time <= longest
+
+
+@pytest.mark.parametrize("recorded", [1, 5])
+def test_a_case_records_some_of_its_steps(recorded: int) -> None:
+    with pytest.raises(InputError, match="2 or more of its 4 steps"):
+        Case(steps=4, recorded=recorded)
 
 
 def test_fields_are_made_once(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -135,8 +208,8 @@ def test_refinement_goes_through_grids_twice_as_fine() -> None:
 
 
 def test_cases_do_not_share_a_cache() -> None:
-    times, _ = make_states(GRID, Case(gamma_T=1e5, coarse_ny=8, end=5e-3, steps=1))
-    assert problems(GRID, TOY)[-1].time > times[-1]
+    times, _ = make_states(GRID, Case(gamma_T=1e5, coarse_ny=8, end=5e-3, steps=2, recorded=2))
+    assert problems(GRID, TOY)[-1].time > times[-1, -1]
 
 
 # Threads
@@ -147,9 +220,9 @@ def test_threads_are_set_everywhere_and_given_back() -> None:
     with fixed_threads(1) as chosen:
         assert chosen == 1
         assert set(thread_pools().values()) == {1}
-        assert "torch" in thread_pools()
+        assert {"torch", "numba"} <= set(thread_pools())
     assert (torch.get_num_threads(), thread_pools()) == before
-    assert len(thread_pools()) == len(threadpool_info()) + 1
+    assert len(thread_pools()) == len(threadpool_info()) + 2
 
 
 @pytest.mark.parametrize(
@@ -175,9 +248,8 @@ def test_spread() -> None:
 # The benchmarks
 
 
-def test_stokes(monkeypatch: pytest.MonkeyPatch) -> None:
-    entry = SolverEntry("half", "", "-", lambda arguments, grid, picard: Half(grid))
-    monkeypatch.setitem(SOLVERS, "half", entry)
+def test_stokes(register: Callable[..., None]) -> None:
+    register(Half)
     grids = [GRID, Grid(16, 8, 2.0)]
     result = strict(stokes.main(grids, ["direct", "half"], threads=1, repeats=6, case=TOY))
     assert result["grid"] == "24x12,16x8"
@@ -185,17 +257,23 @@ def test_stokes(monkeypatch: pytest.MonkeyPatch) -> None:
     assert result["repeats"] == 6
     assert result["machine"]["cores"] >= 1
     assert result["case"]["gamma_T"] == TOY.gamma_T
+    assert set(result["thread_pools"].values()) == {1}
     rows = result["results"]
     assert [(row["grid"], row["solver"]) for row in rows] == [
         (grid, solver) for grid in ("24x12", "16x8") for solver in ("direct", "half")
     ]
     for row in rows:
         assert 0 < row["seconds_min"] <= row["seconds"] <= row["seconds_max"]
+        assert 0 < row["speedup_min"] <= row["speedup"] <= row["speedup_max"]
+        assert row["setup_seconds"] > 0
+        assert row["solves_per_sample"] == 1
+        assert row["memory_mib"] is None
     direct, half = rows[:2]
     assert set(direct["phases"]) == {"assemble", "factor", "solve", "residual", "other"}
     assert direct["velocity_error"] == 0.0
     assert direct["iterations"] == 1
     assert direct["residual"] < 1e-9
+    assert direct["speedup"] == 1.0
     assert half["velocity_error"] == pytest.approx(0.5)
     assert half["iterations"] == 7
     assert half["residual"] is None
@@ -203,6 +281,7 @@ def test_stokes(monkeypatch: pytest.MonkeyPatch) -> None:
     assert [aim["grid"] for aim in result["aims"]] == ["24x12", "16x8"]
     for aim in result["aims"]:
         assert [set(bare) for bare in aim["bare"]] == [{"threads", "bands", "factor", "solve"}]
+    assert [row["solver"] for row in result["scaling"]] == ["direct", "half"]
     text = printed(stokes.table(result))
     for part in ("24x12", "half: only half of it", "50 %", "dpbtrf + dpbtrs", "1 of"):
         assert part in text
@@ -220,6 +299,40 @@ def test_phases_of_a_solve_sum_to_its_seconds() -> None:
     assert aim["bands_over_factor"] == 1.0
 
 
+def test_a_solver_that_remembers_is_timed_over_time_steps_from_a_cold_start(
+    register: Callable[..., None],
+) -> None:
+    register(Remembering)
+    (row,) = stokes.main([GRID], ["remembering"], threads=1, repeats=5, case=TOY)["results"]
+    assert row["solves_per_sample"] == TOY.recorded
+    assert row["cold_iterations"] == 7
+    assert row["warm_iterations"] == 1
+    # The dear first solve counts at its share in every sample.
+    assert row["iterations"] == pytest.approx((7 + 1 + 1) / 3)
+    assert row["velocity_error"] == 0.0
+    assert row["statuses"] == {"solved": 15}
+
+
+@pytest.mark.usefixtures("ticks")
+def test_a_phase_that_only_some_solves_have_counts_at_its_share(
+    monkeypatch: pytest.MonkeyPatch, register: Callable[..., None]
+) -> None:
+    class Lagged(Remembering):
+        name = "now-and-then"
+
+        def solve(self, problem: StokesProblem) -> Flow:
+            flow = super().solve(problem)
+            phases = {"factor": 0.75} if self.calls == 1 else {"solve": 0.25}
+            return flow_from_psi(flow.psi, problem.grid, StokesReport(self.name, phases))
+
+    register(Lagged)
+    monkeypatch.setattr("tellus.solver.direct.perf_counter", lambda: 0.0)
+    (row,) = stokes.main([GRID], ["now-and-then"], threads=1, repeats=5, case=TOY)["results"]
+    assert row["phases"]["factor"] == pytest.approx(0.25)
+    assert row["phases"]["solve"] == pytest.approx(0.5 / 3)
+    assert sum(row["phases"].values()) == pytest.approx(row["seconds"])
+
+
 def test_without_names_what_does_not_fit_is_left_out_with_its_reason() -> None:
     result = strict(stokes.main([GRID], repeats=5, case=TOY))
     assert [row["solver"] for row in result["results"]] == ["direct"]
@@ -227,19 +340,137 @@ def test_without_names_what_does_not_fit_is_left_out_with_its_reason() -> None:
     assert "surrogate is left out" in printed(stokes.table(result))
 
 
-def test_only_the_direct_solver_is_held_against_its_parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    entry = SolverEntry("half", "", "-", lambda arguments, grid, picard: Half(grid))
-    monkeypatch.setitem(SOLVERS, "half", entry)
+def test_all_stands_for_every_kind_of_solver() -> None:
+    kinds = {name.split(":")[0] for name in SINGLE_SOLVES}
+    # skip is a matter of whole time steps.
+    assert set(SOLVERS) - {"skip"} <= kinds
+
+
+def test_all_goes_on_without_a_solver_that_fails(
+    register: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    register(Failing)
+    monkeypatch.setattr(stokes, "SINGLE_SOLVES", ("direct", "failing", "not-yet-there"))
+    result = stokes.main([GRID], ["all"], repeats=5, case=TOY)
+    assert [row["solver"] for row in result["results"]] == ["direct"]
+    assert set(result["left_out"]["24x12"]) == {"failing", "not-yet-there"}
+    assert result["left_out"]["24x12"]["failing"] == "it gave up."
+    with pytest.raises(SolverError, match="gave up"):
+        stokes.main([GRID], ["failing"], repeats=5, case=TOY)
+
+
+def test_only_the_direct_solver_is_held_against_its_parts(register: Callable[..., None]) -> None:
+    register(Half)
     result = stokes.main([GRID], ["half"], repeats=5, case=TOY)
     assert result["aims"] == []
     assert result["results"][0]["velocity_error"] == pytest.approx(0.5)
+    assert "speedup" not in result["results"][0]
 
 
 def test_a_state_at_rest_has_no_relative_error() -> None:
-    still = Case(gamma_T=1e2, coarse_ny=8, end=1e-2, steps=2)
+    still = Case(gamma_T=1e2, coarse_ny=8, end=1e-2, steps=2, recorded=2)
     (row,) = strict(stokes.main([GRID], ["direct"], repeats=5, case=still))["results"]
     assert row["velocity_error"] is None
-    assert row["quiet_states_left_out"] == still.states
+    assert row["quiet_samples"] == 5
+
+
+# Memory
+
+
+def test_memory_is_that_of_the_solver() -> None:
+    wide = Grid(256, 64)
+    (problem,) = problems(GRID, TOY)[:1]
+    small = memory_of(["direct", "nobody"], problem, TOY, 1)
+    assert small["nobody"] is None
+    assert small["direct"] is not None
+    problem = TOY.problem(wide, np.ones(wide.cells), 0.0)
+    large = memory_of(["direct"], problem, TOY, 1)["direct"]
+    # One buffer of bands.
+    bands = 8 * 255 * 63 * 127 / 2**20
+    assert isinstance(large, float)
+    assert bands < large < 2.5 * bands
+
+
+def test_a_process_that_is_killed_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory, "sys", SimpleNamespace(executable="/bin/sh"))
+    command = ["-c", "kill -9 $$"]
+    original = subprocess.run
+    monkeypatch.setattr(
+        memory.subprocess, "run", lambda words, **more: original([words[0], *command], **more)
+    )
+    with pytest.raises(KilledError, match="signal 9"):
+        memory_of([], problems(GRID, TOY)[0], TOY, 1)
+
+
+def test_solvers_that_do_not_fit_together_are_timed_in_turn_with_the_direct_one() -> None:
+    mib = {"direct": 10.0, "a": 60.0, "b": 60.0, "c": None, "d": 500.0}
+    assert stokes.batches(["a", "b", "direct", "c", "d"], mib, 100.0) == [
+        ["direct", "a"],
+        ["direct", "b", "c"],
+        ["direct", "d"],
+    ]
+    assert stokes.batches(["a", "b"], {}, 100.0) == [["a", "b"]]
+
+
+def test_rows_of_several_batches_are_those_of_one(
+    register: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    register(Half, Remembering)
+    monkeypatch.setattr(
+        stokes, "batches", lambda names, memory: [["direct", "remembering"], ["direct", "half"]]
+    )
+    names = ["half", "direct", "remembering"]
+    result = strict(stokes.main([GRID], names, threads=1, repeats=5, case=TOY))
+    assert [row["solver"] for row in result["results"]] == names
+    assert all(row["speedup"] > 0 for row in result["results"])
+    assert len(result["aims"]) == 1
+
+
+# Scaling
+
+
+def test_exponents_are_slopes() -> None:
+    rows = [
+        {"solver": name, "grid": grid, "seconds": 1e-6 * size**power}
+        for name, power in (("a", 1.0), ("b", 1.5))
+        for grid, size in (("16x8", 128), ("32x16", 512), ("64x32", 2048))
+    ]
+    rows.append({"solver": "once", "grid": "16x8", "seconds": 1.0})
+    assert {row["solver"]: round(row["exponent"], 6) for row in exponents(rows)} == {
+        "a": 1.0,
+        "b": 1.5,
+    }
+
+
+def test_a_result_is_drawn_beside_its_json(register: Callable[..., None], tmp_path: Path) -> None:
+    register(Half)
+    grids = [GRID, Grid(16, 8, 2.0)]
+    stokes.main(grids, ["direct", "half"], repeats=5, case=TOY, out=tmp_path / "r.json")
+    assert (tmp_path / "r.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_apply() -> None:
+    result = strict(apply.main([GRID], threads=1, repeats=5, case=TOY))
+    assert [row["what"] for row in result["results"]] == ["apply", "copy (numpy)", "copy (torch)"]
+    for row in result["results"]:
+        assert row["bytes"] == 8 * (3 * 25 * 13 + 24 * 12)
+        bandwidth = 1e-9 * row["bytes"] / row["seconds_min"]
+        assert row["gigabytes_per_second_max"] == pytest.approx(bandwidth)
+    (aim,) = result["aims"]
+    assert aim["apply_over_copy"] > 0
+    assert "of the bandwidth" in printed(apply.table(result))
+
+
+def test_others_are_watched_and_own_work_is_not_theirs(monkeypatch: pytest.MonkeyPatch) -> None:
+    Times = namedtuple("Times", "user system idle iowait steal guest")
+    # Of 20 s of two processors 11 were idle or waiting, 4 guests' and within user's, 3 our own.
+    times = iter([Times(50, 5, 100, 1, 0, 20), Times(56, 6, 109, 3, 2, 24)])
+    own = iter([7.0, 10.0])
+    monkeypatch.setattr(record.psutil, "cpu_times", lambda: next(times))
+    monkeypatch.setattr(record, "process_time", lambda: next(own))
+    with Watch() as watch:
+        pass
+    assert watch.others_percent == pytest.approx(100 * (20 - 11 - 3) / 20)
 
 
 def test_energy() -> None:
@@ -282,25 +513,29 @@ def test_blocks_hold_whole_cycles() -> None:
 
 def test_results_are_saved_under_the_name_of_the_machine(tmp_path: Path) -> None:
     result = stokes.main([GRID], ["direct"], threads=1, repeats=5, case=TOY, out=tmp_path / "new")
-    (written,) = (tmp_path / "new").iterdir()
+    picture, written = sorted((tmp_path / "new").iterdir(), key=lambda path: path.suffix)[::-1]
     assert written.name.startswith("stokes-")
     assert written.name.endswith("-1-thread.json")
+    assert picture == written.with_suffix(".png")
     assert json.loads(written.read_text()) == result
     assert save(result, tmp_path / "mine.json") == tmp_path / "mine.json"
     assert json.loads((tmp_path / "mine.json").read_text()) == result
 
 
 def test_commands(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    for module in (stokes, energy, step):
+    for module in (energy, step):
         monkeypatch.setattr(module, "problems", lambda grid, case: problems(grid, TOY))
-    for name, solvers in (("stokes", "direct"), ("energy", None), ("step", "direct,skip:2")):
+    monkeypatch.setattr(stokes, "sequences", lambda grid, case: sequences(grid, TOY))
+    solvers_of = {"stokes": "direct", "energy": None, "step": "direct,skip:2", "apply": None}
+    for name, solvers in solvers_of.items():
         words = ["bench", name, "--grid", "16x8,24x8", "--threads", "1", "--repeats", "5", "--json"]
         words += ["--out", str(tmp_path / f"{name}.json")]
+        words += ["--no-memory"] if name == "stokes" else []
         result = CliRunner().invoke(app, words + (["--solvers", solvers] if solvers else []))
         assert result.exit_code == 0, result.output
         document = json.loads(result.stdout)
         assert document["grid"] == "16x8,24x8"
-        assert len(document["results"]) == (2 if name == "stokes" else 4)
+        assert len(document["results"]) == {"stokes": 2, "apply": 6}.get(name, 4)
         assert json.loads((tmp_path / f"{name}.json").read_text()) == document
     refused = CliRunner().invoke(app, ["bench", "stokes", "--solvers", "skip:10"])
     assert refused.exit_code == 2

@@ -1,14 +1,15 @@
 """`tellus bench`: the measurements behind every figure in the README."""
 
 import re
+from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from tellus.solver.errors import InputError
+from tellus.solver.errors import InputError, InterruptedRunError
 
-from .cli_shell import deliver
+from .cli_shell import deliver, say
 
 if TYPE_CHECKING:
     from tellus.solver.grid import Grid
@@ -21,7 +22,7 @@ SolversOption = Annotated[
     typer.Option(
         "--solvers",
         metavar="A,B",
-        help="Names that `tellus solvers` lists [default: direct and what else fits].",
+        help="Names that `tellus solvers` lists, or all [default: what fits of a few].",
     ),
 ]
 ThreadsOption = Annotated[
@@ -34,6 +35,17 @@ OutOption = Annotated[
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object, nothing else.")]
 
+# As in [grid] of a configuration.
+MOST_CELLS = 16384
+
+MemoryOption = Annotated[
+    bool, typer.Option(help="Measure memory, in a process of its own for each solver.")
+]
+Set = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="SECTION.KEY=VALUE", help="Change one setting of CONFIG."),
+]
+
 bench = typer.Typer(help="Measure on this machine.", no_args_is_help=True)
 
 
@@ -43,19 +55,13 @@ def stokes(
     solvers: SolversOption = None,
     threads: ThreadsOption = None,
     repeats: RepeatsOption = 10,
+    memory: MemoryOption = True,
     out: OutOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Seconds and errors of a Stokes solve, by solver and phase."""
-    grids, names = _grids(grid), _names(solvers)
-
-    from tellus.benchmarks import stokes as benchmark
-
-    deliver(
-        lambda: benchmark.main(grids, names, threads=threads, repeats=repeats, out=out),
-        as_json,
-        benchmark.table,
-    )
+    """Seconds, memory and errors of a Stokes solve, by solver and phase."""
+    options = {"solvers": _names(solvers), "threads": threads, "repeats": repeats, "out": out}
+    _measure("stokes", grid, as_json, memory=memory, **options)
 
 
 @bench.command()
@@ -67,15 +73,7 @@ def energy(
     as_json: JsonOption = False,
 ) -> None:
     """Seconds of an energy step, beside a direct Stokes solve."""
-    grids = _grids(grid)
-
-    from tellus.benchmarks import energy as benchmark
-
-    deliver(
-        lambda: benchmark.main(grids, threads=threads, repeats=repeats, out=out),
-        as_json,
-        benchmark.table,
-    )
+    _measure("energy", grid, as_json, threads=threads, repeats=repeats, out=out)
 
 
 @bench.command()
@@ -88,15 +86,97 @@ def step(
     as_json: JsonOption = False,
 ) -> None:
     """Seconds of a whole time step, by solver and phase."""
-    grids, names = _grids(grid), _names(solvers)
+    options = {"solvers": _names(solvers), "threads": threads, "repeats": repeats, "out": out}
+    _measure("step", grid, as_json, **options)
 
-    from tellus.benchmarks import step as benchmark
 
-    deliver(
-        lambda: benchmark.main(grids, names, threads=threads, repeats=repeats, out=out),
-        as_json,
-        benchmark.table,
-    )
+@bench.command(name="apply")
+def operator(
+    grid: GridOption = "2048x512",
+    threads: ThreadsOption = None,
+    repeats: RepeatsOption = 10,
+    out: OutOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Bandwidth of the matrix-free operator, beside a copy of the same bytes."""
+    _measure("apply", grid, as_json, threads=threads, repeats=repeats, out=out)
+
+
+def _measure(name: str, grid: str, as_json: bool, **options: Any) -> None:
+    """Run the benchmark module of that name and print what it found."""
+    grids = _grids(grid)
+    benchmark = import_module(f"tellus.benchmarks.{name}")
+    deliver(lambda: benchmark.main(grids, **options), as_json, benchmark.table)
+
+
+@bench.command()
+def pareto(
+    config: Annotated[Path, typer.Argument(help="A configuration, such as examples/pareto.toml.")],
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Directory of the rollouts [default: runs/pareto-NAME-OF-CONFIG]."),
+    ] = None,
+    solvers: SolversOption = None,
+    start: Annotated[
+        float | None, typer.Option(help="Model time of their common start [default: half the end].")
+    ] = None,
+    outputs: Annotated[
+        int, typer.Option(min=1, max=1000, help="Times at which fields are compared.")
+    ] = 20,
+    threads: ThreadsOption = None,
+    changes: Set = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Errors and seconds of whole rollouts with every solver; goes on where it was stopped."""
+    from tellus.config import load_config
+
+    settings = load_config(config, changes or [])
+    names, folder = _names(solvers), out or Path("runs") / f"pareto-{config.stem}"
+
+    from tellus.benchmarks import pareto as benchmark
+
+    def work() -> dict[str, Any]:
+        return benchmark.main(
+            settings, folder, names, start=start, outputs=outputs, threads=threads
+        )
+
+    try:
+        deliver(work, as_json, benchmark.table)
+    except KeyboardInterrupt:
+        raise InterruptedRunError("stopped by a signal; the same command goes on.") from None
+
+
+@bench.command()
+def box(
+    data: Annotated[Path, typer.Option(help="A data set of `tellus dataset`.")],
+    solvers: SolversOption = None,
+    split: Annotated[str | None, typer.Option(help="One split only [default: all].")] = None,
+    out: OutOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Velocity errors over a data set's parameters, by solver and simulation."""
+    names = _names(solvers)
+
+    from tellus.benchmarks import box as benchmark
+
+    deliver(lambda: benchmark.main(data, names, split=split, out=out), as_json, benchmark.table)
+
+
+@bench.command()
+def report(
+    root: Annotated[Path, typer.Argument(help="The checkout.")] = Path("."),
+    check: Annotated[
+        bool, typer.Option("--check", help="Change nothing; exit status 1 if it would.")
+    ] = False,
+) -> None:
+    """Write the tables of README.md and docs/ from benchmarks/results/."""
+    from tellus.benchmarks.report import main
+
+    changed = main(root, check=check)
+    for path in changed:
+        say(f"{path} {'is out of date' if check else 'written'}")
+    if check and changed:
+        raise typer.Exit(1)
 
 
 @bench.command()
@@ -139,7 +219,10 @@ def _grids(text: str) -> "list[Grid]":
         sizes = re.fullmatch(r"(\d{1,5})x(\d{1,5})", part.strip(), flags=re.ASCII)
         if not sizes:
             raise InputError(f'--grid takes NXxNY[,NXxNY...], such as 512x128, not "{part}".')
-        grids.append(Grid(int(sizes[1]), int(sizes[2])))
+        nx, ny = int(sizes[1]), int(sizes[2])
+        if max(nx, ny) > MOST_CELLS:
+            raise InputError(f"--grid takes at most {MOST_CELLS} cells along a side, not {part}.")
+        grids.append(Grid(nx, ny))
     return grids
 
 

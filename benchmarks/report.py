@@ -1,0 +1,109 @@
+"""Tables of the documentation, written from saved results, so that the two cannot drift apart.
+
+Between the lines ``<!-- bench:NAME -->`` and ``<!-- /bench -->`` of a Markdown file stands the
+table of benchmarks/results/NAME.json. Solvers named after NAME, separated by commas, are a
+selection in that order: ``<!-- bench:stokes-some-cpu-1-thread direct,coarse:4 -->``.
+"""
+
+import json
+import re
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.table import Table
+
+from tellus.coupling.checkpoint import write_atomically
+from tellus.solver.errors import InputError
+
+from . import apply, energy, overview, pareto, step, verification
+
+RESULTS = Path("benchmarks") / "results"
+MARKED = re.compile(r"(<!-- bench:(\S+)(?: (\S+))? -->\n)(.*?)(<!-- /bench -->)", re.DOTALL)
+
+TABLES: dict[str, Callable[[Mapping[str, Any]], Table]] = {
+    "apply": apply.table,
+    "energy": energy.table,
+    "pareto": pareto.table,
+    "step": step.table,
+    "stokes": overview.table,
+    "verification": verification.table,
+}
+
+
+def main(root: Path = Path("."), *, check: bool = False) -> list[Path]:
+    """Rewrite README.md and docs/**/*.md; the files that changed, or, with `check`, would change.
+
+    Raises
+    ------
+    InputError
+        There is no such checkout or result, or a marker is not closed.
+    """
+    readme = root / "README.md"
+    if not readme.is_file():
+        raise InputError(f"{readme} does not exist: run it in a checkout, or name one.")
+    changed = []
+    for path in [readme, *sorted((root / "docs").rglob("*.md"))]:
+        before = path.read_text(encoding="utf-8")
+        after = filled(before, root / RESULTS, path)
+        if after != before:
+            changed.append(path)
+            if not check:
+                write_atomically(path, after.encode())
+    return changed
+
+
+def filled(text: str, results: Path, path: Path) -> str:
+    """The text with every marked table as the results have it."""
+    if text.count("<!-- bench:") != len(MARKED.findall(text)):
+        raise InputError(
+            f"{path}: each line <!-- bench:NAME --> needs a line <!-- /bench --> after it."
+        )
+
+    def table(found: re.Match[str]) -> str:
+        opening, name, selection, _, closing = found.groups()
+        written = markdown(_result(results / f"{name}.json"), selection)
+        return f"{opening}{written}{closing}"
+
+    return MARKED.sub(table, text)
+
+
+def _result(path: Path) -> dict[str, Any]:
+    try:
+        result = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path} is not a benchmark's result ({error}).") from None
+    if not isinstance(result, dict) or result.get("benchmark") not in TABLES:
+        raise InputError(f"{path} is not the result of one of: {', '.join(TABLES)}.")
+    return result
+
+
+def markdown(result: Mapping[str, Any], selection: str | None = None) -> str:
+    """A result as a Markdown table, the lines below it as a list."""
+    view = TABLES[result["benchmark"]](selected(result, selection))
+    columns = view.columns
+    rule = ["---:" if column.justify == "right" else "---" for column in columns]
+    cells = zip(*([str(cell) for cell in column.cells] for column in columns), strict=True)
+    rows = [[str(column.header) for column in columns], rule, *cells]
+    notes = str(view.caption or "").splitlines() if selection is None else []
+    lines = [_line(row) for row in rows]
+    return "\n".join([*lines, *([""] * bool(notes)), *(f"- {note}" for note in notes), ""])
+
+
+def selected(result: Mapping[str, Any], selection: str | None) -> dict[str, Any]:
+    """The result with these solvers alone."""
+    if selection is None:
+        return dict(result)
+    names = selection.split(",")
+    rows = [row for name in names for row in result["results"] if row.get("solver") == name]
+    missing = set(names) - {row["solver"] for row in rows}
+    if missing:
+        raise InputError(
+            f"the result of bench {result['benchmark']} has no {', '.join(sorted(missing))}: "
+            "measure it, or leave it out of the marker."
+        )
+    return {**result, "results": rows}
+
+
+def _line(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
