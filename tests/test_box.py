@@ -1,0 +1,67 @@
+"""`tellus bench box`: solvers against the labels of a data set."""
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from tellus.benchmarks import box
+from tellus.cli import app
+from tellus.config import load_dataset_config
+from tellus.coupling.dataset import make_dataset
+from tellus.solver.errors import InputError
+
+SETTINGS = (
+    "grid.nx=32",
+    "grid.ny=16",
+    "model.rayleigh=1e4",
+    "initial.kind=conductive",
+    "initial.amplitude=0.1",
+    "time.end=1",
+    "dataset.train=2",
+    "dataset.validation=1",
+    "dataset.test=1",
+    "dataset.corners=false",
+    "dataset.log10_gamma_T=[0, 2]",
+    "dataset.max_steps=40",
+    "dataset.snapshot_every=10",
+    "dataset.dense_every=5",
+    "dataset.dense_until=10",
+)
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("box") / "data"
+    make_dataset(load_dataset_config(None, list(SETTINGS)), out)
+    return out
+
+
+def test_errors_are_those_against_direct_solutions(data: Path, tmp_path: Path) -> None:
+    result = box.main(data, ["direct", "coarse:4", "reduced:4"], out=tmp_path / "box.json")
+    assert json.loads((tmp_path / "box.json").read_text()) == result
+    direct, coarse, reduced = result["results"]
+    assert direct["max"] < 1e-10
+    assert direct["snapshots"] == sum(len(row["errors"]) for row in direct["simulations"])
+    assert len(direct["simulations"]) == 4
+    assert 1e-6 < reduced["median"] < coarse["median"] < coarse["max"]
+
+
+def test_one_split_is_enough_and_another_is_refused(data: Path) -> None:
+    assert len(box.main(data, ["direct"], split="test")["results"][0]["simulations"]) == 1
+    with pytest.raises(InputError, match='no split "best"'):
+        box.main(data, ["direct"], split="best")
+
+
+def test_the_command_prints_json_and_says_what_is_missing(data: Path, tmp_path: Path) -> None:
+    runner = CliRunner()
+    done = runner.invoke(
+        app, ["bench", "box", "--data", str(data), "--solvers", "direct", "--json"]
+    )
+    assert done.exit_code == 0
+    assert json.loads(done.stdout)["results"][0]["solver"] == "direct"
+    with pytest.raises(InputError, match=r"card\.json"):
+        box.main(tmp_path)
+    with pytest.raises(InputError, match="magic"):
+        box.main(data, ["magic"])
