@@ -82,9 +82,9 @@ class Variation:
     def label(self) -> str:
         """What results call it."""
         if self.perturbation:
-            return f"{self.solver}, start perturbed by {self.perturbation:g}"
+            return f"{self.solver} (start perturbed by {self.perturbation:g})"
         if self.dt_factor != 1.0:
-            return f"{self.solver}, dt times {self.dt_factor:g}"
+            return f"{self.solver} (dt times {self.dt_factor:g})"
         return self.solver
 
     @property

@@ -22,7 +22,7 @@ from .bare import BareCholesky, in_words
 from .entrants import DEFAULT, SINGLE_SOLVES, Entrants, chosen, entrants, remarks
 from .fields import CASE, Case, sequences
 from .memory import KilledError, Memory, memory_of
-from .record import background_load, document, milliseconds, save, setting
+from .record import BUSY_PERCENT, Watch, background_load, document, milliseconds, save, setting
 from .sampling import Contender, References, Row
 from .scaling import exponents, save_figure
 from .timing import Spread, check_repeats, fixed_threads, rest, thread_pools
@@ -76,10 +76,13 @@ def main(
     names, required = chosen(solvers, DEFAULT, SINGLE_SOLVES)
     with fixed_threads(threads) as count:
         result = document("stokes", grids, case, repeats, background_load()) | {"threads": count}
-    result |= {"results": [], "aims": [], "left_out": {}, "scaling": []}
+    result |= {"results": [], "aims": [], "left_out": {}, "scaling": [], "others_percent": {}}
     for grid in grids:
         race = Race(names, required, sequences(grid, case), repeats, count)
-        race.run(memory_of(names, race.sequences[0][-1], case, count) if memory else {})
+        taken = memory_of(names, race.sequences[0][-1], case, count) if memory else {}
+        with Watch() as watch:
+            race.run(taken)
+        result["others_percent"][str(grid)] = watch.others_percent
         result["results"] += race.rows
         result["aims"] += race.aims()
         result["thread_pools"] |= race.thread_pools
@@ -313,5 +316,8 @@ def verdicts(result: Mapping[str, Any]) -> list[str]:
                 f"{row['grid']}: the best MUMPS on u, v and p, {row['best_mumps']}, takes "
                 f"{row['mumps_over_direct']:.2f} times as long as the direct solve"
             )
+    for grid, busy in result["others_percent"].items():
+        if busy > BUSY_PERCENT:
+            lines.append(f"{grid}: other work used {busy:.0f} % of the machine: do not quote it")
     exponents = ", ".join(f"{row['solver']} {row['exponent']:.2f}" for row in result["scaling"])
     return lines + ([f"seconds grow with the cells to the power of: {exponents}"] * bool(exponents))

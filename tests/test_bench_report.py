@@ -1,0 +1,98 @@
+"""Tables of the documentation: written from results, never beside them."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from tellus.benchmarks import report, stokes
+from tellus.benchmarks.fields import Case
+from tellus.cli import app
+from tellus.solver.errors import InputError
+from tellus.solver.grid import Grid
+
+CHECKOUT = Path(__file__).parents[1]
+TOY = Case(gamma_T=1e7, coarse_ny=8, end=1e-2, steps=2, recorded=2)
+PAGE = "# Title\n\n<!-- bench:stokes-toy{} -->\nold\n<!-- /bench -->\n\nThe end.\n"
+
+
+@pytest.fixture(scope="module")
+def result(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        patch.setattr("tellus.benchmarks.timing.REST_SECONDS", 0.0)
+        grids = [Grid(32, 8), Grid(64, 16)]
+        return stokes.main(grids, ["direct", "coarse:2"], threads=1, repeats=5, case=TOY)
+
+
+@pytest.fixture
+def checkout(tmp_path: Path, result: dict[str, Any]) -> Path:
+    results = tmp_path / "benchmarks" / "results"
+    results.mkdir(parents=True)
+    (results / "stokes-toy.json").write_text(json.dumps(result))
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "README.md").write_text(PAGE.format(""))
+    return tmp_path
+
+
+def test_the_documentation_is_what_report_writes() -> None:
+    assert report.main(CHECKOUT, check=True) == []
+
+
+def test_tables_are_written_once(checkout: Path, result: dict[str, Any]) -> None:
+    readme = checkout / "README.md"
+    assert report.main(checkout, check=True) == [readme]
+    assert "old" in readme.read_text()
+    assert report.main(checkout) == [readme]
+    text = readme.read_text()
+    assert text.startswith(
+        "# Title\n\n<!-- bench:stokes-toy -->\n| solver | ms, 32x8 | ms, 64x16 |"
+    )
+    assert text.endswith("<!-- /bench -->\n\nThe end.\n")
+    assert "old" not in text
+    for row in result["results"]:
+        assert f"{1e3 * row['seconds']:.3g}" in text
+    assert "- 64x16: assembling the bands" in text
+    assert report.main(checkout, check=True) == []
+
+
+def test_a_marker_may_select_solvers(checkout: Path) -> None:
+    page = checkout / "docs" / "deep" / "page.md"
+    page.parent.mkdir()
+    page.write_text(PAGE.format(" coarse:2"))
+    assert page in report.main(checkout)
+    lines = page.read_text().splitlines()
+    table = lines[lines.index("<!-- bench:stokes-toy coarse:2 -->") + 1 : -3]
+    assert [line.split("|")[1].strip() for line in table] == ["solver", "---", "coarse:2"]
+
+
+@pytest.mark.parametrize(
+    ("page", "message"),
+    [
+        (PAGE.format(" mumps"), "has no mumps"),
+        (PAGE.format("").replace("toy", "nowhere"), "stokes-nowhere.json is not a benchmark's"),
+        (PAGE.format("").replace("<!-- /bench -->", ""), "needs a line <!-- /bench -->"),
+    ],
+)
+def test_bad_markers_are_explained(checkout: Path, page: str, message: str) -> None:
+    (checkout / "README.md").write_text(page)
+    with pytest.raises(InputError, match=message):
+        report.main(checkout)
+
+
+def test_a_result_of_something_else_is_refused(checkout: Path) -> None:
+    (checkout / "benchmarks" / "results" / "stokes-toy.json").write_text('{"benchmark": "?"}')
+    with pytest.raises(InputError, match="not the result of one of"):
+        report.main(checkout)
+
+
+def test_command(checkout: Path) -> None:
+    checked = CliRunner().invoke(app, ["bench", "report", str(checkout), "--check"])
+    assert checked.exit_code == 1
+    assert "README.md is out of date" in checked.stdout
+    assert CliRunner().invoke(app, ["bench", "report", str(checkout)]).exit_code == 0
+    assert CliRunner().invoke(app, ["bench", "report", str(checkout), "--check"]).exit_code == 0
+    nowhere = CliRunner().invoke(app, ["bench", "report", str(checkout / "docs")])
+    assert nowhere.exit_code == 2

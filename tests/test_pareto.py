@@ -1,0 +1,334 @@
+"""Rollouts side by side on a toy case: what is compared, kept and drawn, never how fast it was."""
+
+import json
+from collections.abc import Iterator
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from rich.console import Console
+from typer.testing import CliRunner
+
+from tellus.benchmarks import best, pareto, rollouts
+from tellus.benchmarks.departure import departure, deterministic_outputs, errors
+from tellus.benchmarks.rollouts import Plan, Rollout, Variation, roll_out, start_state
+from tellus.cli import app
+from tellus.config import Config, load_config
+from tellus.coupling.simulation import Simulation
+from tellus.coupling.solvers import SOLVERS, SolverEntry
+from tellus.solver.errors import InputError, RunFailedError, SolverError
+from tellus.solver.stokes import Flow, StokesProblem, StokesSolver
+
+EXAMPLE = Path(__file__).parents[1] / "examples" / "pareto.toml"
+TOY = ["grid.nx=32", "grid.ny=8", "rheology.gamma_T=1e6", "time.end=0.012"]
+SETTINGS = {"start": 0.01, "outputs": 4, "threads": 1}
+
+
+@pytest.fixture(autouse=True, scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        patch.setattr("tellus.benchmarks.timing.REST_SECONDS", 0.0)
+        yield
+
+
+@pytest.fixture(scope="module")
+def toy() -> Config:
+    return load_config(EXAMPLE, TOY)
+
+
+@pytest.fixture(scope="module")
+def ran(toy: Config, tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], Path]:
+    """The result of a small Pareto run and where it lies."""
+    out = tmp_path_factory.mktemp("pareto")
+    return pareto.main(toy, out, ["skip:2", "skip:20"], **SETTINGS), out
+
+
+def test_rows(ran: tuple[dict[str, Any], Path]) -> None:
+    result, _ = ran
+    assert json.loads(json.dumps(result, allow_nan=False)) == result
+    rows = {row["solver"]: row for row in result["results"]}
+    assert list(rows) == [
+        "direct",
+        "direct (start perturbed by 1e-06)",
+        "direct (dt times 0.5)",
+        "skip:2",
+        "skip:20",
+    ]
+    direct, _, half, *skips = rows.values()
+    assert direct["field_error"] == direct["mean_temperature_error"] == 0.0
+    assert direct["speedup"] == 1.0
+    assert half["steps"] == pytest.approx(2 * direct["steps"], rel=0.1)
+    names = ("field_error", "mean_temperature_error", "profile_error", "nusselt_error")
+    for name in names:
+        assert 0 < rows["skip:2"][name] < rows["skip:20"][name]
+    for row in skips:
+        span = result["end"] - result["start"]
+        assert row["seconds_per_model_time"] == pytest.approx(row["seconds"] / span)
+        solved = row["statuses"]["solved"]
+        every = int(row["solver"].split(":")[1])
+        assert solved == -(-row["steps"] // every)
+    assert result["deterministic_until"] == result["end"]
+    assert result["threads"] == 1
+
+
+def test_errors_of_the_floors_are_small(ran: tuple[dict[str, Any], Path]) -> None:
+    rows = {row["solver"]: row for row in ran[0]["results"]}
+    perturbed = rows["direct (start perturbed by 1e-06)"]
+    assert 1e-8 < perturbed["field_error"] < 1e-4
+    assert "on_front" not in perturbed
+
+
+def test_what_is_done_is_not_run_again(
+    ran: tuple[dict[str, Any], Path], toy: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before, out = ran
+    (skip,) = (out / "rollouts").glob("skip_2-*.json")
+    skip.unlink()
+    (damaged,) = (out / "rollouts").glob("skip_20-*.npz")
+    damaged.write_bytes(damaged.read_bytes()[:100])
+    run = []
+
+    def counted(plan: Plan, variation: Variation, *more: Any) -> Rollout:
+        run.append(variation.label)
+        return roll_out(plan, variation, *more)
+
+    monkeypatch.setattr(pareto, "roll_out", counted)
+    after = pareto.main(toy, out, ["skip:2", "skip:20"], **SETTINGS)
+    assert run == ["skip:2", "skip:20"]
+    for a, b in zip(before["results"], after["results"], strict=True):
+        assert a["field_error"] == b["field_error"]
+    # Another plan shares none of it.
+    longer = load_config(EXAMPLE, [*TOY, "time.end=0.0125"])
+    assert Plan(longer, 0.01, 4).key(threads=1) != Plan(toy, 0.01, 4).key(threads=1)
+
+
+def test_all_start_from_one_state(toy: Config) -> None:
+    plan = Plan(toy, 0.01, 4)
+    start = start_state(plan)
+    again = start_state(plan)
+    assert np.array_equal(start["temperature"], again["temperature"])
+    assert start["clock"][0] == 0.01
+    by_hand = Simulation.from_config(plan.with_solver("direct"))
+    while by_hand.time < 0.01:
+        by_hand.step(until=0.01)
+    assert np.array_equal(start["temperature"], by_hand.temperature)
+    while by_hand.time < plan.times[0]:
+        by_hand.step(until=plan.times[0])
+    rolled = roll_out(plan, Variation("direct"), start, "key")
+    assert np.array_equal(rolled.arrays["temperature"][0], by_hand.temperature)
+    assert rolled.arrays["time"][-1] == pytest.approx(0.012)
+
+
+class Weary(StokesSolver):
+    """Direct, until it gives up."""
+
+    name = "weary"
+
+    def __init__(self, direct: StokesSolver) -> None:
+        self.direct, self.left = direct, 5
+
+    def solve(self, problem: StokesProblem) -> Flow:
+        self.left -= 1
+        if self.left < 0:
+            raise SolverError("it is tired.")
+        return self.direct.solve(problem)
+
+
+def test_a_rollout_that_fails_is_a_row_that_says_so(
+    toy: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    direct = SOLVERS["direct"].build
+    build = lambda *given: Weary(direct(*given))  # noqa: E731
+    monkeypatch.setitem(SOLVERS, "weary", SolverEntry("weary", "", "-", build))
+    for _ in range(2):  # the second time from what was saved
+        result = pareto.main(toy, tmp_path, ["weary"], **SETTINGS)
+        failed = result["results"][-1]
+        assert failed["failed"] == "it is tired."
+        assert "field_error" not in failed
+        assert "weary failed: it is tired." in printed(result)
+
+
+def test_a_reference_that_fails_is_an_error(toy: Config) -> None:
+    plan = Plan(toy, 0.01, 4)
+    info = {"label": "direct", "failed": "T is not finite."}
+    fine = Rollout({"label": pareto.PERTURBED.label, "failed": None})
+    with pytest.raises(RunFailedError, match=r"T is not finite\. There is nothing to compare"):
+        pareto.judged([Rollout(info), fine], {}, plan)
+
+
+def printed(result: dict[str, Any]) -> str:
+    console = Console(width=250, file=StringIO(), record=True)
+    console.print(pareto.table(result))
+    return console.export_text()
+
+
+def test_table_and_picture(ran: tuple[dict[str, Any], Path]) -> None:
+    result, out = ran
+    text = printed(result)
+    for part in ("skip:20 *", "direct (dt times 0.5)", "on the Pareto front", "1 of"):
+        assert part in text
+    (picture,) = out.glob("pareto-*.png")
+    assert picture.read_bytes().startswith(b"\x89PNG")
+
+
+# Errors
+
+
+def run_of(temperature: np.ndarray[Any, Any], mean: float = 0.0) -> dict[str, Any]:
+    clock = np.linspace(0.0, 1.0, 11)
+    return {
+        "time": clock,
+        "mean_temperature": mean + clock,
+        "nusselt_time": clock,
+        "nusselt_top": 2 * mean + clock,
+        "nusselt_bottom": 4 * mean + clock,
+        "temperature": temperature,
+    }
+
+
+def test_errors_are_means_over_the_deterministic_outputs() -> None:
+    zeros = np.zeros((3, 2, 4))
+    other = zeros.copy()
+    other[0, 0], other[1], other[2] = 3.0, 1.0, 100.0
+    found = errors(run_of(zeros), run_of(other, mean=0.5), np.array([0.25, 0.5]))
+    assert found["field_error"] == pytest.approx((np.sqrt(4.5) + 1.0) / 2)
+    assert found["final_field_error"] == 1.0
+    assert found["profile_error"] == pytest.approx((1.5 + 1.0) / 2)
+    assert found["mean_temperature_error"] == pytest.approx(0.5)
+    assert found["nusselt_error"] == pytest.approx(1.5)
+
+
+def test_a_profile_hides_what_a_field_shows() -> None:
+    field = np.zeros((1, 1, 2))
+    wave = np.array([[[1.0, -1.0]]])
+    found = errors(run_of(field), run_of(wave), np.array([0.5]))
+    assert found["profile_error"] == 0.0
+    assert found["field_error"] == 1.0
+
+
+def test_the_deterministic_part_ends_at_a_hundredth_of_the_change() -> None:
+    start = np.zeros((2, 2))
+    reference = {"temperature": np.array([0.1, 0.2, 0.4])[:, None, None] + np.zeros((3, 2, 2))}
+    perturbed = {
+        "temperature": reference["temperature"] * np.array([1.001, 1.02, 1.0])[:, None, None]
+    }
+    found = departure(reference, perturbed, start)
+    assert found == pytest.approx([0.001, 0.02, 0.0])
+    assert deterministic_outputs(found) == 1
+    assert deterministic_outputs(np.array([0.001, 0.005])) == 2
+    assert deterministic_outputs(np.array([0.5, 0.5])) == 1
+
+
+# What a speed-up is worth
+
+
+def row(name: str, seconds: float, error: float) -> dict[str, Any]:
+    return {
+        "solver": name,
+        "name": name,
+        "seconds": seconds,
+        "seconds_per_model_time": 10 * seconds,
+        "field_error": error,
+        "failed": None,
+    }
+
+
+def test_every_solver_is_held_against_the_best_classical_one_of_its_error(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(best, "training_seconds", lambda name: 180.0)
+    rows = [
+        row("direct", 100.0, 0.0),
+        row("floor", 1.0, 1e-9),
+        row("skip:10", 12.0, 1e-2),
+        row("coarse:2", 20.0, 1e-3),
+        row("surrogate", 10.0, 2e-3),
+        row("anchored:50:surrogate", 15.0, 1e-4),
+    ]
+    best.add_comparisons(rows, floors=["floor"])
+    found = {r["solver"]: r for r in rows if "best_classical" in r}
+    assert "floor" not in found
+    assert found["surrogate"]["best_classical"]["solver"] == "coarse:2"
+    assert found["surrogate"]["best_classical"]["speedup_over_it"] == 2.0
+    assert found["anchored:50:surrogate"]["best_classical"]["solver"] == "direct"
+    assert found["skip:10"]["best_classical"]["solver"] == "skip:10"
+    assert {name for name, r in found.items() if r["on_front"]} == {
+        "direct",
+        "surrogate",
+        "anchored:50:surrogate",
+    }
+    assert found["surrogate"]["training"]["break_even_runs"] == pytest.approx(2.0)
+    assert "training" not in found["skip:10"]
+
+
+def test_training_that_never_pays() -> None:
+    rows = [row("direct", 1.0, 0.0), row("surrogate", 2.0, 1e-3)]
+    best.add_comparisons(rows, floors=[])
+    assert rows[1]["training"]["break_even_runs"] is None
+
+
+# The command
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--start", "0.5"], "--start must lie between 0 and time.end"),
+        (["--solvers", "dircet"], 'did you mean "direct"'),
+        (["--set", "grid.nx=3"], "grid.nx"),
+    ],
+)
+def test_bad_input_is_explained(words: list[str], message: str, tmp_path: Path) -> None:
+    told = CliRunner().invoke(
+        app, ["bench", "pareto", str(EXAMPLE), "--out", str(tmp_path), *words]
+    )
+    assert told.exit_code == 2
+    assert message in told.stderr
+
+
+def test_command(tmp_path: Path) -> None:
+    words = ["bench", "pareto", str(EXAMPLE), "--out", str(tmp_path), "--solvers", "skip:2"]
+    words += ["--start", "0.01", "--outputs", "4", "--threads", "1", "--json"]
+    told = CliRunner().invoke(app, words + [w for change in TOY for w in ("--set", change)])
+    assert told.exit_code == 0, told.output
+    document = json.loads(told.stdout)
+    assert [row["solver"] for row in document["results"]][-1] == "skip:2"
+    (written,) = tmp_path.glob("pareto-*.json")
+    assert json.loads(written.read_text()) == document
+
+
+def test_a_stopped_run_can_go_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def stopped(*given: Any) -> Rollout:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(pareto, "roll_out", stopped)
+    words = ["bench", "pareto", str(EXAMPLE), "--out", str(tmp_path), "--start", "0.01"]
+    words += ["--solvers", "skip:2", *(w for change in TOY for w in ("--set", change))]
+    told = CliRunner().invoke(app, words)
+    assert told.exit_code == 3
+    assert "the same command goes on" in told.stderr
+
+
+def test_file_names_differ_where_labels_do() -> None:
+    names = [Variation(name).file_name for name in ("skip:2", "skip_2", "surrogate:a/b")]
+    assert len(set(names)) == 3
+    assert all("/" not in name for name in names)
+
+
+def test_a_plan_needs_room_for_its_rollouts(toy: Config) -> None:
+    for start in (0.0, 0.012):
+        with pytest.raises(InputError, match="--start"):
+            Plan(toy, start)
+
+
+def test_recorded_rollouts_are_read_as_they_were_written(tmp_path: Path) -> None:
+    arrays = {"temperature": np.arange(6.0).reshape(1, 2, 3)}
+    Rollout({"key": "k", "failed": None}, arrays).save(tmp_path / "r")
+    found = Rollout.load(tmp_path / "r", "k")
+    assert found is not None
+    assert np.array_equal(found.arrays["temperature"], arrays["temperature"])
+    assert Rollout.load(tmp_path / "r", "other") is None
+    assert rollouts.Rollout.load(tmp_path / "none", "k") is None
