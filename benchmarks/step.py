@@ -1,20 +1,20 @@
 """What does a whole time step cost with every solver?
 
 A sample is the mean over a block of steps, as long as the cycle of a solver that
-skips some: all its direct solves are counted, at their share.
+skips some: all its direct solves are counted, at their share. Where a solver decides by
+itself when to pay for more, as one with an old factor does, all blocks are averaged.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from math import lcm
 from pathlib import Path
-from statistics import median
+from statistics import fmean, median
 from time import perf_counter
 from typing import Any
 
 from rich.table import Table
 
 from tellus.coupling.simulation import Simulation
-from tellus.coupling.skip import SkipSolver
 from tellus.solver.grid import Grid
 from tellus.solver.stokes import StokesProblem, StokesSolver
 
@@ -24,6 +24,7 @@ from .record import background_load, document, milliseconds, save, setting
 from .timing import Spread, check_repeats, fixed_threads
 
 Row = dict[str, Any]
+Average = Callable[[Sequence[float]], float]
 DEFAULT = ("direct", "skip:10", "surrogate")
 EVERYTHING = (*SINGLE_SOLVES, "skip:10", "skip:10:linear")
 
@@ -85,13 +86,27 @@ def _measure(
     for _ in range(repeats):
         for name, run in runs.items():
             samples[name].append(_block(run, block))
-    return [{"solver": name, "steps": block, **_row(taken)} for name, taken in samples.items()]
+    return [
+        {"solver": name, "steps": block, **_row(taken, _average(solvers[name]))}
+        for name, taken in samples.items()
+    ]
 
 
 def steps_per_block(solvers: Iterable[StokesSolver], fewest: int = 10) -> int:
-    """At least `fewest` steps, and whole cycles of every solver that skips."""
-    cycle = lcm(*(solver.every for solver in solvers if isinstance(solver, SkipSolver)))
+    """At least `fewest` steps, and whole cycles of every solver that solves every so many."""
+    cycle = lcm(*(_cycle(solver) or 1 for solver in solvers))
     return cycle * -(-fewest // cycle)
+
+
+def _cycle(solver: StokesSolver) -> int | None:
+    """Steps after which a solver does the same again; None where it decides that by itself."""
+    every = getattr(solver, "every", None)
+    return int(every) if every is not None else None if solver.state() else 1
+
+
+def _average(solver: StokesSolver) -> Average:
+    """The median of blocks, unless only some have the factorisation that all of them live on."""
+    return fmean if _cycle(solver) is None else median
 
 
 def _block(run: Simulation, steps: int) -> Row:
@@ -111,17 +126,19 @@ def _block(run: Simulation, steps: int) -> Row:
     return {"seconds": seconds, "phases": parts, "stokes_phases": stokes}
 
 
-def _row(samples: list[Row]) -> Row:
-    spread = Spread.of(sample["seconds"] for sample in samples)
+def _row(samples: list[Row], average: Average) -> Row:
+    seconds = [sample["seconds"] for sample in samples]
+    spread = Spread(average(seconds), min(seconds), max(seconds))
     return {
         **spread.to_json(),
         "steps_per_second": 1.0 / spread.median,
-        **{key: _medians([s[key] for s in samples]) for key in ("phases", "stokes_phases")},
+        **{key: _phases([s[key] for s in samples], average) for key in ("phases", "stokes_phases")},
     }
 
 
-def _medians(samples: list[dict[str, float]]) -> dict[str, float]:
-    return {phase: median(sample[phase] for sample in samples) for phase in samples[0]}
+def _phases(samples: list[dict[str, float]], average: Average) -> dict[str, float]:
+    names = dict.fromkeys(name for sample in samples for name in sample)
+    return {name: average([sample.get(name, 0.0) for sample in samples]) for name in names}
 
 
 def table(result: Mapping[str, Any]) -> Table:
