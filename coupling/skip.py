@@ -3,6 +3,7 @@
 import numpy as np
 
 from tellus.solver.grid import Grid
+from tellus.solver.history import Moment, extrapolated
 from tellus.solver.stokes import (
     Flow,
     SolverState,
@@ -12,7 +13,7 @@ from tellus.solver.stokes import (
     flow_from_psi,
 )
 
-from .memory import Moment, extrapolated, of_prefix, packed, prefixed, unpacked
+from .memory import of_prefix, packed, prefixed, unpacked
 
 
 class SkipSolver(StokesSolver):
@@ -39,15 +40,15 @@ class SkipSolver(StokesSolver):
             flow = self.solver.solve(problem)
             if self.linear:
                 self._before = self._last
-            self._last = problem.time, flow.psi
+            self._last = Moment(problem.time, flow.psi)
             return flow
         assert self._last is not None
         held, before = self._last, self._before
-        if before is None or before[0] == held[0]:
+        if before is None or before.time == held.time:
             report = StokesReport(self.name, iterations=0, status="held")
-            return flow_from_psi(held[1], self.grid, report)
+            return flow_from_psi(held.psi, self.grid, report)
         report = StokesReport(self.name, iterations=0, status="extrapolated")
-        return flow_from_psi(extrapolated(before, held, problem.time), self.grid, report)
+        return flow_from_psi(extrapolated([before, held], problem.time), self.grid, report)
 
     def check(self, problem: StokesProblem) -> list[str]:
         """What the solver it asks has to say."""

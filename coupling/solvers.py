@@ -10,7 +10,15 @@ from tellus.solver.grid import Grid
 from tellus.solver.picard import PicardSettings, PicardSolver
 from tellus.solver.stokes import StokesSolver
 
-from .solver_names import is_whole, no_argument, refusal, whole_number
+from .solver_names import (
+    count,
+    is_whole,
+    no_argument,
+    refusal,
+    settings,
+    tolerance,
+    whole_number,
+)
 
 
 class SolverEntry(NamedTuple):
@@ -58,6 +66,16 @@ def _reduced(arguments: list[str], grid: Grid, picard: PicardSettings) -> Stokes
     return PicardSolver(ReducedSolver(grid, factor), picard)
 
 
+def _lagged(arguments: list[str], grid: Grid, picard: PicardSettings) -> StokesSolver:
+    from tellus.solver.lagged import LIMIT, LaggedSolver
+
+    known = {"tol": tolerance, "limit": count}
+    asked = settings("lagged", arguments, known, "lagged:tol=1e-6")
+    limit = int(asked.get("limit", LIMIT))
+    solver = LaggedSolver(grid, asked.get("tol", 1e-6), limit, ":".join(["lagged", *arguments]))
+    return PicardSolver(solver, picard)
+
+
 def _surrogate(arguments: list[str], grid: Grid, picard: PicardSettings) -> StokesSolver:
     from .surrogate import SurrogateSolver
 
@@ -78,6 +96,12 @@ SOLVERS = {
     ),
     "reduced": SolverEntry(
         "reduced:R", "projected onto cubic splines with knots R cells apart", "-", _reduced
+    ),
+    "lagged": SolverEntry(
+        "lagged[:tol=X][:limit=N]",
+        "conjugate gradients with an old Cholesky factor, to a velocity error of X",
+        "-",
+        _lagged,
     ),
     "surrogate": SolverEntry(
         "surrogate[:PATH]", "coarse solve corrected by a network", "torch", _surrogate

@@ -49,7 +49,12 @@ class StokesReport:
 
     `seconds` maps phase names ("assemble", "factor", "solve", "features",
     "network", ...) to wall time; `residual` is |A psi - b| / |b| where the
-    solver knows it, else NaN; `status` is "solved", "held" or "predicted".
+    solver knows it, else NaN; `status` is "solved", "held", "extrapolated",
+    "predicted" or "corrected".
+
+    `estimate` is the velocity error, relative to the velocity, that a solver estimated
+    before it decided what to hand out; `error` is the true one, where the solver was asked to
+    find it out; NaN where there is none.
     """
 
     solver: str
@@ -57,6 +62,8 @@ class StokesReport:
     iterations: int = 1
     residual: float = float("nan")
     status: str = "solved"
+    estimate: float = float("nan")
+    error: float = float("nan")
 
 
 @dataclass(frozen=True)
@@ -113,6 +120,12 @@ def flow_from_psi(psi: Array, grid: Grid, report: StokesReport) -> Flow:
     """Difference a float64 stream function, shape (ny+1, nx+1), into a Flow."""
     u, v = velocity(psi, grid)
     return Flow(psi, u, v, report)
+
+
+def velocity_norm(psi: Array, grid: Grid) -> float:
+    """Root of the sum of u^2 and v^2 over all faces, of a stream function at the nodes."""
+    u, v = np.diff(psi, axis=0), np.diff(psi, axis=1)
+    return float(np.sqrt(np.vdot(u, u) / grid.hy**2 + np.vdot(v, v) / grid.hx**2))
 
 
 def relative_velocity_error(flow: Flow, reference: Flow) -> float:

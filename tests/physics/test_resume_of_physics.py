@@ -35,10 +35,12 @@ EVERYTHING = (
     [
         (),
         ("stokes.solver=skip:3",),
+        ("stokes.solver=skip:3:linear",),
+        ("stokes.solver=lagged:tol=1e-3:limit=2",),
         ("time.scheme=explicit", "time.courant=0.5"),
         ("rheology.kind=arrhenius", "stokes.picard_limit=2"),
     ],
-    ids=["implicit", "skip", "explicit", "arrhenius, unconverged"],
+    ids=["implicit", "skip", "linear", "lagged", "explicit", "arrhenius, unconverged"],
 )
 def test_stopped_after_every_step_it_is_bitwise_the_same(
     tmp_path: Path, more: tuple[str, ...]

@@ -1,0 +1,61 @@
+"""Momentum problems of a short run, one after another, for solvers that live on the last ones."""
+
+from dataclasses import replace
+from functools import cache
+
+import numpy as np
+
+from tellus.coupling.simulation import Simulation
+from tellus.coupling.stepping import Stepping
+from tellus.solver.direct import DirectSolver
+from tellus.solver.grid import Grid
+from tellus.solver.initial import conductive, mode_perturbation
+from tellus.solver.rheology import FrankKamenetskii
+from tellus.solver.stokes import Flow, StokesProblem, StokesSolver, relative_velocity_error
+
+SMALL = Grid(64, 16, 4.0)
+
+
+@cache
+def rising(steps: int, grid: Grid = SMALL) -> tuple[tuple[StokesProblem, Flow], ...]:
+    """States of a run with plumes on the way up, viscosity contrast 1e9, and their direct flows."""
+    temperature = conductive(grid) + 0.3 * mode_perturbation(grid, mode=3)
+    simulation = Simulation(
+        grid,
+        FrankKamenetskii(1e8, 10.0),
+        DirectSolver(grid),
+        np.clip(temperature, 0.0, 1.0),
+        stepping=Stepping(dt_initial=1e-4, courant=1.0),
+    )
+    states = []
+    for _ in range(steps):
+        states.append((simulation.problem, simulation.flow()))
+        simulation.step()
+    return tuple(states)
+
+
+def errors(solver: StokesSolver, states: tuple[tuple[StokesProblem, Flow], ...]) -> list[float]:
+    """Relative velocity errors of a solver that is asked for one state after another."""
+    return [relative_velocity_error(solver.solve(problem), flow) for problem, flow in states]
+
+
+def assert_resumes(
+    solver: StokesSolver, fresh: StokesSolver, problems: list[StokesProblem]
+) -> None:
+    """`fresh`, given the memory of `solver`, goes on with the same bits, and so does its memory."""
+    memory = {name: np.array(value) for name, value in solver.state().items()}
+    fresh.restore(memory)
+    for problem in problems:
+        ours, theirs = fresh.solve(problem), solver.solve(problem)
+        np.testing.assert_array_equal(ours.psi, theirs.psi)
+        assert ours.report.status == theirs.report.status
+        assert ours.report.iterations == theirs.report.iterations
+    ours_now, theirs_now = fresh.state(), solver.state()
+    assert ours_now.keys() == theirs_now.keys()
+    for name, value in ours_now.items():
+        np.testing.assert_array_equal(value, theirs_now[name])
+
+
+def at_time(problem: StokesProblem, time: float) -> StokesProblem:
+    """The same problem at another model time."""
+    return replace(problem, time=time)

@@ -1,0 +1,198 @@
+"""Conjugate gradients with an old factor: agreement with the direct solve, factors, memory."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from numerics import GRIDS, random_psi, rough_field, rough_viscosity
+from physics_cases import slip_walls
+from sequences import SMALL, assert_resumes, errors, rising
+
+from tellus.coupling.solvers import make_solver
+from tellus.solver.boundaries import NO_SLIP
+from tellus.solver.cholesky import KeptCholesky
+from tellus.solver.direct import DirectSolver
+from tellus.solver.errors import InputError, SolverError
+from tellus.solver.grid import Grid
+from tellus.solver.history import Moment, extrapolated, well_apart
+from tellus.solver.initial import conductive
+from tellus.solver.lagged import FACTOR_COST, LaggedSolver
+from tellus.solver.picard import PicardSettings
+from tellus.solver.rheology import FrankKamenetskii, Given, Viscoplastic
+from tellus.solver.stokes import StokesProblem, relative_velocity_error
+
+STEPS = 40
+
+
+def counting(solver: LaggedSolver) -> list[int]:
+    """A list that grows by one with every factorisation."""
+    made: list[int] = []
+    factor = solver._cholesky.factor
+
+    def counted(viscosity: np.ndarray) -> None:
+        made.append(1)
+        factor(viscosity)
+
+    solver._cholesky.factor = counted  # type: ignore[method-assign]
+    return made
+
+
+@pytest.mark.parametrize("tolerance", [1e-9, 1e-6, 1e-3])
+def test_the_velocity_is_within_the_tolerance_of_the_direct_one(tolerance: float) -> None:
+    solver = LaggedSolver(SMALL, tolerance)
+    found = errors(solver, rising(STEPS))
+    assert max(found) < tolerance
+    # As far off as it may be, not solved to the end each time.
+    assert max(found) > 1e-3 * tolerance
+
+
+def test_factors_are_few_and_solves_take_few_iterations() -> None:
+    solver = LaggedSolver(SMALL, 1e-3)
+    made = counting(solver)
+    iterations = [solver.solve(problem).report.iterations for problem, _ in rising(STEPS)]
+    assert 1 <= len(made) <= STEPS // 5
+    assert max(iterations) <= solver.limit + 2
+    assert np.mean(iterations) < 4.0
+
+
+def test_a_low_limit_factors_more_often() -> None:
+    often, seldom = LaggedSolver(SMALL, limit=1), LaggedSolver(SMALL, limit=100)
+    counts = []
+    for solver in (often, seldom):
+        made = counting(solver)
+        for problem, _ in rising(STEPS):
+            solver.solve(problem)
+        counts.append(len(made))
+    assert counts[0] > 3 * counts[1]
+    assert counts[1] == 1
+
+
+@pytest.mark.parametrize("seed", [3, 4])
+def test_a_factor_that_does_not_fit_at_all_is_replaced_at_once(seed: int) -> None:
+    """From one rough viscosity to another, contrasts of 1e8: no iteration would get there."""
+    grid = Grid(24, 12, 2.0)
+    first, second = (
+        StokesProblem(grid, rough_field(grid, k), Given(rough_viscosity(grid, 1e8, k)), time=k)
+        for k in (1, seed)
+    )
+    solver = LaggedSolver(grid)
+    solver.solve(first)
+    flow = solver.solve(second)
+    assert flow.report.iterations == solver.limit + FACTOR_COST + 1
+    assert relative_velocity_error(flow, DirectSolver(grid).solve(second)) < 1e-8
+    assert flow.report.residual < 1e-8
+
+
+def test_the_start_is_extrapolated_and_saves_iterations() -> None:
+    moving, standing = (LaggedSolver(SMALL, limit=100) for _ in range(2))
+    states = rising(STEPS)[STEPS // 2 :]
+    ours = sum(moving.solve(problem).report.iterations for problem, _ in states)
+    # Without time nothing is extrapolated: the start is the last solution.
+    still = sum(standing.solve(replace(p, time=0.0)).report.iterations for p, _ in states)
+    assert ours < 0.8 * still
+
+
+def test_extrapolation_is_exact_for_a_parabola_in_time() -> None:
+    a, b, c = (random_psi(SMALL, seed) for seed in (1, 2, 3))
+    moments = [Moment(t, a + t * b + t**2 * c) for t in (0.1, 0.25, 0.3)]
+    expected = a + 0.5 * b + 0.25 * c
+    np.testing.assert_allclose(extrapolated(moments, 0.5), expected, rtol=0, atol=1e-12)
+    np.testing.assert_allclose(extrapolated(moments, 0.25), moments[1].psi, rtol=0, atol=1e-13)
+
+
+def test_moments_much_closer_than_the_step_are_left_out() -> None:
+    psi = random_psi(SMALL)
+    moments = [Moment(t, psi) for t in (0.0, 0.99, 1.0)]
+    assert [m.time for m in well_apart(moments, 2.0)] == [1.0, 0.0]
+    assert [m.time for m in well_apart(moments, 1.01)] == [1.0, 0.99, 0.0]
+
+
+@pytest.mark.parametrize("calls", [0, 1, 2, 7, 20])
+def test_memory_goes_on_to_the_bit(calls: int) -> None:
+    solver, fresh = LaggedSolver(SMALL, 1e-8, limit=3), LaggedSolver(SMALL, 1e-8, limit=3)
+    problems = [problem for problem, _ in rising(STEPS)]
+    for problem in problems[:calls]:
+        solver.solve(problem)
+    # Not a solver without a past: that must be gone.
+    fresh.solve(replace(problems[-1], time=99.0))
+    assert_resumes(solver, fresh, problems[calls : calls + 8])
+
+
+def test_memory_of_walls_that_hold_the_fluid() -> None:
+    walls = slip_walls([NO_SLIP] * 4)
+    problems = [replace(problem, boundaries=walls) for problem, _ in rising(STEPS)]
+    solver, fresh = LaggedSolver(SMALL), LaggedSolver(SMALL)
+    for problem in problems[:5]:
+        solver.solve(problem)
+    assert_resumes(solver, fresh, problems[5:10])
+    direct = DirectSolver(SMALL).solve(problems[9])
+    assert relative_velocity_error(fresh.solve(problems[9]), direct) < 1e-6
+
+
+def test_other_walls_need_another_factor() -> None:
+    problem, flow = rising(STEPS)[0]
+    solver = LaggedSolver(SMALL)
+    solver.solve(replace(problem, boundaries=slip_walls([NO_SLIP] * 4)))
+    assert relative_velocity_error(solver.solve(problem), flow) < 1e-8
+
+
+def test_a_yielding_law_through_picard() -> None:
+    law = Viscoplastic(FrankKamenetskii(1e4, 1.0), yield_stress=1.0)
+    problem = replace(rising(STEPS)[0][0], rheology=law, rayleigh=30.0)
+    closely = PicardSettings(1e-7, 200)
+    lagged, direct = (make_solver(name, SMALL, closely) for name in ("lagged", "direct"))
+    flow, expected = lagged.solve(problem), direct.solve(problem)
+    assert flow.report.status == "solved"
+    assert relative_velocity_error(flow, expected) < 1e-5
+
+
+def test_rest_is_rest_after_a_flow() -> None:
+    solver = LaggedSolver(SMALL)
+    problem, _ = rising(STEPS)[3]
+    solver.solve(problem)
+    still = solver.solve(replace(problem, temperature=conductive(SMALL), time=1.0))
+    assert not np.any(still.psi)
+    assert still.report.residual == 0.0
+
+
+@pytest.mark.parametrize("value", [-1.0, np.nan, np.inf])
+def test_an_impossible_viscosity_is_a_clear_error(value: float) -> None:
+    solver, problem = LaggedSolver(SMALL), rising(STEPS)[0][0]
+    solver.solve(problem)
+    wrong = replace(problem, rheology=Given(np.full(SMALL.cells, value)), time=1.0)
+    with pytest.raises(SolverError, match=rf"viscosity ranges from {value:.3g} to {value:.3g}"):
+        solver.solve(wrong)
+
+
+@pytest.mark.parametrize("grid", GRIDS, ids=str)
+def test_a_kept_factor_solves_as_often_as_one_likes(grid: Grid) -> None:
+    eta, kept = rough_viscosity(grid, 1e6), KeptCholesky(grid)
+    kept.factor(eta)
+    for seed in (1, 2):
+        psi = random_psi(grid, seed)
+        found = kept.back_substitute(kept.operator.apply(eta, psi))
+        np.testing.assert_allclose(found, psi, rtol=0, atol=1e-8)
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("lagged:5", r'"lagged:5" takes tol=... or limit=..., each once, as in "lagged:tol=1e-6"'),
+        ("lagged:tol=1e-6:tol=1e-3", "each once"),
+        ("lagged:tol", "takes tol=..."),
+        ("lagged:tol=0", "needs a tolerance between 0 and 1"),
+        ("lagged:tol=x", "needs a tolerance between 0 and 1"),
+        ("lagged:tol=nan", "needs a tolerance between 0 and 1"),
+        ("lagged:limit=0", "needs a whole number, at least 1"),
+        ("lagged:limit=1.5", "needs a whole number, at least 1"),
+        ("lagged:direct", "takes tol=..."),
+    ],
+)
+def test_what_is_refused(name: str, said: str) -> None:
+    with pytest.raises(InputError, match=said):
+        make_solver(name, SMALL)
+
+
+@pytest.mark.parametrize("name", ["lagged", "lagged:tol=1e-3", "lagged:tol=1e-8:limit=7"])
+def test_names(name: str) -> None:
+    assert make_solver(name, SMALL).name == name
