@@ -79,15 +79,19 @@ def _result(path: Path) -> dict[str, Any]:
 
 
 def markdown(result: Mapping[str, Any], selection: str | None = None) -> str:
-    """A result as a Markdown table, the lines below it as a list."""
+    """A result as a Markdown table, the lines below it as a list; of a selection only the last.
+
+    That is the one that says where it was measured.
+    """
     view = TABLES[result["benchmark"]](selected(result, selection))
     columns = view.columns
     rule = ["---:" if column.justify == "right" else "---" for column in columns]
     cells = zip(*([str(cell) for cell in column.cells] for column in columns), strict=True)
     rows = [[str(column.header) for column in columns], rule, *cells]
-    notes = str(view.caption or "").splitlines() if selection is None else []
+    notes = str(view.caption or "").splitlines()
+    shown = notes if selection is None else notes[-1:]
     lines = [_line(row) for row in rows]
-    return "\n".join([*lines, *([""] * bool(notes)), *(f"- {note}" for note in notes), ""])
+    return "\n".join([*lines, *([""] * bool(shown)), *(f"- {note}" for note in shown), ""])
 
 
 def selected(result: Mapping[str, Any], selection: str | None) -> dict[str, Any]:

@@ -16,6 +16,8 @@ from tellus.solver.errors import InputError
 
 FEWEST_REPEATS = 5
 REST_SECONDS = 0.15
+LONG_SECONDS = 1.0
+"""What takes longer needs no warming up: cores have woken up, and caches are full, long before."""
 
 
 @dataclass(frozen=True)

@@ -64,8 +64,11 @@ def test_a_marker_may_select_solvers(checkout: Path) -> None:
     page.write_text(PAGE.format(" coarse:2"))
     assert page in report.main(checkout)
     lines = page.read_text().splitlines()
-    table = lines[lines.index("<!-- bench:stokes-toy coarse:2 -->") + 1 : -3]
+    first = lines.index("<!-- bench:stokes-toy coarse:2 -->") + 1
+    *table, empty, where, _ = lines[first : lines.index("<!-- /bench -->") + 1]
     assert [line.split("|")[1].strip() for line in table] == ["solver", "---", "coarse:2"]
+    assert (empty, where[:2]) == ("", "- ")
+    assert "1 of" in where
 
 
 @pytest.mark.parametrize(

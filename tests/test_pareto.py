@@ -3,16 +3,19 @@
 import json
 from collections.abc import Iterator
 from io import StringIO
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 from rich.console import Console
 from typer.testing import CliRunner
 
 from tellus.benchmarks import best, pareto, rollouts
 from tellus.benchmarks.departure import departure, deterministic_outputs, errors
+from tellus.benchmarks.labels import label_points
 from tellus.benchmarks.rollouts import Plan, Rollout, Variation, roll_out, start_state
 from tellus.cli import app
 from tellus.config import Config, load_config
@@ -332,3 +335,17 @@ def test_recorded_rollouts_are_read_as_they_were_written(tmp_path: Path) -> None
     assert np.array_equal(found.arrays["temperature"], arrays["temperature"])
     assert Rollout.load(tmp_path / "r", "other") is None
     assert rollouts.Rollout.load(tmp_path / "none", "k") is None
+
+
+def test_labels_keep_out_of_each_others_way() -> None:
+    axis = Figure(figsize=(6, 4)).subplots()
+    axis.set(xscale="log", yscale="log")
+    points = [(1.0 + 0.02 * k, 1.0 + 0.03 * (k % 3), f"solver:{k}") for k in range(12)]
+    axis.plot(*np.array([point[:2] for point in points]).T, "o")
+    axis.set(xlim=(0.1, 10), ylim=(0.1, 10))
+    label_points(axis, points)
+    renderer = axis.figure.canvas.get_renderer()
+    boxes = [text.get_window_extent(renderer) for text in axis.texts]
+    assert len(boxes) == 12
+    for one, other in combinations(boxes, 2):
+        assert not one.overlaps(other)
