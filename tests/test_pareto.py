@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 from rich.console import Console
+from rich.table import Table
 from typer.testing import CliRunner
 
 from tellus.benchmarks import best, pareto, rollouts
@@ -18,6 +19,7 @@ from tellus.benchmarks.departure import departure, deterministic_outputs, errors
 from tellus.benchmarks.labels import label_points
 from tellus.benchmarks.rollouts import Plan, Rollout, Variation, roll_out, start_state
 from tellus.cli import app
+from tellus.cli_shell import show
 from tellus.config import Config, load_config
 from tellus.coupling.simulation import Simulation
 from tellus.coupling.solvers import SOLVERS, SolverEntry
@@ -349,3 +351,10 @@ def test_labels_keep_out_of_each_others_way() -> None:
     assert len(boxes) == 12
     for one, other in combinations(boxes, 2):
         assert not one.overlaps(other)
+
+
+def test_names_are_shown_as_they_are(capsys: pytest.CaptureFixture[str]) -> None:
+    view = Table(caption="skip:100:linear is left out")
+    view.add_row("skip:100:linear")
+    show(view)
+    assert capsys.readouterr().out.count("skip:100:linear") == 2

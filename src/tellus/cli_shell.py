@@ -91,16 +91,19 @@ def processors() -> int:
 
 
 def show(table: "Table | str") -> None:
-    """Print a table; off a terminal as plain columns, as wide as they need to be."""
+    """Print a table; off a terminal as plain columns, as wide as they need to be.
+
+    As it is: rich would make a picture of skip:100:linear.
+    """
     from rich.console import Console
 
     if isinstance(table, str):
         print(table)
     elif sys.stdout.isatty():
-        Console(markup=False).print(table)
+        Console(markup=False, emoji=False).print(table)
     else:
         table.box = None
-        Console(width=PLAIN_WIDTH, markup=False).print(table)
+        Console(width=PLAIN_WIDTH, markup=False, emoji=False).print(table)
 
 
 def deliver(
