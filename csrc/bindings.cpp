@@ -6,6 +6,7 @@
 #include <array>
 #include <tuple>
 
+#include "chebyshev.hpp"
 #include "line_solve.hpp"
 #include "psi_operator.hpp"
 #include "reduced.hpp"
@@ -36,8 +37,9 @@ tellus::Weights make_weights(const Array& eta, double hx, double hy, bool y_fast
 
 void assemble_bands(const tellus::Weights& weights, Array bands) {
     double* out = bands.mutable_data();
+    const auto lines = bands.shape(0) / (weights.nf - 1);
     py::gil_scoped_release release;
-    tellus::assemble_bands(weights, out);
+    tellus::assemble_bands(weights, lines, out);
 }
 
 void apply(const tellus::Weights& weights, const Array& psi, Array out) {
@@ -51,6 +53,16 @@ void diagonal(const tellus::Weights& weights, Array out) {
     double* result = out.mutable_data();
     py::gil_scoped_release release;
     tellus::diagonal(weights, result);
+}
+
+void chebyshev(const tellus::Weights& weights, const Array& inverse, const Array& b, double low,
+               double high, int steps, bool from_zero, Array x, Array scratch) {
+    const double *diagonal = inverse.data(), *load = b.data();
+    double *solution = x.mutable_data(), *r = scratch.mutable_data();
+    const auto nodes = b.size();
+    py::gil_scoped_release release;
+    tellus::chebyshev(weights, diagonal, load, low, high, steps, from_zero, solution, r, r + nodes,
+                      r + 2 * nodes);
 }
 
 // first (count), then value, second and slope, each (count, width).
@@ -94,11 +106,15 @@ PYBIND11_MODULE(_core, m) {
         .def(py::init(&make_weights), py::arg("viscosity").noconvert(), py::arg("hx"),
              py::arg("hy"), py::arg("y_fast"), py::arg("no_slip"));
     m.def("assemble_bands", &assemble_bands, py::arg("weights"), py::arg("bands").noconvert(),
-          "Write the 13-point operator into LAPACK lower band storage, shape (unknowns, kd + 1).");
+          "Write the first lines of the 13-point operator into LAPACK lower band storage.");
     m.def("apply", &apply, py::arg("weights"), py::arg("psi").noconvert(),
           py::arg("out").noconvert(), "A psi at the nodes, zero on the walls.");
     m.def("diagonal", &diagonal, py::arg("weights"), py::arg("out").noconvert(),
           "The diagonal of A at the nodes, zero on the walls.");
+    m.def("chebyshev", &chebyshev, py::arg("weights"), py::arg("inverse").noconvert(),
+          py::arg("b").noconvert(), py::arg("low"), py::arg("high"), py::arg("steps"),
+          py::arg("from_zero"), py::arg("x").noconvert(), py::arg("scratch").noconvert(),
+          "Smooth A x = b in place, damping eigenvalues of D^-1 A between low and high.");
     m.def("assemble_reduced", &assemble_reduced, py::arg("weights"), py::arg("slow"),
           py::arg("fast"), py::arg("sums").noconvert(), py::arg("bands").noconvert(),
           "Write P^T A P for tensor-product splines into LAPACK lower band storage.");

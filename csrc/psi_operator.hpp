@@ -21,12 +21,13 @@ inline double diagonal_entry(const Weights& w, ptrdiff_t a, ptrdiff_t b, double 
 }
 
 // Write A into LAPACK lower band storage: ab[k * (kd + 1) + d] = A(k + d, k), kd = 2 (nf - 1).
-// Every entry is written, zeros too, column by column: one streaming pass over the buffer.
-inline void assemble_bands(const Weights& w, double* ab) {
+// Every entry of the first `lines` lines is written, zeros too, column by column: one streaming
+// pass over the buffer.
+inline void assemble_bands(const Weights& w, ptrdiff_t lines, double* ab) {
     const ptrdiff_t m = w.nf - 1, kd = 2 * m, width = kd + 1;
     const double p = 1 / (w.hf * w.hf), q = 1 / (w.hs * w.hs), pq = p * q, centre = 2 * (q - p);
-#pragma omp parallel for schedule(static) if (w.ns * m * width > worth_a_team)
-    for (ptrdiff_t a = 1; a < w.ns; ++a) {
+#pragma omp parallel for schedule(static) if (lines * m * width > worth_a_team)
+    for (ptrdiff_t a = 1; a <= lines; ++a) {
         for (ptrdiff_t b = 1; b <= m; ++b) {
             double* column = ab + ((a - 1) * m + b - 1) * width;
             std::fill(column, column + width, 0.0);
@@ -81,41 +82,55 @@ TELLUS_CLONES inline void product_line(ptrdiff_t n, double p, double q,
     out[n] = 0;
 }
 
-// out = A psi on interior nodes, 0 on walls; psi and out are (ns + 1) x (nf + 1), contiguous.
-// Each thread walks through its own lines once, with the stresses it still needs in cache.
-inline void apply(const Weights& w, const double* psi, double* out) {
+// Lines first .. last - 1 of out = A psi, walls excluded; psi and out are (ns + 1) x (nf + 1),
+// contiguous. One walk through memory, with the stresses still needed in cache.
+inline void apply_lines(const Weights& w, const double* psi, double* out, ptrdiff_t first,
+                        ptrdiff_t last) {
     const ptrdiff_t line = w.nf + 1;
     const double p = 1 / (w.hf * w.hf), q = 1 / (w.hs * w.hs);
-    const std::vector<double> beyond(line, 0.0);
-    const auto at = [&](ptrdiff_t a) { return a < 0 || a > w.ns ? beyond.data() : psi + a * line; };
+    std::vector<double> scratch(6 * line, 0.0);
+    double *shear[3] = {&scratch[0], &scratch[line], &scratch[2 * line]},
+           *normal[2] = {&scratch[3 * line], &scratch[4 * line]}, *beyond = &scratch[5 * line];
+    const auto at = [&](ptrdiff_t a) { return a < 0 || a > w.ns ? beyond : psi + a * line; };
+    const auto shear_at = [&](ptrdiff_t a, double* result) {
+        shear_line(w.nf, p, q, &w.node[a * line], at(a - 1), at(a), at(a + 1), result);
+    };
+    const auto normal_at = [&](ptrdiff_t a, double* result) {
+        normal_line(w.nf, &w.cell[a * w.nf], at(a), at(a + 1), result);
+    };
+    if (first >= last) return;
+    shear_at(first - 1, shear[0]);
+    shear_at(first, shear[1]);
+    normal_at(first - 1, normal[0]);
+    for (ptrdiff_t a = first; a < last; ++a) {
+        shear_at(a + 1, shear[2]);
+        normal_at(a, normal[1]);
+        product_line(w.nf, p, q, shear[0], shear[1], shear[2], normal[0], normal[1],
+                     out + a * line);
+        std::rotate(shear, shear + 1, shear + 3);
+        std::swap(normal[0], normal[1]);
+    }
+}
+
+// The lines between the walls that one thread of a team takes.
+struct Share {
+    ptrdiff_t first, last;
+    explicit Share(ptrdiff_t ns) {
+        const auto [thread, team] = place_in_team();
+        first = 1 + (ns - 1) * thread / team;
+        last = 1 + (ns - 1) * (thread + 1) / team;
+    }
+};
+
+// out = A psi on interior nodes, 0 on walls.
+inline void apply(const Weights& w, const double* psi, double* out) {
+    const ptrdiff_t line = w.nf + 1;
     std::fill(out, out + line, 0.0);
     std::fill(out + w.ns * line, out + (w.ns + 1) * line, 0.0);
-    constexpr ptrdiff_t chunk = 128;
 #pragma omp parallel if (w.ns * w.nf > worth_a_team / 4)
     {
-        std::vector<double> stresses(5 * line);
-        double *shear[3] = {&stresses[0], &stresses[line], &stresses[2 * line]},
-               *normal[2] = {&stresses[3 * line], &stresses[4 * line]};
-        const auto shear_at = [&](ptrdiff_t a, double* result) {
-            shear_line(w.nf, p, q, &w.node[a * line], at(a - 1), at(a), at(a + 1), result);
-        };
-        const auto normal_at = [&](ptrdiff_t a, double* result) {
-            normal_line(w.nf, &w.cell[a * w.nf], at(a), at(a + 1), result);
-        };
-#pragma omp for schedule(static)
-        for (ptrdiff_t first = 1; first < w.ns; first += chunk) {
-            shear_at(first - 1, shear[0]);
-            shear_at(first, shear[1]);
-            normal_at(first - 1, normal[0]);
-            for (ptrdiff_t a = first; a < std::min(first + chunk, w.ns); ++a) {
-                shear_at(a + 1, shear[2]);
-                normal_at(a, normal[1]);
-                product_line(w.nf, p, q, shear[0], shear[1], shear[2], normal[0], normal[1],
-                             out + a * line);
-                std::rotate(shear, shear + 1, shear + 3);
-                std::swap(normal[0], normal[1]);
-            }
-        }
+        const Share share(w.ns);
+        apply_lines(w, psi, out, share.first, share.last);
     }
 }
 

@@ -6,7 +6,12 @@
 
 #include <cmath>
 #include <cstddef>
+#include <utility>
 #include <vector>
+
+#ifdef _OPENMP
+#include <omp.h>
+#endif
 
 // On x86 the loops that matter are compiled for several instruction sets; the loader takes the
 // best that the processor has, so that a wheel needs no -march.
@@ -23,6 +28,15 @@ using std::ptrdiff_t;
 
 // Waking a second thread pays only from about this many numbers on.
 constexpr ptrdiff_t worth_a_team = 4000000;
+
+// This thread's number and how many there are, in the parallel region it is in.
+inline std::pair<ptrdiff_t, ptrdiff_t> place_in_team() {
+#ifdef _OPENMP
+    return {omp_get_thread_num(), omp_get_num_threads()};
+#else
+    return {0, 1};
+#endif
+}
 
 // A read-only 2-D view with arbitrary strides (in elements).
 struct View {

@@ -14,6 +14,17 @@ class Weights:
 def assemble_bands(weights: Weights, bands: Array) -> None: ...
 def apply(weights: Weights, psi: Array, out: Array) -> None: ...
 def diagonal(weights: Weights, out: Array) -> None: ...
+def chebyshev(
+    weights: Weights,
+    inverse: Array,
+    b: Array,
+    low: float,
+    high: float,
+    steps: int,
+    from_zero: bool,
+    x: Array,
+    scratch: Array,
+) -> None: ...
 def assemble_reduced(
     weights: Weights, slow: Splines, fast: Splines, sums: Array, bands: Array
 ) -> None: ...

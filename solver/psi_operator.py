@@ -50,6 +50,25 @@ class PsiOperator:
         eta = np.ascontiguousarray(viscosity, dtype=np.float64)
         return _core.Weights(eta, self.grid.hx, self.grid.hy, y_fast, self.no_slip)
 
+    def from_end(self, viscosity: Array, cells: int, mirrored: bool = False) -> _core.Weights:
+        """Weights with the long side slow, of the first `cells` lines of cells from one end.
+
+        `mirrored` starts from the other end. The first `cells` - 2 lines of nodes are those of
+        the whole box; the ones after feel the cut.
+        """
+        grid = self.grid
+        left, right, bottom, top = self.no_slip
+        if self.y_fast:
+            eta, spacing, sides = viscosity.T, (grid.hy, grid.hx), (bottom, top)
+            ends = (left, right)
+        else:
+            eta, spacing, sides = viscosity, (grid.hx, grid.hy), (left, right)
+            ends = (bottom, top)
+        if mirrored:
+            eta, ends = eta[::-1], ends[::-1]
+        cut = np.ascontiguousarray(eta[:cells], dtype=np.float64)
+        return _core.Weights(cut, *spacing, False, (*sides, *ends))
+
     def at(self, viscosity: Array) -> "PsiProduct":
         """A at one viscosity, shape (ny, nx), to be applied many times."""
         return PsiProduct(self.grid, self.weights(viscosity))

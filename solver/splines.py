@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.interpolate import BSpline
 
+from . import _core
 from .grid import Array
 
 DEGREE = 3
@@ -53,6 +54,10 @@ class SplineBasis:
     def count(self) -> int:
         """Functions."""
         return self.first.size
+
+    def tables(self, count: int | None = None) -> "_core.Splines":
+        """What the kernels take, of the first `count` functions."""
+        return self.first[:count], self.value[:count], self.second[:count], self.slope[:count]
 
 
 def intervals(cells: int, factor: int) -> int:

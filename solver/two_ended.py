@@ -1,10 +1,11 @@
 """A banded Cholesky factorisation that starts at both ends and meets in the middle.
 
-The two halves know nothing of each other until they meet at a separator two lines of nodes wide,
-so two threads factor, and substitute, at once ("burn at both ends", as twisted factorisations do).
+The two halves know nothing of each other until they meet at a separator a few lines of unknowns
+wide, so two threads factor, and substitute, at once ("burn at both ends", as twisted
+factorisations do).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from typing import TypeVar
@@ -22,121 +23,142 @@ from .threads import one_blas_thread
 Result = TypeVar("Result")
 
 
+class TwoEnded:
+    """A symmetric system of `lines` lines of `line` unknowns, as LAPACK's lower bands.
+
+    Lines further apart than `separator` don't couple. `low` and `high` are the bands as seen
+    from either end: those of their own lines and of the separator's, in the order in which
+    that end meets them. Fill both, then `factor`, then `solve` as often as one likes.
+    """
+
+    def __init__(self, lines: int, line: int, separator: int, half_bandwidth: int) -> None:
+        first = (lines - separator) // 2
+        self._line = line
+        self._low, self._high = (
+            _Half(own, line, separator, half_bandwidth)
+            for own in (first, lines - separator - first)
+        )
+
+    @property
+    def bands(self) -> tuple[Array, Array]:
+        """``bands[k, d] = A[k + d, k]`` from the low and from the high end."""
+        return self._low.bands, self._high.bands
+
+    def factor(self) -> int:
+        """Factor both, in place; returns 0, or LAPACK's info of a failure."""
+        low, high = self._low, self._high
+        with one_blas_thread():
+            infos = at_once(low.factor, high.factor)
+            if any(infos):
+                return max(infos)
+            # Each half holds the separator's own block, so it is in the sum twice.
+            other = self._swapped(high.tail @ high.tail.T)
+            self._middle, info = dpotrf(low.tail @ low.tail.T + other - low.own, lower=1)
+        return int(info)
+
+    def solve(self, b: Array) -> Array:
+        """The solution, shape (lines * line,), for a right-hand side of that shape."""
+        low, high = self._low, self._high
+        rows = b.reshape(-1, self._line)
+        with one_blas_thread():
+            at_once(
+                lambda: low.forward(rows[: low.lines]),
+                lambda: high.forward(rows[::-1][: high.lines]),
+            )
+            load = rows[low.lines : rows.shape[0] - high.lines].ravel()
+            load = load + low.tail @ low.met + self._swapped(high.tail @ high.met)
+            middle, _ = dpotrs(self._middle, load, lower=1)
+            at_once(lambda: low.backward(middle), lambda: high.backward(self._swapped(middle)))
+        return np.concatenate([low.found, middle, high.found[::-1]], axis=None)
+
+    def _swapped(self, separator: Array) -> Array:
+        """The separator's lines in the other order, of a vector or of rows and columns."""
+        size = separator.shape[0]
+        order = np.arange(size).reshape(-1, self._line)[::-1].ravel()
+        return separator[order] if separator.ndim == 1 else separator[np.ix_(order, order)]
+
+
+class _Half:
+    """`lines` lines from one end of the system, and the separator."""
+
+    def __init__(self, lines: int, line: int, separator: int, half_bandwidth: int) -> None:
+        self.lines, self._line, self._size = lines, line, separator * line
+        self.bands = np.empty(((lines + separator) * line, half_bandwidth + 1))
+
+    def factor(self) -> int:
+        """Factor this end and the separator as this end sees it."""
+        upper = self._corner()
+        self.own = upper + np.triu(upper, 1).T
+        info = factor_bands(self.bands)
+        self.tail = self._corner().T
+        return info
+
+    def _corner(self) -> Array:
+        """The separator's block, transposed: an upper triangle."""
+        size = self._size
+        # Diagonals of a band matrix are columns here: a row too many per row shears them back.
+        sheared = self.bands[-size:, : size + 1].ravel()
+        return np.triu(sheared[: size * size].reshape(size, size))
+
+    def forward(self, b: Array) -> None:
+        """Substitute from this end to the separator."""
+        self._x = np.zeros(self.bands.shape[0])
+        self._x[: b.size] = b.ravel()
+        substitute(self.bands, self._x)
+
+    @property
+    def met(self) -> Array:
+        """What the forward substitution leaves at the separator."""
+        return self._x[-self._size :]
+
+    def backward(self, middle: Array) -> None:
+        """Substitute from the separator's solution back to this end."""
+        self._x[-self._size :] = self.tail.T @ middle
+        substitute(self.bands, self._x, transposed=True)
+
+    @property
+    def found(self) -> Array:
+        """The solution without the separator, shape (lines, line)."""
+        return self._x[: self.lines * self._line].reshape(self.lines, self._line)
+
+
 class TwoEndedCholesky(Cholesky):
-    """The factor of A, made anew by every `assemble` and `factor`, and used by `solve`.
+    """The factor of A, from both ends of the box.
 
     Memory: 8 (nx-1)(ny-1)(2 min(nx, ny) - 1) bytes and a little, reused over factorisations.
     """
 
     def __init__(self, operator: PsiOperator) -> None:
         self.operator = operator
-        long, short = max(operator.grid.cells), min(operator.grid.cells)
-        self._line = short - 1
-        lines = long - 1
-        first = (lines - 2) // 2
-        left, right, bottom, top = operator.no_slip
-        walls = (left, right, bottom, top) if operator.y_fast else (bottom, top, left, right)
-        low, high, *sides = walls
-        self._halves = (
-            _Half(operator, first, (low, high, *sides)),
-            _Half(operator, lines - 2 - first, (high, low, *sides)),
-        )
+        line = min(operator.grid.cells) - 1
+        self._system = TwoEnded(operator.unknowns // line, line, 2, operator.half_bandwidth)
 
     def assemble(self, viscosity: Array) -> None:
         """Fill the bands for a viscosity at the cells, shape (ny, nx)."""
-        oriented = viscosity.T if self.operator.y_fast else viscosity
-        low, high = self._halves
-        _at_once(lambda: low.assemble(oriented), lambda: high.assemble(oriented[::-1]))
+        low, high = self._system.bands
+        at_once(
+            lambda: self._fill(viscosity, low, False), lambda: self._fill(viscosity, high, True)
+        )
+
+    def _fill(self, viscosity: Array, bands: Array, mirrored: bool) -> None:
+        # The cut must lie two cells beyond the last line of nodes, where it is not felt.
+        line = min(self.operator.grid.cells) - 1
+        lines = bands.shape[0] // line
+        weights = self.operator.from_end(viscosity, lines + 2, mirrored)
+        _core.assemble_bands(weights, bands)
 
     def factor(self) -> int:
         """Factor what was assembled; returns 0, or LAPACK's info of a failure."""
-        low, high = self._halves
-        with one_blas_thread():
-            infos = _at_once(low.factor, high.factor)
-            if any(infos):
-                return max(infos)
-            # Each half holds the separator's own block once, so it is in the sum twice.
-            swapped = self._swapped(high.tail @ high.tail.T)
-            separator = low.tail @ low.tail.T + swapped - low.own
-            self._separator, info = dpotrf(separator, lower=1, overwrite_a=1)
-        return int(info)
+        return self._system.factor()
 
     def solve(self, b: Array) -> Array:
         """The solution of A psi = b at the nodes, zero on the walls; both (ny+1, nx+1)."""
-        unknowns = self.operator.to_unknowns(b).reshape(-1, self._line)
-        low, high = self._halves
-        with one_blas_thread():
-            _at_once(
-                lambda: low.forward(unknowns[: low.lines]),
-                lambda: high.forward(unknowns[::-1][: high.lines]),
-            )
-            middle = unknowns[low.lines : low.lines + 2].ravel()
-            load = middle + low.tail @ low.last + self._swapped(high.tail @ high.last)
-            met, _ = dpotrs(self._separator, load, lower=1)
-            _at_once(lambda: low.backward(met), lambda: high.backward(self._swapped(met)))
-        return self.operator.to_nodes(np.concatenate([low.found, met, high.found[::-1]], axis=None))
-
-    def _swapped(self, separator: Array) -> Array:
-        """The separator's two lines in the other order, of a vector or a matrix."""
-        return np.roll(separator, self._line, axis=tuple(range(separator.ndim)))
+        return self.operator.to_nodes(self._system.solve(self.operator.to_unknowns(b)))
 
 
-class _Half:
-    """`lines` lines of unknowns from one end of the box, and the two of the separator."""
-
-    def __init__(self, operator: PsiOperator, lines: int, walls: Sequence[bool]) -> None:
-        grid = operator.grid
-        long, short = max(grid.cells), min(grid.cells)
-        self.lines, self._line = lines, short - 1
-        self._spacing = (grid.hx, grid.hy) if operator.y_fast else (grid.hy, grid.hx)
-        low, high, first_side, last_side = walls
-        self._walls = (first_side, last_side, low, high)
-        # Bands of this many cells: two lines beyond the separator they feel the cut.
-        self._cells = min(lines + 4, long)
-        self._bands = np.empty(((self._cells - 1) * self._line, 2 * self._line + 1))
-        self._factor = self._bands[: (lines + 2) * self._line]
-
-    def assemble(self, viscosity: Array) -> None:
-        """From the viscosity with this end of the box first, (long side, short side)."""
-        along, across = self._spacing
-        cut = np.ascontiguousarray(viscosity[: self._cells])
-        weights = _core.Weights(cut, across, along, False, self._walls)
-        _core.assemble_bands(weights, self._bands)
-
-    def factor(self) -> int:
-        """Factor this end and the separator as this end sees it."""
-        upper = self._corner()
-        self.own = upper + np.triu(upper, 1).T
-        info = factor_bands(self._factor)
-        self.tail = self._corner().T
-        return info
-
-    def _corner(self) -> Array:
-        """The last block of the bands as a matrix, transposed: an upper triangle."""
-        size = 2 * self._line
-        # Diagonals of a band matrix are columns here: a row too many per row shears them back.
-        return np.triu(self._factor[-size:].ravel()[: size * size].reshape(size, size))
-
-    def forward(self, b: Array) -> None:
-        """Substitute from this end to the separator."""
-        self._x = np.zeros(self._factor.shape[0])
-        self._x[: b.size] = b.ravel()
-        substitute(self._factor, self._x)
-
-    @property
-    def last(self) -> Array:
-        """What the forward substitution leaves at the separator."""
-        return self._x[-2 * self._line :]
-
-    def backward(self, met: Array) -> None:
-        """Substitute from the separator's solution back to this end."""
-        self._x[-2 * self._line :] = self.tail.T @ met
-        substitute(self._factor, self._x, transposed=True)
-
-    @property
-    def found(self) -> Array:
-        """The solution, without the separator, shape (lines, unknowns in a line)."""
-        return self._x[: self.lines * self._line].reshape(self.lines, self._line)
+def two_threads() -> bool:
+    """Whether two threads are allowed now."""
+    return _core.max_threads() > 1
 
 
 @cache
@@ -144,9 +166,9 @@ def _second_thread() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(1, "tellus-cholesky")
 
 
-def _at_once(first: Callable[[], Result], second: Callable[[], Result]) -> list[Result]:
+def at_once(first: Callable[[], Result], second: Callable[[], Result]) -> list[Result]:
     """Both results, on two threads where two are allowed."""
-    if _core.max_threads() < 2:
+    if not two_threads():
         return [first(), second()]
     later = _second_thread().submit(second)
     return [first(), later.result()]
