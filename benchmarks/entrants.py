@@ -22,6 +22,7 @@ SINGLE_SOLVES = (
     "mumps",
     "mumps-psi",
     "lagged",
+    "lagged:tol=1e-3",
     "iterative",
     "coarse:2",
     "coarse:4",
@@ -30,7 +31,9 @@ SINGLE_SOLVES = (
     "reduced:4",
     "reduced:8",
     "surrogate",
+    "anchored:10:coarse:4",
     "anchored:10:reduced:4",
+    "anchored:10:surrogate",
 )
 """What `--solvers all` stands for in `bench stokes`: every kind, and variants that differ."""
 

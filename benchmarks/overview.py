@@ -9,7 +9,7 @@ from .entrants import remarks
 from .record import setting
 from .sampling import Row
 from .scaling import by_solver, cells
-from .stokes import error_text, memory_text, verdicts
+from .stokes import error_text, iterations_text, memory_text, verdicts
 
 
 def table(result: Mapping[str, Any]) -> Table:
@@ -47,7 +47,7 @@ def _on_the_finest(row: Row) -> list[str]:
     return [
         f"{row['speedup']:.2g}" if "speedup" in row else "-",
         error_text(row),
-        f"{row['iterations']:.3g}",
+        iterations_text(row),
         f"{1e3 * row['setup_seconds']:.3g}",
         memory_text(row),
     ]

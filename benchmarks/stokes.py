@@ -281,7 +281,7 @@ def table(result: Mapping[str, Any]) -> Table:
             row["solver"],
             milliseconds(row),
             error_text(row),
-            f"{row['iterations']:.3g}",
+            iterations_text(row),
             f"{1e3 * row['setup_seconds']:.3g}",
             memory_text(row),
             phases,
@@ -295,6 +295,12 @@ def error_text(row: Row) -> str:
     """The velocity error in percent."""
     error = row["velocity_error"]
     return "-" if error is None else f"{100 * error:.2g} %"
+
+
+def iterations_text(row: Row) -> str:
+    """Mean iterations of a solve, and of one that starts from nothing where that differs."""
+    mean, cold = f"{row['iterations']:.3g}", row.get("cold_iterations")
+    return mean if cold is None else f"{mean} (cold: {cold:g})"
 
 
 def memory_text(row: Row) -> str:
