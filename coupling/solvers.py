@@ -66,6 +66,13 @@ def _reduced(arguments: list[str], grid: Grid, picard: PicardSettings) -> Stokes
     return PicardSolver(ReducedSolver(grid, factor), picard)
 
 
+def _pardiso(arguments: list[str], grid: Grid, picard: PicardSettings) -> StokesSolver:
+    from tellus.solver.pardiso import PardisoSolver
+
+    no_argument("pardiso", arguments)
+    return PicardSolver(PardisoSolver(grid), picard)
+
+
 def _lagged(arguments: list[str], grid: Grid, picard: PicardSettings) -> StokesSolver:
     from tellus.solver.lagged import LIMIT, LaggedSolver
 
@@ -96,6 +103,9 @@ SOLVERS = {
     ),
     "reduced": SolverEntry(
         "reduced:R", "projected onto cubic splines with knots R cells apart", "-", _reduced
+    ),
+    "pardiso": SolverEntry(
+        "pardiso", "sparse Cholesky of Intel's MKL, analysed once", "extra mkl", _pardiso
     ),
     "lagged": SolverEntry(
         "lagged[:tol=X][:limit=N]",

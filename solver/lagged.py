@@ -1,24 +1,14 @@
 """Conjugate gradients preconditioned by the Cholesky factor of an earlier step."""
 
-from collections.abc import Callable
-from typing import NamedTuple
-
 import numpy as np
 
 from .cholesky import KeptCholesky, failure
 from .grid import Array, Grid
 from .history import Moment, extrapolated, well_apart
+from .krylov import Iterated, conjugate_gradients, relative_residual
 from .laps import Laps
 from .psi_operator import PsiProduct
-from .stokes import (
-    Flow,
-    SolverState,
-    StokesProblem,
-    StokesReport,
-    StokesSolver,
-    flow_from_psi,
-    velocity_norm,
-)
+from .stokes import Flow, SolverState, StokesProblem, StokesReport, StokesSolver, flow_from_psi
 
 LIMIT = 4
 """Iterations of a solve after which the next one factors. The optimum is flat: over 80 steps at
@@ -102,7 +92,7 @@ class LaggedSolver(StokesSolver):
             return self._history[-1].psi
         return extrapolated(well_apart(self._history, time), time)
 
-    def _iterate(self, A: PsiProduct, b: Array, start: Array) -> "Iterated":
+    def _iterate(self, A: PsiProduct, b: Array, start: Array) -> Iterated:
         """With the factor at hand; without one, or with one that is too old, the start itself."""
         if self._tired or self._cholesky.viscosity is None:
             return Iterated(start)
@@ -111,7 +101,7 @@ class LaggedSolver(StokesSolver):
             A, b, start, self._cholesky.back_substitute, self.grid, self.tolerance, most
         )
 
-    def _remember(self, time: float, found: "Iterated") -> None:
+    def _remember(self, time: float, found: Iterated) -> None:
         """Keep the last moments, this one instead of any that is not before it."""
         self._tired = found.iterations > self.limit and np.isfinite(found.estimate)
         before = [moment for moment in self._history if moment.time < time]
@@ -136,51 +126,3 @@ class LaggedSolver(StokesSolver):
         self._history = [Moment(*moment) for moment in moments]
         factored = state.get("factored")
         self._cholesky.restore(None if factored is None else np.asarray(factored, dtype=np.float64))
-
-
-class Iterated(NamedTuple):
-    """psi, the back-substitutions that led to it, and its error as estimated by the last."""
-
-    psi: Array
-    iterations: int = 0
-    estimate: float = float("nan")
-
-
-def conjugate_gradients(
-    A: PsiProduct,
-    b: Array,
-    psi: Array,
-    back_substitute: Callable[[Array], Array],
-    grid: Grid,
-    tolerance: float,
-    limit: int,
-) -> Iterated:
-    """Solve A psi = b, preconditioned by the factor of an operator close to A.
-
-    A back-substitution of the residual is an estimate of the error. The iteration ends when
-    this one's velocity is at most `tolerance` times that of psi, or not finite, or the
-    `limit`-th; it is added to psi in any case.
-    """
-    residual = b - A(psi)
-    correction = back_substitute(residual)
-    direction, product = correction, float(np.vdot(residual, correction))
-    for iterations in range(1, limit + 1):
-        scale, change = velocity_norm(psi, grid), velocity_norm(correction, grid)
-        estimate = change / scale if scale > 0.0 else float(change > 0.0)
-        if estimate <= tolerance or not np.isfinite(estimate):
-            break
-        if iterations < limit:
-            image = A(direction)
-            step = product / float(np.vdot(direction, image))
-            psi = psi + step * direction
-            residual -= step * image
-            correction = back_substitute(residual)
-            before, product = product, float(np.vdot(residual, correction))
-            direction = correction + (product / before) * direction
-    return Iterated(psi + correction, iterations, estimate)
-
-
-def relative_residual(A: PsiProduct, psi: Array, b: Array) -> float:
-    """|A psi - b| / |b|, or zero where nothing drives the flow."""
-    scale = float(np.linalg.norm(b))
-    return float(np.linalg.norm(A(psi) - b)) / scale if scale > 0.0 else 0.0
