@@ -28,6 +28,8 @@ SINGLE_SOLVES = (
     "mumps-psi:metis",
     "lagged",
     "lagged:tol=1e-3",
+    "refined",
+    "refined:tol=1e-3",
     "iterative",
     "coarse:2",
     "coarse:4",

@@ -58,6 +58,8 @@ ROLLOUTS = (
     "lagged",
     "lagged:tol=1e-3",
     "lagged:tol=1e-2",
+    "refined",
+    "refined:tol=1e-3",
     "iterative",
     "surrogate",
     "anchored:10:coarse:4",

@@ -19,6 +19,7 @@ COLOURS = {
     "reduced": "#0072B2",
     "iterative": "#999999",
     "lagged": "#F0E442",
+    "refined": "#CC79A7",
     "surrogate": "#D55E00",
     "anchored": "#009E73",
 }
