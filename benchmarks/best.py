@@ -9,20 +9,33 @@ from .sampling import Row
 YARDSTICK = "field_error"
 
 
+EXACT = 0.1
+"""The part of the lowest floor below which errors count as none, and as equal."""
+
+
 def add_comparisons(rows: Sequence[Row], floors: Sequence[str]) -> None:
     """Write into each row what makes its speed-up honest.
 
-    ``on_front``: no other solver is both faster and more accurate. ``best_classical``: the
-    fastest solver without a network whose field error is no larger, and how much faster or slower
-    it is than this one. ``training``: seconds that the network took and the number of such runs
-    after which direct solves would have cost as much.
+    ``as_good_as_exact``: its error is below a tenth of those of the rows called `floors`, too
+    small to tell it from other such ones. ``on_front``: no other solver is both faster and more
+    accurate. ``best_classical``: the fastest solver without a network whose field error is no
+    larger, and how much faster or slower it is than this one. ``training``: seconds that the
+    network took and the number of such runs after which direct solves would have cost as much.
     """
-    entered = [row for row in rows if row["failed"] is None and row["solver"] not in floors]
+    done = [row for row in rows if row["failed"] is None]
+    entered = [row for row in done if row["solver"] not in floors]
+    nothing = exact(done, floors)
     for row in entered:
-        row["on_front"] = not any(_dominates(other, row) for other in entered)
-        row["best_classical"] = _best_classical(row, entered)
+        row["as_good_as_exact"] = row[YARDSTICK] < nothing
+        row["on_front"] = not any(_dominates(other, row, nothing) for other in entered)
+        row["best_classical"] = _best_classical(row, entered, nothing)
         if is_learned(row):
             row["training"] = _training(row, entered)
+
+
+def exact(rows: Sequence[Row], floors: Sequence[str]) -> float:
+    """The error below which a solver is as good as exact."""
+    return EXACT * min((row[YARDSTICK] for row in rows if row["solver"] in floors), default=0.0)
 
 
 def is_learned(row: Row) -> bool:
@@ -30,14 +43,15 @@ def is_learned(row: Row) -> bool:
     return "surrogate" in row["name"].split(":")
 
 
-def _dominates(other: Row, row: Row) -> bool:
-    ours, theirs = ((r["seconds"], r[YARDSTICK]) for r in (row, other))
+def _dominates(other: Row, row: Row, nothing: float) -> bool:
+    ours, theirs = ((r["seconds"], max(r[YARDSTICK], nothing)) for r in (row, other))
     return theirs != ours and theirs[0] <= ours[0] and theirs[1] <= ours[1]
 
 
-def _best_classical(row: Row, entered: Sequence[Row]) -> dict[str, Any]:
+def _best_classical(row: Row, entered: Sequence[Row], nothing: float) -> dict[str, Any]:
     """There always is one: the direct solver, whose error is zero."""
-    rivals = [r for r in entered if not is_learned(r) and r[YARDSTICK] <= row[YARDSTICK]]
+    enough = max(row[YARDSTICK], nothing)
+    rivals = [r for r in entered if not is_learned(r) and r[YARDSTICK] <= enough]
     best = min(rivals, key=lambda r: r["seconds"])
     return {
         "solver": best["solver"],

@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 
 from tellus.coupling.plots import STYLE
 
+from .best import exact
 from .labels import label_points
 from .sampling import Row
 
@@ -29,8 +30,8 @@ OTHER = "#222222"
 def figure(result: Mapping[str, Any]) -> Figure:
     """Field error over seconds per unit of model time, both logarithmic, every point labelled.
 
-    A rollout without any error has no place on a logarithmic axis: the direct one is the dashed
-    line.
+    What is as good as exact stands at the bottom as a triangle: zero has no place on a logarithmic
+    axis.
     """
     rows = [row for row in result["results"] if row["failed"] is None]
     solvers = [row for row in rows if "on_front" in row]
@@ -39,19 +40,18 @@ def figure(result: Mapping[str, Any]) -> Figure:
         axis = drawing.subplots()
         axis.set(xscale="log", yscale="log")
         _draw_floors(axis, rows)
-        shown = [row for row in solvers if row["field_error"] > 0]
-        for row in shown:
-            _draw(axis, row)
-        _draw_front(axis, shown)
+        bottom = exact(rows, [row["solver"] for row in rows if row not in solvers])
+        for row in solvers:
+            _draw(axis, row, bottom)
+        _draw_front(axis, solvers, bottom)
         axis.set(
             xlabel="seconds per unit of model time",
             ylabel=f"rms error of T until t = {result['deterministic_until']:.4g}",
             title=f"{result['grid']}, t = {result['start']:g} to {result['end']:g}, "
             f"{result['threads']} thread{'s' if result['threads'] > 1 else ''}",
         )
-        _legend(drawing, axis, shown)
-        points = [(r["seconds_per_model_time"], r["field_error"], r["solver"]) for r in shown]
-        label_points(axis, points)
+        _legend(drawing, axis, solvers)
+        label_points(axis, [(*_place(row, bottom), row["solver"]) for row in solvers])
     return drawing
 
 
@@ -60,26 +60,29 @@ def kind(row: Row) -> str:
     return str(row["name"].split(":")[0])
 
 
-def _draw(axis: Axes, row: Row) -> None:
+def _place(row: Row, bottom: float) -> tuple[float, float]:
+    return row["seconds_per_model_time"], max(row["field_error"], bottom)
+
+
+def _draw(axis: Axes, row: Row, bottom: float) -> None:
     colour = COLOURS.get(kind(row), OTHER)
-    place = (row["seconds_per_model_time"], row["field_error"])
-    axis.plot(*place, "o", ms=5, mfc=colour, mec="#222222", mew=0.4, zorder=3)
+    marker = "v" if row["as_good_as_exact"] else "o"
+    axis.plot(*_place(row, bottom), marker, ms=5, mfc=colour, mec="#222222", mew=0.4, zorder=3)
 
 
-def _draw_front(axis: Axes, rows: list[Row]) -> None:
-    front = sorted((r["seconds_per_model_time"], r["field_error"]) for r in rows if r["on_front"])
+def _draw_front(axis: Axes, rows: list[Row], bottom: float) -> None:
+    front = sorted(_place(row, bottom) for row in rows if row["on_front"])
     axis.plot(*np.reshape(front, (-1, 2)).T, color="#222222", lw=1, zorder=2)
 
 
 def _draw_floors(axis: Axes, rows: list[Row]) -> None:
     for row, style in zip((r for r in rows if "on_front" not in r), (":", "-."), strict=False):
         axis.axhline(row["field_error"], color="#777777", lw=1, ls=style, label=row["solver"])
-    direct = next(row for row in rows if row["solver"] == "direct")
-    axis.axvline(direct["seconds_per_model_time"], color="#777777", lw=1, ls="--", label="direct")
 
 
 def _legend(drawing: Figure, axis: Axes, rows: list[Row]) -> None:
     for name in dict.fromkeys(kind(row) for row in rows):
         axis.plot([], [], "o", ms=5, mfc=COLOURS.get(name, OTHER), mec="#222222", label=name)
+    axis.plot([], [], "v", ms=5, mfc="none", mec="#222222", label="as good as exact")
     axis.plot([], [], color="#222222", lw=1, label="Pareto front")
     drawing.legend(fontsize=7, loc="outside lower center", ncols=4)

@@ -269,6 +269,25 @@ def test_every_solver_is_held_against_the_best_classical_one_of_its_error(
     assert "training" not in found["skip:10"]
 
 
+def test_errors_far_below_the_floor_are_equal() -> None:
+    rows = [
+        row("direct", 100.0, 0.0),
+        row("floor", 100.0, 1e-4),
+        row("lagged", 40.0, 1e-6),
+        row("anchored:9:coarse:4", 50.0, 1e-9),
+        row("coarse:2", 30.0, 2e-5),
+    ]
+    best.add_comparisons(rows, floors=["floor"])
+    found = {r["solver"]: r for r in rows if "best_classical" in r}
+    assert {name for name, r in found.items() if r["as_good_as_exact"]} == {
+        "direct",
+        "lagged",
+        "anchored:9:coarse:4",
+    }
+    assert {name for name, r in found.items() if r["on_front"]} == {"lagged", "coarse:2"}
+    assert found["direct"]["best_classical"]["solver"] == "lagged"
+
+
 def test_training_that_never_pays() -> None:
     rows = [row("direct", 1.0, 0.0), row("surrogate", 2.0, 1e-3)]
     best.add_comparisons(rows, floors=[])
