@@ -16,12 +16,17 @@ LARGEST_SEED = 2**32 - 1
 MOST_OUTPUTS = 100_000
 
 
+def _default(section: Section, key: str) -> object:
+    """What a key holds that was left out; a stored configuration spells it out."""
+    return type(section).model_fields[key].default
+
+
 class GridSection(Section):
     """The staggered grid."""
 
     nx: int = quantity(256, "cells along the box", "cells", ge=4, le=16384)
     ny: int = quantity(64, "cells up the box", "cells", ge=4, le=16384)
-    aspect: float = quantity(4.0, "width of the box over its height", gt=0, le=100)
+    aspect: float = quantity(4.0, "width of the box over its height", ge=1e-3, le=100)
 
 
 Slip = Literal["free-slip", "no-slip"]
@@ -48,8 +53,23 @@ class BoundariesSection(Section):
     bottom_value: float = quantity(1.0, "the same at the bottom", ge=-1e6, le=1e6)
     top_value: float = quantity(0.0, "the same at the top", ge=-1e6, le=1e6)
 
+    @model_validator(mode="after")
+    def _values_have_a_meaning(self) -> Self:
+        for wall in ("left", "right", "bottom", "top"):
+            key, value = f"{wall}_value", getattr(self, f"{wall}_value")
+            if getattr(self, f"{wall}_thermal") == "insulating" and value != _default(self, key):
+                raise ValueError(
+                    f"boundaries.{key} = {value:g} needs boundaries.{wall}_thermal = "
+                    '"temperature" or "flux": an insulating wall has no value'
+                )
+        return self
+
+
+# Far beyond any viscosity in nature, and far from where numbers overflow.
+SMALLEST_VISCOSITY, LARGEST_VISCOSITY = 1e-30, 1e30
 
 Fraction = Annotated[float, Field(ge=0, le=1e3)]
+Factor = Annotated[float, Field(ge=1e-15, le=1e15)]
 Decay = Annotated[float, Field(ge=0, le=1e6)]
 
 
@@ -71,7 +91,10 @@ class ModelSection(Section):
         0.0, "surface temperature over the contrast, for Di and Arrhenius", ge=0, le=100
     )
     core_capacity: float | None = quantity(
-        None, "heat capacity of a cooling core over the mantle's; none: it keeps its heat", gt=0
+        None,
+        "heat capacity of a cooling core over the mantle's; none: it keeps its heat",
+        ge=1e-6,
+        le=1e12,
     )
 
     @model_validator(mode="after")
@@ -103,15 +126,39 @@ class RheologySection(Section):
     layer_depths: Annotated[tuple[float, ...], Strict(False)] = quantity(
         (), "depths of interfaces between layers, increasing", "box heights"
     )
-    layer_factors: Annotated[tuple[float, ...], Strict(False)] = quantity(
+    layer_factors: Annotated[tuple[Factor, ...], Strict(False)] = quantity(
         (), "factor on the viscosity of each layer, from the top"
     )
     yield_stress: float | None = quantity(
-        None, "viscoplastic yielding (Tosi et al. 2015); none: it does not yield", gt=0
+        None,
+        "viscoplastic yielding (Tosi et al. 2015); none: it does not yield",
+        ge=1e-15,
+        le=LARGEST_VISCOSITY,
     )
-    eta_star: float = quantity(1e-3, "plastic viscosity at infinite stress", ge=0)
-    floor: float | None = quantity(None, "smallest viscosity allowed", gt=0)
-    ceiling: float | None = quantity(None, "largest viscosity allowed", gt=0)
+    eta_star: float = quantity(
+        1e-3, "yielding: plastic viscosity at infinite stress", ge=0, le=LARGEST_VISCOSITY
+    )
+    floor: float | None = quantity(
+        None, "smallest viscosity allowed", ge=SMALLEST_VISCOSITY, le=LARGEST_VISCOSITY
+    )
+    ceiling: float | None = quantity(
+        None, "largest viscosity allowed", ge=SMALLEST_VISCOSITY, le=LARGEST_VISCOSITY
+    )
+
+    @model_validator(mode="after")
+    def _is_not_ignored(self) -> Self:
+        if self.yield_stress is None and self.eta_star != _default(self, "eta_star"):
+            raise ValueError(
+                f"rheology.eta_star = {self.eta_star:g} needs rheology.yield_stress: without it "
+                "the fluid does not yield"
+            )
+        bound = "floor" if self.floor is not None else "ceiling"
+        if self.kind == "constant" and getattr(self, bound) is not None:
+            raise ValueError(
+                f"rheology.{bound} bounds a viscosity that varies, and with rheology.kind = "
+                '"constant" it is 1: leave it out'
+            )
+        return self
 
     @model_validator(mode="after")
     def _floor_below_ceiling(self) -> Self:
@@ -132,8 +179,6 @@ class RheologySection(Section):
             )
         if any(b <= a for a, b in pairwise((0.0, *depths, 1.0))):
             raise ValueError("rheology.layer_depths must increase from above 0 to below 1")
-        if any(factor <= 0 for factor in factors):
-            raise ValueError("rheology.layer_factors must be positive")
         return self
 
 

@@ -1,9 +1,9 @@
 """The sections of a training configuration; defaults are those of `TrainingSettings`."""
 
 import re
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import Field, Strict, field_validator
+from pydantic import Field, Strict, field_validator, model_validator
 
 from tellus.surrogate.settings import TrainingSettings
 
@@ -51,6 +51,12 @@ class LossSection(Section):
     l1: float = quantity(_DEFAULT.loss.l1, "weight of the mean absolute error", ge=0)
     l2: float = quantity(_DEFAULT.loss.l2, "weight of the relative velocity error", ge=0)
     gradient: float = quantity(_DEFAULT.loss.gradient, "weight of velocity gradients", ge=0)
+
+    @model_validator(mode="after")
+    def _something_counts(self) -> Self:
+        if self.l1 == self.l2 == self.gradient == 0:
+            raise ValueError("one of loss.l1, loss.l2 and loss.gradient must be above 0")
+        return self
 
 
 class TrainingSection(Section):
