@@ -62,7 +62,7 @@ def _coarse(arguments: list[str], grid: Grid, picard: PicardSettings) -> StokesS
 def _reduced(arguments: list[str], grid: Grid, picard: PicardSettings) -> StokesSolver:
     from tellus.solver.reduced import ReducedSolver
 
-    factor = whole_number("reduced", arguments, "cells between knots", "reduced:4", least=1)
+    factor = whole_number("reduced", arguments, "cells between knots", "reduced:4", least=2)
     return PicardSolver(ReducedSolver(grid, factor), picard)
 
 
@@ -74,13 +74,34 @@ def _pardiso(arguments: list[str], grid: Grid, picard: PicardSettings) -> Stokes
 
 
 def _lagged(arguments: list[str], grid: Grid, picard: PicardSettings) -> StokesSolver:
-    from tellus.solver.lagged import LIMIT, LaggedSolver
+    from tellus.solver.lagged import CHOLESKY, LaggedSolver
 
     known = {"tol": tolerance, "limit": count}
     asked = settings("lagged", arguments, known, "lagged:tol=1e-6")
-    limit = int(asked.get("limit", LIMIT))
+    limit = int(asked.get("limit", CHOLESKY.limit))
     solver = LaggedSolver(grid, asked.get("tol", 1e-6), limit, ":".join(["lagged", *arguments]))
     return PicardSolver(solver, picard)
+
+
+def _refined(arguments: list[str], grid: Grid, picard: PicardSettings) -> StokesSolver:
+    from tellus.solver.refined import refined_solver
+
+    name, rest = ":".join(["refined", *arguments]), list(arguments)
+    factor = int(rest.pop(0)) if rest and is_whole(rest[0]) else None
+    asked = settings("refined", rest, {"tol": tolerance}, "refined:3:tol=1e-6")
+    return PicardSolver(refined_solver(grid, factor, asked.get("tol", 1e-6), name), picard)
+
+
+def _mumps(arguments: list[str], grid: Grid, picard: PicardSettings) -> StokesSolver:
+    from tellus.solver.mumps import MumpsSolver
+
+    return PicardSolver(MumpsSolver(grid, ":".join(["mumps", *arguments])), picard)
+
+
+def _mumps_psi(arguments: list[str], grid: Grid, picard: PicardSettings) -> StokesSolver:
+    from tellus.solver.mumps import MumpsSolver
+
+    return PicardSolver(MumpsSolver(grid, ":".join(["mumps-psi", *arguments])), picard)
 
 
 def _surrogate(arguments: list[str], grid: Grid, picard: PicardSettings) -> StokesSolver:
@@ -88,6 +109,35 @@ def _surrogate(arguments: list[str], grid: Grid, picard: PicardSettings) -> Stok
 
     path = Path(":".join(arguments)) if arguments else None
     return SurrogateSolver.from_weights(path, grid)
+
+
+def _anchored(arguments: list[str], grid: Grid, picard: PicardSettings) -> StokesSolver:
+    from .anchored import AnchoredSolver
+    from .anchored_tolerance import ToleranceAnchoredSolver
+
+    often, *asked = arguments or [""]
+    if not asked or not (is_whole(often) or often.startswith("tol=")):
+        raise refusal(
+            "anchored",
+            arguments,
+            "needs a number of steps or a tolerance, and the name of a solver, as in "
+            '"anchored:50:reduced:4" or "anchored:tol=1e-3:reduced:4".',
+        )
+    approximate = make_solver(":".join(asked), grid, picard)
+    if is_whole(often):
+        return AnchoredSolver(approximate, _direct([], grid, picard), int(often), grid)
+    known = settings("anchored", [often], {"tol": tolerance}, "anchored:tol=1e-3:reduced:4")
+    name = f"anchored:{often}:{approximate.name}"
+    return ToleranceAnchoredSolver(approximate, known["tol"], grid, picard, name)
+
+
+def _check(arguments: list[str], grid: Grid, picard: PicardSettings) -> StokesSolver:
+    from .checked import CheckedSolver
+
+    if not arguments:
+        raise refusal("check", arguments, 'needs the name of a solver, as in "check:reduced:4".')
+    solver = make_solver(":".join(arguments), grid, picard)
+    return CheckedSolver(solver, _direct([], grid, picard))
 
 
 SOLVERS = {
@@ -104,6 +154,12 @@ SOLVERS = {
     "reduced": SolverEntry(
         "reduced:R", "projected onto cubic splines with knots R cells apart", "-", _reduced
     ),
+    "refined": SolverEntry(
+        "refined[:R][:tol=X]",
+        "reduced:R, refined by conjugate gradients to a velocity error of X",
+        "-",
+        _refined,
+    ),
     "pardiso": SolverEntry(
         "pardiso", "sparse Cholesky of Intel's MKL, analysed once", "extra mkl", _pardiso
     ),
@@ -113,8 +169,32 @@ SOLVERS = {
         "-",
         _lagged,
     ),
+    "mumps": SolverEntry(
+        "mumps[:lu][:ORDERING][:analyse]",
+        "sparse LDL^T, or LU, of u, v and p together; over processes under mpirun",
+        "PETSc (make petsc)",
+        _mumps,
+    ),
+    "mumps-psi": SolverEntry(
+        "mumps-psi[:ORDERING][:analyse]",
+        "sparse Cholesky on the psi system; over processes under mpirun",
+        "PETSc (make petsc)",
+        _mumps_psi,
+    ),
     "surrogate": SolverEntry(
         "surrogate[:PATH]", "coarse solve corrected by a network", "torch", _surrogate
+    ),
+    "anchored": SolverEntry(
+        "anchored:N:NAME, anchored:tol=X:NAME",
+        "direct every N-th step, or when the error may exceed X; increments of NAME between",
+        "those of NAME",
+        _anchored,
+    ),
+    "check": SolverEntry(
+        "check:NAME",
+        "NAME, and its true error from a direct solve each step",
+        "those of NAME",
+        _check,
     ),
 }
 

@@ -55,6 +55,13 @@ void diagonal(const tellus::Weights& weights, Array out) {
     tellus::diagonal(weights, result);
 }
 
+double squared_velocity(const Array& psi, double hx, double hy) {
+    const double* nodes = psi.data();
+    const auto ny = psi.shape(0) - 1, nx = psi.shape(1) - 1;
+    py::gil_scoped_release release;
+    return tellus::squared_velocity(ny, nx, hy, hx, nodes);
+}
+
 void chebyshev(const tellus::Weights& weights, const Array& inverse, const Array& b, double low,
                double high, int steps, bool from_zero, Array x, Array scratch) {
     const double *diagonal = inverse.data(), *load = b.data();
@@ -72,6 +79,24 @@ tellus::Basis basis(const Splines& splines) {
     const auto& [first, value, second, slope] = splines;
     return {value.shape(0), value.shape(1), first.data(),
             value.data(),   second.data(),  slope.data()};
+}
+
+void restrict_nodes(const Splines& slow, const Splines& fast, const Array& nodes, Array c) {
+    const auto slow_basis = basis(slow), fast_basis = basis(fast);
+    const auto line = nodes.shape(1);
+    const double* in = nodes.data();
+    double* out = c.mutable_data();
+    py::gil_scoped_release release;
+    tellus::restrict_nodes(slow_basis, fast_basis, line, in, out);
+}
+
+void prolong_nodes(const Splines& slow, const Splines& fast, const Array& c, Array nodes) {
+    const auto slow_basis = basis(slow), fast_basis = basis(fast);
+    const auto line = nodes.shape(1);
+    const double* in = c.data();
+    double* out = nodes.mutable_data();
+    py::gil_scoped_release release;
+    tellus::prolong_nodes(slow_basis, fast_basis, line, in, out);
 }
 
 void assemble_reduced(const tellus::Weights& weights, const Splines& slow, const Splines& fast,
@@ -111,6 +136,8 @@ PYBIND11_MODULE(_core, m) {
           py::arg("out").noconvert(), "A psi at the nodes, zero on the walls.");
     m.def("diagonal", &diagonal, py::arg("weights"), py::arg("out").noconvert(),
           "The diagonal of A at the nodes, zero on the walls.");
+    m.def("squared_velocity", &squared_velocity, py::arg("psi").noconvert(), py::arg("hx"),
+          py::arg("hy"), "Sum of u^2 + v^2 over all faces.");
     m.def("chebyshev", &chebyshev, py::arg("weights"), py::arg("inverse").noconvert(),
           py::arg("b").noconvert(), py::arg("low"), py::arg("high"), py::arg("steps"),
           py::arg("from_zero"), py::arg("x").noconvert(), py::arg("scratch").noconvert(),
@@ -118,6 +145,10 @@ PYBIND11_MODULE(_core, m) {
     m.def("assemble_reduced", &assemble_reduced, py::arg("weights"), py::arg("slow"),
           py::arg("fast"), py::arg("sums").noconvert(), py::arg("bands").noconvert(),
           "Write P^T A P for tensor-product splines into LAPACK lower band storage.");
+    m.def("restrict_nodes", &restrict_nodes, py::arg("slow"), py::arg("fast"),
+          py::arg("nodes").noconvert(), py::arg("c").noconvert(), "c = P^T nodes.");
+    m.def("prolong_nodes", &prolong_nodes, py::arg("slow"), py::arg("fast"),
+          py::arg("c").noconvert(), py::arg("nodes").noconvert(), "nodes += P c.");
     m.def("solve_lines", &solve_lines, py::arg("a"), py::arg("hy"), py::arg("shift").noconvert(),
           py::arg("fixed_bottom"), py::arg("fixed_top"), py::arg("t").noconvert(),
           "Solve (shift - a d2/dy2) t = t in place, one tridiagonal system per column.");

@@ -35,7 +35,7 @@ inline void chebyshev(const Weights& w, const double* inverse, const double* b, 
     const ptrdiff_t n = w.nf, line = n + 1;
     std::fill(d, d + line, 0.0);
     std::fill(d + w.ns * line, d + (w.ns + 1) * line, 0.0);
-#pragma omp parallel if (w.ns * w.nf > worth_a_team / 200)
+#pragma omp parallel if (w.ns * w.nf > worth_a_team / 20)
     {
         const Share share(w.ns);
         const ptrdiff_t from = share.first * line, to = share.last * line;
@@ -46,6 +46,7 @@ inline void chebyshev(const Weights& w, const double* inverse, const double* b, 
             apply_lines(w, x, image, share.first, share.last);
         }
         std::copy(b + from, b + to, r + from);
+        std::fill(d + from, d + to, 0.0);
         for (ptrdiff_t i = from; i < to; i += line)
             redirect_line(n, 0.0, 1 / theta, image + i, inverse + i, r + i, d + i);
         double rho = 1 / sigma;

@@ -134,6 +134,22 @@ inline void apply(const Weights& w, const double* psi, double* out) {
     }
 }
 
+// Sum of u^2 + v^2 over all faces of a stream function, (ns + 1) x (nf + 1).
+TELLUS_CLONES inline double squared_velocity(ptrdiff_t ns, ptrdiff_t nf, double hs, double hf,
+                                             const double* __restrict psi) {
+    double along = 0, across = 0;
+    for (ptrdiff_t a = 0; a <= ns; ++a) {
+        const double* at = psi + a * (nf + 1);
+#pragma omp simd reduction(+ : along)
+        for (ptrdiff_t b = 0; b < nf; ++b) along += (at[b + 1] - at[b]) * (at[b + 1] - at[b]);
+        if (a == ns) continue;
+        const double* next = at + nf + 1;
+#pragma omp simd reduction(+ : across)
+        for (ptrdiff_t b = 0; b <= nf; ++b) across += (next[b] - at[b]) * (next[b] - at[b]);
+    }
+    return along / (hf * hf) + across / (hs * hs);
+}
+
 // The diagonal of A on interior nodes, 0 on walls; out is (ns + 1) x (nf + 1), contiguous.
 inline void diagonal(const Weights& w, double* out) {
     const ptrdiff_t line = w.nf + 1;

@@ -85,6 +85,45 @@ struct FastPair {
     }
 };
 
+// y += a x.
+TELLUS_CLONES inline void add_scaled(ptrdiff_t n, double a, const double* __restrict x,
+                                     double* __restrict y) {
+    for (ptrdiff_t i = 0; i < n; ++i) y[i] += a * x[i];
+}
+
+// c = P^T nodes; nodes have one row per node of the slow direction, c one per slow function.
+inline void restrict_nodes(const Basis& slow, const Basis& fast, ptrdiff_t line,
+                           const double* nodes, double* c) {
+    std::vector<double> sum(line);
+    for (ptrdiff_t k = 0; k < slow.count; ++k) {
+        std::fill(sum.begin(), sum.end(), 0.0);
+        for (ptrdiff_t i = 0; i < slow.width; ++i)
+            add_scaled(line, slow.value[k * slow.width + i], nodes + (slow.first[k] + i) * line,
+                       sum.data());
+        for (ptrdiff_t l = 0; l < fast.count; ++l) {
+            double entry = 0;
+            for (ptrdiff_t i = 0; i < fast.width; ++i)
+                entry += fast.value[l * fast.width + i] * sum[fast.first[l] + i];
+            c[k * fast.count + l] = entry;
+        }
+    }
+}
+
+// nodes += P c, of the same shapes.
+inline void prolong_nodes(const Basis& slow, const Basis& fast, ptrdiff_t line, const double* c,
+                          double* nodes) {
+    std::vector<double> sum(line);
+    for (ptrdiff_t k = 0; k < slow.count; ++k) {
+        std::fill(sum.begin(), sum.end(), 0.0);
+        for (ptrdiff_t l = 0; l < fast.count; ++l)
+            add_scaled(fast.width, c[k * fast.count + l], fast.value + l * fast.width,
+                       sum.data() + fast.first[l]);
+        for (ptrdiff_t i = 0; i < slow.width; ++i)
+            add_scaled(line, slow.value[k * slow.width + i], sum.data(),
+                       nodes + (slow.first[k] + i) * line);
+    }
+}
+
 // Slow functions, rounded up to whole blocks of lanes.
 inline ptrdiff_t padded(ptrdiff_t count) { return (count + lanes - 1) / lanes * lanes; }
 

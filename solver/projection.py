@@ -93,13 +93,17 @@ class SplineProjection:
 
     def restrict(self, nodes: Array) -> Array:
         """P^T of node values, shape (unknowns,)."""
-        c = self._y.values.T @ nodes @ self._x.values
+        c = np.empty((self._y.count, self._x.count))
+        _core.restrict_nodes(self._y.tables(), self._x.tables(), np.ascontiguousarray(nodes), c)
         return (c.T if self.operator.y_fast else c).ravel()
 
     def prolong(self, c: Array) -> Array:
         """P c at the nodes, shape (ny+1, nx+1)."""
         lines = c.reshape(-1, self._fast.count)
-        return self._y.values @ (lines.T if self.operator.y_fast else lines) @ self._x.values.T
+        rows = np.ascontiguousarray(lines.T if self.operator.y_fast else lines)
+        nodes = np.zeros(self.operator.grid.nodes)
+        _core.prolong_nodes(self._y.tables(), self._x.tables(), rows, nodes)
+        return nodes
 
 
 def grid_spacing(operator: PsiOperator) -> float:

@@ -103,6 +103,12 @@ class PsiOperator:
         return nodes
 
 
+def velocity_norm(psi: Array, grid: Grid) -> float:
+    """Root of the sum of u^2 and v^2 over all faces, of a stream function at the nodes."""
+    nodes = np.ascontiguousarray(psi, float).reshape(grid.nodes)
+    return float(np.sqrt(_core.squared_velocity(nodes, grid.hx, grid.hy)))
+
+
 class PsiProduct:
     """A psi, matrix-free, at one viscosity: one pass through memory."""
 

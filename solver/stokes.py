@@ -122,12 +122,6 @@ def flow_from_psi(psi: Array, grid: Grid, report: StokesReport) -> Flow:
     return Flow(psi, u, v, report)
 
 
-def velocity_norm(psi: Array, grid: Grid) -> float:
-    """Root of the sum of u^2 and v^2 over all faces, of a stream function at the nodes."""
-    u, v = np.diff(psi, axis=0), np.diff(psi, axis=1)
-    return float(np.sqrt(np.vdot(u, u) / grid.hy**2 + np.vdot(v, v) / grid.hx**2))
-
-
 def relative_velocity_error(flow: Flow, reference: Flow) -> float:
     """sqrt(sum |u - u_ref|^2 / sum |u_ref|^2) over all faces, u and v together."""
     difference = np.sum((flow.u - reference.u) ** 2) + np.sum((flow.v - reference.v) ** 2)

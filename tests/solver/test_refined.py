@@ -1,0 +1,197 @@
+"""`refined`: its preconditioner, how few iterations it needs, and what the tolerance promises."""
+
+import numpy as np
+import pytest
+from numerics import GRIDS, random_psi, rough_field, rough_viscosity, worst_difference
+from physics_cases import slip_walls
+from sequences import SMALL, assert_resumes, errors, rising
+from threadpoolctl import threadpool_limits
+
+from tellus.coupling.solvers import make_solver
+from tellus.solver import _core
+from tellus.solver.boundaries import FREE_SLIP, NO_SLIP, BoundaryConditions, Wall
+from tellus.solver.direct import DirectSolver
+from tellus.solver.errors import InputError
+from tellus.solver.grid import Array, Grid
+from tellus.solver.psi_operator import PsiOperator, velocity_norm
+from tellus.solver.refined import fastest_factor, refined_solver
+from tellus.solver.rheology import FrankKamenetskii, Given, Viscoplastic
+from tellus.solver.stokes import StokesProblem, relative_velocity_error, velocity
+from tellus.solver.two_level import TwoLevel
+
+FREE = BoundaryConditions()
+HELD = BoundaryConditions(top=Wall(NO_SLIP), left=Wall(NO_SLIP))
+
+
+def convecting(nx: int, ny: int, gamma_T: float = 1e8) -> StokesProblem:
+    """Plumes as wide on every grid, contrast gamma_T."""
+    grid = Grid(nx, ny, 4.0)
+    x, y = grid.x_cells, grid.y_cells[:, None]
+    edges = np.exp(-y / 0.1) - np.exp((y - 1.0) / 0.1)
+    plumes = np.exp(-(((x - 1.0) / 0.15) ** 2)) - np.exp(-(((x - 2.7) / 0.15) ** 2))
+    temperature = np.clip(0.6 + 0.4 * edges + 0.3 * plumes, 0.0, 1.0)
+    return StokesProblem(grid, temperature, FrankKamenetskii(gamma_T, 10.0))
+
+
+@pytest.mark.parametrize("from_zero", [True, False])
+@pytest.mark.parametrize("grid", [GRIDS[0], Grid(40, 25, 1.0)], ids=str)
+def test_the_smoother_is_chebyshev_iteration(grid: Grid, from_zero: bool) -> None:
+    viscosity, operator = rough_viscosity(grid, 1e4), PsiOperator(grid, HELD)
+    diagonal = operator.diagonal(viscosity)
+    inverse = np.where(diagonal > 0.0, 1.0 / np.where(diagonal > 0.0, diagonal, 1.0), 0.0)
+    b, start = random_psi(grid, 3), random_psi(grid, 4)
+    found = start.copy()
+    _core.chebyshev(
+        operator.weights(viscosity),
+        *(inverse, b, 0.3, 4.0, 5, from_zero),
+        found,
+        np.empty((3, *grid.nodes)),
+    )
+    expected = plain_chebyshev(
+        operator.at(viscosity), inverse, b, 0.0 * start if from_zero else start, (0.3, 4.0), 5
+    )
+    assert worst_difference(found, expected) < 1e-12
+
+
+def plain_chebyshev(
+    A: object, inverse: Array, b: Array, x: Array, band: tuple[float, float], steps: int
+) -> Array:
+    """Saad (2003), algorithm 12.1, on the diagonally scaled system."""
+    assert callable(A)
+    theta, delta = 0.5 * (band[1] + band[0]), 0.5 * (band[1] - band[0])
+    rho, residual = delta / theta, b - A(x)
+    direction = inverse * residual / theta
+    for _ in range(steps):
+        x = x + direction
+        residual = residual - A(direction)
+        rho, before = 1.0 / (2.0 * theta / delta - rho), rho
+        direction = rho * before * direction + 2.0 * rho / delta * inverse * residual
+    return x
+
+
+@pytest.mark.parametrize("boundaries", [FREE, HELD], ids=["free", "held"])
+@pytest.mark.parametrize("grid", [Grid(24, 16, 2.0), Grid(15, 31, 1.0)], ids=str)
+def test_no_eigenvalue_lies_beyond_the_bound_that_the_smoother_takes(
+    grid: Grid, boundaries: BoundaryConditions
+) -> None:
+    operator, viscosity = PsiOperator(grid, boundaries), rough_viscosity(grid, 1e8)
+    product, diagonal = operator.at(viscosity), operator.diagonal(viscosity)
+    scale = np.where(diagonal > 0.0, diagonal, np.inf) ** -0.5
+    units = np.eye(diagonal.size).reshape(-1, *grid.nodes)
+    scaled = np.array([(scale * product(scale * unit)).ravel() for unit in units])
+    largest = np.linalg.eigvalsh(scaled)[-1]
+    assert largest <= TwoLevel(operator, 2).largest_eigenvalue
+    assert largest > 0.4 * TwoLevel(operator, 2).largest_eigenvalue
+
+
+@pytest.mark.parametrize("boundaries", [FREE, HELD], ids=["free", "held"])
+@pytest.mark.parametrize("factor", [2, 3])
+def test_the_preconditioner_is_symmetric_and_positive(
+    factor: int, boundaries: BoundaryConditions
+) -> None:
+    grid = Grid(30, 20, 1.5)
+    operator = PsiOperator(grid, boundaries)
+    approximate = TwoLevel(operator, factor)
+    approximate.assemble(rough_viscosity(grid, 1e6))
+    assert approximate.factor() == 0
+    fields = [random_psi(grid, seed) for seed in range(4)]
+    images = [approximate.solve(field) for field in fields]
+    products = np.array([[np.vdot(x, y) for y in images] for x in fields])
+    np.testing.assert_allclose(products, products.T, rtol=1e-9, atol=1e-9 * products.max())
+    assert np.linalg.eigvalsh(products)[0] > 0.0
+
+
+@pytest.mark.parametrize("gamma_T", [1e6, 1e8, 1e10])
+def test_iterations_from_zero_don_t_grow_with_the_grid(gamma_T: float) -> None:
+    counts = [
+        refined_solver(problem.grid, 2).solve(problem).report.iterations
+        for problem in (convecting(64 * k, 16 * k, gamma_T) for k in (1, 2, 4))
+    ]
+    assert max(counts) <= 10
+    assert counts[-1] <= counts[0]
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("tolerance", [1e-9, 1e-6, 1e-3])
+def test_the_velocity_is_within_the_tolerance_of_the_direct_one(
+    tolerance: float, threads: int
+) -> None:
+    with threadpool_limits(threads):
+        found = errors(refined_solver(SMALL, tolerance=tolerance), rising(40))
+    assert max(found) < tolerance
+    assert max(found) > 1e-4 * tolerance  # as far off as it may be, not solved to the end
+
+
+@pytest.mark.parametrize(("nx", "ny"), [(64, 48), (48, 64), (53, 31)])
+def test_other_shapes_and_walls_that_hold_the_fluid_fast(nx: int, ny: int) -> None:
+    grid = Grid(nx, ny, 1.3)
+    F, N = FREE_SLIP, NO_SLIP
+    for kinds in ((F, F, F, N), (N, F, N, F), (N, N, N, N)):
+        problem = StokesProblem(
+            grid, rough_field(grid), FrankKamenetskii(1e4), 1.0, slip_walls(kinds)
+        )
+        flow = refined_solver(grid).solve(problem)
+        assert relative_velocity_error(flow, DirectSolver(grid).solve(problem)) < 1e-6
+
+
+def test_the_preconditioner_is_kept_over_steps_and_made_anew_when_it_is_too_old() -> None:
+    solver = refined_solver(SMALL)
+    factors = ["factor" in solver.solve(problem).report.seconds for problem, _ in rising(40)]
+    assert factors[0]
+    assert sum(factors) <= 10
+    other = StokesProblem(SMALL, rough_field(SMALL), Given(rough_viscosity(SMALL, 1e8)), time=1.0)
+    flow = solver.solve(other)
+    assert "factor" in flow.report.seconds
+    assert relative_velocity_error(flow, DirectSolver(SMALL).solve(other)) < 1e-6
+
+
+def test_a_resumed_run_goes_on_with_the_same_bits() -> None:
+    problems = [problem for problem, _ in rising(40)]
+    for steps in (0, 1, 2, 25):
+        solver = make_solver("refined:2:tol=1e-4", SMALL)
+        for problem in problems[:steps]:
+            solver.solve(problem)
+        assert_resumes(solver, make_solver("refined:2:tol=1e-4", SMALL), problems[steps:])
+
+
+def test_a_yielding_law_is_iterated_around_it() -> None:
+    grid = Grid(48, 32, 1.5)
+    law = Viscoplastic(FrankKamenetskii(1e4), 10.0, 1e-3)
+    problem = StokesProblem(grid, convecting(48, 32).temperature, law, 100.0)
+    flow = make_solver("refined", grid).solve(problem)
+    reference = make_solver("direct", grid).solve(problem)
+    assert relative_velocity_error(flow, reference) < 1e-3  # Picard's tolerance is 1e-4
+
+
+def test_where_no_iteration_gets_there_cholesky_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Contrasts of 1e8 from cell to cell: nothing about that flow is smooth."""
+    problem = StokesProblem(SMALL, rough_field(SMALL), Given(rough_viscosity(SMALL, 1e8)))
+    monkeypatch.setattr("tellus.solver.lagged.MOST", 3)
+    flow = refined_solver(SMALL).solve(problem)
+    assert flow.report.iterations == 4
+    assert relative_velocity_error(flow, DirectSolver(SMALL).solve(problem)) < 1e-8
+
+
+def test_no_buoyancy_no_flow() -> None:
+    problem = StokesProblem(SMALL, np.zeros(SMALL.cells), FrankKamenetskii(1e8))
+    assert not refined_solver(SMALL).solve(problem).psi.any()
+
+
+@pytest.mark.parametrize(
+    "name", ["refined:0", "refined:x", "refined:tol=2", "refined:tol=1e-3:3", "refined:9"]
+)
+def test_names_that_mean_nothing_here_are_refused(name: str) -> None:
+    with pytest.raises(InputError):
+        make_solver(name, Grid(64, 16, 4.0))
+
+
+def test_the_norm_is_that_of_the_velocity() -> None:
+    for grid in GRIDS:
+        psi = random_psi(grid)
+        u, v = velocity(psi, grid)
+        assert velocity_norm(psi, grid) == pytest.approx(np.sqrt(np.sum(u**2) + np.sum(v**2)))
+
+
+def test_every_grid_has_a_factor_that_fits() -> None:
+    for short in (4, 11, 12, 95, 96, 191, 192, 700):
+        assert 3 * fastest_factor(Grid(4 * short, short)) <= short
