@@ -87,7 +87,7 @@ def _refined(arguments: list[str], grid: Grid, picard: PicardSettings) -> Stokes
     from tellus.solver.refined import refined_solver
 
     name, rest = ":".join(["refined", *arguments]), list(arguments)
-    factor = int(rest.pop(0)) if rest and is_whole(rest[0]) else None
+    factor = int(rest.pop(0)) if rest and is_whole(rest[0], 2) else None
     asked = settings("refined", rest, {"tol": tolerance}, "refined:3:tol=1e-6")
     return PicardSolver(refined_solver(grid, factor, asked.get("tol", 1e-6), name), picard)
 
