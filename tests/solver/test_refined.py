@@ -181,9 +181,9 @@ def test_no_buoyancy_no_flow() -> None:
     "name",
     ["refined:0", "refined:1", "refined:x", "refined:tol=2", "refined:tol=1e-3:3", "refined:9"],
 )
-def test_names_that_mean_nothing_here_are_refused(name: str) -> None:
+def test_names_that_mean_nothing_here_are_refused(arguments: str) -> None:
     with pytest.raises(InputError):
-        make_solver(name, Grid(64, 16, 4.0))
+        make_solver(f"refined:{arguments}", Grid(64, 16, 4.0))
 
 
 def test_the_norm_is_that_of_the_velocity() -> None:
