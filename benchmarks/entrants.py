@@ -1,7 +1,7 @@
 """The solvers that take part in a benchmark."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Any
@@ -103,12 +103,25 @@ def entrants(names: Sequence[str], problem: StokesProblem, required: bool) -> En
 def remarks(result: Mapping[str, Any]) -> list[str]:
     """Lines under a table: what solvers warned of, and which were left out."""
     warned = [
-        f"{row['grid']}: {row['solver']}: {warning}"
+        (f"{row['solver']} at {row['grid']}", warning)
         for row in result["results"]
         for warning in row["warnings"]
     ]
-    return warned + [
-        f"{grid}: {name} is left out: {reason}"
-        for grid, missing in result["left_out"].items()
-        for name, reason in missing.items()
+    missing = [
+        (f"{name} at {grid}", reason)
+        for grid, reasons in result["left_out"].items()
+        for name, reason in reasons.items()
     ]
+    return grouped(warned) + [f"left out: {line}" for line in grouped(missing)]
+
+
+def grouped(sayings: Iterable[tuple[str, str]]) -> list[str]:
+    """One line for each different thing that is said, after all who say it.
+
+    >>> grouped([("a", "no torch"), ("b", "too small"), ("c", "no torch")])
+    ['a, c: no torch', 'b: too small']
+    """
+    found: dict[str, list[str]] = {}
+    for who, what in sayings:
+        found.setdefault(what, []).append(who)
+    return [f"{', '.join(who)}: {what}" for what, who in found.items()]

@@ -23,7 +23,7 @@ from tellus.solver.errors import InputError, RunFailedError
 
 from .best import add_comparisons
 from .departure import departure, deterministic_outputs, errors, rms
-from .entrants import chosen
+from .entrants import chosen, grouped
 from .pareto_figure import figure
 from .record import BUSY_PERCENT, background_load, save, setting
 from .rollouts import Plan, Rollout, Variation, roll_out, start_state
@@ -286,18 +286,17 @@ def _notes(result: Mapping[str, Any]) -> list[str]:
     """Lines under the table."""
     rows, pace = result["results"], result["pace"]
     notes = [
-        "* on the Pareto front of seconds and error of T; errors until t = "
-        f"{result['deterministic_until']:.4g}, in which T changes by "
+        "marked *: on the Pareto front of seconds and error of T",
+        f"errors are those until t = {result['deterministic_until']:.4g}, in which T changes by "
         f"{result['change_of_temperature']:.2g} (rms)",
         f"a direct solve between rollouts took {1e3 * pace['seconds']:.3g} ms "
         f"({1e3 * pace['seconds_min']:.3g} to {1e3 * pace['seconds_max']:.3g})",
     ]
-    for row in rows:
-        if row["failed"] is not None:
-            notes.append(f"{row['solver']} failed: {row['failed']}")
-        notes += [f"{row['solver']}: {warning}" for warning in row["warnings"]]
-        notes += _training_note(row)
-    notes += [f"{name} is left out: {reason}" for name, reason in result["left_out"].items()]
+    failed = [(row["solver"], row["failed"]) for row in rows if row["failed"] is not None]
+    notes += [f"failed: {line}" for line in grouped(failed)]
+    notes += grouped((row["solver"], warning) for row in rows for warning in row["warnings"])
+    notes += grouped((row["solver"], note) for row in rows for note in _training_note(row))
+    notes += [f"left out: {line}" for line in grouped(result["left_out"].items())]
     disturbed = [row for row in rows if row.get("others_percent", 0.0) > BUSY_PERCENT]
     if disturbed:
         most = max(row["others_percent"] for row in disturbed)
@@ -315,7 +314,7 @@ def _training_note(row: Row) -> list[str]:
     if training is None:
         return []
     if training["seconds"] is None:
-        return [f"{row['solver']}: its card does not say how long training took"]
+        return ["its card does not say how long training took"]
     runs = training["break_even_runs"]
     pays = "never pays here" if runs is None else f"pays after {runs:.3g} such runs"
-    return [f"{row['solver']}: data and training took {training['seconds']:.3g} s, which {pays}"]
+    return [f"data and training took {training['seconds']:.3g} s, which {pays}"]

@@ -153,7 +153,7 @@ def test_a_rollout_that_fails_is_a_row_that_says_so(
         failed = result["results"][-1]
         assert failed["failed"] == "it is tired."
         assert "field_error" not in failed
-        assert "weary failed: it is tired." in printed(result)
+        assert "failed: weary: it is tired." in printed(result)
 
 
 def test_a_reference_that_fails_is_an_error(toy: Config) -> None:
@@ -173,7 +173,13 @@ def printed(result: dict[str, Any]) -> str:
 def test_table_and_picture(ran: tuple[dict[str, Any], Path]) -> None:
     result, out = ran
     text = printed(result)
-    for part in ("skip:20 *", "direct (dt times 0.5)", "on the Pareto front", "1 of"):
+    for part in (
+        "skip:20 *",
+        "direct (dt times 0.5)",
+        "on the Pareto front",
+        "errors are those until",
+        "1 of",
+    ):
         assert part in text
     (picture,) = out.glob("pareto-*.png")
     assert picture.read_bytes().startswith(b"\x89PNG")
