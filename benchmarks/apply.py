@@ -135,8 +135,8 @@ def table(result: Mapping[str, Any]) -> Table:
             f"{row['gigabytes_per_second']:.3g}",
         )
     lines = [
-        f"{aim['grid']}: the operator reaches {_percent(aim)} of the bandwidth of a {aim['copy']} of "
-        "the same bytes"
+        f"{aim['grid']}: the operator reaches {_percent(aim)} of the bandwidth of a {aim['copy']} "
+        "of the same bytes"
         for aim in result["aims"]
     ]
     view.caption = "\n".join([*lines, setting(result)])
