@@ -20,6 +20,7 @@ from tellus.coupling.lock import sole_user
 from tellus.coupling.provenance import provenance
 from tellus.coupling.simulation import Simulation, Snapshot
 from tellus.solver.errors import InputError, RunFailedError
+from tellus.solver.grid import Array
 
 from .best import add_comparisons
 from .departure import departure, deterministic_outputs, errors, rms
@@ -226,7 +227,7 @@ def judged(rollouts: Sequence[Rollout], state: Snapshot, plan: Plan) -> dict[str
     }
 
 
-def _row(rollout: Rollout, reference: Rollout, times: np.ndarray[Any, Any], plan: Plan) -> Row:
+def _row(rollout: Rollout, reference: Rollout, times: Array, plan: Plan) -> Row:
     info = {key: value for key, value in rollout.info.items() if key not in ("key", "label")}
     row = {"name": info["solver"], **info, "solver": rollout.info["label"]}
     if rollout.info["failed"] is not None:
