@@ -39,6 +39,8 @@ def expected_layer_cells(grid: Grid, rheology: Rheology, rayleigh: float) -> flo
     Ra here is that of a layer at T = 1 throughout.
     """
     viscosity = rheology.viscosity(np.ones(grid.cells), grid)
+    # At T = 1 everywhere some laws fall below the smallest number.
+    viscosity = np.maximum(viscosity, np.finfo(np.float64).tiny)
     interior = rayleigh / float(np.exp(np.mean(np.log(viscosity))))
     thickness = min(1.0, (CRITICAL_RAYLEIGH / interior) ** (1.0 / 3.0)) if interior > 0 else 1.0
     return thickness * grid.ny

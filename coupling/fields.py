@@ -140,7 +140,9 @@ class FieldWriter:
         for name, value in values.items():
             array = self._arrays[name]
             array.resize((row + 1, *array.shape[1:]))
-            array[row] = value
+            # What is too large for single precision becomes infinite, and the next step fails.
+            with np.errstate(over="ignore"):
+                array[row] = np.asarray(value, dtype=array.dtype)
         self._unsynced.append(row)
         self._publish()
 
@@ -225,10 +227,19 @@ def open_fields(run: Path) -> xr.Dataset:
         data: xr.Dataset = xr.open_zarr(store, consolidated=True, chunks=None)
         if missing := {*VARIABLES, "x", "y", "x_node", "y_node"} - {*map(str, data.variables)}:
             raise KeyError(", ".join(sorted(missing)))
+        _check_coordinates(data)
         return data
     except Exception as error:
         # What a damaged store raises is up to xarray, zarr and the codecs.
         raise InputError(f"{store} is damaged ({_brief(error)}): run it anew.") from error
+
+
+def _check_coordinates(data: xr.Dataset) -> None:
+    """A lost chunk of a coordinate reads as zeros."""
+    aspect = float(data["x_node"][-1])
+    for name, values in _coordinates(Grid(data.sizes["x"], data.sizes["y"], aspect)).items():
+        if not np.allclose(data[name], values, rtol=0.0, atol=1e-9 * max(aspect, 1.0)):
+            raise ValueError(f"{name} is not that of a grid")
 
 
 def _coordinates(grid: Grid) -> dict[str, Array]:

@@ -1,6 +1,7 @@
 """From a configuration to the parts of a simulation."""
 
 import os
+from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ from tellus.solver.energy import ExtendedBoussinesq
 from tellus.solver.errors import InputError
 from tellus.solver.grid import Array, Grid
 from tellus.solver.picard import PicardSettings
+from tellus.solver.rheology import Rheology
 from tellus.solver.stokes import StokesSolver
 
 from .fields import open_fields
@@ -21,6 +23,9 @@ from .stepping import Stepping
 
 if TYPE_CHECKING:
     from tellus.config import Config
+
+USABLE_VISCOSITY = 1e-35, 1e35
+"""Within single precision, in which it is stored."""
 
 
 def simulation_arguments(
@@ -32,12 +37,16 @@ def simulation_arguments(
     """
     from tellus.config import boundaries_of, grid_of, heating_of, rheology_of
 
-    grid = grid_of(config)
+    grid, rheology = grid_of(config), rheology_of(config)
+    solver = _solver(config, grid) if solver is None else solver
+    if temperature is None:
+        temperature = initial_temperature(config, grid)
+        _check_viscosity(rheology, temperature, grid)
     return {
         "grid": grid,
-        "rheology": rheology_of(config),
-        "solver": _solver(config, grid) if solver is None else solver,
-        "temperature": initial_temperature(config, grid) if temperature is None else temperature,
+        "rheology": rheology,
+        "solver": solver,
+        "temperature": temperature,
         "rayleigh": config.model.rayleigh,
         "heating": heating_of(config),
         "boundaries": boundaries_of(config),
@@ -58,6 +67,18 @@ def simulation_arguments(
 def _solver(config: "Config", grid: Grid) -> StokesSolver:
     picard = PicardSettings(config.stokes.picard_tolerance, config.stokes.picard_limit)
     return make_solver(config.stokes.solver, grid, picard)
+
+
+def _check_viscosity(rheology: Rheology, temperature: Array, grid: Grid) -> None:
+    with np.errstate(all="ignore"):
+        viscosity = rheology.viscosity(temperature, grid)
+    low, high = float(np.min(viscosity)), float(np.max(viscosity))
+    if not USABLE_VISCOSITY[0] <= low <= high <= USABLE_VISCOSITY[1]:
+        raise InputError(
+            f"the viscosity of the initial temperature ranges from {low:.3g} to {high:.3g}, which "
+            "is beyond computing: bound it with rheology.floor and rheology.ceiling, or choose "
+            "milder [rheology] numbers."
+        )
 
 
 def _extended(config: "Config") -> ExtendedBoussinesq | None:
@@ -87,19 +108,19 @@ def initial_temperature(config: "Config", grid: Grid) -> Array:
 
 
 def profile_of_file(path: Path, grid: Grid) -> Array:
-    """T of height from a table of two columns, y and T, linear in between; "#" begins a comment.
+    """T of height from a table of two columns, y and T, linear in between.
 
-    Commas or white space separate the columns. Beyond the first and last y their T holds.
+    Commas or white space separate the columns, "#" begins a comment, and the first row may name
+    the columns. Beyond the first and last y their T holds.
     """
     try:
-        text = path.read_text(encoding="utf-8").replace(",", " ")
-        rows = [line.partition("#")[0].split() for line in text.splitlines()]
-        table = np.array([row for row in rows if row], dtype=np.float64)
+        text = path.read_text(encoding="utf-8-sig")
     except (OSError, ValueError) as error:
         raise InputError(
-            f"initial.path: {path} cannot be read as a table of y and T ({error})."
+            f"initial.path: {path} cannot be read ({error}); name a text file of y and T."
         ) from error
-    if table.shape[1:] != (2,) or len(table) < 2 or not np.all(np.isfinite(table)):
+    table = _table(text, path)
+    if len(table) < 2:
         raise InputError(
             f"initial.path: {path} must hold two or more rows of two numbers, y and T."
         )
@@ -111,6 +132,32 @@ def profile_of_file(path: Path, grid: Grid) -> Array:
     table = table[np.argsort(table[:, 0], kind="stable")]
     profile = np.interp(grid.y_cells, table[:, 0], table[:, 1])
     return np.repeat(profile[:, None], grid.nx, axis=1)
+
+
+def _table(text: str, path: Path) -> Array:
+    """The rows of two numbers, shape (rows, 2); InputError for the first line of another kind."""
+    lines = [
+        (number, line.partition("#")[0].replace(",", " ").split())
+        for number, line in enumerate(text.splitlines(), start=1)
+    ]
+    lines = [(number, entries) for number, entries in lines if entries]
+    if lines and all(_number(entry) is None for entry in lines[0][1]):
+        del lines[0]  # the names of the columns
+    rows = [[_number(entry) for entry in entries] for _, entries in lines]
+    for (number, entries), row in zip(lines, rows, strict=True):
+        if len(row) != 2 or not all(value is not None and isfinite(value) for value in row):
+            raise InputError(
+                f"initial.path: {path} must hold two finite numbers, y and T, in each row, and "
+                f'line {number} is "{" ".join(entries)[:60]}".'
+            )
+    return np.array(rows, dtype=np.float64)
+
+
+def _number(text: str) -> float | None:
+    try:
+        return float(text)
+    except ValueError:
+        return None
 
 
 def temperature_of_run(path: Path, time: float | None, grid: Grid) -> Array:

@@ -87,7 +87,23 @@ SMALL = ("grid.nx=8", "grid.ny=8", "grid.aspect=1.0")
         ),
         (
             ["rheology.layer_depths=[0.5]", "rheology.layer_factors=[1, 0]"],
-            "rheology.layer_factors must be positive",
+            "rheology.layer_factors must be a list of finite numbers, at least 1e-15",
+        ),
+        (["rheology.floor=1e-300"], "rheology.floor must be a finite number, at least 1e-30"),
+        (["rheology.ceiling=1e300"], "rheology.ceiling must be a finite number"),
+        (["rheology.yield_stress=1e-300"], "rheology.yield_stress must be a finite number"),
+        (
+            ["rheology.kind=constant", "rheology.ceiling=10"],
+            'rheology.ceiling bounds a viscosity that varies, and with rheology.kind = "constant"',
+        ),
+        (["rheology.eta_star=0.01"], "rheology.eta_star = 0.01 needs rheology.yield_stress"),
+        (
+            ["boundaries.left_value=0.5"],
+            'boundaries.left_value = 0.5 needs boundaries.left_thermal = "temperature" or "flux"',
+        ),
+        (
+            ["boundaries.bottom_thermal=insulating", "boundaries.bottom_value=0"],
+            "boundaries.bottom_value = 0 needs boundaries.bottom_thermal",
         ),
         (["time.scheme=crank-nicolson"], 'time.scheme must be one of "explicit", "implicit"'),
         (["time.courant=1.5"], "time.courant must be"),
@@ -126,13 +142,12 @@ def test_boundaries_are_those_of_each_wall() -> None:
             "boundaries.bottom_thermal=insulating",
             "boundaries.top_value=0.25",
             "boundaries.top_velocity=no-slip",
-            "boundaries.left_value=3.0",
         ],
     )
     assert boundaries_of(config) == BoundaryConditions(
+        # An insulating wall has no value, whatever the default.
         bottom=Wall(FREE_SLIP, INSULATING, 0.0),
         top=Wall(NO_SLIP, TEMPERATURE, 0.25),
-        # An insulating wall has no value, whatever is written.
         left=Wall(NO_SLIP, INSULATING, 0.0),
         right=Wall(FREE_SLIP, FLUX, -2.5),
     )

@@ -89,7 +89,7 @@ def test_commas_blanks_comments_and_either_order_are_read(tmp_path: Path, text: 
         "0\n1\n",
         "0 1 2\n1 0 2\n",
         "0 1\n1\n",
-        "y T\n0 1\n1 0\n",
+        "hot\ncold\n0 1\n1 0\n",
         "0 1\n2890 0\n",
         "-0.1 1\n1 0\n",
     ],
@@ -114,6 +114,37 @@ def test_what_is_no_profile_is_refused_by_name(tmp_path: Path, text: str) -> Non
         profile(path, text)
     assert "y and T" in str(refusal.value)
     assert "\n" not in str(refusal.value)
+
+
+@pytest.mark.parametrize("header", ["y,T\n", "# depth upside down\n\nheight temperature # K\n"])
+def test_the_first_row_may_name_the_columns(tmp_path: Path, header: str) -> None:
+    rows = "0, 0\n0.5, 0.75\n1, 0\n"
+    named, plain = profile(tmp_path / "p.csv", header + rows), profile(tmp_path / "q.csv", rows)
+    np.testing.assert_array_equal(named, plain)
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "shown"),
+    [
+        ("y T\n0 1\n\n0.5 O.75\n1 0\n", 4, "0.5 O.75"),
+        ("0 1\ny T\n1 0\n", 2, "y T"),
+        ("nan nan\n0 1\n1 0\n", 1, "nan nan"),
+    ],
+)
+def test_the_line_that_is_no_row_is_named(tmp_path: Path, text: str, line: int, shown: str) -> None:
+    with pytest.raises(InputError, match=f'line {line} is "{shown}"'):
+        profile(tmp_path / "p.txt", text)
+
+
+def test_a_viscosity_beyond_computing_is_refused_before_the_run() -> None:
+    beyond = (
+        "rheology.kind=arrhenius",
+        "model.surface_temperature=0.1",
+        "rheology.activation_volume=1000",
+    )
+    with pytest.raises(InputError, match="viscosity .* from .*e-[0-9]{3} to .* rheology\\.floor"):
+        Simulation.from_config(case(*beyond))
+    Simulation.from_config(case(*beyond, "rheology.floor=1e-6", "rheology.ceiling=1e6"))
 
 
 def test_files_that_cannot_be_read_are_refused_by_name(tmp_path: Path) -> None:
