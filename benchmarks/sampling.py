@@ -29,10 +29,14 @@ Sequences = Sequence[Sequence[StokesProblem]]
 
 @dataclass(frozen=True)
 class Solve:
-    """One timed solve: wall seconds of all of it, and the solver's report."""
+    """One timed solve: wall seconds of all of it, and the solver's report.
+
+    `products` counts those with A, where the solver does.
+    """
 
     seconds: float
     report: StokesReport
+    products: int | None = None
 
     @property
     def phases(self) -> dict[str, float]:
@@ -110,6 +114,7 @@ class Contender:
                 fmean(solve.report.iterations for solve in sample.solves) for sample in self.samples
             ),
             "solves_per_sample": len(self.samples[0].solves),
+            **_products(solves),
             **(self._beginnings() if self.remembers else {}),
             "statuses": dict(Counter(solve.report.status for solve in solves)),
             **self._errors(),
@@ -142,7 +147,16 @@ class Contender:
 def _solve(solver: StokesSolver, problem: StokesProblem) -> tuple[Solve, Flow]:
     start = perf_counter()
     flow = solver.solve(problem)
-    return Solve(perf_counter() - start, flow.report), flow
+    seconds = perf_counter() - start
+    products = getattr(getattr(solver, "linear", solver), "products", None)
+    return Solve(seconds, flow.report, products), flow
+
+
+def _products(solves: Sequence[Solve]) -> Row:
+    """Products with A in an iteration, those before the first one included."""
+    products = [solve.products for solve in solves if solve.products is not None]
+    iterations = sum(solve.report.iterations for solve in solves)
+    return {"products_per_iteration": sum(products) / iterations} if products else {}
 
 
 def _medians_of_means(samples: Sequence[Sample]) -> dict[str, float]:

@@ -298,9 +298,13 @@ def error_text(row: Row) -> str:
 
 
 def iterations_text(row: Row) -> str:
-    """Mean iterations of a solve, and of one that starts from nothing where that differs."""
-    mean, cold = f"{row['iterations']:.3g}", row.get("cold_iterations")
-    return mean if cold is None else f"{mean} (cold: {cold:g})"
+    """Mean iterations of a solve; of one that starts from nothing; products with A in each."""
+    more = []
+    if "cold_iterations" in row:
+        more.append(f"cold: {row['cold_iterations']:g}")
+    if "products_per_iteration" in row:
+        more.append(f"{row['products_per_iteration']:.2g} products each")
+    return f"{row['iterations']:.3g}" + (f" ({', '.join(more)})" if more else "")
 
 
 def memory_text(row: Row) -> str:

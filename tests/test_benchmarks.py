@@ -92,9 +92,11 @@ class Remembering(Half):
     def __init__(self, grid: Grid) -> None:
         super().__init__(grid)
         self.calls = 0
+        self.products = 0
 
     def solve(self, problem: StokesProblem) -> Flow:
         self.calls += 1
+        self.products = 15 if self.calls == 1 else 3
         report = StokesReport(self.name, {"factor": 0.0}, 7 if self.calls == 1 else 1)
         return flow_from_psi(self.direct.solve(problem).psi, problem.grid, report)
 
@@ -309,6 +311,7 @@ def test_a_solver_that_remembers_is_timed_over_time_steps_from_a_cold_start(
     assert row["solves_per_sample"] == TOY.recorded
     assert row["cold_iterations"] == 7
     assert row["warm_iterations"] == 1
+    assert row["products_per_iteration"] == pytest.approx((15 + 3 + 3) / (7 + 1 + 1))
     # The dear first solve counts at its share in every sample.
     assert row["iterations"] == pytest.approx((7 + 1 + 1) / 3)
     assert row["velocity_error"] == 0.0
