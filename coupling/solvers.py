@@ -92,6 +92,17 @@ def _refined(arguments: list[str], grid: Grid, picard: PicardSettings) -> Stokes
     return PicardSolver(refined_solver(grid, factor, asked.get("tol", 1e-6), name), picard)
 
 
+def _iterative(arguments: list[str], grid: Grid, picard: PicardSettings) -> StokesSolver:
+    from tellus.solver.iterative import IterativeSolver
+
+    from .iterative_names import iterative_settings
+
+    asked, guess = iterative_settings(arguments)
+    start = None if guess is None else make_solver(guess, grid, picard)
+    name = ":".join(["iterative", *arguments])
+    return PicardSolver(IterativeSolver(grid, asked, start, name), picard)
+
+
 def _mumps(arguments: list[str], grid: Grid, picard: PicardSettings) -> StokesSolver:
     from tellus.solver.mumps import MumpsSolver
 
@@ -180,6 +191,12 @@ SOLVERS = {
         "sparse Cholesky on the psi system; over processes under mpirun",
         "PETSc (make petsc)",
         _mumps_psi,
+    ),
+    "iterative": SolverEntry(
+        "iterative[:OPTION...][:from:NAME]",
+        "conjugate gradients with multigrid, on a CPU or a GPU",
+        "torch",
+        _iterative,
     ),
     "surrogate": SolverEntry(
         "surrogate[:PATH]", "coarse solve corrected by a network", "torch", _surrogate
