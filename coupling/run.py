@@ -70,7 +70,8 @@ def run_directory(
         Exit status 2, 1 and 3 of the command line.
     """
     out, config = Path(out), anchored(config)
-    with caught_signals() as caught:
+    # What overflows is found by the checks of every step, and said there in a sentence.
+    with caught_signals() as caught, np.errstate(all="ignore"):
         if resume:
             check_same_physics(config, out)
             if began(out):
