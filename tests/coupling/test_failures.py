@@ -172,6 +172,14 @@ def test_heat_that_piles_up_fails_once_no_step_is_small_enough(tmp_path: Path) -
     assert summary(tmp_path / "run")["solver_report"]["rejected"] >= 9
 
 
+@pytest.mark.filterwarnings("error::RuntimeWarning")
+def test_numbers_that_overflow_are_one_sentence_without_warnings(tmp_path: Path) -> None:
+    overflowing = ("rheology.yield_stress=1e-15", "rheology.eta_star=0", "stokes.picard_limit=8")
+    config = write_case(tmp_path / "case.toml", *OPTIONS, *overflowing)
+    said = tellus("run", config, "--out", tmp_path / "run", status=1).stderr.splitlines()
+    assert "time step collapsed" in said[-1]
+
+
 def test_a_solver_that_gives_up(tmp_path: Path) -> None:
     with pytest.raises(SolverError, match="the multigrid stalled at t = "):
         run(tmp_path / "run", solver=Failing(gives_up, AT_STEP_5))

@@ -142,7 +142,7 @@ def test_a_viscosity_beyond_computing_is_refused_before_the_run() -> None:
         "model.surface_temperature=0.1",
         "rheology.activation_volume=1000",
     )
-    with pytest.raises(InputError, match="viscosity .* from .*e-[0-9]{3} to .* rheology\\.floor"):
+    with pytest.raises(InputError, match=r"viscosity .* from .*e-\d{3} to .* rheology\.floor"):
         Simulation.from_config(case(*beyond))
     Simulation.from_config(case(*beyond, "rheology.floor=1e-6", "rheology.ceiling=1e6"))
 
