@@ -172,9 +172,18 @@ def test_heat_that_piles_up_fails_once_no_step_is_small_enough(tmp_path: Path) -
     assert summary(tmp_path / "run")["solver_report"]["rejected"] >= 9
 
 
+@pytest.mark.parametrize(
+    "overflowing",
+    [
+        ("rheology.yield_stress=1e-15", "rheology.eta_star=0", "stokes.picard_limit=12"),
+        ("rheology.ceiling=1e-30", "model.rayleigh=1e12"),
+    ],
+    ids=["double", "single"],
+)
 @pytest.mark.filterwarnings("error::RuntimeWarning")
-def test_numbers_that_overflow_are_one_sentence_without_warnings(tmp_path: Path) -> None:
-    overflowing = ("rheology.yield_stress=1e-15", "rheology.eta_star=0", "stokes.picard_limit=8")
+def test_numbers_that_overflow_are_one_sentence_without_warnings(
+    overflowing: tuple[str, ...], tmp_path: Path
+) -> None:
     config = write_case(tmp_path / "case.toml", *OPTIONS, *overflowing)
     said = tellus("run", config, "--out", tmp_path / "run", status=1).stderr.splitlines()
     assert "time step collapsed" in said[-1]
