@@ -176,7 +176,7 @@ def test_heat_that_piles_up_fails_once_no_step_is_small_enough(tmp_path: Path) -
     "overflowing",
     [
         ("rheology.yield_stress=1e-15", "rheology.eta_star=0", "stokes.picard_limit=12"),
-        ("rheology.ceiling=1e-30", "model.rayleigh=1e12"),
+        ("rheology.ceiling=1e-30", "model.rayleigh=1e12", "initial.amplitude=1"),
     ],
     ids=["double", "single"],
 )
