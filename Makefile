@@ -4,9 +4,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 DOCUMENTING := $(VENV)/.installed-docs
+PETSC := $(VENV)/.installed-petsc
 CXX_SOURCES := $(wildcard csrc/*.hpp csrc/*.cpp)
 
-.PHONY: help demo test test-all docs lint format venv rebuild clean
+.PHONY: help demo test test-all docs lint format venv petsc rebuild clean
 
 help:
 	@echo "make demo      the main job, start to end: roll out, compare, report"
@@ -16,6 +17,7 @@ help:
 	@echo "make lint      ruff, mypy, clang-format: check only"
 	@echo "make format    let ruff and clang-format rewrite the sources"
 	@echo "make venv      only set up .venv (the others do it when needed)"
+	@echo "make petsc     PETSc and petsc4py for --stokes mumps, by apt on Debian and Ubuntu"
 	@echo "make rebuild   compile the extension from scratch (after another CMAKE_ARGS, say)"
 	@echo "make clean     remove .venv, build products and caches"
 
@@ -54,6 +56,13 @@ $(INSTALLED): pyproject.toml constraints.txt CMakeLists.txt scripts/setup.sh $(C
 # Only `make docs` needs these, so only it installs them.
 $(DOCUMENTING): $(INSTALLED)
 	$(BIN)/python -m pip install -q -c constraints.txt --no-build-isolation -e '.[docs]'
+	@touch $@
+
+petsc: $(PETSC)
+
+# Nothing else asks for it: on Debian and Ubuntu it installs packages of the system.
+$(PETSC): $(INSTALLED) scripts/petsc.sh
+	@sh scripts/petsc.sh $(VENV)
 	@touch $@
 
 # CMake remembers options in build/, so one that is no longer given would stay on.
