@@ -190,7 +190,3 @@ for command in (profile, plot, export, config):
     app.command()(command)
 app.add_typer(bench, name="bench")
 
-
-def main() -> None:
-    """What the `tellus` command calls."""
-    app()
