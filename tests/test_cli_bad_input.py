@@ -2,8 +2,10 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -224,6 +226,80 @@ def test_a_directory_that_holds_a_run_is_left_alone(tmp_path: Path) -> None:
     assert_one_sentence(result)
     assert "already holds a run" in result.stderr
     assert {path.name: path.read_text() for path in out.iterdir()} == {"config.toml": "precious"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (["run", "case.toml", "--out", ""], "--out"),
+        (["run", "case.toml", "--out="], "--out"),
+        (["run", "case.toml", "--stokes", " "], "--stokes"),
+        (["demo", "--out", ""], "--out"),
+        (["info", ""], "an argument"),
+        (["compare", "run", ""], "an argument"),
+        (["bench", "stokes", "--grid", "16x8", "--out", ""], "--out"),
+        (["dataset", "case.toml", "--out", "d", "--scheduler", ""], "--scheduler"),
+    ],
+)
+def test_an_empty_argument_is_not_the_current_directory(
+    arguments: list[str], named: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("case.toml").write_text("[grid]\nnx = 32\nny = 8\n")
+    result = tellus(*arguments)
+    assert_one_sentence(result)
+    assert result.stderr == f"tellus: {named} is empty: give it a value, or leave it out.\n"
+    assert [path.name for path in tmp_path.iterdir()] == ["case.toml"]
+
+
+def test_an_empty_value_of_a_key_is_a_value() -> None:
+    assert tellus("config", "--set", "model.heating_decay=[]").exit_code == 0
+    assert "initial.path" in tellus("config", "--set", "initial.path=").stderr
+
+
+@pytest.mark.parametrize("name", ["x" * 300, "case.toml/below", "loop"])
+def test_paths_that_cannot_be_are_named_with_a_remedy(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("case.toml").write_text("[grid]\nnx = 32\nny = 8\n")
+    Path("loop").symlink_to("loop")
+    for command in (["info", name], ["run", name], ["run", "case.toml", "--out", name]):
+        result = tellus(*command)
+        assert_one_sentence(result)
+        assert name in result.stderr
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["case.toml", "loop"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_while_modules_are_imported_is_one_sentence(number: int, tmp_path: Path) -> None:
+    # Imported before all else, it sends the signal at that very moment.
+    interrupting = f"import os, time\nos.kill(os.getpid(), {int(number)})\ntime.sleep(60)\n"
+    (tmp_path / "typer.py").write_text(interrupting)
+    done = subprocess.run(
+        [sys.executable, "-m", "tellus", "run", "case.toml"],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=os.environ | {"PYTHONPATH": str(tmp_path)},
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", "tellus: stopped by a signal.\n")
+
+
+@pytest.mark.parametrize(("resume", "status"), [(False, 1), (True, 3)])
+def test_a_signal_before_a_run_goes_on_is_resumable(
+    resume: bool, status: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*arguments: object) -> None:
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(60)
+
+    monkeypatch.setattr("tellus.cli_run.load_config", interrupted)
+    (tmp_path / "config.toml").write_text(dump(Config()))
+    options = ["--resume"] if resume else ["--out", tmp_path / "new"]
+    result = tellus("run", tmp_path, *options)
+    assert_one_sentence(result, status)
+    assert ("the same command goes on" in result.stderr) is resume
 
 
 def test_usage_errors_are_bad_input() -> None:

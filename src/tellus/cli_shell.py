@@ -5,10 +5,12 @@ import json
 import logging
 import math
 import os
+import re
 import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stdout
+from itertools import pairwise
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
@@ -26,25 +28,45 @@ PLAIN_WIDTH = 250
 
 FAILED, BAD_INPUT, RESUMABLE = 1, 2, 3
 
-# Commands whose unfinished work is kept, and how to go on with it. `tellus run` is not among
-# them: it handles signals itself, once there is something to resume.
+# Commands whose unfinished work is kept, and how to go on with it. A new `tellus run` is not
+# among them: it handles signals itself, once there is something to resume.
 GO_ON = {"dataset": "the same command goes on", "train": "the same command with --resume goes on"}
+RESUME = "--resume"
 
-BAD_PATHS = (FileExistsError, FileNotFoundError, IsADirectoryError, NotADirectoryError)
+BAD_PATHS = {
+    errno.EACCES: "see to its permissions, or name another path",
+    errno.EEXIST: "name another path",
+    errno.EISDIR: "name a file",
+    errno.ELOOP: "name another path",
+    errno.ENAMETOOLONG: "take a shorter name",
+    errno.ENOENT: "name a path that exists",
+    errno.ENOTDIR: "name a path through directories only",
+    errno.EPERM: "see to its permissions, or name another path",
+    errno.EROFS: "name a path that can be written",
+}
 
 
 class OneSentenceGroup(TyperGroup):
     """Commands that end a foreseeable failure with a sentence and a status, not a traceback."""
 
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Remember the arguments; refuse an empty one, which a path would take for "."."""
+        if blank := _blank(args):
+            complain(f"{blank} is empty: give it a value, or leave it out.")
+            raise typer.Exit(BAD_INPUT)
+        ctx.meta[RESUME] = RESUME in args
+        return super().parse_args(ctx, args)
+
     def invoke(self, ctx: Any) -> Any:
         """Run the command; errors become `typer.Exit`."""
         try:
-            with _sigterm_as_interrupt():
+            with _signals_as_interrupt():
                 return super().invoke(ctx)
         except TellusError as failure:
             sentence, status = str(failure), failure.exit_status
         except KeyboardInterrupt:
-            go_on = GO_ON.get(ctx.invoked_subcommand)
+            again = "the same command goes on" if ctx.meta[RESUME] else None
+            go_on = GO_ON.get(ctx.invoked_subcommand, again)
             sentence = f"stopped by a signal; {go_on}." if go_on else "stopped by a signal."
             status = RESUMABLE if go_on else FAILED
         except MemoryError as failure:
@@ -134,20 +156,39 @@ def plain(value: Any) -> Any:
 
 
 def _explained(failure: OSError) -> tuple[str, int]:
-    where = f"{failure.filename}: " if failure.filename else ""
-    status = BAD_INPUT if isinstance(failure, (*BAD_PATHS, PermissionError)) else FAILED
-    return f"{where}{failure.strerror or failure}.", status
+    """What an error of the file system means, its remedy where it has one, and its status."""
+    sentence = str(failure.strerror or failure)
+    if failure.filename:
+        sentence = f"{failure.filename}: {sentence}"
+    if remedy := BAD_PATHS.get(failure.errno or 0):
+        return f"{sentence}; {remedy}.", BAD_INPUT
+    return f"{sentence}.", FAILED
+
+
+def _blank(args: list[str]) -> str | None:
+    """The option whose value is empty, or "an argument"; None where all have one."""
+    for before, arg in pairwise(["", *args]):
+        if not arg.strip():
+            return before if before.startswith("-") else "an argument"
+        if re.fullmatch(r"--[a-z-]+=\s*", arg):
+            return arg.partition("=")[0]
+    return None
 
 
 @contextmanager
-def _sigterm_as_interrupt() -> Iterator[None]:
+def _signals_as_interrupt() -> Iterator[None]:
     """Let SIGTERM unwind like Ctrl-C, so that files are closed and workers stopped."""
 
     def interrupt(number: int, frame: FrameType | None) -> None:
         raise KeyboardInterrupt
 
-    before = signal.signal(signal.SIGTERM, interrupt)
+    watched = [signal.SIGTERM]
+    # A shell makes what it puts into the background deaf to Ctrl-C.
+    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
+        watched.append(signal.SIGINT)
+    before = {number: signal.signal(number, interrupt) for number in watched}
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
