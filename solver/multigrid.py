@@ -8,6 +8,7 @@ V-cycles", whose coefficients are those that make the cycle contract most.
 
 from collections.abc import Callable
 from functools import lru_cache
+from math import gcd
 from typing import NamedTuple
 
 import numpy as np
@@ -21,9 +22,17 @@ from .multigrid_stencils import REACH, WIDTH, Coarsening, galerkin_stencils
 from .multigrid_transfer import Transfer
 from .psi_torch import TorchPsiOperator
 
-GAINS = (1.00842544782028, 1.08867839208730, 1.33753125909618)
-"""Lottes (2023), table 1, three steps. Fewer or more make a solve slower: iterations to 1e-6 at
-256x64 and contrasts of 1e8 / 1e10 are 13 / 20 with two, 9 / 16 with three, 8 / 13 with four."""
+GAINS = {
+    2: (1.00842544782028, 1.08867839208730, 1.33753125909618),
+    3: (1.00212930146164, 1.02173711549260, 1.07872433192603, 1.19810065292663, 1.41322542791682),
+    5: (
+        *(1.00128517255940, 1.01304293035233, 1.04678215124113),
+        *(1.11616489419675, 1.23829020218444, 1.43524297106744),
+    ),
+}
+"""Lottes (2023), table 1: coefficients of as many steps as a grid that many times coarser needs.
+Fewer or more than three for 2 make a solve slower: iterations to 1e-6 at 256x64 and contrasts of
+1e8 / 1e10 are 13 / 20 with two, 9 / 16 with three, 8 / 13 with four."""
 
 COARSEST = 400
 """Unknowns that are solved for directly, by a dense inverse."""
@@ -35,6 +44,8 @@ MOST_UNKNOWNS = 2500
 class Multigrid:
     """A symmetric positive definite approximation of A^-1 for a batch of viscosities.
 
+    With one viscosity it takes a batch of any number of residuals.
+
     Attributes
     ----------
     sound : Tensor
@@ -42,8 +53,6 @@ class Multigrid:
     products : int
         Products with A on the finest grid that one cycle takes.
     """
-
-    products = 2 * len(GAINS)
 
     def __init__(self, operator: TorchPsiOperator) -> None:
         grid, walls = operator.grid, operator.no_slip
@@ -53,7 +62,9 @@ class Multigrid:
         for step in steps:
             level = _finest(operator) if ratio == (1, 1) else _coarser(operator, ratio)
             ratio = Coarsening(ratio.y * step.y, ratio.x * step.x)
-            self._levels.append(level._replace(transfer=Transfer(step, ratio, walls)))
+            gains, transfer = GAINS[max(step)], Transfer(step, ratio, walls)
+            self._levels.append(level._replace(gains=gains, transfer=transfer))
+        self.products = 2 * len(self._levels[0].gains) if self._levels else 0
         self._inverse, self.sound = _inverse(galerkin_stencils(operator, ratio))
 
     def __call__(self, residual: Tensor) -> Tensor:
@@ -72,10 +83,11 @@ class Multigrid:
 
 
 class _Level(NamedTuple):
-    """An operator, the inverse row sums of its absolute values, and the way to the next grid."""
+    """An operator, the inverse row sums of |A|, how to smooth, and the way to the next grid."""
 
     product: Callable[[Tensor], Tensor]
     scale: Tensor
+    gains: tuple[float, ...] = ()
     transfer: Transfer | None = None
 
 
@@ -91,8 +103,8 @@ def _coarser(operator: TorchPsiOperator, ratio: Coarsening) -> _Level:
 def _smoothing(level: _Level, residual: Tensor) -> Tensor:
     """What the Chebyshev steps add to psi."""
     step = (level.scale * residual).mul_(4 / 3)
-    change = step * GAINS[0]
-    for k, gain in enumerate(GAINS[1:], 2):
+    change = step * level.gains[0]
+    for k, gain in enumerate(level.gains[1:], 2):
         residual = residual - level.product(step)
         step.mul_((2 * k - 3) / (2 * k + 1))
         step.addcmul_(level.scale, residual, value=(8 * k - 4) / (2 * k + 1))
@@ -112,7 +124,8 @@ class _Stencil:
     def __call__(self, psi: Tensor) -> Tensor:
         around = pad(psi, (REACH,) * 4)
         batch, row, column = around.stride()
-        windows = around.as_strided(self.stencils.shape, (batch, row, column, row, column))
+        shape = (psi.shape[0], *self.stencils.shape[1:])
+        windows = around.as_strided(shape, (batch, row, column, row, column))
         if self.stencils.numel() <= self.FEW:
             return (self.stencils * windows).sum((1, 2))
         rows = self.stencils[:, 0] * windows[:, 0]
@@ -124,15 +137,16 @@ class _Stencil:
 def coarsenings(grid: Grid) -> list[Coarsening]:
     """How many times coarser each grid is than the one before, until the rest is solved directly.
 
-    Factors are 2, 3 or 5, whichever divides the number of cells first. The direction with the
-    wider cells waits for the other one.
+    Factors are 2, 3 or 5, if possible the same both ways. The direction with much wider cells
+    waits for the other one.
 
     Raises InputError where too many unknowns are left that no such factor divides.
     """
     ny, nx, hy, hx = grid.ny, grid.nx, grid.hy, grid.hx
     steps: list[Coarsening] = []
     while (ny - 1) * (nx - 1) > COARSEST:
-        y, x = _factor(ny), _factor(nx)
+        common = _factor(gcd(ny, nx), min(ny, nx))
+        y, x = (common, common) if common > 1 else (_factor(ny, ny), _factor(nx, nx))
         if y > 1 and hx > 1.5 * hy:
             x = 1
         elif x > 1 and hy > 1.5 * hx:
@@ -149,8 +163,9 @@ def coarsenings(grid: Grid) -> list[Coarsening]:
     return steps
 
 
-def _factor(cells: int) -> int:
-    return next((f for f in (2, 3, 5) if cells % f == 0 and cells // f >= REACH + 1), 1)
+def _factor(number: int, cells: int) -> int:
+    """The first that divides the number and leaves enough of the cells."""
+    return next((f for f in (2, 3, 5) if number % f == 0 and cells // f > REACH), 1)
 
 
 def _inverse(stencils: Tensor) -> tuple[Tensor, Tensor]:
