@@ -337,6 +337,7 @@ class _Run:
                 **tally.statuses,
                 "iterations": tally.iterations,
                 "rejected": tally.rejected,
+                **tally.velocity_errors,
             },
             "warnings": self.warnings,
         }

@@ -54,6 +54,7 @@ class Tally:
     statuses: Counter[str] = field(default_factory=Counter)
     iterations: int = 0
     rejected: int = 0
+    errors: dict[str, tuple[int, float, float]] = field(default_factory=dict)
 
     def add(self, report: StokesReport, seconds: float) -> None:
         """Count one call of the Stokes solver that took `seconds` of wall time."""
@@ -62,6 +63,19 @@ class Tally:
         self.stokes["other"] += max(seconds - sum(report.seconds.values()), 0.0)
         self.statuses[report.status] += 1
         self.iterations += report.iterations
+        for name, value in (("estimate", report.estimate), ("error", report.error)):
+            if np.isfinite(value):
+                count, total, largest = self.errors.get(name, (0, 0.0, 0.0))
+                self.errors[name] = count + 1, total + value, max(largest, value)
+
+    @property
+    def velocity_errors(self) -> dict[str, float]:
+        """Mean and largest of what solvers said of their own error: estimates, and true ones."""
+        return {
+            f"{kind}_{name}": value
+            for name, (count, total, largest) in self.errors.items()
+            for kind, value in (("mean", total / count), ("largest", largest))
+        }
 
     def to_json(self) -> dict[str, Any]:
         """Plain values, for a checkpoint."""
@@ -71,6 +85,7 @@ class Tally:
             "statuses": dict(self.statuses),
             "iterations": self.iterations,
             "rejected": self.rejected,
+            "errors": self.errors,
         }
 
     @classmethod
@@ -82,6 +97,8 @@ class Tally:
             Counter(values["statuses"]),
             values["iterations"],
             values["rejected"],
+            # Checkpoints of version 0.1.0 have none.
+            {name: tuple(three) for name, three in values.get("errors", {}).items()},
         )
 
 

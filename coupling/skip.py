@@ -13,10 +13,10 @@ from tellus.solver.stokes import (
     flow_from_psi,
 )
 
-from .memory import of_prefix, packed, prefixed, unpacked
+from .asking import AskingSolver, packed, unpacked
 
 
-class SkipSolver(StokesSolver):
+class SkipSolver(AskingSolver):
     """Ask `solver` at every n-th call and answer from memory in between.
 
     A baseline of Agarwal et al. (2025), who solve every 100th step and hold the velocity.
@@ -28,6 +28,7 @@ class SkipSolver(StokesSolver):
         asked = "" if solver.name == "direct" else f":{solver.name}"
         self.name = f"skip:{every}{':linear' if linear else ''}{asked}"
         self.solver, self.every, self.grid, self.linear = solver, every, grid, linear
+        self.asked = {"inner": solver}
         self._calls = 0
         self._last: Moment | None = None
         self._before: Moment | None = None
@@ -50,23 +51,12 @@ class SkipSolver(StokesSolver):
         report = StokesReport(self.name, iterations=0, status="extrapolated")
         return flow_from_psi(extrapolated([before, held], problem.time), self.grid, report)
 
-    def check(self, problem: StokesProblem) -> list[str]:
-        """What the solver it asks has to say."""
-        return self.solver.check(problem)
-
-    @property
-    def weights_sha256(self) -> str | None:
-        """That of the solver it asks, where it has weights."""
-        return getattr(self.solver, "weights_sha256", None)
-
-    def state(self) -> SolverState:
-        """Calls so far, what was solved last, and what the solver it asks remembers."""
+    def memory(self) -> SolverState:
+        """Calls so far and what was solved last."""
         held = packed("last", self._last) | packed("before", self._before)
-        inner = prefixed("inner", self.solver.state())
-        return {"calls": np.array(self._calls), **held, **inner}
+        return {"calls": np.array(self._calls), **held}
 
-    def restore(self, state: SolverState) -> None:
-        """Take back what `state` handed out."""
-        self._calls = int(state["calls"]) if "calls" in state else 0
-        self._last, self._before = unpacked("last", state), unpacked("before", state)
-        self.solver.restore(of_prefix("inner", state))
+    def recall(self, memory: SolverState) -> None:
+        """Take back what `memory` handed out."""
+        self._calls = int(memory["calls"]) if "calls" in memory else 0
+        self._last, self._before = unpacked("last", memory), unpacked("before", memory)

@@ -1,6 +1,5 @@
 """Momentum problems of a short run, one after another, for solvers that live on the last ones."""
 
-from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -16,16 +15,31 @@ from tellus.solver.stokes import Flow, StokesProblem, StokesSolver, relative_vel
 SMALL = Grid(64, 16, 4.0)
 
 
+States = tuple[tuple[StokesProblem, Flow], ...]
+"""Momentum problems of successive steps, and their direct solutions."""
+
+
 @cache
-def rising(steps: int, grid: Grid = SMALL) -> tuple[tuple[StokesProblem, Flow], ...]:
-    """States of a run with plumes on the way up, viscosity contrast 1e9, and their direct flows."""
-    temperature = conductive(grid) + 0.3 * mode_perturbation(grid, mode=3)
+def circulating(steps: int) -> States:
+    """Plumes that the grid resolves: contrast 1e5, the flow changes by one per cent a step."""
+    return _states(steps, FrankKamenetskii(1e5, 1.0), 10.0, courant=0.5)
+
+
+@cache
+def rising(steps: int) -> States:
+    """Plumes that it does not: contrast 1e9, the flow changes by up to a third a step."""
+    return _states(steps, FrankKamenetskii(1e8, 10.0), 1.0, courant=1.0)
+
+
+def _states(steps: int, law: FrankKamenetskii, rayleigh: float, courant: float) -> States:
+    temperature = conductive(SMALL) + 0.3 * mode_perturbation(SMALL, mode=3)
     simulation = Simulation(
-        grid,
-        FrankKamenetskii(1e8, 10.0),
-        DirectSolver(grid),
+        SMALL,
+        law,
+        DirectSolver(SMALL),
         np.clip(temperature, 0.0, 1.0),
-        stepping=Stepping(dt_initial=1e-4, courant=1.0),
+        rayleigh=rayleigh,
+        stepping=Stepping(dt_initial=1e-4, courant=courant),
     )
     states = []
     for _ in range(steps):
@@ -34,7 +48,7 @@ def rising(steps: int, grid: Grid = SMALL) -> tuple[tuple[StokesProblem, Flow], 
     return tuple(states)
 
 
-def errors(solver: StokesSolver, states: tuple[tuple[StokesProblem, Flow], ...]) -> list[float]:
+def errors(solver: StokesSolver, states: States) -> list[float]:
     """Relative velocity errors of a solver that is asked for one state after another."""
     return [relative_velocity_error(solver.solve(problem), flow) for problem, flow in states]
 
@@ -54,8 +68,3 @@ def assert_resumes(
     assert ours_now.keys() == theirs_now.keys()
     for name, value in ours_now.items():
         np.testing.assert_array_equal(value, theirs_now[name])
-
-
-def at_time(problem: StokesProblem, time: float) -> StokesProblem:
-    """The same problem at another model time."""
-    return replace(problem, time=time)

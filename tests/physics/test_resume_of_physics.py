@@ -37,10 +37,21 @@ EVERYTHING = (
         ("stokes.solver=skip:3",),
         ("stokes.solver=skip:3:linear",),
         ("stokes.solver=lagged:tol=1e-3:limit=2",),
+        ("stokes.solver=anchored:3:coarse:2",),
+        ("stokes.solver=anchored:tol=5e-2:coarse:2",),
         ("time.scheme=explicit", "time.courant=0.5"),
         ("rheology.kind=arrhenius", "stokes.picard_limit=2"),
     ],
-    ids=["implicit", "skip", "linear", "lagged", "explicit", "arrhenius, unconverged"],
+    ids=[
+        "implicit",
+        "skip",
+        "linear",
+        "lagged",
+        "anchored",
+        "tolerance",
+        "explicit",
+        "arrhenius, unconverged",
+    ],
 )
 def test_stopped_after_every_step_it_is_bitwise_the_same(
     tmp_path: Path, more: tuple[str, ...]
