@@ -65,6 +65,8 @@ ROLLOUTS = (
     "refined",
     "refined:tol=1e-3",
     "iterative",
+    "iterative:tol=1e-3",
+    "iterative:velocity=1e-2",
     "surrogate",
     "anchored:10:coarse:4",
     "anchored:50:coarse:4",
