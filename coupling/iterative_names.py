@@ -47,6 +47,13 @@ def iterative_settings(arguments: Sequence[str]) -> tuple[IterativeSettings, str
         raise refusal("iterative", arguments, f'does not know "{unknown[0]}": it takes {known}.')
     numbers = settings("iterative", [a for a in asked if "=" in a], NUMBERS, EXAMPLE)
     velocity = numbers.get("velocity")
+    if velocity is not None and "tol" not in numbers and "jacobi" in words:
+        raise refusal(
+            "iterative",
+            arguments,
+            "needs tol=... too: without multigrid the velocity changes little from one iteration "
+            "to the next, however wrong it is.",
+        )
     residual = numbers.get("tol", Stopping.residual if velocity is None else None)
     found = IterativeSettings(
         stopping=Stopping(residual, velocity, int(numbers.get("limit", Stopping.limit))),

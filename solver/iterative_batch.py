@@ -56,10 +56,9 @@ class IterativeSettings:
 
 
 class Preconditioner(Protocol):
-    """An approximation of A^-1, of how many products with A, and whether it could be made."""
+    """An approximation of A^-1 that takes that many products with A; NaN where there is none."""
 
     products: int
-    sound: Tensor
 
     def __call__(self, residual: Tensor) -> Tensor:
         """Nearly A^-1 of a residual, shape (batch, ny-1, nx-1)."""
@@ -72,8 +71,8 @@ class Jacobi:
     products = 0
 
     def __init__(self, operator: TorchPsiOperator) -> None:
-        self._scale = operator.diagonal().reciprocal_()
-        self.sound = self._scale.isfinite().all(2).all(1)
+        diagonal = operator.diagonal()
+        self._scale = torch.where(diagonal > 0.0, 1.0 / diagonal, torch.nan)
 
     def __call__(self, residual: Tensor) -> Tensor:
         """D^-1 of a residual."""
@@ -92,12 +91,15 @@ def iterate(
     start: Tensor,
     settings: IterativeSettings,
 ) -> Iterated:
-    """Solve A psi = b from `start`; products are counted with those of the preconditioner."""
+    """Solve A psi = b from `start`, or from rest where nothing drives the flow.
+
+    Products are counted with those of the preconditioner.
+    """
+    driven = (b != 0.0).flatten(1).any(1)[:, None, None]
+    start = torch.where(driven, start, 0.0)
     found = METHODS[settings.method](operator, precondition, b, start, settings.stopping)
-    return found._replace(
-        solved=found.solved & precondition.sound,
-        products=found.products + found.corrections * precondition.products,
-    )
+    inside = found.corrections * precondition.products
+    return found._replace(products=found.products + inside)
 
 
 class BatchSolution(NamedTuple):

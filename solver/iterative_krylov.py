@@ -117,6 +117,7 @@ class _Watch:
         self._open = ~self._solved
 
     def _relative_to_b(self, residual: Tensor) -> Tensor:
+        """|residual| / |b|; without b its norm, which is zero at rest."""
         norm = inner(residual, residual).sqrt_()
         return torch.where(self.scale > 0.0, norm / self.scale, norm)
 

@@ -44,12 +44,11 @@ MOST_UNKNOWNS = 2500
 class Multigrid:
     """A symmetric positive definite approximation of A^-1 for a batch of viscosities.
 
-    With one viscosity it takes a batch of any number of residuals.
+    With one viscosity it takes a batch of any number of residuals. Where the coarsest operator is
+    not positive definite it hands out NaN.
 
     Attributes
     ----------
-    sound : Tensor
-        Whether the coarsest operator could be inverted, shape (batch,).
     products : int
         Products with A on the finest grid that one cycle takes.
     """
@@ -65,7 +64,7 @@ class Multigrid:
             gains, transfer = GAINS[max(step)], Transfer(step, ratio, walls)
             self._levels.append(level._replace(gains=gains, transfer=transfer))
         self.products = 2 * len(self._levels[0].gains) if self._levels else 0
-        self._inverse, self.sound = _inverse(galerkin_stencils(operator, ratio))
+        self._inverse = _inverse(galerkin_stencils(operator, ratio))
 
     def __call__(self, residual: Tensor) -> Tensor:
         """Nearly A^-1 of a residual, shape (batch, ny-1, nx-1)."""
@@ -168,15 +167,17 @@ def _factor(number: int, cells: int) -> int:
     return next((f for f in (2, 3, 5) if number % f == 0 and cells // f > REACH), 1)
 
 
-def _inverse(stencils: Tensor) -> tuple[Tensor, Tensor]:
-    """Dense inverses, shape (batch, n, n), and for which of them all went well."""
+def _inverse(stencils: Tensor) -> Tensor:
+    """Dense inverses, shape (batch, n, n); NaN where there is none."""
     batch, _, _, ny, nx = stencils.shape
     where, source = _dense_pattern(ny, nx, stencils.device)
     dense = stencils.new_zeros((batch, (ny * nx) ** 2))
     dense[:, where] = stencils.flatten(1)[:, source]
     factor, info = torch.linalg.cholesky_ex(dense.view(batch, ny * nx, ny * nx))
-    inverse = torch.cholesky_inverse(factor)
-    return inverse, (info == 0) & inverse.isfinite().all(2).all(1)
+    definite = (info == 0)[:, None, None]
+    identity = torch.eye(ny * nx, dtype=factor.dtype, device=factor.device)
+    inverse = torch.cholesky_inverse(torch.where(definite, factor, identity))
+    return torch.where(definite, inverse, torch.nan)
 
 
 @lru_cache(maxsize=16)
