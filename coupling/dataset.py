@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import logging
 import os
 import shutil
 import sys
@@ -26,6 +27,8 @@ from .simulation import Simulation
 
 if TYPE_CHECKING:
     from tellus.config import DatasetConfig
+
+log = logging.getLogger("tellus")
 
 Report = Callable[[str], None]
 
@@ -98,6 +101,7 @@ def make_dataset(
     # Workers may have another working directory.
     out = out.absolute()
     _check_free(config, out)
+    _check_solver(config)
     with sole_user(out):
         _claim(config, out)
         todo = [m for m in members(config) if not _path(out, m).exists()]
@@ -243,6 +247,18 @@ def _check_free(config: "DatasetConfig", out: Path) -> None:
             )
     elif out.exists() and {path.name for path in out.iterdir()} - {LOCK}:
         raise InputError(f"{out} is not empty and holds no data set: choose another --out.")
+
+
+def _check_solver(config: "DatasetConfig") -> None:
+    """Let the solver object before anything is written; what it warns of is logged."""
+    from tellus.config import simulation_of
+
+    first = members(config)[0]
+    simulation = Simulation.from_config(
+        simulation_of(config, first.gamma_T, first.gamma_p, first.heating, first.seed)
+    )
+    for warning in simulation.solver.check(simulation.problem):
+        log.warning(warning)
 
 
 def _claim(config: "DatasetConfig", out: Path) -> None:

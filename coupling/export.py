@@ -11,7 +11,7 @@ from tellus.solver.errors import InputError
 
 from .fields import CELLS, NODES, U_FACES, V_FACES
 from .planet import Units, units_of
-from .recorded import RecordedOutputs, read_outputs
+from .recorded import RecordedOutputs, directory, read_outputs
 from .vtk import Mesh, Values, write_pvd, write_vtu
 
 CONVENTIONS = "CF-1.11"
@@ -42,8 +42,7 @@ def export_vtk(path: Path, out: Path | None = None) -> Path:
     """
     run = read_outputs(path)
     units = units_of(run.config)
-    out = run.path / "vtk" if out is None else out
-    out.mkdir(parents=True, exist_ok=True)
+    out = directory(run.path / "vtk" if out is None else out)
     grid = run.grid
     mesh = Mesh(units.show("x", grid.x_nodes), units.show("y", grid.y_nodes))
     members = [f"output_{k:05d}.vtu" for k in range(run.output_times.size)]

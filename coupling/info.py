@@ -30,7 +30,9 @@ def describe(path: Path) -> str:
     try:
         lines = {kind: str(path), **facts(path)}
     except (KeyError, IndexError, TypeError, ValueError, AttributeError) as failure:
-        raise InputError(f"{path}: this {kind} is damaged ({failure!r}).") from None
+        raise InputError(
+            f"{path}: this {kind} is damaged ({failure!r}): copy it again, or make it anew."
+        ) from None
     width = max(map(len, lines))
     return "\n".join(f"{label:<{width}}  {value}" for label, value in lines.items())
 
@@ -160,9 +162,9 @@ def _json(file: Path) -> dict[str, Any]:
     try:
         content = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError) as failure:
-        raise InputError(f"{file} cannot be read ({failure}).") from None
+        raise _unreadable(file, failure) from None
     if not isinstance(content, dict):
-        raise InputError(f"{file} cannot be read (it is no JSON object).")
+        raise _unreadable(file, "it is no JSON object")
     return content
 
 
@@ -170,4 +172,8 @@ def _toml(file: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError) as failure:
-        raise InputError(f"{file} cannot be read ({failure}).") from None
+        raise _unreadable(file, failure) from None
+
+
+def _unreadable(file: Path, why: object) -> InputError:
+    return InputError(f"{file} cannot be read ({why}): mend it, copy it again, or make it anew.")

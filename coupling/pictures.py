@@ -25,7 +25,7 @@ from tellus.solver.grid import Array
 from .fields import CELLS, NODES
 from .planet import Units, units_of
 from .plots import LINES, STYLE, leave_out_spikes
-from .recorded import RecordedOutputs, read_outputs, read_series
+from .recorded import RecordedOutputs, directory, read_outputs, read_series
 
 DPI = 120
 FRAMES_PER_SECOND = 10
@@ -72,8 +72,7 @@ def plot_run(path: Path, out: Path | None = None, frames: int = 50) -> list[Path
     """
     run = read_outputs(path)
     units, series = units_of(run.config), read_series(path)
-    out = run.path / "plots" if out is None else out
-    out.mkdir(parents=True, exist_ok=True)
+    out = directory(run.path / "plots" if out is None else out)
     count = run.output_times.size
     chosen = np.unique(np.linspace(0, count - 1, min(frames, count)).round().astype(int)).tolist()
     with mpl.rc_context(STYLE):

@@ -16,6 +16,7 @@ from tellus.solver.grid import Array
 from .planet import Units, units_of
 from .plots import LINES, STYLE
 from .recorded import RecordedOutputs, read_outputs
+from .timeseries import NAME as SERIES
 
 TABLE, PICTURES = ".csv", (".png", ".pdf", ".svg")
 COLUMNS = ("y", "temperature", "temperature_std", "vrms", "vrms_std")
@@ -52,6 +53,8 @@ def profile(
     """
     if out is not None and out.suffix not in (TABLE, *PICTURES):
         raise InputError(f"{out}: name a file that ends in {TABLE}, {', '.join(PICTURES)}.")
+    if out is not None and out.exists() and out.name == SERIES:
+        raise InputError(f"{out}: the time series of a run is not overwritten; name another file.")
     run = read_outputs(path)
     units = units_of(run.config)
     chosen = _window(run, units, start, end)

@@ -142,6 +142,14 @@ def read_series(path: Path) -> Mapping[str, Array]:
     return _read_series(_directory(path) / "timeseries.csv", finished=False)
 
 
+def directory(out: Path) -> Path:
+    """Make `out` a directory for what is drawn or exported; InputError where it is a file."""
+    if out.exists() and not out.is_dir():
+        raise InputError(f"{out} is a file: name a directory with --out.")
+    out.mkdir(parents=True, exist_ok=True)
+    return out
+
+
 def _directory(path: Path) -> Path:
     if not Path(path).is_dir():
         raise InputError(f"{path}: no such run directory; give one written by `tellus run`.")

@@ -70,6 +70,8 @@ def write_report(out: Path, result: Mapping[str, Any], runs: Sequence[RecordedRu
         raise InputError(
             f"{out}: is a directory; name the HTML file to write, such as report.html."
         )
+    if out.exists() and out.suffix.lower() not in (".html", ".htm"):
+        raise InputError(f"{out}: exists and is no HTML file; name another, such as report.html.")
     page = render(result, runs)
     partial = out.with_name(f".{out.name}.partial")
     try:

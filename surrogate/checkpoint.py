@@ -1,4 +1,7 @@
-"""The state of an unfinished training: one file of tensors, and a line of metrics per epoch."""
+"""The state of an unfinished training: one file of tensors, and a line of metrics per epoch.
+
+The file carries a digest of its content, so that a damaged one is not trained on.
+"""
 
 import json
 from pathlib import Path
@@ -17,7 +20,8 @@ METRICS = "metrics.jsonl"
 def write_checkpoint(out: Path, state: tuple[dict[str, Tensor], dict[str, Any]]) -> None:
     """Tensors, with the scalars as JSON in the header: one file, replaced in one piece."""
     tensors, scalars = state
-    content = files.to_safetensors(tensors, {"state": json.dumps(scalars)})
+    text = json.dumps(scalars | {"sha256": _digest(tensors, scalars)})
+    content = files.to_safetensors(tensors, {"state": text})
     files.write_bytes(out / CHECKPOINT, content)
 
 
@@ -26,11 +30,20 @@ def read_checkpoint(out: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     tensors, metadata = files.read_safetensors(out / CHECKPOINT)
     try:
         scalars: dict[str, Any] = json.loads(metadata["state"])
-    except (KeyError, ValueError):
+        digest = scalars.pop("sha256")
+    except (AttributeError, KeyError, TypeError, ValueError):
         raise InputError(
             f"{out / CHECKPOINT} is no checkpoint of a training: start again in a new directory."
         ) from None
+    if digest != _digest(tensors, scalars):
+        raise InputError(
+            f"{out / CHECKPOINT} is damaged: copy it again, or start again in a new directory."
+        )
     return tensors, scalars
+
+
+def _digest(tensors: dict[str, Tensor], scalars: dict[str, Any]) -> str:
+    return files.sha256(files.to_safetensors(tensors, {"state": json.dumps(scalars)}))
 
 
 def append_metrics(out: Path, line: dict[str, Any]) -> None:

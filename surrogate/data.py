@@ -72,11 +72,16 @@ class Dataset:
             for simulation in card["simulations"]:
                 _ = simulation["name"], simulation["split"], simulation["snapshots"]
             _ = card["hash"], card["boundaries"]
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             raise InputError(
                 f"{path} is no data set: it has no card.json; make one with `tellus dataset`."
             ) from None
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except KeyError as error:
+            raise InputError(
+                f"{path} is no data set: its card.json has no {error}; make one with "
+                "`tellus dataset`."
+            ) from None
+        except (OSError, ValueError, TypeError) as error:
             raise InputError(
                 f"{path / 'card.json'} cannot be read ({error!r}): make the data set again."
             ) from None

@@ -70,8 +70,7 @@ def train(
         The loss is no longer finite.
     """
     started = perf_counter()
-    if not resume and ((out / files.WEIGHTS).exists() or (out / CHECKPOINT).exists()):
-        raise InputError(f"{out} already holds a model: pass --resume, or name another directory.")
+    goes_on = _check_free(out, resume)
     place = _usable(device)
     dataset = Dataset.open(data)
     base = make_base(settings.base, dataset.grid)
@@ -81,9 +80,12 @@ def train(
         for split in ("train", "validation")
     }
     training = Training(settings, dataset, parts, network, device)
-    if resume and (out / CHECKPOINT).exists():
+    if goes_on:
         training.restore(out)
         report(f"resumed after epoch {training.epoch} of {settings.epochs}")
+    else:
+        # From here on the directory is this training's, and a kill in the first epoch resumable.
+        write_checkpoint(out, training.state())
     cut_metrics(out, training.epoch)
     with _stoppable(out) as check_stop:
         while training.epoch < settings.epochs:
@@ -99,13 +101,33 @@ def train(
                 )
 
 
+def _check_free(out: Path, resume: bool) -> bool:
+    """Whether `out` holds a training to go on with; refuse one that holds anything else."""
+    begun, trained = (out / CHECKPOINT).exists(), (out / files.WEIGHTS).exists()
+    if begun and resume:
+        return True
+    if begun:
+        raise InputError(f"{out} already holds a model: pass --resume, or name another directory.")
+    if trained:
+        raise InputError(
+            f"{out} already holds a model, without the checkpoint to go on from: name another "
+            "directory."
+        )
+    if out.exists() and not out.is_dir():
+        raise InputError(f"{out} is a file: name another directory.")
+    # A kill may have left the folder of a checkpoint that was never finished.
+    if out.exists() and {path.name for path in out.iterdir()} - {CHECKPOINT.parts[0]}:
+        raise InputError(f"{out} is not empty and holds no training: name another directory.")
+    return False
+
+
 def _usable(device: str) -> torch.device:
     """The device of this name; InputError if PyTorch has none."""
     try:
         place = torch.device(device)
-        torch.zeros(1, device=place)
+        torch.zeros(1, device=place).item()
     except (RuntimeError, AssertionError) as error:
-        reason = str(error).splitlines()[0]
+        reason = str(error).splitlines()[0].partition(". ")[0]
         raise InputError(f'--device {device} cannot be used ({reason}): take "cpu".') from None
     return place
 
@@ -189,7 +211,7 @@ class Training:
     def _update(self, value: Tensor, step: int) -> None:
         if not torch.isfinite(value):
             raise RunFailedError(
-                f"the training loss is {float(value)} in epoch {self.epoch + 1}: lower "
+                f"the training loss is {value.item()} in epoch {self.epoch + 1}: lower "
                 "training.learning_rate; the last checkpoint is intact."
             )
         self.optimiser.zero_grad(set_to_none=True)
@@ -266,6 +288,16 @@ class Training:
     def restore(self, out: Path) -> None:
         """Take back what `state` wrote into `out`."""
         tensors, scalars = read_checkpoint(out)
+        try:
+            self._restore(out, tensors, scalars)
+        except (KeyError, ValueError, RuntimeError) as error:
+            reason = str(error).splitlines()[0]
+            raise InputError(
+                f"{out / CHECKPOINT} does not fit this network or version ({reason}): resume with "
+                "those it was trained with, or name another directory."
+            ) from None
+
+    def _restore(self, out: Path, tensors: dict[str, Tensor], scalars: dict[str, Any]) -> None:
         if scalars["settings"] != self._identity():
             raise InputError(
                 f"{out} was trained under other settings: resume with the same configuration "

@@ -285,6 +285,14 @@ def test_a_directory_is_no_place_for_a_report(tmp_path: Path) -> None:
         compare([write_run(tmp_path / "a")], tmp_path)
 
 
+def test_a_report_replaces_nothing_but_a_report(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "a")
+    before = (run / "run.json").read_bytes()
+    with pytest.raises(InputError, match=r"run\.json: exists and is no HTML file"):
+        compare([run], run / "run.json")
+    assert (run / "run.json").read_bytes() == before
+
+
 def test_no_runs_is_bad_input() -> None:
     with pytest.raises(InputError, match="no run given"):
         compare([])

@@ -225,7 +225,10 @@ def test_half_a_planet_is_refused(change: str, sentence: str) -> None:
         (["plot", "nowhere"], "no such run directory"),
         (["export", "nowhere", "--to", "vtk"], "no such run directory"),
         (["export", "RUN", "--to", "netcdf", "--out", "."], "is a directory"),
-        (["export", "RUN", "--to", "vtk", "--out", "RUN/run.json"], "File exists"),
+        (["export", "RUN", "--to", "vtk", "--out", "RUN/run.json"], "is a file: name a directory"),
+        (["plot", "RUN", "--out", "RUN/run.json"], "is a file: name a directory"),
+        (["plot", "RUN", "--out", "RUN/run.json/below"], "name a path through directories"),
+        (["profile", "RUN", "--out", "RUN/timeseries.csv"], "is not overwritten"),
         (["export", "RUN", "--to", "hdf"], "'vtk', 'netcdf'"),
     ],
 )
@@ -234,6 +237,14 @@ def test_bad_input_is_explained(run: Path, arguments: list[str], sentence: str) 
     assert result.exit_code == 2
     assert sentence in " ".join(result.stderr.split())
     assert result.stdout == ""
+
+
+def test_lost_coordinates_are_no_zeros(run: Path, tmp_path: Path) -> None:
+    shutil.copytree(run, tmp_path / "damaged")
+    shutil.rmtree(tmp_path / "damaged" / "fields.zarr" / "y_node" / "c")
+    result = tellus("plot", str(tmp_path / "damaged"))
+    assert result.exit_code == 2
+    assert "fields.zarr is damaged (y_node is not that of a grid)" in result.stderr
 
 
 @pytest.mark.parametrize("command", ["plot", "vtk", "netcdf"])

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 from collections.abc import Callable
 from pathlib import Path
@@ -321,6 +322,66 @@ def test_a_signal_stops_training_resumably(dataset: Path, trained: Path, tmp_pat
     train(SETTINGS, dataset, tmp_path, resume=True, report=lambda line: None)
     name = "weights.safetensors"
     assert (tmp_path / name).read_bytes() == (trained / name).read_bytes()
+
+
+def test_a_signal_in_the_first_epoch_leaves_something_to_resume(
+    dataset: Path, trained: Path, tmp_path: Path
+) -> None:
+    def stopped(*arguments: object) -> str:
+        raise InterruptedRunError("stopped.")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("tellus.surrogate.train.Training.run_epoch", stopped)
+        with pytest.raises(InterruptedRunError, match="stopped"):
+            train(SETTINGS, dataset, tmp_path / "m", report=lambda line: None)
+    with pytest.raises(InputError, match="pass --resume"):
+        train(SETTINGS, dataset, tmp_path / "m")
+    train(SETTINGS, dataset, tmp_path / "m", resume=True, report=lambda line: None)
+    for name in ("weights.safetensors", CHECKPOINT):
+        assert (tmp_path / "m" / name).read_bytes() == (trained / name).read_bytes()
+
+
+@pytest.mark.parametrize("resume", [False, True])
+def test_a_training_takes_no_directory_that_holds_other_things(
+    resume: bool, dataset: Path, model: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("precious")
+    for out, sentence in (
+        (dataset, "is not empty and holds no training"),
+        (model, "already holds a model, without the checkpoint"),
+        (tmp_path / "file", "is a file"),
+    ):
+        before = {path: path.read_bytes() for path in out.parent.rglob("*") if path.is_file()}
+        with pytest.raises(InputError, match=sentence):
+            train(SETTINGS, dataset, out, resume=resume, report=lambda line: None)
+        after = {path: path.read_bytes() for path in out.parent.rglob("*") if path.is_file()}
+        assert after == before
+
+
+@pytest.mark.parametrize("place", ["network", "flip", "version"])
+def test_a_checkpoint_that_does_not_fit_is_not_trained_on(
+    place: str, dataset: Path, trained: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "copy"
+    shutil.copytree(trained, out)
+    content = bytearray((out / CHECKPOINT).read_bytes())
+    if place == "flip":
+        content[len(content) // 2] ^= 1
+    if place == "version":
+        content = content.replace(b"optimiser/0/", b"optimizer/0/")
+    (out / CHECKPOINT).write_bytes(content)
+    network = make_network(8, SMALL) if place != "network" else torch.nn.Conv2d(8, 1, 1)
+    with pytest.raises(InputError, match="is damaged" if place != "network" else "does not fit"):
+        train(SETTINGS, dataset, out, resume=True, report=lambda line: None, network=network)
+    assert (out / CHECKPOINT).read_bytes() == bytes(content)
+
+
+@pytest.mark.parametrize("device", ["magic", "meta", "cuda:99", ""])
+def test_a_device_that_is_not_there_is_named(device: str, dataset: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=f"--device {device} cannot be used") as refusal:
+        train(SETTINGS, dataset, tmp_path / "m", device=device)
+    assert len(str(refusal.value)) < 300
+    assert not (tmp_path / "m").exists()
 
 
 def test_training_never_overwrites_or_mixes(dataset: Path, trained: Path) -> None:

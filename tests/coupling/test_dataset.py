@@ -249,6 +249,25 @@ def test_other_things_are_left_alone(what: str, tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.rglob("*")] == ["out", "mine"][: 1 + out.is_dir()]
 
 
+@pytest.mark.parametrize(
+    ("overrides", "sentence"),
+    [
+        (("stokes.solver=magic",), 'there is no solver "magic"'),
+        (("stokes.solver=surrogate:nowhere",), "nowhere is missing"),
+        (
+            ("stokes.solver=surrogate", "grid.nx=32", "grid.ny=16", "grid.aspect=2"),
+            "trained for grid.aspect = 4, not 2",
+        ),
+    ],
+)
+def test_a_solver_that_cannot_work_is_refused_before_anything_is_written(
+    overrides: tuple[str, ...], sentence: str, tmp_path: Path
+) -> None:
+    with pytest.raises(InputError, match=sentence):
+        make_dataset(configured(*overrides), tmp_path / "set")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_one_process_at_a_time(made: Path) -> None:
     with sole_user(made), pytest.raises(InputError, match="in use by another process"):
         make_dataset(configured(), made)
