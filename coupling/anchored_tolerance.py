@@ -10,7 +10,6 @@ from tellus.solver.grid import Array, Grid
 from tellus.solver.kept import KeptDirectSolver
 from tellus.solver.laps import Laps
 from tellus.solver.picard import PicardSettings, PicardSolver
-from tellus.solver.psi_operator import velocity_norm
 from tellus.solver.stokes import (
     Flow,
     SolverState,
@@ -23,7 +22,7 @@ from tellus.solver.strain import effective_viscosity
 
 from .anchored import added
 from .asking import AskingSolver
-from .outlook import Growth
+from .outlook import Growth, relative_velocity
 
 SAFETY = 0.8
 """The part of the tolerance at which an error that is foreseen gets measured."""
@@ -100,7 +99,7 @@ class ToleranceAnchoredSolver(AskingSolver):
         if self._lack is None or before is None or self._cholesky.viscosity is None:
             return self._solved(problem, seconds)
         psi = approximation.psi + self._lack
-        self._go(self._relative(approximation.psi - before, psi))
+        self._go(relative_velocity(approximation.psi - before, psi, self.grid))
         foreseen = self._rest + self._error.foreseen(problem.time)
         if foreseen < SAFETY * self.tolerance and self._steps < MOST_STEPS:
             report = StokesReport(self.name, seconds, 0, status="predicted", estimate=foreseen)
@@ -137,7 +136,7 @@ class ToleranceAnchoredSolver(AskingSolver):
         while len(estimates) < MOST_CORRECTIONS:
             A = operator.at(self._viscosity(problem, psi))
             correction = self._cholesky.back_substitute(b - A(psi))
-            estimates.append(self._relative(correction, psi))
+            estimates.append(relative_velocity(correction, psi, self.grid))
             if estimates[-1] == 0.0:
                 return psi, estimates
             psi = psi + correction
@@ -179,13 +178,6 @@ class ToleranceAnchoredSolver(AskingSolver):
     def _viscosity(self, problem: StokesProblem, psi: Array) -> Array:
         flow = flow_from_psi(psi, self.grid, StokesReport(self.name))
         return effective_viscosity(problem, flow)
-
-    def _relative(self, change: Array, psi: Array) -> float:
-        """The velocity of a change over that of psi."""
-        moved, scale = velocity_norm(change, self.grid), velocity_norm(psi, self.grid)
-        if scale == 0.0:
-            return 0.0 if moved == 0.0 else float("inf")
-        return float(moved / scale)
 
     def memory(self) -> SolverState:
         """Where increments start, the viscosity that was factored, and what foresees errors."""

@@ -5,7 +5,8 @@ from typing import Self
 
 import numpy as np
 
-from tellus.solver.grid import Array
+from tellus.solver.grid import Array, Grid
+from tellus.solver.psi_operator import velocity_norm
 
 
 @dataclass
@@ -51,3 +52,11 @@ class Growth:
 
 def _learnt(rate: float, before: float) -> float:
     return max(rate, 0.5 * before) if np.isfinite(before) else rate
+
+
+def relative_velocity(change: Array, psi: Array, grid: Grid) -> float:
+    """The velocity of a change of psi over that of psi; 0 if there is none, even over none."""
+    moved, scale = velocity_norm(change, grid), velocity_norm(psi, grid)
+    if scale == 0.0:
+        return 0.0 if moved == 0.0 else float("inf")
+    return moved / scale

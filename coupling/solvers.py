@@ -44,12 +44,21 @@ def _direct(arguments: list[str], grid: Grid, picard: PicardSettings) -> StokesS
 
 def _skip(arguments: list[str], grid: Grid, picard: PicardSettings) -> StokesSolver:
     from .skip import SkipSolver
+    from .skip_tolerance import ToleranceSkipSolver
 
-    if not arguments or not is_whole(arguments[0]):
-        raise refusal("skip", arguments, 'needs one whole number of steps, as in "skip:10".')
-    linear = arguments[1:2] == ["linear"]
-    asked = ":".join(arguments[2 if linear else 1 :]) or "direct"
-    return SkipSolver(make_solver(asked, grid, picard), int(arguments[0]), grid, linear)
+    often, *rest = arguments or [""]
+    if not is_whole(often) and not often.startswith("tol="):
+        raise refusal(
+            "skip",
+            arguments,
+            'needs one whole number of steps or a tolerance, as in "skip:10" or "skip:tol=1e-2".',
+        )
+    linear = is_whole(often) and rest[:1] == ["linear"]
+    asked = make_solver(":".join(rest[linear:]) or "direct", grid, picard)
+    if is_whole(often):
+        return SkipSolver(asked, int(often), grid, linear)
+    known = settings("skip", [often], {"tol": tolerance}, "skip:tol=1e-2")
+    return ToleranceSkipSolver(asked, known["tol"], grid, ":".join(["skip", *arguments]))
 
 
 def _coarse(arguments: list[str], grid: Grid, picard: PicardSettings) -> StokesSolver:
@@ -154,8 +163,8 @@ def _check(arguments: list[str], grid: Grid, picard: PicardSettings) -> StokesSo
 SOLVERS = {
     "direct": SolverEntry("direct", "banded Cholesky on the psi system, every step", "-", _direct),
     "skip": SolverEntry(
-        "skip:N[:linear][:NAME]",
-        "direct, or NAME, every N-th step; velocity held between, or extrapolated",
+        "skip:N[:linear][:NAME], skip:tol=X[:NAME]",
+        "direct, or NAME, every N-th step or when the error may exceed X; held or extrapolated",
         "-",
         _skip,
     ),

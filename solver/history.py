@@ -28,15 +28,15 @@ def extrapolated(moments: Sequence[Moment], time: float) -> Array:
     return psi
 
 
-def well_apart(moments: Sequence[Moment], time: float) -> list[Moment]:
+def well_apart(moments: Sequence[Moment], time: float, part: float = 0.25) -> list[Moment]:
     """The last moment and those before it that a step to `time` can be extrapolated from.
 
-    A polynomial through moments much closer together than that step would blow up what errors
-    they have, as after a step that was cut short to hit an output.
+    A polynomial through moments closer together than a `part` of that step would blow up what
+    errors they have, as after a step that was cut short to hit an output.
     """
     kept = [moments[-1]]
     ahead = time - moments[-1].time
     for moment in reversed(moments[:-1]):
-        if kept[-1].time - moment.time > 0.25 * ahead:
+        if kept[-1].time - moment.time > part * ahead:
             kept.append(moment)
     return kept

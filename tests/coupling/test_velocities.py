@@ -80,7 +80,7 @@ def test_skip_of_one_is_direct(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "said"),
     [
-        ("skip", 'stokes.solver: "skip" needs one whole number of steps, as in "skip:10".'),
+        ("skip", 'stokes.solver: "skip" needs one whole number of steps or a tolerance'),
         ("skip:", '"skip:" needs one whole number'),
         ("skip:0", '"skip:0" needs one whole number'),
         ("skip:-1", '"skip:-1" needs one whole number'),
@@ -91,7 +91,10 @@ def test_skip_of_one_is_direct(tmp_path: Path) -> None:
         ("skip:2:linear:direkt", 'there is no solver "direkt"; did you mean "direct"?'),
         ("direct:1", 'stokes.solver: "direct" takes no argument, not "1".'),
         ("direkt", 'there is no solver "direkt"; did you mean "direct"?'),
-        ("skop:3", 'there is no solver "skop"; did you mean "skip:N[:linear][:NAME]"?'),
+        (
+            "skop:3",
+            'there is no solver "skop"; did you mean "skip:N[:linear][:NAME], skip:tol=X[:NAME]"?',
+        ),
         ("surogate", 'there is no solver "surogate"; did you mean "surrogate[:PATH]"?'),
         ("DIRECT", 'there is no solver "DIRECT"'),
         ("", 'there is no solver ""'),

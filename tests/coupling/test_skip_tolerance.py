@@ -1,0 +1,192 @@
+"""skip:tol=X: extrapolated in model time as long as the error allows."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numerics import random_psi
+from rollouts import case, summary
+from sequences import SMALL, assert_resumes, circulating, errors, rising
+
+from tellus.coupling.run import run_directory
+from tellus.coupling.skip_tolerance import SAFETY, ToleranceSkipSolver
+from tellus.coupling.solvers import make_solver
+from tellus.solver.direct import DirectSolver
+from tellus.solver.errors import InputError
+from tellus.solver.grid import Grid
+from tellus.solver.picard import PicardSettings
+from tellus.solver.rheology import FrankKamenetskii, Viscoplastic
+from tellus.solver.stokes import (
+    Flow,
+    StokesProblem,
+    StokesReport,
+    StokesSolver,
+    flow_from_psi,
+    relative_velocity_error,
+)
+
+STATES = circulating(40)
+
+
+class Polynomial(StokesSolver):
+    """psi a polynomial in model time."""
+
+    name = "polynomial"
+
+    def __init__(self, grid: Grid, degree: int, constant: float = 1.0) -> None:
+        self.terms = [random_psi(grid, seed) for seed in range(degree + 1)]
+        self.terms[0] *= constant
+
+    def solve(self, problem: StokesProblem) -> Flow:
+        psi = sum(term * problem.time**k for k, term in enumerate(self.terms))
+        assert isinstance(psi, np.ndarray)
+        return flow_from_psi(psi, problem.grid, StokesReport(self.name))
+
+
+def skip(tolerance: float, solver: StokesSolver | None = None) -> ToleranceSkipSolver:
+    return ToleranceSkipSolver(solver or DirectSolver(SMALL), tolerance, SMALL, "skip:tol")
+
+
+def at(time: float) -> StokesProblem:
+    return replace(STATES[0][0], time=time)
+
+
+def test_a_parabola_is_solved_for_no_more_once_it_is_known() -> None:
+    exact, solver = Polynomial(SMALL, 2), skip(1e-6, Polynomial(SMALL, 2))
+    asked = []
+    for step, time in enumerate(np.cumsum([0.0, 0.1, 0.05, 0.2, 0.1, 0.2, 0.05, 0.3]).tolist()):
+        flow, expected = solver.solve(at(time)), exact.solve(at(time))
+        np.testing.assert_allclose(flow.psi, expected.psi, rtol=0, atol=1e-9)
+        if flow.report.status == "solved":
+            asked.append(step)
+    # Three to lay it through, one that shows that it fits, one since intervals at most double.
+    assert asked[:4] == [0, 1, 2, 3]
+    assert len(asked) <= 5
+
+
+def test_the_error_of_a_cubic_is_foreseen() -> None:
+    """Exactly, but for the velocity that it is relative to: nearly the same throughout."""
+    exact, solver = Polynomial(SMALL, 3, 1e3), skip(1e-3, Polynomial(SMALL, 3, 1e3))
+    foreseen = []
+    for time in np.arange(1.0, 3.0, 0.02).tolist():
+        flow, expected = solver.solve(at(time)), exact.solve(at(time))
+        if flow.report.status == "extrapolated":
+            foreseen.append(flow.report.estimate / relative_velocity_error(flow, expected))
+    assert len(foreseen) > 50
+    np.testing.assert_allclose(foreseen, 1.0, atol=0.05)
+
+
+@pytest.mark.parametrize("tolerance", [1e-3, 1e-2, 5e-2])
+def test_the_tolerance_bounds_the_true_error(tolerance: float) -> None:
+    solver, solves = skip(tolerance), 0
+    for problem, direct in STATES:
+        flow = solver.solve(problem)
+        assert relative_velocity_error(flow, direct) < tolerance
+        if flow.report.status == "extrapolated":
+            assert flow.report.estimate < SAFETY * tolerance
+            assert flow.report.iterations == 0
+        else:
+            solves += 1
+            np.testing.assert_array_equal(flow.psi, direct.psi)
+    assert 4 < solves < 0.6 * len(STATES)
+
+
+def test_a_tighter_tolerance_solves_more_often() -> None:
+    counts = []
+    for tolerance in (1e-1, 1e-2, 1e-3, 1e-4):
+        solver = skip(tolerance)
+        flows = [solver.solve(problem) for problem, _ in STATES]
+        counts.append(sum(flow.report.status == "solved" for flow in flows))
+    assert counts == sorted(counts)
+    assert counts[-1] > 2 * counts[0]
+
+
+def test_no_more_solves_than_skipping_as_often_and_a_smaller_error() -> None:
+    solver = skip(1e-2)
+    ours = [relative_velocity_error(solver.solve(problem), direct) for problem, direct in STATES]
+    theirs = errors(make_solver("skip:3", SMALL), STATES)
+    assert sum(error == 0.0 for error in ours) < sum(error == 0.0 for error in theirs)
+    assert max(ours) < 0.5 * max(theirs)
+
+
+def test_where_the_flow_turns_over_within_steps_nearly_all_are_solved() -> None:
+    solver = skip(1e-2)
+    states = rising(40)[:20]
+    statuses = [solver.solve(problem).report.status for problem, _ in states]
+    assert statuses.count("solved") > 15
+
+
+def test_a_sliver_of_a_step_does_no_harm() -> None:
+    """After a step that was cut to hit an output the next is ten thousand times longer."""
+    solver = skip(1e-2, make_solver("lagged:tol=1e-4", SMALL))
+    found = []
+    for k, (problem, direct) in enumerate(STATES):
+        if k % 5 == 4:
+            solver.solve(replace(problem, time=problem.time * (1.0 - 1e-6)))
+        found.append(relative_velocity_error(solver.solve(problem), direct))
+    assert max(found) < 1e-2
+
+
+def test_a_clock_that_is_set_back_starts_anew() -> None:
+    solver = skip(1e-2)
+    for problem, _ in STATES[5:15]:
+        solver.solve(problem)
+    problem, direct = STATES[0]
+    flow = solver.solve(problem)
+    assert flow.report.status == "solved"
+    np.testing.assert_array_equal(flow.psi, direct.psi)
+    assert max(errors(solver, STATES[1:12])) < 1e-2
+
+
+@pytest.mark.parametrize("calls", [0, 1, 3, 6, 15])
+@pytest.mark.parametrize("name", ["skip:tol=1e-2", "skip:tol=5e-2:lagged:tol=1e-3"])
+def test_memory_goes_on_to_the_bit(name: str, calls: int) -> None:
+    one, other = (make_solver(name, SMALL) for _ in range(2))
+    problems = [problem for problem, _ in STATES]
+    for problem in problems[:calls]:
+        one.solve(problem)
+    for problem in problems[-6:]:
+        other.solve(problem)
+    assert_resumes(one, other, problems[calls : calls + 10])
+
+
+def test_a_yielding_law() -> None:
+    law = Viscoplastic(FrankKamenetskii(1e5, 1.0), yield_stress=5.0)
+    closely = PicardSettings(1e-6, 200)
+    direct, solver = (make_solver(name, SMALL, closely) for name in ("direct", "skip:tol=2e-2"))
+    statuses = set()
+    for problem, _ in STATES[15:30]:
+        yielding = replace(problem, rheology=law)
+        flow = solver.solve(yielding)
+        statuses.add(flow.report.status)
+        assert relative_velocity_error(flow, direct.solve(yielding)) < 2e-2
+    assert statuses == {"solved", "extrapolated"}
+
+
+def test_a_run_reports_what_it_foresaw_and_found(tmp_path: Path) -> None:
+    config = case("stokes.solver=skip:tol=2e-2", "time.max_steps=40")
+    assert run_directory(config, tmp_path / "run", progress=False)["solver"] == "skip:tol=2e-2"
+    report = summary(tmp_path / "run")["solver_report"]
+    assert report["solved"] + report["extrapolated"] == 41
+    assert report["extrapolated"] > 10
+    assert report["largest_estimate"] >= report["mean_estimate"] > 0.0
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("skip:tol=", "needs a tolerance between 0 and 1"),
+        ("skip:tol=1", "needs a tolerance between 0 and 1"),
+        ("skip:tol=1e-2:linear", 'there is no solver "linear"'),
+        ("skip:limit=3", "needs one whole number of steps or a tolerance"),
+    ],
+)
+def test_what_is_refused(name: str, said: str) -> None:
+    with pytest.raises(InputError, match=said):
+        make_solver(name, SMALL)
+
+
+@pytest.mark.parametrize("name", ["skip:tol=1e-2", "skip:tol=1e-2:lagged:tol=1e-4"])
+def test_names(name: str) -> None:
+    assert make_solver(name, SMALL).name == name
