@@ -1,0 +1,104 @@
+"""The u-v-p system in slabs: the same flow as the stream function's, in any cut and order."""
+
+import numpy as np
+import pytest
+from numerics import GRIDS, GivenViscosity, rough_field, rough_viscosity, worst_difference
+from physics_cases import SLIPS, initials, slip_walls
+from scipy.sparse import csc_matrix, csr_matrix, triu, vstack
+from scipy.sparse.linalg import splu
+
+from tellus.solver.direct import DirectSolver
+from tellus.solver.dissection import nested_dissection
+from tellus.solver.grid import Array, Grid
+from tellus.solver.pressure import pressure
+from tellus.solver.saddle_point import SaddlePoint
+from tellus.solver.slabs import Slabs
+from tellus.solver.stokes import StokesProblem, relative_velocity_error
+
+CUTS = [(1, False), (1, True), (3, False)]
+
+
+def solved(problem: StokesProblem, parts: int, upper: bool, nested: bool) -> list[Array]:
+    """u, v and p from the rows of all slabs together."""
+    rows = [SaddlePoint(Slabs(problem.grid, k, parts), upper, nested) for k in range(parts)]
+    buoyancy, walls = problem.rayleigh * problem.temperature, problem.boundaries.no_slip
+    assembled = [part.assemble(problem.viscosity(), buoyancy, walls) for part in rows]
+    matrix = vstack(
+        [
+            csr_matrix((equations.values, part.indices, part.indptr), (part.rows, part.size))
+            for part, equations in zip(rows, assembled, strict=True)
+        ]
+    )
+    whole = triu(matrix) + triu(matrix, 1).T if upper else matrix
+    assert abs(whole - whole.T).max() < 1e-12
+    assert abs(whole).max() < 3.0  # scaled, whatever the contrast
+    b, units = (np.concatenate([getattr(e, name) for e in assembled]) for name in FIELDS)
+    return list(rows[0].fields(units * splu(csc_matrix(whole)).solve(b)))
+
+
+FIELDS = ("right_hand_side", "units")
+
+
+@pytest.mark.parametrize("contrast", [1.0, 1e10])
+@pytest.mark.parametrize("kinds", SLIPS, ids=initials)
+@pytest.mark.parametrize("grid", GRIDS, ids=str)
+def test_velocity_and_pressure_are_those_of_the_stream_function(
+    grid: Grid, kinds: tuple[str, ...], contrast: float
+) -> None:
+    viscosity = GivenViscosity(rough_viscosity(grid, contrast))
+    problem = StokesProblem(grid, rough_field(grid), viscosity, 5.0, slip_walls(kinds))
+    reference = DirectSolver(grid).solve(problem)
+    p = pressure(reference, problem, viscosity.field)
+    for parts, nested in CUTS:
+        u, v, found = solved(problem, parts, upper=parts > 1, nested=nested)
+        assert worst_difference(u, reference.u) < 1e-8
+        assert worst_difference(v, reference.v) < 1e-8
+        assert worst_difference(found, p) < 1e-8
+
+
+@pytest.mark.parametrize("parts", [1, 2, 3, 7])
+@pytest.mark.parametrize("grid", GRIDS, ids=str)
+def test_slabs_share_out_every_row_once(grid: Grid, parts: int) -> None:
+    rows = [SaddlePoint(Slabs(grid, part, parts)) for part in range(parts)]
+    assert rows[0].size == 3 * grid.nx * grid.ny - grid.nx - grid.ny - 1
+    assert [part.start for part in rows[1:]] == np.cumsum([p.rows for p in rows])[:-1].tolist()
+    assert sum(part.rows for part in rows) == rows[0].size
+
+
+def test_the_upper_triangle_is_half_of_the_whole() -> None:
+    slabs, grid = Slabs(Grid(12, 8, 2.0)), Grid(12, 8, 2.0)
+    whole, half = SaddlePoint(slabs), SaddlePoint(slabs, upper=True)
+    fields = rough_viscosity(grid, 1e6), rough_field(grid), (True, False, False, True)
+    matrices = [
+        csr_matrix((rows.assemble(*fields).values, rows.indices, rows.indptr))
+        for rows in (whole, half)
+    ]
+    assert abs(triu(matrices[0]) - matrices[1].tocoo()).max() == 0.0
+
+
+@pytest.mark.parametrize(("lines", "cells"), [(4, 4), (24, 8), (17, 9), (5, 31)])
+def test_nested_dissection_takes_every_unknown_once(lines: int, cells: int) -> None:
+    order = nested_dissection(lines, cells)
+    assert np.array_equal(np.sort(order), np.arange(3 * lines * cells))
+
+
+def test_nested_dissection_leaves_fewer_entries_in_the_factors() -> None:
+    grid = Grid(20, 20, 1.0)
+    entries = []
+    for nested in (False, True):
+        rows = SaddlePoint(Slabs(grid), nested=nested)
+        equations = rows.assemble(rough_viscosity(grid, 1e3), rough_field(grid), (False,) * 4)
+        matrix = csc_matrix(csr_matrix((equations.values, rows.indices, rows.indptr)))
+        entries.append(splu(matrix, "NATURAL", diag_pivot_thresh=0.01).nnz)
+    assert entries[1] < 0.5 * entries[0]
+
+
+def test_the_error_measure_sees_a_wrong_wall() -> None:
+    """Walls matter here: the agreement above is no accident of a stiff interior."""
+    grid = Grid(12, 8, 2.0)
+    field, viscosity = rough_field(grid), GivenViscosity(rough_viscosity(grid, 10.0))
+    flows = [
+        DirectSolver(grid).solve(StokesProblem(grid, field, viscosity, 5.0, slip_walls(kinds)))
+        for kinds in (SLIPS[0], SLIPS[-1])
+    ]
+    assert relative_velocity_error(*flows) > 0.1
