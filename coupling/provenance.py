@@ -10,7 +10,7 @@ from typing import Any
 
 from threadpoolctl import threadpool_info
 
-PACKAGES = ("numpy", "scipy", "numba", "torch", "xarray", "zarr")
+PACKAGES = ("numpy", "scipy", "numba", "torch", "xarray", "zarr", "petsc4py")
 
 
 def provenance() -> dict[str, Any]:

@@ -25,6 +25,7 @@ from .fields import open_fields
 from .lock import sole_user
 from .progress import RunProgress
 from .provenance import provenance
+from .ranks import join_team
 from .rundir import RunFiles, began, check_free, check_same_physics
 from .setup import anchored
 from .signals import caught_signals
@@ -70,6 +71,7 @@ def run_directory(
         Exit status 2, 1 and 3 of the command line.
     """
     out, config = Path(out), anchored(config)
+    join_team(config.stokes.solver)
     # What overflows is found by the checks of every step, and said there in a sentence.
     with caught_signals() as caught, np.errstate(all="ignore"):
         if resume:

@@ -84,4 +84,5 @@ def smallest_ritz_value(steps: Sequence[float], ratios: Sequence[float]) -> floa
 def relative_residual(A: PsiProduct, psi: Array, b: Array) -> float:
     """|A psi - b| / |b|, or zero where nothing drives the flow."""
     scale = float(np.linalg.norm(b))
-    return float(np.linalg.norm(A(psi) - b)) / scale if scale > 0.0 else 0.0
+    # A temperature that is not finite makes b NaN, and so the result.
+    return float(np.linalg.norm(A(psi) - b)) / scale if scale != 0.0 else 0.0

@@ -1,0 +1,32 @@
+"""Processes that an mpirun started together."""
+
+import os
+
+from tellus.solver.errors import InputError
+
+SHARED = {"mumps", "mumps-psi"}
+"""Solvers that several processes share."""
+
+COUNTS = ("OMPI_COMM_WORLD_SIZE", "PMI_SIZE")
+"""Where Open MPI, and MPICH and its kin, say how many processes they have started."""
+
+
+def join_team(name: str) -> None:
+    """All processes but the first stay in here and help, if a solver of this name needs them.
+
+    So only one goes on to look at files, and write them. Raises InputError without PETSc.
+    """
+    if SHARED.intersection(name.split(":")):
+        from tellus.solver.mumps_team import join
+
+        join()
+
+
+def refuse_idle_processes(name: str) -> None:
+    """Raises InputError where mpirun started several processes for a solver that uses one."""
+    started = max(int(os.environ.get(variable, 1)) for variable in COUNTS)
+    if started > 1 and not SHARED.intersection(name.split(":")):
+        raise InputError(
+            f'stokes.solver: "{name}" works in one process, and mpirun started {started}: leave '
+            "mpirun out, or choose mumps."
+        )
