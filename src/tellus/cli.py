@@ -75,8 +75,10 @@ def run(
     prepare = resumed if resume else fresh
     settings, directory = prepare(config, out, stokes, changes or [])
 
+    from tellus.coupling.ranks import refuse_idle_processes
     from tellus.coupling.run import run_directory
 
+    refuse_idle_processes(settings.stokes.solver)
     done = run_directory(settings, directory, resume=resume)
     seconds = done["seconds"]["total"]
     say(f"{directory}: {done['steps']} steps to t = {done['time']:.6g} in {seconds:.1f} s")
@@ -189,4 +191,3 @@ def demo(
 for command in (profile, plot, export, config):
     app.command()(command)
 app.add_typer(bench, name="bench")
-
