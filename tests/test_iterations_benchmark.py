@@ -1,0 +1,44 @@
+"""`benchmarks.iterations`: what it counts and compares, on a run of seconds."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tellus.benchmarks import iterations
+from tellus.benchmarks.fields import Case
+from tellus.solver.errors import InputError
+from tellus.solver.grid import Grid
+
+CASE = Case(gamma_T=1e6, end=0.004, states=1, steps=2, recorded=2, coarse_ny=8)
+
+
+@pytest.fixture(autouse=True)
+def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+
+
+def test_rows_by_grid_case_and_solver() -> None:
+    cases = [CASE, replace(CASE, gamma_T=1e4)]
+    names = ["iterative:cold", "iterative:velocity=1e-4:cold"]
+    result = iterations.main([Grid(64, 16, 4.0)], names, cases=cases, threads=1)
+    rows = result["results"]
+    assert [row["solver"] for row in rows] == ["direct", *names] * 2
+    assert [row["gamma_T"] for row in rows] == [1e6] * 3 + [1e4] * 3
+    assert {row["grid"] for row in rows} == {"64x16"}
+    tight, loose = ([row for row in rows if row["solver"] == name] for name in names)
+    for row in tight:
+        assert row["iterations_max"] < 15
+        assert row["products_per_iteration"] == pytest.approx(7.0, abs=0.3)
+        assert row["velocity_error_max"] < 1e-6
+        assert row["contrast"] > 1e2
+        assert row["seconds"] > 0.0
+    for easy, hard in zip(loose, tight, strict=True):
+        assert easy["iterations_max"] < hard["iterations_min"]
+        assert easy["velocity_error_max"] < 1e-4
+    assert iterations.table(result).row_count == len(rows)
+
+
+def test_too_few_repeats_are_refused() -> None:
+    with pytest.raises(InputError, match="--repeats must be at least 5"):
+        iterations.main([Grid(64, 16, 4.0)], repeats=1)
