@@ -11,10 +11,14 @@ ENOUGH_CELLS = 4.0
 CRITICAL_RAYLEIGH = 1000.0
 
 
+BANDED = ("direct", "skip", "lagged", "anchored", "check")
+"""Solvers that solve directly, every now and then at least, and keep the bands."""
+
+
 def memory_gib(grid: Grid, solver: str) -> float:
     """Memory of one run: the band buffer of a direct solve, and about 40 fields beside it."""
     fields = 40 * grid.nx * grid.ny
-    direct = solver.partition(":")[0] in ("direct", "skip")
+    direct = solver.partition(":")[0] in BANDED
     bands = (grid.nx - 1) * (grid.ny - 1) * (2 * min(grid.nx, grid.ny) - 1) if direct else 0
     return 8.0 * (fields + bands) / 2**30
 
