@@ -2,6 +2,7 @@
 
 import sys
 from importlib.metadata import PackageNotFoundError, version
+from math import inf, isfinite
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,8 @@ from .network import UNet
 from .settings import TrainingSettings
 
 FORMAT = 1
+UNET = "unet"
+LARGEST_SIZE = 4096
 
 
 def training_card(
@@ -61,6 +64,30 @@ def training_card(
     }
 
 
+def check_card(card: dict[str, Any]) -> None:
+    """Raise KeyError, TypeError or ValueError where `card` cannot be that of a surrogate."""
+    if card["format"] != FORMAT:
+        raise ValueError(f"its format is {card['format']!r}, not {FORMAT}")
+    for key in ("base", "boundaries"):
+        if not isinstance(card[key], str):
+            raise TypeError(f"{key} is no text")
+    for name in ("gamma_T", "gamma_p"):
+        low, high = card["range"][name]
+        if not 0 < low <= high < inf:
+            raise ValueError(f"the range of {name} is {low} to {high}")
+    normalisation = Normalisation.from_json(card["normalisation"])
+    numbers = (*normalisation.mean, *normalisation.spread, normalisation.correction)
+    if not all(map(isfinite, numbers)) or min(*normalisation.spread, normalisation.correction) <= 0:
+        raise ValueError("the normalisation is not finite or not positive")
+    network = card["network"]
+    if network["kind"] == UNET:
+        sizes = (network["block"], network["depth"], *network["widths"])
+        if not network["widths"] or not all(
+            isinstance(size, int) and 1 <= size <= LARGEST_SIZE for size in sizes
+        ):
+            raise ValueError(f"the sizes of the network are {sizes}")
+
+
 def code_version() -> str:
     """The installed version of Tellus, or "source" where it is not installed."""
     try:
@@ -71,7 +98,7 @@ def code_version() -> str:
 
 def _network(network: nn.Module, settings: TrainingSettings) -> dict[str, Any]:
     if isinstance(network, UNet):
-        return {"kind": "unet", **settings.network.to_json()}
+        return {"kind": UNET, **settings.network.to_json()}
     return {"kind": f"{type(network).__module__}.{type(network).__qualname__}"}
 
 

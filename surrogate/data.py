@@ -4,6 +4,7 @@ import json
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -69,9 +70,12 @@ class Dataset:
             card = json.loads((path / "card.json").read_text())
             shape = card["grid"]
             grid = Grid(int(shape["nx"]), int(shape["ny"]), float(shape["aspect"]))
+            if not card["simulations"]:
+                raise ValueError("it lists no simulations")
             for simulation in card["simulations"]:
                 _ = simulation["name"], simulation["split"], simulation["snapshots"]
-            _ = card["hash"], card["boundaries"]
+            if not (isinstance(card["hash"], str) and isinstance(card["boundaries"], str)):
+                raise TypeError("its hash or boundaries are no text")
         except (FileNotFoundError, NotADirectoryError):
             raise InputError(
                 f"{path} is no data set: it has no card.json; make one with `tellus dataset`."
@@ -81,9 +85,10 @@ class Dataset:
                 f"{path} is no data set: its card.json has no {error}; make one with "
                 "`tellus dataset`."
             ) from None
-        except (OSError, ValueError, TypeError) as error:
+        except (OSError, ValueError, TypeError, InputError) as error:
+            reason = str(error).rstrip(".")
             raise InputError(
-                f"{path / 'card.json'} cannot be read ({error!r}): make the data set again."
+                f"{path / 'card.json'} cannot be read ({reason}): make the data set again."
             ) from None
         return cls(path, card, grid)
 
@@ -115,6 +120,8 @@ class Dataset:
             parameters = {
                 name: float(entry[name]) for name in ("gamma_T", "gamma_p", "heating", "rayleigh")
             }
+            if not all(0 < parameters[name] < inf for name in ("gamma_T", "gamma_p")):
+                raise ValueError("its gamma_T or gamma_p in card.json is not positive")
         except Exception as error:  # zarr's backends raise their own kinds
             raise _damaged(path, f"cannot be read ({error!r})") from None
         self._check(path, entry, temperature, psi, even)

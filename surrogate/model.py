@@ -19,6 +19,7 @@ from tellus.solver.stokes import StokesProblem
 
 from . import files
 from .base import Base, make_base
+from .card import UNET, check_card
 from .corrector import Corrector, Normalisation
 from .features import names, observe, to_inputs
 from .network import make_network
@@ -100,6 +101,8 @@ class Surrogate:
                 "or resume the training that was stopped while writing them."
             )
         try:
+            check_card(card)
+            card_grid(card)
             if network is None:
                 network = _described_network(card)
             network.load_state_dict(tensors)
@@ -107,9 +110,11 @@ class Surrogate:
             network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
             corrector = make_corrector(network, card)
             return cls(corrector, card, grid)
-        except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        except (AttributeError, KeyError, TypeError, ValueError, RuntimeError) as error:
+            reason = " ".join(f"{type(error).__name__}: {error}".split()[:40])
             raise InputError(
-                f"{card_path} does not describe a surrogate that this version knows ({error!r})."
+                f"{card_path} does not describe a surrogate that this version knows ({reason}): "
+                "copy weights and card again, or train anew."
             ) from None
 
     def save(self, directory: Path) -> None:
@@ -211,7 +216,7 @@ def card_grid(card: dict[str, Any]) -> Grid:
 
 
 def _described_network(card: dict[str, Any]) -> nn.Module:
-    if card["network"]["kind"] != "unet":
+    if card["network"]["kind"] != UNET:
         raise InputError(
             f"these weights belong to {card['network']['kind']}, a network of one's own: "
             "pass an instance of it, Surrogate.load(path, network=...)."

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -50,14 +51,27 @@ def test_a_run_is_extended(runs: Path) -> None:
     assert "step 8" in tellus("info", runs / "a").stdout
 
 
+def strict_json(text: str) -> Any:
+    """The one JSON object in a text; NaN and Infinity, which are no JSON, fail the test."""
+    assert text.count("\n") == 1
+    return json.loads(text, parse_constant=pytest.fail)
+
+
 def test_json_is_the_only_thing_on_stdout(runs: Path) -> None:
     report = runs / "report.html"
     result = tellus("compare", runs / "a", runs / "b", "--json", "--out", report)
-    compared = json.loads(result.stdout)
-    assert result.stdout.count("\n") == 1
+    compared = strict_json(result.stdout)
     assert [Path(run["run"]).name for run in compared["runs"]] == ["a", "b"]
     assert report.exists()
     assert str(report) in result.stderr
+
+
+def test_what_cannot_be_had_is_null_in_json(runs: Path) -> None:
+    alone = strict_json(tellus("compare", runs / "a", "--json").stdout)
+    assert alone["runs"][0]["velocity_error"] is None
+    averaged = strict_json(tellus("profile", runs / "a", "--to", "0", "--json").stdout)
+    assert averaged["outputs"] == 1
+    assert averaged["temperature_std"] == [0.0] * 8
 
 
 def test_solvers_are_listed() -> None:

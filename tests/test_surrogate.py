@@ -6,13 +6,16 @@ import shutil
 import signal
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 import zarr
 from scipy.interpolate import CubicSpline
+from typer.testing import CliRunner
 
+from tellus.cli import app
 from tellus.solver.boundaries import BoundaryConditions, Wall
 from tellus.solver.direct import DirectSolver
 from tellus.solver.errors import InputError, InterruptedRunError
@@ -506,14 +509,55 @@ def test_pickles_are_refused(tmp_path: Path, name: str) -> None:
         lambda card: card["network"].update(unheard_of=1),
         lambda card: card["normalisation"].update(mean=[0.0]),
         lambda card: card.update(grid="big"),
+        lambda card: card["grid"].update(nx="x"),
+        lambda card: card.update(format=2),
+        lambda card: card.update(base=4),
+        lambda card: card.update(boundaries=None),
+        lambda card: card.pop("range"),
+        lambda card: card["range"].update(gamma_T=[1e6]),
+        lambda card: card["range"].update(gamma_p="wide"),
+        lambda card: card["range"].update(gamma_p=[float("nan"), 1.0]),
+        lambda card: card["network"].update(depth=10**9),
+        lambda card: card["network"].update(block=0),
+        lambda card: card["network"].update(widths=[]),
+        lambda card: card["normalisation"].update(spread=[0.0] * 8),
+        lambda card: card["normalisation"].update(correction=float("nan")),
     ],
 )
 def test_a_card_that_does_not_fit_is_bad_input(
     model: Path, change: Callable[[dict[str, object]], object]
 ) -> None:
     edit_card(model, change)
-    with pytest.raises(InputError):
-        Surrogate.load(model)
+    with pytest.raises(InputError, match=r"card\.json does not describe a surrogate") as refusal:
+        Surrogate.load(model, GRID)
+    assert len(str(refusal.value)) < 500
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (lambda card: card.update(simulations=[]), "lists no simulations"),
+        (lambda card: card.update(hash=None), "no text"),
+        (lambda card: card.update(boundaries=3), "no text"),
+        (lambda card: card["grid"].update(nx=1), r"card\.json cannot be read .* at least 4"),
+        (lambda card: card.pop("simulations"), "is no data set: its card.json has no"),
+        (lambda card: card["simulations"][3].update(gamma_T=-1.0), "not positive"),
+        (lambda card: card["simulations"][3].update(gamma_T="big"), "cannot be read"),
+        (lambda card: card["simulations"][3].update(snapshots=5), "does not hold 5 snapshots"),
+        (lambda card: card["simulations"][3].update(split="other"), 'no split "test"'),
+    ],
+)
+def test_a_damaged_card_of_a_data_set_is_bad_input(
+    change: Callable[[Any], object],
+    sentence: str,
+    dataset: Path,
+    trained: Path,
+    tmp_path: Path,
+) -> None:
+    shutil.copytree(dataset, tmp_path / "data")
+    edit_card(tmp_path / "data", change)
+    with pytest.raises(InputError, match=sentence):
+        evaluate(trained, tmp_path / "data")
 
 
 def test_evaluation_compares_model_and_base(trained: Path, dataset: Path) -> None:
@@ -528,6 +572,16 @@ def test_evaluation_compares_model_and_base(trained: Path, dataset: Path) -> Non
     text = table(result)
     assert "sim_002" in text
     assert "coarse:2 alone" in text
+
+
+def test_the_command_prints_the_evaluation_as_strict_json(trained: Path, dataset: Path) -> None:
+    command = ["evaluate", str(trained), "--data", str(dataset), "--json"]
+    result = CliRunner().invoke(app, command)
+    assert result.exit_code == 0
+    assert result.stdout.count("\n") == 1
+    document = json.loads(result.stdout, parse_constant=pytest.fail)
+    assert document["snapshots"] == 5
+    assert [row["name"] for row in document["per_simulation"]] == ["sim_003"]
 
 
 def test_a_grid_too_small_for_its_base_is_named() -> None:
