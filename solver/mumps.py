@@ -84,14 +84,17 @@ class MumpsSolver(StokesSolver):
         return Flow(flow.psi, flow.u, flow.v, report, p)
 
     def _psi_and_pressure(self, unknowns: Array) -> tuple[Array, Array | None]:
-        """psi is integrated upwards from u: div u is then zero to rounding in every cell."""
+        """psi is integrated from u: div u is then zero to rounding in every cell.
+
+        Downwards, because rounding adds up on the way and counts most in a stiff lid.
+        """
         equations = self._team.system(self._number).equations
         if isinstance(equations, StreamFunctionRows):
             return equations.fields(unknowns), None
         u, _, p = equations.fields(unknowns)
         grid = self._operator.grid
         psi = np.zeros(grid.nodes)
-        psi[1:-1] = np.cumsum(grid.hy * u, axis=0)[:-1]
+        psi[1:-1] = -np.cumsum(grid.hy * u[::-1], axis=0)[-2::-1]
         return psi, p
 
     def _residual(self, problem: StokesProblem, viscosity: Array, psi: Array) -> float:
