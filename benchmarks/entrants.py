@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Any
 
-from tellus.coupling.solvers import make_solver
+from tellus.coupling.solvers import check_name, make_solver
 from tellus.solver.errors import InputError
 from tellus.solver.grid import Grid
 from tellus.solver.stokes import StokesProblem, StokesSolver
@@ -81,6 +81,9 @@ def chosen(
         return list(dict.fromkeys(default)), False
     if everything and list(names) == [ALL]:
         return list(dict.fromkeys(everything)), False
+    for name in names:
+        # Before fields are made, which takes long.
+        check_name(name)
     return list(dict.fromkeys(names)), True
 
 

@@ -49,8 +49,8 @@ def main(
         ``results``: a row per grid and solver, seconds per step; and where it was measured.
     """
     check_repeats(repeats)
-    series = [problems(grid, case)[-1] for grid in grids]
     names, required = chosen(solvers, DEFAULT, EVERYTHING)
+    series = [problems(grid, case)[-1] for grid in grids]
     taking_part = [entrants(names, state, required) for state in series]
     with fixed_threads(threads) as count:
         result = document("step", grids, case, repeats, background_load()) | {"threads": count}

@@ -235,14 +235,20 @@ def make_solver(name: str, grid: Grid, picard: PicardSettings | None = None) -> 
     InputError
         The name or one of its arguments is not known; the nearest valid one is named.
     """
+    check_name(name)
     kind, *arguments = name.split(":")
+    return SOLVERS[kind].build(arguments, grid, picard or PicardSettings())
+
+
+def check_name(name: str) -> None:
+    """Raise InputError unless the name's first word is known; its arguments need a grid."""
+    kind = name.partition(":")[0]
     if kind not in SOLVERS:
         near = get_close_matches(kind, SOLVERS, n=1, cutoff=0.0)[0]
         raise InputError(
             f'stokes.solver: there is no solver "{kind}"; did you mean "{SOLVERS[near].usage}"? '
             "`tellus solvers` lists them all."
         )
-    return SOLVERS[kind].build(arguments, grid, picard or PicardSettings())
 
 
 def listing() -> list[tuple[str, str, str]]:

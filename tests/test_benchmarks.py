@@ -228,6 +228,15 @@ def test_threads_are_set_everywhere_and_given_back() -> None:
     assert len(thread_pools()) == len(threadpool_info()) + 2
 
 
+@pytest.mark.parametrize("benchmark", [stokes, step])
+def test_a_name_is_refused_before_fields_are_made(
+    benchmark: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tellus.benchmarks.fields.make_states", pytest.fail)
+    with pytest.raises(InputError, match='no solver "dircet"'):
+        benchmark.main([Grid(24, 12)], ["dircet"], repeats=5)
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
