@@ -26,7 +26,7 @@ from .run import run_directory
 from .solvers import make_solver
 
 MARKER = ".tellus-demo"
-SOLVERS = ("direct", "skip:10", "surrogate")
+SOLVERS = ("direct", "skip:10", "refined", "surrogate")
 # Inside the range that the shipped weights were trained on, but no member of the training set.
 CASE: dict[str, dict[str, Any]] = {
     "grid": {"nx": 256, "ny": 64, "aspect": 4.0},
