@@ -1,6 +1,6 @@
 """What a run will need, and whether its grid can resolve it: said before it starts."""
 
-from math import ceil
+from math import ceil, log2
 
 import numpy as np
 
@@ -15,12 +15,19 @@ BANDED = ("direct", "skip", "lagged", "anchored", "check")
 """Solvers that solve directly, every now and then at least, and keep the bands."""
 
 
+SPARSE = {"mumps": 115.0, "mumps:lu": 230.0, "mumps-psi": 60.0}
+"""Bytes that MUMPS needs per cell and binary digit of their number, measured up to 512x128."""
+
+
 def memory_gib(grid: Grid, solver: str) -> float:
-    """Memory of one run: the band buffer of a direct solve, and about 40 fields beside it."""
+    """Memory of one run: the factor of a direct solve, and about 40 fields beside it."""
     fields = 40 * grid.nx * grid.ny
     direct = solver.partition(":")[0] in BANDED
     bands = (grid.nx - 1) * (grid.ny - 1) * (2 * min(grid.nx, grid.ny) - 1) if direct else 0
-    return 8.0 * (fields + bands) / 2**30
+    cells = grid.nx * grid.ny
+    name = ":".join(part for part in solver.split(":") if part in ("mumps", "mumps-psi", "lu"))
+    sparse = SPARSE.get(name, 0.0) * cells * log2(cells)
+    return (8.0 * (fields + bands) + sparse) / 2**30
 
 
 def cost_sentence(grid: Grid, solver: str, solve_seconds: float, steps: int) -> str:

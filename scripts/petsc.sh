@@ -29,8 +29,8 @@ apt_install() {
             fail "root has to run: apt-get install --no-install-recommends $*; then make petsc again."
         as_root=sudo
     fi
-    echo "tellus: ${as_root:+sudo }apt-get install $* (PETSc, MUMPS, Open MPI, OpenBLAS: some 130 packages," \
-        "360 MB on disk)"
+    echo "tellus: ${as_root:+sudo }apt-get install $* (PETSc, MUMPS, Open MPI, OpenBLAS: some 130" \
+        "packages, 360 MB on disk)"
     $as_root apt-get update -qq
     $as_root env DEBIAN_FRONTEND=noninteractive \
         apt-get install -qq -y --no-install-recommends "$@" >/dev/null
@@ -46,8 +46,9 @@ if [ -z "${PETSC_DIR:-}" ]; then
     command -v apt-get >/dev/null && command -v dpkg-query >/dev/null ||
         fail "make petsc is for Debian and Ubuntu; elsewhere conda install -c conda-forge petsc4py," \
             "or pip install petsc petsc4py with" \
-            "PETSC_CONFIGURE_OPTIONS='--download-mumps --download-scalapack --download-metis'," \
-            "or name a PETSc that has MUMPS with PETSC_DIR=/path/to/petsc make petsc."
+            "PETSC_CONFIGURE_OPTIONS='--with-debugging=0 --download-mumps --download-scalapack" \
+            "--download-metis --download-parmetis', or name a PETSc that has MUMPS with" \
+            "PETSC_DIR=/path/to/petsc make petsc."
     # shellcheck disable=SC2046
     [ -z "$(missing_packages)" ] || apt_install $(missing_packages)
     PETSC_DIR=/usr/lib/petsc

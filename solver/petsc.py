@@ -23,6 +23,8 @@ OUT_OF_WORKSPACE = (-8, -9, -14, -15)
 MOST_WORKSPACE = 2000
 """Percent above MUMPS's estimate at which more room is not what is missing."""
 
+MEANINGS = {-10: "the matrix is singular", -13: "there is not enough memory"}
+
 LU, LDLT, CHOLESKY = "lu", "ldlt", "cholesky"
 EVENTS = {LU: "MatLUFactorSym", LDLT: "MatCholFctrSym", CHOLESKY: "MatCholFctrSym"}
 """What PETSc's log calls the symbolic analysis."""
@@ -141,7 +143,9 @@ class Factorisation:
             self.workspace *= 2
             info = self._attempt(values)
         if info < 0:
-            raise SolverError(f"MUMPS failed with INFOG(1) = {info}, INFOG(2) = {self._infog(2)}")
+            reason = MEANINGS.get(info, "see its manual")
+            numbers = f"INFOG(1) = {info}, INFOG(2) = {self._infog(2)}"
+            raise SolverError(f"MUMPS failed with {numbers} ({reason})")
         return self._analysis_seconds() - before
 
     def _attempt(self, values: Array) -> int:
@@ -224,11 +228,6 @@ class Factorisation:
     def megabytes(self) -> int:
         """Memory that MUMPS used for the last factorisation, in all processes together."""
         return self._infog(22)
-
-    @property
-    def estimated_megabytes(self) -> int:
-        """What the analysis expected, in all processes together."""
-        return self._infog(17)
 
     def destroy(self) -> None:
         """Give the memory back; to be called by all processes at once."""
