@@ -215,7 +215,7 @@ def test_skip_keeps_the_memory_of_the_solver_it_asks() -> None:
         memory = {name: np.array(value) for name, value in pieces.state().items()}
         np.testing.assert_array_equal(flow.psi, expected.psi)
         assert flow.report.status == expected.report.status
-    assert {"inner/picard", "psi", "calls"} == set(memory)
+    assert {"inner/picard", "last_psi", "last_time", "calls"} == set(memory)
 
 
 def test_iterations_are_counted_over_a_run() -> None:
