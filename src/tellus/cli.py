@@ -12,6 +12,7 @@ import typer
 
 from .cli_bench import bench
 from .cli_config import config
+from .cli_evaluate import evaluate
 from .cli_shell import OneSentenceGroup, complain, deliver, listen, processors, say, show
 from .cli_view import export, plot, profile
 
@@ -126,22 +127,6 @@ def train(
 
 
 @app.command()
-def evaluate(
-    data: DataDir,
-    model: Annotated[
-        Path | None,
-        typer.Argument(metavar="MODEL_DIR", help="Trained model [default: the shipped one]."),
-    ] = None,
-    split: Annotated[str, typer.Option(help="train, validation or test.")] = "test",
-    as_json: Json = False,
-) -> None:
-    """Errors of a surrogate and of its base."""
-    from tellus.surrogate import evaluate as evaluation
-
-    deliver(lambda: evaluation.evaluate(model, data, split), as_json, evaluation.table)
-
-
-@app.command()
 def compare(
     runs: Annotated[list[Path], typer.Argument(metavar="RUN_DIR...", help="First: reference.")],
     out: Annotated[Path | None, typer.Option(help="Write a report, such as report.html.")] = None,
@@ -188,6 +173,6 @@ def demo(
     run_demo(out, say)
 
 
-for command in (profile, plot, export, config):
+for command in (evaluate, profile, plot, export, config):
     app.command()(command)
 app.add_typer(bench, name="bench")

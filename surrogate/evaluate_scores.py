@@ -1,0 +1,161 @@
+"""What one predicted velocity, and a set of them, have of errors."""
+
+from dataclasses import dataclass
+from math import floor, log10
+from typing import Any, Self
+
+import numpy as np
+
+from tellus.solver.grid import Array, Grid
+from tellus.solver.stokes import Flow, relative_velocity_error, vrms
+
+from .spectrum import Spectrum
+
+WALLS = ("left", "right", "bottom", "top")
+COMPONENTS = ("u", "v")
+
+
+@dataclass(frozen=True)
+class Score:
+    """Errors of one snapshot.
+
+    `vrms` is the rms velocity of the reference, `relative_l2` the error of u and v together.
+    `mae` and `relative` are by component, `wall_mae` and `wall_relative` by wall;
+    `divergence` holds those of the cells inside, then those of the cells at a wall, as largest
+    value and mean square.
+    """
+
+    vrms: float
+    relative_l2: float
+    mae: dict[str, float]
+    relative: dict[str, float]
+    wall_mae: dict[str, float]
+    wall_relative: dict[str, float]
+    divergence: dict[str, tuple[float, float]]
+    seconds: float
+
+    @classmethod
+    def of(cls, flow: Flow, reference: Flow, grid: Grid, seconds: float) -> Self:
+        """Compare a velocity with its reference, which must not be at rest."""
+        speed = vrms(reference, grid)
+        gaps = {name: getattr(flow, name) - getattr(reference, name) for name in COMPONENTS}
+        beside = _beside_walls(gaps["u"], gaps["v"])
+        return cls(
+            vrms=speed,
+            relative_l2=relative_velocity_error(flow, reference),
+            mae={name: float(np.mean(np.abs(gap))) for name, gap in gaps.items()},
+            relative={
+                name: float(np.linalg.norm(gap) / np.linalg.norm(getattr(reference, name)))
+                for name, gap in gaps.items()
+            },
+            wall_mae={wall: float(np.mean(np.abs(gap))) for wall, gap in beside.items()},
+            wall_relative={
+                wall: float(np.sqrt(np.mean(gap**2))) / speed for wall, gap in beside.items()
+            },
+            divergence=divergence(flow, grid),
+            seconds=seconds,
+        )
+
+    @property
+    def both_mae(self) -> float:
+        """Mean of the mean absolute errors of u and of v."""
+        return 0.5 * (self.mae["u"] + self.mae["v"])
+
+    @property
+    def decade(self) -> int:
+        """n where the reference's rms velocity lies in 10^n to 10^(n+1)."""
+        return floor(log10(self.vrms))
+
+
+class Scores:
+    """Errors of one way to get a velocity, snapshot by snapshot."""
+
+    def __init__(self, odd: bool = False) -> None:
+        self.all: list[Score] = []
+        self._spectrum = Spectrum(odd)
+
+    def add(self, flow: Flow, reference: Flow, grid: Grid, seconds: float = 0.0) -> Score:
+        """Compare one snapshot."""
+        score = Score.of(flow, reference, grid, seconds)
+        self.all.append(score)
+        self._spectrum.add(flow.v, reference.v)
+        return score
+
+    def summary(self) -> dict[str, Any]:
+        """The figures of the result, plain JSON; see `evaluate`."""
+        cells = {place: _over_snapshots(self.all, place) for place in ("inside", "walls")}
+        return {
+            **errors(self.all),
+            "max_divergence": max(part["max"] for part in cells.values()),
+            "divergence": cells,
+            "walls": {
+                wall: float(np.median([s.wall_relative[wall] for s in self.all])) for wall in WALLS
+            },
+            "wall_mae": {
+                wall: float(np.mean([s.wall_mae[wall] for s in self.all])) for wall in WALLS
+            },
+            "decades": decades(self.all),
+            "spectrum": self._spectrum.summary(),
+        }
+
+
+def errors(scores: list[Score]) -> dict[str, Any]:
+    """Errors of u and v, together and apart, over some snapshots."""
+    return {
+        "relative_l2": spread([s.relative_l2 for s in scores]),
+        **{
+            name: {
+                "mae": float(np.mean([s.mae[name] for s in scores])),
+                "relative_l2": spread([s.relative[name] for s in scores]),
+            }
+            for name in COMPONENTS
+        },
+    }
+
+
+def decades(scores: list[Score]) -> list[dict[str, Any]]:
+    """Errors by the decade of the reference's rms velocity, slowest first."""
+    found = sorted({s.decade for s in scores})
+    groups = [(n, [s for s in scores if s.decade == n]) for n in found]
+    return [
+        {"from": 10.0**n, "to": 10.0 ** (n + 1), "snapshots": len(group), **errors(group)}
+        for n, group in groups
+    ]
+
+
+def spread(values: list[float]) -> dict[str, float]:
+    """Median, 95th percentile and maximum."""
+    return {
+        "median": float(np.median(values)),
+        "p95": float(np.percentile(values, 95)),
+        "max": float(np.max(values)),
+    }
+
+
+def divergence(flow: Flow, grid: Grid) -> dict[str, tuple[float, float]]:
+    """|div u| h / max|u|, h the smaller spacing, as largest value and mean square.
+
+    "inside" are the cells that touch no wall, "walls" those that do.
+    """
+    found = np.diff(flow.u, axis=1) / grid.hx + np.diff(flow.v, axis=0) / grid.hy
+    fastest = max(np.max(np.abs(flow.u)), np.max(np.abs(flow.v)))
+    # A flow at rest is free of divergence.
+    found *= min(grid.hx, grid.hy) / (fastest or 1.0)
+    inside = np.zeros(grid.cells, dtype=bool)
+    inside[1:-1, 1:-1] = True
+    return {"inside": _size(found[inside]), "walls": _size(found[~inside])}
+
+
+def _size(values: Array) -> tuple[float, float]:
+    return float(np.max(np.abs(values))), float(np.mean(values**2))
+
+
+def _over_snapshots(scores: list[Score], place: str) -> dict[str, float]:
+    """Largest value over snapshots, root of the mean square over snapshots."""
+    largest, squares = zip(*(s.divergence[place] for s in scores), strict=True)
+    return {"max": max(largest), "rms": float(np.sqrt(np.mean(squares)))}
+
+
+def _beside_walls(u: Array, v: Array) -> dict[str, Array]:
+    """The tangential component half a cell from each wall."""
+    return dict(zip(WALLS, (v[:, 0], v[:, -1], u[0], u[-1]), strict=True))
