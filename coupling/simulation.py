@@ -185,7 +185,13 @@ class Simulation:
     def problem(self) -> StokesProblem:
         """The momentum problem of the present state."""
         return StokesProblem(
-            self.grid, self.temperature, self.rheology, self.rayleigh, self.boundaries, self.time
+            self.grid,
+            self.temperature,
+            self.rheology,
+            self.rayleigh,
+            self.boundaries,
+            self.time,
+            self.energy.heating_at(self.time),
         )
 
     def flow(self) -> Flow:

@@ -4,22 +4,22 @@ from pathlib import Path
 
 from tellus.solver.errors import SolverError
 from tellus.solver.grid import Grid
-from tellus.solver.stokes import Flow, StokesProblem, StokesReport, StokesSolver, flow_from_psi
-from tellus.surrogate.model import Surrogate
+from tellus.solver.stokes import Flow, StokesProblem, StokesSolver
+from tellus.surrogate.load import StokesSurrogate, load_surrogate
 
 
 class SurrogateSolver(StokesSolver):
-    """psi from a surrogate, cast to float64 and differenced like any other."""
+    """The flow of a surrogate, in float64 like any other."""
 
     name = "surrogate"
 
-    def __init__(self, surrogate: Surrogate) -> None:
+    def __init__(self, surrogate: StokesSurrogate) -> None:
         self.surrogate = surrogate
 
     @classmethod
     def from_weights(cls, path: Path | None, grid: Grid) -> "SurrogateSolver":
         """Load weights from `path`, the shipped ones by default."""
-        return cls(Surrogate.load(path, grid))
+        return cls(load_surrogate(path, grid))
 
     @property
     def weights_sha256(self) -> str:
@@ -32,10 +32,8 @@ class SurrogateSolver(StokesSolver):
 
     def solve(self, problem: StokesProblem) -> Flow:
         """The predicted velocity."""
-        psi, seconds = self.surrogate.predict(problem)
-        report = StokesReport(self.name, seconds, status="predicted")
-        flow = flow_from_psi(psi, problem.grid, report)
-        if not float(abs(psi).max()) < float("inf"):
+        flow = self.surrogate.flow(problem)
+        if not max(float(abs(part).max()) for part in (flow.u, flow.v)) < float("inf"):
             raise SolverError(
                 f"the surrogate predicted a velocity that is not finite at t = {problem.time:.6g}; "
                 "continue with --stokes direct from the last checkpoint."

@@ -200,6 +200,10 @@ class EnergyEquation:
     def _fixed(self) -> energy_kernels.Flags:
         return np.array([w.thermal == TEMPERATURE for w in self.boundaries.walls.values()])
 
+    def heating_at(self, time: float) -> float:
+        """The internal heating H at a model time."""
+        return self._source.mean(time, time)
+
     @cached_property
     def _source(self) -> Heating:
         heating = self.heating

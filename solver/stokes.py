@@ -19,7 +19,8 @@ SolverState = Mapping[str, NDArray[np.generic]]
 class StokesProblem:
     """Everything the momentum equation depends on at one moment.
 
-    `temperature` has shape (ny, nx); `time` is the model time.
+    `temperature` has shape (ny, nx); `time` is the model time. The momentum equation
+    does not know `heating`, the internal heating at that time; networks may.
     """
 
     grid: Grid
@@ -28,6 +29,7 @@ class StokesProblem:
     rayleigh: float = 1.0
     boundaries: BoundaryConditions = BoundaryConditions()
     time: float = 0.0
+    heating: float = 0.0
 
     def viscosity(self) -> Array:
         """Viscosity at the cell centres, shape (ny, nx), of a law without strain rate.
@@ -68,7 +70,7 @@ class StokesReport:
 
 @dataclass(frozen=True)
 class Flow:
-    """A discretely divergence-free velocity.
+    """A velocity: divergence-free in every cell unless a network made it (see its report).
 
     Shapes: psi (ny+1, nx+1) at the nodes, u (ny, nx+1) and v (ny+1, nx) on the faces.
     """

@@ -3,9 +3,15 @@
 from importlib import import_module
 from typing import Any
 
-_HOMES = {"Surrogate": "model", "TrainingSettings": "settings", "make_base": "base"}
+_HOMES = {
+    "MultiScaleSettings": "settings",
+    "Surrogate": "model",
+    "TrainingSettings": "settings",
+    "load_surrogate": "load",
+    "make_base": "base",
+}
 
-__all__ = ["Surrogate", "TrainingSettings", "make_base"]
+__all__ = ["MultiScaleSettings", "Surrogate", "TrainingSettings", "load_surrogate", "make_base"]
 
 
 def __getattr__(name: str) -> Any:

@@ -11,7 +11,7 @@ from torch import nn
 from .corrector import Normalisation
 from .data import Dataset, Observed
 from .features import names
-from .network import UNet
+from .networks.two_level import UNet
 from .settings import TrainingSettings
 
 FORMAT = 1

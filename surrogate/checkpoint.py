@@ -59,3 +59,10 @@ def cut_metrics(out: Path, epochs: int) -> None:
     if path.exists():
         kept = path.read_text().splitlines()[:epochs]
         files.write_bytes(path, "".join(f"{line}\n" for line in kept).encode())
+
+
+def seconds_so_far(out: Path) -> float:
+    """Wall time of the epochs that metrics.jsonl tells of."""
+    path = out / METRICS
+    lines = path.read_text().splitlines() if path.exists() else []
+    return float(sum(json.loads(line)["seconds"] for line in lines))

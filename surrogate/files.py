@@ -63,6 +63,42 @@ def read_card(path: Path) -> dict[str, Any]:
     return card
 
 
+def read_model(path: Path) -> tuple[Path, dict[str, Any]]:
+    """The weights file of a trained model and its card, found to belong together.
+
+    `path` is a directory made by training, or the .safetensors file in one. Raises
+    InputError if something is missing, damaged, a pickle, or not of one training.
+    """
+    weights, card_path = _locate(path)
+    card = read_card(card_path)
+    read_safetensors(weights)
+    if sha256(weights.read_bytes()) != card.get("weights_sha256"):
+        raise InputError(
+            f"{weights} is not the file that {card_path.name} describes: copy both again, "
+            "or resume the training that was stopped while writing them."
+        )
+    return weights, card
+
+
+def _locate(path: Path) -> tuple[Path, Path]:
+    """Weights and card."""
+    refuse_pickle(path)
+    if path.suffix == ".safetensors":
+        return path, path.with_name(CARD)
+    if not path.is_dir():
+        raise InputError(f"{path} is missing: name a directory made by `tellus train`.")
+    return path / WEIGHTS, path / CARD
+
+
+def unknown_card(weights: Path, error: Exception) -> InputError:
+    """What to say of a card that this version cannot follow."""
+    reason = " ".join(f"{type(error).__name__}: {error}".split()[:40])
+    return InputError(
+        f"{weights.with_name(CARD)} does not describe a surrogate that this version knows "
+        f"({reason}): copy weights and card again, or train anew."
+    )
+
+
 def refuse_pickle(path: Path) -> None:
     """Raise InputError for a file that only an unsafe loader could read."""
     if path.suffix.lower() in PICKLES:

@@ -14,16 +14,17 @@ from torch import nn
 from tellus.solver.boundaries import BoundaryConditions
 from tellus.solver.errors import InputError
 from tellus.solver.grid import Array, Grid
-from tellus.solver.rheology import FrankKamenetskii, Rheology
-from tellus.solver.stokes import StokesProblem
+from tellus.solver.rheology import Rheology
+from tellus.solver.stokes import Flow, StokesProblem, StokesReport, flow_from_psi
 
 from . import files
 from .base import Base, make_base
 from .card import UNET, check_card
 from .corrector import Corrector, Normalisation
 from .features import names, observe, to_inputs
-from .network import make_network
+from .networks.two_level import make_network
 from .settings import FeatureSettings, NetworkSettings
+from .suitability import card_grid, suitability
 
 SERIAL_CELLS = 32_768
 """Grids up to which a second thread costs more in waiting than it computes (measured at 256x64:
@@ -92,14 +93,8 @@ class Surrogate:
         InputError
             The files are missing, damaged, pickles, or do not belong together.
         """
-        weights, card_path = _locate(SHIPPED if path is None else Path(path))
-        card = files.read_card(card_path)
+        weights, card = files.read_model(SHIPPED if path is None else Path(path))
         tensors, _ = files.read_safetensors(weights)
-        if files.sha256(weights.read_bytes()) != card.get("weights_sha256"):
-            raise InputError(
-                f"{weights} is not the file that {card_path.name} describes: copy both again, "
-                "or resume the training that was stopped while writing them."
-            )
         try:
             check_card(card)
             card_grid(card)
@@ -111,11 +106,7 @@ class Surrogate:
             corrector = make_corrector(network, card)
             return cls(corrector, card, grid)
         except (AttributeError, KeyError, TypeError, ValueError, RuntimeError) as error:
-            reason = " ".join(f"{type(error).__name__}: {error}".split()[:40])
-            raise InputError(
-                f"{card_path} does not describe a surrogate that this version knows ({reason}): "
-                "copy weights and card again, or train anew."
-            ) from None
+            raise files.unknown_card(weights, error) from None
 
     def save(self, directory: Path) -> None:
         """Write weights.safetensors and card.json into `directory`."""
@@ -142,6 +133,13 @@ class Surrogate:
         with _threads(self.grid):
             return self._predict(problem)
 
+    def flow(self, problem: StokesProblem) -> Flow:
+        """The predicted flow, free of divergence in every cell."""
+        psi, seconds = self.predict(problem)
+        return flow_from_psi(
+            psi, problem.grid, StokesReport("surrogate", seconds, status="predicted")
+        )
+
     def _predict(self, problem: StokesProblem) -> tuple[Array, dict[str, float]]:
         clock = [perf_counter()]
         base = self.base.stream_function(problem)
@@ -160,26 +158,7 @@ class Surrogate:
 
     def check(self, grid: Grid, boundaries: BoundaryConditions, rheology: Rheology) -> list[str]:
         """Warnings where it was not trained; InputError where it cannot be right."""
-        trained = card_grid(self.card)
-        if abs(grid.aspect - trained.aspect) > 1e-9 * trained.aspect:
-            raise InputError(
-                f"the surrogate was trained for grid.aspect = {trained.aspect:g}, not "
-                f"{grid.aspect:g}: change the grid, or train one for it."
-            )
-        if boundaries.velocity != self.card["boundaries"]:
-            raise InputError(
-                f"the surrogate was trained for {self.card['boundaries']} walls, not "
-                f"{boundaries.velocity}: change the walls, or train one for them."
-            )
-        if getattr(rheology, "nonlinear", False):
-            raise InputError(
-                "the surrogate was trained for a linear viscosity law: leave out "
-                "rheology.yield_stress, or use --stokes direct."
-            )
-        warnings = []
-        if grid != trained:
-            warnings.append(f"the surrogate was trained at {trained}, not {grid}")
-        return warnings + _outside(self.card["range"], rheology)
+        return suitability(self.card, grid, boundaries, rheology)
 
 
 @contextmanager
@@ -209,12 +188,6 @@ def make_corrector(network: nn.Module, card: dict[str, Any]) -> Corrector:
     return Corrector(network, normalisation, features)
 
 
-def card_grid(card: dict[str, Any]) -> Grid:
-    """The grid that a card says."""
-    shape = card["grid"]
-    return Grid(int(shape["nx"]), int(shape["ny"]), float(shape["aspect"]))
-
-
 def _described_network(card: dict[str, Any]) -> nn.Module:
     if card["network"]["kind"] != UNET:
         raise InputError(
@@ -224,30 +197,6 @@ def _described_network(card: dict[str, Any]) -> nn.Module:
     settings = {key: value for key, value in card["network"].items() if key != "kind"}
     channels = len(names(FeatureSettings.from_json(card["features"]).residual))
     return make_network(channels, NetworkSettings.from_json(settings))
-
-
-def _locate(path: Path) -> tuple[Path, Path]:
-    """Weights and card."""
-    files.refuse_pickle(path)
-    if path.suffix == ".safetensors":
-        return path, path.with_name(files.CARD)
-    if not path.is_dir():
-        raise InputError(f"{path} is missing: name a directory made by `tellus train`.")
-    return path / files.WEIGHTS, path / files.CARD
-
-
-def _outside(ranges: dict[str, list[float]], rheology: Rheology) -> list[str]:
-    """One warning for each parameter outside the trained range."""
-    if not isinstance(rheology, FrankKamenetskii):
-        return [f"the surrogate was trained for Frank-Kamenetskii viscosity, not {rheology}"]
-    warnings = []
-    for name in ("gamma_T", "gamma_p"):
-        (low, high), value = ranges[name], getattr(rheology, name)
-        if not low * (1 - 1e-9) <= value <= high * (1 + 1e-9):
-            warnings.append(
-                f"{name} = {value:g} is outside {low:g}..{high:g}, where the surrogate was trained"
-            )
-    return warnings
 
 
 def _operator(grid: Grid) -> Any:

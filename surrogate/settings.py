@@ -7,7 +7,7 @@ to the card of the trained model.
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, is_dataclass
-from typing import Any, Self, cast
+from typing import Any, ClassVar, Literal, Self, cast
 
 
 @dataclass(frozen=True)
@@ -85,24 +85,29 @@ class LossSettings(_Record):
 
 
 @dataclass(frozen=True)
-class TrainingSettings(_Record):
-    """One training run.
+class LoopSettings(_Record):
+    """What every training has, whatever it trains.
 
     Parameters
     ----------
-    base : str
-        The cheap solution that the network corrects, e.g. "coarse:4".
     epochs, batch_size : int
-        Passes over the training snapshots, and snapshots per step.
+        Passes over the training snapshots, and snapshots per step (over all processes).
     learning_rate : float
-        Peak of the schedule: linear warm-up over `warmup` of all steps, then a cosine to zero.
+        Peak of the schedule.
+    schedule : str
+        "cosine": linear warm-up over `warmup` of all steps, then a cosine to zero.
+        "halving": `learning_rate` halved after each of the epochs in `halve_after`.
     weight_decay, gradient_clip : float
-        AdamW's decoupled decay, and the largest norm of the gradient.
+        AdamW's decoupled decay (0: Adam), and the largest norm of the gradient.
     averaging : float
         Decay per step of the moving average of the weights, which is what is
         validated and kept; 0 keeps the weights themselves.
     mirror : bool
         Show half of the examples reflected in x.
+    balanced : bool
+        Draw examples so that every decade of rms velocity comes equally often.
+    precision : str
+        "float32", "float64", or on a GPU "tf32" and "bfloat16" (mixed: weights stay float32).
     quiet_vrms : float
         Snapshots whose rms velocity is below this are left out.
     seed : int
@@ -111,18 +116,119 @@ class TrainingSettings(_Record):
         Seconds after which training stops at the end of an epoch, to be resumed.
     """
 
-    base: str = "coarse:4"
-    features: FeatureSettings = field(default_factory=FeatureSettings)
-    network: NetworkSettings = field(default_factory=NetworkSettings)
-    loss: LossSettings = field(default_factory=LossSettings)
     epochs: int = 60
     batch_size: int = 16
     learning_rate: float = 2e-3
+    schedule: str = "cosine"
+    halve_after: tuple[int, ...] = (20, 40, 60, 80, 120)
     warmup: float = 0.05
     weight_decay: float = 1e-4
     gradient_clip: float = 1.0
     averaging: float = 0.995
     mirror: bool = True
+    balanced: bool = False
+    precision: str = "float32"
     quiet_vrms: float = 1.0
     seed: int = 0
     time_limit: float | None = None
+
+
+@dataclass(frozen=True)
+class TrainingSettings(LoopSettings):
+    """Training of the two-level surrogate.
+
+    Parameters
+    ----------
+    base : str
+        The cheap solution that the network corrects, e.g. "coarse:4".
+    features, network, loss
+        See their classes; the rest is in `LoopSettings`.
+    """
+
+    kind: ClassVar[str] = "two-level"
+
+    base: str = "coarse:4"
+    features: FeatureSettings = field(default_factory=FeatureSettings)
+    network: NetworkSettings = field(default_factory=NetworkSettings)
+    loss: LossSettings = field(default_factory=LossSettings)
+
+
+@dataclass(frozen=True)
+class MultiScaleNetworkSettings(_Record):
+    """The network of Agarwal et al. (2025), after Tompson et al. (2017).
+
+    Parameters
+    ----------
+    filters : int
+        Channels of every layer.
+    levels : int
+        The first at the full grid, each further one averaged over 2 x 2 once more.
+    convolutions : int
+        At each level, before it is brought back to the full grid.
+    size : int
+        Cells along a side of a filter.
+    padding : str
+        "learned" (own filters beside edges and in corners), "zeros" or "replicate".
+    """
+
+    filters: int = 16
+    levels: int = 5
+    convolutions: int = 5
+    size: int = 5
+    padding: Literal["learned", "zeros", "replicate"] = "learned"
+
+
+@dataclass(frozen=True)
+class PaperLossSettings(_Record):
+    """Which terms of the loss of Agarwal et al. (2025) count.
+
+    Parameters
+    ----------
+    scaling : bool
+        Divide each field of each example by its range (eq. 6).
+    wall_weight : float
+        Added to the weight of the two cells next to every wall (eq. 7).
+    derivative : bool
+        Add the error of du/dy and dv/dx (eq. 10).
+    divergence : bool
+        Add |div u|: next to the walls under hard mass conservation, everywhere else
+        under soft (eq. 9). Nothing is left of it under exact walls.
+    """
+
+    scaling: bool = True
+    wall_weight: float = 10.0
+    derivative: bool = True
+    divergence: bool = True
+
+
+@dataclass(frozen=True)
+class MultiScaleSettings(LoopSettings):
+    """Training of the paper's network; defaults are the paper's where it states them.
+
+    Parameters
+    ----------
+    mass : str
+        "hard": velocity from a stream function; "soft": velocities, and div u in the loss.
+    walls : str
+        "paper": a at the cells and a ring of ghost points, central differences, normal
+        velocity zero at the walls afterwards; "exact": psi at the nodes, zero on the walls.
+    scale : str
+        What velocities are divided by: "regression" (eq. 4, fitted to the training data),
+        "viscosity" (from the fields alone) or "coarse:N" (rms velocity of a coarse solve).
+    network, loss
+        See their classes; the rest is in `LoopSettings`.
+    """
+
+    kind: ClassVar[str] = "multi-scale"
+
+    network: MultiScaleNetworkSettings = field(default_factory=MultiScaleNetworkSettings)
+    loss: PaperLossSettings = field(default_factory=PaperLossSettings)
+    mass: str = "hard"
+    walls: str = "paper"
+    scale: str = "regression"
+    epochs: int = 100
+    learning_rate: float = 1e-3
+    schedule: str = "halving"
+    weight_decay: float = 0.0
+    averaging: float = 0.0
+    quiet_vrms: float = 0.0

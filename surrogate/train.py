@@ -4,7 +4,7 @@ import json
 import signal
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from time import perf_counter
 from types import FrameType
@@ -15,25 +15,26 @@ import torch
 from torch import Tensor, nn
 
 from tellus.solver.errors import InputError, InterruptedRunError, RunFailedError
-from tellus.solver.grid import Grid
 
 from . import files
-from .base import make_base
-from .card import training_card
-from .checkpoint import CHECKPOINT, append_metrics, cut_metrics, read_checkpoint, write_checkpoint
-from .corrector import Corrector, Normalisation
-from .data import Dataset, Observed, load_split
-from .features import names, reflect
-from .losses import loss, relative_errors
-from .model import Surrogate
-from .network import make_network
-from .settings import TrainingSettings
-
-VALIDATION_BATCH = 32
+from .checkpoint import (
+    CHECKPOINT,
+    append_metrics,
+    cut_metrics,
+    read_checkpoint,
+    seconds_so_far,
+    write_checkpoint,
+)
+from .learner import Learner, make_learner
+from .parallel import Team, team
+from .sampling import epoch_order
+from .schedule import learning_rate
+from .settings import LoopSettings
+from .tensorboard import scalar_writer
 
 
 def train(
-    settings: TrainingSettings,
+    settings: LoopSettings,
     data: Path,
     out: Path,
     resume: bool = False,
@@ -41,22 +42,24 @@ def train(
     network: nn.Module | None = None,
     device: str = "cpu",
 ) -> None:
-    """Train a surrogate on the data set `data` into the directory `out`.
+    """Train on the data set `data` into the directory `out`.
 
-    `out` holds the best weights so far and their card (what `Surrogate.load`
-    takes), metrics.jsonl with a line per epoch, and a checkpoint of the last
-    epoch, from which `resume` goes on exactly as if never stopped.
+    `out` holds the best weights so far and their card, metrics.jsonl with a line
+    per epoch, and a checkpoint of the last epoch, from which `resume` goes on
+    exactly as if never stopped. Under `torchrun` every batch is shared out among
+    the processes, which gives what one process gives, to rounding.
 
     Parameters
     ----------
-    settings : TrainingSettings
+    settings : LoopSettings
+        Those of a surrogate: `TrainingSettings`, `MultiScaleSettings`, ...
     data, out : Path
     resume : bool
         Go on from the checkpoint in `out`, if there is one yet.
     report : callable
         Takes one line of progress per epoch.
     network : torch.nn.Module, optional
-        A network of your own in the place of the U-net; see `Surrogate`.
+        A network of your own in the place of the two-level one; see `Surrogate`.
     device : str
         Where to train.
 
@@ -70,35 +73,38 @@ def train(
         The loss is no longer finite.
     """
     started = perf_counter()
-    goes_on = _check_free(out, resume)
     place = _usable(device)
-    dataset = Dataset.open(data)
-    base = make_base(settings.base, dataset.grid)
-    report(f"reading {data}, base {base.name}")
-    parts = {
-        split: load_split(dataset, split, base, settings.quiet_vrms).to(place)
-        for split in ("train", "validation")
-    }
-    training = Training(settings, dataset, parts, network, device)
-    if goes_on:
-        training.restore(out)
-        report(f"resumed after epoch {training.epoch} of {settings.epochs}")
-    else:
-        # From here on the directory is this training's, and a kill in the first epoch resumable.
-        write_checkpoint(out, training.state())
-    cut_metrics(out, training.epoch)
-    with _stoppable(out) as check_stop:
-        while training.epoch < settings.epochs:
-            report(training.run_epoch(out, check_stop))
-            check_stop()
-            late = settings.time_limit is not None and (
-                perf_counter() - started > settings.time_limit
-            )
-            if late and training.epoch < settings.epochs:
-                raise InterruptedRunError(
-                    f"training.time_limit reached after epoch {training.epoch}: "
-                    "go on with --resume and a larger limit."
+    goes_on = _check_free(out, resume)
+    with team(place) as group:
+        if not group.leads:
+            report = _silent
+        report(f"reading {data}")
+        learner = make_learner(settings, data, place, network)
+        training = Training(settings, learner, place, group)
+        if goes_on:
+            training.restore(out)
+            report(f"resumed after epoch {training.epoch} of {settings.epochs}")
+        elif group.leads:
+            # From here on the directory is this training's, and a kill in the first epoch
+            # resumable.
+            write_checkpoint(out, training.state())
+        if group.leads:
+            cut_metrics(out, training.epoch)
+        with _stoppable(out) as stop_wanted:
+            while training.epoch < settings.epochs:
+                report(training.run_epoch(out, stop_wanted))
+                late = settings.time_limit is not None and (
+                    perf_counter() - started > settings.time_limit
                 )
+                if group.from_leader(late, place) and training.epoch < settings.epochs:
+                    raise InterruptedRunError(
+                        f"training.time_limit reached after epoch {training.epoch}: "
+                        "go on with --resume and a larger limit."
+                    )
+
+
+def _silent(line: str) -> None:
+    """What the other processes report."""
 
 
 def _check_free(out: Path, resume: bool) -> bool:
@@ -133,155 +139,137 @@ def _usable(device: str) -> torch.device:
 
 
 class Training:
-    """Network, optimiser and what they have reached after `epoch` epochs."""
+    """A learner, its optimiser and what they have reached after `epoch` epochs."""
 
     def __init__(
-        self,
-        settings: TrainingSettings,
-        dataset: Dataset,
-        parts: dict[str, Observed],
-        network: nn.Module | None,
-        device: str,
+        self, settings: LoopSettings, learner: Learner, device: torch.device, group: Team
     ) -> None:
-        self.settings = settings
-        self.grid: Grid = dataset.grid
-        self.parts = parts
-        self.dataset = dataset
+        self.settings, self.learner = settings, learner
+        self.device, self.group = device, group
+        self.module = learner.module
         self.epoch = 0
         self.best = float("inf")
-        channels = len(names(settings.features.residual))
-        module = network or make_network(channels, settings.network, settings.seed)
-        examples = parts["train"]
-        self.normalisation = Normalisation.measure(
-            examples.inputs, examples.target, self.grid, settings.features
-        )
-        self.model = Corrector(module, self.normalisation, settings.features).to(device)
-        self.average = {k: v.detach().clone() for k, v in module.state_dict().items()}
+        self.average = {k: v.detach().clone() for k, v in self.module.state_dict().items()}
         self.optimiser = torch.optim.AdamW(
-            module.parameters(), lr=0.0, weight_decay=settings.weight_decay
+            self.module.parameters(), lr=0.0, weight_decay=settings.weight_decay
         )
+        fast = "high" if settings.precision == "tf32" else "highest"
+        torch.set_float32_matmul_precision(fast)
+        torch.backends.cudnn.allow_tf32 = settings.precision == "tf32"
 
     @property
     def steps_per_epoch(self) -> int:
         """Optimiser steps in an epoch; the last batch may be smaller."""
-        return -(-len(self.parts["train"]) // self.settings.batch_size)
+        return -(-len(self.learner) // self.settings.batch_size)
 
-    def run_epoch(self, out: Path, check_stop: Callable[[], None]) -> str:
+    def run_epoch(self, out: Path, stop_wanted: Callable[[], str | None]) -> str:
         """Train and validate one epoch, write it all down, and say how it went."""
         start = perf_counter()
-        mean_loss = self._fit(check_stop)
+        mean_loss = self._fit(stop_wanted)
+        self.epoch += 1
+        if not self.group.leads:
+            return ""
         with self._averaged():
-            scores = self._validate()
-            self.epoch += 1
+            scores = self.learner.validate()
             if scores["mean"] < self.best:
                 self.best = scores["mean"]
-                self._export(out, scores)
+                spent = seconds_so_far(out) + perf_counter() - start
+                self.learner.export(out, {"epoch": self.epoch, **scores}, spent)
         line = {"epoch": self.epoch, "loss": mean_loss, "validation": scores}
         line["seconds"] = perf_counter() - start
         append_metrics(out, line)
+        with scalar_writer(out) as write:
+            write(self.epoch, {"loss": mean_loss, **scores})
         write_checkpoint(out, self.state())
         return (
             f"epoch {self.epoch}/{self.settings.epochs}  loss {mean_loss:.4f}  "
-            f"validation error median {100 * scores['median']:.2f} %  "
-            f"p95 {100 * scores['p95']:.2f} %  (base {100 * scores['base_median']:.2f} %, "
-            f"{100 * scores['base_p95']:.2f} %)  {line['seconds']:.0f} s"
+            f"{self.learner.progress(scores)}  {line['seconds']:.0f} s"
         )
 
-    def _fit(self, check_stop: Callable[[], None]) -> float:
+    def _fit(self, stop_wanted: Callable[[], str | None]) -> float:
         """One pass in an order that only seed and epoch decide; the mean loss."""
-        settings, examples = self.settings, self.parts["train"]
+        settings = self.settings
+        rms = self.learner.rms_velocity().cpu().numpy() if settings.balanced else None
         random = np.random.default_rng([settings.seed, self.epoch])
-        order = torch.from_numpy(random.permutation(len(examples)))
-        flip = torch.from_numpy(random.random(len(examples)) < 0.5 * settings.mirror)
-        losses = []
-        self.model.train()
+        order = torch.from_numpy(epoch_order(random, len(self.learner), rms))
+        flip = torch.from_numpy(random.random(len(self.learner)) < 0.5 * settings.mirror)
+        total = 0.0
+        self.module.train()
         for batch, index in enumerate(order.split(settings.batch_size)):  # type: ignore[no-untyped-call]
             step = self.epoch * self.steps_per_epoch + batch
             self._set_rate(step)
-            which = flip[index].to(examples.target.device)
-            index = index.to(examples.target.device)
-            inputs = examples.inputs.select(index).mirrored(which)
-            target = reflect(examples.target[index], which, sign=-1.0)
-            value = loss(self.model(inputs, self.grid), target, self.grid, settings.loss)
-            self._update(value, step)
-            losses.append(float(value.detach()) * len(index))
-            check_stop()
-        return sum(losses) / len(examples)
+            total += self._step(index, flip[index], step, stop_wanted)
+        return total / len(order)
 
-    def _update(self, value: Tensor, step: int) -> None:
-        if not torch.isfinite(value):
+    def _step(
+        self, index: Tensor, mirrored: Tensor, step: int, stop_wanted: Callable[[], str | None]
+    ) -> float:
+        """One batch, shared out; its loss times its examples."""
+        self.optimiser.zero_grad(set_to_none=True)
+        mine, share = self.group.share(index), 0.0
+        if len(mine):
+            with self._mixed():
+                value = self.learner.loss(
+                    mine.to(self.device), self.group.share(mirrored).to(self.device)
+                ) * (len(mine) / len(index))
+            value.backward()  # type: ignore[no-untyped-call]
+            share = float(value.detach())
+        self.group.sum_gradients(self.module)
+        reason = stop_wanted()
+        mean, stopped = self.group.total([share, reason is not None], self.device)
+        if not np.isfinite(mean):
             raise RunFailedError(
-                f"the training loss is {value.item()} in epoch {self.epoch + 1}: lower "
+                f"the training loss is {mean} in epoch {self.epoch + 1}: lower "
                 "training.learning_rate; the last checkpoint is intact."
             )
-        self.optimiser.zero_grad(set_to_none=True)
-        value.backward()  # type: ignore[no-untyped-call]
-        nn.utils.clip_grad_norm_(self.model.parameters(), self.settings.gradient_clip)
+        if stopped:
+            raise InterruptedRunError(
+                reason or "training stopped, as another of its processes was."
+            )
+        self._update(step)
+        return mean * len(index)
+
+    def _mixed(self) -> Any:
+        if self.settings.precision == "bfloat16":
+            return torch.autocast(self.device.type, torch.bfloat16)
+        return nullcontext()
+
+    def _update(self, step: int) -> None:
+        nn.utils.clip_grad_norm_(self.module.parameters(), self.settings.gradient_clip)
         self.optimiser.step()
         # A short memory at first, so that the average forgets the initial weights.
         decay = min(self.settings.averaging, (1 + step) / (10 + step))
         if self.settings.averaging == 0.0:
             decay = 0.0
-        for name, value_now in self.model.network.state_dict().items():
+        for name, value_now in self.module.state_dict().items():
             self.average[name].lerp_(value_now, 1.0 - decay)
 
     def _set_rate(self, step: int) -> None:
-        total = self.settings.epochs * self.steps_per_epoch
-        warm = max(1, round(self.settings.warmup * total))
-        rise = min(1.0, (step + 1) / warm)
-        fall = 0.5 * (1.0 + np.cos(np.pi * max(0, step - warm) / max(1, total - warm)))
+        rate = learning_rate(self.settings, step, self.steps_per_epoch)
         for group in self.optimiser.param_groups:
-            group["lr"] = self.settings.learning_rate * rise * float(fall)
-
-    def _validate(self) -> dict[str, float]:
-        """Relative velocity errors of model and base over the evenly spread snapshots."""
-        part = self.parts["validation"]
-        index = torch.from_numpy(np.flatnonzero(part.even)).to(part.target.device)
-        model, base = [], []
-        self.model.eval()
-        with torch.inference_mode():
-            for chunk in index.split(VALIDATION_BATCH):  # type: ignore[no-untyped-call]
-                inputs, target = part.inputs.select(chunk), part.target[chunk]
-                model.append(relative_errors(self.model(inputs, self.grid), target, self.grid))
-                base.append(relative_errors(inputs.psi, target, self.grid))
-        errors, base_errors = torch.cat(model).cpu().numpy(), torch.cat(base).cpu().numpy()
-        return {
-            "mean": float(np.mean(errors)),
-            "median": float(np.median(errors)),
-            "p95": float(np.percentile(errors, 95)),
-            "base_median": float(np.median(base_errors)),
-            "base_p95": float(np.percentile(base_errors, 95)),
-        }
+            group["lr"] = rate
 
     @contextmanager
     def _averaged(self) -> Iterator[None]:
         """The averaged weights in the place of the current ones."""
-        network = self.model.network
-        current = {name: value.clone() for name, value in network.state_dict().items()}
-        network.load_state_dict(self.average)
+        current = {name: value.clone() for name, value in self.module.state_dict().items()}
+        self.module.load_state_dict(self.average)
+        self.module.eval()
         try:
             yield
         finally:
-            network.load_state_dict(current)
-
-    def _export(self, out: Path, scores: dict[str, float]) -> None:
-        card = training_card(
-            self.settings, self.dataset, self.model.network, self.normalisation, self.parts
-        )
-        card["validation"] = {"epoch": self.epoch, **scores}
-        Surrogate(self.model, card).save(out)
+            self.module.load_state_dict(current)
 
     def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         """Tensors and scalars from which `restore` goes on exactly."""
-        tensors = {f"model/{k}": v for k, v in self.model.network.state_dict().items()}
+        tensors = {f"model/{k}": v for k, v in self.module.state_dict().items()}
         tensors |= {f"average/{k}": v for k, v in self.average.items()}
         for number, entries in self.optimiser.state_dict()["state"].items():
             tensors |= {f"optimiser/{number}/{key}": value for key, value in entries.items()}
         scalars = {
             "epoch": self.epoch,
             "best": self.best,
-            "settings": self._identity(),
-            "data": self.dataset.card["hash"],
+            "identity": self._identity(),
         }
         return tensors, scalars
 
@@ -298,13 +286,14 @@ class Training:
             ) from None
 
     def _restore(self, out: Path, tensors: dict[str, Tensor], scalars: dict[str, Any]) -> None:
-        if scalars["settings"] != self._identity():
+        before, now = scalars["identity"], self._identity()
+        if before["settings"] != now["settings"]:
             raise InputError(
                 f"{out} was trained under other settings: resume with the same configuration "
                 "(only training.time_limit may change), or name another directory."
             )
-        if scalars["data"] != self.dataset.card["hash"]:
-            raise InputError(f"{out} was trained on other data than {self.dataset.path}.")
+        if before != now:
+            raise InputError(f"{out} was trained on other data than the set that --data names.")
         self.epoch, self.best = scalars["epoch"], scalars["best"]
         groups: dict[str, dict[str, Tensor]] = {"model": {}, "average": {}}
         moments: dict[int, dict[str, Tensor]] = {}
@@ -315,39 +304,40 @@ class Training:
                 moments.setdefault(int(number), {})[key] = value
             else:
                 groups[kind][rest] = value
-        self.model.network.load_state_dict(groups["model"])
+        self.module.load_state_dict(groups["model"])
         for name, value in groups["average"].items():
             self.average[name].copy_(value)
         state = self.optimiser.state_dict()
         self.optimiser.load_state_dict({**state, "state": moments})
 
     def _identity(self) -> dict[str, Any]:
-        settings: dict[str, Any] = json.loads(json.dumps(self.settings.to_json()))
-        del settings["time_limit"]
-        return settings
+        identity: dict[str, Any] = json.loads(json.dumps(self.learner.identity()))
+        identity["settings"].pop("time_limit", None)
+        return identity
 
 
 @contextmanager
-def _stoppable(out: Path) -> Iterator[Callable[[], None]]:
-    """A check that raises InterruptedRunError once SIGINT or SIGTERM has come."""
+def _stoppable(out: Path) -> Iterator[Callable[[], str | None]]:
+    """What to say once SIGINT or SIGTERM has come, None before."""
     received: list[int] = []
 
     def remember(number: int, frame: FrameType | None) -> None:
         received.append(number)
 
-    def check() -> None:
-        if received:
-            raise InterruptedRunError(
-                f"training stopped by {signal.Signals(received[0]).name}: "
-                f"{out / CHECKPOINT} holds the last whole epoch, go on with --resume."
-            )
+    def wanted() -> str | None:
+        if not received:
+            return None
+        return (
+            f"training stopped by {signal.Signals(received[0]).name}: "
+            f"{out / CHECKPOINT} holds the last whole epoch, go on with --resume."
+        )
 
     if threading.current_thread() is not threading.main_thread():
-        yield check
+        yield wanted
         return
     before = {n: signal.signal(n, remember) for n in (signal.SIGINT, signal.SIGTERM)}
     try:
-        yield check
+        yield wanted
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

@@ -17,7 +17,6 @@ from tellus.config import (
     load_dataset_config,
     load_training_config,
     rheology_of,
-    settings_of,
     simulation_of,
 )
 from tellus.config_fields import rows
@@ -199,9 +198,9 @@ def test_a_simulation_of_a_data_set() -> None:
 
 
 def test_training_configuration_mirrors_the_settings() -> None:
-    assert settings_of(load_training_config()) == TrainingSettings()
+    assert load_training_config().settings() == TrainingSettings()
     config = load_training_config(None, ["network.widths=[8, 8]", "training.epochs=3"])
-    settings = settings_of(config)
+    settings = config.settings()
     assert settings.network.widths == (8, 8)
     assert settings.epochs == 3
     with pytest.raises(InputError, match=r"network\.widths must be a list of one or more integers"):

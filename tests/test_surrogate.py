@@ -44,7 +44,7 @@ from tellus.surrogate.features import (
 )
 from tellus.surrogate.losses import loss, relative_errors
 from tellus.surrogate.model import Surrogate
-from tellus.surrogate.network import make_network
+from tellus.surrogate.networks.two_level import make_network
 from tellus.surrogate.settings import (
     FeatureSettings,
     LossSettings,

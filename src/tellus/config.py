@@ -25,13 +25,16 @@ from tellus.solver.rheology import (
 from tellus.surrogate.settings import (
     FeatureSettings,
     LossSettings,
+    MultiScaleNetworkSettings,
+    MultiScaleSettings,
     NetworkSettings,
+    PaperLossSettings,
     TrainingSettings,
 )
 
 from .config_dataset import DatasetInitialSection, DatasetModelSection, DatasetSection
 from .config_fields import Section
-from .config_read import dump, read
+from .config_read import dump, read, read_kind
 from .config_sections import (
     MOST_OUTPUTS,
     BoundariesSection,
@@ -49,13 +52,19 @@ from .config_training import (
     BaseSection,
     FeaturesSection,
     LossSection,
+    MultiScaleModelSection,
+    MultiScaleNetworkSection,
     NetworkSection,
+    PaperLossSection,
+    PaperTrainingSection,
     TrainingSection,
+    TwoLevelModelSection,
 )
 
 __all__ = [
     "Config",
     "DatasetConfig",
+    "MultiScaleConfig",
     "TrainingConfig",
     "boundaries_of",
     "check_resumable",
@@ -66,7 +75,6 @@ __all__ = [
     "load_dataset_config",
     "load_training_config",
     "rheology_of",
-    "settings_of",
     "simulation_of",
 ]
 
@@ -122,13 +130,51 @@ class DatasetConfig(Section):
 
 
 class TrainingConfig(Section):
-    """One training; `settings_of` makes the record that `tellus.surrogate` takes."""
+    """Training of the two-level surrogate."""
 
+    model: TwoLevelModelSection = TwoLevelModelSection()
     base: BaseSection = BaseSection()
     features: FeaturesSection = FeaturesSection()
     network: NetworkSection = NetworkSection()
     loss: LossSection = LossSection()
     training: TrainingSection = TrainingSection()
+
+    def settings(self) -> TrainingSettings:
+        """The record that training takes; every field of it is set from the configuration."""
+        return TrainingSettings(
+            base=self.base.solver,
+            features=FeatureSettings(**self.features.model_dump()),
+            network=NetworkSettings(**self.network.model_dump()),
+            loss=LossSettings(**self.loss.model_dump()),
+            **self.training.model_dump(),
+        )
+
+
+class MultiScaleConfig(Section):
+    """Training of the network of Agarwal et al. (2025)."""
+
+    model: MultiScaleModelSection = MultiScaleModelSection()
+    network: MultiScaleNetworkSection = MultiScaleNetworkSection()
+    loss: PaperLossSection = PaperLossSection()
+    training: PaperTrainingSection = PaperTrainingSection()
+
+    def settings(self) -> MultiScaleSettings:
+        """The record that training takes; every field of it is set from the configuration."""
+        return MultiScaleSettings(
+            **self.model.model_dump(exclude={"kind"}),
+            network=MultiScaleNetworkSettings(**self.network.model_dump()),
+            loss=PaperLossSettings(**self.loss.model_dump()),
+            **self.training.model_dump(),
+        )
+
+
+AnyTraining = TrainingConfig | MultiScaleConfig
+
+TRAININGS: dict[str, type[AnyTraining]] = {
+    "two-level": TrainingConfig,
+    "multi-scale": MultiScaleConfig,
+}
+"""The configuration of each `[model] kind`."""
 
 
 def load_config(path: Path | str | None = None, overrides: Sequence[str] = ()) -> Config:
@@ -159,9 +205,9 @@ def load_dataset_config(
 
 def load_training_config(
     path: Path | str | None = None, overrides: Sequence[str] = ()
-) -> TrainingConfig:
+) -> AnyTraining:
     """Read a training configuration; arguments and errors as in `load_config`."""
-    return read(TrainingConfig, path, overrides)
+    return read_kind(TRAININGS, path, overrides)
 
 
 def check_resumable(stored: Config, changed: Config) -> None:
@@ -239,15 +285,4 @@ def simulation_of(
         initial=InitialSection(**config.initial.model_dump(), seed=seed),
         time=TimeSection(**config.time.model_dump(), max_steps=config.dataset.max_steps),
         stokes=config.stokes,
-    )
-
-
-def settings_of(config: TrainingConfig) -> TrainingSettings:
-    """The record that training takes; every field of it is set from the configuration."""
-    return TrainingSettings(
-        base=config.base.solver,
-        features=FeatureSettings(**config.features.model_dump()),
-        network=NetworkSettings(**config.network.model_dump()),
-        loss=LossSettings(**config.loss.model_dump()),
-        **config.training.model_dump(),
     )

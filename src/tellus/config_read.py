@@ -3,7 +3,7 @@
 import difflib
 import json
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -28,8 +28,35 @@ def read(model: type[Model], path: Path | str | None, overrides: Sequence[str] =
         The file is missing or is not TOML, a key is unknown, a value is of the
         wrong type or out of range, or two values contradict each other.
     """
+    tables, changed = _tables(path, overrides)
+    return _checked(model, tables, path, changed)
+
+
+def read_kind(
+    models: Mapping[str, type[Model]], path: Path | str | None, overrides: Sequence[str] = ()
+) -> Model:
+    """As `read`, by the one of `models` that `model.kind` names (the first by default)."""
+    tables, changed = _tables(path, overrides)
+    section = tables.get("model", {})
+    kind = section.get("kind") if isinstance(section, dict) else None
+    if kind is None:
+        kind = next(iter(models))
+    if not isinstance(kind, str) or kind not in models:
+        source = "--set" if "model.kind" in changed else path
+        known = ", ".join(f'"{name}"' for name in models)
+        raise InputError(f"{source}: model.kind must be one of {known}, not {_shown(kind)}.")
+    return _checked(models[kind], tables, path, changed)
+
+
+def _tables(path: Path | str | None, overrides: Sequence[str]) -> tuple[Tables, set[str]]:
+    """What the file says with the overrides written over it, and which keys those were."""
     tables = {} if path is None else _toml(Path(path))
-    changed = {_override(tables, text) for text in overrides}
+    return tables, {_override(tables, text) for text in overrides}
+
+
+def _checked(
+    model: type[Model], tables: Tables, path: Path | str | None, changed: set[str]
+) -> Model:
     try:
         return model.model_validate(tables)
     except ValidationError as failure:

@@ -1,18 +1,57 @@
-"""The sections of a training configuration; defaults are those of `TrainingSettings`."""
+"""The sections of a training configuration; defaults are those of `tellus.surrogate.settings`.
+
+`[model] kind` decides which sections there are: `KINDS`, at the end of `config.py`.
+"""
 
 import re
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, Strict, field_validator, model_validator
 
-from tellus.surrogate.settings import TrainingSettings
+from tellus.surrogate.settings import MultiScaleSettings, TrainingSettings
 
 from .config_fields import Section, quantity
 from .config_sections import LARGEST_SEED
 
 _DEFAULT = TrainingSettings()
+_PAPER = MultiScaleSettings()
 
 Width = Annotated[int, Field(ge=1, le=4096)]
+Epoch = Annotated[int, Field(ge=1)]
+
+
+class TwoLevelModelSection(Section):
+    """What is trained: a correction of a cheap solution."""
+
+    kind: Literal["two-level"] = quantity("two-level", "a cheap solution and a network on top")
+
+
+class MultiScaleModelSection(Section):
+    """What is trained: the network of Agarwal et al. (2025)."""
+
+    kind: Literal["multi-scale"] = quantity("multi-scale", "temperature to velocity in one go")
+    mass: Literal["hard", "soft"] = quantity(
+        _PAPER.mass, "conserved by a stream function, or asked for in the loss"
+    )
+    walls: Literal["paper", "exact"] = quantity(
+        _PAPER.walls, "central differences and padding, or psi at the nodes, zero on the walls"
+    )
+    scale: str = quantity(
+        _PAPER.scale, "velocity scale: regression (eq. 4), viscosity, or coarse:N"
+    )
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if self.mass == "soft" and self.walls == "exact":
+            raise ValueError(
+                'model.walls = "exact" needs a stream function: take model.mass = "hard", or '
+                'walls = "paper"'
+            )
+        if not re.fullmatch(r"regression|viscosity|coarse:([2-9]|[1-9][0-9]+)", self.scale):
+            raise ValueError(
+                f'model.scale = "{self.scale}" must be "regression", "viscosity" or "coarse:4"'
+            )
+        return self
 
 
 class BaseSection(Section):
@@ -45,6 +84,29 @@ class NetworkSection(Section):
     depth: int = quantity(_DEFAULT.network.depth, "residual blocks each way", ge=1, le=64)
 
 
+class MultiScaleNetworkSection(Section):
+    """The paper's network."""
+
+    filters: int = quantity(_PAPER.network.filters, "channels of every layer", ge=1, le=1024)
+    levels: int = quantity(_PAPER.network.levels, "grids, each twice as coarse", ge=1, le=12)
+    convolutions: int = quantity(_PAPER.network.convolutions, "at each level", ge=1, le=64)
+    size: Literal[3, 5, 7] = quantity(_PAPER.network.size, "side of a filter", "cells")
+    padding: Literal["learned", "zeros", "replicate"] = quantity(
+        _PAPER.network.padding, "what convolutions see beyond the border"
+    )
+
+
+class PaperLossSection(Section):
+    """Which terms of the paper's loss count."""
+
+    scaling: bool = quantity(_PAPER.loss.scaling, "divide by each example's range (eq. 6)")
+    wall_weight: float = quantity(
+        _PAPER.loss.wall_weight, "extra weight of the two cells next to walls (eq. 7)", ge=0
+    )
+    derivative: bool = quantity(_PAPER.loss.derivative, "errors of du/dy and dv/dx too (eq. 10)")
+    divergence: bool = quantity(_PAPER.loss.divergence, "|div u| where it is not zero (eq. 9)")
+
+
 class LossSection(Section):
     """Weights of the terms of the loss."""
 
@@ -65,6 +127,10 @@ class TrainingSection(Section):
     epochs: int = quantity(_DEFAULT.epochs, "passes over the snapshots", ge=1)
     batch_size: int = quantity(_DEFAULT.batch_size, "snapshots per step", ge=1)
     learning_rate: float = quantity(_DEFAULT.learning_rate, "peak learning rate", gt=0, le=1)
+    schedule: Literal["cosine", "halving"] = quantity(_DEFAULT.schedule, "of the learning rate")
+    halve_after: Annotated[tuple[Epoch, ...], Strict(False)] = quantity(
+        _DEFAULT.halve_after, "epochs after which schedule = halving halves it"
+    )
     warmup: float = quantity(_DEFAULT.warmup, "share of all steps that warm up", ge=0, le=1)
     weight_decay: float = quantity(_DEFAULT.weight_decay, "decoupled decay of AdamW", ge=0, le=1)
     gradient_clip: float = quantity(_DEFAULT.gradient_clip, "largest norm of a gradient", gt=0)
@@ -72,10 +138,29 @@ class TrainingSection(Section):
         _DEFAULT.averaging, "decay of the averaged weights (0: no average)", ge=0, lt=1
     )
     mirror: bool = quantity(_DEFAULT.mirror, "show half of the examples reflected in x")
+    balanced: bool = quantity(_DEFAULT.balanced, "draw every decade of rms velocity equally often")
+    precision: Literal["float32", "tf32", "bfloat16", "float64"] = quantity(
+        _DEFAULT.precision, "of the arithmetic; tf32 and bfloat16 for GPUs"
+    )
     quiet_vrms: float = quantity(
         _DEFAULT.quiet_vrms, "leave out flows slower than this", "height / diffusion time", ge=0
     )
     seed: int = quantity(_DEFAULT.seed, "seed of weights and order", ge=0, le=LARGEST_SEED)
     time_limit: float | None = quantity(
         _DEFAULT.time_limit, "stop after this long, resumable", "s", gt=0
+    )
+
+
+class PaperTrainingSection(TrainingSection):
+    """The same, as the paper trained where it says so."""
+
+    epochs: int = quantity(_PAPER.epochs, "passes over the snapshots", ge=1)
+    learning_rate: float = quantity(_PAPER.learning_rate, "peak learning rate", gt=0, le=1)
+    schedule: Literal["cosine", "halving"] = quantity(_PAPER.schedule, "of the learning rate")
+    weight_decay: float = quantity(_PAPER.weight_decay, "decoupled decay of AdamW", ge=0, le=1)
+    averaging: float = quantity(
+        _PAPER.averaging, "decay of the averaged weights (0: no average)", ge=0, lt=1
+    )
+    quiet_vrms: float = quantity(
+        _PAPER.quiet_vrms, "leave out flows slower than this", "height / diffusion time", ge=0
     )

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import interpolate, pad
 
-from .settings import NetworkSettings
+from tellus.surrogate.settings import NetworkSettings
 
 
 class ResidualBlock(nn.Module):

@@ -1,0 +1,67 @@
+"""Any trained Stokes surrogate from its directory, whatever kind it is of."""
+
+from pathlib import Path
+from typing import Any, Protocol
+
+from tellus.solver.boundaries import BoundaryConditions
+from tellus.solver.errors import InputError
+from tellus.solver.grid import Grid
+from tellus.solver.rheology import Rheology
+from tellus.solver.stokes import Flow, StokesProblem
+
+from . import files
+from .model import SHIPPED, Surrogate
+from .multi_scale import KIND as MULTI_SCALE
+from .multi_scale import MultiScaleSurrogate
+
+
+class StokesSurrogate(Protocol):
+    """A network in a Stokes solver's place."""
+
+    card: dict[str, Any]
+    grid: Grid
+
+    @property
+    def sha256(self) -> str:
+        """Digest of the weights file."""
+        ...
+
+    def flow(self, problem: StokesProblem) -> Flow:
+        """The predicted flow, in float64."""
+        ...
+
+    def check(self, grid: Grid, boundaries: BoundaryConditions, rheology: Rheology) -> list[str]:
+        """Warnings where it was not trained; InputError where it cannot be right."""
+        ...
+
+
+def load_surrogate(path: Path | str | None = None, grid: Grid | None = None) -> StokesSurrogate:
+    """Read weights and card, and check one against the other.
+
+    Parameters
+    ----------
+    path : Path or str, optional
+        A directory made by training, or the .safetensors file in one; the shipped weights
+        by default.
+    grid : Grid, optional
+        The grid it will be used on, if not the one it was trained on.
+
+    Raises
+    ------
+    InputError
+        The files are missing, damaged, pickles, of no Stokes surrogate, or do not belong together.
+    """
+    place = SHIPPED if path is None else Path(path)
+    weights, card = files.read_model(place)
+    kind = card.get("kind")
+    if kind in ("time-unet", "profile"):
+        raise InputError(
+            f"{place} holds a model of kind {kind}, which gives no velocity for a temperature: "
+            "name one of kind two-level or multi-scale."
+        )
+    if kind != MULTI_SCALE:
+        return Surrogate.load(place, grid)
+    try:
+        return MultiScaleSurrogate.load(weights, card, grid)
+    except (AttributeError, KeyError, TypeError, ValueError, RuntimeError) as error:
+        raise files.unknown_card(weights, error) from None

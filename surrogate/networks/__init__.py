@@ -1,0 +1,1 @@
+"""Networks, one to a file; they know tensors and nothing of physics."""

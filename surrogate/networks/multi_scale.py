@@ -1,0 +1,82 @@
+"""The multi-scale network of Agarwal et al. (2025), after Tompson et al. (2017)."""
+
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import avg_pool2d, interpolate
+
+from tellus.surrogate.settings import MultiScaleNetworkSettings
+
+from .padding import convolution
+
+LARGEST_GROUPS = 4
+
+
+class Layer(nn.Sequential):
+    """Convolution, group normalisation, GELU."""
+
+    def __init__(self, inputs: int, outputs: int, settings: MultiScaleNetworkSettings) -> None:
+        groups = next(g for g in range(LARGEST_GROUPS, 0, -1) if outputs % g == 0)
+        super().__init__(
+            convolution(inputs, outputs, settings.size, settings.padding),
+            nn.GroupNorm(groups, outputs),
+            nn.GELU(),
+        )
+
+
+class MultiScale(nn.Module):
+    """(n, channels, ny, nx) -> (n, outputs, ny, nx).
+
+    The input is embedded; each level averages the embedding over 2 x 2 cells once
+    more than the one before, convolves it there and brings it back to the full
+    grid by bicubic interpolation; all of it beside the input is put together by
+    three more convolutions, the last one without activation.
+    """
+
+    def __init__(self, channels: int, outputs: int, settings: MultiScaleNetworkSettings) -> None:
+        super().__init__()
+        filters = settings.filters
+        self.embed = Layer(channels, filters, settings)
+        self.levels = nn.ModuleList(
+            nn.Sequential(
+                *(Layer(filters, filters, settings) for _ in range(settings.convolutions))
+            )
+            for _ in range(settings.levels)
+        )
+        self.join = nn.Sequential(
+            Layer(channels + settings.levels * filters, filters, settings),
+            Layer(filters, filters, settings),
+            convolution(filters, outputs, settings.size, settings.padding),
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The same height and width."""
+        shape = x.shape[-2:]
+        embedded = self.embed(x)
+        found = [x]
+        for level, convolutions in enumerate(self.levels):
+            if level:
+                embedded = avg_pool2d(embedded, 2)
+            y = convolutions(embedded)
+            if level:
+                y = interpolate(y, size=shape, mode="bicubic", align_corners=False)
+            found.append(y)
+        return cast(Tensor, self.join(torch.cat(found, dim=1)))
+
+
+def smallest_side(settings: MultiScaleNetworkSettings) -> int:
+    """The least number of points along either axis that every level still has room for."""
+    window = settings.size + settings.size // 2 - 1 if settings.padding == "learned" else 1
+    if settings.padding == "replicate":
+        window = 2
+    return int(window * 2 ** (settings.levels - 1))
+
+
+def make_multi_scale(
+    channels: int, outputs: int, settings: MultiScaleNetworkSettings, seed: int = 0
+) -> MultiScale:
+    """A network with reproducible initial weights."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return MultiScale(channels, outputs, settings)

@@ -1,0 +1,61 @@
+"""Convolutions that keep the size of their input, by what they do at its border."""
+
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import conv2d
+
+Padding = Literal["learned", "zeros", "replicate"]
+
+
+class BoundaryLearnedConvolution(nn.Module):
+    """Convolution with filters of its own for the interior, the 4 edges and the 4 corners.
+
+    Near a border no window is centred on its output: there a window of the same
+    size, wholly inside, is read by the filter that belongs to that part of the
+    border. Nothing is invented outside, and nine filters are learned instead of one.
+
+    Parameters
+    ----------
+    inputs, outputs : int
+        Channels.
+    size : int
+        Side of a filter, odd. Inputs must measure at least size + size // 2 - 1 each way.
+
+    Notes
+    -----
+    Innamorati et al. 2020, Learning on the edge; Agarwal et al. 2025, section II.3.3.
+    """
+
+    def __init__(self, inputs: int, outputs: int, size: int = 5) -> None:
+        super().__init__()
+        self.size = size
+        # Rows bottom, middle, top by columns left, middle, right; the middle one is the interior's.
+        self.parts = nn.ModuleList(nn.Conv2d(inputs, outputs, size) for _ in range(9))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(n, inputs, ny, nx) -> (n, outputs, ny, nx)."""
+        edge = self.size // 2
+        if not edge:
+            return self._part(4, x)
+        near, far = slice(None, self.size + edge - 1), slice(-(self.size + edge - 1), None)
+        reach = (near, slice(None), far)
+        rows = [
+            torch.cat([self._part(3 * r + c, x[:, :, reach[r], reach[c]]) for c in range(3)], dim=3)
+            for r in range(3)
+        ]
+        return torch.cat(rows, dim=2)
+
+    def _part(self, number: int, window: Tensor) -> Tensor:
+        part = self.parts[number]
+        return conv2d(window, part.weight, part.bias)  # type: ignore[arg-type]
+
+
+def convolution(
+    inputs: int, outputs: int, size: int = 5, padding: Padding = "learned"
+) -> nn.Module:
+    """A convolution of odd `size` that keeps ny and nx, with this `Padding` at the border."""
+    if padding == "learned":
+        return BoundaryLearnedConvolution(inputs, outputs, size)
+    return nn.Conv2d(inputs, outputs, size, padding=size // 2, padding_mode=padding)

@@ -1,0 +1,72 @@
+"""Training on several processes that `torchrun` started: the same sums, shared out."""
+
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+
+from tellus.solver.errors import InputError
+
+
+@dataclass(frozen=True)
+class Team:
+    """One process among all that train together."""
+
+    rank: int = 0
+    size: int = 1
+
+    @property
+    def leads(self) -> bool:
+        """Whether this process validates, writes and reports."""
+        return self.rank == 0
+
+    def share(self, index: Tensor) -> Tensor:
+        """The part of a batch that belongs to the process."""
+        return index[self.rank :: self.size]
+
+    def sum_gradients(self, module: nn.Module) -> None:
+        """Replace every gradient by its sum over all processes."""
+        if self.size == 1:
+            return
+        parameters = [p for p in module.parameters() if p.requires_grad]
+        parts = [torch.zeros_like(p) if p.grad is None else p.grad for p in parameters]
+        flat = torch.cat([part.flatten() for part in parts])
+        dist.all_reduce(flat)
+        sizes = [p.numel() for p in parameters]
+        for p, summed in zip(parameters, torch.split(flat, sizes), strict=True):
+            p.grad = summed.view_as(p).clone()
+
+    def total(self, values: Iterable[float], device: torch.device) -> list[float]:
+        """Sums over all processes."""
+        sums = torch.tensor(list(values), dtype=torch.float64, device=device)
+        if self.size > 1:
+            dist.all_reduce(sums)
+        return [float(value) for value in sums]
+
+    def from_leader(self, value: float, device: torch.device) -> float:
+        """The leader's number."""
+        return self.total([value if self.leads else 0.0], device)[0]
+
+
+@contextmanager
+def team(device: torch.device) -> Iterator[Team]:
+    """The processes of a `torchrun`, or this one alone."""
+    size = int(os.environ.get("WORLD_SIZE", "1"))
+    if size == 1:
+        yield Team()
+        return
+    try:
+        dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
+    except (RuntimeError, ValueError) as error:
+        raise InputError(
+            f"the {size} processes cannot meet ({error}): start them with torchrun, such as "
+            "torchrun --nproc-per-node 2 -m tellus train ..."
+        ) from error
+    try:
+        yield Team(dist.get_rank(), dist.get_world_size())
+    finally:
+        dist.destroy_process_group()
