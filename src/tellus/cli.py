@@ -117,9 +117,9 @@ def train(
     device: Annotated[str, typer.Option(help="PyTorch device, such as cpu or cuda.")] = "cpu",
 ) -> None:
     """Train a surrogate."""
-    from .config import load_training_config, settings_of
+    from .config import load_training_config
 
-    settings = settings_of(load_training_config(config, changes or []))
+    settings = load_training_config(config, changes or []).settings()
 
     from tellus.surrogate.train import train as train_surrogate
 
