@@ -1,26 +1,24 @@
 """Training data: many simulations, their snapshots, and exact stream functions as labels."""
 
-import hashlib
-import json
 import logging
-import os
 import shutil
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import zarr
 from threadpoolctl import threadpool_limits
 
 from tellus.solver.direct import DirectSolver
-from tellus.solver.errors import InputError, RunFailedError
+from tellus.solver.errors import InputError, RunFailedError, SolverError
+from tellus.solver.grid import Array
 from tellus.solver.stokes import StokesProblem
 
 from .checkpoint import write_atomically
+from .dataset_members import Member, members
+from .dataset_sampling import Moment, Moments
+from .dataset_store import store_of, write_card, write_simulation
 from .lock import NAME as LOCK
 from .lock import sole_user
 from .simulation import Simulation
@@ -31,47 +29,6 @@ if TYPE_CHECKING:
 log = logging.getLogger("tellus")
 
 Report = Callable[[str], None]
-
-SEEDS = 2**32
-
-
-@dataclass(frozen=True)
-class Member:
-    """One simulation of a data set."""
-
-    name: str
-    split: str
-    gamma_T: float
-    gamma_p: float
-    heating: float
-    seed: int
-
-
-def members(config: "DatasetConfig") -> list[Member]:
-    """The simulations of a data set, splits included, fixed by its seed.
-
-    Parameters come from one scrambled Sobol sequence over H, log10 gamma_T and
-    log10 gamma_p; the corners of that box, if asked for, join the training split.
-    """
-    from scipy.stats import qmc
-
-    settings = config.dataset
-    low, high = np.transpose([settings.heating, settings.log10_gamma_T, settings.log10_gamma_p])
-    corners = np.array(np.meshgrid([0, 1], [0, 1], [0, 1])).reshape(3, -1).T
-    drawn_train = settings.train - (len(corners) if settings.corners else 0)
-    drawn = drawn_train + settings.validation + settings.test
-    sobol = qmc.Sobol(d=3, scramble=True, rng=np.random.default_rng(settings.seed))
-    points = sobol.random_base2(max(drawn - 1, 1).bit_length())[:drawn]
-    splits = ["test"] * settings.test + ["validation"] * settings.validation
-    splits += ["train"] * settings.train
-    if settings.corners:
-        points = np.concatenate([points, corners])
-    found = []
-    for k, (point, split) in enumerate(zip(points, splits, strict=True)):
-        heating, log_T, log_p = (low + (high - low) * point).tolist()
-        seed = (settings.seed * 100_003 + k) % SEEDS
-        found.append(Member(f"sim_{k:03d}", split, 10.0**log_T, 10.0**log_p, heating, seed))
-    return found
 
 
 def make_dataset(
@@ -104,14 +61,14 @@ def make_dataset(
     _check_solver(config)
     with sole_user(out):
         _claim(config, out)
-        todo = [m for m in members(config) if not _path(out, m).exists()]
+        todo = [m for m in members(config) if not store_of(out, m.name).exists()]
         report(f"{len(members(config)) - len(todo)} simulations there, {len(todo)} to run")
         if todo:
             with _client(min(jobs, len(todo)), scheduler) as client:
                 futures = [client.submit(simulate, config, m, out, pure=False) for m in todo]
                 for count, future in enumerate(as_completed(futures), start=1):
                     report(f"{count}/{len(todo)}: {_result(future)}")
-        _write_card(config, out)
+        write_card(config, out)
     report(f"data set complete: {out}")
 
 
@@ -122,25 +79,61 @@ def simulate(config: "DatasetConfig", member: Member, out: Path) -> str:
     with threadpool_limits(limits=1):
         run = simulation_of(config, member.gamma_T, member.gamma_p, member.heating, member.seed)
         simulation = Simulation.from_config(run)
-        label = DirectSolver(simulation.grid)
-        kept: list[dict[str, Any]] = []
-        ending = "reached its end"
-        try:
-            while True:
-                if _wanted(config, simulation.steps):
-                    kept.append(_snapshot(simulation, label, config))
-                if simulation.time >= run.time.end or simulation.steps >= config.dataset.max_steps:
-                    break
-                simulation.step(run.time.end)
-        except RunFailedError as error:
-            if not kept:
-                raise
-            ending = f"stopped early: {error}"
-        _write(out, member, simulation, kept)
+        kept, ending = _run(simulation, member, config)
+        moments, psi = _labelled(simulation, kept)
+        if lost := len(kept) - len(moments):
+            ending += f", {lost} more without a label"
+        write_simulation(out, member, simulation.rayleigh, simulation.grid, moments, psi)
     return (
         f"{member.name} ({member.split}) {simulation.steps} steps to t = {simulation.time:.3g}, "
-        f"{len(kept)} snapshots, {ending}"
+        f"{len(moments)} snapshots, {ending}"
     )
+
+
+def _run(
+    simulation: Simulation, member: Member, config: "DatasetConfig"
+) -> tuple[list[Moment], str]:
+    """The moments kept of a simulation, and how it ended; one that fails keeps what it had."""
+    moments = Moments(config.dataset, member.seed)
+    try:
+        while True:
+            if moments.wants(simulation.steps):
+                moments.add(simulation.temperature, simulation.time, simulation.steps)
+            if simulation.time >= member.end:
+                return moments.kept(), "reached its end"
+            if simulation.steps >= config.dataset.max_steps:
+                return moments.kept(), "reached its last step"
+            simulation.step(member.end)
+    except RunFailedError as error:
+        return moments.kept(), f"stopped early: {error}"
+
+
+def _labelled(simulation: Simulation, moments: list[Moment]) -> tuple[list[Moment], list[Array]]:
+    """The moments that have a label, and the labels: see `_label`."""
+    solver, labelled, labels = DirectSolver(simulation.grid), [], []
+    for moment in moments:
+        try:
+            labels.append(_label(simulation, moment, solver))
+        except SolverError as error:
+            failure = error
+        else:
+            labelled.append(moment)
+    if not labelled:
+        raise failure
+    return labelled, labels
+
+
+def _label(simulation: Simulation, moment: Moment, solver: DirectSolver) -> Array:
+    """psi of the direct solution on the very float32 T that is stored."""
+    problem = StokesProblem(
+        simulation.grid,
+        moment.temperature.astype(np.float64),
+        simulation.rheology,
+        simulation.rayleigh,
+        simulation.boundaries,
+        moment.time,
+    )
+    return solver.solve(problem).psi
 
 
 def _result(future: Any) -> str:
@@ -173,74 +166,16 @@ def _client(jobs: int, scheduler: str | None) -> Iterator[Any]:
         yield client
 
 
-def _wanted(config: "DatasetConfig", step: int) -> bool:
-    settings = config.dataset
-    dense = step <= settings.dense_until and step % settings.dense_every == 0
-    return dense or step % settings.snapshot_every == 0
-
-
-def _snapshot(
-    simulation: Simulation, label: DirectSolver, config: "DatasetConfig"
-) -> dict[str, Any]:
-    """T in float32 and the direct solution on that very T."""
-    temperature = simulation.temperature.astype(np.float32)
-    problem = StokesProblem(
-        simulation.grid,
-        temperature.astype(np.float64),
-        simulation.rheology,
-        simulation.rayleigh,
-        simulation.boundaries,
-        simulation.time,
-    )
-    return {
-        "temperature": temperature,
-        "psi": label.solve(problem).psi,
-        "time": simulation.time,
-        "step": simulation.steps,
-        "even": simulation.steps % config.dataset.snapshot_every == 0,
-    }
-
-
-def _write(out: Path, member: Member, simulation: Simulation, kept: list[dict[str, Any]]) -> None:
-    grid = simulation.grid
-    final = _path(out, member)
-    partial = final.with_suffix(f".partial-{os.getpid()}")
-    dims = {"temperature": ("y", "x"), "psi": ("y_node", "x_node")}
-    attributes = asdict(member) | {"rayleigh": simulation.rayleigh}
-    group = zarr.create_group(partial, attributes=attributes)
-    for name, values in {"y": grid.y_cells, "x": grid.x_cells}.items():
-        group.create_array(name, data=values, dimension_names=(name,))
-    for name in kept[0]:
-        values = np.stack([np.asarray(row[name]) for row in kept])
-        group.create_array(
-            name,
-            data=values,
-            chunks=(1, *values.shape[1:]) if name in dims else values.shape,
-            dimension_names=("snapshot", *dims.get(name, ())),
-        )
-    group.attrs["temperature_sha256"] = hashlib.sha256(
-        b"".join(row["temperature"].tobytes() for row in kept)
-    ).hexdigest()
-    if final.exists():
-        # A worker that dask took for dead had finished after all.
-        shutil.rmtree(partial)
-    else:
-        partial.rename(final)
-
-
-def _path(out: Path, member: Member) -> Path:
-    return out / "simulations" / f"{member.name}.zarr"
-
-
 def _check_free(config: "DatasetConfig", out: Path) -> None:
     """Refuse a directory that is not empty and is not this configuration's."""
-    from tellus.config import dump
+    from tellus.config import load_dataset_config
 
     stored = out / "config.toml"
     if out.exists() and not out.is_dir():
         raise InputError(f"{out} is a file: choose another --out.")
     if stored.exists():
-        if stored.read_bytes() != dump(config).encode():
+        # Read, not compared as text: a key that came later has its default in an old one.
+        if load_dataset_config(stored) != config:
             raise InputError(
                 f"{out} was begun with another configuration ({stored}): use that one, or "
                 "choose another --out."
@@ -270,41 +205,3 @@ def _claim(config: "DatasetConfig", out: Path) -> None:
     (out / "simulations").mkdir(exist_ok=True)
     for leftover in (out / "simulations").glob("*.partial-*"):
         shutil.rmtree(leftover)
-
-
-def _write_card(config: "DatasetConfig", out: Path) -> None:
-    """card.json: grid, parameters, splits and a hash of all temperatures."""
-    from tellus import __version__
-    from tellus.config import boundaries_of
-
-    simulations, digest = [], hashlib.sha256()
-    for member in members(config):
-        content, snapshots = _recorded(_path(out, member))
-        digest.update(content.encode())
-        simulations.append(
-            asdict(member) | {"rayleigh": config.model.rayleigh, "snapshots": snapshots}
-        )
-    card = {
-        "grid": config.grid.model_dump(),
-        "boundaries": boundaries_of(config).velocity,
-        "config": config.model_dump(mode="json"),
-        "seed": config.dataset.seed,
-        "command": " ".join([Path(sys.argv[0]).name, *sys.argv[1:]]),
-        "simulations": simulations,
-        "hash": digest.hexdigest(),
-        "version": __version__,
-    }
-    write_atomically(out / "card.json", json.dumps(card, indent=1).encode())
-
-
-def _recorded(store: Path) -> tuple[str, int]:
-    """Hash of the temperatures and number of snapshots of one simulation."""
-    try:
-        group = zarr.open_group(store, mode="r")
-        times = group["time"]
-        assert isinstance(times, zarr.Array)
-        return str(group.attrs["temperature_sha256"]), int(times.shape[0])
-    except (OSError, ValueError, KeyError) as error:
-        raise InputError(
-            f"{store} is damaged ({error!r}): delete it, and the same command runs it again."
-        ) from error

@@ -1,5 +1,6 @@
 """The sections that only a data set's configuration has."""
 
+from math import lcm
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, Strict, model_validator
@@ -8,10 +9,12 @@ from .config_fields import Section, quantity
 from .config_sections import LARGEST_SEED
 
 BOX_CORNERS = 8
+PAIR = 2
 
 Heating = Annotated[float, Field(ge=0, le=1e4)]
 Log10GammaT = Annotated[float, Field(ge=0, le=12)]
 Log10GammaP = Annotated[float, Field(ge=0, le=6)]
+EndTime = Annotated[float, Field(gt=0, le=1e6)]
 
 
 class DatasetModelSection(Section):
@@ -49,15 +52,28 @@ class DatasetSection(Section):
         (0.0, 2.0), "range of log10 of the contrast due to pressure"
     )
     corners: bool = quantity(True, "train on the corners of these ranges too")
+    end_times: Annotated[tuple[EndTime, EndTime] | None, Strict(False)] = quantity(
+        None,
+        "end of the most vigorous and the most sluggish simulation (none: time.end for all)",
+        "diffusion time",
+    )
     max_steps: int = quantity(2000, "longest simulation", "steps", ge=1)
+    max_snapshots: int = quantity(100, "most snapshots of a simulation", ge=3, le=100_000)
     snapshot_every: int = quantity(25, "between evenly spaced snapshots", "steps", ge=1)
     dense_every: int = quantity(5, "between the extra early snapshots", "steps", ge=1)
     dense_until: int = quantity(100, "end of the extra early snapshots", "steps", ge=0)
 
+    @property
+    def early(self) -> int:
+        """Most moments up to `dense_until`: multiples of `dense_every` or `snapshot_every`."""
+        last = min(self.dense_until, self.max_steps)
+        both = lcm(self.dense_every, self.snapshot_every)
+        return last // self.dense_every + last // self.snapshot_every - last // both + 1
+
     @model_validator(mode="after")
     def _ranges_and_counts_fit(self) -> Self:
-        for key in ("heating", "log10_gamma_T", "log10_gamma_p"):
-            low, high = getattr(self, key)
+        for key in ("heating", "log10_gamma_T", "log10_gamma_p", "end_times"):
+            low, high = getattr(self, key) or (0.0, 0.0)
             if low > high:
                 raise ValueError(f"dataset.{key} = [{low:g}, {high:g}] must be [low, high]")
         if self.corners and self.train < BOX_CORNERS:
@@ -69,5 +85,10 @@ class DatasetSection(Section):
             raise ValueError(
                 f"dataset.snapshot_every = {self.snapshot_every} must not exceed "
                 f"dataset.max_steps = {self.max_steps}"
+            )
+        if self.early + PAIR > self.max_snapshots:
+            raise ValueError(
+                f"dataset.max_snapshots = {self.max_snapshots} has no room for the {self.early} "
+                f"early snapshots and {PAIR} later ones: raise it, or dataset.dense_every"
             )
         return self

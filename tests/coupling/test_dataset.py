@@ -13,7 +13,9 @@ from hypothesis import strategies as st
 
 import tellus.coupling.dataset as datasets
 from tellus.config import DatasetConfig, dump, load_dataset_config
-from tellus.coupling.dataset import make_dataset, members, simulate
+from tellus.coupling.dataset import make_dataset, simulate
+from tellus.coupling.dataset_members import Member, members
+from tellus.coupling.dataset_sampling import Moment
 from tellus.coupling.lock import sole_user
 from tellus.solver.direct import DirectSolver
 from tellus.solver.energy import EnergyEquation
@@ -100,7 +102,7 @@ def test_members_are_in_the_box_and_split_as_asked(
     assert found == members(config)
 
 
-def config_of(config: DatasetConfig, member: datasets.Member) -> Any:
+def config_of(config: DatasetConfig, member: Member) -> Any:
     from tellus.config import simulation_of
 
     return simulation_of(config, member.gamma_T, member.gamma_p, member.heating, member.seed)
@@ -223,7 +225,7 @@ def test_the_hash_is_that_of_the_content(made: Path, tmp_path: Path) -> None:
     # The same simulation with another perturbation.
     shutil.rmtree(copy / "simulations" / "sim_001.zarr")
     member = members(config)[1]
-    other = datasets.Member(**(member.__dict__ | {"seed": 12345}))
+    other = Member(**(member.__dict__ | {"seed": 12345}))
     simulate(config, other, copy)
     make_dataset(config, copy, report=lambda line: None)
     assert json.loads((copy / "card.json").read_text())["hash"] != before
@@ -306,25 +308,58 @@ def test_a_simulation_that_diverges_keeps_what_it_had(
     assert group["step"][:].tolist() == [0, 2, 4, 8]
 
 
-def test_a_label_that_cannot_be_solved_ends_its_simulation_only(
+def test_a_snapshot_whose_label_cannot_be_solved_is_left_out(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    snapshot = datasets._snapshot
+    label = datasets._label
 
-    def failing(simulation: Any, *arguments: Any) -> Any:
-        if simulation.steps >= 8:
+    def failing(simulation: Any, moment: Moment, solver: Any) -> Any:
+        if moment.step in (2, 8):
             raise SolverError("no label.")
-        return snapshot(simulation, *arguments)
+        return label(simulation, moment, solver)
 
-    monkeypatch.setattr(datasets, "_snapshot", failing)
-    assert "3 snapshots, stopped early" in simulate(
-        configured(), members(configured())[0], tmp_path
-    )
-    monkeypatch.setattr(datasets, "_snapshot", lambda *arguments: failing_at_once())
+    monkeypatch.setattr(datasets, "_label", failing)
+    said = simulate(configured(), members(configured())[0], tmp_path)
+    assert said.endswith("3 snapshots, reached its last step, 2 more without a label")
+    group = zarr.open_group(tmp_path / "simulations" / "sim_000.zarr", mode="r")
+    assert group["step"][:].tolist() == [0, 4, 16]
+    assert len(group["psi"][:]) == 3
+
+
+def test_a_simulation_without_any_label_is_no_simulation(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def failing(*arguments: Any) -> Any:
+        raise SolverError("no label.")
+
+    monkeypatch.setattr(datasets, "_label", failing)
     with pytest.raises(RunFailedError, match="no label"):
         simulate(configured(), members(configured())[1], tmp_path)
-    assert [path.name for path in (tmp_path / "simulations").iterdir()] == ["sim_000.zarr"]
+    assert list(tmp_path.rglob("*.zarr")) == []
 
 
-def failing_at_once() -> Any:
-    raise SolverError("no label.")
+def test_an_older_set_goes_on_though_its_configuration_lacks_newer_keys(
+    made: Path, tmp_path: Path
+) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(made, copy)
+    stored = copy / "config.toml"
+    lines = stored.read_text().splitlines(keepends=True)
+    stored.write_text("".join(line for line in lines if not line.startswith("max_snapshots")))
+    said: list[str] = []
+    make_dataset(configured(), copy, report=said.append)
+    assert said[0] == "4 simulations there, 0 to run"
+    stored.write_text("".join(line for line in lines if not line.startswith("max_steps")))
+    with pytest.raises(InputError, match="begun with another configuration"):
+        make_dataset(configured(), copy)
+    stored.write_text("[dataset]\nmagic = 1\n")
+    with pytest.raises(InputError, match=r"config\.toml: .*magic"):
+        make_dataset(configured(), copy)
+
+
+def test_a_simulation_ends_at_its_end_time(tmp_path: Path) -> None:
+    config = configured("dataset.end_times=[2e-7, 3e-7]")
+    said = simulate(config, members(config)[0], tmp_path)
+    assert said.endswith("reached its end")
+    assert 2e-7 <= members(config)[0].end <= 3e-7
+    assert f"to t = {members(config)[0].end:.3g}," in said

@@ -1,0 +1,160 @@
+"""How long a simulation of a data set is, and which of its moments are kept."""
+
+from collections import Counter
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from tellus.config import load_dataset_config
+from tellus.config_dataset import DatasetSection
+from tellus.coupling.dataset_members import end_time, members
+from tellus.coupling.dataset_sampling import Moment, Moments
+from tellus.solver.errors import InputError
+
+TEMPERATURE = np.zeros((2, 3))
+
+
+def drawn(settings: DatasetSection, steps: int, seed: int = 0) -> list[Moment]:
+    """What is kept of a simulation of so many steps; T holds the number of the step."""
+    moments = Moments(settings, seed)
+    for step in range(steps + 1):
+        if moments.wants(step):
+            moments.add(TEMPERATURE + step, 1e-3 * step, step)
+    return moments.kept()
+
+
+def settings(**changes: object) -> DatasetSection:
+    """Early: 0, 5, .. 50; later: 60, 70, .. 1000."""
+    usual = {
+        "max_steps": 1000,
+        "max_snapshots": 40,
+        "snapshot_every": 10,
+        "dense_every": 5,
+        "dense_until": 50,
+    }
+    return DatasetSection(**(usual | changes))
+
+
+def test_all_early_moments_are_kept_and_the_rest_of_the_room_is_filled() -> None:
+    kept = drawn(settings(), 1000)
+    steps = [moment.step for moment in kept]
+    assert len(steps) == 40 == len(set(steps))
+    assert steps[:11] == list(range(0, 51, 5))
+    assert all(step % 10 == 0 for step in steps[11:])
+    for moment in kept:
+        assert moment.even == (moment.step % 10 == 0)
+        assert moment.temperature.dtype == np.float32
+        assert np.all(moment.temperature == moment.step)
+        assert moment.time == 1e-3 * moment.step
+
+
+def test_a_moment_is_drawn_with_its_successor() -> None:
+    steps = [moment.step for moment in drawn(settings(), 1000) if moment.step > 50]
+    assert len(steps) == 29
+    pairs = {low for low, high in pairwise(steps) if high - low == 10}
+    # 14 of them, and the 29th moment alone; two pairs may happen to be neighbours.
+    assert len(pairs) >= 14
+
+
+def test_what_fits_is_kept_whole() -> None:
+    kept = drawn(settings(), 341)
+    assert [moment.step for moment in kept if moment.step > 50] == list(range(60, 341, 10))
+
+
+def test_the_draw_is_the_seeds() -> None:
+    first, again, other = (
+        [moment.step for moment in drawn(settings(), 1000, seed)] for seed in (1, 1, 2)
+    )
+    assert first == again != other
+
+
+def test_every_later_moment_is_as_likely_as_another() -> None:
+    """Of 95 later moments 29 are kept: within 5 sigma of that share in 1000 draws.
+
+    A pair stays with 15 chances in 48; the room being odd, one second in 15 goes after all.
+    """
+    counts = Counter(
+        moment.step for seed in range(1000) for moment in drawn(settings(), 1000, seed)
+    )
+    shares = np.array([counts[step] for step in range(60, 1001, 10)]) / 1000
+    expected = np.where(np.arange(95) % 2 == 0, 15 / 48, 14.3 / 48)
+    assert np.all(np.abs(shares - expected) < 5 * np.sqrt(0.31 * 0.69 / 1000))
+
+
+@given(
+    steps=st.integers(0, 400),
+    every=st.integers(1, 40),
+    dense=st.integers(1, 40),
+    until=st.integers(0, 60),
+    room=st.integers(3, 200),
+    longest=st.integers(40, 400),
+)
+def test_never_more_than_there_is_room_for(
+    steps: int, every: int, dense: int, until: int, room: int, longest: int
+) -> None:
+    chosen = DatasetSection.model_construct(
+        snapshot_every=every,
+        dense_every=dense,
+        dense_until=until,
+        max_snapshots=room,
+        max_steps=longest,
+    )
+    assume(chosen.early + 2 <= room)
+    kept = drawn(chosen, min(steps, longest))
+    assert 1 <= len(kept) <= room
+    assert kept[0].step == 0
+    early = [moment.step for moment in kept if moment.step <= until]
+    assert len(early) <= chosen.early
+    if steps >= longest:
+        assert len(early) == chosen.early
+
+
+def test_end_times_follow_the_interior_rayleigh_number() -> None:
+    """log end is linear in log gamma_T / gamma_p, from corner to corner of the box."""
+    section = DatasetSection(
+        log10_gamma_T=(6.0, 10.0), log10_gamma_p=(0.0, 2.0), end_times=(0.1, 1.0)
+    )
+    ends = [end_time(section, interior) for interior in (10.0, 7.0, 4.0)]
+    np.testing.assert_allclose(ends, [0.1, np.sqrt(0.1), 1.0], rtol=1e-12)
+
+
+def test_end_times_of_a_set_and_of_one_without_them() -> None:
+    vigour = [10.0, 4.0]
+    config = load_dataset_config(
+        None,
+        [
+            "dataset.log10_gamma_T=[6, 10]",
+            "dataset.log10_gamma_p=[0, 2]",
+            "dataset.end_times=[0.1, 1]",
+        ],
+    )
+    by_vigour = {round(np.log10(m.gamma_T / m.gamma_p), 6): m.end for m in members(config)}
+    np.testing.assert_allclose([by_vigour[v] for v in vigour], [0.1, 1.0], rtol=1e-9)
+    plain = load_dataset_config(None, ["time.end=0.25"])
+    assert {member.end for member in members(plain)} == {0.25}
+
+
+def test_a_box_of_one_vigour_ends_at_one_time() -> None:
+    section = DatasetSection(
+        log10_gamma_T=(6.0, 6.0), log10_gamma_p=(1.0, 1.0), end_times=(0.1, 1.0)
+    )
+    assert end_time(section, 5.0) == 0.1
+
+
+@pytest.mark.parametrize(
+    ("override", "sentence"),
+    [
+        ("dataset.end_times=[1, 0.1]", r"end_times = \[1, 0.1\] must be \[low, high\]"),
+        ("dataset.end_times=[0, 1]", "end_times must be two finite numbers"),
+        ("dataset.end_times=0.1", "end_times must be two finite numbers"),
+        ("dataset.max_snapshots=22", "no room for the 21 early snapshots and 2 later ones"),
+        ("dataset.max_snapshots=2", "max_snapshots must be an integer, at least 3"),
+        ("dataset.max_snapshot=30", "max_snapshot"),
+    ],
+)
+def test_bad_budgets_are_named(override: str, sentence: str) -> None:
+    with pytest.raises(InputError, match=sentence):
+        load_dataset_config(None, [override])
