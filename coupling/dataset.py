@@ -5,6 +5,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -76,6 +77,7 @@ def simulate(config: "DatasetConfig", member: Member, out: Path) -> str:
     """Run one simulation and write its snapshots; the directory appears only when complete."""
     from tellus.config import simulation_of
 
+    start = perf_counter()
     with threadpool_limits(limits=1):
         run = simulation_of(config, member.gamma_T, member.gamma_p, member.heating, member.seed)
         simulation = Simulation.from_config(run)
@@ -83,7 +85,8 @@ def simulate(config: "DatasetConfig", member: Member, out: Path) -> str:
         moments, psi = _labelled(simulation, kept)
         if lost := len(kept) - len(moments):
             ending += f", {lost} more without a label"
-        write_simulation(out, member, simulation.rayleigh, simulation.grid, moments, psi)
+        seconds = perf_counter() - start
+        write_simulation(out, member, simulation.rayleigh, simulation.grid, moments, psi, seconds)
     return (
         f"{member.name} ({member.split}) {simulation.steps} steps to t = {simulation.time:.3g}, "
         f"{len(moments)} snapshots, {ending}"

@@ -16,10 +16,12 @@ from numpy.typing import NDArray
 
 from tellus.solver.errors import InputError
 from tellus.solver.grid import Array, Grid
+from tellus.solver.rheology import FrankKamenetskii
 
 from .checkpoint import write_atomically
 from .dataset_members import Member, members
 from .dataset_sampling import Moment
+from .dataset_statistics import measure, pool
 
 if TYPE_CHECKING:
     from tellus.config import DatasetConfig
@@ -37,10 +39,12 @@ def write_simulation(
     grid: Grid,
     moments: Sequence[Moment],
     psi: Sequence[Array],
+    seconds: float,
 ) -> None:
     """Write the snapshots of one simulation; its store appears only when it is whole.
 
-    A snapshot is a chunk, so that one at random is read without its neighbours.
+    A snapshot is a chunk, so that one at random is read without its neighbours. `seconds`
+    is what running and labelling it took, on one thread.
     """
     final = store_of(out, member.name)
     partial = final.with_suffix(f".partial-{os.getpid()}")
@@ -53,7 +57,9 @@ def write_simulation(
         "step": np.array([moment.step for moment in moments]),
         "even": np.array([moment.even for moment in moments]),
     }
-    group = zarr.create_group(partial, attributes=asdict(member) | {"rayleigh": rayleigh})
+    group = zarr.create_group(
+        partial, attributes=asdict(member) | {"rayleigh": rayleigh, "seconds": seconds}
+    )
     for name, centres in {"y": grid.y_cells, "x": grid.x_cells}.items():
         group.create_array(name, data=centres, dimension_names=(name,))
     for name, values in arrays.items():
@@ -64,6 +70,8 @@ def write_simulation(
             dimension_names=("snapshot", *dims.get(name, ())),
         )
     group.attrs["temperature_sha256"] = hashlib.sha256(temperature.tobytes()).hexdigest()
+    law = FrankKamenetskii(member.gamma_T, member.gamma_p)
+    group.attrs["statistics"] = measure(temperature, arrays["psi"], law, grid)
     if final.exists():
         # A worker that dask took for dead had finished after all.
         shutil.rmtree(partial)
@@ -72,17 +80,16 @@ def write_simulation(
 
 
 def write_card(config: "DatasetConfig", out: Path) -> None:
-    """card.json: grid, parameters, splits and a hash of all temperatures."""
+    """card.json: grid, parameters, splits, statistics and a hash of all temperatures."""
     from tellus import __version__
-    from tellus.config import boundaries_of
+    from tellus.config import boundaries_of, grid_of
 
-    simulations, digest = [], hashlib.sha256()
+    simulations, digest, grid = [], hashlib.sha256(), grid_of(config)
     for member in members(config):
-        content, snapshots = _recorded(store_of(out, member.name))
+        content, recorded = _recorded(store_of(out, member.name), member, grid)
         digest.update(content.encode())
-        simulations.append(
-            asdict(member) | {"rayleigh": config.model.rayleigh, "snapshots": snapshots}
-        )
+        simulations.append(asdict(member) | {"rayleigh": config.model.rayleigh} | recorded)
+    seconds = [entry["seconds"] for entry in simulations]
     card = {
         "grid": config.grid.model_dump(),
         "boundaries": boundaries_of(config).velocity,
@@ -90,19 +97,29 @@ def write_card(config: "DatasetConfig", out: Path) -> None:
         "seed": config.dataset.seed,
         "command": " ".join([Path(sys.argv[0]).name, *sys.argv[1:]]),
         "simulations": simulations,
+        "statistics": {
+            split: pool([entry["statistics"] for entry in simulations if entry["split"] == split])
+            for split in dict.fromkeys(entry["split"] for entry in simulations)
+        },
+        "seconds": None if None in seconds else sum(seconds),
         "hash": digest.hexdigest(),
         "version": __version__,
     }
     write_atomically(out / "card.json", json.dumps(card, indent=1).encode())
 
 
-def _recorded(store: Path) -> tuple[str, int]:
-    """Hash of the temperatures and number of snapshots of one simulation."""
+def _recorded(store: Path, member: Member, grid: Grid) -> tuple[str, dict[str, Any]]:
+    """Hash of the temperatures of one simulation; its seconds, snapshots and statistics."""
     try:
         group = zarr.open_group(store, mode="r")
-        times = group["time"]
-        assert isinstance(times, zarr.Array)
-        return str(group.attrs["temperature_sha256"]), int(times.shape[0])
+        content, statistics = str(group.attrs["temperature_sha256"]), group.attrs.get("statistics")
+        if not isinstance(statistics, dict):
+            # A simulation of version 0.1 has none.
+            temperature, psi = (np.asarray(group[name]) for name in ("temperature", "psi"))
+            law = FrankKamenetskii(member.gamma_T, member.gamma_p)
+            statistics = measure(temperature, psi, law, grid)
+        recorded = {"seconds": group.attrs.get("seconds"), "snapshots": statistics["snapshots"]}
+        return content, recorded | {"statistics": statistics}
     except (OSError, ValueError, KeyError) as error:
         raise InputError(
             f"{store} is damaged ({error!r}): delete it, and the same command runs it again."

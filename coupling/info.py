@@ -82,14 +82,26 @@ def _dataset(path: Path) -> Facts:
     simulations = card["simulations"]
     split = Counter(entry["split"] for entry in simulations)
     facts = {
-        "grid": _grid(card["grid"]),
-        "walls": str(card["boundaries"]),
-        "simulations": ", ".join(f"{count} {name}" for name, count in split.items()),
-        "snapshots": str(sum(entry["snapshots"] for entry in simulations)),
+        "grid": f"{_grid(card['grid'])}, {card['boundaries']} walls",
+        "simulations": ", ".join(f"{count} {name}" for name, count in split.items())
+        + f"; {sum(entry['snapshots'] for entry in simulations)} snapshots",
     }
     for key in ("gamma_T", "gamma_p", "heating"):
         facts[key] = _span([entry[key] for entry in simulations])
-    return facts | {"hash": str(card["hash"]), "made by": f"tellus {card.get('version', '?')}"}
+    # Sets made by version 0.1.0 have none.
+    for name, parts in card.get("statistics", {}).items():
+        facts[name] = _ranges(parts)
+    return facts | {"hash": f"{card['hash']}, made by tellus {card.get('version', '?')}"}
+
+
+def _ranges(statistics: Mapping[str, Any]) -> str:
+    """Ranges of the fields of one split."""
+    spans = [
+        f"{label} {_span([statistics[field]['min'], statistics[field]['max']])}"
+        for label, field in (("T", "temperature"), ("log10 eta", "log10_viscosity"))
+    ]
+    fastest = [f"{axis} to {statistics[f'largest_{axis}'][1]:.3g}" for axis in ("u", "v")]
+    return ", ".join(spans + fastest)
 
 
 def _model(file: Path) -> Facts:
@@ -132,7 +144,7 @@ def _grid(grid: Mapping[str, Any]) -> str:
 
 
 def _span(values: list[float]) -> str:
-    return f"{min(values):g} to {max(values):g}"
+    return f"{min(values):.4g} to {max(values):.4g}"
 
 
 def _maker(run: Mapping[str, Any]) -> str:

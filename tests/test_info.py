@@ -74,6 +74,13 @@ def test_a_data_set_and_a_model(tmp_path: Path) -> None:
     said = describe(write(tmp_path / "data", "card.json", DATASET))
     for part in ("data set", "32x8", "2 train, 1 test", "15", "1e+06 to 1e+08", "feed"):
         assert part in said
+    limits = {"min": -0.25, "max": 1.5}
+    ranges = {"temperature": limits, "log10_viscosity": limits}
+    ranges |= {"largest_u": [1.0, 250.0], "largest_v": [0.0, 1e4]}
+    splits = dict.fromkeys(("train", "validation", "test"), ranges)
+    said = describe(write(tmp_path / "data", "card.json", DATASET | {"statistics": splits}))
+    assert "T -0.25 to 1.5, log10 eta -0.25 to 1.5, u to 250, v to 1e+04" in said
+    assert len(said.splitlines()) <= 10
     (tmp_path / "model").mkdir()
     said = describe(write(tmp_path / "model", "card.json", MODEL))
     for part in ("model", "coarse:2", "unet: block 4", "trained on 1e+06 to 1e+09", "beef"):

@@ -188,6 +188,25 @@ def test_the_card_says_what_is_there(made: Path) -> None:
         assert listed["rayleigh"] == 1e4
         # Steps 0, 2, 4 of the early ones, 8, 16 of the even ones.
         assert listed["snapshots"] == 5
+        assert 0 < listed["seconds"] < card["seconds"]
+    assert card["statistics"]["train"]["snapshots"] == 10
+    assert card["statistics"]["test"] == card["simulations"][0]["statistics"]
+
+
+def test_a_set_without_statistics_gets_them(made: Path, tmp_path: Path) -> None:
+    """As version 0.1.0 left it: the same figures, measured from what is stored."""
+    copy = tmp_path / "copy"
+    shutil.copytree(made, copy)
+    before = json.loads((copy / "card.json").read_text())
+    stored = copy / "simulations" / "sim_001.zarr" / "zarr.json"
+    group = json.loads(stored.read_text())
+    for key in ("statistics", "seconds"):
+        del group["attributes"][key]
+    stored.write_text(json.dumps(group))
+    make_dataset(configured(), copy, report=lambda line: None)
+    after = json.loads((copy / "card.json").read_text())
+    assert after["statistics"] == before["statistics"]
+    assert after["seconds"] is None
 
 
 @pytest.mark.parametrize("k", range(4))
