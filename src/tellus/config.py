@@ -48,6 +48,7 @@ from .config_sections import (
     StokesSection,
     TimeSection,
 )
+from .config_time_unet import TimeUNetConfig
 from .config_training import (
     BaseSection,
     FeaturesSection,
@@ -168,11 +169,12 @@ class MultiScaleConfig(Section):
         )
 
 
-AnyTraining = TrainingConfig | MultiScaleConfig
+AnyTraining = TrainingConfig | MultiScaleConfig | TimeUNetConfig
 
 TRAININGS: dict[str, type[AnyTraining]] = {
     "two-level": TrainingConfig,
     "multi-scale": MultiScaleConfig,
+    "time-unet": TimeUNetConfig,
 }
 """The configuration of each `[model] kind`."""
 

@@ -1,0 +1,443 @@
+"""U-nets that learn to step in time: network, pairs, training, one step and many."""
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from tellus.config import load_dataset_config, load_training_config
+from tellus.coupling.dataset import simulate
+from tellus.coupling.dataset_members import members
+from tellus.coupling.dataset_store import write_card
+from tellus.solver.errors import InputError, InterruptedRunError
+from tellus.solver.grid import Grid
+from tellus.solver.rheology import FrankKamenetskii
+from tellus.surrogate.checkpoint import METRICS, read_checkpoint
+from tellus.surrogate.data import Dataset
+from tellus.surrogate.features import unfold
+from tellus.surrogate.load import load_surrogate
+from tellus.surrogate.networks.time_unet import make_time_unet
+from tellus.surrogate.paper_features import Parameters
+from tellus.surrogate.time_rollout import time_rollout
+from tellus.surrogate.time_step import TimeStepLearner
+from tellus.surrogate.time_step_data import History, Pairs, find_pairs, longest_chain
+from tellus.surrogate.time_step_evaluate import evaluate_time_unet, table
+from tellus.surrogate.time_step_model import (
+    CHANNELS,
+    State,
+    TimeStepper,
+    make_time_step_model,
+    node_divergence,
+    step_losses,
+)
+from tellus.surrogate.time_step_settings import TimeUNetNetworkSettings, TimeUNetSettings
+from tellus.surrogate.train import train
+
+GRID = Grid(32, 16, 2.0)
+INTERVAL = 5
+SMALL = TimeUNetNetworkSettings(filters=4, levels=2, convolutions=2, size=3)
+SETTINGS = TimeUNetSettings(network=SMALL, interval=INTERVAL, epochs=3, batch_size=8, mirror=False)
+
+Learner = TimeStepLearner
+
+
+@pytest.fixture(scope="session")
+def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Four short simulations, a snapshot every 5 steps and more of them at the start."""
+    out = tmp_path_factory.mktemp("stepping") / "data"
+    overrides = (
+        f"grid.nx={GRID.nx}",
+        f"grid.ny={GRID.ny}",
+        f"grid.aspect={GRID.aspect}",
+        "initial.kind=linear",
+        "initial.amplitude=0.1",
+        "time.dt_initial=1e-5",
+        "dataset.train=2",
+        "dataset.validation=1",
+        "dataset.test=1",
+        "dataset.corners=false",
+        "dataset.log10_gamma_T=[6, 7]",
+        "dataset.max_steps=60",
+        f"dataset.snapshot_every={INTERVAL}",
+        "dataset.dense_every=2",
+        "dataset.dense_until=4",
+        "stokes.solver=skip:5",
+    )
+    config = load_dataset_config(None, overrides)
+    for member in members(config):
+        simulate(config, member, out)
+    write_card(config, out)
+    return out
+
+
+@pytest.fixture(scope="session")
+def trained(dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("stepper") / "model"
+    train(SETTINGS, dataset, out, report=lambda line: None)
+    return out
+
+
+def random_state(n: int, grid: Grid, seed: int = 0) -> State:
+    """Random T, and a velocity from a random psi."""
+    generator = torch.Generator().manual_seed(seed)
+    temperature = torch.rand(n, *grid.cells, generator=generator)
+    return State.of(temperature, unfold(torch.rand(n, *grid.cells, generator=generator)), grid)
+
+
+def parameters_for(n: int) -> Parameters:
+    return Parameters(torch.full((n,), 1e7), torch.full((n,), 10.0), torch.full((n,), 3.0))
+
+
+# The network
+
+
+@pytest.mark.parametrize("padding", ["zeros", "learned"])
+@pytest.mark.parametrize("shape", [(16, 32), (17, 35)])
+def test_the_network_keeps_height_and_width(padding: str, shape: tuple[int, int]) -> None:
+    network = make_time_unet(7, 3, dataclasses.replace(SMALL, padding=padding))
+    assert network(torch.rand(2, 7, *shape)).shape == (2, 3, *shape)
+
+
+@pytest.mark.parametrize(
+    ("filters", "padding", "parameters"),
+    [(16, "zeros", 0.20e6), (64, "zeros", 3.1e6), (6, "learned", 0.26e6), (16, "learned", 1.8e6)],
+)
+def test_the_four_unets_have_the_sizes_that_are_documented(
+    filters: int, padding: str, parameters: float
+) -> None:
+    settings = TimeUNetNetworkSettings(filters=filters, padding=padding)
+    network = make_time_unet(len(CHANNELS), 3, settings)
+    assert sum(p.numel() for p in network.parameters()) == pytest.approx(parameters, rel=0.03)
+
+
+def test_every_level_reaches_the_answer() -> None:
+    """The coarsest level sees the whole box: a far corner moves the opposite one."""
+    network = make_time_unet(1, 1, dataclasses.replace(SMALL, levels=4, padding="zeros"))
+    x = torch.rand(1, 1, *GRID.cells, requires_grad=True)
+    network(x)[0, 0, 0, 0].backward()
+    assert x.grad is not None
+    assert float(x.grad[0, 0, -1, -1].abs()) > 0.0
+    filters = [p for p in network.parameters() if p.dim() == 4]
+    assert len(filters) == 4 * 2 + 3 * 2 + 1
+    assert all(p.grad is not None and p.grad.abs().max() > 0 for p in filters)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_hard_mass_conservation_leaves_no_divergence(dtype: torch.dtype) -> None:
+    model = make_time_step_model(SETTINGS, GRID, (-4.0, 1.0)).to(dtype)
+    state = random_state(2, GRID)
+    state = State(state.temperature.to(dtype), state.u.to(dtype), state.v.to(dtype))
+    found = model(state, parameters_for(2).to(dtype), torch.full((2,), 1e-4, dtype=dtype), GRID)
+    largest = torch.maximum(found.u.abs().max(), found.v.abs().max()).item()
+    divergence = node_divergence(found.u, found.v, GRID).abs().max().item() * GRID.hy
+    assert divergence < 20 * torch.finfo(dtype).eps * largest
+
+    free = dataclasses.replace(SETTINGS, mass="none")
+    loose = make_time_step_model(free, GRID, (-4.0, 1.0)).to(dtype)
+    found = loose(state, parameters_for(2).to(dtype), torch.full((2,), 1e-4, dtype=dtype), GRID)
+    assert node_divergence(found.u, found.v, GRID).abs().max().item() > 0.1
+
+
+def test_viscosity_is_that_of_the_temperature_it_is_shown_with() -> None:
+    """What a rollout relies on: nothing but T decides the channel of viscosity."""
+    model = make_time_step_model(SETTINGS, GRID, (-4.0, 2.0))
+    state = random_state(1, GRID)
+    seen = model.features(state, parameters_for(1), torch.tensor([1e-2]), GRID)[0]
+    law = FrankKamenetskii(1e7, 10.0).viscosity(state.temperature[0].double().numpy(), GRID)
+    expected = np.log10(np.clip(law, 1e-8, 1.0)) / 8
+    np.testing.assert_allclose(seen[CHANNELS.index("log_viscosity")].numpy(), expected, atol=1e-6)
+    assert torch.equal(seen[CHANNELS.index("temperature")], state.temperature[0])
+    assert torch.equal(seen[CHANNELS.index("v")], state.v[0])
+    torch.testing.assert_close(seen[CHANNELS.index("dt")], torch.ones(GRID.cells))
+
+
+def test_a_grid_too_small_or_an_unknown_word_is_bad_input() -> None:
+    deep = dataclasses.replace(SETTINGS, network=TimeUNetNetworkSettings(levels=5))
+    with pytest.raises(InputError, match=r"network.levels = 5 .*take fewer levels"):
+        make_time_step_model(deep, GRID, (-4.0, 1.0))
+    with pytest.raises(InputError, match=r'model.mass = "soft"'):
+        make_time_step_model(dataclasses.replace(SETTINGS, mass="soft"), GRID, (-4.0, 1.0))
+
+
+# The loss
+
+
+def test_the_loss_weighs_walls_and_ranges_as_the_paper_does() -> None:
+    zero = torch.zeros(1, *GRID.cells)
+    ramp = torch.linspace(0, 0.02, GRID.nx).expand(1, *GRID.cells)
+    target = State(ramp, 4 * ramp / 0.02, zero)
+    wrong = zero.clone()
+    wrong[0, 1, 5] = 1.0  # one cell from the floor
+    wrong[0, 8, 16] = 1.0  # inside
+    predicted = State(target.temperature + wrong, target.u + wrong, zero + wrong)
+    cells = GRID.nx * GRID.ny
+    scaled = step_losses(predicted, target, scaling=True, extra=10.0)[0] * cells
+    plain = step_losses(predicted, target, scaling=False, extra=0.0)[0] * cells
+    # The range of T, 0.02, would weigh 50: clipped to 10. That of u, 4, would weigh 1/4: to 1.
+    torch.testing.assert_close(scaled, torch.tensor([120.0, 12.0, 120.0]), rtol=1e-5, atol=1e-4)
+    torch.testing.assert_close(plain, torch.tensor([2.0, 2.0, 2.0]), rtol=1e-5, atol=1e-4)
+
+
+# Pairs
+
+
+def test_pairs_and_chains_are_found_by_their_steps() -> None:
+    step = np.array([0, 2, 5, 10, 30, 35, 40, 45, 5, 10])
+    simulation = np.array([0] * 8 + [1] * 2)
+    before, after = find_pairs(simulation, step, 5)
+    assert list(zip(before.tolist(), after.tolist(), strict=True)) == [
+        (0, 2),
+        (2, 3),
+        (4, 5),
+        (5, 6),
+        (6, 7),
+        (8, 9),
+    ]
+    assert longest_chain(step[:8], 5) == [4, 5, 6, 7]
+    assert longest_chain(step[:8], 7) == [0]
+
+
+def learner_of(dataset: Path, settings: TimeUNetSettings = SETTINGS) -> TimeStepLearner:
+    return TimeStepLearner(settings, dataset, torch.device("cpu"))
+
+
+def test_pairs_hold_what_the_data_set_holds(dataset: Path) -> None:
+    learner = learner_of(dataset)
+    # Steps 0, 5 .. 60 of each of two simulations.
+    assert len(learner) == 2 * 12
+    stored = next(iter(Dataset.open(dataset).simulations("train")))
+    assert learner.scale is not None
+    scale = learner.scale(dataclasses.replace(stored.problem(0), heating=stored.heating))
+    still = torch.tensor([False])
+    state, parameters, dt, target = learner.train_part.select(torch.tensor([2]), still, GRID)
+    history = History.load(learner.dataset, "train")
+    first, second = (history.step[:15].tolist().index(n) for n in (10, 15))
+    np.testing.assert_array_equal(state.temperature[0], stored.temperature[first])
+    np.testing.assert_array_equal(target.temperature[0], stored.temperature[second])
+    u = np.diff(stored.psi[second], axis=0) / GRID.hy
+    expected = 0.5 * (u[:, 1:] + u[:, :-1]) / scale
+    np.testing.assert_allclose(target.u[0], expected, atol=1e-5 * np.abs(expected).max())
+    assert float(dt) == pytest.approx(history.time[second] - history.time[first])
+    assert float(parameters.gamma_T[0]) == pytest.approx(stored.rheology.gamma_T)
+
+
+def test_a_mirrored_pair_is_the_pair_of_the_mirrored_simulation(dataset: Path) -> None:
+    part = learner_of(dataset).train_part
+    index, still = torch.tensor([3]), torch.tensor([False])
+    mirrored = part.select(index, torch.tensor([True]), GRID)
+    other = Pairs.__new__(Pairs)
+    other.__dict__.update(part.__dict__)
+    other.temperature, other.psi = part.temperature.flip(-1), -part.psi.flip(-1)
+    expected = other.select(index, still, GRID)
+    for ours, theirs in ((mirrored[0], expected[0]), (mirrored[3], expected[3])):
+        for field in dataclasses.fields(State):
+            torch.testing.assert_close(getattr(ours, field.name), getattr(theirs, field.name))
+
+
+def test_without_pairs_there_is_nothing_to_train_on(dataset: Path) -> None:
+    with pytest.raises(InputError, match=r"model.interval = 7 steps later"):
+        learner_of(dataset, dataclasses.replace(SETTINGS, interval=7))
+    with pytest.raises(InputError, match="quiet_vrms"):
+        learner_of(dataset, dataclasses.replace(SETTINGS, quiet_vrms=1e9))
+
+
+def test_a_network_of_ones_own_is_refused(dataset: Path) -> None:
+    with pytest.raises(InputError, match="network"):
+        TimeStepLearner(SETTINGS, dataset, torch.device("cpu"), torch.nn.Identity())
+
+
+# Training
+
+
+def fitted(learner: TimeStepLearner, steps: int = 60) -> float:
+    """The loss of one pair after training on it alone."""
+    index, still = torch.tensor([6]), torch.tensor([False])
+    optimiser = torch.optim.Adam(learner.module.parameters(), lr=2e-2)
+    for _ in range(steps):
+        optimiser.zero_grad()
+        loss = learner.loss(index, still)
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimiser.step()
+    return loss.item()
+
+
+@pytest.mark.parametrize("mass", ["hard", "none"])
+def test_one_pair_can_be_learned_and_a_scrambled_one_cannot(dataset: Path, mass: str) -> None:
+    network = dataclasses.replace(SMALL, padding="zeros")
+    settings = dataclasses.replace(SETTINGS, network=network, mass=mass, wall_weight=0.0)
+    learner = learner_of(dataset, settings)
+    begun = learner.loss(torch.tensor([6]), torch.tensor([False])).item()
+    learned = fitted(learner)
+    scrambled = learner_of(dataset, settings)
+    part = scrambled.train_part
+    order = torch.randperm(GRID.nx * GRID.ny, generator=torch.Generator().manual_seed(0))
+    target = part.after[6]
+    part.temperature[target] = part.temperature[target].flatten()[order].view(GRID.cells)
+    part.psi[target] = unfold(part.psi[target, :-1, :-1].flatten()[order].view(1, *GRID.cells))[0]
+    assert learned < 0.15 * begun
+    assert fitted(scrambled) > 3 * learned
+
+
+def test_training_writes_weights_a_card_and_scores(trained: Path, dataset: Path) -> None:
+    card = json.loads((trained / "card.json").read_text())
+    assert card["kind"] == "time-unet"
+    assert card["network"] == SMALL.to_json()
+    assert card["data"]["pairs"] == {"train": 24, "validation": 12}
+    lines = [json.loads(line) for line in (trained / METRICS).read_text().splitlines()]
+    assert [line["epoch"] for line in lines] == [1, 2, 3]
+    assert card["validation"]["mean"] == min(line["validation"]["mean"] for line in lines)
+    stepper, learner = TimeStepper.load(trained), learner_of(dataset)
+    learner.module.load_state_dict(stepper.model.network.state_dict())
+    scores = learner.validate()
+    assert scores["mean"] == pytest.approx(card["validation"]["mean"], rel=1e-5)
+
+
+def test_a_resumed_training_is_the_one_never_stopped(
+    trained: Path, dataset: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "model"
+    with pytest.raises(InterruptedRunError):
+        train(dataclasses.replace(SETTINGS, time_limit=1e-9), dataset, out, report=len)
+    train(SETTINGS, dataset, out, resume=True, report=len)
+    ours, theirs = read_checkpoint(out)[0], read_checkpoint(trained)[0]
+    assert ours.keys() == theirs.keys()
+    assert all(torch.equal(ours[name], theirs[name]) for name in ours)
+
+
+def test_training_goes_by_its_configuration_file(tmp_path: Path) -> None:
+    path = tmp_path / "unet.toml"
+    path.write_text('[model]\nkind = "time-unet"\nmass = "none"\n[network]\nfilters = 64\n')
+    found = load_training_config(path).settings()
+    assert isinstance(found, TimeUNetSettings)
+    expected = TimeUNetSettings(mass="none", network=TimeUNetNetworkSettings(filters=64))
+    assert found == expected
+    path.write_text('[model]\nkind = "time-unet"\nmass = "soft"\n')
+    with pytest.raises(InputError, match=r'model.mass must be one of "hard", "none"'):
+        load_training_config(path)
+
+
+# One step and many
+
+
+class Oracle(torch.nn.Module):
+    """Answers with the true next state, spoilt by as much as it is told."""
+
+    def __init__(self, truth: State, factor: float = 1.0) -> None:
+        super().__init__()
+        self.truth, self.factor, self.calls = truth, factor, 0
+        self.weight = torch.nn.Parameter(torch.zeros(()))
+
+    def forward(self, state: State, parameters: Any, dt: torch.Tensor, grid: Grid) -> State:
+        self.calls += 1
+        n = slice(self.calls, self.calls + 1)
+        temperature = self.truth.temperature[n] * self.factor**self.calls
+        return State(temperature, self.truth.u[n], self.truth.v[n])
+
+
+@pytest.fixture
+def oracle(trained: Path, dataset: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """A function that puts an oracle of this factor in the place of the trained model."""
+
+    def install(factor: float) -> None:
+        stepper = TimeStepper.load(trained)
+        history = History.load(Dataset.open(dataset), "test")
+        chain = longest_chain(history.step, INTERVAL)
+        temperature, psi, _ = history.states(stepper.scale)
+        truth = State.of(temperature[chain], psi[chain], GRID)
+        stepper.model = Oracle(truth, factor)  # type: ignore[assignment]
+        monkeypatch.setattr(TimeStepper, "load", lambda path: stepper)
+
+    return install
+
+
+def test_a_perfect_stepper_is_never_lost(oracle: Any, trained: Path, dataset: Path) -> None:
+    oracle(1.0)
+    found = time_rollout(trained, dataset, "test", steps=10)
+    assert found["lost"] == 0
+    assert [row["alive"] for row in found["steps"]] == [1] * 10
+    assert all(
+        row["temperature_error"] == row["mean_temperature_error"] == 0 for row in found["steps"]
+    )
+    held = [row["held"]["temperature_error"] for row in found["steps"]]
+    assert held == sorted(held)
+    assert held[0] > 0
+
+
+def test_a_growing_stepper_is_lost_where_it_leaves_the_bounds(
+    oracle: Any, trained: Path, dataset: Path
+) -> None:
+    oracle(1.2)
+    history = History.load(Dataset.open(dataset), "test")
+    chain = longest_chain(history.step, INTERVAL)
+    largest = history.snapshots.temperature[chain].max(axis=(1, 2))
+    ceiling = max(1.0, largest.max()) + 0.5
+    expected = next(n for n in range(1, 11) if largest[n] * 1.2**n > ceiling)
+    found = time_rollout(trained, dataset, "test", steps=10)
+    assert found["lost"] == 1
+    assert found["per_simulation"][0]["diverged_at"] == expected
+    assert [row["lost"] for row in found["steps"]] == [int(n >= expected) for n in range(1, 11)]
+    assert len(found["per_simulation"][0]["temperature_error"]) == expected - 1
+
+
+def test_a_rollout_is_fed_with_its_own_answers(
+    trained: Path, dataset: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tellus.surrogate.time_rollout.MARGIN", 1e3)
+    stepper = TimeStepper.load(trained)
+    history = History.load(Dataset.open(dataset), "test")
+    chain = np.array(longest_chain(history.step, INTERVAL))
+    part = history.select(chain[-4:])
+    temperature, psi, parameters = part.states(stepper.scale)
+    truth = State.of(temperature, psi, GRID)
+    state = State(truth.temperature[:1], truth.u[:1], truth.v[:1])
+    errors = []
+    for n in range(1, 4):
+        dt = torch.tensor([part.time[n] - part.time[n - 1]]).float()
+        state = stepper.step(state, parameters.select(torch.tensor([0])).to(torch.float32), dt)
+        now = State(*(getattr(truth, f.name)[n : n + 1] for f in dataclasses.fields(State)))
+        errors.append(float(state.temperature_error(now)))
+    found = time_rollout(trained, dataset, "test", steps=3, start="late")
+    row = found["per_simulation"][0]
+    np.testing.assert_allclose(row["temperature_error"], errors, rtol=1e-5)
+    assert row["start_step"] == 45
+
+
+def test_evaluation_says_what_a_step_is_worth(trained: Path, dataset: Path) -> None:
+    found = evaluate_time_unet(trained, dataset, "validation")
+    card = json.loads((trained / "card.json").read_text())
+    assert found["relative_l2"]["median"] == pytest.approx(
+        card["validation"]["velocity_median"], rel=1e-4
+    )
+    assert found["loss"]["u"] == pytest.approx(card["validation"]["loss_u"], rel=1e-4)
+    assert found["max_divergence"] < 1e-5
+    assert found["pairs"] + found["quiet_pairs_left_out"] == 12
+    assert found["rollout"]["early"]["interval"] == INTERVAL
+    json.dumps(found, allow_nan=False)
+    assert "nothing changes" in table(found)
+
+
+def test_what_does_not_fit_is_bad_input(trained: Path, dataset: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="kind time-unet, which gives no velocity"):
+        load_surrogate(trained)
+    other = tmp_path / "data"
+    other.mkdir()
+    card = json.loads((dataset / "card.json").read_text())
+    card["grid"]["nx"] = 64
+    (other / "card.json").write_text(json.dumps(card))
+    with pytest.raises(InputError, match=r"steps in time on 32x16 .* 64x16"):
+        time_rollout(trained, other)
+    with pytest.raises(InputError, match='"early" or "late"'):
+        time_rollout(trained, dataset, start="never")
+    copy = tmp_path / "model"
+    copy.mkdir()
+    for name in ("weights.safetensors", "card.json"):
+        (copy / name).write_bytes((trained / name).read_bytes())
+    changed = json.loads((copy / "card.json").read_text())
+    changed["network"]["filters"] = 5
+    (copy / "card.json").write_text(json.dumps(changed))
+    with pytest.raises(InputError, match="does not describe a surrogate"):
+        TimeStepper.load(copy)
