@@ -2,11 +2,10 @@
 
 import logging
 import shutil
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from time import perf_counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from threadpoolctl import threadpool_limits
@@ -17,6 +16,7 @@ from tellus.solver.grid import Array
 from tellus.solver.stokes import StokesProblem
 
 from .checkpoint import write_atomically
+from .cluster import run_all
 from .dataset_members import Member, members
 from .dataset_sampling import Moment, Moments
 from .dataset_store import store_of, write_card, write_simulation
@@ -54,8 +54,6 @@ def make_dataset(
     report : callable
         Takes one line of progress.
     """
-    from distributed import as_completed
-
     # Workers may have another working directory.
     out = out.absolute()
     _check_free(config, out)
@@ -64,11 +62,9 @@ def make_dataset(
         _claim(config, out)
         todo = [m for m in members(config) if not store_of(out, m.name).exists()]
         report(f"{len(members(config)) - len(todo)} simulations there, {len(todo)} to run")
-        if todo:
-            with _client(min(jobs, len(todo)), scheduler) as client:
-                futures = [client.submit(simulate, config, m, out, pure=False) for m in todo]
-                for count, future in enumerate(as_completed(futures), start=1):
-                    report(f"{count}/{len(todo)}: {_result(future)}")
+        lines = run_all(simulate, [(config, member, out) for member in todo], jobs, scheduler)
+        for count, line in enumerate(lines, start=1):
+            report(f"{count}/{len(todo)}: {line}")
         write_card(config, out)
     report(f"data set complete: {out}")
 
@@ -137,36 +133,6 @@ def _label(simulation: Simulation, moment: Moment, solver: DirectSolver) -> Arra
         moment.time,
     )
     return solver.solve(problem).psi
-
-
-def _result(future: Any) -> str:
-    from distributed import KilledWorker
-
-    try:
-        return str(future.result())
-    except KilledWorker as error:
-        raise RunFailedError(
-            "worker processes died again and again, most often for want of memory: use fewer "
-            "--jobs; the same command goes on."
-        ) from error
-
-
-@contextmanager
-def _client(jobs: int, scheduler: str | None) -> Iterator[Any]:
-    """A dask client of the scheduler at this address, or of a local cluster that ends with it."""
-    from distributed import Client, LocalCluster
-
-    if scheduler is not None:
-        try:
-            client = Client(scheduler)
-        except (OSError, ValueError) as error:
-            raise InputError(f"--scheduler {scheduler} cannot be reached: {error}.") from error
-        with client:
-            yield client
-        return
-    local = LocalCluster(n_workers=jobs, threads_per_worker=1, dashboard_address=":0")
-    with local as cluster, Client(cluster) as client:
-        yield client
 
 
 def _check_free(config: "DatasetConfig", out: Path) -> None:

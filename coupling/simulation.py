@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from tellus.solver.boundaries import BoundaryConditions
 from tellus.solver.diagnostics import Diagnostics, diagnose
 from tellus.solver.energy import EXPLICIT, EnergyEquation, ExtendedBoussinesq, ThermalState
-from tellus.solver.errors import InputError, RunFailedError
+from tellus.solver.errors import InputError
 from tellus.solver.grid import Array, Grid
 from tellus.solver.heating import Heating
 from tellus.solver.rheology import Rheology
@@ -24,7 +24,14 @@ from tellus.solver.stokes import (
 )
 from tellus.solver.strain import dissipation, effective_viscosity
 
-from .stepping import LAST_CHECKPOINT, Stepping, TemperatureBounds
+from .stepping import (
+    LAST_CHECKPOINT,
+    NOT_FINITE,
+    NotFiniteError,
+    OutOfBoundsError,
+    Stepping,
+    TemperatureBounds,
+)
 
 if TYPE_CHECKING:
     from tellus.config import Config
@@ -241,7 +248,8 @@ class Simulation:
                 break
             self.tally.rejected += 1
             if halvings == MOST_REJECTIONS or dt < 2.0 * self.stepping.dt_min:
-                raise RunFailedError(
+                kind = NotFiniteError if wrong.startswith(NOT_FINITE) else OutOfBoundsError
+                raise kind(
                     f"step {self.steps + 1}, t = {self.time:.6g}: {wrong}, still so after "
                     f"{halvings} halvings of the time step to {dt:.3g}; try a smaller "
                     f"time.courant, a finer grid, or --stokes direct. {LAST_CHECKPOINT}"

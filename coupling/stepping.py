@@ -9,6 +9,21 @@ from tellus.solver.errors import RunFailedError
 from tellus.solver.grid import Array, Grid
 from tellus.solver.stokes import Flow
 
+
+class CollapsedError(RunFailedError):
+    """The time step became too short to get anywhere."""
+
+
+class OutOfBoundsError(RunFailedError):
+    """T left its physical range, however short the time step."""
+
+
+class NotFiniteError(RunFailedError):
+    """T holds NaN or infinity, however short the time step."""
+
+
+NOT_FINITE = "T is not finite"
+
 LAST_CHECKPOINT = "The last checkpoint is intact: go on from it with --resume --set ..."
 
 
@@ -34,12 +49,12 @@ class Stepping:
         return min(stable, self.dt_max, ceiling)
 
     def check(self, dt: float, time: float, step: int, flow: Flow, grid: Grid) -> None:
-        """Raise RunFailedError where a step is too short to get anywhere."""
+        """Raise CollapsedError where a step is too short to get anywhere."""
         least = max(self.dt_min, float(np.spacing(time)))
         if dt >= least:
             return
         x, y, speed = _fastest(flow, grid)
-        raise RunFailedError(
+        raise CollapsedError(
             f"step {step}, t = {time:.6g}: the time step collapsed to {dt:.3g}, below "
             f"the {least:.3g} of time.dt_min; velocities reach {speed:.3g} at x = {x:.4g}, "
             f"y = {y:.4g}: bound the viscosity with rheology.floor, refine the grid, or try "
@@ -119,7 +134,7 @@ class TemperatureBounds:
         before_largest = float(np.max(np.abs(before)))
         most = before_largest + self.growth * max(1.0, before_largest)
         if not np.isfinite(coldest) or not np.isfinite(hottest):
-            at, what = np.argmin(np.isfinite(temperature)), "T is not finite"
+            at, what = np.argmin(np.isfinite(temperature)), NOT_FINITE
         elif hottest > high:
             at = np.argmax(temperature)
             what = f"T = {hottest:.6g} exceeds its physical bound {high:.6g}"

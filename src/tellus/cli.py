@@ -12,7 +12,7 @@ import typer
 
 from .cli_bench import bench
 from .cli_config import config
-from .cli_evaluate import evaluate
+from .cli_evaluate import evaluate, rollout_suite
 from .cli_shell import OneSentenceGroup, complain, deliver, listen, processors, say, show
 from .cli_view import export, plot, profile
 
@@ -175,4 +175,5 @@ def demo(
 
 for command in (evaluate, profile, plot, export, config):
     app.command()(command)
+app.command(name="rollout-suite")(rollout_suite)
 app.add_typer(bench, name="bench")

@@ -1,4 +1,4 @@
-"""How good a surrogate is: `tellus evaluate`, on given temperatures."""
+"""How good a surrogate is: `tellus evaluate` on given temperatures, `rollout-suite` in runs."""
 
 import json
 from pathlib import Path
@@ -8,7 +8,9 @@ import typer
 
 from tellus.solver.errors import InputError
 
-from .cli_shell import complain, deliver, plain
+from .cli_shell import complain, deliver, plain, processors, say
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
 
 
 def evaluate(
@@ -20,9 +22,7 @@ def evaluate(
     split: Annotated[str, typer.Option(help="train, validation or test.")] = "test",
     out: Annotated[Path | None, typer.Option(help="Save the result as JSON in this file.")] = None,
     plot: Annotated[Path | None, typer.Option(help="Draw it into this file, a .png.")] = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print one JSON object and nothing else.")
-    ] = False,
+    as_json: Json = False,
 ) -> None:
     """Errors of a surrogate on the direct solutions of a data set."""
     for option, path in (("--out", out), ("--plot", plot)):
@@ -64,3 +64,58 @@ def _write(result: dict[str, Any], out: Path | None, plot: Path | None) -> None:
 
         figure(result).savefig(plot, dpi=150)
         complain(f"the picture is in {plot}")
+
+
+def rollout_suite(
+    out: Annotated[Path, typer.Option(help="Directory of the rollouts and their results.")],
+    configs: Annotated[
+        list[Path] | None, typer.Argument(metavar="[CONFIG...]", help="Scenarios, one a file.")
+    ] = None,
+    data: Annotated[
+        Path | None, typer.Option(help="A data set, whose simulations are rolled out.")
+    ] = None,
+    split: Annotated[str, typer.Option(help="Which of them: train, validation or test.")] = "test",
+    stokes: Annotated[
+        str, typer.Option(metavar="NAME[,...]", help="Stokes solvers to compare with direct.")
+    ] = "surrogate,skip:100",
+    steps: Annotated[
+        int | None,
+        typer.Option(min=1, help="Steps of the reference [default: as configured]."),
+    ] = None,
+    jobs: Annotated[
+        int | None, typer.Option(min=1, help="Rollouts at once [default: one per processor].")
+    ] = None,
+    scheduler: Annotated[
+        str | None, typer.Option(metavar="ADDRESS", help="A dask scheduler that runs already.")
+    ] = None,
+    changes: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="SECTION.KEY=VALUE", help="Change one setting of CONFIGs."),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Roll many simulations out with several solvers, and say how each of them fared."""
+    names = [name.strip() for name in stokes.split(",")]
+    if not all(names):
+        raise InputError(f'--stokes takes names such as surrogate,skip:100, not "{stokes}".')
+    if data is None and not configs:
+        raise InputError("name configurations to roll out, or a data set with --data.")
+    if changes and not configs:
+        raise InputError("--set changes configurations, and there are none: name some.")
+
+    from tellus.coupling import rollout_suite_cases as source
+    from tellus.coupling.rollout_suite import rollout_suite as roll_out
+    from tellus.coupling.rollout_suite_table import table
+
+    cases = source.cases_of_files(configs or [], changes or [], steps)
+    if data is not None:
+        cases += source.cases_of_data(data, split, steps)
+    trained = [] if data is None else source.trained_on(data)
+
+    def work() -> dict[str, Any]:
+        count = jobs or processors()
+        return roll_out(
+            cases, names, out, jobs=count, scheduler=scheduler, trained=trained, report=say
+        )
+
+    deliver(work, as_json, table)

@@ -30,7 +30,11 @@ FAILED, BAD_INPUT, RESUMABLE = 1, 2, 3
 
 # Commands whose unfinished work is kept, and how to go on with it. A new `tellus run` is not
 # among them: it handles signals itself, once there is something to resume.
-GO_ON = {"dataset": "the same command goes on", "train": "the same command with --resume goes on"}
+GO_ON = {
+    "dataset": "the same command goes on",
+    "rollout-suite": "the same command goes on",
+    "train": "the same command with --resume goes on",
+}
 RESUME = "--resume"
 
 BAD_PATHS = {

@@ -1,0 +1,72 @@
+"""Much independent work at once: a dask cluster, local or one that runs already."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from tellus.solver.errors import InputError, RunFailedError
+
+
+def run_all(
+    work: Callable[..., Any],
+    tasks: Sequence[tuple[Any, ...]],
+    jobs: int = 1,
+    scheduler: str | None = None,
+) -> Iterator[Any]:
+    """What `work(*task)` returns for each of the tasks, as they end.
+
+    Parameters
+    ----------
+    work : callable
+    tasks : sequence of tuple
+    jobs : int
+        Worker processes of a local cluster, one thread each.
+    scheduler : str, optional
+        Address of a dask scheduler that runs already, instead of a local cluster; it must see
+        the same file system.
+
+    Raises
+    ------
+    InputError
+        The scheduler cannot be reached.
+    RunFailedError
+        Worker processes died again and again.
+    """
+    from distributed import as_completed
+
+    if not tasks:
+        return
+    with _client(min(jobs, len(tasks)), scheduler) as client:
+        futures = [client.submit(work, *task, pure=False) for task in tasks]
+        for future in as_completed(futures):
+            yield _result(future)
+
+
+def _result(future: Any) -> Any:
+    from distributed import KilledWorker
+
+    try:
+        return future.result()
+    except KilledWorker as error:
+        raise RunFailedError(
+            "worker processes died again and again, most often for want of memory: use fewer "
+            "--jobs; the same command goes on."
+        ) from error
+
+
+@contextmanager
+def _client(jobs: int, scheduler: str | None) -> Iterator[Any]:
+    """A dask client of the scheduler at this address, or of a local cluster that ends with it."""
+    from distributed import Client, LocalCluster
+
+    if scheduler is not None:
+        try:
+            client = Client(scheduler)
+        except (OSError, ValueError) as error:
+            raise InputError(f"--scheduler {scheduler} cannot be reached: {error}.") from error
+        with client:
+            yield client
+        return
+    local = LocalCluster(n_workers=jobs, threads_per_worker=1, dashboard_address=":0")
+    with local as cluster, Client(cluster) as client:
+        yield client
