@@ -67,9 +67,8 @@ class MultiScale(nn.Module):
 
 def smallest_side(settings: MultiScaleNetworkSettings) -> int:
     """The least number of points along either axis that every level still has room for."""
-    window = settings.size + settings.size // 2 - 1 if settings.padding == "learned" else 1
-    if settings.padding == "replicate":
-        window = 2
+    # Normalisation wants more than one point.
+    window = settings.size + settings.size // 2 - 1 if settings.padding == "learned" else 2
     return int(window * 2 ** (settings.levels - 1))
 
 

@@ -39,6 +39,8 @@ class BoundaryLearnedConvolution(nn.Module):
         edge = self.size // 2
         if not edge:
             return self._part(4, x)
+        if min(x.shape[-2:]) < self.size + edge - 1:
+            raise ValueError(f"{tuple(x.shape[-2:])} points are too few for windows of {self.size}")
         near, far = slice(None, self.size + edge - 1), slice(-(self.size + edge - 1), None)
         reach = (near, slice(None), far)
         rows = [

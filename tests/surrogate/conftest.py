@@ -1,0 +1,25 @@
+"""One thread, and one small data set for all."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+from small_data import write_dataset
+
+
+@pytest.fixture(autouse=True, scope="session")
+def one_thread() -> Iterator[None]:
+    """Small networks; and the same sums whatever ran before."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="session")
+def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """See `write_dataset`."""
+    root = tmp_path_factory.mktemp("data")
+    write_dataset(root)
+    return root

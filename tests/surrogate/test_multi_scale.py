@@ -1,0 +1,249 @@
+"""The paper's surrogate: what it sees, its training, its files, its use as a solver."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import replace
+from math import log
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from small_data import GRID, problem
+
+from tellus.coupling.solvers import make_solver
+from tellus.solver.errors import InputError
+from tellus.solver.grid import Grid
+from tellus.solver.rheology import FrankKamenetskii
+from tellus.solver.stokes import StokesProblem
+from tellus.surrogate.data import Dataset
+from tellus.surrogate.load import load_surrogate
+from tellus.surrogate.multi_scale_learner import MultiScaleLearner, fitted_scale, scales
+from tellus.surrogate.paper_features import CHANNELS, Parameters, paper_features
+from tellus.surrogate.scale import FromViscosity, Regression, scale_from_json
+from tellus.surrogate.settings import MultiScaleNetworkSettings, MultiScaleSettings
+from tellus.surrogate.snapshots import load_snapshots
+from tellus.surrogate.train import train
+
+NETWORK = MultiScaleNetworkSettings(filters=4, levels=2, convolutions=1)
+SETTINGS = MultiScaleSettings(network=NETWORK, epochs=2, batch_size=4)
+CPU = torch.device("cpu")
+
+
+def quiet(line: str) -> None:
+    """No progress."""
+
+
+@pytest.fixture(scope="module")
+def trained(dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("models") / "exact"
+    train(replace(SETTINGS, walls="exact"), dataset, out, report=quiet)
+    return out
+
+
+@pytest.mark.parametrize("ring", [False, True])
+def test_channels_are_the_papers(ring: bool) -> None:
+    it = problem(0, gamma_T=1e8, gamma_p=10.0, heating=5.0)
+    temperature = torch.from_numpy(it.temperature)[None]
+    seen = paper_features(temperature, Parameters.one(1e8, 10.0, 5.0, temperature), GRID, ring)
+    named = dict(zip(CHANNELS, seen[0].numpy(), strict=True))
+    inside = (slice(1, -1),) * 2 if ring else (slice(None),) * 2
+    assert np.allclose(named["temperature"][inside], it.temperature)
+    assert np.allclose(named["x"][inside], GRID.x_cells / 4)
+    assert np.allclose(named["y"][inside], GRID.y_cells[:, None] / 4)
+    clipped = np.clip(it.viscosity(), 1e-8, 1.0)
+    assert np.allclose(named["log_viscosity"][inside], np.log10(clipped) / 8)
+    for name, value in {"heating": 0.5, "gamma_T": 0.5, "gamma_p": 0.5}.items():
+        assert np.allclose(named[name], value)
+    if ring:
+        assert np.all(named["temperature"][0] == 1.0)
+        assert np.all(named["temperature"][-1] == 0.0)
+        assert np.allclose(named["temperature"][1:-1, 0], it.temperature[:, 0])
+        assert named["x"][0, -1] == pytest.approx(GRID.aspect / 4)
+        # Viscosity on the walls from the temperature there: 1/gamma_T times gamma_p below.
+        assert named["log_viscosity"][0, 5] == pytest.approx(-7 / 8)
+        assert named["log_viscosity"][-1, 5] == 0.0
+
+
+def test_regression_finds_the_power_law_it_is_given() -> None:
+    random = np.random.default_rng(0)
+    gamma_T, gamma_p = 10 ** random.uniform(6, 10, 40), 10 ** random.uniform(0, 2, 40)
+    heating, rayleigh = random.uniform(0, 10, 40), np.full(40, 2.0)
+    law = Regression(log(3.0), 1.7, 0.4, -0.5)
+    found = Regression.fit(
+        gamma_T, gamma_p, heating, rayleigh, law.of(gamma_T, gamma_p, heating, rayleigh)
+    )
+    assert np.allclose(list(found.to_json().values())[1:], [log(3.0), 1.7, 0.4, -0.5])
+    assert Regression()(
+        StokesProblem(GRID, np.zeros(GRID.cells), FrankKamenetskii(1e8, 10.0), heating=5.0)
+    ) == pytest.approx(5 * np.exp(1.80167667 / 2) * 1e8**0.4330392 * 10**-0.46052953)
+
+
+@pytest.mark.parametrize("kind", ["regression", "viscosity", "coarse:2"])
+def test_scales_bring_velocities_together(kind: str, dataset: Path) -> None:
+    """And every problem gets in use the scale that it had in training."""
+    data = Dataset.open(dataset)
+    snapshots = load_snapshots(data, "train")
+    scale = fitted_scale(kind, snapshots, GRID)
+    found = scales(scale, snapshots, GRID)
+    spread = np.std(np.log(snapshots.vrms / found))
+    assert spread < 0.5 * np.std(np.log(snapshots.vrms))
+    again = scale_from_json(json.loads(json.dumps(scale.to_json())))
+    assert again(snapshots.problem(7, GRID)) == pytest.approx(found[7], rel=1e-6)
+
+
+def test_a_scale_from_fields_does_not_know_the_law() -> None:
+    """The same fields under another parametrisation: viscosity is all that counts."""
+
+    class SameViscosity:
+        def viscosity(self, temperature: np.ndarray, grid: Grid) -> np.ndarray:
+            return FrankKamenetskii(1e7, 3.0).viscosity(temperature, grid)
+
+    it = problem(1, gamma_T=1e7, gamma_p=3.0, heating=1.0)
+    scale = FromViscosity(1.0, 0.9, -0.6, -0.2)
+    assert scale(replace(it, rheology=SameViscosity())) == scale(it)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("mass", "walls"), [("hard", "exact"), ("hard", "paper"), ("soft", "paper")]
+)
+def test_the_loss_of_a_mirrored_example_is_that_of_the_mirrored_field(
+    mass: str, walls: str, dataset: Path
+) -> None:
+    """psi, and u with it, change sign under x -> aspect - x; v keeps it."""
+    learner = MultiScaleLearner(
+        replace(SETTINGS, mass=mass, walls=walls, precision="float64"), dataset, CPU
+    )
+    index = torch.tensor([3])
+    mirrored = learner.loss(index, torch.tensor([True]))
+    part = learner.train_part
+    part.temperature[3] = part.temperature[3].flip(-1)
+    part.psi[3] = -part.psi[3].flip(-1)
+    assert float(mirrored) == pytest.approx(
+        float(learner.loss(index, torch.tensor([False]))), rel=1e-12
+    )
+
+
+@pytest.mark.parametrize(
+    ("mass", "walls"), [("hard", "exact"), ("hard", "paper"), ("soft", "paper")]
+)
+def test_one_snapshot_can_be_learned_by_heart(mass: str, walls: str, dataset: Path) -> None:
+    """And another snapshot's velocity does not pass for it."""
+    settings = replace(SETTINGS, mass=mass, walls=walls, network=replace(NETWORK, filters=8))
+    torch.manual_seed(0)
+    learner = MultiScaleLearner(settings, dataset, CPU)
+    optimiser = torch.optim.Adam(learner.module.parameters(), lr=1e-2)
+    index, plain = torch.tensor([2]), torch.tensor([False])
+    first = float(learner.loss(index, plain))
+    for _ in range(200):
+        optimiser.zero_grad()
+        value = learner.loss(index, plain)
+        value.backward()
+        optimiser.step()
+    with torch.no_grad():
+        learned = float(learner.loss(index, plain))
+        learner.train_part.psi[2] = learner.train_part.psi[9]
+        assert learned < 0.2 * first
+        assert learned < 0.75 * float(learner.loss(index, plain))
+
+
+def test_a_trained_model_is_a_solver(trained: Path) -> None:
+    it = problem(0, gamma_T=1e7, gamma_p=3.0, heating=2.0)
+    solver = make_solver(f"surrogate:{trained}", GRID)
+    flow = solver.solve(it)
+    divergence = np.diff(flow.u, axis=1) / GRID.hx + np.diff(flow.v, axis=0) / GRID.hy
+    assert np.abs(divergence).max() < 1e-12 * np.abs(flow.u).max() / GRID.hy
+    assert np.allclose(
+        np.diff(flow.psi, axis=1) / -GRID.hx, flow.v, atol=1e-9 * np.abs(flow.v).max()
+    )
+    assert np.abs(flow.u).max() > 0
+    hotter = solver.solve(replace(it, heating=4.0))
+    assert not np.allclose(hotter.u, flow.u), "the paper's network sees H"
+
+
+@pytest.mark.parametrize(("mass", "walls"), [("hard", "paper"), ("soft", "paper")])
+def test_flow_of_other_heads_is_closed_at_the_walls(
+    mass: str, walls: str, dataset: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "model"
+    train(replace(SETTINGS, mass=mass, walls=walls, epochs=1), dataset, out, report=quiet)
+    flow = load_surrogate(out).flow(problem(0, gamma_T=1e7, gamma_p=3.0, heating=2.0))
+    for wall in (flow.u[:, 0], flow.u[:, -1], flow.v[0], flow.v[-1]):
+        assert not wall.any()
+    assert np.allclose(np.diff(flow.psi, axis=0) / GRID.hy, flow.u)
+
+
+def test_two_processes_train_as_one(dataset: Path, tmp_path: Path) -> None:
+    """The same losses within rounding, batch for batch, also where shares are uneven."""
+    config = tmp_path / "train.toml"
+    config.write_text(
+        '[model]\nkind = "multi-scale"\nwalls = "exact"\n'
+        "[network]\nfilters = 4\nlevels = 2\nconvolutions = 1\n"
+        "[training]\nepochs = 3\nbatch_size = 7\n"
+    )
+    losses = []
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node"]
+    for processes in ("1", "2"):
+        out = tmp_path / f"by-{processes}"
+        command = [*torchrun, processes, "-m", "tellus", "train", str(config)]
+        done = subprocess.run(
+            [*command, "--data", str(dataset), "--out", str(out)],
+            env={**os.environ, "OMP_NUM_THREADS": "1"},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        lines = (out / "metrics.jsonl").read_text().splitlines()
+        losses.append([json.loads(line)["loss"] for line in lines])
+    assert len(losses[0]) == 3
+    assert losses[1] == pytest.approx(losses[0], rel=1e-4)
+    assert losses[0][0] != losses[0][1]
+
+
+def test_a_resumed_training_is_the_whole_one(dataset: Path, tmp_path: Path) -> None:
+    settings = replace(SETTINGS, epochs=3, balanced=True)
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    train(settings, dataset, whole, report=quiet)
+
+    class EnoughError(Exception):
+        """Stands for a kill."""
+
+    def after_two(line: str) -> None:
+        if line.startswith("epoch 2"):
+            raise EnoughError
+
+    with pytest.raises(EnoughError):
+        train(settings, dataset, parts, report=after_two)
+    train(settings, dataset, parts, resume=True, report=quiet)
+    for name in ("weights.safetensors", "checkpoint/last.safetensors"):
+        assert (whole / name).read_bytes() == (parts / name).read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("damage", "said"),
+    [
+        (lambda card: card | {"scale": {"kind": "regression", "constant": float("nan")}}, "finite"),
+        (lambda card: card | {"network": card["network"] | {"filters": 5}}, "size mismatch"),
+        (lambda card: {k: v for k, v in card.items() if k != "scale"}, "scale"),
+        (lambda card: card | {"kind": "profile"}, "gives no velocity"),
+    ],
+)
+def test_cards_that_do_not_fit_are_refused(
+    damage: object, said: str, trained: Path, tmp_path: Path
+) -> None:
+    model = tmp_path / "model"
+    shutil.copytree(trained, model)
+    card = json.loads((model / "card.json").read_text())
+    (model / "card.json").write_text(json.dumps(damage(card)))  # type: ignore[operator]
+    with pytest.raises(InputError, match=said):
+        load_surrogate(model)
+
+
+def test_a_grid_too_small_for_the_levels_is_refused(dataset: Path) -> None:
+    settings = replace(SETTINGS, network=replace(NETWORK, levels=4))
+    with pytest.raises(InputError, match=r"network\.levels"):
+        MultiScaleLearner(settings, dataset, CPU)
