@@ -19,6 +19,7 @@ ALL = "all"
 SINGLE_SOLVES = (
     "direct",
     "pardiso",
+    "cudss",
     "mumps",
     "mumps:amd",
     "mumps:metis",

@@ -82,6 +82,13 @@ def _pardiso(arguments: list[str], grid: Grid, picard: PicardSettings) -> Stokes
     return PicardSolver(PardisoSolver(grid), picard)
 
 
+def _cudss(arguments: list[str], grid: Grid, picard: PicardSettings) -> StokesSolver:
+    from tellus.solver.cudss import CudssSolver
+
+    no_argument("cudss", arguments)
+    return PicardSolver(CudssSolver(grid), picard)
+
+
 def _lagged(arguments: list[str], grid: Grid, picard: PicardSettings) -> StokesSolver:
     from tellus.solver.lagged import CHOLESKY, LaggedSolver
 
@@ -182,6 +189,12 @@ SOLVERS = {
     ),
     "pardiso": SolverEntry(
         "pardiso", "sparse Cholesky of Intel's MKL, analysed once", "extra mkl", _pardiso
+    ),
+    "cudss": SolverEntry(
+        "cudss",
+        "sparse Cholesky of NVIDIA's cuDSS on a GPU, analysed once",
+        "extra cudss, a GPU",
+        _cudss,
     ),
     "lagged": SolverEntry(
         "lagged[:tol=X][:limit=N]",

@@ -2,11 +2,9 @@
 
 from collections.abc import Callable
 
-import numpy as np
-
 from .banded import Cholesky, cholesky_for
 from .boundaries import BoundaryConditions
-from .errors import SolverError
+from .failure import failure
 from .grid import Array, Grid
 from .psi_operator import PsiOperator
 
@@ -61,12 +59,3 @@ class KeptCholesky:
             self.factor(self.viscosity)
         assert self._room is not None
         return self._room.solve(b)
-
-
-def failure(what: str, viscosity: Array) -> SolverError:
-    """The error of a factorisation that went wrong."""
-    return SolverError(
-        f"the Cholesky factorisation {what}: viscosity ranges from {np.min(viscosity):.3g} to "
-        f"{np.max(viscosity):.3g}; set rheology.floor and rheology.ceiling to bound it, or refine "
-        "the grid."
-    )

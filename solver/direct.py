@@ -1,13 +1,13 @@
 """The reference solver: LAPACK banded Cholesky on the stream-function system."""
 
-from time import perf_counter
-
 import numpy as np
 
 from .banded import Cholesky, cholesky_for
 from .boundaries import BoundaryConditions
-from .errors import SolverError
+from .failure import failure
 from .grid import Array, Grid
+from .krylov import relative_residual
+from .laps import Laps
 from .psi_operator import PsiOperator
 from .stokes import Flow, StokesProblem, StokesReport, StokesSolver, flow_from_psi
 
@@ -34,45 +34,26 @@ class DirectSolver(StokesSolver):
         """psi, u and v with the relative residual of A psi = b in the report."""
         operator = self._operator_for(problem.boundaries)
         cholesky = self._cholesky = cholesky_for(operator, self._cholesky)
-        clock = [perf_counter()]
+        laps = Laps()
         viscosity = problem.viscosity()
         b = operator.right_hand_side(problem.temperature, problem.rayleigh)
         cholesky.assemble(viscosity)
-        clock.append(perf_counter())
+        laps.lap("assemble")
         info = cholesky.factor()
+        laps.lap("factor")
         if info != 0:
-            raise SolverError(factorisation_failure(info, viscosity, problem))
-        clock.append(perf_counter())
+            what = f"failed at unknown {info} at t = {problem.time:.6g}"
+            raise failure(what, viscosity, problem.temperature)
         psi = cholesky.solve(b)
-        clock.append(perf_counter())
-        residual = _relative_residual(operator, viscosity, psi, b)
+        laps.lap("solve")
+        residual = relative_residual(operator.at(viscosity), psi, b)
+        laps.lap("residual")
         if not np.isfinite(residual):  # LAPACK hands NaN and infinity on in silence
-            raise SolverError(factorisation_failure(info, viscosity, problem))
-        clock.append(perf_counter())
-        phases = ("assemble", "factor", "solve", "residual")
-        seconds = dict(zip(phases, np.diff(clock).tolist(), strict=True))
-        report = StokesReport(self.name, seconds, iterations=1, residual=residual)
+            what = f"gave no finite solution at t = {problem.time:.6g}"
+            raise failure(what, viscosity, problem.temperature)
+        report = StokesReport(self.name, laps.seconds, iterations=1, residual=residual)
         return flow_from_psi(psi, problem.grid, report)
 
     def stream_function(self, problem: StokesProblem) -> Array:
         """psi alone, shape (ny+1, nx+1)."""
         return self.solve(problem).psi
-
-
-def _relative_residual(operator: PsiOperator, viscosity: Array, psi: Array, b: Array) -> float:
-    scale = float(np.linalg.norm(b))
-    if scale == 0.0:
-        return 0.0
-    return float(np.linalg.norm(operator.apply(viscosity, psi) - b)) / scale
-
-
-def factorisation_failure(info: int, viscosity: Array, problem: StokesProblem) -> str:
-    """Why there is no Cholesky factor, in one sentence."""
-    low, high = float(np.min(viscosity)), float(np.max(viscosity))
-    failed = f"failed at unknown {info}" if info else "gave no finite solution"
-    return (
-        f"the Cholesky factorisation {failed} at t = {problem.time:.6g}: "
-        f"viscosity ranges from {low:.3g} to {high:.3g}, T from "
-        f"{np.min(problem.temperature):.3g} to {np.max(problem.temperature):.3g}; "
-        "set rheology.floor and rheology.ceiling to bound it, or refine the grid."
-    )

@@ -2,9 +2,9 @@
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from .boundaries import BoundaryConditions
+from .device_laps import DeviceLaps
 from .errors import SolverError
 from .grid import Array, Grid
 from .history import Moment, extrapolated, well_apart
@@ -16,25 +16,11 @@ from .iterative_batch import (
     relative_residual,
 )
 from .iterative_krylov import Iterated
-from .laps import Laps
-from .psi_torch import TorchPsiOperator, buoyancy
+from .psi_torch import TorchPsiOperator, buoyancy, one_of_a_batch
 from .stokes import Flow, SolverState, StokesProblem, StokesReport, StokesSolver, flow_from_psi
 
 HISTORY = 3
 """Solutions the next one is extrapolated from: a parabola in time, as in `lagged`."""
-
-
-class _DeviceLaps(Laps):
-    """Wall time by phase, each ended by waiting for the device."""
-
-    def __init__(self, device: str) -> None:
-        super().__init__()
-        self._device = device
-
-    def lap(self, phase: str) -> None:
-        if self._device == "cuda":
-            torch.cuda.synchronize()
-        super().lap(phase)
 
 
 class _KeptPreconditioner:
@@ -114,12 +100,15 @@ class IterativeSolver(StokesSolver):
 
         Raises SolverError where the iteration does not get there, or gets to no finite number.
         """
-        laps = _DeviceLaps(self.settings.device)
+        laps = DeviceLaps(self.settings.device)
         start = self._start(problem)
         laps.lap("assemble" if self.guess is None else "base")
         viscosity = problem.viscosity()
         laps.lap("assemble")
-        eta, T, at_start = (self._moved(array) for array in (viscosity, problem.temperature, start))
+        eta, T, at_start = (
+            one_of_a_batch(array, self.settings.device)
+            for array in (viscosity, problem.temperature, start)
+        )
         laps.lap("transfer")
         operator = TorchPsiOperator(self.grid, problem.boundaries, eta)
         b = buoyancy(self.grid, T, problem.rayleigh)
@@ -138,12 +127,6 @@ class IterativeSolver(StokesSolver):
         iterations, change = int(found.iterations), float(found.change)
         report = StokesReport(self.name, laps.seconds, iterations, residual, estimate=change)
         return flow_from_psi(psi, self.grid, report)
-
-    def _moved(self, array: Array) -> Tensor:
-        """A batch of one, on the device."""
-        return torch.as_tensor(np.ascontiguousarray(array, float), device=self.settings.device)[
-            None
-        ]
 
     def _start(self, problem: StokesProblem) -> Array:
         """psi at the nodes: the guess, or what earlier solutions make one expect, or zero."""

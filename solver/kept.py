@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from .cholesky import KeptCholesky, failure
+from .cholesky import KeptCholesky
+from .failure import failure
 from .krylov import relative_residual
 from .laps import Laps
 from .stokes import Flow, StokesProblem, StokesReport, StokesSolver, flow_from_psi

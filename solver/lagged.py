@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from .banded import cholesky_for
-from .cholesky import Build, KeptCholesky, failure
+from .cholesky import Build, KeptCholesky
+from .failure import failure
 from .grid import Array, Grid
 from .history import Moment, extrapolated, well_apart
 from .krylov import Iterated, conjugate_gradients, relative_residual

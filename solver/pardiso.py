@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from scipy.sparse import csr_matrix
 
-from .cholesky import failure
 from .errors import InputError
+from .failure import failure
 from .grid import Array, Grid
 from .krylov import relative_residual
 from .laps import Laps

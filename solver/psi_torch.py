@@ -1,10 +1,13 @@
 """The stream-function operator in torch: matrix-free, a batch of viscosities at a time."""
 
+import numpy as np
+import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
 from .boundaries import BoundaryConditions
-from .grid import Grid
+from .grid import Array, Grid
+from .psi_pattern import upper_entries
 
 
 class TorchPsiOperator:
@@ -40,6 +43,16 @@ class TorchPsiOperator:
         self._centre = 2.0 - 2.0 * self._squared
         # The shear rate is taken without its factor 1 / hy^2, which is here instead.
         self._shear = self._bounded(self.node_weights) / grid.hy**4
+
+    def entries(self) -> Tensor:
+        """Those of A that `UpperPattern(ny, nx)` tells of, shape (batch, unknowns, 7)."""
+        p, q = 1.0 / self.grid.hx**2, 1.0 / self.grid.hy**2
+        nodes = self._bounded(self.node_weights)
+        of_each = (
+            torch.stack(upper_entries(*weights, p, q), dim=-1).flatten(0, 1)
+            for weights in zip(self.cell_weights, nodes, strict=True)
+        )
+        return torch.stack(list(of_each))
 
     def _bounded(self, weights: Tensor) -> Tensor:
         """The weights of the shear rate of a psi that is zero on the walls and beyond them."""
@@ -122,6 +135,11 @@ def buoyancy(grid: Grid, temperature: Tensor, rayleigh: float | Tensor) -> Tenso
     """
     on_v_faces = 0.5 * (temperature[:, 1:] + temperature[:, :-1])
     return (on_v_faces[:, :, 1:] - on_v_faces[:, :, :-1]) * (rayleigh * grid.hy)
+
+
+def one_of_a_batch(array: Array, device: str) -> Tensor:
+    """A field of any shape (...) as a batch (1, ...) of float64, on a device."""
+    return torch.as_tensor(np.ascontiguousarray(array, float), device=device)[None]
 
 
 def _across(nodes: Tensor) -> Tensor:

@@ -1,13 +1,12 @@
 """`reduced:r`: psi as a smooth spline, under the fine grid's own operator."""
 
-from time import perf_counter
-
 import numpy as np
 
 from .boundaries import BoundaryConditions
-from .direct import factorisation_failure
-from .errors import InputError, SolverError
+from .errors import InputError
+from .failure import failure
 from .grid import Grid
+from .laps import Laps
 from .projection import SplineProjection
 from .psi_operator import PsiOperator
 from .stokes import Flow, StokesProblem, StokesReport, StokesSolver, flow_from_psi
@@ -47,19 +46,19 @@ class ReducedSolver(StokesSolver):
 
     def _solve(self, problem: StokesProblem) -> Flow:
         projection = self.projection(problem.boundaries)
-        clock = [perf_counter()]
+        laps = Laps()
         viscosity = problem.viscosity()
         b = projection.operator.right_hand_side(problem.temperature, problem.rayleigh)
         load = projection.restrict(b)
-        clock.append(perf_counter())
+        laps.lap("assemble")
         projection.assemble(viscosity)
-        clock.append(perf_counter())
+        laps.lap("project")
         info = projection.factor()
-        clock.append(perf_counter())
+        laps.lap("factor")
         psi = projection.prolong(projection.solve(load)) if info == 0 else b
+        laps.lap("solve")
         if info != 0 or not np.isfinite(psi).all():
-            raise SolverError(factorisation_failure(info, viscosity, problem))
-        clock.append(perf_counter())
-        phases = ("assemble", "project", "factor", "solve")
-        seconds = dict(zip(phases, np.diff(clock).tolist(), strict=True))
-        return flow_from_psi(psi, problem.grid, StokesReport(self.name, seconds))
+            failed = f"failed at unknown {info}" if info else "gave no finite solution"
+            what = f"{failed} at t = {problem.time:.6g}"
+            raise failure(what, viscosity, problem.temperature)
+        return flow_from_psi(psi, problem.grid, StokesReport(self.name, laps.seconds))

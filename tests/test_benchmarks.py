@@ -64,7 +64,7 @@ def ticks(monkeypatch: pytest.MonkeyPatch) -> None:
     """A clock that advances by one each time it is read."""
     clock = count()
     timed = ("benchmarks.sampling", "benchmarks.bare", "benchmarks.step", "coupling.simulation")
-    for module in (*timed, "solver.direct"):
+    for module in (*timed, "solver.laps"):
         monkeypatch.setattr(f"tellus.{module}.perf_counter", lambda: float(next(clock)))
 
 
@@ -340,7 +340,7 @@ def test_a_phase_that_only_some_solves_have_counts_at_its_share(
             return flow_from_psi(flow.psi, problem.grid, StokesReport(self.name, phases))
 
     register(Lagged)
-    monkeypatch.setattr("tellus.solver.direct.perf_counter", lambda: 0.0)
+    monkeypatch.setattr("tellus.solver.laps.perf_counter", lambda: 0.0)
     (row,) = stokes.main([GRID], ["now-and-then"], threads=1, repeats=5, case=TOY)["results"]
     assert row["phases"]["factor"] == pytest.approx(0.25)
     assert row["phases"]["solve"] == pytest.approx(0.5 / 3)

@@ -1,0 +1,147 @@
+"""cuDSS: how it is called, with SciPy in its place; and what is said without it or a GPU."""
+
+import gc
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import stand_in_nvmath
+import torch
+from numerics import GRIDS, random_psi, rough_field, rough_viscosity, worst_difference
+from physics_cases import SLIPS, initials, slip_walls
+from rollouts import tellus
+from scipy.sparse import csr_matrix
+from sequences import SMALL, rising
+from stand_in_nvmath import Calls
+
+from tellus.coupling.solvers import make_solver
+from tellus.solver.boundaries import FREE_SLIP, NO_SLIP
+from tellus.solver.cudss import CudssSolver
+from tellus.solver.direct import DirectSolver
+from tellus.solver.errors import InputError, SolverError
+from tellus.solver.grid import Grid
+from tellus.solver.psi_operator import PsiOperator
+from tellus.solver.psi_pattern import UpperPattern
+from tellus.solver.psi_torch import TorchPsiOperator
+from tellus.solver.rheology import FrankKamenetskii, Given
+from tellus.solver.stokes import StokesProblem, relative_velocity_error
+
+EXAMPLE = Path(__file__).parents[2] / "examples" / "quickstart.toml"
+HALF_FAST = slip_walls((NO_SLIP, FREE_SLIP, FREE_SLIP, NO_SLIP))
+
+
+@pytest.fixture
+def calls() -> Iterator[Calls]:
+    with stand_in_nvmath.nvmath() as made:
+        yield made
+
+
+@pytest.mark.parametrize("grid", [*GRIDS, Grid(24, 12, 4.0)], ids=str)
+@pytest.mark.parametrize("kinds", SLIPS, ids=initials)
+def test_the_matrix_made_on_the_device_is_that_of_the_operator(
+    grid: Grid, kinds: tuple[str, ...]
+) -> None:
+    walls, eta = slip_walls(kinds), rough_viscosity(grid, 1e6)
+    both = np.stack([np.ones(grid.cells), eta])
+    pattern = UpperPattern(grid.ny, grid.nx)
+    entries = TorchPsiOperator(grid, walls, torch.from_numpy(both)).entries().numpy()
+    values = entries[1][pattern.present]
+    upper = csr_matrix((values, pattern.indices, pattern.indptr)).toarray()
+    assert not np.any(np.tril(upper, -1))
+    full = upper + np.triu(upper, 1).T
+    operator, psi = PsiOperator(grid, walls).at(eta), random_psi(grid)
+    product = (full @ psi[1:-1, 1:-1].ravel()).reshape(grid.ny - 1, grid.nx - 1)
+    assert worst_difference(product, operator(psi)[1:-1, 1:-1]) < 1e-13
+
+
+@pytest.mark.parametrize("contrast", [1.0, 1e6, 1e10])
+@pytest.mark.parametrize("grid", GRIDS, ids=str)
+def test_velocity_equals_that_of_the_direct_solver(
+    grid: Grid, contrast: float, calls: Calls
+) -> None:
+    eta = Given(rough_viscosity(grid, contrast))
+    problem = StokesProblem(grid, rough_field(grid), eta, rayleigh=5.0, boundaries=HALF_FAST)
+    flow = CudssSolver(grid, "cpu").solve(problem)
+    assert relative_velocity_error(flow, DirectSolver(grid).solve(problem)) < 1e-8
+    assert flow.report.residual < 1e-8
+
+
+def test_one_plan_serves_all_steps_and_walls(calls: Calls) -> None:
+    solver, direct = CudssSolver(SMALL, "cpu"), DirectSolver(SMALL)
+    for problem, expected in rising(6):
+        flow = solver.solve(problem)
+        assert relative_velocity_error(flow, expected) < 1e-8
+        other = replace(problem, boundaries=HALF_FAST)
+        assert relative_velocity_error(solver.solve(other), direct.solve(other)) < 1e-8
+    assert calls.made == ["plan"] + 12 * ["factorize", "solve"]
+    (options,) = calls.options
+    assert options.sparse_system_type == stand_in_nvmath.SPD
+    assert options.sparse_system_view == stand_in_nvmath.UPPER
+    phases = ["assemble", "transfer", "analyse", "factor", "solve", "residual"]
+    assert list(flow.report.seconds) == phases
+
+
+def test_what_cudss_holds_is_freed_with_the_solver(calls: Calls) -> None:
+    solver = CudssSolver(SMALL, "cpu")
+    assert calls.freed == 0
+    del solver
+    gc.collect()
+    assert calls.freed == 1
+
+
+@pytest.mark.parametrize("value", [0.0, -1.0, np.nan, np.inf])
+def test_an_impossible_viscosity_is_a_clear_error(value: float, calls: Calls) -> None:
+    problem = StokesProblem(SMALL, rough_field(SMALL), Given(np.full(SMALL.cells, value)))
+    with pytest.raises(SolverError, match=rf"error 7: viscosity ranges from {value:.3g} to"):
+        CudssSolver(SMALL, "cpu").solve(problem)
+
+
+def test_a_factor_with_replaced_pivots_is_no_solution(
+    calls: Calls, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    problem = StokesProblem(SMALL, rough_field(SMALL), FrankKamenetskii(1e4))
+    solver = CudssSolver(SMALL, "cpu")
+    exact = solver._handle.solve
+    monkeypatch.setattr(solver._handle, "solve", lambda: exact() * 1.001)
+    with pytest.raises(SolverError, match=r"relative residual of 0\.001 at t = 0"):
+        solver.solve(problem)
+
+
+def test_without_nvmath_the_name_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "nvmath", None)
+    with pytest.raises(InputError, match=r"pip install 'tellus-mantle\[cudss\]'"):
+        make_solver("cudss", SMALL)
+
+
+def test_without_a_gpu_that_is_said(calls: Calls, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(InputError, match=r"needs an NVIDIA GPU .* \(no CUDA device is at hand"):
+        make_solver("cudss", SMALL)
+
+
+def test_without_the_libraries_behind_nvmath_that_is_said(
+    calls: Calls, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def missing(*_: object, **__: object) -> None:
+        raise RuntimeError("Failure finding libcudss.so.0")
+
+    monkeypatch.setattr(sys.modules["nvmath.sparse.advanced"], "DirectSolver", missing)
+    with pytest.raises(InputError, match=r"cuDSS: pip install .* finding libcudss"):
+        CudssSolver(SMALL, "cpu")
+
+
+def test_no_arguments() -> None:
+    with pytest.raises(InputError, match='"cudss" takes no argument, not "2"'):
+        make_solver("cudss:2", SMALL)
+
+
+def test_the_command_line_refuses_and_lists_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "nvmath", None)
+    assert "extra cudss, a GPU" in tellus("solvers").stdout
+    result = tellus("run", EXAMPLE, "--out", tmp_path / "run", "--stokes", "cudss", status=2)
+    assert "pip install 'tellus-mantle[cudss]'" in " ".join(result.stderr.split())
