@@ -1,0 +1,484 @@
+"""Suites of rollouts: what is kept, how it is judged, and going on with what was begun."""
+
+import json
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+import tellus.coupling.rollout_suite as suites
+from tellus.cli import app
+from tellus.config import Config, load_config, load_dataset_config
+from tellus.coupling.dataset_members import members
+from tellus.coupling.rollout_suite import rollout_suite
+from tellus.coupling.rollout_suite_cases import Case, cases_of_data, cases_of_files
+from tellus.coupling.rollout_suite_figures import by_vigour
+from tellus.coupling.rollout_suite_run import Recorder, Rollout, averages, course, file_name
+from tellus.coupling.rollout_suite_scores import GOOD, OUTCOMES, errors, outcome, summary
+from tellus.coupling.rollout_suite_table import table
+from tellus.coupling.simulation import Simulation
+from tellus.coupling.solvers import SOLVERS, SolverEntry
+from tellus.solver.direct import DirectSolver
+from tellus.solver.errors import InputError, SolverError
+from tellus.solver.stokes import Flow, StokesProblem, StokesSolver
+
+SETTINGS = (
+    "grid.nx=32",
+    "grid.ny=16",
+    "grid.aspect=2.0",
+    "model.rayleigh=1e4",
+    "rheology.gamma_T=10.0",
+    "rheology.gamma_p=1.0",
+    "initial.kind=conductive",
+    "initial.amplitude=0.1",
+    "time.end=0.02",
+    "time.max_steps=40",
+)
+
+
+def case_of(name: str = "one", *overrides: str, scenario: bool = False) -> Case:
+    return Case(name, load_config(None, [*SETTINGS, *overrides]), scenario)
+
+
+CASES = (case_of("one"), case_of("two", "model.rayleigh=3e4"), case_of("three", "initial.seed=3"))
+
+
+@pytest.fixture
+def serial(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Rollouts one after another in this process; the list holds what was done."""
+    done = []
+
+    def run_all(work: Callable[[Any], str], tasks: Sequence[tuple[Any]], *_: Any) -> Iterator[str]:
+        for (task,) in tasks:
+            line = work(task)
+            done.append(f"{task.case.name} {task.label}")
+            yield line
+
+    monkeypatch.setattr(suites, "run_all", run_all)
+    return done
+
+
+@pytest.fixture
+def no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They take longer than the rollouts."""
+    monkeypatch.setattr("tellus.coupling.rollout_suite_figures.draw", lambda *_: [])
+
+
+def silent(line: str) -> None:
+    """Progress that nobody reads."""
+
+
+# What is kept of one rollout.
+
+
+def test_averages_are_those_of_every_step() -> None:
+    simulation = Simulation.from_config(case_of().config)
+    recorder = Recorder(simulation, sample_every=7)
+    times, profiles, flows = [0.0], [np.mean(simulation.temperature, axis=1)], []
+    for _ in range(40):
+        recorder.step(1.0)
+        times.append(simulation.time)
+        profiles.append(np.mean(simulation.temperature, axis=1))
+    rollout = Rollout({}, recorder.arrays())
+    # Steps 0, 7, 14, ... and the last.
+    assert rollout.arrays["time"].tolist() == [*times[:40:7], times[40]]
+    start, end = times[14], times[40]
+    weights, between = np.diff(times)[14:], np.array(profiles)
+    exact = np.sum(weights[:, None] * 0.5 * (between[14:40] + between[15:41]), axis=0)
+    assert averages(rollout, "profile", start, end) == pytest.approx(exact / (end - start))
+    _, flows = course(rollout, "nusselt_top")
+    gaps = np.diff(rollout.arrays["time"])
+    assert np.sum(gaps * flows) == pytest.approx(averages(rollout, "nusselt_top", 0, end) * end)
+    assert rollout.arrays["temperature"].shape == (16, 32)
+
+
+def synthetic(mean: Callable[[Any], Any], profile: float, nusselt: float, end: float) -> Rollout:
+    """A rollout of constant profile and heat flow, and of a given <T>(t)."""
+    times = np.linspace(0.0, end, 51)
+    arrays = {
+        "time": times,
+        "mean_temperature": mean(times),
+        "profile": profile * times[:, None] * np.ones(4),
+        "nusselt_top": nusselt * times,
+        "nusselt_bottom": 2 * nusselt * times,
+        "vrms": nusselt * times,
+    }
+    return Rollout({"steps": 50}, arrays)
+
+
+def test_errors_are_over_the_common_time() -> None:
+    reference = synthetic(lambda t: 1.0 - t, 0.5, 4.0, end=2.0)
+    drifting = synthetic(lambda t: 1.0 - t + 0.1 * t, 0.53, 5.0, end=1.0)
+    found = errors(reference, drifting)
+    assert found["mean_temperature_mae"] == pytest.approx(0.05)
+    # Of a change of <T> by 1 until t = 1.
+    assert found["mean_temperature_relative"] == pytest.approx(0.05)
+    assert found["profile_mae"] == pytest.approx(0.03)
+    assert found["nusselt_error"] == pytest.approx(1.5)
+    assert found["nusselt_relative"] == pytest.approx(0.25)
+    nowhere = synthetic(lambda t: 1.0 - t, 0.5, 4.0, end=0.0)
+    assert set(errors(reference, nowhere).values()) == {None}
+
+
+@pytest.mark.parametrize(
+    ("drift", "share", "profile", "expected"),
+    [
+        (0.019, 0.1, 0.039, "good"),
+        (0.021, 0.1, 0.0, "departed"),
+        (0.001, 0.21, 0.0, "departed"),
+        (0.001, 0.1, 0.041, "departed"),
+        (0.001, None, 0.0, "good"),
+    ],
+)
+def test_departed_is_by_the_thresholds(
+    drift: float, share: float | None, profile: float, expected: str
+) -> None:
+    found = {
+        "mean_temperature_mae": drift,
+        "mean_temperature_relative": share,
+        "profile_mae": profile,
+    }
+    assert outcome("finished", found) == expected
+    assert outcome("dt collapsed", found) == "dt collapsed"
+
+
+# Solvers that fail, each in its way.
+
+
+class Failing(StokesSolver):
+    """The direct solution, and from the fifth solve on something else."""
+
+    def __init__(self, name: str, grid: Any, spoil: Callable[[Flow], Flow]) -> None:
+        self.name, self.direct, self.spoil, self.solves = name, DirectSolver(grid), spoil, 0
+
+    def solve(self, problem: StokesProblem) -> Flow:
+        self.solves += 1
+        flow = self.direct.solve(problem)
+        return flow if self.solves < 5 else self.spoil(flow)
+
+
+def refuse(flow: Flow) -> Flow:
+    raise SolverError("no velocity today.")
+
+
+def diverging(flow: Flow) -> Flow:
+    """Flow towards the middle from both sides: heat piles up there."""
+    x = np.linspace(-1.0, 1.0, flow.u.shape[1])
+    return replace(flow, u=np.where(np.abs(x) < 1, -1e3 * np.sign(x), 0.0) * np.ones_like(flow.u))
+
+
+SPOILT: dict[str, Callable[[Flow], Flow]] = {
+    "solver failed": refuse,
+    "dt collapsed": lambda flow: replace(flow, u=1e14 * flow.u, v=1e14 * flow.v),
+    "temperature out of bounds": diverging,
+    "departed": lambda flow: replace(flow, psi=0 * flow.psi, u=0 * flow.u, v=0 * flow.v),
+    "far too fast": lambda flow: replace(flow, u=1e4 * flow.u, v=1e4 * flow.v),
+    "not finite": lambda flow: replace(flow, v=np.where(np.abs(flow.v) > 0, np.nan, flow.v)),
+}
+
+
+OUTRIGHT = ["solver failed", "dt collapsed", "temperature out of bounds", "departed"]
+
+
+@pytest.fixture
+def failing_solvers(monkeypatch: pytest.MonkeyPatch) -> None:
+    def build(arguments: list[str], grid: Any, picard: Any) -> StokesSolver:
+        return Failing("failing:" + ":".join(arguments), grid, SPOILT[arguments[0]])
+
+    monkeypatch.setitem(SOLVERS, "failing", SolverEntry("failing:HOW", "fails", "-", build))
+
+
+@pytest.mark.parametrize("how", OUTRIGHT)
+@pytest.mark.usefixtures("failing_solvers")
+def test_a_failure_is_an_outcome_and_says_why(how: str, serial: list[str], tmp_path: Path) -> None:
+    vigorous = case_of("one", "model.rayleigh=1e5", "time.max_steps=400", "time.end=0.05")
+    result = rollout_suite([vigorous], [f"failing:{how}"], tmp_path / "out", report=silent)
+    reference, failed = result["results"]
+    assert reference["outcome"] == GOOD
+    assert failed["outcome"] == how
+    counted = result["summary"][1]
+    assert counted["outcomes"] == {name: int(name == how) for name in OUTCOMES}
+    assert counted["completed"] == (how == "departed")
+    if how != "departed":
+        assert failed["message"] in table(result)
+        assert failed["message"].endswith((".", "..."))
+        assert failed["survived"] < 1
+        assert failed["mean_temperature_mae"] is not None
+    assert json.loads(json.dumps(result, allow_nan=False)) == result
+    assert (tmp_path / "out" / "chosen.png").exists()
+
+
+@pytest.mark.usefixtures("failing_solvers")
+def test_a_velocity_that_is_not_finite_never_counts_as_done(
+    serial: list[str], tmp_path: Path
+) -> None:
+    result = rollout_suite([CASES[0]], ["failing:not finite"], tmp_path / "out", report=silent)
+    # The time step is the first to notice.
+    assert result["results"][1]["outcome"] in ("not finite", "dt collapsed")
+
+
+@pytest.mark.usefixtures("failing_solvers", "no_pictures")
+def test_a_rollout_that_needs_too_many_steps_has_collapsed(
+    serial: list[str], tmp_path: Path
+) -> None:
+    name = "failing:far too fast"
+    result = rollout_suite([CASES[1]], [name], tmp_path / "out", report=silent)
+    reference, failed = result["results"]
+    assert failed["outcome"] == "dt collapsed"
+    assert failed["steps"] == 3 * reference["steps"]
+    assert "3 times as many as the reference" in failed["message"]
+
+
+# Whole suites.
+
+
+@pytest.mark.usefixtures("no_pictures")
+def test_the_reference_s_own_velocity_has_no_error(serial: list[str], tmp_path: Path) -> None:
+    result = rollout_suite(CASES, ["direct", "skip:1", "skip:5"], tmp_path / "out", report=silent)
+    assert len(result["results"]) == 9
+    exact = [row for row in result["results"] if row["solver"] == "skip:1"]
+    for row in exact:
+        # But for the rounding of the last step, which is cut to end where the reference did.
+        assert row["mean_temperature_mae"] == pytest.approx(0.0, abs=1e-15)
+        assert row["profile_mae"] == pytest.approx(0.0, abs=1e-14)
+        assert row["nusselt_error"] == pytest.approx(0.0, abs=1e-12)
+        assert row["outcome"] == GOOD
+        assert row["survived"] == 1.0
+    held = [row for row in result["results"] if row["solver"] == "skip:5"]
+    assert all(row["profile_mae"] > 0 for row in held)
+    assert all(row["statuses"]["held"] > 0 for row in held)
+    ends = {row["case"]: row["time"] for row in result["results"] if row["solver"] == "direct"}
+    assert all(row["time"] == ends[row["case"]] for row in result["results"])
+    text = table(result)
+    for case in CASES:
+        assert case.name in text
+    saved = json.loads((tmp_path / "out" / "rollout-suite.json").read_text())
+    assert saved == json.loads(json.dumps(result))
+    assert {"git", "machine", "versions"} <= set(saved)
+
+
+@pytest.mark.usefixtures("no_pictures")
+def test_what_is_there_is_not_run_again(serial: list[str], tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    first = rollout_suite(CASES[:2], ["skip:5"], out, report=silent)
+    assert len(serial) == 4
+    rollout_suite(CASES[:2], ["skip:5"], out, report=silent)
+    assert len(serial) == 4
+    # Another solver shares the reference.
+    rollout_suite(CASES[:2], ["skip:5", "skip:2"], out, report=silent)
+    assert serial[4:] == ["one skip:2", "two skip:2"]
+    (out / "rollouts" / "two" / f"{file_name('skip:5')}.json").unlink()
+    again = rollout_suite(CASES[:2], ["skip:5"], out, report=silent)
+    assert serial[6:] == ["two skip:5"]
+    for before, after in zip(first["results"], again["results"], strict=True):
+        for name in ("steps", "time", "mean_temperature_mae", "profile_mae", "nusselt_error"):
+            assert before[name] == after[name]
+
+
+@pytest.mark.usefixtures("no_pictures")
+def test_a_suite_that_was_stopped_goes_on(
+    serial: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop(line: str) -> None:
+        if len(serial) == 3:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        rollout_suite(CASES[:2], ["skip:5"], tmp_path / "out", report=stop)
+    said: list[str] = []
+    result = rollout_suite(CASES[:2], ["skip:5"], tmp_path / "out", report=said.append)
+    assert serial[3:] == ["two skip:5"]
+    assert "1 rollouts there, 1 to do" in said
+    assert any(line.startswith("2/2: two skip:5: finished, ") for line in said)
+    assert len(result["results"]) == 4
+
+
+@pytest.mark.usefixtures("no_pictures")
+@pytest.mark.parametrize("suffix", [".json", ".npz"])
+def test_a_damaged_rollout_is_done_again(
+    suffix: str, serial: list[str], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    out = tmp_path / "out"
+    rollout_suite([CASES[0]], ["skip:5"], out, report=silent)
+    file = out / "rollouts" / "one" / (file_name("skip:5") + suffix)
+    file.write_bytes(file.read_bytes()[:100])
+    with caplog.at_level(logging.WARNING, "tellus"):
+        rollout_suite([CASES[0]], ["skip:5"], out, report=silent)
+    assert serial == ["one direct", "one skip:5", "one skip:5"]
+    assert "is damaged" in caplog.text
+
+
+@pytest.mark.usefixtures("no_pictures")
+def test_another_suite_in_the_same_directory_is_refused(serial: list[str], tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    rollout_suite([CASES[0]], ["skip:5"], out, report=silent)
+    before = {path: path.read_bytes() for path in out.rglob("*") if path.is_file()}
+    for cases in ([CASES[1]], CASES, [case_of("one", "time.max_steps=41")]):
+        with pytest.raises(InputError, match="begun with other simulations"):
+            rollout_suite(cases, ["skip:5"], out, report=silent)
+    file = out / "rollouts" / "one" / f"{file_name('skip:5')}.json"
+    file.write_text(file.read_text().replace('"key": "1 ', '"key": "0 '))
+    with pytest.raises(InputError, match="rolled out with other weights"):
+        rollout_suite([CASES[0]], ["skip:5"], out, report=silent)
+    file.write_bytes(before[file])
+    assert {path: path.read_bytes() for path in out.rglob("*") if path.is_file()} == before
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "thesis.tex").write_text("dear")
+    with pytest.raises(InputError, match="holds no suite"):
+        rollout_suite([CASES[0]], ["skip:5"], tmp_path / "other", report=silent)
+
+
+@pytest.mark.parametrize("name", ["skip", "nonsense", "coarse:7", "surrogate:nowhere"])
+def test_a_solver_that_cannot_be_used_is_refused_before_anything_runs(
+    name: str, serial: list[str], tmp_path: Path
+) -> None:
+    with pytest.raises(InputError):
+        rollout_suite([CASES[0]], ["skip:5", name], tmp_path / "out", report=silent)
+    assert serial == []
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.usefixtures("failing_solvers", "no_pictures")
+def test_solvers_are_counted_against_the_baseline(serial: list[str], tmp_path: Path) -> None:
+    names = ["skip:1", "skip:100", "failing:solver failed"]
+    result = rollout_suite(CASES, names, tmp_path / "out", report=silent)
+    by_name = {row["solver"]: row["against_baseline"] for row in result["summary"]}
+    assert by_name["direct"] is by_name["skip:100"] is None
+    assert by_name["skip:1"]["smaller"] == {"mean_temperature_mae": 3, "profile_mae": 3}
+    assert set(by_name["failing:solver failed"]["smaller"].values()) == {0}
+    assert summary(result["results"], "skip:1")["completed"] == 3
+
+
+def test_the_three_chosen_are_ranked_by_their_velocity() -> None:
+    speeds = {"a": 5.0, "b": 1.0, "c": 9.0, "d": 4.0}
+    cases = [Case(name, Config()) for name in speeds]
+    rollouts = {
+        (name, "direct"): synthetic(lambda t: t, 0.5, speed, end=1.0)
+        for name, speed in speeds.items()
+    }
+    words = {word: case.name for word, case in by_vigour(cases, rollouts, "direct").items()}
+    assert words == {"sluggish": "b", "middle": "a", "vigorous": "c"}
+    alone = by_vigour(cases[:1], rollouts, "direct")
+    assert [case.name for case in alone.values()] == ["a"]
+
+
+# Where the cases come from.
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    """As much of a data set as a suite reads: its card."""
+    overrides = [o for o in SETTINGS if not o.startswith(("rheology", "time.max_steps"))]
+    config = load_dataset_config(
+        None,
+        [
+            *overrides,
+            "dataset.train=2",
+            "dataset.validation=1",
+            "dataset.test=2",
+            "dataset.corners=false",
+            "dataset.log10_gamma_T=[0, 2]",
+            "dataset.max_steps=50",
+        ],
+    )
+    card = {
+        "config": config.model_dump(mode="json"),
+        "simulations": [asdict(member) for member in members(config)],
+    }
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "card.json").write_text(json.dumps(card))
+    return tmp_path / "data"
+
+
+def test_cases_are_the_simulations_of_the_data_set(data: Path) -> None:
+    cases = cases_of_data(data, "test", steps=7)
+    entries = json.loads((data / "card.json").read_text())["simulations"][:2]
+    assert [case.name for case in cases] == ["sim_000", "sim_001"]
+    for case, entry in zip(cases, entries, strict=True):
+        assert case.parameters == {key: entry[key] for key in case.parameters}
+        assert case.config.initial.seed == entry["seed"]
+        assert case.config.time.end == entry["end"]
+        assert case.config.time.max_steps == 7
+        assert case.config.grid.nx == 32
+    assert cases_of_data(data)[0].config.time.max_steps == 50
+    with pytest.raises(InputError, match='no split "elsewhere": choose one of test, train, val'):
+        cases_of_data(data, "elsewhere")
+
+
+def test_the_command_rolls_a_data_set_out(data: Path, tmp_path: Path) -> None:
+    out = tmp_path / "suite"
+    command = ["rollout-suite", "--data", str(data), "--out", str(out), "--stokes", "skip:4"]
+    result = CliRunner().invoke(app, [*command, "--steps", "20", "--jobs", "1", "--json"])
+    assert result.exit_code == 0, result.stderr
+    document = json.loads(result.stdout, parse_constant=pytest.fail)
+    assert [row["case"] for row in document["results"]] == 2 * ["sim_000", "sim_001"]
+    assert all(row["steps"] == 20 for row in document["results"] if row["solver"] == "direct")
+    assert "4/4" not in result.stdout
+    assert "2/2: sim_00" in result.stderr
+    assert {path.name for path in out.glob("*.png")} == {"outcomes.png", "chosen.png"}
+
+
+def test_scenarios_are_named_after_their_files(serial: list[str], tmp_path: Path) -> None:
+    for name, kind in (("warm", "hot"), ("frozen", "cold")):
+        (tmp_path / f"{name}.toml").write_text(f'[initial]\nkind = "{kind}"\n')
+    files = [tmp_path / "warm.toml", tmp_path / "frozen.toml"]
+    settings = [s for s in SETTINGS if not s.startswith("initial.kind")]
+    cases = cases_of_files(files, settings, steps=10)
+    assert [(case.name, case.config.initial.kind) for case in cases] == [
+        ("warm", "hot"),
+        ("frozen", "cold"),
+    ]
+    rollout_suite(cases, ["skip:2"], tmp_path / "out", report=silent)
+    assert {path.name for path in (tmp_path / "out").glob("*.png")} == {"warm.png", "frozen.png"}
+    (tmp_path / "more").mkdir()
+    twin = tmp_path / "more" / "warm.toml"
+    twin.write_text("")
+    with pytest.raises(InputError, match="two configurations are named warm"):
+        cases_of_files([files[0], twin])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ([], "name configurations to roll out"),
+        (["--data", "nowhere"], "nowhere is no data set"),
+        (["nowhere.toml"], "nowhere.toml is no file"),
+        (["--data", "DATA", "--split", "other"], 'no split "other"'),
+        (["--data", "DATA", "--stokes", "skip:5,"], "--stokes takes names"),
+        (["--data", "DATA", "--stokes", "magic"], 'no solver "magic"'),
+        (["--data", "DATA", "--set", "grid.nx=64"], "--set changes configurations"),
+    ],
+)
+def test_bad_input_ends_in_a_sentence(
+    arguments: list[str], sentence: str, data: Path, tmp_path: Path
+) -> None:
+    given = [str(data) if argument == "DATA" else argument for argument in arguments]
+    out = tmp_path / "suite"
+    result = CliRunner().invoke(app, ["rollout-suite", *given, "--out", str(out)])
+    assert result.exit_code == 2
+    assert sentence in result.stderr
+    assert not out.exists()
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (lambda card: card.pop("config"), "does not say how its simulations were made"),
+        (lambda card: card["simulations"][0].pop("seed"), "does not say how"),
+        (lambda card: card["simulations"][0].update(gamma_T="big"), "does not say how"),
+        (lambda card: card.update(simulations=[]), "lists no simulations"),
+    ],
+)
+def test_a_damaged_card_is_bad_input(
+    change: Callable[[Any], object], sentence: str, data: Path
+) -> None:
+    card = json.loads((data / "card.json").read_text())
+    change(card)
+    (data / "card.json").write_text(json.dumps(card))
+    with pytest.raises(InputError, match=sentence):
+        cases_of_data(data)
