@@ -17,6 +17,7 @@ from tellus.solver.rheology import Rheology
 from tellus.solver.stokes import StokesSolver
 
 from .fields import open_fields
+from .predicted_start import predicted_start
 from .solver_names import with_absolute_paths
 from .solvers import make_solver
 from .stepping import Stepping
@@ -95,6 +96,8 @@ def initial_temperature(config: "Config", grid: Grid) -> Array:
         return temperature_of_run(Path(str(settings.path)), settings.time, grid)
     if settings.kind == "profile":
         start = profile_of_file(Path(str(settings.path)), grid)
+    elif settings.kind == "predicted":
+        start = predicted_start(config, grid)
     elif settings.kind == "linear":
         start = initial.linear(grid, settings.interior, settings.thickness)
     else:
@@ -208,7 +211,10 @@ def _readable(temperature: xr.DataArray, path: Path) -> Array:
 
 def anchored(config: "Config") -> "Config":
     """The same configuration with paths that hold in any working directory."""
-    path = config.initial.path
-    start = config.initial.model_copy(update={"path": path and os.path.abspath(path)})
+    section = config.initial
+    paths = {key: getattr(section, key) for key in ("path", "weights")}
+    start = section.model_copy(
+        update={key: path and os.path.abspath(path) for key, path in paths.items()}
+    )
     stokes = config.stokes.model_copy(update={"solver": with_absolute_paths(config.stokes.solver)})
     return config.model_copy(update={"initial": start, "stokes": stokes})

@@ -90,7 +90,7 @@ def test_dump_is_complete_and_comes_back(tmp_path: Path) -> None:
         ("rheology.gamma_T=0.5", "rheology.gamma_T must be a finite number, at least 1"),
         (
             "initial.kind=warm",
-            '"hot", "cold", "linear", "conductive", "profile", "file", not "warm".',
+            '"hot", "cold", "linear", "conductive", "profile", "predicted", "file", not "warm".',
         ),
         ("initial.kind=file", 'initial.kind = "file" needs initial.path'),
         ("initial.path=runs/a", 'initial.path is only read with initial.kind = "file"'),

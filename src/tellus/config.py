@@ -34,6 +34,7 @@ from tellus.surrogate.settings import (
 
 from .config_dataset import DatasetInitialSection, DatasetModelSection, DatasetSection
 from .config_fields import Section
+from .config_profile import ProfileConfig
 from .config_read import dump, read, read_kind
 from .config_sections import (
     MOST_OUTPUTS,
@@ -169,12 +170,13 @@ class MultiScaleConfig(Section):
         )
 
 
-AnyTraining = TrainingConfig | MultiScaleConfig | TimeUNetConfig
+AnyTraining = TrainingConfig | MultiScaleConfig | TimeUNetConfig | ProfileConfig
 
 TRAININGS: dict[str, type[AnyTraining]] = {
     "two-level": TrainingConfig,
     "multi-scale": MultiScaleConfig,
     "time-unet": TimeUNetConfig,
+    "profile": ProfileConfig,
 }
 """The configuration of each `[model] kind`."""
 

@@ -185,8 +185,8 @@ class RheologySection(Section):
 class InitialSection(Section):
     """The temperature a run starts from."""
 
-    kind: Literal["hot", "cold", "linear", "conductive", "profile", "file"] = quantity(
-        "hot", "starting temperature; profile and file take it from path"
+    kind: Literal["hot", "cold", "linear", "conductive", "profile", "predicted", "file"] = quantity(
+        "hot", "starting temperature; profile and file take it from path, predicted from weights"
     )
     interior: float = quantity(0.75, "kind = linear: T between the layers", ge=0, le=10)
     thickness: float = quantity(
@@ -202,6 +202,18 @@ class InitialSection(Section):
     time: float | None = quantity(
         None, "output of that run to take (none: its last)", "diffusion time", ge=0
     )
+    weights: str | None = quantity(
+        None, "kind = predicted: a trained profile predictor (none: the shipped one)"
+    )
+
+    @model_validator(mode="after")
+    def _weights_go_with_predicted(self) -> Self:
+        if self.kind != "predicted" and self.weights is not None:
+            raise ValueError(
+                'initial.weights is only read with initial.kind = "predicted", and here it is '
+                f'"{self.kind}"'
+            )
+        return self
 
     @model_validator(mode="after")
     def _path_goes_with_file(self) -> Self:

@@ -1,0 +1,246 @@
+"""The profile predictor: what it learns, what it refuses, and the start it gives a run."""
+
+import json
+import logging
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import zarr
+from typer.testing import CliRunner
+
+from tellus.cli import app
+from tellus.config import Config, grid_of, load_config, load_training_config
+from tellus.coupling.setup import anchored, initial_temperature
+from tellus.solver import initial
+from tellus.solver.errors import InputError, InterruptedRunError
+from tellus.solver.grid import Array, Grid
+from tellus.surrogate.checkpoint import read_checkpoint
+from tellus.surrogate.data import Dataset
+from tellus.surrogate.profile_data import Profiles, heights_of
+from tellus.surrogate.profile_predictor import ProfilePredictor
+from tellus.surrogate.profile_settings import ProfileSettings
+from tellus.surrogate.train import train
+
+GRID = Grid(16, 16, 2.0)
+SETTINGS = ProfileSettings(epochs=150, batch_size=4, learning_rate=1e-2, width=32, depth=2)
+
+
+def analytic(gamma_T: float, gamma_p: float, heating: float, y: Array) -> Array:
+    """A lid and a bottom layer whose thickness and interior follow the parameters smoothly."""
+    lid = 0.05 + 0.05 * (10 - np.log10(gamma_T))
+    interior = 0.75 + 0.02 * heating - 0.05 * np.log10(gamma_p)
+    top, bottom = np.exp(-(1 - y) / lid), np.exp(-y / 0.1)
+    return np.asarray(interior * (1 - top) + (1 - interior) * bottom)
+
+
+@pytest.fixture(scope="session")
+def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Simulations of 9 snapshots that wobble around the analytic profile in their last third."""
+    root = tmp_path_factory.mktemp("profiles")
+    random = np.random.default_rng(0)
+    simulations = []
+    for k, split in enumerate(["train"] * 24 + ["validation"] * 6 + ["test"] * 4 + ["train"]):
+        gamma_T, gamma_p = 10 ** random.uniform(6, 10), 10 ** random.uniform(0, 2)
+        heating = random.uniform(0, 10)
+        profile = analytic(gamma_T, gamma_p, heating, GRID.y_cells)[:, None]
+        wave = np.cos(np.pi * GRID.x_cells / GRID.aspect) * np.sin(np.pi * GRID.y_cells)[:, None]
+        steps = np.arange(9)
+        # The last simulation never comes to rest.
+        swing = 0.2 * steps if k == 34 else np.where(steps < 6, 1.0, 0.0)
+        temperature = np.stack([profile + 0.1 * wave + s for s in swing])
+        name = f"sim_{k:03d}"
+        store = zarr.open_group(root / "simulations" / f"{name}.zarr", mode="w")
+        psi = np.zeros((9, *GRID.nodes))
+        psi[:, 1:-1, 1:-1] = 1.0
+        even = np.ones(9, dtype=bool)
+        fields = {"temperature": temperature.astype(np.float32), "psi": psi, "even": even}
+        for key, values in fields.items():
+            store.create_array(key, data=values)
+        parameters = {"gamma_T": gamma_T, "gamma_p": gamma_p, "heating": heating, "rayleigh": 1.0}
+        simulations.append({"name": name, "split": split, "snapshots": 9, **parameters})
+    card = {
+        "grid": {"nx": GRID.nx, "ny": GRID.ny, "aspect": GRID.aspect},
+        "boundaries": "free-slip",
+        "simulations": simulations,
+        "hash": "analytic",
+    }
+    (root / "card.json").write_text(json.dumps(card))
+    return root
+
+
+@pytest.fixture(scope="session")
+def trained(dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("predictor") / "model"
+    train(SETTINGS, dataset, out, report=len)
+    return out
+
+
+@pytest.fixture
+def model(trained: Path, tmp_path: Path) -> Path:
+    """A copy to damage."""
+    for name in ("weights.safetensors", "card.json"):
+        (tmp_path / name).write_bytes((trained / name).read_bytes())
+    return tmp_path
+
+
+def configured(*overrides: str, weights: Path | None = None) -> Config:
+    named = [] if weights is None else [f'initial.weights="{weights}"']
+    return load_config(
+        None, ["grid.nx=32", "grid.ny=24", "initial.kind=predicted", *named, *overrides]
+    )
+
+
+# Data and learning
+
+
+def test_a_profile_is_the_mean_of_the_last_third_between_its_walls(dataset: Path) -> None:
+    profiles = Profiles.load(Dataset.open(dataset), "test", SETTINGS)
+    heights = heights_of(GRID)
+    assert heights[0] == 0.0
+    assert heights[-1] == 1.0
+    for (gamma_T, gamma_p, heating, _), found in zip(
+        profiles.parameters, profiles.temperature, strict=True
+    ):
+        expected = analytic(gamma_T, gamma_p, heating, GRID.y_cells)
+        np.testing.assert_allclose(found[1:-1], expected, atol=1e-6)
+        assert (found[0], found[-1]) == (1.0, 0.0)
+
+
+def test_what_is_not_steady_is_left_out(dataset: Path) -> None:
+    opened = Dataset.open(dataset)
+    profiles = Profiles.load(opened, "train", SETTINGS)
+    assert (len(profiles), profiles.unsteady) == (24, 1)
+    everything = Profiles.load(opened, "train", ProfileSettings(drift=1.0))
+    assert (len(everything), everything.unsteady) == (25, 0)
+    assert everything.drift[24] == pytest.approx(0.3, abs=1e-6)
+    with pytest.raises(InputError, match=r"model.drift"):
+        Profiles.load(opened, "train", ProfileSettings(share=1.0, drift=1e-3))
+
+
+def test_it_learns_a_profile_it_was_not_shown(trained: Path, dataset: Path) -> None:
+    """Far better than the mean profile, on simulations that decided nothing."""
+    opened = Dataset.open(dataset)
+    known, unseen = (Profiles.load(opened, split, SETTINGS) for split in ("train", "test"))
+    predictor = ProfilePredictor.load(trained)
+    mean = known.temperature.mean(axis=0)
+    errors, baseline = [], []
+    for (gamma_T, gamma_p, heating, _), truth in zip(
+        unseen.parameters, unseen.temperature, strict=True
+    ):
+        found = predictor.profile(gamma_T, gamma_p, heating, heights_of(GRID))
+        errors.append(np.abs(found - truth)[1:-1].mean())
+        baseline.append(np.abs(mean - truth)[1:-1].mean())
+    assert np.mean(errors) < np.mean(baseline) / 3
+    card = predictor.card
+    assert card["test"]["mean"] == pytest.approx(np.mean(errors), rel=1e-3)
+    assert card["data"]["simulations"] == {"train": 24, "validation": 6, "test": 4}
+    assert card["data"]["unsteady_left_out"]["train"] == 1
+
+
+def test_a_resumed_training_is_the_one_never_stopped(dataset: Path, tmp_path: Path) -> None:
+    short = ProfileSettings(epochs=4, width=8, depth=1)
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    train(short, dataset, whole, report=len)
+    with pytest.raises(InterruptedRunError):
+        train(ProfileSettings(epochs=4, width=8, depth=1, time_limit=1e-9), dataset, parts)
+    train(short, dataset, parts, resume=True, report=len)
+    ours, theirs = read_checkpoint(parts)[0], read_checkpoint(whole)[0]
+    assert ours.keys() == theirs.keys()
+    assert all(torch.equal(ours[name], theirs[name]) for name in ours)
+
+
+def test_training_goes_by_its_configuration_file(tmp_path: Path) -> None:
+    path = tmp_path / "profile.toml"
+    path.write_text('[model]\nkind = "profile"\ndrift = 0.02\n[network]\nwidth = 8\n')
+    assert load_training_config(path).settings() == ProfileSettings(drift=0.02, width=8)
+
+
+# The start of a run
+
+
+def test_a_run_starts_from_the_prediction_and_its_perturbation(trained: Path) -> None:
+    overrides = ("rheology.gamma_T=1e8", "rheology.gamma_p=10", "model.heating=5")
+    config = configured(*overrides, "initial.amplitude=0.02", "initial.seed=3", weights=trained)
+    grid = grid_of(config)
+    found = initial_temperature(config, grid)
+    perturbation = 0.02 * initial.random_perturbation(grid, 3)
+    profile = ProfilePredictor.load(trained).profile(1e8, 10.0, 5.0, grid.y_cells)
+    np.testing.assert_allclose(found - perturbation, np.repeat(profile[:, None], 32, axis=1))
+    np.testing.assert_allclose(profile, analytic(1e8, 10.0, 5.0, grid.y_cells), atol=0.05)
+
+
+def test_it_warns_outside_its_training_range(
+    trained: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.WARNING, logger="tellus"):
+        config = configured("rheology.gamma_T=1e8", "model.heating=5", weights=trained)
+        initial_temperature(config, grid_of(config))
+        assert not caplog.messages
+        config = configured("rheology.gamma_T=1e3", "boundaries.top_value=0.1", weights=trained)
+        initial_temperature(config, grid_of(config))
+    assert len(caplog.messages) == 2
+    assert "gamma_T = 1000 is outside" in caplog.messages[0]
+    assert "boundaries" in caplog.messages[1]
+
+
+@pytest.mark.parametrize(
+    "override",
+    ["rheology.kind=constant", "rheology.yield_stress=1.0", "rheology.layer_factors=[2.0]"],
+)
+def test_another_viscosity_law_is_bad_input(trained: Path, override: str) -> None:
+    config = configured(override, weights=trained)
+    with pytest.raises(InputError, match="Frank-Kamenetskii"):
+        initial_temperature(config, grid_of(config))
+
+
+def test_weights_that_cannot_be_used_are_bad_input(model: Path, tmp_path: Path) -> None:
+    def start(weights: Path) -> None:
+        config = configured(weights=weights)
+        initial_temperature(config, grid_of(config))
+
+    with pytest.raises(InputError, match="missing"):
+        start(tmp_path / "nowhere")
+    with pytest.raises(InputError, match="pickle"):
+        start(tmp_path / "weights.pt")
+    card = json.loads((model / "card.json").read_text())
+    for change, words in (
+        ({"kind": "two-level"}, "model of kind two-level"),
+        ({"network": {"width": 7, "depth": 2}}, "does not describe"),
+        ({"range": {}}, "does not describe"),
+        ({"weights_sha256": "0"}, "is not the file"),
+    ):
+        (model / "card.json").write_text(json.dumps(card | change))
+        with pytest.raises(InputError, match=words):
+            start(model)
+
+
+def test_weights_belong_to_a_predicted_start(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"initial.weights is only read with"):
+        load_config(None, ["initial.weights=somewhere"])
+    here = anchored(configured(weights=Path("models/profile")))
+    assert here.initial.weights == str(Path("models/profile").absolute())
+
+
+def test_the_command_runs_from_a_prediction_and_resumes(trained: Path, tmp_path: Path) -> None:
+    config, out = tmp_path / "run.toml", tmp_path / "run"
+    config.write_text(
+        f'[grid]\nnx = 16\nny = 8\n[initial]\nkind = "predicted"\nweights = "{trained}"\n'
+        "[time]\nend = 1e-3\nmax_steps = 2\n"
+    )
+    for extra in ([], ["--resume", "--set", "time.max_steps=4"]):
+        done = CliRunner().invoke(app, ["run", str(config), "--out", str(out), *extra])
+        assert done.exit_code == 0, done.output
+
+
+def test_other_starts_do_not_load_torch() -> None:
+    script = (
+        "import sys; from tellus.config import load_config, grid_of; "
+        "from tellus.coupling.setup import initial_temperature; "
+        "c = load_config(None, []); initial_temperature(c, grid_of(c)); "
+        "sys.exit('torch' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0
