@@ -21,7 +21,8 @@ from tellus.solver.psi_operator import PsiOperator
 from .fields import CASE, Case
 from .record import background_load, document, milliseconds, save, setting
 from .sampling import Row
-from .timing import Spread, check_repeats, fixed_threads, rest
+from .spread import Spread
+from .timing import check_repeats, fixed_threads, rest
 
 CALLS = 10
 """Calls in a sample, back to back, as in an iteration."""

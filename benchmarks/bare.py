@@ -13,7 +13,8 @@ from tellus.solver.grid import Grid
 from tellus.solver.psi_operator import PsiOperator
 from tellus.solver.stokes import StokesProblem
 
-from .timing import LONG_SECONDS, Spread, rest
+from .spread import Spread
+from .timing import LONG_SECONDS, rest
 
 
 class BareCholesky:

@@ -21,7 +21,8 @@ from tellus.solver.stokes import StokesProblem
 
 from .fields import CASE, Case, problems
 from .record import background_load, document, milliseconds, save, setting
-from .timing import Spread, check_repeats, fixed_threads
+from .spread import Spread
+from .timing import check_repeats, fixed_threads
 
 
 def main(

@@ -23,7 +23,8 @@ from tellus.solver.stokes import Flow, StokesProblem, StokesSolver, relative_vel
 from .fields import CASE, Case, problems
 from .record import background_load, document, milliseconds, save, setting
 from .sampling import Row
-from .timing import Spread, check_repeats, fixed_threads, rest
+from .spread import Spread
+from .timing import check_repeats, fixed_threads, rest
 
 GRIDS = tuple(Grid(4 * ny, ny, 4.0) for ny in (32, 64, 128, 256))
 

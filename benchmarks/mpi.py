@@ -28,7 +28,7 @@ from tellus.solver.stokes import StokesProblem, StokesReport, flow_from_psi, rel
 
 from .fields import CASE, problems
 from .record import Watch, save
-from .timing import Spread
+from .spread import Spread
 
 SOURCE = Grid(512, 128)
 """Where the temperatures come from: on the grids timed here a run would take hours."""

@@ -29,7 +29,8 @@ from .pareto_figure import figure
 from .record import BUSY_PERCENT, background_load, save, setting
 from .rollouts import Plan, Rollout, Variation, roll_out, start_state
 from .sampling import Row
-from .timing import Spread, fixed_threads, rest, thread_pools
+from .spread import Spread
+from .timing import fixed_threads, rest, thread_pools
 
 log = logging.getLogger(__name__)
 

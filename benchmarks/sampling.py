@@ -21,7 +21,8 @@ from tellus.solver.stokes import (
     vrms,
 )
 
-from .timing import LONG_SECONDS, Spread
+from .spread import Spread
+from .timing import LONG_SECONDS
 
 Row = dict[str, Any]
 Sequences = Sequence[Sequence[StokesProblem]]

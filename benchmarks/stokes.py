@@ -25,7 +25,8 @@ from .memory import KilledError, Memory, memory_of
 from .record import BUSY_PERCENT, Watch, background_load, document, milliseconds, save, setting
 from .sampling import Contender, References, Row
 from .scaling import exponents, save_figure
-from .timing import Spread, check_repeats, fixed_threads, rest, thread_pools
+from .spread import Spread
+from .timing import check_repeats, fixed_threads, rest, thread_pools
 
 log = logging.getLogger(__name__)
 

@@ -1,11 +1,9 @@
 """Seconds worth quoting: warmed up, repeated, taken on a stated number of threads."""
 
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from statistics import median
 from time import sleep
 from typing import Any
 
@@ -18,25 +16,6 @@ FEWEST_REPEATS = 5
 REST_SECONDS = 0.15
 LONG_SECONDS = 1.0
 """What takes longer needs no warming up: cores have woken up, and caches are full, long before."""
-
-
-@dataclass(frozen=True)
-class Spread:
-    """Median, smallest and largest of repeated measurements of one thing."""
-
-    median: float
-    lowest: float
-    highest: float
-
-    @classmethod
-    def of(cls, values: Iterable[float]) -> "Spread":
-        """The spread of at least one value."""
-        kept = list(values)
-        return cls(median(kept), min(kept), max(kept))
-
-    def to_json(self, name: str = "seconds") -> dict[str, float]:
-        """The median under `name`, the extremes under `name_min` and `name_max`."""
-        return {name: self.median, f"{name}_min": self.lowest, f"{name}_max": self.highest}
 
 
 def check_repeats(repeats: int) -> None:

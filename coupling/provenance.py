@@ -8,8 +8,6 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from threadpoolctl import threadpool_info
-
 PACKAGES = ("numpy", "scipy", "numba", "torch", "xarray", "zarr", "petsc4py")
 
 
@@ -41,6 +39,8 @@ def machine() -> dict[str, Any]:
 
 def threads() -> int:
     """The most threads any BLAS or OpenMP library loaded so far will use."""
+    from threadpoolctl import threadpool_info
+
     from tellus.solver import _core
 
     return max([_core.max_threads(), *(int(pool["num_threads"]) for pool in threadpool_info())])

@@ -24,8 +24,9 @@ from tellus.benchmarks.fields import Case, cache_directory, make_states, problem
 from tellus.benchmarks.memory import KilledError, memory_of
 from tellus.benchmarks.record import Watch, save
 from tellus.benchmarks.scaling import exponents
+from tellus.benchmarks.spread import Spread
 from tellus.benchmarks.step import steps_per_block
-from tellus.benchmarks.timing import Spread, fixed_threads, thread_pools
+from tellus.benchmarks.timing import fixed_threads, thread_pools
 from tellus.cli import app
 from tellus.coupling import simulation
 from tellus.coupling.skip import SkipSolver

@@ -1,0 +1,150 @@
+"""The benchmark for GPU machines: what it needs, what it writes, on a processor at toy size."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import stand_in_nvmath
+import torch
+from sequences import SMALL, rising
+
+from tellus.benchmarks import gpu
+from tellus.benchmarks.carried import grids_of, read, write
+from tellus.benchmarks.gpu import command
+from tellus.solver.errors import InputError
+from tellus.solver.grid import Grid
+
+# What a GPU machine may lack.
+BARE = """
+import sys
+
+LACKING = {
+    "cmcrameri", "dask", "distributed", "h5netcdf", "h5py", "matplotlib", "numba", "nvmath",
+    "petsc4py", "psutil", "pydantic", "rich", "safetensors", "scipy", "threadpoolctl", "tomli_w",
+    "typer", "xarray", "zarr",
+}
+
+
+class Lacking:
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] in LACKING or name == "tellus.solver._core":
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+
+sys.meta_path.insert(0, Lacking())
+from tellus.benchmarks.gpu import command
+
+sys.exit(command(sys.argv[1:]))
+"""
+
+
+@pytest.fixture(scope="module")
+def fields(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("carried") / "fields.npz"
+    write(path, [SMALL], [[problem for problem, _ in rising(6)]])
+    return path
+
+
+def strict(path: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(path.read_text(), parse_constant=pytest.fail)
+    return found
+
+
+def test_temperatures_travel_well(fields: Path) -> None:
+    case, (problems,) = read(fields, [SMALL])
+    assert case == {"gamma_T": 1e8, "gamma_p": 10.0, "rayleigh": 1.0}
+    assert fields.stat().st_size < 3 * 6 * SMALL.nx * SMALL.ny
+    for problem, (original, _) in zip(problems, rising(6), strict=True):
+        assert np.max(np.abs(problem.temperature - original.temperature)) < 1e-5
+        assert problem.time == original.time
+        assert problem.rheology == original.rheology
+
+
+def test_it_runs_where_only_torch_and_numpy_are(fields: Path, tmp_path: Path) -> None:
+    out = tmp_path / "gpu.json"
+    arguments = ["--temperatures", fields, "--grids", "64x16", "--device", "cpu", "--out", out]
+    done = subprocess.run(
+        [sys.executable, "-c", BARE, *map(str, arguments), "--repeats", "2"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    result = strict(out)
+    assert result["kind"] == "cpu"
+    assert result["versions"]["torch"] == torch.__version__
+    rows = {row["what"]: row for row in result["results"]}
+    cold, warm = rows["iterative:cold"], rows["iterative"]
+    assert warm["iterations"] < cold["iterations"]
+    assert max(cold["residual"], warm["residual"]) <= 1e-6
+    assert set(warm["phases"]) == {"assemble", "transfer", "factor", "solve", "residual"}
+    at_once = rows["iterative, all steps at once"]
+    assert at_once["seconds_each"] == pytest.approx(at_once["seconds"] / 6)
+    assert {f"two-level network, {p}, {n} at once" for p in gpu.PRECISIONS for n in (1, 16)} < set(
+        rows
+    )
+    reasons = {row["what"]: row["reason"] for row in result["left_out"]}
+    assert "pip install 'tellus-mantle[cudss]'" in reasons["cudss"]
+    assert "needs 96 cells each way" in reasons["multi-scale network, float32, 1 at once"]
+
+
+def test_cudss_is_timed_where_it_is(fields: Path) -> None:
+    with stand_in_nvmath.nvmath() as calls:
+        result = gpu.main([SMALL], fields, "cpu", repeats=2)
+    (row,) = [row for row in result["results"] if row["what"] == "cudss"]
+    assert calls.made.count("plan") == 1
+    assert row["velocity_difference"] < 1e-7
+    assert {"transfer", "factor", "solve"} <= set(row["phases"])
+    assert any("cudss" in line for line in gpu.lines(result))
+
+
+def test_what_fails_is_left_out_with_its_reason(
+    fields: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def too_large(*_: object) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(gpu, "solve_batch", lambda *_, **__: too_large())
+    result = gpu.main([SMALL], fields, "cpu", repeats=1)
+    reasons = {row["what"]: row["reason"] for row in result["left_out"]}
+    assert reasons["iterative, all steps at once"] == "CUDA out of memory"
+
+
+def test_bad_input_is_one_sentence(
+    fields: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def said(*arguments: object) -> str:
+        assert command([str(argument) for argument in arguments]) == 2
+        return capsys.readouterr().err
+
+    assert "as in 256x64" in said("--temperatures", fields, "--grids", "many")
+    assert "no temperatures of 32x8" in said(
+        "--temperatures", fields, "--grids", "32x8", "--device", "cpu"
+    )
+    damaged = tmp_path / "damaged.npz"
+    damaged.write_bytes(b"PK\x03\x04")
+    assert "holds no temperatures" in said(
+        "--temperatures", damaged, "--grids", "64x16", "--device", "cpu"
+    )
+    if not torch.cuda.is_available():
+        assert "--device cpu runs here" in said("--temperatures", fields, "--grids", "64x16")
+
+
+def test_write_takes_a_real_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        "tellus.benchmarks.fields.sequences", lambda _: [[], [], [p for p, _ in rising(6)]]
+    )
+    path = tmp_path / "written.npz"
+    assert command(["--write", str(path), "--grids", "64x16"]) == 0
+    _, (problems,) = read(path, [Grid(64, 16, 4.0)])
+    assert [p.time for p in problems] == [p.time for p, _ in rising(6)]
+
+
+def test_grids() -> None:
+    assert [str(grid) for grid in grids_of("64x16,128x32")] == ["64x16", "128x32"]
+    with pytest.raises(InputError, match="--grids 64"):
+        grids_of("64")
