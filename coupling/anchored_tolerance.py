@@ -39,6 +39,10 @@ LOOK = 2.0
 MEMORY = ("lack", "last", "factored", "error", "left", "scalars")
 """Names of what a checkpoint holds."""
 
+ROUNDING = 1e-12
+"""Corrections up to this size, relative to the velocity, are rounding: no two of them tell how
+well a factor corrects, and none says that it is too old."""
+
 SLOWNESS = 2.0
 """How much more of an error the next correction leaves than the last one was seen to: its slow
 parts remain. Measured: 1 where the flow is resolved, 2 where it is not."""
@@ -137,7 +141,7 @@ class ToleranceAnchoredSolver(AskingSolver):
             A = operator.at(self._viscosity(problem, psi))
             correction = self._cholesky.back_substitute(b - A(psi))
             estimates.append(relative_velocity(correction, psi, self.grid))
-            if estimates[-1] == 0.0:
+            if estimates[-1] <= ROUNDING:
                 return psi, estimates
             psi = psi + correction
             age = time - self._left.start
@@ -153,8 +157,10 @@ class ToleranceAnchoredSolver(AskingSolver):
         """The error that is left after corrections of these sizes.
 
         With a part q left each time they are a geometric series: q / (1 - q) of the last one is
-        what all that would follow add up to.
+        what all that would follow add up to. One that is rounding is not followed by more.
         """
+        if corrections[-1] <= ROUNDING:
+            return corrections[-1]
         if len(corrections) > 1:
             part = SLOWNESS * corrections[-1] / corrections[-2]
         else:

@@ -56,6 +56,28 @@ def test_exact_where_the_approximate_solver_is() -> None:
     assert errors(make_solver("anchored:10:direct", SMALL), STATES) == [0.0] * len(STATES)
 
 
+def test_nothing_to_correct_is_an_error_known_to_be_none() -> None:
+    """Over the direct solver itself a correction is rounding, and one of rounding says nothing."""
+    solver = make_solver("anchored:tol=1e-3:direct", SMALL)
+    for states in (circulating(80), rising(80)):
+        first, *later = [solver.solve(problem).report for problem, _ in states]
+        assert first.status == "solved"
+        assert {report.status for report in later} == {"predicted", "corrected"}
+        assert max(report.estimate for report in later) < 1e-12
+        solver.restore({})
+
+
+def test_a_correction_of_exactly_zero_leaves_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    solver = ToleranceAnchoredSolver(CoarseSolver(SMALL, 2), 1e-3, SMALL)
+    solver.solve(STATES[0][0])
+    monkeypatch.setattr(solver._cholesky, "back_substitute", np.zeros_like)
+    for problem, _ in STATES[1:]:
+        report = solver.solve(problem).report
+        assert report.estimate == 0.0
+        assert (report.status, report.iterations) in (("corrected", 1), ("predicted", 0))
+    assert report.status == "predicted"
+
+
 def test_increments_are_worth_more_than_a_held_velocity_and_than_the_solver_alone() -> None:
     found = {
         name: np.mean(errors(make_solver(name, SMALL), STATES))
