@@ -35,6 +35,12 @@ class StokesSurrogate(Protocol):
         ...
 
 
+def kind_of(path: Path | str | None) -> str:
+    """The `[model] kind` that a directory of weights holds, the shipped ones by default."""
+    _, card = files.read_model(SHIPPED if path is None else Path(path))
+    return str(card.get("kind"))
+
+
 def load_surrogate(path: Path | str | None = None, grid: Grid | None = None) -> StokesSurrogate:
     """Read weights and card, and check one against the other.
 

@@ -38,7 +38,7 @@ def config(
     ] = False,
 ) -> None:
     """Print a configuration, or list all keys."""
-    from .config_read import dump, read
+    from .config_read import dump, read_kind
 
     if help_fields:
         for each in [purpose] if purpose else Purpose:
@@ -46,18 +46,17 @@ def config(
     elif file is None and not changes:
         raise InputError("tellus config takes a CONFIG.toml, --set, or --help-fields.")
     else:
-        typer.echo(dump(read(_model(purpose or Purpose.run), file, changes or [])), nl=False)
+        kinds = _models(purpose or Purpose.run)
+        typer.echo(dump(read_kind(kinds, file, changes or [])), nl=False)
 
 
-def _model(purpose: Purpose) -> "type[Section]":
-    from .config import Config, DatasetConfig, TrainingConfig
+def _models(purpose: Purpose) -> "dict[str, type[Section]]":
+    """The configurations a command takes, by their `[model] kind` where there are several."""
+    from .config import TRAININGS, Config, DatasetConfig
 
-    models: dict[str, type[Section]] = {
-        "run": Config,
-        "dataset": DatasetConfig,
-        "train": TrainingConfig,
-    }
-    return models[purpose]
+    if purpose is Purpose.train:
+        return dict(TRAININGS)
+    return {"": Config if purpose is Purpose.run else DatasetConfig}
 
 
 def _print_fields(purpose: Purpose) -> None:
@@ -65,7 +64,9 @@ def _print_fields(purpose: Purpose) -> None:
 
     from .config_fields import FieldRow, rows
 
-    table = Table(*FieldRow._fields, title=f"tellus {purpose} CONFIG.toml", title_justify="left")
-    for row in rows(_model(purpose)):
-        table.add_row(*row)
-    show(table)
+    for kind, model in _models(purpose).items():
+        title = f"tellus {purpose} CONFIG.toml" + (f', model.kind = "{kind}"' if kind else "")
+        table = Table(*FieldRow._fields, title=title, title_justify="left")
+        for row in rows(model):
+            table.add_row(*row)
+        show(table)

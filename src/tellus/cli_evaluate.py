@@ -1,6 +1,7 @@
 """How good a surrogate is: `tellus evaluate` on given temperatures, `rollout-suite` in runs."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -28,7 +29,9 @@ def evaluate(
     for option, path in (("--out", out), ("--plot", plot)):
         _check_place(option, path)
 
-    from tellus.surrogate import evaluate as evaluation
+    from tellus.surrogate.load import kind_of
+
+    score, table = _evaluation(kind_of(model))
 
     def work() -> dict[str, Any]:
         from tellus.benchmarks.record import background_load
@@ -36,11 +39,26 @@ def evaluate(
 
         named = {"model": "shipped" if model is None else str(model), "data": str(data)}
         busy = {"background_load_percent": background_load()}
-        result = {**evaluation.evaluate(model, data, split), **named, **busy, **provenance()}
+        result = {**score(model, data, split), **named, **busy, **provenance()}
         _write(result, out, plot)
         return result
 
-    deliver(work, as_json, evaluation.table)
+    deliver(work, as_json, table)
+
+
+def _evaluation(kind: str) -> tuple[Callable[..., dict[str, Any]], Callable[[Any], str]]:
+    """What evaluates a model of this kind, and what writes the result as text."""
+    if kind == "time-unet":
+        from tellus.surrogate import time_step_evaluate
+
+        return time_step_evaluate.evaluate_time_unet, time_step_evaluate.table
+    if kind == "profile":
+        from tellus.surrogate import profile_predictor
+
+        return profile_predictor.evaluate_profile, profile_predictor.table
+    from tellus.surrogate import evaluate as evaluation
+
+    return evaluation.evaluate, evaluation.table
 
 
 def _check_place(option: str, path: Path | None) -> None:

@@ -35,8 +35,11 @@ def read(model: type[Model], path: Path | str | None, overrides: Sequence[str] =
 def read_kind(
     models: Mapping[str, type[Model]], path: Path | str | None, overrides: Sequence[str] = ()
 ) -> Model:
-    """As `read`, by the one of `models` that `model.kind` names (the first by default)."""
+    """As `read`, by the one of `models` that `model.kind` names, by default the first."""
     tables, changed = _tables(path, overrides)
+    if len(models) == 1:
+        (only,) = models.values()
+        return _checked(only, tables, path, changed)
     section = tables.get("model", {})
     kind = section.get("kind") if isinstance(section, dict) else None
     if kind is None:

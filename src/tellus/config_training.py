@@ -90,10 +90,16 @@ class MultiScaleNetworkSection(Section):
     filters: int = quantity(_PAPER.network.filters, "channels of every layer", ge=1, le=1024)
     levels: int = quantity(_PAPER.network.levels, "grids, each twice as coarse", ge=1, le=12)
     convolutions: int = quantity(_PAPER.network.convolutions, "at each level", ge=1, le=64)
-    size: Literal[3, 5, 7] = quantity(_PAPER.network.size, "side of a filter", "cells")
+    size: int = quantity(_PAPER.network.size, "side of a filter, odd", "cells", ge=1, le=15)
     padding: Literal["learned", "zeros", "replicate"] = quantity(
         _PAPER.network.padding, "what convolutions see beyond the border"
     )
+
+    @model_validator(mode="after")
+    def _filters_have_a_middle(self) -> Self:
+        if self.size % 2 == 0:
+            raise ValueError(f"network.size = {self.size} must be odd, such as 5")
+        return self
 
 
 class PaperLossSection(Section):

@@ -1,0 +1,242 @@
+"""Many trainings compared: train, evaluate, roll out, one table.
+
+Every training file of a folder is one experiment, trained by `tellus train` in a
+process of its own. What is finished is not done again, and a training that was
+stopped goes on, so that the same command takes the whole up where it was stopped.
+"""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryFile
+from typing import Any
+
+from tellus.solver.errors import InputError, InterruptedRunError, RunFailedError
+
+from .checkpoint import write_atomically
+from .provenance import provenance
+
+Report = Callable[[str], None]
+Json = dict[str, Any]
+
+STEPPERS = ("time-unet",)
+"""Kinds that step in time themselves: they are rolled out by their evaluation."""
+
+RESULT = "experiments.json"
+STOPPED = 3
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """One training file and where its results go."""
+
+    config: Path
+    kind: str
+    epochs: int
+    out: Path
+
+    @property
+    def name(self) -> str:
+        """The file's name without number and ending, such as "exact-walls"."""
+        number, dash, rest = self.config.stem.partition("-")
+        return rest if dash and number.isdecimal() else self.config.stem
+
+    @property
+    def model(self) -> Path:
+        """Directory of the trained model."""
+        return self.out / self.name / "model"
+
+    @property
+    def evaluation(self) -> Path:
+        """The result of `tellus evaluate`."""
+        return self.out / self.name / "evaluation.json"
+
+
+def run_experiments(
+    folder: Path,
+    data: Path,
+    out: Path,
+    *,
+    only: Sequence[str] = (),
+    steps: int | None = None,
+    jobs: int = 1,
+    device: str = "cpu",
+    report: Report = print,
+) -> Json:
+    """Train, evaluate and roll out every experiment of a folder.
+
+    Parameters
+    ----------
+    folder : Path
+        Training files, in the order of the table.
+    data : Path
+        The data set: its training split trains, its test split judges.
+    out : Path
+        A folder for each experiment, the rollouts, and experiments.json.
+    only : sequence of str
+        Names of experiments; all by default.
+    steps : int, optional
+        Steps of the rollouts of Stokes networks over the test split; 0 leaves them out.
+    jobs : int
+        Trainings, and rollouts, at a time; each training uses one thread where there are several.
+    device : str
+        Where to train.
+    report : callable
+        Takes one line of progress.
+
+    Returns
+    -------
+    dict
+        "results": a row per experiment, as in experiments.json.
+
+    Raises
+    ------
+    InputError
+        A training file or the data is wrong, or a name in `only` unknown.
+    RunFailedError
+        A training or an evaluation failed; what the others found is kept.
+    """
+    experiments = find_experiments(folder, out, only)
+    with ThreadPoolExecutor(jobs) as pool:
+        futures = [
+            pool.submit(_train_and_evaluate, e, data, device, jobs, report) for e in experiments
+        ]
+        failures = [f.exception() for f in futures]
+    for failure in failures:
+        if failure is not None:
+            raise failure
+    rollouts = _rolled_out(experiments, data, out, steps, jobs, report)
+    result = {
+        "folder": folder.name,
+        "data": json.loads((data / "card.json").read_text())["hash"],
+        "results": [_row(e, rollouts) for e in experiments],
+        "rollouts": rollouts,
+        **provenance(),
+    }
+    write_atomically(out / RESULT, json.dumps(result, indent=1).encode() + b"\n")
+    return result
+
+
+def find_experiments(folder: Path, out: Path, only: Sequence[str] = ()) -> list[Experiment]:
+    """The experiments of a folder, their files read and found right."""
+    from tellus.config import load_training_config
+
+    files = sorted(folder.glob("*.toml"))
+    if not files:
+        raise InputError(
+            f"{folder} holds no training files (*.toml): name a folder such as experiments/small."
+        )
+    found = []
+    for file in files:
+        config = load_training_config(file)
+        found.append(Experiment(file, config.model.kind, config.training.epochs, out))
+    names = [e.name for e in found]
+    for name in only:
+        if name not in names:
+            raise InputError(f"{folder} has no experiment {name}: it has {', '.join(names)}.")
+    return [e for e in found if not only or e.name in only]
+
+
+def _train_and_evaluate(
+    experiment: Experiment, data: Path, device: str, jobs: int, report: Report
+) -> None:
+    if _epochs_done(experiment) < experiment.epochs:
+        report(f"{experiment.name}: training")
+        places = ["--data", str(data), "--out", str(experiment.model)]
+        command = ["train", str(experiment.config), *places, "--device", device, "--resume"]
+        _tellus(command, experiment, jobs, report)
+    if not experiment.evaluation.exists():
+        report(f"{experiment.name}: evaluating")
+        said = _tellus(
+            ["evaluate", str(experiment.model), "--data", str(data), "--json"], experiment, jobs
+        )
+        write_atomically(experiment.evaluation, said.encode())
+    report(f"{experiment.name}: done")
+
+
+def _tellus(
+    arguments: list[str], experiment: Experiment, jobs: int, report: Report | None = None
+) -> str:
+    """Run a command of Tellus in a process of its own; what it says, told line by line."""
+    threads = {"OMP_NUM_THREADS": "1"} if jobs > 1 else {}
+    command = [sys.executable, "-m", "tellus", *arguments]
+    with (
+        TemporaryFile("w+") as complaints,
+        subprocess.Popen(
+            command,
+            env=os.environ | threads,
+            stdout=subprocess.PIPE,
+            stderr=complaints,
+            text=True,
+        ) as process,
+    ):
+        assert process.stdout is not None
+        said = []
+        for line in process.stdout:
+            said.append(line)
+            if report is not None:
+                report(f"{experiment.name}: {line.rstrip()}")
+        process.wait()
+        complaints.seek(0)
+        complaint = complaints.read().strip()
+    if process.returncode == 0:
+        return "".join(said)
+    last = (complaint or f"exit status {process.returncode}").splitlines()[-1]
+    if process.returncode in (STOPPED, -signal.SIGINT, -signal.SIGTERM):
+        raise InterruptedRunError(f"{experiment.name}: {last} The same command goes on.")
+    raise RunFailedError(f"{experiment.name}: tellus {arguments[0]} failed: {last}")
+
+
+def _epochs_done(experiment: Experiment) -> int:
+    metrics = experiment.model / "metrics.jsonl"
+    return len(metrics.read_text().splitlines()) if metrics.exists() else 0
+
+
+def _rolled_out(
+    experiments: Sequence[Experiment],
+    data: Path,
+    out: Path,
+    steps: int | None,
+    jobs: int,
+    report: Report,
+) -> Json | None:
+    """The rollouts of all Stokes networks, beside skipping, from one suite."""
+    from .rollout_suite import rollout_suite
+    from .rollout_suite_cases import cases_of_data, trained_on
+
+    networks = [f"surrogate:{e.model}" for e in experiments if e.kind not in STEPPERS]
+    if steps == 0 or not networks:
+        return None
+    return rollout_suite(
+        cases_of_data(data, "test", steps),
+        [*networks, "skip:100"],
+        out / "rollouts",
+        jobs=jobs,
+        trained=trained_on(data),
+        report=report,
+    )
+
+
+def _row(experiment: Experiment, rollouts: Json | None) -> Json:
+    """What is known of one experiment."""
+    card = json.loads((experiment.model / "card.json").read_text())
+    lines = (experiment.model / "metrics.jsonl").read_text().splitlines()
+    label = f"surrogate:{experiment.model}"
+    summary = [] if rollouts is None else rollouts["summary"]
+    return {
+        "name": experiment.name,
+        "kind": experiment.kind,
+        "meaning": experiment.config.read_text().splitlines()[0].lstrip("# "),
+        "parameters": card["parameters"],
+        "epochs": len(lines),
+        "training_seconds": sum(json.loads(line)["seconds"] for line in lines),
+        "validation": card["validation"],
+        "evaluation": json.loads(experiment.evaluation.read_text()),
+        "rollout": next((s for s in summary if s["solver"] == label), None),
+    }

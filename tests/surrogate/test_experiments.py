@@ -1,0 +1,72 @@
+"""A folder of trainings, trained and compared by one command that can be stopped."""
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from tellus.cli import app
+from tellus.config import load_training_config
+
+TINY = (
+    "[network]\nfilters = 4\nlevels = 2\nconvolutions = 1\n[training]\nepochs = 1\nbatch_size = 8\n"
+)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Two networks that differ in their walls."""
+    made = tmp_path / "folder"
+    made.mkdir()
+    for name, walls in (("1-paper", "paper"), ("2-exact-walls", "exact")):
+        text = f'# Walls: {walls}.\n[model]\nkind = "multi-scale"\nwalls = "{walls}"\n{TINY}'
+        (made / f"{name}.toml").write_text(text)
+    return made
+
+
+def run(folder: Path, data: Path, out: Path, *more: str) -> tuple[int, str]:
+    arguments = ["experiments", str(folder), "--data", str(data), "--out", str(out)]
+    result = CliRunner().invoke(app, [*arguments, "--steps", "0", "--jobs", "2", *more])
+    return result.exit_code, result.output
+
+
+def test_all_are_trained_evaluated_and_told(folder: Path, dataset: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    code, said = run(folder, dataset, out)
+    assert code == 0, said
+    rows = json.loads((out / "experiments.json").read_text())["results"]
+    assert [row["name"] for row in rows] == ["paper", "exact-walls"]
+    assert rows[0]["meaning"] == "Walls: paper."
+    inside = [row["evaluation"]["max_divergence"] for row in rows]
+    assert inside[1] < 1e-12 < inside[0], "only exact walls leave no cell with a divergence"
+    before = (out / "paper" / "model" / "weights.safetensors").stat().st_mtime_ns
+    (out / "exact-walls" / "evaluation.json").unlink()
+    assert run(folder, dataset, out)[0] == 0
+    assert (out / "paper" / "model" / "weights.safetensors").stat().st_mtime_ns == before
+    assert (out / "exact-walls" / "evaluation.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("prepare", "more", "said"),
+    [
+        (lambda folder: None, ("--only", "paper,papre"), "no experiment papre"),
+        (lambda folder: [f.unlink() for f in folder.iterdir()], (), "holds no training files"),
+        (lambda folder: (folder / "3.toml").write_text("[model]\nkind = 3\n"), (), "model.kind"),
+        (lambda folder: (folder / "3.toml").write_text("[network]\nfilers = 3\n"), (), "filers"),
+    ],
+)
+def test_bad_folders_get_a_sentence_before_anything_is_trained(
+    prepare: object, more: tuple[str, ...], said: str, folder: Path, dataset: Path, tmp_path: Path
+) -> None:
+    prepare(folder)  # type: ignore[operator]
+    code, output = run(folder, dataset, tmp_path / "out", *more)
+    assert code == 2
+    assert said in output
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("file", sorted(Path("experiments").glob("*/*.toml")), ids=str)
+def test_shipped_experiments_are_valid(file: Path) -> None:
+    assert load_training_config(file).settings().epochs >= 1
+    assert file.read_text().startswith("# ")
