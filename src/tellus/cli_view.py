@@ -43,15 +43,32 @@ def profile(
 
 
 def plot(
-    run: RunDir,
+    run: Annotated[
+        Path, typer.Argument(metavar="RUN|DATA|MODEL", help="Run, data set or trained model.")
+    ],
     out: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Directory of pictures [default: RUN/plots].")
+        Path | None,
+        typer.Option(
+            metavar="DIR|FILE",
+            help="Directory of a run's pictures [default: RUN/plots], or the picture of a data "
+            "set or training [default: DATA/overview.png, MODEL/training.png].",
+        ),
     ] = None,
     frames: Annotated[
         int, typer.Option(min=1, help="Most outputs to draw, evenly spaced over the run.")
     ] = 50,
 ) -> None:
-    """Draw the fields of a run, its time series and an animation."""
+    """Draw a run (fields, time series, animation), what a data set covers, or a training."""
+    if (run / "metrics.jsonl").exists():
+        from tellus.coupling.training_picture import plot_training
+
+        say(f"the picture is {plot_training(run, out)}")
+        return
+    if (run / "card.json").exists():
+        from tellus.coupling.dataset_picture import plot_dataset
+
+        say(f"the picture is {plot_dataset(run, out)}")
+        return
     from tellus.coupling.pictures import plot_run
 
     written = plot_run(run, out, frames)
