@@ -442,6 +442,26 @@ def test_scenarios_are_named_after_their_files(serial: list[str], tmp_path: Path
         cases_of_files([files[0], twin])
 
 
+def test_the_scenarios_are_variants_of_one_case() -> None:
+    folder = Path(__file__).parents[2] / "examples" / "scenarios"
+    cases = {case.name: case.config for case in cases_of_files(sorted(folder.glob("*.toml")))}
+    case = cases.pop("hot-start")
+    assert set(cases) == {
+        "extended-boussinesq",
+        "decaying-heating",
+        "cold-start",
+        "linear-start",
+        "predicted-start",
+    }
+    for config in cases.values():
+        for section in ("grid", "rheology", "boundaries", "stokes"):
+            assert getattr(config, section) == getattr(case, section)
+        assert config.time.model_copy(update={"end": case.time.end}) == case.time
+        assert config.initial.seed == case.initial.seed
+        assert (config.model == case.model) != (config.initial == case.initial)
+    assert cases["extended-boussinesq"].model.dissipation_number == 0.1
+
+
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
