@@ -48,7 +48,9 @@ class Simulation:
     def problem(self, snapshot: int) -> StokesProblem:
         """The Stokes problem of one snapshot."""
         temperature = self.temperature[snapshot].astype(np.float64)
-        return StokesProblem(self.grid, temperature, self.rheology, self.rayleigh)
+        return StokesProblem(
+            self.grid, temperature, self.rheology, self.rayleigh, heating=self.heating
+        )
 
     def vrms(self) -> Array:
         """Rms velocity of each snapshot, shape (n,)."""

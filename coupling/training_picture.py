@@ -1,0 +1,54 @@
+"""A training's curves: loss and validation scores, epoch by epoch."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import matplotlib.pyplot as plt
+from cmcrameri import cm
+
+from tellus.solver.errors import InputError
+
+METRICS = "metrics.jsonl"
+SCORES = ("median", "p95", "base_median")
+
+
+def plot_training(model: Path, out: Path | None = None) -> Path:
+    """Draw metrics.jsonl of a trained model into `out`, by default MODEL/training.png.
+
+    Raises InputError if it holds no finished epoch or is damaged.
+    """
+    lines = read_metrics(model)
+    place = model / "training.png" if out is None else out
+    epochs = [line["epoch"] for line in lines]
+    figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.5), layout="constrained")
+    left.semilogy(epochs, [line["loss"] for line in lines], color=cm.batlowS(2), label="training")
+    if "loss" in lines[0]["validation"]:
+        losses = [line["validation"]["loss"] for line in lines]
+        left.semilogy(epochs, losses, color=cm.batlowS(3), label="validation")
+    left.set(xlabel="epoch", ylabel="loss")
+    left.legend()
+    for number, score in enumerate(name for name in SCORES if name in lines[0]["validation"]):
+        values = [line["validation"][score] for line in lines]
+        right.semilogy(epochs, values, color=cm.batlowS(number + 2), label=score.replace("_", " "))
+    right.set(xlabel="epoch", ylabel="relative error, validation")
+    right.legend()
+    figure.savefig(place, dpi=150)
+    plt.close(figure)
+    return place
+
+
+def read_metrics(model: Path) -> list[dict[str, Any]]:
+    """A dictionary for each epoch of a training."""
+    path = model / METRICS
+    try:
+        lines = [json.loads(line) for line in path.read_text().splitlines()]
+        for line in lines:
+            _ = line["epoch"], line["loss"], line["validation"]["mean"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(
+            f"{path} cannot be read ({error!r}): name a directory made by `tellus train`."
+        ) from None
+    if not lines:
+        raise InputError(f"{path} has no finished epoch yet: wait for the first one.")
+    return lines
