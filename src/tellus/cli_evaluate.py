@@ -13,6 +13,8 @@ from .cli_shell import complain, deliver, plain, processors, say
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
 
+DRAWN = ("two-level", "multi-scale")
+
 
 def evaluate(
     data: Annotated[Path, typer.Option("--data", help="Directory that `tellus dataset` wrote.")],
@@ -31,7 +33,12 @@ def evaluate(
 
     from tellus.surrogate.load import kind_of
 
-    score, table = _evaluation(kind_of(model))
+    kind = kind_of(model)
+    if plot is not None and kind not in DRAWN:
+        raise InputError(
+            f"--plot draws errors of velocities, which a {kind} has not: leave it out."
+        )
+    score, table = _evaluation(kind)
 
     def work() -> dict[str, Any]:
         from tellus.benchmarks.record import background_load
@@ -52,10 +59,6 @@ def _evaluation(kind: str) -> tuple[Callable[..., dict[str, Any]], Callable[[Any
         from tellus.surrogate import time_step_evaluate
 
         return time_step_evaluate.evaluate_time_unet, time_step_evaluate.table
-    if kind == "profile":
-        from tellus.surrogate import profile_predictor
-
-        return profile_predictor.evaluate_profile, profile_predictor.table
     from tellus.surrogate import evaluate as evaluation
 
     return evaluation.evaluate, evaluation.table
