@@ -111,11 +111,13 @@ def _model(file: Path) -> Facts:
     network = dict(card["network"])
     kind = network.pop("kind", "network")
     facts = {
+        "kind": str(card.get("kind", "two-level")),
         "grid": _grid(card["grid"]),
         "walls": str(card["boundaries"]),
-        "base": str(card["base"]),
         "network": f"{kind}: " + ", ".join(f"{key} {value}" for key, value in network.items()),
     }
+    if "base" in card:
+        facts["base"] = str(card["base"])
     for key, bounds in card["range"].items():
         facts[key] = f"trained on {_span(bounds)}"
     return facts | {"sha256": str(card["weights_sha256"])}

@@ -3,6 +3,7 @@
 Directives write Markdown and let MyST parse it:
 
 - ``{keys} run boundaries.* time.scheme``: table of configuration keys, shell patterns allowed;
+  of `tellus train` by model.kind, ``{keys} train-time-unet model.*``;
 - ``{examples} rheology.kind=arrhenius model.core_capacity``: the files in examples/ that set any
   of these keys (to that value, where one is named);
 - ``{example-files}``: all of them, in full;
@@ -28,7 +29,7 @@ from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective, SphinxRole
 
 import tellus
-from tellus.config import Config, DatasetConfig, TrainingConfig
+from tellus.config import TRAININGS, Config, DatasetConfig, TrainingConfig
 from tellus.config_fields import Section, rows
 from tellus.coupling.solvers import listing
 
@@ -39,6 +40,7 @@ MODELS: dict[str, type[Section]] = {
     "run": Config,
     "dataset": DatasetConfig,
     "train": TrainingConfig,
+    **{f"train-{kind}": model for kind, model in TRAININGS.items()},
 }
 
 log = logging.getLogger(__name__)

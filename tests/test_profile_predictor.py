@@ -218,6 +218,19 @@ def test_weights_that_cannot_be_used_are_bad_input(model: Path, tmp_path: Path) 
             start(model)
 
 
+def test_the_shipped_predictor_knows_walls_and_heating() -> None:
+    """It fits its simulations, meets the wall temperatures, and more heating is hotter."""
+    predictor = ProfilePredictor.load()
+    assert predictor.card["test"]["mean"] < 0.01
+    heights = np.linspace(0.0, 1.0, 65)
+    for gamma_T in (1e6, 1e8, 1e10):
+        mild, strong = (predictor.profile(gamma_T, 10.0, heating, heights) for heating in (1, 9))
+        for profile in (mild, strong):
+            np.testing.assert_allclose(profile[[0, -1]], [1.0, 0.0], atol=0.06)
+            assert -0.06 < profile.min() < profile.max() < 1.3
+        assert strong.mean() > mild.mean() + 0.01
+
+
 def test_weights_belong_to_a_predicted_start(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"initial.weights is only read with"):
         load_config(None, ["initial.weights=somewhere"])
