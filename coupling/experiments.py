@@ -6,21 +6,18 @@ stopped goes on, so that the same command takes the whole up where it was stoppe
 """
 
 import json
-import os
-import signal
-import subprocess
-import sys
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryFile
 from typing import Any
 
-from tellus.solver.errors import InputError, InterruptedRunError, RunFailedError
+from tellus.solver.errors import InputError
 
 from .checkpoint import write_atomically
+from .commands import Commands
 from .provenance import provenance
+from .signals import caught_signals
 
 Report = Callable[[str], None]
 Json = dict[str, Any]
@@ -29,7 +26,8 @@ STEPPERS = ("time-unet",)
 """Kinds that step in time themselves: they are rolled out by their evaluation."""
 
 RESULT = "experiments.json"
-STOPPED = 3
+LISTENING = 0.5
+"""Seconds between looks at signals."""
 
 
 @dataclass(frozen=True)
@@ -103,14 +101,8 @@ def run_experiments(
         A training or an evaluation failed; what the others found is kept.
     """
     experiments = find_experiments(folder, out, only)
-    with ThreadPoolExecutor(jobs) as pool:
-        futures = [
-            pool.submit(_train_and_evaluate, e, data, device, jobs, report) for e in experiments
-        ]
-        failures = [f.exception() for f in futures]
-    for failure in failures:
-        if failure is not None:
-            raise failure
+    commands = Commands(report, threads=1 if jobs > 1 else None)
+    _all(experiments, lambda e: _train_and_evaluate(e, data, device, commands), jobs, commands)
     rollouts = _rolled_out(experiments, data, out, steps, jobs, report)
     result = {
         "folder": folder.name,
@@ -143,54 +135,34 @@ def find_experiments(folder: Path, out: Path, only: Sequence[str] = ()) -> list[
     return [e for e in found if not only or e.name in only]
 
 
-def _train_and_evaluate(
-    experiment: Experiment, data: Path, device: str, jobs: int, report: Report
+def _all(
+    experiments: Sequence[Experiment],
+    work: Callable[[Experiment], None],
+    jobs: int,
+    commands: Commands,
 ) -> None:
+    """Work on all of them, `jobs` at a time; a signal stops what runs, a failure only itself."""
+    with caught_signals() as caught, ThreadPoolExecutor(jobs) as pool:
+        futures = [pool.submit(work, experiment) for experiment in experiments]
+        while wait(futures, timeout=LISTENING).not_done:
+            if caught:
+                commands.stop()
+    failures = [failure for future in futures if (failure := future.exception()) is not None]
+    if failures:
+        raise failures[0]
+
+
+def _train_and_evaluate(
+    experiment: Experiment, data: Path, device: str, commands: Commands
+) -> None:
+    name = experiment.name
     if _epochs_done(experiment) < experiment.epochs:
-        report(f"{experiment.name}: training")
         places = ["--data", str(data), "--out", str(experiment.model)]
         command = ["train", str(experiment.config), *places, "--device", device, "--resume"]
-        _tellus(command, experiment, jobs, report)
+        commands.run(name, command, tell=True)
     if not experiment.evaluation.exists():
-        report(f"{experiment.name}: evaluating")
-        said = _tellus(
-            ["evaluate", str(experiment.model), "--data", str(data), "--json"], experiment, jobs
-        )
-        write_atomically(experiment.evaluation, said.encode())
-    report(f"{experiment.name}: done")
-
-
-def _tellus(
-    arguments: list[str], experiment: Experiment, jobs: int, report: Report | None = None
-) -> str:
-    """Run a command of Tellus in a process of its own; what it says, told line by line."""
-    threads = {"OMP_NUM_THREADS": "1"} if jobs > 1 else {}
-    command = [sys.executable, "-m", "tellus", *arguments]
-    with (
-        TemporaryFile("w+") as complaints,
-        subprocess.Popen(
-            command,
-            env=os.environ | threads,
-            stdout=subprocess.PIPE,
-            stderr=complaints,
-            text=True,
-        ) as process,
-    ):
-        assert process.stdout is not None
-        said = []
-        for line in process.stdout:
-            said.append(line)
-            if report is not None:
-                report(f"{experiment.name}: {line.rstrip()}")
-        process.wait()
-        complaints.seek(0)
-        complaint = complaints.read().strip()
-    if process.returncode == 0:
-        return "".join(said)
-    last = (complaint or f"exit status {process.returncode}").splitlines()[-1]
-    if process.returncode in (STOPPED, -signal.SIGINT, -signal.SIGTERM):
-        raise InterruptedRunError(f"{experiment.name}: {last} The same command goes on.")
-    raise RunFailedError(f"{experiment.name}: tellus {arguments[0]} failed: {last}")
+        command = ["evaluate", str(experiment.model), "--data", str(data), "--json"]
+        write_atomically(experiment.evaluation, commands.run(name, command).encode())
 
 
 def _epochs_done(experiment: Experiment) -> int:

@@ -1,7 +1,10 @@
 """A folder of trainings, trained and compared by one command that can be stopped."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
+from time import sleep
 
 import pytest
 from typer.testing import CliRunner
@@ -64,6 +67,34 @@ def test_bad_folders_get_a_sentence_before_anything_is_trained(
     assert code == 2
     assert said in output
     assert not (tmp_path / "out").exists()
+
+
+def test_a_signal_stops_all_of_them_resumable(folder: Path, dataset: Path, tmp_path: Path) -> None:
+    for file in folder.iterdir():
+        file.write_text(file.read_text().replace("epochs = 1", "epochs = 100000"))
+    command = ["experiments", str(folder), "--data", str(dataset), "--out", str(tmp_path / "out")]
+    with subprocess.Popen(
+        [sys.executable, "-m", "tellus", *command, "--jobs", "2"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        begun: set[str] = set()
+        while len(begun) < 2:
+            name, _, said = process.stdout.readline().partition(": ")
+            begun |= {name} if said.startswith("epoch") else set()
+        process.terminate()
+        process.stdout.read()
+        complaint = process.stderr.read()
+    assert process.returncode == 3, complaint
+    assert "goes on" in complaint
+    for name in begun:
+        metrics = tmp_path / "out" / name / "model" / "metrics.jsonl"
+        epochs = len(metrics.read_text().splitlines())
+        sleep(0.5)
+        assert len(metrics.read_text().splitlines()) == epochs > 0
 
 
 @pytest.mark.parametrize("file", sorted(Path("experiments").glob("*/*.toml")), ids=str)
