@@ -108,23 +108,40 @@ class Dataset:
             )
         return chosen
 
-    def _read(self, entry: dict[str, Any]) -> Simulation:
-        import zarr
+    def arrays(self, name: str, *wanted: str) -> dict[str, NDArray[Any]]:
+        """Arrays of one simulation, as stored; raises InputError if it is missing or damaged.
 
-        path = self.path / "simulations" / f"{entry['name']}.zarr"
-        if not path.exists():
+        A simulation is a Zarr store, or an .npz file that `tellus unpack` wrote.
+        """
+        path = self.path / "simulations" / f"{name}.zarr"
+        travelled = path.with_suffix(".npz")
+        if not path.exists() and not travelled.exists():
             raise _damaged(path, "is missing")
         try:
-            store = zarr.open_group(path, mode="r")
-            temperature = np.asarray(store["temperature"], dtype=np.float32)
-            psi = np.asarray(store["psi"], dtype=np.float64)
-            even = np.asarray(store["even"], dtype=bool)
+            if path.exists():
+                import zarr
+
+                store = zarr.open_group(path, mode="r")
+                return {key: np.asarray(store[key]) for key in wanted}
+            path = travelled
+            with np.load(path, allow_pickle=False) as archive:
+                return {key: archive[key] for key in wanted}
+        except Exception as error:  # zarr's backends raise their own kinds
+            raise _damaged(path, f"cannot be read ({error!r})") from None
+
+    def _read(self, entry: dict[str, Any]) -> Simulation:
+        path = self.path / "simulations" / f"{entry['name']}.zarr"
+        arrays = self.arrays(entry["name"], "temperature", "psi", "even")
+        try:
+            temperature = np.asarray(arrays["temperature"], dtype=np.float32)
+            psi = np.asarray(arrays["psi"], dtype=np.float64)
+            even = np.asarray(arrays["even"], dtype=bool)
             parameters = {
                 name: float(entry[name]) for name in ("gamma_T", "gamma_p", "heating", "rayleigh")
             }
             if not all(0 < parameters[name] < inf for name in ("gamma_T", "gamma_p")):
                 raise ValueError("its gamma_T or gamma_p in card.json is not positive")
-        except Exception as error:  # zarr's backends raise their own kinds
+        except (KeyError, TypeError, ValueError) as error:
             raise _damaged(path, f"cannot be read ({error!r})") from None
         self._check(path, entry, temperature, psi, even)
         return Simulation(

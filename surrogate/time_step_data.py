@@ -37,8 +37,9 @@ class History:
         """Raises InputError if the split is unknown or damaged, or holds no steps and times."""
         snapshots = load_snapshots(dataset, split)
         names = [s["name"] for s in dataset.card["simulations"] if s["split"] == split]
-        steps, times = zip(*(_clock(dataset, name) for name in names), strict=True)
-        step, time = np.concatenate(steps), np.concatenate(times)
+        clocks = [dataset.arrays(name, "step", "time") for name in names]
+        step = np.concatenate([clock["step"] for clock in clocks])
+        time = np.concatenate([clock["time"] for clock in clocks])
         if not step.shape == time.shape == (len(snapshots),):
             raise InputError(
                 f"{dataset.path} does not hold a step and a time for each snapshot: make the data "
@@ -64,23 +65,6 @@ class History:
         columns = (part.gamma_T, part.gamma_p, part.heating)
         parameters = Parameters(*(torch.from_numpy(values) for values in columns))
         return torch.from_numpy(part.temperature), torch.from_numpy(psi), parameters
-
-
-def _clock(dataset: Dataset, name: str) -> tuple[Numbers, Array]:
-    """Step and time of each snapshot of one simulation."""
-    import zarr
-
-    path = dataset.path / "simulations" / f"{name}.zarr"
-    try:
-        store = zarr.open_group(path, mode="r")
-        step = np.asarray(store["step"], dtype=np.int64)
-        time = np.asarray(store["time"], dtype=np.float64)
-    except Exception as error:  # zarr's backends raise their own kinds
-        raise InputError(
-            f"{path} holds no steps and times that can be read ({error!r}): remove it and run "
-            "`tellus dataset` again."
-        ) from None
-    return step, time
 
 
 def find_pairs(simulation: Numbers, step: Numbers, interval: int) -> tuple[Numbers, Numbers]:

@@ -15,7 +15,7 @@ from .cli_config import config
 from .cli_evaluate import evaluate, rollout_suite
 from .cli_experiments import experiments
 from .cli_shell import OneSentenceGroup, complain, deliver, listen, processors, say, show
-from .cli_view import export, plot, profile
+from .cli_view import export, plot, profile, unpack
 
 Set = Annotated[
     list[str] | None,
@@ -174,7 +174,7 @@ def demo(
     run_demo(out, say)
 
 
-for command in (evaluate, experiments, profile, plot, export, config):
+for command in (evaluate, experiments, profile, plot, export, unpack, config):
     app.command()(command)
 app.command(name="rollout-suite")(rollout_suite)
 app.add_typer(bench, name="bench")

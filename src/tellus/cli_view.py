@@ -1,4 +1,4 @@
-"""`tellus profile`, `plot` and `export`: what a run wrote, for people and for other programs."""
+"""`tellus profile`, `plot`, `export`, `unpack`: runs and data sets, for people and programs."""
 
 from enum import StrEnum
 from pathlib import Path
@@ -6,16 +6,19 @@ from typing import Annotated
 
 import typer
 
+from tellus.solver.errors import InputError
+
 from .cli_shell import complain, deliver, say
 
 RunDir = Annotated[Path, typer.Argument(metavar="RUN", help="Run directory.")]
 
 
 class Format(StrEnum):
-    """A format of other programs."""
+    """A format of other programs, or of a data set on its way to another machine."""
 
     vtk = "vtk"
     netcdf = "netcdf"
+    travel = "travel"
 
 
 def profile(
@@ -76,17 +79,50 @@ def plot(
 
 
 def export(
-    run: RunDir,
-    to: Annotated[Format, typer.Option(help="vtk for ParaView, or one netCDF file.")],
+    run: Annotated[Path, typer.Argument(metavar="RUN|DATA", help="Run, or data set to travel.")],
+    to: Annotated[
+        Format,
+        typer.Option(help="vtk for ParaView, one netCDF file, or travel: a data set's T alone."),
+    ],
     out: Annotated[
         Path | None,
         typer.Option(
-            metavar="DIR|FILE", help="Directory of VTK files, or netCDF file [default: in RUN]."
+            metavar="DIR|FILE",
+            help="Directory of VTK files, netCDF file [default: in RUN], or file for travel "
+            "[default: DATA.npz].",
         ),
     ] = None,
+    half_size: Annotated[
+        bool, typer.Option("--half-size", help="travel: average T over 2x2 cells.")
+    ] = False,
+    snapshots: Annotated[
+        int | None, typer.Option(min=1, help="travel: most snapshots of a simulation.")
+    ] = None,
 ) -> None:
-    """Write a run in a format of other programs."""
+    """Write a run in a format of other programs, or a data set small enough to travel."""
+    if to is Format.travel:
+        from tellus.surrogate.travel import pack
+
+        written = pack(run, out or run.with_name(f"{run.name}.npz"), half_size, snapshots)
+        say(f"{written}: {written.stat().st_size / 1e6:.3g} MB; `tellus unpack` makes labels anew")
+        return
+    if half_size or snapshots is not None:
+        raise InputError("--half-size and --snapshots need --to travel.")
     from tellus.coupling import export as formats
 
     write = {Format.vtk: formats.export_vtk, Format.netcdf: formats.export_netcdf}[to]
     say(f"open {write(run, out)}")
+
+
+def unpack(
+    file: Annotated[Path, typer.Argument(help="What `tellus export DATA --to travel` wrote.")],
+    out: Annotated[Path, typer.Option(help="Directory of the data set.")],
+    device: Annotated[str, typer.Option(help="PyTorch device: cpu or cuda.")] = "cpu",
+    tolerance: Annotated[
+        float, typer.Option(min=1e-12, max=0.1, help="Relative error of a label's velocity.")
+    ] = 1e-8,
+) -> None:
+    """Make a data set of a file that travelled, solving for every label anew."""
+    from tellus.surrogate import travel
+
+    travel.unpack(file, out, device, tolerance, say)

@@ -1,0 +1,211 @@
+"""A data set for travel: temperatures alone, a fraction of its size; labels are made anew there.
+
+psi is four fifths of a data set, and the momentum equation gives it back. T travels in half
+precision, compressed, and on a grid of half the size if asked for. At the other end every
+label is solved for on the very T that arrived, many at a time, by PyTorch: a GPU machine needs
+nothing else but NumPy, neither Zarr nor the C++ extension.
+"""
+
+import hashlib
+import io
+import json
+import zipfile
+from collections.abc import Callable
+from math import ceil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from tellus.solver.boundaries import BoundaryConditions
+from tellus.solver.errors import InputError, SolverError
+from tellus.solver.grid import Grid
+from tellus.solver.iterative_batch import IterativeSettings, solve_batch
+from tellus.solver.iterative_krylov import Stopping
+from tellus.solver.rheology import FrankKamenetskii
+
+from .data import Dataset
+from .files import CARD, write_bytes
+
+FORMAT = 1
+CLOCK = ("time", "step", "even")
+BATCH_CELLS = 2**21
+"""Cells of all problems solved together: 32 of 512x128."""
+
+Arrays = dict[str, NDArray[Any]]
+Card = dict[str, Any]
+
+
+def pack(data: Path, out: Path, half_size: bool = False, snapshots: int | None = None) -> Path:
+    """Write the temperatures of a data set as one file.
+
+    Parameters
+    ----------
+    data : Path
+        A directory that `tellus dataset` wrote.
+    out : Path
+        The file, such as set.npz.
+    half_size : bool
+        Average T over 2x2 cells.
+    snapshots : int, optional
+        Most snapshots of a simulation, evenly chosen [default: all].
+
+    Raises
+    ------
+    InputError
+        No such data set, a damaged one, or a grid that cannot be halved.
+    """
+    dataset = Dataset.open(data)
+    grid = dataset.grid.coarsened(2) if half_size else dataset.grid
+    content: Arrays = {}
+    simulations, digest = [], hashlib.sha256()
+    for entry in dataset.card["simulations"]:
+        arrays = dataset.arrays(entry["name"], "temperature", *CLOCK)
+        chosen = _chosen(len(arrays["time"]), snapshots)
+        temperature = _travelling(arrays["temperature"][chosen], half_size)
+        digest.update(temperature.tobytes())
+        content[f"{entry['name']}/temperature"] = temperature
+        content |= {f"{entry['name']}/{name}": arrays[name][chosen] for name in CLOCK}
+        kept = {key: value for key, value in entry.items() if key != "statistics"}
+        simulations.append(kept | {"snapshots": len(chosen)})
+    card = {key: value for key, value in dataset.card.items() if key != "statistics"} | {
+        "grid": {"nx": grid.nx, "ny": grid.ny, "aspect": grid.aspect},
+        "simulations": simulations,
+        "hash": digest.hexdigest(),
+        "travel": {"format": FORMAT, "from": dataset.card["hash"], "half_size": half_size},
+    }
+    out.parent.mkdir(parents=True, exist_ok=True)
+    partial = out.with_name(f"{out.name}.partial")
+    with partial.open("wb") as stream:
+        np.savez_compressed(stream, allow_pickle=False, card=np.array(json.dumps(card)), **content)
+    partial.replace(out)
+    return out
+
+
+def _chosen(count: int, most: int | None) -> NDArray[np.int64]:
+    if most is None or most >= count:
+        return np.arange(count)
+    return np.unique(np.linspace(0, count - 1, most).round().astype(np.int64))
+
+
+def _travelling(temperature: NDArray[np.float32], half_size: bool) -> NDArray[np.float16]:
+    if half_size:
+        n, ny, nx = temperature.shape
+        blocks = temperature.reshape(n, ny // 2, 2, nx // 2, 2)
+        temperature = blocks.mean(axis=(2, 4), dtype=np.float64).astype(np.float32)
+    return temperature.astype(np.float16)
+
+
+def unpack(
+    file: Path,
+    out: Path,
+    device: str = "cpu",
+    tolerance: float = 1e-8,
+    report: Callable[[str], None] = print,
+) -> None:
+    """Make a data set of a file that `pack` wrote, solving for every label.
+
+    Parameters
+    ----------
+    file : Path
+    out : Path
+        Directory of the data set; what a killed call left there goes on.
+    device : str
+        "cpu" or "cuda".
+    tolerance : float
+        The last change of the velocity over the velocity, see `Stopping`.
+    report : callable
+        Takes one line of progress.
+
+    Raises
+    ------
+    InputError
+        A file that is damaged or something else, an occupied directory, or no such device.
+    SolverError
+        A simulation none of whose labels could be solved.
+    """
+    stopping = Stopping(residual=None, velocity=tolerance)
+    settings = IterativeSettings(stopping, device=device)
+    card, content = _read(file)
+    grid = Grid(**card["grid"])
+    settings.check(grid)
+    _check_free(out, card)
+    simulations = []
+    for count, entry in enumerate(card["simulations"], start=1):
+        stored = out / "simulations" / f"{entry['name']}.npz"
+        if not stored.exists():
+            arrays = {key: content[f"{entry['name']}/{key}"] for key in ("temperature", *CLOCK)}
+            write_bytes(stored, _labelled(entry, grid, arrays, settings))
+            report(f"{count}/{len(card['simulations'])}: {entry['name']}")
+        found = len(Dataset(out, card, grid).arrays(entry["name"], "time")["time"])
+        simulations.append(entry | {"snapshots": found})
+    labels = {"solver": "iterative", "velocity": tolerance, "device": device}
+    finished = card | {"simulations": simulations, "labels": labels}
+    write_bytes(out / CARD, json.dumps(finished, indent=1).encode())
+    report(f"data set complete: {out}")
+
+
+def _read(file: Path) -> tuple[Card, Arrays]:
+    try:
+        with np.load(file, allow_pickle=False) as archive:
+            content = {name: archive[name] for name in archive.files}
+        card: Card = json.loads(str(content.pop("card")))
+        if card["travel"]["format"] != FORMAT:
+            raise ValueError(f"its format is {card['travel']['format']}, not {FORMAT}")
+        for entry in card["simulations"]:
+            _ = [content[f"{entry['name']}/{key}"] for key in ("temperature", *CLOCK)]
+    except FileNotFoundError:
+        raise InputError(f"{file} is missing: `tellus export DATA --to travel` makes it.") from None
+    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
+        raise InputError(
+            f"{file} cannot be read ({error}): copy what `tellus export DATA --to travel` wrote "
+            "again."
+        ) from None
+    return card, content
+
+
+def _check_free(out: Path, card: Card) -> None:
+    """Make the directory this file's, or refuse it."""
+    owner = out / "travel.json"
+    mine = {"hash": card["hash"]}
+    if out.is_dir() and any(out.iterdir()):
+        try:
+            same = json.loads(owner.read_text()) == mine
+        except (OSError, ValueError):
+            same = False
+        if not same:
+            raise InputError(f"{out} is not empty and not of this file: choose another --out.")
+    elif out.exists() and not out.is_dir():
+        raise InputError(f"{out} is a file: choose another --out.")
+    write_bytes(owner, json.dumps(mine).encode())
+
+
+def _labelled(entry: Card, grid: Grid, arrays: Arrays, settings: IterativeSettings) -> bytes:
+    """The store of one simulation; snapshots whose label could not be solved are left out."""
+    temperature = arrays["temperature"].astype(np.float32)
+    parts = max(1, ceil(temperature.size / BATCH_CELLS))
+    law = FrankKamenetskii(entry["gamma_T"], entry["gamma_p"])
+    psi, solved = [], []
+    for part in np.array_split(temperature.astype(np.float64), parts):
+        eta = law.viscosity(part, grid)
+        found = solve_batch(
+            grid, part, eta, entry["rayleigh"], BoundaryConditions(), settings=settings
+        )
+        psi.append(found.psi.cpu())
+        solved.append(found.solved.cpu())
+    good = torch.cat(solved)
+    if not good.any():
+        raise SolverError(
+            f"{entry['name']}: no label could be solved; try a larger --tolerance, or make the "
+            "data set where it is trained on."
+        )
+    chosen = good.numpy()
+    stored = {"temperature": temperature, "psi": torch.cat(psi).numpy()}
+    stored |= {name: arrays[name] for name in CLOCK}
+    buffer = io.BytesIO()
+    np.savez(
+        buffer, allow_pickle=False, **{name: values[chosen] for name, values in stored.items()}
+    )
+    return buffer.getvalue()

@@ -1,0 +1,242 @@
+"""A data set that travels as temperatures, and the labels made where it arrives."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from tellus.cli import app
+from tellus.config import DatasetConfig, load_dataset_config
+from tellus.coupling.dataset import simulate
+from tellus.coupling.dataset_members import members
+from tellus.coupling.dataset_store import write_card
+from tellus.solver.direct import DirectSolver
+from tellus.solver.errors import InputError, SolverError
+from tellus.solver.grid import Grid
+from tellus.solver.stokes import StokesReport, flow_from_psi, relative_velocity_error
+from tellus.surrogate import travel
+from tellus.surrogate.data import SPLITS, Dataset
+from tellus.surrogate.snapshots import load_snapshots
+from tellus.surrogate.time_step_data import History
+from tellus.surrogate.travel import pack, unpack
+
+GRID = Grid(32, 16, 4.0)
+TOLERANCE = 1e-7
+
+
+def configured() -> DatasetConfig:
+    return load_dataset_config(
+        None,
+        [
+            "grid.nx=32",
+            "grid.ny=16",
+            "time.courant=1",
+            "time.end=1",
+            "dataset.train=2",
+            "dataset.validation=1",
+            "dataset.test=1",
+            "dataset.corners=false",
+            "dataset.max_steps=60",
+            "dataset.snapshot_every=10",
+            "dataset.dense_every=5",
+            "dataset.dense_until=20",
+        ],
+    )
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out, config = tmp_path_factory.mktemp("travel") / "set", configured()
+    for member in members(config):
+        simulate(config, member, out)
+    write_card(config, out)
+    return out
+
+
+@pytest.fixture(scope="module")
+def packed(made: Path) -> Path:
+    return pack(made, made.parent / "set.npz")
+
+
+@pytest.fixture(scope="module")
+def arrived(packed: Path) -> Path:
+    out = packed.parent / "arrived"
+    unpack(packed, out, tolerance=TOLERANCE, report=lambda line: None)
+    return out
+
+
+def test_labels_are_the_direct_solution_on_the_very_temperature(arrived: Path) -> None:
+    dataset, solver = Dataset.open(arrived), DirectSolver(GRID)
+    errors = []
+    for split in SPLITS:
+        for simulation in dataset.simulations(split):
+            assert len(simulation) == 9
+            for k in range(len(simulation)):
+                direct = solver.solve(simulation.problem(k))
+                label = flow_from_psi(simulation.psi[k], GRID, StokesReport("label"))
+                errors.append(relative_velocity_error(label, direct))
+    assert len(errors) == 36
+    assert max(errors) < TOLERANCE
+
+
+def test_temperatures_are_those_that_were_sent_in_half_precision(made: Path, arrived: Path) -> None:
+    there, here = Dataset.open(arrived), Dataset.open(made)
+    for entry in here.card["simulations"]:
+        wanted = ("temperature", "time", "step", "even")
+        sent, got = (one.arrays(entry["name"], *wanted) for one in (here, there))
+        half = sent["temperature"].astype(np.float16).astype(np.float32)
+        np.testing.assert_array_equal(got["temperature"], half)
+        assert not np.array_equal(half, sent["temperature"])
+        for name in wanted[1:]:
+            np.testing.assert_array_equal(got[name], sent[name])
+    assert there.card["hash"] != here.card["hash"] == there.card["travel"]["from"]
+
+
+def test_it_is_read_as_any_other_set(made: Path, arrived: Path) -> None:
+    there, here = (load_snapshots(Dataset.open(path), "train") for path in (arrived, made))
+    np.testing.assert_array_equal(there.gamma_T, here.gamma_T)
+    np.testing.assert_array_equal(there.even, here.even)
+    # Half precision rounds by up to 2.4e-4 what starts from a perturbation of 0.01.
+    np.testing.assert_allclose(there.vrms, here.vrms, rtol=0.1)
+    history = History.load(Dataset.open(arrived), "test")
+    assert history.step.tolist() == [0, 5, 10, 15, 20, 30, 40, 50, 60]
+    assert np.all(np.diff(history.time) > 0)
+
+
+def test_half_the_size_and_fewer_snapshots(made: Path, tmp_path: Path) -> None:
+    file = pack(made, tmp_path / "half.npz", half_size=True, snapshots=3)
+    unpack(file, tmp_path / "half", report=lambda line: None)
+    there = Dataset.open(tmp_path / "half")
+    assert there.grid == Grid(16, 8, 4.0)
+    arrays = there.arrays("sim_002", "temperature", "step")
+    assert arrays["step"].tolist() == [0, 20, 60]
+    full = Dataset.open(made).arrays("sim_002", "temperature")["temperature"][[0, 4, 8]]
+    quarters = (full[:, ::2, ::2], full[:, 1::2, ::2], full[:, ::2, 1::2], full[:, 1::2, 1::2])
+    mean = np.mean(quarters, axis=0, dtype=np.float64)
+    np.testing.assert_allclose(arrays["temperature"], mean, rtol=2**-11)
+    assert [len(s) for s in there.simulations("train")] == [3, 3]
+
+
+def test_a_killed_unpacking_goes_on(packed: Path, arrived: Path, tmp_path: Path) -> None:
+    out, said = tmp_path / "out", list[str]()
+    unpack(packed, out, tolerance=TOLERANCE, report=said.append)
+    (out / "card.json").unlink()
+    (out / "simulations" / "sim_001.npz").unlink()
+    said.clear()
+    unpack(packed, out, tolerance=TOLERANCE, report=said.append)
+    assert said == ["2/4: sim_001", f"data set complete: {out}"]
+    assert (out / "card.json").read_bytes() == (arrived / "card.json").read_bytes()
+
+
+def test_a_label_that_cannot_be_solved_is_left_out(
+    packed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    solve = travel.solve_batch
+
+    def failing(*arguments: object, **more: object) -> object:
+        found = solve(*arguments, **more)
+        return found._replace(solved=found.solved & (found.psi[:, 8, 8] != found.psi[0, 8, 8]))
+
+    monkeypatch.setattr(travel, "solve_batch", failing)
+    unpack(packed, tmp_path / "some", report=lambda line: None)
+    there = Dataset.open(tmp_path / "some")
+    assert [entry["snapshots"] for entry in there.card["simulations"]] == [8, 8, 8, 8]
+    assert there.arrays("sim_000", "step")["step"].tolist() == [5, 10, 15, 20, 30, 40, 50, 60]
+    monkeypatch.setattr(
+        travel,
+        "solve_batch",
+        lambda *a, **k: (f := solve(*a, **k))._replace(solved=f.solved & False),
+    )
+    with pytest.raises(SolverError, match="sim_000: no label could be solved"):
+        unpack(packed, tmp_path / "none", report=lambda line: None)
+
+
+# What a GPU machine may lack.
+BARE = """
+import sys
+
+LACKING = {
+    "matplotlib", "numba", "pydantic", "safetensors", "scipy", "threadpoolctl", "tomli_w", "typer",
+    "xarray", "zarr",
+}
+
+
+class Lacking:
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] in LACKING or name == "tellus.solver._core":
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+
+sys.meta_path.insert(0, Lacking())
+from pathlib import Path
+
+from tellus.surrogate.data import Dataset
+from tellus.surrogate.snapshots import load_snapshots
+from tellus.surrogate.travel import unpack
+
+unpack(Path(sys.argv[1]), Path(sys.argv[2]))
+print(len(load_snapshots(Dataset.open(Path(sys.argv[2])), "train")))
+"""
+
+
+def test_it_arrives_where_there_is_pytorch_and_numpy_alone(packed: Path, tmp_path: Path) -> None:
+    command = [sys.executable, "-c", BARE, str(packed), str(tmp_path / "out")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == "18"
+
+
+def test_commands(made: Path, tmp_path: Path) -> None:
+    file, out = tmp_path / "t.npz", tmp_path / "out"
+    invoke = CliRunner().invoke
+    done = invoke(app, ["export", str(made), "--to", "travel", "--out", str(file)])
+    assert done.exit_code == 0, done.output
+    assert "MB" in done.output
+    done = invoke(app, ["unpack", str(file), "--out", str(out), "--tolerance", "1e-6"])
+    assert done.exit_code == 0, done.output
+    assert json.loads((out / "card.json").read_text())["labels"]["velocity"] == 1e-6
+    done = invoke(app, ["export", str(made), "--to", "vtk", "--half-size"])
+    assert (done.exit_code, "need --to travel" in done.output) == (2, True)
+    done = invoke(app, ["export", str(tmp_path / "nothing"), "--to", "travel"])
+    assert (done.exit_code, "is no data set" in done.output) == (2, True)
+
+
+@pytest.mark.parametrize("damage", ["missing", "truncated", "other", "newer"])
+def test_bad_files_are_explained(damage: str, packed: Path, tmp_path: Path) -> None:
+    file = tmp_path / "set.npz"
+    if damage == "truncated":
+        file.write_bytes(packed.read_bytes()[:-1000])
+    elif damage == "other":
+        np.savez(file, psi=np.zeros(3))
+    elif damage == "newer":
+        with np.load(packed) as archive:
+            content = dict(archive)
+        card = json.loads(str(content["card"]))
+        card["travel"]["format"] = 2
+        np.savez(file, **(content | {"card": np.array(json.dumps(card))}))
+    with pytest.raises(InputError, match="--to travel"):
+        unpack(file, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_occupied_places_are_refused(packed: Path, made: Path, tmp_path: Path) -> None:
+    before = sorted(path.name for path in made.iterdir())
+    with pytest.raises(InputError, match="not empty and not of this file"):
+        unpack(packed, made)
+    assert sorted(path.name for path in made.iterdir()) == before
+    (tmp_path / "file").touch()
+    with pytest.raises(InputError, match="is a file"):
+        unpack(packed, tmp_path / "file")
+
+
+def test_a_truncated_simulation_is_named(arrived: Path, tmp_path: Path) -> None:
+    (tmp_path / "simulations").mkdir()
+    (tmp_path / "card.json").write_bytes((arrived / "card.json").read_bytes())
+    content = (arrived / "simulations" / "sim_000.npz").read_bytes()
+    (tmp_path / "simulations" / "sim_000.npz").write_bytes(content[: len(content) // 2])
+    with pytest.raises(InputError, match=r"sim_000\.npz cannot be read"):
+        list(Dataset.open(tmp_path).simulations("test"))
