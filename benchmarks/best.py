@@ -70,9 +70,10 @@ def _training(row: Row, entered: Sequence[Row]) -> dict[str, Any]:
 
 
 def training_seconds(name: str) -> float | None:
-    """Seconds that a name's surrogate took to make; None where its card does not say."""
-    from tellus.surrogate.model import Surrogate
+    """Seconds that data and training of a name's surrogate took; None unless its card has both."""
+    from tellus.surrogate.load import load_surrogate
 
     path = f":{name}".partition(":surrogate:")[2]
-    cost = Surrogate.load(Path(path) if path else None).card.get("seconds")
-    return None if cost is None else float(sum(cost.values()))
+    cost = load_surrogate(Path(path) if path else None).card.get("seconds") or {}
+    parts = [cost.get("data"), cost.get("training")]
+    return None if None in parts else float(sum(parts))

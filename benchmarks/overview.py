@@ -13,8 +13,12 @@ from .stokes import error_text, iterations_text, memory_text, verdicts
 
 
 def table(result: Mapping[str, Any]) -> Table:
-    """Milliseconds on each grid; speed-up, error and memory on the finest that a solver did."""
+    """Milliseconds on each grid; speed-up, error and memory on the finest that a solver did.
+
+    Memory only where it was measured, which `--no-memory` leaves out.
+    """
     grids = sorted({row["grid"] for row in result["results"]}, key=cells)
+    measured = any(row["memory_mib"] is not None for row in result["results"])
     powers = {row["solver"]: f"{row['exponent']:.2f}" for row in result["scaling"]}
     view = Table(title="one Stokes solve")
     view.add_column("solver")
@@ -25,7 +29,7 @@ def table(result: Mapping[str, Any]) -> Table:
         "velocity error",
         "iterations",
         "set-up, ms",
-        "memory",
+        *["memory"] * measured,
     )
     for heading in headings:
         view.add_column(heading, justify="right")
@@ -37,17 +41,17 @@ def table(result: Mapping[str, Any]) -> Table:
             name,
             *(f"{1e3 * mine[grid]['seconds']:.3g}" if grid in mine else "-" for grid in grids),
             powers.get(name, "-"),
-            *_on_the_finest(rows[name][-1]),
+            *_on_the_finest(rows[name][-1], measured),
         )
     view.caption = "\n".join([*verdicts(result), *remarks(result), setting(result)])
     return view
 
 
-def _on_the_finest(row: Row) -> list[str]:
+def _on_the_finest(row: Row, measured: bool) -> list[str]:
     return [
         f"{row['speedup']:.2g}" if "speedup" in row else "-",
         error_text(row),
         iterations_text(row),
         f"{1e3 * row['setup_seconds']:.3g}",
-        memory_text(row),
+        *[memory_text(row)] * measured,
     ]

@@ -322,7 +322,7 @@ def _training_note(row: Row) -> list[str]:
     if training is None:
         return []
     if training["seconds"] is None:
-        return ["its card does not say how long training took"]
+        return ["runs until it pays: unknown, its card does not say what data and training took"]
     runs = training["break_even_runs"]
     pays = "never pays here" if runs is None else f"pays after {runs:.3g} such runs"
     return [f"data and training took {training['seconds']:.3g} s, which {pays}"]

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from io import StringIO
 from itertools import combinations
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -292,6 +293,33 @@ def test_errors_far_below_the_floor_are_equal() -> None:
     }
     assert {name for name, r in found.items() if r["on_front"]} == {"lagged", "coarse:2"}
     assert found["direct"]["best_classical"]["solver"] == "lagged"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "expected"),
+    [
+        ({"data": 100.0, "training": 80.0}, 180.0),
+        ({"data": None, "training": 80.0}, None),
+        ({"training": 80.0}, None),
+        (None, None),
+    ],
+)
+@pytest.mark.parametrize("name", ["surrogate:mine", "skip:5:linear:surrogate:mine"])
+def test_what_training_took_is_on_the_card(
+    name: str,
+    seconds: dict[str, float] | None,
+    expected: float | None,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    card = {} if seconds is None else {"seconds": seconds}
+    monkeypatch.setattr(
+        "tellus.surrogate.load.load_surrogate",
+        lambda path: SimpleNamespace(card=card) if path == Path("mine") else None,
+    )
+    assert best.training_seconds(name) == expected
+    (note,) = pareto._training_note({"training": {"seconds": expected, "break_even_runs": 2.0}})
+    assert ("unknown" in note) == (expected is None)
+    assert ("pays after 2 such runs" in note) == (expected is not None)
 
 
 def test_training_that_never_pays() -> None:

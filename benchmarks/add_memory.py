@@ -1,0 +1,62 @@
+"""Memory for a result of `bench stokes` that was timed with --no-memory.
+
+    python -m tellus.benchmarks.add_memory benchmarks/results/stokes-PROCESSOR-1-thread.json
+
+Unlike seconds it can be measured on a machine that is busy. Each solver is asked on the finest
+grid that it did, which the tables show; the result says at which commit.
+"""
+
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from tellus.coupling.provenance import git_hash
+from tellus.solver.errors import InputError
+from tellus.solver.grid import Grid
+
+from .fields import Case, sequences
+from .memory import memory_of
+from .record import save
+from .scaling import by_solver
+
+
+def fill(result: dict[str, Any]) -> None:
+    """Write `memory_mib` into the rows that lack it, and where it was measured.
+
+    Raises InputError for another benchmark's result.
+    """
+    if result.get("benchmark") != "stokes":
+        raise InputError("memory is measured for results of bench stokes alone.")
+    case = Case(**result["case"])
+    finest = [rows[-1] for rows in by_solver(result["results"]).values()]
+    lacking = [row for row in finest if row["memory_mib"] is None]
+    for name in dict.fromkeys(row["grid"] for row in lacking):
+        rows = {row["solver"]: row for row in lacking if row["grid"] == name}
+        nx, ny = (int(part) for part in name.split("x"))
+        problem = sequences(Grid(nx, ny, 4.0), case)[0][-1]
+        for solver, found in memory_of(rows, problem, case, result["threads"]).items():
+            rows[solver]["memory_mib"] = found if isinstance(found, float) else None
+    if lacking:
+        result["memory_git"] = git_hash()
+
+
+def command(paths: Sequence[str]) -> int:
+    """The command line; the exit status."""
+    for path in map(Path, paths):
+        try:
+            result = json.loads(path.read_text(encoding="utf-8"))
+            fill(result)
+        except (OSError, ValueError) as error:
+            print(f"{path} is not a benchmark's result ({error}).", file=sys.stderr)
+            return InputError.exit_status
+        except InputError as error:
+            print(f"{path}: {error}", file=sys.stderr)
+            return error.exit_status
+        save(result, path)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(command(sys.argv[1:]))
