@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from tellus.solver.errors import InputError
+from tellus.surrogate.data import Dataset
 
 from .checkpoint import write_atomically
 from .commands import Commands
@@ -26,6 +27,8 @@ STEPPERS = ("time-unet",)
 """Kinds that step in time themselves: they are rolled out by their evaluation."""
 
 RESULT = "experiments.json"
+LONG = ("per_simulation", "spectrum", "machine", "versions")
+
 LISTENING = 0.5
 """Seconds between looks at signals."""
 
@@ -105,10 +108,13 @@ def run_experiments(
     _all(experiments, lambda e: _train_and_evaluate(e, data, device, commands), jobs, commands)
     rollouts = _rolled_out(experiments, data, out, steps, jobs, report)
     result = {
+        "benchmark": "experiments",
         "folder": folder.name,
-        "data": json.loads((data / "card.json").read_text())["hash"],
+        "grid": str(Dataset.open(data).grid),
+        "data": Dataset.open(data).card["hash"],
+        "training_jobs": jobs,
         "results": [_row(e, rollouts) for e in experiments],
-        "rollouts": rollouts,
+        "rollouts": None if rollouts is None else _beside(rollouts, experiments),
         **provenance(),
     }
     write_atomically(out / RESULT, json.dumps(result, indent=1).encode() + b"\n")
@@ -165,6 +171,15 @@ def _train_and_evaluate(
         write_atomically(experiment.evaluation, commands.run(name, command).encode())
 
 
+def _kept(evaluation: Json) -> Json:
+    """An evaluation without its longest lists, at any depth."""
+    return {
+        key: _kept(value) if isinstance(value, dict) else value
+        for key, value in evaluation.items()
+        if key not in LONG
+    }
+
+
 def _epochs_done(experiment: Experiment) -> int:
     metrics = experiment.model / "metrics.jsonl"
     return len(metrics.read_text().splitlines()) if metrics.exists() else 0
@@ -195,6 +210,13 @@ def _rolled_out(
     )
 
 
+def _beside(rollouts: Json, experiments: Sequence[Experiment]) -> Json:
+    """What the suite says of the others, and what it calls good."""
+    labels = {f"surrogate:{e.model}" for e in experiments}
+    others = [row for row in rollouts["summary"] if row["solver"] not in labels]
+    return {"steps": others[0]["steps"], "thresholds": rollouts["thresholds"], "others": others}
+
+
 def _row(experiment: Experiment, rollouts: Json | None) -> Json:
     """What is known of one experiment."""
     card = json.loads((experiment.model / "card.json").read_text())
@@ -209,6 +231,6 @@ def _row(experiment: Experiment, rollouts: Json | None) -> Json:
         "epochs": len(lines),
         "training_seconds": sum(json.loads(line)["seconds"] for line in lines),
         "validation": card["validation"],
-        "evaluation": json.loads(experiment.evaluation.read_text()),
+        "evaluation": _kept(json.loads(experiment.evaluation.read_text())),
         "rollout": next((s for s in summary if s["solver"] == label), None),
     }

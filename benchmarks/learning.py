@@ -1,0 +1,295 @@
+"""docs/results.md: what trained networks achieve, written from the saved results alone.
+
+Every number and every verdict on the page is computed here from
+benchmarks/results/{experiments,scenarios,evaluation}-*.json; nothing on it is written by hand.
+"""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from tellus.solver.errors import InputError
+
+Row = Mapping[str, Any]
+
+STEPPER = "time-unet"
+WALLS = ("left", "right", "top", "bottom")
+PUBLISHED = {"zeros": (8.03, 2.78, 1.63, 2.82), "zeros-wide": (3.42, 2.03, 0.99, 1.52)}
+"""Agarwal et al. 2025, table 1: wall errors with zeros over those with learned padding."""
+
+PAGE = Path("docs") / "results.md"
+
+
+def page(results: Path) -> str | None:
+    """The page, or None where there are no results of trainings; InputError for a damaged one."""
+    experiments = [_read(path) for path in sorted(results.glob("experiments-*.json"))]
+    scenarios = [_read(path) for path in sorted(results.glob("scenarios-*.json"))]
+    if not experiments:
+        return None
+    lines = [
+        "# Results of learning",
+        "",
+        "Written by `tellus bench report` from the JSON files in benchmarks/results; not to be "
+        "edited by hand. What the numbers mean is defined in [](evaluation.md).",
+    ]
+    for result in experiments:
+        lines += ["", *_experiments(result)]
+    for result in scenarios:
+        lines += ["", *_scenarios(result)]
+    return "\n".join(lines) + "\n"
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        result = json.loads(path.read_text(encoding="utf-8"))
+        _ = result["results"], result["machine"]["processor"], result["git"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{path} is no result of trainings ({error!r}): remove it.") from None
+    return dict(result)
+
+
+def _experiments(result: Row) -> Iterator[str]:
+    rows = result["results"]
+    networks = [row for row in rows if row["kind"] != STEPPER]
+    steppers = [row for row in rows if row["kind"] == STEPPER]
+    yield f"## {result['grid']}: experiments/{result['folder']}"
+    yield ""
+    yield (
+        f"Trained on {_where(result)}, {result['training_jobs']} trainings at a time, data "
+        f"{result['data'][:12]}. Errors on the test split of the data set."
+    )
+    yield ""
+    yield from _table(
+        (
+            "experiment",
+            "",
+            "parameters",
+            "epochs",
+            "minutes",
+            "velocity error",
+            "95 %",
+            "u MAE",
+            "v MAE",
+            "div inside",
+            "div at walls",
+            "better than previous velocity",
+        ),
+        [_network_cells(row) for row in networks],
+    )
+    yield ""
+    yield (
+        "Velocity error: relative, median over snapshots. Divergence: largest |div u| h / max|u|. "
+        "Last column: mean absolute error of the velocity 100 steps before over the network's."
+    )
+    yield from _rollouts(result, networks)
+    yield from _wall_ratios(networks)
+    yield from _steppers(networks, steppers)
+
+
+def _network_cells(row: Row) -> tuple[str, ...]:
+    found = row["evaluation"]
+    errors, cells, before = found["relative_l2"], found["divergence"], found["previous_snapshot"]
+    return (
+        row["name"],
+        row["meaning"],
+        f"{row['parameters']:,}".replace(",", " "),
+        str(row["epochs"]),
+        f"{row['training_seconds'] / 60:.0f}",
+        _percent(errors["median"]),
+        _percent(errors["p95"]),
+        f"{found['u']['mae']:.0f}",
+        f"{found['v']['mae']:.0f}",
+        f"{cells['inside']['max']:.0e}",
+        f"{cells['walls']['max']:.0e}",
+        "-" if before is None else f"{before['ratio']:.1f} x",
+    )
+
+
+def _rollouts(result: Row, networks: Sequence[Row]) -> Iterator[str]:
+    """How the networks fare in runs."""
+    if result["rollouts"] is None:
+        return
+    others = result["rollouts"]["others"]
+    entries = [(row["name"], row["rollout"]) for row in networks if row["rollout"] is not None]
+    entries += [(row["solver"], row) for row in others]
+    limits = result["rollouts"]["thresholds"]
+    yield ""
+    yield "### Rollouts"
+    yield ""
+    yield (
+        f"The {entries[0][1]['rollouts']} test simulations, each rolled out as far as the direct "
+        "solver's run goes. Good: to the end, with a mean absolute error of <T> up to "
+        f"{limits['mean_temperature_mae']:g} and of the averaged profile up to "
+        f"{limits['profile_mae']:g}. T is never clipped."
+    )
+    yield ""
+    yield from _table(
+        (
+            "solver",
+            "good",
+            "to the end",
+            "without a rejected step",
+            "departed",
+            "out of bounds",
+            "error of <T>",
+            "error of profile",
+            "ms a step",
+            "speed-up",
+        ),
+        [_rollout_cells(name, row) for name, row in entries],
+    )
+
+
+def _rollout_cells(name: str, row: Row) -> tuple[str, ...]:
+    outcomes = row["outcomes"]
+    return (
+        name,
+        str(outcomes["good"]),
+        str(row["completed"]),
+        str(row["completed_without_rejected_steps"]),
+        str(outcomes["departed"]),
+        str(sum(outcomes.values()) - outcomes["good"] - outcomes["departed"]),
+        _number(row["mean_temperature_mae"]),
+        _number(row["profile_mae"]),
+        "-" if row["seconds_per_step"] is None else f"{1e3 * row['seconds_per_step']:.1f}",
+        "-" if row["speedup"] is None else f"{row['speedup']:.2f}",
+    )
+
+
+def _wall_ratios(networks: Sequence[Row]) -> Iterator[str]:
+    """The paper's table 1, ours beside it."""
+    named = {row["name"]: row["evaluation"]["wall_mae"] for row in networks}
+    if "paper" not in named or not named.keys() & PUBLISHED.keys():
+        return
+    yield ""
+    yield "### What learned padding gains at the walls"
+    yield ""
+    yield "Mean absolute error of the tangential velocity, zeros over learned padding."
+    yield ""
+    rows = []
+    for name, published in PUBLISHED.items():
+        if name in named:
+            ours = [named[name][wall] / named["paper"][wall] for wall in WALLS]
+            rows.append((name, *(f"{value:.2f}" for value in ours)))
+            rows.append((f"{name}, published at 504 x 126", *(f"{v:.2f}" for v in published)))
+    yield from _table(("", *WALLS), rows)
+
+
+def _steppers(networks: Sequence[Row], steppers: Sequence[Row]) -> Iterator[str]:
+    """U-nets that step in time, and the paper's statement about them."""
+    if not steppers:
+        return
+    yield ""
+    yield "### U-nets that step in time"
+    yield ""
+    yield from _table(
+        (
+            "experiment",
+            "",
+            "parameters",
+            "minutes",
+            "velocity after one step",
+            "95 %",
+            "T after one step",
+            "if nothing changed: velocity",
+            "T",
+            "lost early",
+            "lost late",
+            "T after all steps",
+            "if nothing changed",
+        ),
+        [_stepper_cells(row) for row in steppers],
+    )
+    yield ""
+    yield (
+        "One step is 100 steps of a solver. Lost: rollouts that left the bounds of temperature or "
+        "were not finite, begun with the first snapshots or with developed convection; the last "
+        "columns are medians over the rollouts that were left, early."
+    )
+    yield ""
+    yield _verdict(networks, steppers)
+
+
+def _stepper_cells(row: Row) -> tuple[str, ...]:
+    found = row["evaluation"]
+    held, early, late = found["previous"], found["rollout"]["early"], found["rollout"]["late"]
+    end = early["steps"][-1]
+    return (
+        row["name"],
+        row["meaning"],
+        f"{row['parameters']:,}".replace(",", " "),
+        f"{row['training_seconds'] / 60:.0f}",
+        _percent(found["relative_l2"]["median"]),
+        _percent(found["relative_l2"]["p95"]),
+        _percent(found["temperature_relative_l2"]["median"]),
+        _percent(held["relative_l2"]["median"]),
+        _percent(held["temperature_relative_l2"]["median"]),
+        f"{early['lost']} of {end['alive'] + end['lost']}",
+        str(late["lost"]),
+        _percent(end["temperature_error"]),
+        _percent(end["held"]["temperature_error"]),
+    )
+
+
+def _verdict(networks: Sequence[Row], steppers: Sequence[Row]) -> str:
+    """The paper's statement, tested: do the U-nets win on one step and lose in rollout?"""
+    best_step = min(steppers, key=lambda r: r["evaluation"]["relative_l2"]["median"])
+    best = min(networks, key=lambda r: r["evaluation"]["relative_l2"]["median"])
+    step_error = best_step["evaluation"]["relative_l2"]["median"]
+    error = best["evaluation"]["relative_l2"]["median"]
+    one_step = "win" if step_error < error else "do not win"
+    lost = sum(r["evaluation"]["rollout"]["early"]["lost"] for r in steppers)
+    all_of_them = sum(
+        r["evaluation"]["rollout"]["early"]["steps"][-1][key]
+        for r in steppers
+        for key in ("alive", "lost")
+    )
+    return (
+        f"The U-nets {one_step} on one step here: the best of them ({best_step['name']}) has a "
+        f"median velocity error of {_percent(step_error)}, the best Stokes network "
+        f"({best['name']}) {_percent(error)}. Rolled out, {lost} of the U-nets' {all_of_them} "
+        "rollouts are lost."
+    )
+
+
+def _scenarios(result: Row) -> Iterator[str]:
+    yield f"## Unseen scenarios, {result.get('grid', '')}".rstrip(", ")
+    yield ""
+    yield f"Measured on {_where(result)}. The first row of each scenario is the reference."
+    yield ""
+    yield from _table(
+        ("scenario", "solver", "outcome", "steps", "error of <T>", "error of profile", "speed-up"),
+        [
+            (
+                row["case"],
+                row["solver"],
+                row["outcome"],
+                str(row["steps"]),
+                _number(row["mean_temperature_mae"]),
+                _number(row["profile_mae"]),
+                "-" if row.get("speedup") is None else f"{row['speedup']:.2f}",
+            )
+            for row in result["results"]
+        ],
+    )
+
+
+def _where(result: Row) -> str:
+    machine = result["machine"]
+    return f"{machine['processor']}, {machine['cores']} cores, at {result['git'][:7]}"
+
+
+def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
+    yield f"| {' | '.join(header)} |"
+    yield f"|{'---|' * len(header)}"
+    for row in rows:
+        yield f"| {' | '.join(row)} |"
+
+
+def _percent(value: float | None) -> str:
+    return "-" if value is None else f"{100 * value:.1f} %"
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:.1e}"

@@ -1,0 +1,156 @@
+"""docs/results.md: every number and every verdict comes from the saved results."""
+
+import copy
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tellus.benchmarks.learning import page
+from tellus.benchmarks.report import main
+from tellus.solver.errors import InputError
+
+
+def spread(median: float) -> dict[str, float]:
+    return {"median": median, "p95": 2 * median, "max": 3 * median}
+
+
+def network(name: str, error: float, wall: float) -> dict[str, Any]:
+    """A row of a Stokes network."""
+    part = {"mae": 100 * error, "relative_l2": spread(error)}
+    return {
+        "name": name,
+        "kind": "multi-scale",
+        "meaning": f"What {name} is.",
+        "parameters": 12345,
+        "epochs": 2,
+        "training_seconds": 600.0,
+        "evaluation": {
+            "relative_l2": spread(error),
+            "u": part,
+            "v": part,
+            "divergence": {"inside": {"max": 1e-16}, "walls": {"max": 0.2}},
+            "wall_mae": {"left": wall, "right": wall, "top": wall, "bottom": 2 * wall},
+            "previous_snapshot": {"ratio": 2.5},
+        },
+        "rollout": {
+            "solver": name,
+            "rollouts": 3,
+            "completed": 2,
+            "completed_without_rejected_steps": 2,
+            "outcomes": {"good": 1, "departed": 1, "temperature out of bounds": 1},
+            "mean_temperature_mae": 0.0123,
+            "profile_mae": None,
+            "seconds_per_step": 0.025,
+            "speedup": 0.25,
+        },
+    }
+
+
+def stepper(error: float, lost: int) -> dict[str, Any]:
+    """A row of a U-net."""
+    end = {"alive": 3 - lost, "lost": lost, "temperature_error": 0.5}
+    course = {"lost": lost, "steps": [end | {"held": {"temperature_error": 0.25}}]}
+    errors = {"relative_l2": spread(error), "temperature_relative_l2": spread(0.03)}
+    return {
+        "name": "unet-1",
+        "kind": "time-unet",
+        "meaning": "A U-net.",
+        "parameters": 99,
+        "epochs": 3,
+        "training_seconds": 60.0,
+        "evaluation": errors | {"previous": errors, "rollout": {"early": course, "late": course}},
+        "rollout": None,
+    }
+
+
+@pytest.fixture
+def result() -> dict[str, Any]:
+    """Networks with learned and with zero padding, and a U-net."""
+    networks = [network("paper", 0.4, 2.0), network("zeros", 0.5, 5.0)]
+    return {
+        "benchmark": "experiments",
+        "folder": "small",
+        "grid": "128x32",
+        "data": "0123456789abcdef",
+        "training_jobs": 2,
+        "results": [*networks, stepper(0.3, lost=2)],
+        "rollouts": {
+            "steps": 100,
+            "thresholds": {"mean_temperature_mae": 0.02, "profile_mae": 0.04},
+            "others": [networks[0]["rollout"] | {"solver": "skip:100"}],
+        },
+        "machine": {"processor": "Some CPU", "cores": 2},
+        "git": "0123456789",
+    }
+
+
+def written(result: dict[str, Any], folder: Path) -> str:
+    (folder / "experiments-small.json").write_text(json.dumps(result))
+    text = page(folder)
+    assert text is not None
+    return text
+
+
+def row(text: str, name: str) -> list[str]:
+    """Cells of the first line of a table that begins with `name`."""
+    line = next(line for line in text.splitlines() if line.startswith(f"| {name} |"))
+    return [cell.strip() for cell in line.strip("|").split("|")]
+
+
+def test_numbers_are_those_of_the_results(result: dict[str, Any], tmp_path: Path) -> None:
+    text = written(result, tmp_path)
+    assert row(text, "zeros")[2:8] == ["12 345", "2", "10", "50.0 %", "100.0 %", "50"]
+    # Zeros over learned padding: 5 / 2 at every wall, beside the published numbers.
+    walls = text.split("### What learned padding")[1]
+    assert row(walls, "zeros")[1:] == ["2.50"] * 4
+    assert row(walls, "zeros, published at 504 x 126")[1] == "8.03"
+    assert row(text, "skip:100")[1:6] == ["1", "2", "2", "1", "1"]
+
+
+@pytest.mark.parametrize(("error", "said"), [(0.3, "The U-nets win"), (0.6, "do not win")])
+def test_the_verdict_follows_the_numbers(
+    error: float, said: str, result: dict[str, Any], tmp_path: Path
+) -> None:
+    result["results"][-1] = stepper(error, lost=2)
+    text = written(result, tmp_path)
+    assert said in text
+    assert "2 of the U-nets' 3 rollouts are lost" in text
+
+
+def test_rows_without_rollouts_or_walls_leave_their_tables_out(
+    result: dict[str, Any], tmp_path: Path
+) -> None:
+    result["rollouts"] = None
+    result["results"] = [network("mine", 0.4, 2.0)]
+    text = written(result, tmp_path)
+    assert "### Rollouts" not in text
+    assert "###" not in text
+
+
+def test_report_writes_the_page_and_check_finds_it_stale(
+    result: dict[str, Any], tmp_path: Path
+) -> None:
+    results = tmp_path / "benchmarks" / "results"
+    results.mkdir(parents=True)
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "README.md").write_text("Nothing is marked here.\n")
+    assert main(tmp_path) == []
+    written(result, results)
+    place = tmp_path / "docs" / "results.md"
+    assert main(tmp_path, check=True) == [place]
+    assert not place.exists()
+    assert main(tmp_path) == [place]
+    assert main(tmp_path, check=True) == []
+    changed = copy.deepcopy(result)
+    changed["results"][0]["evaluation"]["relative_l2"]["median"] = 0.1
+    written(changed, results)
+    assert main(tmp_path, check=True) == [place]
+
+
+@pytest.mark.parametrize("content", ["", "[]", '{"results": []}', '{"results": 3, "git": "x"}'])
+def test_damaged_results_are_named(content: str, tmp_path: Path) -> None:
+    (tmp_path / "experiments-small.json").write_text(content)
+    with pytest.raises(InputError, match=r"experiments-small\.json"):
+        page(tmp_path)
