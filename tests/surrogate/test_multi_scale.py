@@ -8,6 +8,7 @@ import sys
 from dataclasses import replace
 from math import log
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -21,6 +22,7 @@ from tellus.solver.rheology import FrankKamenetskii
 from tellus.solver.stokes import StokesProblem
 from tellus.surrogate.data import Dataset
 from tellus.surrogate.load import load_surrogate
+from tellus.surrogate.multi_scale import MultiScaleSurrogate
 from tellus.surrogate.multi_scale_learner import MultiScaleLearner, fitted_scale, scales
 from tellus.surrogate.paper_features import CHANNELS, Parameters, paper_features
 from tellus.surrogate.scale import FromViscosity, Regression, scale_from_json
@@ -247,3 +249,56 @@ def test_a_grid_too_small_for_the_levels_is_refused(dataset: Path) -> None:
     settings = replace(SETTINGS, network=replace(NETWORK, levels=4))
     with pytest.raises(InputError, match=r"network\.levels"):
         MultiScaleLearner(settings, dataset, CPU)
+
+
+@pytest.mark.parametrize(
+    ("precision", "kind", "near"),
+    [("float64", torch.float64, 1e-4), ("bfloat16", torch.float32, 0.1)],
+)
+def test_other_precisions_train_to_nearly_the_same(
+    precision: str, kind: torch.dtype, near: float, dataset: Path, tmp_path: Path
+) -> None:
+    """bfloat16 on this processor too: only its speed is for GPUs."""
+    losses = {}
+    for each in ("float32", precision):
+        settings = replace(SETTINGS, walls="exact", epochs=1, precision=each)
+        train(settings, dataset, tmp_path / each, report=quiet)
+        lines = (tmp_path / each / "metrics.jsonl").read_text().splitlines()
+        losses[each] = json.loads(lines[0])["loss"]
+    assert losses[precision] == pytest.approx(losses["float32"], rel=near)
+    assert losses[precision] != losses["float32"]
+    surrogate = load_surrogate(tmp_path / precision)
+    assert isinstance(surrogate, MultiScaleSurrogate)
+    assert next(surrogate.model.parameters()).dtype is kind
+    flow = surrogate.flow(problem(0, gamma_T=1e7, gamma_p=3.0, heating=2.0))
+    assert flow.u.dtype == np.float64
+
+
+def test_tensorboard_is_written_where_it_is_installed(
+    dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By a stand-in for it; without, training goes on as ever."""
+    written: list[tuple[str, int]] = []
+
+    class SummaryWriter:
+        def __init__(self, folder: str) -> None:
+            self.folder = folder
+
+        def __enter__(self) -> "SummaryWriter":
+            return self
+
+        def __exit__(self, *error: object) -> None:
+            pass
+
+        def add_scalar(self, name: str, value: float, epoch: int) -> None:
+            written.append((name, epoch))
+
+    stand_in = ModuleType("torch.utils.tensorboard")
+    stand_in.SummaryWriter = SummaryWriter  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", stand_in)
+    train(SETTINGS, dataset, tmp_path / "with", report=quiet)
+    assert {("loss", 1), ("loss", 2), ("mean", 2)} <= set(written)
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
+    train(SETTINGS, dataset, tmp_path / "without", report=quiet)
+    weights = [tmp_path / name / "weights.safetensors" for name in ("with", "without")]
+    assert weights[0].read_bytes() == weights[1].read_bytes()
