@@ -28,10 +28,10 @@ from .timing import check_repeats, fixed_threads, rest
 
 GRIDS = tuple(Grid(4 * ny, ny, 4.0) for ny in (32, 64, 128, 256))
 
-CASES = (
-    replace(CASE, gamma_T=1e6, states=2),
-    CASE,
-    replace(CASE, gamma_T=1e10, states=2, end=0.002),
+CASES = tuple(
+    replace(CASE, gamma_T=gamma_T, gamma_p=gamma_p, states=2, end=end)
+    for gamma_T, end in ((1e6, 0.01), (1e8, 0.004), (1e10, 0.002))
+    for gamma_p in (1.0, 100.0)
 )
 """The higher the contrast, the sooner a hot start convects."""
 
@@ -75,7 +75,12 @@ def _rows(grid: Grid, case: Case, solvers: Mapping[str, StokesSolver], repeats: 
     states = problems(grid, case)
     viscosities = [problem.viscosity() for problem in states]
     contrast = median(float(np.max(eta) / np.min(eta)) for eta in viscosities)
-    about = {"grid": str(grid), "gamma_T": case.gamma_T, "contrast": contrast}
+    about = {
+        "grid": str(grid),
+        "gamma_T": case.gamma_T,
+        "gamma_p": case.gamma_p,
+        "contrast": contrast,
+    }
     seconds, expected = _timed(DirectSolver(grid), states, repeats)
     rows: list[Row] = [about | {"solver": "direct"} | Spread.of(seconds).to_json()]
     for name, solver in solvers.items():
@@ -119,13 +124,14 @@ def _products(solver: StokesSolver, states: Sequence[StokesProblem]) -> float:
 def table(result: Mapping[str, Any]) -> Table:
     """The result for a terminal."""
     view = Table(title="iterations from rest", title_justify="left")
-    for heading in ("grid", "gamma_T", "solver"):
+    for heading in ("grid", "gamma_T", "gamma_p", "contrast", "solver"):
         view.add_column(heading)
     for heading in ("iterations", "products each", "milliseconds", "worst velocity error"):
         view.add_column(heading, justify="right")
     for row in result["results"]:
         view.add_row(
-            *(row["grid"], f"{row['gamma_T']:.0e}", row["solver"]),
+            *(row["grid"], f"{row['gamma_T']:.0e}", f"{row['gamma_p']:g}"),
+            *(f"{row['contrast']:.0e}", row["solver"]),
             *(_counts(row) if "iterations" in row else ("", "")),
             milliseconds(row),
             f"{row['velocity_error_max']:.1e}" if "velocity_error" in row else "",
