@@ -16,7 +16,15 @@ from .lock import sole_user
 from .provenance import provenance
 from .rollout_suite_cases import Case
 from .rollout_suite_run import MOST_STEPS, Rollout, Task, file_name, roll_out
-from .rollout_suite_scores import REFERENCE, THRESHOLDS, Row, row, summary
+from .rollout_suite_scores import (
+    REFERENCE,
+    THRESHOLDS,
+    Row,
+    add_speedups,
+    disturbed,
+    row,
+    summary,
+)
 from .simulation import Simulation
 from .solver_names import with_absolute_paths
 from .solvers import make_solver
@@ -25,7 +33,7 @@ log = logging.getLogger("tellus")
 
 IDENTITY = "suite.json"
 RESULT = "rollout-suite.json"
-FORMAT = 1
+FORMAT = 2
 
 
 @dataclass(frozen=True)
@@ -179,7 +187,7 @@ def _deliver(
         if reference.info["steps"] or pair.label == REFERENCE:
             rollouts[pair.case.name, pair.label] = found = _loaded(pair)
             rows.append(row(pair.case, reference, found))
-    _add_speedups(rows)
+    add_speedups(rows)
     result = {
         "suite": str(out),
         "grids": sorted({f"{c.config.grid.nx}x{c.config.grid.ny}" for c in cases}),
@@ -187,6 +195,7 @@ def _deliver(
         "thresholds": THRESHOLDS | {"steps_over_reference": MOST_STEPS},
         "summary": [summary(rows, label) for label in labels],
         "results": rows,
+        "disturbed_rollouts": disturbed(rows),
         **provenance(),
         # Rollouts run in processes of one thread each.
         "threads": 1,
@@ -195,14 +204,6 @@ def _deliver(
     pictures = draw(cases, rollouts, result, labels, trained, out)
     log.info("written: %s", ", ".join(str(path) for path in (out / RESULT, *pictures)))
     return result
-
-
-def _add_speedups(rows: Sequence[Row]) -> None:
-    """Seconds per step of the reference of the same case over a rollout's own."""
-    paces = {r["case"]: r["seconds_per_step"] for r in rows if r["solver"] == REFERENCE}
-    for entry in rows:
-        own, theirs = entry["seconds_per_step"], paces[entry["case"]]
-        entry["speedup"] = theirs / own if own and theirs else None
 
 
 def _check_free(cases: Sequence[Case], out: Path) -> None:

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from time import perf_counter
+from time import perf_counter, process_time
 from typing import Any, Self
 from zipfile import BadZipFile
 
@@ -140,6 +140,7 @@ def roll_out(task: Task) -> str:
         "steps": simulation.steps,
         "time": simulation.time,
         "seconds": recorder.seconds,
+        "cpu_seconds": recorder.cpu_seconds,
         "seconds_by_phase": {**tally.stokes, "energy": tally.energy},
         "statuses": dict(tally.statuses),
         "iterations": tally.iterations,
@@ -182,7 +183,7 @@ class Recorder:
     """Takes the steps of a simulation and keeps samples of its course."""
 
     def __init__(self, simulation: Simulation, sample_every: int = 1) -> None:
-        self.simulation, self.seconds = simulation, 0.0
+        self.simulation, self.seconds, self.cpu_seconds = simulation, 0.0, 0.0
         self._every = sample_every
         self._profile = temperature_profile(simulation.temperature)
         # Since the start: the integral of the profile; of Nu at the top, at the bottom, and Vrms.
@@ -192,9 +193,10 @@ class Recorder:
 
     def step(self, until: float) -> None:
         """One step; only what it takes is timed."""
-        start = perf_counter()
+        start, busy = perf_counter(), process_time()
         record = self.simulation.step(until)
         self.seconds += perf_counter() - start
+        self.cpu_seconds += process_time() - busy
         profile = temperature_profile(self.simulation.temperature)
         self._profiles = self._profiles + 0.5 * record.dt * (self._profile + profile)
         measured = record.diagnostics

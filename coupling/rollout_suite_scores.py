@@ -35,6 +35,11 @@ SAMPLES = 1001
 
 REFERENCE, BASELINE = "direct", "skip:100"
 
+LEAST_SHARE = 0.9
+"""Of its wall time a rollout computes at least this much, on a processor of its own."""
+
+PACES = ("seconds_per_step", "cpu_seconds_per_step", "speedup", "cpu_speedup")
+
 ERRORS = ("mean_temperature_mae", "mean_temperature_relative", "profile_mae", "nusselt_relative")
 
 
@@ -49,7 +54,8 @@ def row(case: Case, reference: Rollout, rollout: Rollout) -> Row:
         **plain_info(rollout),
         "parameters": case.parameters,
         "survived": rollout.info["time"] / reference.end if reference.end > 0 else None,
-        "seconds_per_step": _pace(rollout),
+        "seconds_per_step": _pace(rollout, "seconds"),
+        "cpu_seconds_per_step": _pace(rollout, "cpu_seconds"),
         **found,
         "outcome": outcome(rollout.info["ended"], found),
     }
@@ -90,6 +96,15 @@ def outcome(ended: str, found: Mapping[str, float | None]) -> str:
     return DEPARTED if departed else GOOD
 
 
+def add_speedups(rows: Sequence[Row]) -> None:
+    """Seconds per step of the reference of the same case over a rollout's own, by both clocks."""
+    for speedup, pace in (("speedup", "seconds_per_step"), ("cpu_speedup", "cpu_seconds_per_step")):
+        theirs = {r["case"]: r[pace] for r in rows if r["solver"] == REFERENCE}
+        for entry in rows:
+            own, other = entry[pace], theirs[entry["case"]]
+            entry[speedup] = other / own if own and other else None
+
+
 def summary(rows: Sequence[Row], label: str) -> Row:
     """Counts and medians of one solver; medians are over the rollouts that got to the end."""
     mine = [r for r in rows if r["solver"] == label]
@@ -101,8 +116,7 @@ def summary(rows: Sequence[Row], label: str) -> Row:
         "completed_without_rejected_steps": sum(r["rejected"] == 0 for r in whole),
         "outcomes": {name: sum(r["outcome"] == name for r in mine) for name in OUTCOMES},
         **{name: _median([r[name] for r in whole]) for name in ERRORS},
-        "seconds_per_step": _median([r["seconds_per_step"] for r in mine]),
-        "speedup": _median([r["speedup"] for r in mine]),
+        **{name: _median([r[name] for r in mine]) for name in PACES},
         "steps": sum(r["steps"] for r in mine),
         "against_baseline": against(rows, label),
     }
@@ -126,9 +140,14 @@ def _error(entry: Row, name: str) -> float:
     return float("inf") if value is None else float(value)
 
 
-def _pace(rollout: Rollout) -> float | None:
+def _pace(rollout: Rollout, clock: str) -> float | None:
     steps = rollout.info["steps"]
-    return rollout.info["seconds"] / steps if steps else None
+    return rollout.info[clock] / steps if steps else None
+
+
+def disturbed(rows: Sequence[Row]) -> int:
+    """How many rollouts had to share their processor, so that their seconds are too many."""
+    return sum(r["cpu_seconds"] < LEAST_SHARE * r["seconds"] for r in rows)
 
 
 def _median(values: Sequence[float | None]) -> float | None:

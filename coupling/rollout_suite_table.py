@@ -65,6 +65,11 @@ def _notes(result: Result) -> Iterator[str]:
         f"{100 * most['mean_temperature_relative']:g} % of its change, or |d profile| above "
         f"{most['profile_mae']:g}."
     )
+    if count := result["disturbed_rollouts"]:
+        yield (
+            f"Other work took the processor from {count} of {len(result['results'])} rollouts: do "
+            "not quote their seconds."
+        )
     for row in result["summary"]:
         if (rival := row["against_baseline"]) is not None:
             counts = rival["smaller"]

@@ -19,7 +19,15 @@ from tellus.coupling.rollout_suite import rollout_suite
 from tellus.coupling.rollout_suite_cases import Case, cases_of_data, cases_of_files
 from tellus.coupling.rollout_suite_figures import by_vigour
 from tellus.coupling.rollout_suite_run import Recorder, Rollout, averages, course, file_name
-from tellus.coupling.rollout_suite_scores import GOOD, OUTCOMES, errors, outcome, summary
+from tellus.coupling.rollout_suite_scores import (
+    GOOD,
+    OUTCOMES,
+    add_speedups,
+    disturbed,
+    errors,
+    outcome,
+    summary,
+)
 from tellus.coupling.rollout_suite_table import table
 from tellus.coupling.simulation import Simulation
 from tellus.coupling.solvers import SOLVERS, SolverEntry
@@ -254,6 +262,9 @@ def test_the_reference_s_own_velocity_has_no_error(serial: list[str], tmp_path: 
     assert all(row["statuses"]["held"] > 0 for row in held)
     ends = {row["case"]: row["time"] for row in result["results"] if row["solver"] == "direct"}
     assert all(row["time"] == ends[row["case"]] for row in result["results"])
+    for row in result["results"]:
+        assert row["cpu_seconds_per_step"] > 0.0
+        assert row["seconds"] == pytest.approx(row["steps"] * row["seconds_per_step"])
     text = table(result)
     for case in CASES:
         assert case.name in text
@@ -322,7 +333,7 @@ def test_another_suite_in_the_same_directory_is_refused(serial: list[str], tmp_p
         with pytest.raises(InputError, match="begun with other simulations"):
             rollout_suite(cases, ["skip:5"], out, report=silent)
     file = out / "rollouts" / "one" / f"{file_name('skip:5')}.json"
-    file.write_text(file.read_text().replace('"key": "1 ', '"key": "0 '))
+    file.write_text(file.read_text().replace('"key": "2 ', '"key": "1 '))
     with pytest.raises(InputError, match="rolled out with other weights"):
         rollout_suite([CASES[0]], ["skip:5"], out, report=silent)
     file.write_bytes(before[file])
@@ -352,6 +363,20 @@ def test_solvers_are_counted_against_the_baseline(serial: list[str], tmp_path: P
     assert by_name["skip:1"]["smaller"] == {"mean_temperature_mae": 3, "profile_mae": 3}
     assert set(by_name["failing:solver failed"]["smaller"].values()) == {0}
     assert summary(result["results"], "skip:1")["completed"] == 3
+
+
+def test_seconds_that_were_shared_are_counted() -> None:
+    rows: list[dict[str, Any]] = [
+        {"case": "one", "solver": "direct", "seconds": 10.0, "cpu_seconds": 9.5},
+        {"case": "one", "solver": "skip:2", "seconds": 10.0, "cpu_seconds": 4.75},
+    ]
+    for entry in rows:
+        entry["seconds_per_step"] = entry["seconds"] / 10
+        entry["cpu_seconds_per_step"] = entry["cpu_seconds"] / 10
+    assert disturbed(rows) == 1
+    add_speedups(rows)
+    assert [row["speedup"] for row in rows] == [1.0, 1.0]
+    assert [row["cpu_speedup"] for row in rows] == [1.0, 2.0]
 
 
 def test_the_three_chosen_are_ranked_by_their_velocity() -> None:
