@@ -75,5 +75,5 @@ def training_seconds(name: str) -> float | None:
 
     path = f":{name}".partition(":surrogate:")[2]
     cost = load_surrogate(Path(path) if path else None).card.get("seconds") or {}
-    parts = [cost.get("data"), cost.get("training")]
-    return None if None in parts else float(sum(parts))
+    data, training = cost.get("data"), cost.get("training")
+    return None if data is None or training is None else float(data + training)
