@@ -62,8 +62,8 @@ def time_rollout(
         "steps": by number of steps, how many rollouts are lost by then ("lost"), how many go
         on beside their reference ("alive"), and over these the medians of the relative errors
         of T and velocity and of the error of <T>; "held": the medians if nothing changed
-        since the start; "per_simulation": the
-        courses; "lost": how many ended early; "seconds": median per step.
+        since the start; "lost": how many ended early, "lost_at": after how many steps each;
+        "per_simulation": the courses; "seconds": median per step.
 
     Raises
     ------
@@ -89,6 +89,7 @@ def time_rollout(
             f"{data}: no two snapshots of split {split!r} are {interval} steps apart, as the U-net "
             "steps: evaluate it on a data set with dataset.snapshot_every to match."
         )
+    lost = sorted(course.diverged_at for course in courses if course.diverged_at is not None)
     return {
         "kind": "time-rollout",
         "split": split,
@@ -96,7 +97,8 @@ def time_rollout(
         "grid": str(dataset.grid),
         "interval": interval,
         "steps": [_after(courses, n) for n in range(1, max(_planned(r) for r in rows) + 1)],
-        "lost": sum(course.diverged_at is not None for course in courses),
+        "lost": len(lost),
+        "lost_at": lost,
         "seconds": float(np.median(np.concatenate([course.seconds for course in courses]))),
         "per_simulation": rows,
         "weights_sha256": stepper.sha256,

@@ -377,7 +377,7 @@ def test_a_growing_stepper_is_lost_where_it_leaves_the_bounds(
     ceiling = max(1.0, largest.max()) + 0.5
     expected = next(n for n in range(1, 11) if largest[n] * 1.2**n > ceiling)
     found = time_rollout(trained, dataset, "test", steps=10)
-    assert found["lost"] == 1
+    assert (found["lost"], found["lost_at"]) == (1, [expected])
     assert found["per_simulation"][0]["diverged_at"] == expected
     assert [row["lost"] for row in found["steps"]] == [int(n >= expected) for n in range(1, 11)]
     assert len(found["per_simulation"][0]["temperature_error"]) == expected - 1
