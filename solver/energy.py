@@ -16,6 +16,8 @@ from .stokes import Flow
 
 EXPLICIT, IMPLICIT = "explicit", "implicit"
 GAMMA = 1.0 - 1.0 / sqrt(2.0)
+ROUNDING = 1e-9
+"""Of the largest |u|/h: a divergence up to that comes from differences of a stream function."""
 
 
 @dataclass(frozen=True)
@@ -92,8 +94,12 @@ class EnergyEquation:
         """The state one step of size `dt` after `time`.
 
         `dissipation` at the cells, shape (ny, nx), is needed with `extended` only.
+
+        A velocity with divergence, as networks may predict it, moves T about and makes none:
+        where div u is more than rounding, T div u is added back to -div(u T).
         """
         walls = self._wall_values(state)
+        divergence = self._divergence(flow)
         steady = self._source.mean(time, time + dt)
         sources: list[float] = []
 
@@ -105,6 +111,8 @@ class EnergyEquation:
                 temperature, flow.u, flow.v, grid.hx, grid.hy, self._fixed, walls, rate
             )
             source = self._sources(temperature, flow, steady, dissipation)
+            if divergence is not None:
+                source = source + temperature * divergence
             sources.append(float(np.mean(source)))
             rate += source
             return rate
@@ -165,6 +173,14 @@ class EnergyEquation:
         diffusion_2 = (second - rhs) / a
         change = explicit_1 + tendency(second) + diffusion_1 + diffusion_2
         return start + 0.5 * dt * change, [first, second]
+
+    def _divergence(self, flow: Flow) -> Array | None:
+        """div u at the cells, shape (ny, nx); None where it is but rounding."""
+        divergence = np.empty(self.grid.cells)
+        largest, rate = energy_kernels.divergence(
+            flow.u, flow.v, self.grid.hx, self.grid.hy, divergence
+        )
+        return divergence if largest > ROUNDING * rate else None
 
     def _sources(
         self, temperature: Array, flow: Flow, steady: float, dissipation: Array | None

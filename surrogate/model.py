@@ -1,8 +1,6 @@
 """The two-level surrogate: a cheap base, corrected by a network, saved with its card."""
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from time import perf_counter
 from typing import Any, Self
@@ -25,10 +23,7 @@ from .features import names, observe, to_inputs
 from .networks.two_level import make_network
 from .settings import FeatureSettings, NetworkSettings
 from .suitability import card_grid, suitability
-
-SERIAL_CELLS = 32_768
-"""Grids up to which a second thread costs more in waiting than it computes (measured at 256x64:
-7 ms on one thread, 9 ms on two of an idle machine, 20 ms on two of a busy one)."""
+from .threads import threads_for
 
 SHIPPED = Path(__file__).parent / "weights" / "two-level-256x64"
 
@@ -130,7 +125,7 @@ class Surrogate:
         Phases: "base" (the coarse solve and its interpolation), "features" and "network".
         Runs on one thread where the grid is too small for more to pay.
         """
-        with _threads(self.grid):
+        with threads_for(self.grid):
             return self._predict(problem)
 
     def flow(self, problem: StokesProblem) -> Flow:
@@ -159,23 +154,6 @@ class Surrogate:
     def check(self, grid: Grid, boundaries: BoundaryConditions, rheology: Rheology) -> list[str]:
         """Warnings where it was not trained; InputError where it cannot be right."""
         return suitability(self.card, grid, boundaries, rheology)
-
-
-@contextmanager
-def _threads(grid: Grid) -> Iterator[None]:
-    """One thread for torch and BLAS on small grids; theirs again afterwards."""
-    if grid.nx * grid.ny > SERIAL_CELLS:
-        yield
-        return
-    from tellus.solver.threads import one_blas_thread
-
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        with one_blas_thread():
-            yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def make_corrector(network: nn.Module, card: dict[str, Any]) -> Corrector:

@@ -23,6 +23,7 @@ from .paper_features import CHANNELS, Parameters, paper_features
 from .scale import scale_from_json
 from .settings import MultiScaleNetworkSettings, MultiScaleSettings
 from .suitability import card_grid, suitability
+from .threads import threads_for
 
 KIND = "multi-scale"
 
@@ -124,7 +125,7 @@ class MultiScaleSurrogate:
         temperature = torch.from_numpy(problem.temperature).to(self._type)[None]
         parameters = Parameters.one(law.gamma_T, law.gamma_p, problem.heating, temperature)
         middle = perf_counter()
-        with torch.inference_mode():
+        with torch.inference_mode(), threads_for(problem.grid):
             answer = self.model.answer(temperature, parameters, problem.grid).double()
             u, v = self.model.head.faces(answer, problem.grid)
         across, up = (scale * part[0].numpy() for part in (u, v))

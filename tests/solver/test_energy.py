@@ -12,7 +12,7 @@ from tellus.solver.energy import EnergyEquation, ThermalState
 from tellus.solver.grid import Array, Grid
 from tellus.solver.initial import conductive, hot, linear, random_perturbation
 from tellus.solver.rheology import FrankKamenetskii
-from tellus.solver.stokes import Flow, StokesProblem
+from tellus.solver.stokes import Flow, StokesProblem, StokesReport
 
 CONVECTING = Grid(64, 16, 4.0)
 ROUNDING = 1e-14
@@ -64,6 +64,36 @@ def test_step_equals_the_plain_loops(grid: Grid, direction: float) -> None:
     assert worst_difference(state.temperature, expected) < 1e-13
     assert state.heat_in == pytest.approx(heat_in, rel=1e-13)
     assert state.heat_out == pytest.approx(heat_out, rel=1e-13)
+
+
+@pytest.mark.parametrize("scheme", ["explicit", "implicit"])
+def test_a_velocity_with_divergence_makes_no_heat(scheme: str) -> None:
+    """Uniform T stays what it is, and no T leaves the range that there was; walls are closed."""
+    grid = Grid(24, 12, 2.0)
+    random = np.random.default_rng(5)
+    u, v = np.zeros((grid.ny, grid.nx + 1)), np.zeros((grid.ny + 1, grid.nx))
+    u[:, 1:-1], v[1:-1] = random.normal(size=(grid.ny, grid.nx - 1)), random.normal(size=(11, 24))
+    flow = Flow(np.zeros(grid.nodes), 100 * u, 100 * v, StokesReport("noise"))
+    energy = EnergyEquation(grid, between(0.7, 0.7), scheme=scheme)
+    dt = energy.stable_dt(flow, courant=0.5)
+    uniform = energy.step(ThermalState(np.full(grid.cells, 0.7)), flow, dt)
+    np.testing.assert_allclose(uniform.temperature, 0.7, rtol=0, atol=1e-13)
+    state = ThermalState(0.7 + 0.3 * random.uniform(-1, 1, grid.cells))
+    low, high = state.temperature.min(), state.temperature.max()
+    for _ in range(20):
+        state = energy.step(state, flow, dt)
+        assert low - 1e-3 < state.temperature.min() < state.temperature.max() < high + 1e-3
+
+
+def test_divergence_is_the_plain_one() -> None:
+    grid = Grid(6, 4, 2.0)
+    random = np.random.default_rng(6)
+    u, v, found = random.normal(size=(4, 7)), random.normal(size=(5, 6)), np.empty(grid.cells)
+    largest, rate = energy_kernels.divergence(u, v, grid.hx, grid.hy, found)
+    expected = np.diff(u, axis=1) / grid.hx + np.diff(v, axis=0) / grid.hy
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-13)
+    assert largest == pytest.approx(np.abs(expected).max())
+    assert rate == max(np.abs(u[:, 1:]).max() / grid.hx, np.abs(v[1:]).max() / grid.hy)
 
 
 @pytest.mark.parametrize("grid", GRIDS, ids=str)
