@@ -16,7 +16,7 @@ from rich.table import Table
 from tellus.coupling.checkpoint import write_atomically
 from tellus.solver.errors import InputError
 
-from . import apply, energy, overview, pareto, step, verification
+from . import apply, energy, iterations, learning, overview, pareto, step, verification
 
 RESULTS = Path("benchmarks") / "results"
 MARKED = re.compile(r"(<!-- bench:(\S+)(?: (\S+))? -->\n)(.*?)(<!-- /bench -->)", re.DOTALL)
@@ -24,6 +24,7 @@ MARKED = re.compile(r"(<!-- bench:(\S+)(?: (\S+))? -->\n)(.*?)(<!-- /bench -->)"
 TABLES: dict[str, Callable[[Mapping[str, Any]], Table]] = {
     "apply": apply.table,
     "energy": energy.table,
+    "iterations": iterations.table,
     "pareto": pareto.table,
     "step": step.table,
     "stokes": overview.table,
@@ -33,6 +34,8 @@ TABLES: dict[str, Callable[[Mapping[str, Any]], Table]] = {
 
 def main(root: Path = Path("."), *, check: bool = False) -> list[Path]:
     """Rewrite README.md and docs/**/*.md; the files that changed, or, with `check`, would change.
+
+    docs/results.md is written as a whole, see `learning`.
 
     Raises
     ------
@@ -50,6 +53,11 @@ def main(root: Path = Path("."), *, check: bool = False) -> list[Path]:
             changed.append(path)
             if not check:
                 write_atomically(path, after.encode())
+    written, place = learning.page(root / RESULTS), root / learning.PAGE
+    if written is not None and (not place.exists() or place.read_text() != written):
+        changed.append(place)
+        if not check:
+            write_atomically(place, written.encode())
     return changed
 
 
