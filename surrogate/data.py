@@ -96,10 +96,11 @@ class Dataset:
 
     def simulations(self, split: str) -> Iterator[Simulation]:
         """The simulations of a split, one at a time; raises InputError if one is damaged."""
-        for entry in self._entries(split):
+        for entry in self.entries(split):
             yield self._read(entry)
 
-    def _entries(self, split: str) -> list[dict[str, Any]]:
+    def entries(self, split: str) -> list[dict[str, Any]]:
+        """What the card says of each simulation of a split; raises InputError if it has none."""
         chosen = [s for s in self.card["simulations"] if s["split"] == split]
         if not chosen:
             known = sorted({s["split"] for s in self.card["simulations"]})
