@@ -33,7 +33,7 @@ log = logging.getLogger("tellus")
 
 IDENTITY = "suite.json"
 RESULT = "rollout-suite.json"
-FORMAT = 2
+FORMAT = 1
 
 
 @dataclass(frozen=True)
@@ -104,8 +104,8 @@ def _check_solvers(cases: Sequence[Case], labels: Sequence[str]) -> dict[str, st
     """Let every solver object to every case before any time is spent; digests of their weights."""
     from tellus.config import grid_of
 
-    weights = {}
-    built = {}
+    weights, built = {}, {}
+    warned: dict[str, list[str]] = {}
     for label in labels:
         for case in cases:
             place = (label, grid_of(case.config))
@@ -113,15 +113,18 @@ def _check_solvers(cases: Sequence[Case], labels: Sequence[str]) -> dict[str, st
                 built[place] = make_solver(*place)
             simulation = Simulation.from_config(case.config, solver=built[place])
             for warning in built[place].check(simulation.problem):
-                log.warning("%s, %s: %s", case.name, label, warning)
+                warned.setdefault(f"{label}: {warning}", []).append(case.name)
         weights[label] = getattr(built[place], "weights_sha256", None)
+    for warning, names in warned.items():
+        log.warning("%s (%s)", warning, names[0] if len(names) == 1 else f"{len(names)} cases")
     return weights
 
 
 def _pair(case: Case, label: str, weights: str | None, out: Path) -> Pair:
-    solver = with_absolute_paths(label)
-    key = " ".join([str(FORMAT), case.digest, solver, weights or ""]).strip()
-    return Pair(case, label, solver, key, out / "rollouts" / case.name / file_name(solver))
+    key = " ".join([str(FORMAT), case.digest, label, weights or ""]).strip()
+    stem = out / "rollouts" / case.name / file_name(label)
+    # Workers may have another working directory.
+    return Pair(case, label, with_absolute_paths(label), key, stem)
 
 
 def _task(pair: Pair, until: float | None = None, steps: int | None = None) -> Task:
@@ -189,7 +192,7 @@ def _deliver(
             rows.append(row(pair.case, reference, found))
     add_speedups(rows)
     result = {
-        "suite": str(out),
+        "suite": out.name,
         "grids": sorted({f"{c.config.grid.nx}x{c.config.grid.ny}" for c in cases}),
         "reference": REFERENCE,
         "thresholds": THRESHOLDS | {"steps_over_reference": MOST_STEPS},

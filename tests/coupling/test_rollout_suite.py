@@ -333,7 +333,7 @@ def test_another_suite_in_the_same_directory_is_refused(serial: list[str], tmp_p
         with pytest.raises(InputError, match="begun with other simulations"):
             rollout_suite(cases, ["skip:5"], out, report=silent)
     file = out / "rollouts" / "one" / f"{file_name('skip:5')}.json"
-    file.write_text(file.read_text().replace('"key": "2 ', '"key": "1 '))
+    file.write_text(file.read_text().replace('"key": "1 ', '"key": "0 '))
     with pytest.raises(InputError, match="rolled out with other weights"):
         rollout_suite([CASES[0]], ["skip:5"], out, report=silent)
     file.write_bytes(before[file])
