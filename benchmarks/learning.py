@@ -114,12 +114,14 @@ def _rollouts(result: Row, networks: Sequence[Row]) -> Iterator[str]:
     entries = [(row["name"], row["rollout"]) for row in networks if row["rollout"] is not None]
     entries += [(row["solver"], row) for row in others]
     limits = result["rollouts"]["thresholds"]
+    simulations = others[0]["rollouts"]
+    steps = others[0]["steps"] / simulations
     yield ""
     yield "### Rollouts"
     yield ""
     yield (
-        f"The {entries[0][1]['rollouts']} test simulations, each rolled out as far as the direct "
-        "solver's run goes. Good: to the end, with a mean absolute error of <T> up to "
+        f"The {simulations} test simulations, each rolled out as far as the direct solver gets in "
+        f"{steps:.0f} steps. Good: to the end, with a mean absolute error of <T> up to "
         f"{limits['mean_temperature_mae']:g} and of the averaged profile up to "
         f"{limits['profile_mae']:g}. T is never clipped."
     )

@@ -11,13 +11,15 @@ import os
 import subprocess
 import sys
 from argparse import ArgumentParser, Namespace
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import perf_counter
 from typing import Any
 
 import numpy as np
+from rich.console import Console
+from rich.table import Table
 
 from tellus.coupling.provenance import provenance
 from tellus.solver.errors import RunFailedError
@@ -151,16 +153,32 @@ def _carried_to(grid: Grid, problem: StokesProblem) -> StokesProblem:
     return CASE.problem(grid, regridded(problem.temperature, problem.grid, grid), problem.time)
 
 
-def table(result: dict[str, Any]) -> str:
-    """The rows as text."""
-    lines = ["grid       solver       ranks  seconds  speed-up  factor  solve  memory  difference"]
-    lines += [
-        f"{row['grid']:<10} {row['solver']:<12} {row['ranks']:>5}  {row['seconds']:7.3f}  "
-        f"{row['speedup']:8.2f}  {row['phases']['factor']:6.3f}  {row['phases']['solve']:5.3f}  "
-        f"{row['memory_megabytes']:>4} MB  {row['difference']:.1e}"
-        for row in result["results"]
-    ]
-    return "\n".join(lines)
+def table(result: Mapping[str, Any]) -> Table:
+    """The result for a terminal."""
+    view = Table(title="one solve on several processes", title_justify="left")
+    for heading in ("grid", "solver"):
+        view.add_column(heading)
+    for heading in ("processes", "seconds", "speed-up", "factor", "solve", "MB", "difference"):
+        view.add_column(heading, justify="right")
+    for row in result["results"]:
+        view.add_row(
+            row["grid"],
+            row["solver"],
+            str(row["ranks"]),
+            f"{row['seconds']:.2f}",
+            f"{row['speedup']:.2f}",
+            f"{row['phases']['factor']:.2f}",
+            f"{row['phases']['solve']:.2f}",
+            str(row["memory_megabytes"]),
+            f"{row['difference']:.0e}",
+        )
+    machine = result["machine"]
+    view.caption = (
+        f"{machine['processor']}, {machine['cores']} cores, one thread a process; medians of "
+        f"{result['repeats']} solves; difference: of the velocities, to the first row of the grid"
+    )
+    view.caption_justify = "left"
+    return view
 
 
 def _grid(text: str) -> Grid:
@@ -189,4 +207,4 @@ if __name__ == "__main__":
         chosen = [_grid(text) for text in wanted.grids.split(",")]
         counts = [int(text) for text in wanted.ranks.split(",")]
         names = wanted.solvers.split(",")
-        print(table(main(chosen, counts, names, wanted.repeats, wanted.out)))
+        Console().print(table(main(chosen, counts, names, wanted.repeats, wanted.out)))

@@ -16,7 +16,7 @@ from rich.table import Table
 from tellus.coupling.checkpoint import write_atomically
 from tellus.solver.errors import InputError
 
-from . import apply, energy, iterations, learning, overview, pareto, step, verification
+from . import apply, energy, iterations, learning, mpi, overview, pareto, step, verification
 
 RESULTS = Path("benchmarks") / "results"
 MARKED = re.compile(r"(<!-- bench:(\S+)(?: (\S+))? -->\n)(.*?)(<!-- /bench -->)", re.DOTALL)
@@ -25,6 +25,7 @@ TABLES: dict[str, Callable[[Mapping[str, Any]], Table]] = {
     "apply": apply.table,
     "energy": energy.table,
     "iterations": iterations.table,
+    "mpi": mpi.table,
     "pareto": pareto.table,
     "step": step.table,
     "stokes": overview.table,
