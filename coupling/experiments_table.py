@@ -31,8 +31,11 @@ def _cells(row: dict[str, Any]) -> tuple[str, ...]:
 
 
 def rollout(row: dict[str, Any]) -> str:
-    """Good ones of all, or the step at which the last U-net diverged."""
-    found = row["rollout"]
-    if found is not None:
-        return f"{found['outcomes']['good']} of {found['rollouts']} good"
-    return "-"
+    """How many rollouts are good, or, of a network that steps in time, how many are lost."""
+    if row["rollout"] is not None:
+        return f"{row['rollout']['outcomes']['good']} of {row['rollout']['rollouts']} good"
+    own = row["evaluation"].get("rollout")
+    if own is None:
+        return "-"
+    early = own["early"]
+    return f"{early['lost']} of {early['steps'][-1]['alive'] + early['lost']} lost"
