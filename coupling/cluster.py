@@ -57,6 +57,7 @@ def _result(future: Any) -> Any:
 @contextmanager
 def _client(jobs: int, scheduler: str | None) -> Iterator[Any]:
     """A dask client of the scheduler at this address, or of a local cluster that ends with it."""
+    import dask
     from distributed import Client, LocalCluster
 
     if scheduler is not None:
@@ -67,6 +68,11 @@ def _client(jobs: int, scheduler: str | None) -> Iterator[Any]:
         with client:
             yield client
         return
-    local = LocalCluster(n_workers=jobs, threads_per_worker=1, dashboard_address=":0")
-    with local as cluster, Client(cluster) as client:
+    # On a busy machine a worker may say nothing for minutes; that is no reason to start it anew.
+    patient = {"distributed.scheduler.worker-ttl": None}
+    with (
+        dask.config.set(patient),
+        LocalCluster(n_workers=jobs, threads_per_worker=1, dashboard_address=":0") as cluster,
+        Client(cluster) as client,
+    ):
         yield client
