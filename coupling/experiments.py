@@ -104,6 +104,9 @@ def run_experiments(
         A training or an evaluation failed; what the others found is kept.
     """
     experiments = find_experiments(folder, out, only)
+    Dataset.open(data)
+    for experiment in experiments:
+        _check_evaluation(experiment)
     commands = Commands(report, threads=1 if jobs > 1 else None)
     _all(experiments, lambda e: _train_and_evaluate(e, data, device, commands), jobs, commands)
     rollouts = _rolled_out(experiments, data, out, steps, jobs, report)
@@ -139,6 +142,17 @@ def find_experiments(folder: Path, out: Path, only: Sequence[str] = ()) -> list[
         if name not in names:
             raise InputError(f"{folder} has no experiment {name}: it has {', '.join(names)}.")
     return [e for e in found if not only or e.name in only]
+
+
+def _check_evaluation(experiment: Experiment) -> None:
+    """Refuse a damaged evaluation that an earlier command left, before anything is computed."""
+    file = experiment.evaluation
+    try:
+        whole = not file.exists() or isinstance(json.loads(file.read_text()), dict)
+    except ValueError:
+        whole = False
+    if not whole:
+        raise InputError(f"{file} is damaged: remove it, and it is evaluated again.")
 
 
 def _all(
@@ -181,8 +195,10 @@ def _kept(evaluation: Json) -> Json:
 
 
 def _epochs_done(experiment: Experiment) -> int:
+    """Whole lines of its metrics: a kill may have cut the last one short."""
     metrics = experiment.model / "metrics.jsonl"
-    return len(metrics.read_text().splitlines()) if metrics.exists() else 0
+    lines = metrics.read_text().splitlines() if metrics.exists() else []
+    return sum(line.endswith("}") for line in lines)
 
 
 def _rolled_out(

@@ -54,11 +54,26 @@ def append_metrics(out: Path, line: dict[str, Any]) -> None:
 
 
 def cut_metrics(out: Path, epochs: int) -> None:
-    """Keep the lines of the first `epochs` epochs: later ones will be written again."""
+    """Keep the lines of the first `epochs` epochs: later ones will be written again.
+
+    Raises InputError, and changes nothing, where one of those is damaged.
+    """
     path = out / METRICS
     if path.exists():
-        kept = path.read_text().splitlines()[:epochs]
+        kept = path.read_text(errors="replace").splitlines()[:epochs]
+        for number, line in enumerate(kept, 1):
+            _check_line(path, number, line)
         files.write_bytes(path, "".join(f"{line}\n" for line in kept).encode())
+
+
+def _check_line(path: Path, number: int, line: str) -> None:
+    try:
+        float(json.loads(line)["seconds"])
+    except (ValueError, KeyError, TypeError):
+        raise InputError(
+            f"{path} is damaged in line {number}: copy it again, or remove it, which forgets how "
+            "the epochs so far went."
+        ) from None
 
 
 def seconds_so_far(out: Path) -> float:

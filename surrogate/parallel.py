@@ -55,8 +55,8 @@ class Team:
 @contextmanager
 def team(device: torch.device) -> Iterator[Team]:
     """The processes of a `torchrun`, or this one alone."""
-    size = int(os.environ.get("WORLD_SIZE", "1"))
-    if size == 1:
+    size = os.environ.get("WORLD_SIZE", "1")
+    if size == "1":
         yield Team()
         return
     try:

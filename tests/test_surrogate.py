@@ -29,7 +29,7 @@ from tellus.solver.stokes import (
     velocity,
 )
 from tellus.surrogate.base import make_base
-from tellus.surrogate.checkpoint import CHECKPOINT
+from tellus.surrogate.checkpoint import CHECKPOINT, METRICS
 from tellus.surrogate.corrector import Corrector, Normalisation
 from tellus.surrogate.data import Dataset, load_split
 from tellus.surrogate.evaluate import evaluate, table
@@ -45,6 +45,7 @@ from tellus.surrogate.features import (
 from tellus.surrogate.losses import loss, relative_errors
 from tellus.surrogate.model import Surrogate
 from tellus.surrogate.networks.two_level import make_network
+from tellus.surrogate.parallel import team
 from tellus.surrogate.settings import (
     FeatureSettings,
     LossSettings,
@@ -377,6 +378,27 @@ def test_a_checkpoint_that_does_not_fit_is_not_trained_on(
     with pytest.raises(InputError, match="is damaged" if place != "network" else "does not fit"):
         train(SETTINGS, dataset, out, resume=True, report=lambda line: None, network=network)
     assert (out / CHECKPOINT).read_bytes() == bytes(content)
+
+
+def test_damaged_metrics_are_named_and_left_alone(
+    dataset: Path, trained: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "copy"
+    shutil.copytree(trained, out)
+    (out / METRICS).write_text('{"epoch": 1, "lo')
+    with pytest.raises(InputError, match="damaged in line 1"):
+        train(SETTINGS, dataset, out, resume=True, report=lambda line: None)
+    assert (out / METRICS).read_text() == '{"epoch": 1, "lo'
+
+
+@pytest.mark.parametrize("size", ["several", "0", "2"])
+def test_processes_that_cannot_meet_are_explained(
+    size: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WORLD_SIZE", size)
+    monkeypatch.delenv("RANK", raising=False)
+    with pytest.raises(InputError, match="torchrun"), team(torch.device("cpu")):
+        pass
 
 
 @pytest.mark.parametrize("device", ["magic", "meta", "cuda:99", ""])

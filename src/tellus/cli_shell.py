@@ -32,6 +32,7 @@ FAILED, BAD_INPUT, RESUMABLE = 1, 2, 3
 # among them: it handles signals itself, once there is something to resume.
 GO_ON = {
     "dataset": "the same command goes on",
+    "experiments": "the same command goes on",
     "rollout-suite": "the same command goes on",
     "train": "the same command with --resume goes on",
 }

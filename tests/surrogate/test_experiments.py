@@ -69,6 +69,22 @@ def test_bad_folders_get_a_sentence_before_anything_is_trained(
     assert not (tmp_path / "out").exists()
 
 
+def test_what_is_damaged_or_missing_is_named_before_anything_is_trained(
+    folder: Path, dataset: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    code, output = run(folder, tmp_path, out)
+    assert (code, out.exists()) == (2, False)
+    assert "is no data set" in output
+    evaluation = out / "paper" / "evaluation.json"
+    evaluation.parent.mkdir(parents=True)
+    evaluation.write_text('{"median": 0.')
+    code, output = run(folder, dataset, out)
+    assert code == 2
+    assert f"{evaluation} is damaged" in output.replace("\n", "")
+    assert [path.name for path in out.rglob("*")] == ["paper", "evaluation.json"]
+
+
 def test_a_signal_stops_all_of_them_resumable(folder: Path, dataset: Path, tmp_path: Path) -> None:
     for file in folder.iterdir():
         file.write_text(file.read_text().replace("epochs = 1", "epochs = 100000"))
