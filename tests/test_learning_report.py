@@ -16,7 +16,7 @@ def spread(median: float) -> dict[str, float]:
     return {"median": median, "p95": 2 * median, "max": 3 * median}
 
 
-def network(name: str, error: float, wall: float) -> dict[str, Any]:
+def network(name: str, error: float, wall: float, drift: float = 0.01) -> dict[str, Any]:
     """A row of a Stokes network."""
     part = {"mae": 100 * error, "relative_l2": spread(error)}
     return {
@@ -40,7 +40,8 @@ def network(name: str, error: float, wall: float) -> dict[str, Any]:
             "completed": 2,
             "completed_without_rejected_steps": 2,
             "outcomes": {"good": 1, "departed": 1, "temperature out of bounds": 1},
-            "mean_temperature_mae": 0.0123,
+            "mean_temperature_mae": drift,
+            "steps": 900,
             "profile_mae": None,
             "seconds_per_step": 0.025,
             "speedup": 0.25,
@@ -68,7 +69,7 @@ def stepper(error: float, lost: int) -> dict[str, Any]:
 @pytest.fixture
 def result() -> dict[str, Any]:
     """Networks with learned and with zero padding, and a U-net."""
-    networks = [network("paper", 0.4, 2.0), network("zeros", 0.5, 5.0)]
+    networks = [network("paper", 0.4, 2.0), network("zeros", 0.5, 5.0, drift=0.05)]
     return {
         "benchmark": "experiments",
         "folder": "small",
@@ -107,6 +108,11 @@ def test_numbers_are_those_of_the_results(result: dict[str, Any], tmp_path: Path
     assert row(walls, "zeros")[1:] == ["2.50"] * 4
     assert row(walls, "zeros, published at 504 x 126")[1] == "8.03"
     assert row(text, "skip:100")[1:6] == ["1", "2", "2", "1", "1"]
+    assert "in 300 steps" in text
+    decided = next(line for line in text.splitlines() if line.startswith("- **Zeros"))
+    assert "1 of 3 rollouts good instead of 1 of 3" in decided
+    assert "the error of <T> is 5 times" in decided
+    assert "50.0 % instead of 40.0 %" in decided
 
 
 @pytest.mark.parametrize(("error", "said"), [(0.3, "The U-nets win"), (0.6, "do not win")])
