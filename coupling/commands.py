@@ -7,9 +7,10 @@ import sys
 from collections.abc import Callable, Sequence
 from tempfile import TemporaryFile
 
-from tellus.solver.errors import InterruptedRunError, RunFailedError
+from tellus.solver.errors import InputError, InterruptedRunError, RunFailedError
 
 STOPPED = (3, -signal.SIGINT, -signal.SIGTERM)
+BAD_INPUT = 2
 
 
 class Commands:
@@ -34,7 +35,7 @@ class Commands:
     def run(self, name: str, arguments: Sequence[str], tell: bool = False) -> str:
         """What `tellus ARGUMENTS` says; `tell` also reports it, after `name`, while it runs.
 
-        Raises InterruptedRunError where it was stopped and RunFailedError where it failed.
+        Raises InterruptedRunError where it was stopped, InputError or RunFailedError where not.
         """
         if self._stopped:
             raise InterruptedRunError(f"{name}: stopped. The same command goes on.")
@@ -66,7 +67,8 @@ class Commands:
         last = (complaint or f"exit status {process.returncode}").splitlines()[-1]
         if process.returncode in STOPPED:
             raise InterruptedRunError(f"{name}: {last} The same command goes on.")
-        raise RunFailedError(f"{name}: tellus {arguments[0]} failed: {last}")
+        kind = InputError if process.returncode == BAD_INPUT else RunFailedError
+        raise kind(f"{name}: tellus {arguments[0]} failed: {last}")
 
     def stop(self) -> None:
         """Ask all that run to stop, and start no more."""

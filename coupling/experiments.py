@@ -17,6 +17,7 @@ from tellus.surrogate.data import Dataset
 
 from .checkpoint import write_atomically
 from .commands import Commands
+from .lock import sole_user
 from .provenance import provenance
 from .signals import caught_signals
 
@@ -104,23 +105,36 @@ def run_experiments(
         A training or an evaluation failed; what the others found is kept.
     """
     experiments = find_experiments(folder, out, only)
-    Dataset.open(data)
+    dataset = Dataset.open(data)
     for experiment in experiments:
         _check_evaluation(experiment)
+        _check_model(experiment, dataset)
     commands = Commands(report, threads=1 if jobs > 1 else None)
-    _all(experiments, lambda e: _train_and_evaluate(e, data, device, commands), jobs, commands)
-    rollouts = _rolled_out(experiments, data, out, steps, jobs, report)
+    with sole_user(out):
+        _all(experiments, lambda e: _train_and_evaluate(e, data, device, commands), jobs, commands)
+        rollouts = _rolled_out(experiments, data, out, steps, jobs, report)
+        return _deliver(experiments, folder, dataset, rollouts, jobs)
+
+
+def _deliver(
+    experiments: Sequence[Experiment],
+    folder: Path,
+    dataset: Dataset,
+    rollouts: Json | None,
+    jobs: int,
+) -> Json:
+    """Put the result together and write it."""
     result = {
         "benchmark": "experiments",
         "folder": folder.name,
-        "grid": str(Dataset.open(data).grid),
-        "data": Dataset.open(data).card["hash"],
+        "grid": str(dataset.grid),
+        "data": dataset.card["hash"],
         "training_jobs": jobs,
         "results": [_row(e, rollouts) for e in experiments],
         "rollouts": None if rollouts is None else _beside(rollouts, experiments),
         **provenance(),
     }
-    write_atomically(out / RESULT, json.dumps(result, indent=1).encode() + b"\n")
+    write_atomically(experiments[0].out / RESULT, json.dumps(result, indent=1).encode() + b"\n")
     return result
 
 
@@ -136,6 +150,11 @@ def find_experiments(folder: Path, out: Path, only: Sequence[str] = ()) -> list[
     found = []
     for file in files:
         config = load_training_config(file)
+        if config.model.kind == "profile":
+            raise InputError(
+                f'{file}: model.kind = "profile" predicts no velocity to compare; train it with '
+                "`tellus train`."
+            )
         found.append(Experiment(file, config.model.kind, config.training.epochs, out))
     names = [e.name for e in found]
     for name in only:
@@ -153,6 +172,26 @@ def _check_evaluation(experiment: Experiment) -> None:
         whole = False
     if not whole:
         raise InputError(f"{file} is damaged: remove it, and it is evaluated again.")
+
+
+def _check_model(experiment: Experiment, dataset: Dataset) -> None:
+    """Refuse a model of an earlier command that was trained on other data or otherwise."""
+    from tellus.config import load_training_config
+
+    card = experiment.model / "card.json"
+    if not card.exists():
+        return
+    try:
+        found = json.loads(card.read_text())
+        trained = found["training"] | {"time_limit": None}, found["data"]["hash"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{card} is damaged ({error!r}): remove {experiment.model}.") from None
+    settings = load_training_config(experiment.config).settings().to_json() | {"time_limit": None}
+    if trained != (json.loads(json.dumps(settings)), dataset.card["hash"]):
+        raise InputError(
+            f"{experiment.model} was trained under other settings than {experiment.config}, or on "
+            f"other data than {dataset.path}: name another --out, or remove it."
+        )
 
 
 def _all(

@@ -20,6 +20,8 @@ def plot_training(model: Path, out: Path | None = None) -> Path:
     """
     lines = read_metrics(model)
     place = model / "training.png" if out is None else out
+    if place.suffix != ".png" or not place.absolute().parent.is_dir():
+        raise InputError(f"--out {place}: name a .png in a directory that exists.")
     epochs = [line["epoch"] for line in lines]
     figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.5), layout="constrained")
     left.semilogy(epochs, [line["loss"] for line in lines], color=cm.batlowS(2), label="training")

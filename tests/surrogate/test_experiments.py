@@ -1,6 +1,7 @@
 """A folder of trainings, trained and compared by one command that can be stopped."""
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -56,6 +57,7 @@ def test_all_are_trained_evaluated_and_told(folder: Path, dataset: Path, tmp_pat
         (lambda folder: None, ("--only", "paper,papre"), "no experiment papre"),
         (lambda folder: [f.unlink() for f in folder.iterdir()], (), "holds no training files"),
         (lambda folder: (folder / "3.toml").write_text("[model]\nkind = 3\n"), (), "model.kind"),
+        (lambda f: (f / "3.toml").write_text('[model]\nkind = "profile"\n'), (), "no velocity"),
         (lambda folder: (folder / "3.toml").write_text("[network]\nfilers = 3\n"), (), "filers"),
     ],
 )
@@ -83,6 +85,27 @@ def test_what_is_damaged_or_missing_is_named_before_anything_is_trained(
     assert code == 2
     assert f"{evaluation} is damaged" in output.replace("\n", "")
     assert [path.name for path in out.rglob("*")] == ["paper", "evaluation.json"]
+
+
+def test_models_of_other_settings_or_data_are_refused(
+    folder: Path, dataset: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    assert run(folder, dataset, out, "--only", "paper")[0] == 0
+    weights = (out / "paper" / "model" / "weights.safetensors").read_bytes()
+    other = tmp_path / "other"
+    shutil.copytree(dataset, other)
+    card = json.loads((other / "card.json").read_text())
+    (other / "card.json").write_text(json.dumps(card | {"hash": "another"}))
+    for data, change in ((other, ""), (dataset, "learning_rate = 0.5\n")):
+        file = folder / "1-paper.toml"
+        before = file.read_text()
+        file.write_text(before + change)
+        code, said = run(folder, data, out, "--only", "paper")
+        file.write_text(before)
+        assert code == 2
+        assert "was trained under other settings" in said
+    assert (out / "paper" / "model" / "weights.safetensors").read_bytes() == weights
 
 
 def test_a_signal_stops_all_of_them_resumable(folder: Path, dataset: Path, tmp_path: Path) -> None:
