@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from tellus.coupling.solver_names import shortened
 from tellus.solver.errors import InputError
 
 Row = Mapping[str, Any]
@@ -30,10 +31,16 @@ CHANGES = {
 """Experiments that differ from "paper" in one choice."""
 
 PAGE = Path("docs") / "results.md"
+IMAGES = Path("docs") / "images"
 
 
-def page(results: Path) -> str | None:
-    """The page, or None where there are no results of trainings; InputError for a damaged one."""
+def page(results: Path, images: Path | None = None) -> str | None:
+    """The page, or None where there are no results of trainings; InputError for a damaged one.
+
+    It shows the pictures in `images` that are named after a result: rollouts-FOLDER.png, the map
+    of outcomes of the experiments in FOLDER, and scenario-NAME.png.
+    """
+    pictures = set() if images is None else {path.name for path in images.glob("*.png")}
     experiments = [_read(path) for path in sorted(results.glob("experiments-*.json"))]
     scenarios = [_read(path) for path in sorted(results.glob("scenarios-*.json"))]
     if not experiments:
@@ -45,9 +52,9 @@ def page(results: Path) -> str | None:
         "edited by hand. What the numbers mean is defined in [](evaluation.md).",
     ]
     for result in experiments:
-        lines += ["", *_experiments(result)]
+        lines += ["", *_experiments(result, pictures)]
     for result in scenarios:
-        lines += ["", *_scenarios(result)]
+        lines += ["", *_scenarios(result, pictures)]
     return "\n".join(lines) + "\n"
 
 
@@ -60,7 +67,7 @@ def _read(path: Path) -> dict[str, Any]:
     return dict(result)
 
 
-def _experiments(result: Row) -> Iterator[str]:
+def _experiments(result: Row, pictures: set[str]) -> Iterator[str]:
     rows = result["results"]
     networks = [row for row in rows if row["kind"] != STEPPER]
     steppers = [row for row in rows if row["kind"] == STEPPER]
@@ -90,10 +97,11 @@ def _experiments(result: Row) -> Iterator[str]:
     )
     yield ""
     yield (
-        "Velocity error: relative, median over snapshots. Divergence: largest |div u| h / max|u|. "
+        "Minutes: wall time of the training, whatever else the machine did. Velocity error: "
+        "relative, median over snapshots. Divergence: largest |div u| h / max|u|. "
         "Last column: mean absolute error of the velocity 100 steps before over the network's."
     )
-    yield from _rollouts(result, networks)
+    yield from _rollouts(result, networks, pictures)
     yield from _wall_ratios(networks)
     yield from _steppers(networks, steppers)
 
@@ -117,7 +125,7 @@ def _network_cells(row: Row) -> tuple[str, ...]:
     )
 
 
-def _rollouts(result: Row, networks: Sequence[Row]) -> Iterator[str]:
+def _rollouts(result: Row, networks: Sequence[Row], pictures: set[str]) -> Iterator[str]:
     """How the networks fare in runs."""
     if result["rollouts"] is None:
         return
@@ -147,12 +155,13 @@ def _rollouts(result: Row, networks: Sequence[Row]) -> Iterator[str]:
             "out of bounds",
             "error of <T>",
             "error of profile",
-            "ms a step",
-            "speed-up",
+            "CPU ms a step",
+            "speed-up by CPU time",
         ),
         [_rollout_cells(name, row) for name, row in entries],
     )
     yield ""
+    yield from _picture(f"rollouts-{result['folder']}.png", "Outcomes by H and gamma_T", pictures)
     yield "One choice changed at a time:"
     yield ""
     yield from _what_decides(networks)
@@ -199,8 +208,8 @@ def _rollout_cells(name: str, row: Row) -> tuple[str, ...]:
         str(sum(outcomes.values()) - outcomes["good"] - outcomes["departed"]),
         _number(row["mean_temperature_mae"]),
         _number(row["profile_mae"]),
-        "-" if row["seconds_per_step"] is None else f"{1e3 * row['seconds_per_step']:.1f}",
-        "-" if row["speedup"] is None else f"{row['speedup']:.2f}",
+        "-" if row["cpu_seconds_per_step"] is None else f"{1e3 * row['cpu_seconds_per_step']:.1f}",
+        "-" if row["cpu_speedup"] is None else f"{row['cpu_speedup']:.2f}",
     )
 
 
@@ -300,26 +309,51 @@ def _verdict(networks: Sequence[Row], steppers: Sequence[Row]) -> str:
     )
 
 
-def _scenarios(result: Row) -> Iterator[str]:
+def _scenarios(result: Row, pictures: set[str]) -> Iterator[str]:
     yield f"## Unseen scenarios, {result.get('grid', '')}".rstrip(", ")
     yield ""
-    yield f"Measured on {_where(result)}. The first row of each scenario is the reference."
-    yield ""
-    yield from _table(
-        ("scenario", "solver", "outcome", "steps", "error of <T>", "error of profile", "speed-up"),
-        [
-            (
-                row["case"],
-                row["solver"],
-                row["outcome"],
-                str(row["steps"]),
-                _number(row["mean_temperature_mae"]),
-                _number(row["profile_mae"]),
-                "-" if row.get("speedup") is None else f"{row['speedup']:.2f}",
-            )
-            for row in result["results"]
-        ],
+    yield (
+        f"Measured on {_where(result)}, each as far as the direct solver gets; failures are shown "
+        "as failures. A solve that needs more than three times the reference's steps has "
+        "collapsed."
     )
+    yield ""
+    rows = sorted(result["results"], key=lambda row: row["case"])
+    yield from _table(
+        (
+            "scenario",
+            "solver",
+            "outcome",
+            "steps",
+            "part of the time",
+            "error of <T>",
+            "error of profile",
+            "speed-up by CPU time",
+        ),
+        [_scenario_cells(row) for row in rows],
+    )
+    for case in dict.fromkeys(row["case"] for row in rows):
+        yield ""
+        yield from _picture(f"scenario-{case}.png", f"The scenario {case}", pictures)
+
+
+def _scenario_cells(row: Row) -> tuple[str, ...]:
+    return (
+        row["case"],
+        shortened(row["solver"]),
+        row["outcome"],
+        str(row["steps"]),
+        _percent(row["survived"]),
+        _number(row["mean_temperature_mae"]),
+        _number(row["profile_mae"]),
+        "-" if row["cpu_speedup"] is None else f"{row['cpu_speedup']:.2f}",
+    )
+
+
+def _picture(name: str, words: str, pictures: set[str]) -> Iterator[str]:
+    if name in pictures:
+        yield f"![{words}](images/{name})"
+        yield ""
 
 
 def _where(result: Row) -> str:

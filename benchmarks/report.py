@@ -55,7 +55,7 @@ def main(root: Path = Path("."), *, check: bool = False) -> list[Path]:
             changed.append(path)
             if not check:
                 write_atomically(path, after.encode())
-    written, place = learning.page(root / RESULTS), root / learning.PAGE
+    written, place = learning.page(root / RESULTS, root / learning.IMAGES), root / learning.PAGE
     if written is not None and (not place.exists() or place.read_text() != written):
         changed.append(place)
         if not check:

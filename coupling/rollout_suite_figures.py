@@ -25,6 +25,7 @@ from .rollout_suite_run import (
     course,
 )
 from .rollout_suite_scores import DEPARTED, GOOD, OUTCOMES, REFERENCE, Row
+from .solver_names import shortened
 
 Rollouts = Mapping[tuple[str, str], Rollout]
 Result = Mapping[str, Any]
@@ -37,6 +38,10 @@ MARKERS = {
     COLLAPSED: ("v", "#CC79A7"),
     SOLVER_FAILED: ("s", "#222222"),
 }
+
+
+MOST_COLUMNS = 4
+"""Of a map of outcomes, before it goes on below."""
 
 
 def draw(
@@ -69,9 +74,13 @@ def outcomes(
     rows: Sequence[Row], labels: Sequence[str], trained: Sequence[Mapping[str, float]]
 ) -> Figure:
     """H against log10 gamma_T, a panel per solver, a marker per outcome."""
-    figure = Figure(figsize=(0.6 + 3.4 * len(labels), 3.9))
-    panels = figure.subplots(1, len(labels), sharex=True, sharey=True, squeeze=False)[0]
-    for axis, label in zip(panels, labels, strict=True):
+    columns = min(len(labels), MOST_COLUMNS)
+    lines = -(-len(labels) // columns)
+    figure = Figure(figsize=(0.6 + 3.4 * columns, 0.9 + 3.0 * lines))
+    panels = figure.subplots(lines, columns, sharex=True, sharey=True, squeeze=False).ravel()
+    for axis in panels[len(labels) :]:
+        axis.set_visible(False)
+    for axis, label in zip(panels, labels, strict=False):
         if trained:
             places = [(np.log10(t["gamma_T"]), t["heating"]) for t in trained]
             axis.plot(*np.transpose(places), ".", ms=3, color="#bbbbbb", label="trained on")
@@ -79,8 +88,9 @@ def outcomes(
         for name in OUTCOMES:
             _mark(axis, name, [row["parameters"] for row in mine if row["outcome"] == name])
         good = sum(row["outcome"] == GOOD for row in mine)
-        axis.set(title=f"{label}: {good} of {len(mine)} good", xlabel="log10 gamma_T")
-    panels[0].set(ylabel="H")
+        axis.set(title=f"{shortened(label)}: {good} of {len(mine)} good", xlabel="log10 gamma_T")
+    for axis in panels[::columns]:
+        axis.set(ylabel="H")
     figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=4)
     return figure
 
@@ -155,7 +165,7 @@ def _draw_case(
     for name, rollout in mine.items():
         drawn = draw_map(axes[name], rollout.arrays["temperature"], case.config.grid.aspect, scale)
         fared = "the reference" if name == REFERENCE else rows[name]["outcome"]
-        axes[name].set_title(f"{name}, t = {rollout.end:.4g}: {fared}")
+        axes[name].set_title(f"{shortened(name)}, t = {rollout.end:.4g}: {fared}")
     maps = [axes[name] for name in mine]
     part.colorbar(drawn, ax=maps, label="temperature", extend="min", aspect=30)
 
@@ -166,7 +176,7 @@ def _draw_lines(axes: Mapping[str, Axes], mine: Mapping[str, Rollout]) -> None:
     for k, (name, rollout) in enumerate(mine.items()):
         style = _line(k, rollout)
         times, heights = rollout.arrays["time"], rollout.arrays["profile"].shape[1]
-        axes["mean"].plot(times, rollout.arrays["mean_temperature"], label=name, **style)
+        axes["mean"].plot(times, rollout.arrays["mean_temperature"], label=shortened(name), **style)
         if not rollout.end > 0:
             continue
         last_third = 2 / 3 * rollout.end, rollout.end

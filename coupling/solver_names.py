@@ -79,3 +79,14 @@ def with_absolute_paths(name: str) -> str:
     """The same name with paths that hold in any working directory, in names within names too."""
     before, kind, path = f":{name}".partition(":surrogate:")
     return f"{before}{kind}{os.path.abspath(path)}"[1:] if path else name
+
+
+def shortened(name: str) -> str:
+    """A solver's name with nothing of a path but the last folder that says something.
+
+    >>> shortened("anchored:50:surrogate:models/small/paper/model")
+    'anchored:50:surrogate:paper'
+    """
+    solver, colon, path = name.rpartition(":")
+    parts = [part for part in path.split("/") if part not in ("", "model")]
+    return f"{solver}{colon}{parts[-1]}" if "/" in path and parts else name

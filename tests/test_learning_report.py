@@ -43,8 +43,8 @@ def network(name: str, error: float, wall: float, drift: float = 0.01) -> dict[s
             "mean_temperature_mae": drift,
             "steps": 900,
             "profile_mae": None,
-            "seconds_per_step": 0.025,
-            "speedup": 0.25,
+            "cpu_seconds_per_step": 0.025,
+            "cpu_speedup": 0.25,
         },
     }
 
@@ -110,6 +110,7 @@ def test_numbers_are_those_of_the_results(result: dict[str, Any], tmp_path: Path
     assert row(text, "skip:100")[1:6] == ["1", "2", "2", "1", "1"]
     assert "in 300 steps" in text
     decided = next(line for line in text.splitlines() if line.startswith("- **Zeros"))
+    assert row(text, "skip:100")[-2:] == ["25.0", "0.25"]
     assert "1 of 3 rollouts good instead of 1 of 3" in decided
     assert "the error of <T> is 5 times" in decided
     assert "50.0 % instead of 40.0 %" in decided
