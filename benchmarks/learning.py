@@ -152,7 +152,7 @@ def _rollouts(result: Row, networks: Sequence[Row], pictures: set[str]) -> Itera
             "to the end",
             "without a rejected step",
             "departed",
-            "out of bounds",
+            "ended early",
             "error of <T>",
             "error of profile",
             "CPU ms a step",

@@ -282,6 +282,7 @@ class Simulation:
         }
         if self._flow is not None:
             arrays |= {"psi": self._flow.psi, "u": self._flow.u, "v": self._flow.v}
+            arrays |= {"divergent": np.array(self._flow.divergent)}
         held = {f"solver/{name}": value for name, value in self.solver.state().items()}
         return arrays | held | {"velocity_from": np.array(self._velocity_from())}
 
@@ -318,7 +319,8 @@ class Simulation:
         self.solver.restore(held)
         if "psi" in arrays:
             report = StokesReport(self.solver.name, status="restored")
-            self._flow = Flow(arrays["psi"], arrays["u"], arrays["v"], report)
+            divergent = bool(arrays.get("divergent", False))
+            self._flow = Flow(arrays["psi"], arrays["u"], arrays["v"], report, None, divergent)
 
     def _velocity_from(self) -> str:
         """The solver and, where it has any, its weights."""

@@ -16,8 +16,6 @@ from .stokes import Flow
 
 EXPLICIT, IMPLICIT = "explicit", "implicit"
 GAMMA = 1.0 - 1.0 / sqrt(2.0)
-ROUNDING = 1e-9
-"""Of the largest |u|/h: a divergence up to that comes from differences of a stream function."""
 
 
 @dataclass(frozen=True)
@@ -95,8 +93,8 @@ class EnergyEquation:
 
         `dissipation` at the cells, shape (ny, nx), is needed with `extended` only.
 
-        A velocity with divergence, as networks may predict it, moves T about and makes none:
-        where div u is more than rounding, T div u is added back to -div(u T).
+        A flow that is marked as divergent, as networks may predict it, moves T about and makes
+        none: T div u is added back to -div(u T).
         """
         walls = self._wall_values(state)
         divergence = self._divergence(flow)
@@ -175,12 +173,11 @@ class EnergyEquation:
         return start + 0.5 * dt * change, [first, second]
 
     def _divergence(self, flow: Flow) -> Array | None:
-        """div u at the cells, shape (ny, nx); None where it is but rounding."""
-        divergence = np.empty(self.grid.cells)
-        largest, rate = energy_kernels.divergence(
-            flow.u, flow.v, self.grid.hx, self.grid.hy, divergence
-        )
-        return divergence if largest > ROUNDING * rate else None
+        """div u at the cells, shape (ny, nx), of a flow that owns to one."""
+        if not flow.divergent:
+            return None
+        across, up = np.diff(flow.u, axis=1), np.diff(flow.v, axis=0)
+        return np.asarray(across / self.grid.hx + up / self.grid.hy)
 
     def _sources(
         self, temperature: Array, flow: Flow, steady: float, dissipation: Array | None

@@ -154,19 +154,3 @@ def advection_rate(u: Array, v: Array, hx: float, hy: float) -> float:
             along = max(abs(v[j, i]), abs(v[j + 1, i])) / hy
             fastest = max(fastest, across + along)
     return fastest
-
-
-@njit(cache=True)
-def divergence(u: Array, v: Array, hx: float, hy: float, out: Array) -> tuple[float, float]:
-    """Write div u of every cell into `out`; the largest |div u|, and the largest |u|/h."""
-    ny, nx = out.shape
-    largest = 0.0
-    rate = 0.0
-    for j in range(ny):
-        for i in range(nx):
-            east, west = u[j, i + 1] / hx, u[j, i] / hx
-            north, south = v[j + 1, i] / hy, v[j, i] / hy
-            out[j, i] = (east - west) + (north - south)
-            largest = max(largest, abs(out[j, i]))
-            rate = max(rate, abs(east), abs(north))
-    return largest, rate

@@ -70,9 +70,11 @@ class StokesReport:
 
 @dataclass(frozen=True)
 class Flow:
-    """A velocity: divergence-free in every cell unless a network made it (see its report).
+    """A velocity, free of divergence in every cell unless it is marked otherwise.
 
     Shapes: psi (ny+1, nx+1) at the nodes, u (ny, nx+1) and v (ny+1, nx) on the faces.
+    `divergent` owns to a divergence; an unmarked one is a mistake, and is left to pile up heat
+    until the bounds of T notice.
     """
 
     psi: Array
@@ -80,6 +82,7 @@ class Flow:
     v: Array
     report: StokesReport
     p: Array | None = None
+    divergent: bool = False
 
 
 class StokesSolver(Protocol):

@@ -28,6 +28,7 @@ class Head(Protocol):
 
     ring: bool
     outputs: int
+    divergent: bool
 
     def velocity(self, answer: Tensor, grid: Grid) -> Velocity:
         """u and v where the loss compares them."""
@@ -51,6 +52,7 @@ class ExactWalls:
 
     ring = False
     outputs = 1
+    divergent = False
 
     def stream_function(self, answer: Tensor, grid: Grid) -> Tensor:
         """psi (n, ny+1, nx+1) of an answer (n, 1, ny, nx)."""
@@ -84,6 +86,7 @@ class PaperWalls:
 
     ring = True
     outputs = 1
+    divergent = True
 
     def velocity(self, answer: Tensor, grid: Grid) -> Velocity:
         """At the cells, each (n, ny, nx)."""

@@ -132,7 +132,8 @@ class MultiScaleSurrogate:
         end = perf_counter()
         seconds = {"features": middle - start, "network": end - middle}
         report = StokesReport("surrogate", seconds, status="predicted")
-        return Flow(_integrated(across, problem.grid), across, up, report)
+        divergent = self.model.head.divergent
+        return Flow(_integrated(across, problem.grid), across, up, report, None, divergent)
 
     def check(self, grid: Grid, boundaries: BoundaryConditions, rheology: Rheology) -> list[str]:
         """Warnings where it was not trained; InputError where it cannot be right."""
