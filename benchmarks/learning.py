@@ -74,7 +74,7 @@ def _experiments(result: Row, pictures: set[str]) -> Iterator[str]:
     yield f"## {result['grid']}: experiments/{result['folder']}"
     yield ""
     yield (
-        f"Trained on {_where(result)}, {result['training_jobs']} trainings at a time, data "
+        f"{result['training_jobs']} trainings at a time; put together on {_where(result)}, data "
         f"{result['data'][:12]}. Errors on the test split of the data set."
     )
     yield ""

@@ -80,6 +80,14 @@ def read_model(path: Path) -> tuple[Path, dict[str, Any]]:
     return weights, card
 
 
+def write_model(directory: Path, tensors: Mapping[str, Tensor], card: dict[str, Any]) -> None:
+    """Write weights.safetensors and card.json, the digest of the one in the other."""
+    content = to_safetensors(tensors, {})
+    card["weights_sha256"] = sha256(content)
+    write_bytes(directory / WEIGHTS, content)
+    write_bytes(directory / CARD, json.dumps(card, indent=2).encode() + b"\n")
+
+
 def _locate(path: Path) -> tuple[Path, Path]:
     """Weights and card."""
     refuse_pickle(path)

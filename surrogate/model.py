@@ -1,6 +1,5 @@
 """The two-level surrogate: a cheap base, corrected by a network, saved with its card."""
 
-import json
 from pathlib import Path
 from time import perf_counter
 from typing import Any, Self
@@ -105,10 +104,7 @@ class Surrogate:
 
     def save(self, directory: Path) -> None:
         """Write weights.safetensors and card.json into `directory`."""
-        content = files.to_safetensors(self.corrector.network.state_dict(), {})
-        self.card["weights_sha256"] = files.sha256(content)
-        files.write_bytes(directory / files.WEIGHTS, content)
-        files.write_bytes(directory / files.CARD, json.dumps(self.card, indent=2).encode() + b"\n")
+        files.write_model(directory, self.corrector.network.state_dict(), self.card)
 
     @property
     def sha256(self) -> str:

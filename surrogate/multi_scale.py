@@ -1,6 +1,5 @@
 """The surrogate of Agarwal et al. (2025): temperature and parameters to velocity in one go."""
 
-import json
 from pathlib import Path
 from time import perf_counter
 from typing import Any, Self
@@ -98,10 +97,7 @@ class MultiScaleSurrogate:
 
     def save(self, directory: Path) -> None:
         """Write weights.safetensors and card.json into `directory`."""
-        content = files.to_safetensors(self.model.network.state_dict(), {})
-        self.card["weights_sha256"] = files.sha256(content)
-        files.write_bytes(directory / files.WEIGHTS, content)
-        files.write_bytes(directory / files.CARD, json.dumps(self.card, indent=2).encode() + b"\n")
+        files.write_model(directory, self.model.network.state_dict(), self.card)
 
     @property
     def sha256(self) -> str:

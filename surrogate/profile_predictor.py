@@ -5,7 +5,6 @@ horizontally averaged temperature of the statistically steady state out. A run t
 starts from it is spared most of its transient.
 """
 
-import json
 import sys
 from pathlib import Path
 from typing import Any, Self
@@ -76,10 +75,7 @@ class ProfilePredictor:
 
     def save(self, directory: Path) -> None:
         """Write weights.safetensors and card.json into `directory`."""
-        content = files.to_safetensors(self.network.state_dict(), {})
-        self.card["weights_sha256"] = files.sha256(content)
-        files.write_bytes(directory / files.WEIGHTS, content)
-        files.write_bytes(directory / files.CARD, json.dumps(self.card, indent=2).encode() + b"\n")
+        files.write_model(directory, self.network.state_dict(), self.card)
 
     @property
     def sha256(self) -> str:

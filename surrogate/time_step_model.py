@@ -5,7 +5,6 @@ averaged from the two faces of a cell and divided by the velocity scale of the
 simulation.
 """
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -195,10 +194,7 @@ class TimeStepper:
 
     def save(self, directory: Path) -> None:
         """Write weights.safetensors and card.json into `directory`."""
-        content = files.to_safetensors(self.model.network.state_dict(), {})
-        self.card["weights_sha256"] = files.sha256(content)
-        files.write_bytes(directory / files.WEIGHTS, content)
-        files.write_bytes(directory / files.CARD, json.dumps(self.card, indent=2).encode() + b"\n")
+        files.write_model(directory, self.model.network.state_dict(), self.card)
 
     @property
     def sha256(self) -> str:

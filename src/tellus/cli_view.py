@@ -62,7 +62,7 @@ def plot(
     ] = 50,
 ) -> None:
     """Draw a run (fields, time series, animation), what a data set covers, or a training."""
-    if (run / "metrics.jsonl").exists():
+    if (run / "metrics.jsonl").exists() or (run / "weights.safetensors").exists():
         from tellus.coupling.training_picture import plot_training
 
         say(f"the picture is {plot_training(run, out)}")
