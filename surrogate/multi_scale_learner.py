@@ -37,7 +37,10 @@ class Examples:
         self, snapshots: Snapshots, scale: Array, kind: torch.dtype, device: torch.device
     ) -> None:
         self.temperature = torch.from_numpy(snapshots.temperature).to(device, kind)
-        psi = snapshots.psi / scale[:, None, None]
+        # In place: at 512x128 a copy of all stream functions is gigabytes.
+        psi = np.divide(
+            snapshots.psi, scale[:, None, None], out=snapshots.psi, casting="same_kind"
+        )
         self.psi = torch.from_numpy(psi).to(device, kind)
         self.parameters = Parameters(
             *(
