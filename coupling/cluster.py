@@ -1,5 +1,6 @@
 """Much independent work at once: a dask cluster, local or one that runs already."""
 
+import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -72,7 +73,12 @@ def _client(jobs: int, scheduler: str | None) -> Iterator[Any]:
     patient = {"distributed.scheduler.worker-ttl": None}
     with (
         dask.config.set(patient),
-        LocalCluster(n_workers=jobs, threads_per_worker=1, dashboard_address=":0") as cluster,
+        LocalCluster(
+            n_workers=jobs,
+            threads_per_worker=1,
+            dashboard_address=":0",
+            silence_logs=logging.ERROR,  # a worker that is stopped warns of it
+        ) as cluster,
         Client(cluster) as client,
     ):
         yield client
