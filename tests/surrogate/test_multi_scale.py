@@ -13,8 +13,11 @@ from types import ModuleType
 import numpy as np
 import pytest
 import torch
+from rollouts import assert_same, case
 from small_data import GRID, problem
 
+from tellus.coupling.checkpoint import FOLDER
+from tellus.coupling.run import run_directory
 from tellus.coupling.solvers import make_solver
 from tellus.solver.errors import InputError
 from tellus.solver.grid import Grid
@@ -176,6 +179,35 @@ def test_flow_of_other_heads_is_closed_at_the_walls(
     for wall in (flow.u[:, 0], flow.u[:, -1], flow.v[0], flow.v[-1]):
         assert not wall.any()
     assert np.allclose(np.diff(flow.psi, axis=0) / GRID.hy, flow.u)
+
+
+@pytest.fixture(scope="module")
+def leaking(dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """With the paper's walls, beside which its flow has a divergence."""
+    out = tmp_path_factory.mktemp("models") / "paper"
+    train(replace(SETTINGS, walls="paper", epochs=1), dataset, out, report=quiet)
+    assert load_surrogate(out).flow(problem(0, 1e7, 3.0, 2.0)).divergent
+    return out
+
+
+@pytest.mark.parametrize("every", [3, 100])
+def test_a_run_with_a_divergent_flow_resumes_bitwise(
+    every: int, leaking: Path, tmp_path: Path
+) -> None:
+    """From step 3; and from step 0, whose checkpoint holds a flow that owns to its divergence."""
+
+    def run(out: Path, steps: int, resume: bool = False) -> Path:
+        box = ("grid.nx=32", "grid.ny=16", "grid.aspect=2.0", f"output.checkpoint_every={every}")
+        changes = (f"stokes.solver=surrogate:{leaking}", f"time.max_steps={steps}")
+        run_directory(case(*box, *changes), out, resume=resume, progress=False)
+        return out
+
+    out = run(tmp_path / "run", 5)
+    # As a kill at step 5 leaves it.
+    (newest,) = (out / FOLDER).glob("step-000000005-*")
+    newest.unlink()
+    run(out, 8, resume=True)
+    assert_same(out, run(tmp_path / "alone", 8))
 
 
 def test_two_processes_train_as_one(dataset: Path, tmp_path: Path) -> None:
