@@ -15,6 +15,7 @@ from tellus.solver.errors import InputError
 from tellus.solver.grid import Array, Grid
 from tellus.solver.rheology import FrankKamenetskii
 from tellus.solver.stokes import StokesProblem
+from tellus.surrogate.files import written_aside
 
 LEVELS = 65535
 ASPECT = 4.0
@@ -47,7 +48,8 @@ def write(path: Path, grids: Sequence[Grid], sequences: Sequence[Sequence[Stokes
         "rayleigh": sequences[0][0].rayleigh,
         "grids": described,
     }
-    np.savez_compressed(path, allow_pickle=False, about=np.array(json.dumps(about)), **arrays)
+    with written_aside(path) as stream:
+        np.savez_compressed(stream, allow_pickle=False, about=np.array(json.dumps(about)), **arrays)
 
 
 def read(path: Path, grids: Sequence[Grid]) -> tuple[dict[str, Any], list[list[StokesProblem]]]:

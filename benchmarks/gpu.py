@@ -29,6 +29,7 @@ from tellus.solver.iterative import IterativeSolver
 from tellus.solver.iterative_batch import IterativeSettings, solve_batch
 from tellus.solver.iterative_krylov import Stopping
 from tellus.solver.stokes import StokesProblem, StokesReport, StokesSolver, relative_velocity_error
+from tellus.surrogate.files import write_bytes
 from tellus.surrogate.networks.multi_scale import make_multi_scale, smallest_side
 from tellus.surrogate.networks.two_level import make_network
 from tellus.surrogate.paper_features import CHANNELS
@@ -248,18 +249,31 @@ def command(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, metavar="FILE.json")
     asked = parser.parse_args(arguments)
     try:
-        grids = grids_of(asked.grids)
-        if asked.write is not None:
-            write_fields(asked.write, grids)
-            return 0
-        result = main(grids, asked.temperatures, asked.device, asked.repeats)
-    except InputError as error:
+        _run(asked)
+    except TellusError as error:
         print(error, file=sys.stderr)
         return error.exit_status
+    except OSError as error:
+        print(f"{error.filename}: {error.strerror}.", file=sys.stderr)
+        return TellusError.exit_status
+    return 0
+
+
+def _run(asked: argparse.Namespace) -> None:
+    grids = grids_of(asked.grids)
+    if asked.repeats < 1:
+        raise InputError(f"--repeats {asked.repeats}: give at least 1.")
+    for option, path in (("--write", asked.write), ("--out", asked.out)):
+        if path is not None and (path.is_dir() or not path.absolute().parent.is_dir()):
+            raise InputError(f"{option} {path}: name a file in a directory that exists.")
+    if asked.write is not None:
+        write_fields(asked.write, grids)
+        return
+    result = main(grids, asked.temperatures, asked.device, asked.repeats)
     print("\n".join(lines(result)))
     if asked.out is not None:
-        asked.out.write_text(json.dumps(result, indent=1, allow_nan=False) + "\n")
-    return 0
+        content = json.dumps(result, indent=1, allow_nan=False) + "\n"
+        write_bytes(asked.out, content.encode())
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ from rich.table import Table
 
 from tellus.config import Config
 from tellus.coupling.lock import sole_user
+from tellus.coupling.picture_file import save_picture
 from tellus.coupling.provenance import provenance
 from tellus.coupling.simulation import Simulation, Snapshot
 from tellus.solver.errors import InputError, RunFailedError
@@ -133,7 +134,7 @@ def main(
         result |= {"thread_pools": thread_pools(), "left_out": left_out}
         result |= judged(rollouts, state, plan)
         written = save(result, out)
-        figure(result).savefig(written.with_suffix(".png"), dpi=150)
+        save_picture(figure(result), written.with_suffix(".png"))
         log.info("written: %s and .png", written)
     return result
 

@@ -9,6 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from tellus.coupling.picture_file import save_picture
 from tellus.coupling.plots import STYLE
 
 from .labels import label_points
@@ -51,7 +52,7 @@ def by_solver(rows: Sequence[Row]) -> dict[str, list[Row]]:
 def save_figure(result: Mapping[str, Any], beside: Path) -> Path:
     """Draw the result into a PNG file beside its JSON."""
     path = beside.with_suffix(".png")
-    figure(result).savefig(path, dpi=150)
+    save_picture(figure(result), path)
     return path
 
 

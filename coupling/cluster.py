@@ -86,7 +86,7 @@ def _client(jobs: int, scheduler: str | None) -> Iterator[Any]:
             n_workers=jobs,
             threads_per_worker=1,
             dashboard_address=":0",
-            silence_logs=logging.ERROR,  # a worker that is stopped warns of it
+            silence_logs=logging.CRITICAL,  # what a worker fails of is raised here, and said once
         ) as cluster,
         Client(cluster) as client,
     ):

@@ -17,6 +17,7 @@ from tellus.solver.grid import Array
 from tellus.surrogate.data import SPLITS, Dataset
 from tellus.surrogate.scale import Regression
 
+from .picture_file import save_picture
 from .plots import LINES, STYLE
 
 DPI = 110
@@ -57,9 +58,11 @@ def plot_dataset(path: Path, out: Path | None = None) -> Path:
             "them and computes nothing twice."
         )
     out = path / "overview.png" if out is None else out
+    if out.suffix != ".png" or out.is_dir():
+        raise InputError(f"--out {out}: name a .png file.")
     out.parent.mkdir(parents=True, exist_ok=True)
     with mpl.rc_context(STYLE):
-        overview(entries).savefig(out, dpi=DPI)
+        save_picture(overview(entries), out, DPI)
     return out
 
 

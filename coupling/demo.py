@@ -19,6 +19,7 @@ from tellus.solver.stokes import (
 
 from .compare import compare, figure, headline
 from .pair import QUIET_VRMS
+from .picture_file import save_picture
 from .plots import picture
 from .recorded import RecordedRun, read_run
 from .report import write_report
@@ -87,7 +88,7 @@ def demo(out: Path = Path("demo"), say: Callable[[str], None] = print) -> dict[s
     result["same_temperature"] = same_temperature_errors(runs[0], configs[-1])
     result["remarks"] = [_remark(result["same_temperature"])]
     write_report(out / "report.html", result, runs)
-    picture(result, runs).savefig(out / "demo.png", dpi=130)
+    save_picture(picture(result, runs), out / "demo.png", 130)
     lines = [*headline(result)[:2], *result["remarks"]]
     say(f"\nDone in {perf_counter() - started:.0f} s. The report: {out / 'report.html'}\n")
     for line in lines:

@@ -106,6 +106,7 @@ def run_experiments(
     """
     experiments = find_experiments(folder, out, only)
     dataset = Dataset.open(data)
+    dataset.check_present()
     for experiment in experiments:
         _check_evaluation(experiment)
         _check_model(experiment, dataset)
@@ -157,6 +158,9 @@ def find_experiments(folder: Path, out: Path, only: Sequence[str] = ()) -> list[
             )
         found.append(Experiment(file, config.model.kind, config.training.epochs, out))
     names = [e.name for e in found]
+    for name in names:
+        if names.count(name) > 1:
+            raise InputError(f"{folder} has two experiments {name}: rename one of the files.")
     for name in only:
         if name not in names:
             raise InputError(f"{folder} has no experiment {name}: it has {', '.join(names)}.")

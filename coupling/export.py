@@ -1,8 +1,12 @@
 """Runs in the formats of other programs: VTK for ParaView, netCDF for everything else."""
 
 import os
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
+from contextlib import suppress
+from errno import ENOSPC
+from io import SEEK_CUR, FileIO
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -78,9 +82,50 @@ def export_netcdf(path: Path, out: Path | None = None) -> Path:
     packed |= {name: {"_FillValue": None} for name in dataset.coords}
     out.parent.mkdir(parents=True, exist_ok=True)
     partial = out.with_name(f".{out.name}.partial")
-    dataset.to_netcdf(partial, engine="h5netcdf", encoding=packed)
-    os.replace(partial, out)
+    try:
+        with _Patient(partial, "w+") as file:
+            file.fill(lambda: dataset.to_netcdf(file, engine="h5netcdf", encoding=packed))
+        os.replace(partial, out)
+    except BaseException:
+        # On a full disk what was begun only takes room.
+        with suppress(OSError):
+            partial.unlink()
+        raise
     return out
+
+
+class _Patient(FileIO):
+    """A file whose failures are raised once it is done with: HDF5 crashes where a write fails."""
+
+    failure: OSError | None = None
+
+    def write(self, content: Any, /) -> int:
+        """Write, or, once that has failed, only pretend to."""
+        size = memoryview(content).nbytes
+        if self.failure is None:
+            try:
+                if self.put(content) == size:
+                    return size
+                self.failure = OSError(ENOSPC, os.strerror(ENOSPC))
+            except OSError as error:
+                self.failure = error
+        self.seek(size, SEEK_CUR)
+        return size
+
+    def put(self, content: Any) -> int:
+        """Write now."""
+        return super().write(content)
+
+    def fill(self, write: Callable[[], Any]) -> None:
+        """Do it, and raise the first failure, of which what follows is not to be believed."""
+        try:
+            write()
+            os.fsync(self.fileno())
+        except Exception:
+            if self.failure is None:
+                raise
+        if self.failure is not None:
+            raise OSError(self.failure.errno, self.failure.strerror, self.name)
 
 
 def _described(run: RecordedOutputs, units: Units) -> xr.Dataset:

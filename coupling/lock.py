@@ -2,8 +2,9 @@
 
 import errno
 import fcntl
+import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from tellus.solver.errors import InputError, RunFailedError
@@ -17,7 +18,8 @@ def sole_user(directory: Path) -> Iterator[None]:
     """Make `directory` if need be, and keep other processes out of it meanwhile.
 
     The lock is the system's and ends with the process, however it ends. A file
-    system that has no locks is not guarded.
+    system that has no locks is not guarded. A directory that was made here, and
+    that a failure leaves empty, is removed again.
 
     Raises
     ------
@@ -27,10 +29,16 @@ def sole_user(directory: Path) -> Iterator[None]:
         There is no room.
     """
     try:
+        new = not directory.exists()
         directory.mkdir(parents=True, exist_ok=True)
         with (directory / NAME).open("ab") as file:
             _lock(file.fileno(), directory)
-            yield
+            try:
+                yield
+            except BaseException:
+                if new:
+                    _remove_if_empty(directory)
+                raise
     except OSError as error:
         if error.errno is None:
             # Not the file system's: a time-out of some library, say.
@@ -46,9 +54,22 @@ def _lock(file: int, directory: Path) -> None:
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        raise InputError(
-            f"{directory} is in use by another process: let it end, or choose another directory."
-        ) from None
+        free = False
     except OSError:
         # No locks here, as on some network file systems.
         return
+    else:
+        # A failure of another process may have removed the file since it was opened here.
+        free = os.fstat(file).st_nlink > 0
+    if not free:
+        raise InputError(
+            f"{directory} is in use by another process: let it end, or choose another directory."
+        )
+
+
+def _remove_if_empty(directory: Path) -> None:
+    """Remove a directory that holds nothing but the lock, while it is held."""
+    with suppress(OSError):
+        if [path.name for path in directory.iterdir()] == [NAME]:
+            (directory / NAME).unlink()
+            directory.rmdir()

@@ -23,6 +23,7 @@ from matplotlib.figure import Figure
 from tellus.solver.grid import Array
 
 from .fields import CELLS, NODES
+from .picture_file import save_picture
 from .planet import Units, units_of
 from .plots import LINES, STYLE, leave_out_spikes
 from .recorded import RecordedOutputs, directory, read_outputs, read_series
@@ -79,7 +80,7 @@ def plot_run(path: Path, out: Path | None = None, frames: int = 50) -> list[Path
         looks = _looks(run, chosen, units)
         written = list(_write_maps(run, chosen, looks, units, out))
         written.append(out / "timeseries.png")
-        history(series, units).savefig(written[-1], dpi=DPI)
+        save_picture(history(series, units), written[-1], DPI)
         written += _write_animation(run, chosen, looks, units, out)
     return written
 
@@ -173,7 +174,7 @@ def _write_maps(
         for name, canvas in canvases.items():
             file = out / f"{name}_{k:05d}.png"
             canvas.draw(frame, float(run.output_times[k]))
-            canvas.figure.savefig(file, dpi=DPI)
+            save_picture(canvas.figure, file, DPI)
             yield file
 
 

@@ -2,6 +2,7 @@
 
 import csv
 from collections.abc import Mapping
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,8 @@ from rich.table import Table
 from tellus.solver.errors import InputError
 from tellus.solver.grid import Array
 
+from .checkpoint import write_atomically
+from .picture_file import save_picture
 from .planet import Units, units_of
 from .plots import LINES, STYLE
 from .recorded import RecordedOutputs, read_outputs
@@ -139,12 +142,13 @@ def _average(profiles: Array, times: Array) -> tuple[Array, Array]:
 def _write(out: Path, result: Mapping[str, Any], units: Units) -> None:
     out.parent.mkdir(parents=True, exist_ok=True)
     if out.suffix in PICTURES:
-        picture(result, units).savefig(out, dpi=150)
+        save_picture(picture(result, units), out)
         return
-    with out.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(_header(result))
-        writer.writerows(_rows(result))
+    text = StringIO(newline="")
+    writer = csv.writer(text)
+    writer.writerow(_header(result))
+    writer.writerows(_rows(result))
+    write_atomically(out, text.getvalue().encode())
 
 
 def _header(result: Mapping[str, Any]) -> list[str]:

@@ -12,6 +12,7 @@ from matplotlib.figure import Figure, SubFigure
 
 from tellus.solver.grid import Array
 
+from .picture_file import save_picture
 from .plots import LID, LINES, STYLE, draw_map, leave_out_spikes
 from .rollout_suite_cases import Case
 from .rollout_suite_run import (
@@ -66,7 +67,7 @@ def draw(
     paths = []
     for name, picture in drawn.items():
         paths.append(out / f"{name}.png")
-        picture.savefig(paths[-1], dpi=150)
+        save_picture(picture, paths[-1])
     return paths
 
 

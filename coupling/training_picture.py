@@ -9,6 +9,8 @@ from cmcrameri import cm
 
 from tellus.solver.errors import InputError
 
+from .picture_file import save_picture
+
 METRICS = "metrics.jsonl"
 SCORES = ("median", "p95", "base_median")
 
@@ -35,7 +37,7 @@ def plot_training(model: Path, out: Path | None = None) -> Path:
         right.semilogy(epochs, values, color=cm.batlowS(number + 2), label=score.replace("_", " "))
     right.set(xlabel="epoch", ylabel="relative error, validation")
     right.legend()
-    figure.savefig(place, dpi=150)
+    save_picture(figure, place)
     plt.close(figure)
     return place
 

@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 
 from tellus.solver.grid import Array
 
+from .checkpoint import write_atomically
+
 Values = NDArray[Any]
 
 QUADRILATERAL = 9
@@ -50,13 +52,13 @@ def write_vtu(
 
     A field of shape (2, ny, nx) is a vector; its third component is zero.
     """
-    file.write_text(
+    text = (
         f'{HEADER}<UnstructuredGrid>\n<Piece NumberOfPoints="{mesh.points}" '
         f'NumberOfCells="{mesh.cells}">\n{mesh.text}'
         f"<CellData>\n{_arrays(cells)}</CellData>\n<PointData>\n{_arrays(points)}</PointData>\n"
-        "</Piece>\n</UnstructuredGrid>\n</VTKFile>\n",
-        encoding="ascii",
+        "</Piece>\n</UnstructuredGrid>\n</VTKFile>\n"
     )
+    write_atomically(file, text.encode("ascii"))
 
 
 def write_pvd(file: Path, times: Sequence[float], members: Sequence[str]) -> None:
@@ -65,11 +67,11 @@ def write_pvd(file: Path, times: Sequence[float], members: Sequence[str]) -> Non
         f'<DataSet timestep="{time!r}" part="0" file={quoteattr(member)}/>\n'
         for time, member in zip(times, members, strict=True)
     ]
-    file.write_text(
+    text = (
         '<?xml version="1.0"?>\n<VTKFile type="Collection" version="0.1" '
-        f'byte_order="LittleEndian">\n<Collection>\n{"".join(lines)}</Collection>\n</VTKFile>\n',
-        encoding="utf-8",
+        f'byte_order="LittleEndian">\n<Collection>\n{"".join(lines)}</Collection>\n</VTKFile>\n'
     )
+    write_atomically(file, text.encode())
 
 
 def _arrays(fields: Mapping[str, Values]) -> str:

@@ -1,8 +1,11 @@
 """Reading a data set of direct solutions, with the base solution of every snapshot beside it."""
 
 import json
+import logging
+import os
 import zipfile
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from math import inf
 from pathlib import Path
@@ -20,6 +23,8 @@ from tellus.solver.stokes import StokesProblem
 
 from .base import Base
 from .features import Inputs, observe, rms_velocity
+
+log = logging.getLogger("tellus")
 
 CACHE_FORMAT = 1
 SPLITS = ("train", "validation", "test")
@@ -93,6 +98,13 @@ class Dataset:
                 f"{path / 'card.json'} cannot be read ({reason}): make the data set again."
             ) from None
         return cls(path, card, grid)
+
+    def check_present(self) -> None:
+        """Raise InputError if a simulation is missing, before any is read."""
+        for entry in self.card["simulations"]:
+            path = self.path / "simulations" / f"{entry['name']}.zarr"
+            if not path.exists() and not path.with_suffix(".npz").exists():
+                raise _damaged(path, "is missing")
 
     def simulations(self, split: str) -> Iterator[Simulation]:
         """The simulations of a split, one at a time; raises InputError if one is damaged."""
@@ -175,7 +187,9 @@ class Dataset:
 
 
 def _damaged(path: Path, what: str) -> InputError:
-    return InputError(f"{path} {what}: remove it and run `tellus dataset` again.")
+    command = "tellus unpack" if path.suffix == ".npz" else "tellus dataset"
+    remove = "remove it and " if path.exists() else ""
+    return InputError(f"{path} {what}: {remove}run `{command}` again.")
 
 
 @dataclass(frozen=True)
@@ -271,8 +285,18 @@ def _read_cache(path: Path, key: str, snapshots: int) -> dict[str, NDArray[Any]]
 
 
 def _write_cache(path: Path, key: str, values: dict[str, NDArray[Any]]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f"{path.name}.partial")
-    with partial.open("wb") as stream:
-        np.savez(stream, allow_pickle=False, key=np.array(key), **values)
-    partial.replace(path)
+    """Best effort: a full or read-only disk costs the next training the time, not this one.
+
+    Trainings may share a data set, so each writes under a name of its own.
+    """
+    partial = path.with_name(f"{path.name}.partial-{os.getpid()}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with partial.open("wb") as stream:
+            np.savez(stream, allow_pickle=False, key=np.array(key), **values)
+        partial.replace(path)
+    except OSError as error:
+        log.warning("%s: base solutions could not be kept for the next training: %s", path, error)
+    finally:
+        with suppress(OSError):
+            partial.unlink(missing_ok=True)

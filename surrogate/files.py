@@ -3,9 +3,10 @@
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from torch import Tensor
 
@@ -14,17 +15,38 @@ from tellus.solver.errors import InputError
 PICKLES = {".bin", ".ckpt", ".pickle", ".pkl", ".pt", ".pth"}
 WEIGHTS = "weights.safetensors"
 CARD = "card.json"
+LOCK = ".lock"
+"""What the command line keeps in a directory while it writes there; nobody's data."""
 
 
 def write_bytes(path: Path, content: bytes) -> None:
     """Write under a temporary name, sync and rename: a reader sees the old file or the new one."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f"{path.name}.partial")
-    with partial.open("wb") as stream:
+    with written_aside(path) as stream:
         stream.write(content)
-        stream.flush()
-        os.fsync(stream.fileno())
-    partial.replace(path)
+
+
+@contextmanager
+def written_aside(path: Path) -> Iterator[BinaryIO]:
+    """A stream under a temporary name, which takes the place of `path` once it is whole.
+
+    Where that fails, `path` is as it was, and what was begun is removed. An OSError names
+    the file.
+    """
+    partial = path.with_name(f"{path.name}.partial")
+    try:
+        with partial.open("wb") as stream:
+            yield stream
+            stream.flush()
+            os.fsync(stream.fileno())
+        partial.replace(path)
+    except BaseException as error:
+        # On a full disk what was begun only takes room.
+        with suppress(OSError):
+            partial.unlink()
+        if isinstance(error, OSError) and error.filename is None and error.errno is not None:
+            raise OSError(error.errno, error.strerror, str(path)) from error
+        raise
 
 
 def to_safetensors(tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> bytes:
@@ -81,11 +103,18 @@ def read_model(path: Path) -> tuple[Path, dict[str, Any]]:
 
 
 def write_model(directory: Path, tensors: Mapping[str, Tensor], card: dict[str, Any]) -> None:
-    """Write weights.safetensors and card.json, the digest of the one in the other."""
+    """Write weights.safetensors and card.json, the digest of the one in the other.
+
+    Where there is no room for both, those of before stay.
+    """
     content = to_safetensors(tensors, {})
     card["weights_sha256"] = sha256(content)
-    write_bytes(directory / WEIGHTS, content)
-    write_bytes(directory / CARD, json.dumps(card, indent=2).encode() + b"\n")
+    directory.mkdir(parents=True, exist_ok=True)
+    with written_aside(directory / CARD) as described:
+        described.write(json.dumps(card, indent=2).encode() + b"\n")
+        described.flush()
+        os.fsync(described.fileno())
+        write_bytes(directory / WEIGHTS, content)
 
 
 def _locate(path: Path) -> tuple[Path, Path]:

@@ -38,9 +38,7 @@ class Examples:
     ) -> None:
         self.temperature = torch.from_numpy(snapshots.temperature).to(device, kind)
         # In place: at 512x128 a copy of all stream functions is gigabytes.
-        psi = np.divide(
-            snapshots.psi, scale[:, None, None], out=snapshots.psi, casting="same_kind"
-        )
+        psi = np.divide(snapshots.psi, scale[:, None, None], out=snapshots.psi, casting="same_kind")
         self.psi = torch.from_numpy(psi).to(device, kind)
         self.parameters = Parameters(
             *(

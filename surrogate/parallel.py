@@ -52,6 +52,22 @@ class Team:
         return self.total([value if self.leads else 0.0], device)[0]
 
 
+def is_first() -> bool:
+    """Whether this process is the only one, or the first that `torchrun` started."""
+    return os.environ.get("RANK", "0") == "0"
+
+
+def usable(device: str) -> torch.device:
+    """The device of this name; InputError if PyTorch has none."""
+    try:
+        place = torch.device(device)
+        torch.zeros(1, device=place).item()
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).splitlines()[0].partition(". ")[0]
+        raise InputError(f'--device {device} cannot be used ({reason}): take "cpu".') from None
+    return place
+
+
 @contextmanager
 def team(device: torch.device) -> Iterator[Team]:
     """The processes of a `torchrun`, or this one alone."""

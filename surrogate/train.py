@@ -26,7 +26,7 @@ from .checkpoint import (
     write_checkpoint,
 )
 from .learner import Learner, make_learner
-from .parallel import Team, team
+from .parallel import Team, team, usable
 from .sampling import epoch_order
 from .schedule import learning_rate
 from .settings import LoopSettings
@@ -73,8 +73,8 @@ def train(
         The loss is no longer finite.
     """
     started = perf_counter()
-    place = _usable(device)
-    goes_on = _check_free(out, resume)
+    place = usable(device)
+    goes_on = check_free(out, resume)
     with team(place) as group:
         if not group.leads:
             report = _silent
@@ -107,8 +107,8 @@ def _silent(line: str) -> None:
     """What the other processes report."""
 
 
-def _check_free(out: Path, resume: bool) -> bool:
-    """Whether `out` holds a training to go on with; refuse one that holds anything else."""
+def check_free(out: Path, resume: bool) -> bool:
+    """Whether `out` holds a training to go on with; InputError if it holds anything else."""
     begun, trained = (out / CHECKPOINT).exists(), (out / files.WEIGHTS).exists()
     if begun and resume:
         return True
@@ -122,20 +122,9 @@ def _check_free(out: Path, resume: bool) -> bool:
     if out.exists() and not out.is_dir():
         raise InputError(f"{out} is a file: name another directory.")
     # A kill may have left the folder of a checkpoint that was never finished.
-    if out.exists() and {path.name for path in out.iterdir()} - {CHECKPOINT.parts[0]}:
+    if out.exists() and {path.name for path in out.iterdir()} - {CHECKPOINT.parts[0], files.LOCK}:
         raise InputError(f"{out} is not empty and holds no training: name another directory.")
     return False
-
-
-def _usable(device: str) -> torch.device:
-    """The device of this name; InputError if PyTorch has none."""
-    try:
-        place = torch.device(device)
-        torch.zeros(1, device=place).item()
-    except (RuntimeError, AssertionError) as error:
-        reason = str(error).splitlines()[0].partition(". ")[0]
-        raise InputError(f'--device {device} cannot be used ({reason}): take "cpu".') from None
-    return place
 
 
 class Training:

@@ -27,9 +27,11 @@ from tellus.solver.iterative_krylov import Stopping
 from tellus.solver.rheology import FrankKamenetskii
 
 from .data import Dataset
-from .files import CARD, write_bytes
+from .files import CARD, LOCK, write_bytes, written_aside
+from .parallel import usable
 
 FORMAT = 1
+OWNER = "travel.json"
 CLOCK = ("time", "step", "even")
 BATCH_CELLS = 2**21
 """Cells of all problems solved together: 32 of 512x128."""
@@ -59,6 +61,20 @@ def pack(data: Path, out: Path, half_size: bool = False, snapshots: int | None =
     """
     dataset = Dataset.open(data)
     grid = dataset.grid.coarsened(2) if half_size else dataset.grid
+    if out.is_dir():
+        raise InputError(f"{out} is a directory: name the file to write, such as set.npz.")
+    out.parent.mkdir(parents=True, exist_ok=True)
+    # Begun before anything is read, which may take long.
+    with written_aside(out) as stream:
+        card, content = _content(dataset, grid, half_size, snapshots)
+        np.savez_compressed(stream, allow_pickle=False, card=np.array(json.dumps(card)), **content)
+    return out
+
+
+def _content(
+    dataset: Dataset, grid: Grid, half_size: bool, snapshots: int | None
+) -> tuple[Card, Arrays]:
+    """Card and arrays that travel, on the grid they travel on."""
     content: Arrays = {}
     simulations, digest = [], hashlib.sha256()
     for entry in dataset.card["simulations"]:
@@ -76,12 +92,7 @@ def pack(data: Path, out: Path, half_size: bool = False, snapshots: int | None =
         "hash": digest.hexdigest(),
         "travel": {"format": FORMAT, "from": dataset.card["hash"], "half_size": half_size},
     }
-    out.parent.mkdir(parents=True, exist_ok=True)
-    partial = out.with_name(f"{out.name}.partial")
-    with partial.open("wb") as stream:
-        np.savez_compressed(stream, allow_pickle=False, card=np.array(json.dumps(card)), **content)
-    partial.replace(out)
-    return out
+    return card, content
 
 
 def _chosen(count: int, most: int | None) -> NDArray[np.int64]:
@@ -126,12 +137,13 @@ def unpack(
     SolverError
         A simulation none of whose labels could be solved.
     """
+    usable(device)
     stopping = Stopping(residual=None, velocity=tolerance)
     settings = IterativeSettings(stopping, device=device)
     card, content = _read(file)
     grid = Grid(**card["grid"])
     settings.check(grid)
-    _check_free(out, card)
+    _claim(out, card, tolerance)
     simulations = []
     for count, entry in enumerate(card["simulations"], start=1):
         stored = out / "simulations" / f"{entry['name']}.npz"
@@ -166,20 +178,36 @@ def _read(file: Path) -> tuple[Card, Arrays]:
     return card, content
 
 
-def _check_free(out: Path, card: Card) -> None:
-    """Make the directory this file's, or refuse it."""
-    owner = out / "travel.json"
-    mine = {"hash": card["hash"]}
-    if out.is_dir() and any(out.iterdir()):
-        try:
-            same = json.loads(owner.read_text()) == mine
-        except (OSError, ValueError):
-            same = False
-        if not same:
-            raise InputError(f"{out} is not empty and not of this file: choose another --out.")
-    elif out.exists() and not out.is_dir():
+def check_free(out: Path) -> None:
+    """Refuse a directory that holds anything but what an unpacking left (InputError)."""
+    if out.exists() and not out.is_dir():
         raise InputError(f"{out} is a file: choose another --out.")
-    write_bytes(owner, json.dumps(mine).encode())
+    # A kill may have left the beginning of the first file.
+    others = {LOCK, f"{OWNER}.partial"}
+    if out.is_dir() and {path.name for path in out.iterdir()} - others and not _owner(out):
+        raise InputError(f"{out} is not empty and not of this file: choose another --out.")
+
+
+def _owner(out: Path) -> dict[str, Any]:
+    """What an unpacking wrote into `out` as it began; nothing where none did."""
+    try:
+        return dict(json.loads((out / OWNER).read_text()))
+    except (OSError, ValueError, TypeError):
+        return {}
+
+
+def _claim(out: Path, card: Card, tolerance: float) -> None:
+    """Make the directory this file's, or refuse it."""
+    check_free(out)
+    mine, found = {"hash": card["hash"], "tolerance": tolerance}, _owner(out)
+    if found.get("hash", mine["hash"]) != mine["hash"]:
+        raise InputError(f"{out} is not empty and not of this file: choose another --out.")
+    if (before := found.get("tolerance", tolerance)) != tolerance:
+        raise InputError(
+            f"{out} was begun with --tolerance {before:g}: give that again, or choose another "
+            "--out."
+        )
+    write_bytes(out / OWNER, json.dumps(mine).encode())
 
 
 def _labelled(entry: Card, grid: Grid, arrays: Arrays, settings: IterativeSettings) -> bytes:

@@ -317,7 +317,8 @@ def test_full_disk_and_memory_are_one_sentence(
     monkeypatch.setattr("tellus.coupling.info.describe", full)
     result = tellus("info", tmp_path)
     assert_one_sentence(result, status=1)
-    assert result.stderr == "tellus: fields.zarr: No space left on device.\n"
+    said = "tellus: fields.zarr: No space left on device; make room, or name another path.\n"
+    assert result.stderr == said
 
     def large(path: Path) -> str:
         raise MemoryError("Unable to allocate 9 TiB")

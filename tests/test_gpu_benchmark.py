@@ -130,6 +130,10 @@ def test_bad_input_is_one_sentence(
     assert "holds no temperatures" in said(
         "--temperatures", damaged, "--grids", "64x16", "--device", "cpu"
     )
+    asked = ("--temperatures", fields, "--grids", "64x16", "--device", "cpu")
+    assert "give at least 1" in said(*asked, "--repeats", "0")
+    assert "a directory that exists" in said(*asked, "--out", tmp_path / "nowhere" / "gpu.json")
+    assert "a directory that exists" in said("--write", tmp_path, "--grids", "64x16")
     if not torch.cuda.is_available():
         assert "--device cpu runs here" in said("--temperatures", fields, "--grids", "64x16")
 

@@ -5,6 +5,7 @@ import is imported inside them, after the configuration has been accepted: help
 and complaints come at once.
 """
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated
 
@@ -122,9 +123,15 @@ def train(
 
     settings = load_training_config(config, changes or []).settings()
 
+    from tellus.coupling.lock import sole_user
+    from tellus.surrogate.parallel import is_first
+    from tellus.surrogate.train import check_free
     from tellus.surrogate.train import train as train_surrogate
 
-    train_surrogate(settings, data, out, resume, say, device=device)
+    check_free(out, resume)
+    # Of the processes of one torchrun, one writes.
+    with sole_user(out) if is_first() else nullcontext():
+        train_surrogate(settings, data, out, resume, say, device=device)
 
 
 @app.command()

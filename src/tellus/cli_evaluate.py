@@ -82,8 +82,9 @@ def _write(result: dict[str, Any], out: Path | None, plot: Path | None) -> None:
         complain(f"the result is in {out}")
     if plot is not None:
         from tellus.coupling.evaluation_figure import figure
+        from tellus.coupling.picture_file import save_picture
 
-        figure(result).savefig(plot, dpi=150)
+        save_picture(figure(result), plot)
         complain(f"the picture is in {plot}")
 
 

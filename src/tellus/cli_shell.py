@@ -35,6 +35,7 @@ GO_ON = {
     "experiments": "the same command goes on",
     "rollout-suite": "the same command goes on",
     "train": "the same command with --resume goes on",
+    "unpack": "the same command goes on",
 }
 RESUME = "--resume"
 
@@ -49,6 +50,9 @@ BAD_PATHS = {
     errno.EPERM: "see to its permissions, or name another path",
     errno.EROFS: "name a path that can be written",
 }
+
+
+NO_ROOM = (errno.EDQUOT, errno.ENOSPC)
 
 
 class OneSentenceGroup(TyperGroup):
@@ -167,6 +171,8 @@ def _explained(failure: OSError) -> tuple[str, int]:
         sentence = f"{failure.filename}: {sentence}"
     if remedy := BAD_PATHS.get(failure.errno or 0):
         return f"{sentence}; {remedy}.", BAD_INPUT
+    if failure.errno in NO_ROOM:
+        return f"{sentence}; make room, or name another path.", FAILED
     return f"{sentence}.", FAILED
 
 

@@ -123,6 +123,9 @@ def unpack(
     ] = 1e-8,
 ) -> None:
     """Make a data set of a file that travelled, solving for every label anew."""
+    from tellus.coupling.lock import sole_user
     from tellus.surrogate import travel
 
-    travel.unpack(file, out, device, tolerance, say)
+    travel.check_free(out)
+    with sole_user(out):
+        travel.unpack(file, out, device, tolerance, say)

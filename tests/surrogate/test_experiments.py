@@ -59,6 +59,11 @@ def test_all_are_trained_evaluated_and_told(folder: Path, dataset: Path, tmp_pat
         (lambda folder: (folder / "3.toml").write_text("[model]\nkind = 3\n"), (), "model.kind"),
         (lambda f: (f / "3.toml").write_text('[model]\nkind = "profile"\n'), (), "no velocity"),
         (lambda folder: (folder / "3.toml").write_text("[network]\nfilers = 3\n"), (), "filers"),
+        (
+            lambda f: shutil.copy(f / "1-paper.toml", f / "3-paper.toml"),
+            (),
+            "two experiments paper",
+        ),
     ],
 )
 def test_bad_folders_get_a_sentence_before_anything_is_trained(
@@ -78,6 +83,12 @@ def test_what_is_damaged_or_missing_is_named_before_anything_is_trained(
     code, output = run(folder, tmp_path, out)
     assert (code, out.exists()) == (2, False)
     assert "is no data set" in output
+    incomplete = tmp_path / "incomplete"
+    shutil.copytree(dataset, incomplete)
+    shutil.rmtree(incomplete / "simulations" / "sim_007.zarr")
+    code, output = run(folder, incomplete, out)
+    assert (code, out.exists()) == (2, False)
+    assert "sim_007.zarr is missing: run `tellus dataset` again" in output
     evaluation = out / "paper" / "evaluation.json"
     evaluation.parent.mkdir(parents=True)
     evaluation.write_text('{"median": 0.')

@@ -1,6 +1,8 @@
 """A data set that travels as temperatures, and the labels made where it arrives."""
 
+import errno
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +16,7 @@ from tellus.config import DatasetConfig, load_dataset_config
 from tellus.coupling.dataset import simulate
 from tellus.coupling.dataset_members import members
 from tellus.coupling.dataset_store import write_card
+from tellus.coupling.lock import sole_user
 from tellus.solver.direct import DirectSolver
 from tellus.solver.errors import InputError, SolverError
 from tellus.solver.grid import Grid
@@ -199,6 +202,9 @@ def test_commands(made: Path, tmp_path: Path) -> None:
     done = invoke(app, ["unpack", str(file), "--out", str(out), "--tolerance", "1e-6"])
     assert done.exit_code == 0, done.output
     assert json.loads((out / "card.json").read_text())["labels"]["velocity"] == 1e-6
+    done = invoke(app, ["unpack", str(file), "--out", str(tmp_path / "new"), "--device", "tpu"])
+    assert (done.exit_code, "--device tpu cannot be used" in done.output) == (2, True)
+    assert not (tmp_path / "new").exists()
     done = invoke(app, ["export", str(made), "--to", "vtk", "--half-size"])
     assert (done.exit_code, "need --to travel" in done.output) == (2, True)
     done = invoke(app, ["export", str(tmp_path / "nothing"), "--to", "travel"])
@@ -240,3 +246,67 @@ def test_a_truncated_simulation_is_named(arrived: Path, tmp_path: Path) -> None:
     (tmp_path / "simulations" / "sim_000.npz").write_bytes(content[: len(content) // 2])
     with pytest.raises(InputError, match=r"sim_000\.npz cannot be read"):
         list(Dataset.open(tmp_path).simulations("test"))
+
+
+def test_what_a_kill_leaves_is_no_result_and_in_nobodys_way(
+    made: Path, packed: Path, arrived: Path, tmp_path: Path
+) -> None:
+    """The beginnings of files, as a kill between any two bytes leaves them."""
+    file, out = tmp_path / "set.npz", tmp_path / "out"
+    (tmp_path / "set.npz.partial").write_bytes(packed.read_bytes()[:1000])
+    (out / "simulations").mkdir(parents=True)
+    with pytest.raises(InputError, match="is missing"):
+        unpack(file, out)
+    pack(made, file)
+    assert [path.name for path in tmp_path.iterdir() if path.is_file()] == ["set.npz"]
+    (out / "simulations").rmdir()
+    for beginning in (".lock", "travel.json.partial"):
+        (out / beginning).write_bytes(b"{")
+    unpack(file, out, tolerance=TOLERANCE, report=lambda line: None)
+    first, third = (out / "simulations" / f"sim_00{k}.npz" for k in (0, 2))
+    first.replace(f"{first}.partial")
+    third.unlink()
+    (out / "card.json").replace(out / "card.json.partial")
+    with pytest.raises(InputError, match=r"has no card\.json"):
+        Dataset.open(out)
+    unpack(file, out, tolerance=TOLERANCE, report=lambda line: None)
+    for name in ("card.json", "simulations/sim_000.npz", "simulations/sim_002.npz"):
+        assert (out / name).read_bytes() == (arrived / name).read_bytes()
+    assert not list(out.rglob("*.partial"))
+
+
+def test_a_full_disk_leaves_the_old_file_and_says_so_at_once(
+    made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (file := tmp_path / "set.npz").write_text("old")
+
+    def full(descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", full)
+        with pytest.raises(OSError, match="No space left") as failure:
+            pack(made, file)
+    assert failure.value.filename == str(file)
+    assert file.read_text() == "old"
+    assert [path.name for path in tmp_path.iterdir()] == ["set.npz"]
+    monkeypatch.setattr(Dataset, "arrays", lambda *_: pytest.fail("it was read before"))
+    with pytest.raises(InputError, match="is a directory"):
+        pack(made, tmp_path)
+    with pytest.raises(FileExistsError):
+        pack(made, file / "set.npz")
+
+
+def test_one_unpacking_at_a_time_and_to_one_tolerance(packed: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    command = ["unpack", str(packed), "--out", str(out), "--tolerance"]
+    with sole_user(out):
+        refused = CliRunner().invoke(app, [*command, "1e-6"])
+    assert (refused.exit_code, "in use by another process" in refused.output) == (2, True)
+    assert [path.name for path in out.iterdir()] == [".lock"]
+    done = CliRunner().invoke(app, [*command, "1e-6"])
+    assert done.exit_code == 0, done.output
+    before = (out / "card.json").read_bytes()
+    refused = CliRunner().invoke(app, [*command, "1e-7"])
+    assert (refused.exit_code, "begun with --tolerance 1e-06" in refused.output) == (2, True)
+    assert (out / "card.json").read_bytes() == before

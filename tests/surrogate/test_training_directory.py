@@ -1,0 +1,125 @@
+"""The directory of a training: one process at a time, refused before data are read, never mixed."""
+
+import errno
+import json
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from typer.testing import CliRunner, Result
+
+from tellus.cli import app
+from tellus.coupling.lock import NAME, sole_user
+from tellus.surrogate import data as reading
+from tellus.surrogate import files
+
+TINY = (
+    '[model]\nkind = "multi-scale"\n[network]\nfilters = 4\nlevels = 2\nconvolutions = 1\n'
+    "[training]\nepochs = 1\nbatch_size = 8\n"
+)
+
+
+def train(data: Path, out: Path, *more: str) -> Result:
+    config = data.parent / "tiny.toml"
+    config.write_text(TINY)
+    arguments = ["train", str(config), "--data", str(data), "--out", str(out), *more]
+    return CliRunner().invoke(app, arguments)
+
+
+def test_two_trainings_keep_out_of_each_others_directory(dataset: Path, tmp_path: Path) -> None:
+    out = tmp_path / "model"
+    with sole_user(out):
+        for more in ((), ("--resume",)):
+            refused = train(dataset, out, *more)
+            assert refused.exit_code == 2
+            assert "in use by another process" in refused.stderr
+            assert "reading" not in refused.stdout
+        assert [path.name for path in out.iterdir()] == [NAME]
+    done = train(dataset, out)
+    assert done.exit_code == 0, done.output
+
+
+def test_a_place_that_cannot_be_is_refused_before_data_are_read(
+    dataset: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("precious")
+    for out in (tmp_path / "file", tmp_path / "file" / "model", Path("/proc/model")):
+        refused = train(dataset, out)
+        assert refused.exit_code == 2
+        assert refused.stderr.count("\n") == 1
+        assert str(out) in refused.stderr
+        assert "reading" not in refused.stdout
+    assert (tmp_path / "file").read_text() == "precious"
+
+
+def test_other_peoples_directories_get_no_lock(dataset: Path, tmp_path: Path) -> None:
+    (tmp_path / "photo.png").touch()
+    assert train(dataset, tmp_path).exit_code == 2
+    assert [path.name for path in tmp_path.iterdir()] == ["photo.png"]
+
+
+def test_missing_data_leave_nothing(tmp_path: Path) -> None:
+    refused = train(tmp_path / "nothing", tmp_path / "model")
+    assert (refused.exit_code, "is no data set" in refused.stderr) == (2, True)
+    assert not (tmp_path / "model").exists()
+
+
+@pytest.mark.parametrize("call", [1, 2])
+def test_weights_and_card_are_replaced_together(
+    call: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The disk is full before one of the two is down."""
+    files.write_model(tmp_path, {"w": torch.zeros(3)}, {"epoch": 1})
+    synced, original = iter(range(1, 9)), os.fsync
+
+    def sync(file: int) -> None:
+        if next(synced) == call:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        original(file)
+
+    monkeypatch.setattr(os, "fsync", sync)
+    with pytest.raises(OSError, match="No space") as failure:
+        files.write_model(tmp_path, {"w": torch.ones(3)}, {"epoch": 2})
+    named = files.CARD if call == 1 else files.WEIGHTS
+    assert failure.value.filename == str(tmp_path / named)
+    assert files.read_model(tmp_path)[1]["epoch"] == 1
+    assert {path.name for path in tmp_path.iterdir()} == {files.WEIGHTS, files.CARD}
+
+
+def test_trainings_share_the_base_solutions_of_a_data_set(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another process writes the same file, and finishes, while this one is at it."""
+    file, values = tmp_path / "cache" / "sim.npz", {"scale": np.ones(2), "psi": np.ones(2)}
+    values["residual"] = np.ones(2)
+    processes, savez = iter((1, 2)), np.savez
+    monkeypatch.setattr(reading.os, "getpid", lambda: next(processes))
+
+    def slow(stream: Any, **arrays: Any) -> None:
+        monkeypatch.setattr(reading.np, "savez", savez)
+        reading._write_cache(file, "key", values)
+        savez(stream, **arrays)
+
+    monkeypatch.setattr(reading.np, "savez", slow)
+    reading._write_cache(file, "key", values)
+    assert reading._read_cache(file, "key", 2) is not None
+    assert [path.name for path in file.parent.iterdir()] == ["sim.npz"]
+
+
+def test_a_data_set_that_cannot_be_written_is_trained_on(dataset: Path, tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    shutil.copytree(dataset, data, ignore=shutil.ignore_patterns("cache"))
+    (data / "cache").touch()
+    config = tmp_path / "two-level.toml"
+    config.write_text(
+        '[base]\nsolver = "coarse:2"\n[network]\nwidths = [4]\n[training]\nepochs = 1\n'
+    )
+    arguments = ["train", str(config), "--data", str(data), "--out", str(tmp_path / "m")]
+    done = CliRunner().invoke(app, arguments)
+    assert done.exit_code == 0, done.output
+    assert "could not be kept" in done.stderr
+    assert json.loads((tmp_path / "m" / "card.json").read_text())["kind"] == "two-level"
