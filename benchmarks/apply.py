@@ -16,7 +16,7 @@ from rich.table import Table
 
 from tellus.solver import initial
 from tellus.solver.grid import Array, Grid
-from tellus.solver.psi_operator import PsiOperator
+from tellus.solver.psi.operator import PsiOperator
 
 from .fields import CASE, Case
 from .record import background_load, document, milliseconds, save, setting

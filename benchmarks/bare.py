@@ -10,7 +10,7 @@ from scipy.linalg.lapack import dpbtrf, dpbtrs
 from threadpoolctl import threadpool_limits
 
 from tellus.solver.grid import Grid
-from tellus.solver.psi_operator import PsiOperator
+from tellus.solver.psi.operator import PsiOperator
 from tellus.solver.stokes import StokesProblem
 
 from .spread import Spread

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 from rich.table import Table
 
-from tellus.coupling.pair import QUIET_VRMS
+from tellus.coupling.comparison.pair import QUIET_VRMS
 from tellus.coupling.provenance import provenance
-from tellus.coupling.solvers import make_solver
+from tellus.coupling.solvers.names import make_solver
 from tellus.solver.errors import InputError
 from tellus.solver.stokes import (
     Flow,

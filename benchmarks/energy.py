@@ -14,7 +14,7 @@ import numpy as np
 from rich.table import Table
 
 from tellus.coupling.stepping import Stepping
-from tellus.solver.direct import DirectSolver
+from tellus.solver.direct.solver import DirectSolver
 from tellus.solver.energy import EXPLICIT, IMPLICIT, EnergyEquation, ThermalState
 from tellus.solver.grid import Grid
 from tellus.solver.stokes import StokesProblem

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Any
 
-from tellus.coupling.solvers import check_name, make_solver
+from tellus.coupling.solvers.names import check_name, make_solver
 from tellus.solver.errors import InputError
 from tellus.solver.grid import Grid
 from tellus.solver.stokes import StokesProblem, StokesSolver

@@ -21,18 +21,18 @@ import numpy as np
 import torch
 
 from tellus.coupling.provenance import git_hash
-from tellus.solver.cudss import CudssSolver
 from tellus.solver.device_laps import DeviceLaps
+from tellus.solver.direct.cudss import CudssSolver
 from tellus.solver.errors import InputError, TellusError
 from tellus.solver.grid import Grid
-from tellus.solver.iterative import IterativeSolver
-from tellus.solver.iterative_batch import IterativeSettings, solve_batch
-from tellus.solver.iterative_krylov import Stopping
+from tellus.solver.iterative.batch import IterativeSettings, solve_batch
+from tellus.solver.iterative.krylov import Stopping
+from tellus.solver.iterative.solver import IterativeSolver
 from tellus.solver.stokes import StokesProblem, StokesReport, StokesSolver, relative_velocity_error
 from tellus.surrogate.files import write_bytes
+from tellus.surrogate.multi_scale.features import CHANNELS
 from tellus.surrogate.networks.multi_scale import make_multi_scale, smallest_side
 from tellus.surrogate.networks.two_level import make_network
-from tellus.surrogate.paper_features import CHANNELS
 from tellus.surrogate.settings import MultiScaleNetworkSettings, NetworkSettings
 
 from .carried import grids_of, read, write

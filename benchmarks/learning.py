@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from tellus.coupling.solver_names import shortened
+from tellus.coupling.solvers.arguments import shortened
 from tellus.solver.errors import InputError
 
 Row = Mapping[str, Any]

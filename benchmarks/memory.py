@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from tellus.coupling.solvers import make_solver
+from tellus.coupling.solvers.names import make_solver
 from tellus.solver.grid import Grid
 from tellus.solver.stokes import StokesProblem
 

@@ -25,7 +25,7 @@ from tellus.coupling.provenance import provenance
 from tellus.solver.errors import RunFailedError
 from tellus.solver.grid import Array, Grid
 from tellus.solver.initial import regridded
-from tellus.solver.mumps import MumpsSolver
+from tellus.solver.mumps.solver import MumpsSolver
 from tellus.solver.stokes import StokesProblem, StokesReport, flow_from_psi, relative_velocity_error
 
 from .fields import CASE, problems

@@ -17,7 +17,7 @@ from rich.table import Table
 
 from tellus.config import Config
 from tellus.coupling.lock import sole_user
-from tellus.coupling.picture_file import save_picture
+from tellus.coupling.output.picture_file import save_picture
 from tellus.coupling.provenance import provenance
 from tellus.coupling.simulation import Simulation, Snapshot
 from tellus.solver.errors import InputError, RunFailedError

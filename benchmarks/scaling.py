@@ -9,8 +9,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from tellus.coupling.picture_file import save_picture
-from tellus.coupling.plots import STYLE
+from tellus.coupling.comparison.plots import STYLE
+from tellus.coupling.output.picture_file import save_picture
 
 from .labels import label_points
 from .sampling import Row

@@ -9,7 +9,7 @@ import numpy as np
 
 from tellus.config import Config, load_config
 from tellus.coupling.simulation import Simulation
-from tellus.coupling.solvers import make_solver
+from tellus.coupling.solvers.names import make_solver
 from tellus.coupling.steady import WATCHED, SteadyWatch
 from tellus.solver.diagnostics import surface_velocity
 from tellus.solver.errors import RunFailedError

@@ -17,14 +17,14 @@ from tellus.solver.stokes import (
     vrms,
 )
 
-from .compare import compare, figure, headline
-from .pair import QUIET_VRMS
-from .picture_file import save_picture
-from .plots import picture
+from .comparison.compare import compare, figure, headline
+from .comparison.pair import QUIET_VRMS
+from .comparison.plots import picture
+from .comparison.report import write_report
+from .output.picture_file import save_picture
 from .recorded import RecordedRun, read_run
-from .report import write_report
 from .run import run_directory
-from .solvers import make_solver
+from .solvers.names import make_solver
 
 MARKER = ".tellus-demo"
 SOLVERS = ("direct", "skip:10", "refined", "surrogate")
@@ -53,7 +53,7 @@ def demo(out: Path = Path("demo"), say: Callable[[str], None] = print) -> dict[s
     Returns
     -------
     dict
-        The comparison, see `tellus.coupling.compare.compare`, with the velocity
+        The comparison, see `tellus.coupling.comparison.compare.compare`, with the velocity
         errors of the surrogate on the temperatures of the direct run under
         ``same_temperature``.
 

@@ -22,7 +22,7 @@ def predicted_start(config: "Config", grid: Grid) -> Array:
     where the viscosity law is not the one it knows, or its weights cannot be read.
     """
     from tellus.config import boundaries_of
-    from tellus.surrogate.profile_predictor import ProfilePredictor
+    from tellus.surrogate.profile.predictor import ProfilePredictor
 
     law = config.rheology
     if law.kind != "frank-kamenetskii" or law.layer_factors or law.yield_stress is not None:

@@ -17,7 +17,7 @@ def join_team(name: str) -> None:
     So only one goes on to look at files, and write them. Raises InputError without PETSc.
     """
     if SHARED.intersection(name.split(":")):
-        from tellus.solver.mumps_team import join
+        from tellus.solver.mumps.team import join
 
         join()
 

@@ -18,8 +18,8 @@ from tellus.solver.stokes import StokesSolver
 
 from .fields import open_fields
 from .predicted_start import predicted_start
-from .solver_names import with_absolute_paths
-from .solvers import make_solver
+from .solvers.arguments import with_absolute_paths
+from .solvers.names import make_solver
 from .stepping import Stepping
 
 if TYPE_CHECKING:

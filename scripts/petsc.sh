@@ -80,6 +80,6 @@ then
 fi
 
 "$venv/bin/python" -c 'from tellus.solver.grid import Grid
-from tellus.solver.mumps import MumpsSolver
+from tellus.solver.mumps.solver import MumpsSolver
 MumpsSolver(Grid(8, 8))' || fail "PETSc $version is installed, and its MUMPS does not work."
 echo "tellus: PETSc $version with MUMPS is ready: tellus run CONFIG.toml --stokes mumps"

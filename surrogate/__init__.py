@@ -5,13 +5,21 @@ from typing import Any
 
 _HOMES = {
     "MultiScaleSettings": "settings",
-    "Surrogate": "model",
+    "Surrogate": "two_level.model",
     "TrainingSettings": "settings",
     "load_surrogate": "load",
     "make_base": "base",
+    "train": "training.train",
 }
 
-__all__ = ["MultiScaleSettings", "Surrogate", "TrainingSettings", "load_surrogate", "make_base"]
+__all__ = [
+    "MultiScaleSettings",
+    "Surrogate",
+    "TrainingSettings",
+    "load_surrogate",
+    "make_base",
+    "train",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -8,11 +8,11 @@ from typing import Any
 
 from torch import nn
 
-from .corrector import Normalisation
 from .data import Dataset, Observed
 from .features import names
 from .networks.two_level import UNet
 from .settings import TrainingSettings
+from .two_level.corrector import Normalisation
 
 FORMAT = 1
 UNET = "unet"

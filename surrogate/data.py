@@ -260,7 +260,7 @@ def _observe_all(dataset: Dataset, simulation: Simulation, base: Base) -> dict[s
 
 def _observe_base(simulation: Simulation, base: Base) -> dict[str, NDArray[Any]]:
     """psi and residual of the base, scaled, and the scales."""
-    from tellus.solver.psi_operator import PsiOperator
+    from tellus.solver.psi.operator import PsiOperator
 
     operator = PsiOperator(simulation.grid)
     psi = np.empty((len(simulation), *simulation.grid.nodes), np.float32)

@@ -22,7 +22,7 @@ from tellus.solver.grid import Array, Grid
 from tellus.solver.stokes import StokesProblem, velocity
 
 if TYPE_CHECKING:
-    from tellus.solver.psi_operator import PsiOperator
+    from tellus.solver.psi.operator import PsiOperator
 
 RESIDUAL_UNIT = 1e-4
 """Scaled residuals span decades: shown as sign(r) log(1 + |r| / RESIDUAL_UNIT)."""

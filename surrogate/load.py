@@ -10,9 +10,9 @@ from tellus.solver.rheology import Rheology
 from tellus.solver.stokes import Flow, StokesProblem
 
 from . import files
-from .model import SHIPPED, Surrogate
-from .multi_scale import KIND as MULTI_SCALE
-from .multi_scale import MultiScaleSurrogate
+from .multi_scale.model import KIND as MULTI_SCALE
+from .multi_scale.model import MultiScaleSurrogate
+from .two_level.model import SHIPPED, Surrogate
 
 
 class StokesSurrogate(Protocol):

@@ -22,13 +22,13 @@ from numpy.typing import NDArray
 from tellus.solver.boundaries import BoundaryConditions
 from tellus.solver.errors import InputError, SolverError
 from tellus.solver.grid import Grid
-from tellus.solver.iterative_batch import IterativeSettings, solve_batch
-from tellus.solver.iterative_krylov import Stopping
+from tellus.solver.iterative.batch import IterativeSettings, solve_batch
+from tellus.solver.iterative.krylov import Stopping
 from tellus.solver.rheology import FrankKamenetskii
 
 from .data import Dataset
 from .files import CARD, LOCK, write_bytes, written_aside
-from .parallel import usable
+from .training.parallel import usable
 
 FORMAT = 1
 OWNER = "travel.json"

@@ -29,9 +29,9 @@ from tellus.benchmarks.step import steps_per_block
 from tellus.benchmarks.timing import fixed_threads, thread_pools
 from tellus.cli import app
 from tellus.coupling import simulation
-from tellus.coupling.skip import SkipSolver
-from tellus.coupling.solvers import SOLVERS, SolverEntry
-from tellus.solver.direct import DirectSolver
+from tellus.coupling.solvers.names import SOLVERS, SolverEntry
+from tellus.coupling.solvers.skip import SkipSolver
+from tellus.solver.direct.solver import DirectSolver
 from tellus.solver.errors import InputError, SolverError
 from tellus.solver.grid import Grid
 from tellus.solver.stokes import (

@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 from tellus.benchmarks import box
 from tellus.cli import app
 from tellus.config import load_dataset_config
-from tellus.coupling.dataset import make_dataset
+from tellus.coupling.dataset.make import make_dataset
 from tellus.solver.errors import InputError
 
 SETTINGS = (

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 import tomli_w
 
-from tellus.coupling.compare import compare, headline, table
+from tellus.coupling.comparison.compare import compare, headline, table
+from tellus.coupling.comparison.pair import regrid_stream_function, regrid_temperature
 from tellus.coupling.fields import FieldWriter
-from tellus.coupling.pair import regrid_stream_function, regrid_temperature
 from tellus.solver.errors import InputError
 from tellus.solver.grid import Array, Grid
 from tellus.solver.rheology import FrankKamenetskii

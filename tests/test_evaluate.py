@@ -11,20 +11,20 @@ import zarr
 from small_data import write_dataset
 from typer.testing import CliRunner
 
-import tellus.surrogate.evaluate as evaluation
+import tellus.surrogate.evaluation.evaluate as evaluation
 from tellus.cli import app
-from tellus.coupling.evaluation_figure import figure
-from tellus.solver.direct import DirectSolver
+from tellus.coupling.output.evaluation_figure import figure
+from tellus.solver.direct.solver import DirectSolver
 from tellus.solver.errors import InputError, SolverError
 from tellus.solver.grid import Array, Grid
 from tellus.solver.rheology import FrankKamenetskii
 from tellus.solver.stokes import Flow, StokesProblem, StokesReport, flow_from_psi
 from tellus.surrogate.data import Dataset
-from tellus.surrogate.evaluate_scores import Score, Scores
-from tellus.surrogate.previous import predecessors
+from tellus.surrogate.evaluation.previous import predecessors
+from tellus.surrogate.evaluation.scores import Score, Scores
+from tellus.surrogate.evaluation.spectrum import Spectrum, power_by_wave_number
 from tellus.surrogate.settings import MultiScaleNetworkSettings, MultiScaleSettings
-from tellus.surrogate.spectrum import Spectrum, power_by_wave_number
-from tellus.surrogate.train import train
+from tellus.surrogate.training.train import train
 
 GRID = Grid(32, 16, 2.0)
 STEPS = [0, 20, 100, 200, 400, 500]

@@ -23,7 +23,7 @@ from tellus.cli import app
 from tellus.cli_shell import show
 from tellus.config import Config, load_config
 from tellus.coupling.simulation import Simulation
-from tellus.coupling.solvers import SOLVERS, SolverEntry
+from tellus.coupling.solvers.names import SOLVERS, SolverEntry
 from tellus.solver.errors import InputError, RunFailedError, SolverError
 from tellus.solver.stokes import Flow, StokesProblem, StokesSolver
 

@@ -20,9 +20,9 @@ from typer.testing import CliRunner, Result
 
 from tellus.cli import app
 from tellus.config import load_config
-from tellus.coupling.export import export_netcdf, export_vtk
-from tellus.coupling.pictures import plot_run
-from tellus.coupling.profile import profile
+from tellus.coupling.output.export import export_netcdf, export_vtk
+from tellus.coupling.output.pictures import plot_run
+from tellus.coupling.output.profile import profile
 from tellus.coupling.run import open_run, run_directory
 from tellus.solver.errors import InputError
 

@@ -18,12 +18,12 @@ from tellus.coupling.setup import anchored, initial_temperature
 from tellus.solver import initial
 from tellus.solver.errors import InputError, InterruptedRunError
 from tellus.solver.grid import Array, Grid
-from tellus.surrogate.checkpoint import read_checkpoint
 from tellus.surrogate.data import Dataset
-from tellus.surrogate.profile_data import Profiles, heights_of
-from tellus.surrogate.profile_predictor import ProfilePredictor
-from tellus.surrogate.profile_settings import ProfileSettings
-from tellus.surrogate.train import train
+from tellus.surrogate.profile.data import Profiles, heights_of
+from tellus.surrogate.profile.predictor import ProfilePredictor
+from tellus.surrogate.profile.settings import ProfileSettings
+from tellus.surrogate.training.checkpoint import read_checkpoint
+from tellus.surrogate.training.train import train
 
 GRID = Grid(16, 16, 2.0)
 SETTINGS = ProfileSettings(epochs=150, batch_size=4, learning_rate=1e-2, width=32, depth=2)

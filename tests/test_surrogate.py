@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 
 from tellus.cli import app
 from tellus.solver.boundaries import BoundaryConditions, Wall
-from tellus.solver.direct import DirectSolver
+from tellus.solver.direct.solver import DirectSolver
 from tellus.solver.errors import InputError, InterruptedRunError
 from tellus.solver.grid import Array, Grid
 from tellus.solver.rheology import FrankKamenetskii
@@ -29,10 +29,8 @@ from tellus.solver.stokes import (
     velocity,
 )
 from tellus.surrogate.base import make_base
-from tellus.surrogate.checkpoint import CHECKPOINT, METRICS
-from tellus.surrogate.corrector import Corrector, Normalisation
 from tellus.surrogate.data import Dataset, load_split
-from tellus.surrogate.evaluate import evaluate, table
+from tellus.surrogate.evaluation.evaluate import evaluate, table
 from tellus.surrogate.features import (
     Inputs,
     features,
@@ -42,17 +40,19 @@ from tellus.surrogate.features import (
     to_inputs,
     unfold,
 )
-from tellus.surrogate.losses import loss, relative_errors
-from tellus.surrogate.model import Surrogate
 from tellus.surrogate.networks.two_level import make_network
-from tellus.surrogate.parallel import team
 from tellus.surrogate.settings import (
     FeatureSettings,
     LossSettings,
     NetworkSettings,
     TrainingSettings,
 )
-from tellus.surrogate.train import train
+from tellus.surrogate.training.checkpoint import CHECKPOINT, METRICS
+from tellus.surrogate.training.parallel import team
+from tellus.surrogate.training.train import train
+from tellus.surrogate.two_level.corrector import Corrector, Normalisation
+from tellus.surrogate.two_level.losses import loss, relative_errors
+from tellus.surrogate.two_level.model import Surrogate
 
 GRID = Grid(32, 16, 2.0)
 SMALL = NetworkSettings(block=2, widths=(8, 8), depth=1)
@@ -335,7 +335,7 @@ def test_a_signal_in_the_first_epoch_leaves_something_to_resume(
         raise InterruptedRunError("stopped.")
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("tellus.surrogate.train.Training.run_epoch", stopped)
+        patch.setattr("tellus.surrogate.training.train.Training.run_epoch", stopped)
         with pytest.raises(InterruptedRunError, match="stopped"):
             train(SETTINGS, dataset, tmp_path / "m", report=lambda line: None)
     with pytest.raises(InputError, match="pass --resume"):

@@ -10,23 +10,21 @@ import pytest
 import torch
 
 from tellus.config import load_dataset_config, load_training_config
-from tellus.coupling.dataset import simulate
-from tellus.coupling.dataset_members import members
-from tellus.coupling.dataset_store import write_card
+from tellus.coupling.dataset.make import simulate
+from tellus.coupling.dataset.members import members
+from tellus.coupling.dataset.store import write_card
 from tellus.solver.errors import InputError, InterruptedRunError
 from tellus.solver.grid import Grid
 from tellus.solver.rheology import FrankKamenetskii
-from tellus.surrogate.checkpoint import METRICS, read_checkpoint
 from tellus.surrogate.data import Dataset
 from tellus.surrogate.features import unfold
 from tellus.surrogate.load import load_surrogate
+from tellus.surrogate.multi_scale.features import Parameters
 from tellus.surrogate.networks.time_unet import make_time_unet
-from tellus.surrogate.paper_features import Parameters
-from tellus.surrogate.time_rollout import time_rollout
-from tellus.surrogate.time_step import TimeStepLearner
-from tellus.surrogate.time_step_data import History, Pairs, find_pairs, longest_chain
-from tellus.surrogate.time_step_evaluate import evaluate_time_unet, table
-from tellus.surrogate.time_step_model import (
+from tellus.surrogate.time_unet.data import History, Pairs, find_pairs, longest_chain
+from tellus.surrogate.time_unet.evaluate import evaluate_time_unet, table
+from tellus.surrogate.time_unet.learner import TimeStepLearner
+from tellus.surrogate.time_unet.model import (
     CHANNELS,
     State,
     TimeStepper,
@@ -34,8 +32,10 @@ from tellus.surrogate.time_step_model import (
     node_divergence,
     step_losses,
 )
-from tellus.surrogate.time_step_settings import TimeUNetNetworkSettings, TimeUNetSettings
-from tellus.surrogate.train import train
+from tellus.surrogate.time_unet.rollout import time_rollout
+from tellus.surrogate.time_unet.settings import TimeUNetNetworkSettings, TimeUNetSettings
+from tellus.surrogate.training.checkpoint import METRICS, read_checkpoint
+from tellus.surrogate.training.train import train
 
 GRID = Grid(32, 16, 2.0)
 INTERVAL = 5
@@ -386,7 +386,7 @@ def test_a_growing_stepper_is_lost_where_it_leaves_the_bounds(
 def test_a_rollout_is_fed_with_its_own_answers(
     trained: Path, dataset: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tellus.surrogate.time_rollout.MARGIN", 1e3)
+    monkeypatch.setattr("tellus.surrogate.time_unet.rollout.MARGIN", 1e3)
     stepper = TimeStepper.load(trained)
     history = History.load(Dataset.open(dataset), "test")
     chain = np.array(longest_chain(history.step, INTERVAL))

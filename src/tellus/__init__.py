@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from tellus.coupling.run import open_run
     from tellus.coupling.run import run_directory as run
     from tellus.coupling.simulation import Simulation
-    from tellus.coupling.solvers import make_solver
+    from tellus.coupling.solvers.names import make_solver
     from tellus.solver.errors import (
         InputError,
         InterruptedRunError,
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from tellus.solver.grid import Grid
     from tellus.solver.rheology import FrankKamenetskii
     from tellus.solver.stokes import Flow, StokesProblem, StokesReport, StokesSolver
-    from tellus.surrogate.model import Surrogate
+    from tellus.surrogate.two_level.model import Surrogate
 
     __version__: str
 
@@ -40,10 +40,10 @@ _HOMES = {
     "StokesProblem": "tellus.solver.stokes",
     "StokesReport": "tellus.solver.stokes",
     "StokesSolver": "tellus.solver.stokes",
-    "Surrogate": "tellus.surrogate.model",
+    "Surrogate": "tellus.surrogate.two_level.model",
     "TellusError": "tellus.solver.errors",
     "load_config": "tellus.config",
-    "make_solver": "tellus.coupling.solvers",
+    "make_solver": "tellus.coupling.solvers.names",
     "open_run": "tellus.coupling.run",
     "run": "tellus.coupling.run:run_directory",
 }

@@ -104,7 +104,7 @@ def dataset(
 
     settings = load_dataset_config(config, changes or [])
 
-    from tellus.coupling.dataset import make_dataset
+    from tellus.coupling.dataset.make import make_dataset
 
     make_dataset(settings, out, jobs or processors(), scheduler, say)
 
@@ -124,9 +124,9 @@ def train(
     settings = load_training_config(config, changes or []).settings()
 
     from tellus.coupling.lock import sole_user
-    from tellus.surrogate.parallel import is_first
-    from tellus.surrogate.train import check_free
-    from tellus.surrogate.train import train as train_surrogate
+    from tellus.surrogate.training.parallel import is_first
+    from tellus.surrogate.training.train import check_free
+    from tellus.surrogate.training.train import train as train_surrogate
 
     check_free(out, resume)
     # Of the processes of one torchrun, one writes.
@@ -141,7 +141,7 @@ def compare(
     as_json: Json = False,
 ) -> None:
     """Compare runs with the first of them."""
-    from tellus.coupling import compare as comparison
+    from tellus.coupling.comparison import compare as comparison
 
     deliver(lambda: comparison.compare(runs, out), as_json, comparison.table)
     if out is not None:
@@ -153,7 +153,7 @@ def solvers() -> None:
     """List the names that --stokes takes."""
     from rich.table import Table
 
-    from tellus.coupling.solvers import listing
+    from tellus.coupling.solvers.names import listing
 
     table = Table("name", "what", "requirements")
     for row in listing():

@@ -56,10 +56,10 @@ def evaluate(
 def _evaluation(kind: str) -> tuple[Callable[..., dict[str, Any]], Callable[[Any], str]]:
     """What evaluates a model of this kind, and what writes the result as text."""
     if kind == "time-unet":
-        from tellus.surrogate import time_step_evaluate
+        from tellus.surrogate.time_unet import evaluate as stepping
 
-        return time_step_evaluate.evaluate_time_unet, time_step_evaluate.table
-    from tellus.surrogate import evaluate as evaluation
+        return stepping.evaluate_time_unet, stepping.table
+    from tellus.surrogate.evaluation import evaluate as evaluation
 
     return evaluation.evaluate, evaluation.table
 
@@ -81,8 +81,8 @@ def _write(result: dict[str, Any], out: Path | None, plot: Path | None) -> None:
         write_atomically(out, json.dumps(plain(result), indent=1).encode() + b"\n")
         complain(f"the result is in {out}")
     if plot is not None:
-        from tellus.coupling.evaluation_figure import figure
-        from tellus.coupling.picture_file import save_picture
+        from tellus.coupling.output.evaluation_figure import figure
+        from tellus.coupling.output.picture_file import save_picture
 
         save_picture(figure(result), plot)
         complain(f"the picture is in {plot}")
@@ -125,9 +125,9 @@ def rollout_suite(
     if changes and not configs:
         raise InputError("--set changes configurations, and there are none: name some.")
 
-    from tellus.coupling import rollout_suite_cases as source
-    from tellus.coupling.rollout_suite import rollout_suite as roll_out
-    from tellus.coupling.rollout_suite_table import table
+    from tellus.coupling.rollout_suite import cases as source
+    from tellus.coupling.rollout_suite.suite import rollout_suite as roll_out
+    from tellus.coupling.rollout_suite.table import table
 
     cases = source.cases_of_files(configs or [], changes or [], steps)
     if data is not None:

@@ -33,8 +33,8 @@ def experiments(
         raise InputError(f"{folder} is no folder: name one that holds training files.")
     names = [] if only is None else [name.strip() for name in only.split(",")]
 
-    from tellus.coupling.experiments import run_experiments
-    from tellus.coupling.experiments_table import table
+    from tellus.coupling.experiments.table import table
+    from tellus.coupling.experiments.trainings import run_experiments
 
     def work() -> dict[str, Any]:
         count = jobs or processors()

@@ -38,7 +38,7 @@ def profile(
     ] = False,
 ) -> None:
     """Average T(y) and Vrms(y) of a run over time."""
-    from tellus.coupling import profile as profiles
+    from tellus.coupling.output import profile as profiles
 
     deliver(lambda: profiles.profile(run, start, end, out), as_json, profiles.table)
     if out is not None:
@@ -63,16 +63,16 @@ def plot(
 ) -> None:
     """Draw a run (fields, time series, animation), what a data set covers, or a training."""
     if (run / "metrics.jsonl").exists() or (run / "weights.safetensors").exists():
-        from tellus.coupling.training_picture import plot_training
+        from tellus.coupling.output.training_picture import plot_training
 
         say(f"the picture is {plot_training(run, out)}")
         return
     if (run / "card.json").exists():
-        from tellus.coupling.dataset_picture import plot_dataset
+        from tellus.coupling.dataset.picture import plot_dataset
 
         say(f"the picture is {plot_dataset(run, out)}")
         return
-    from tellus.coupling.pictures import plot_run
+    from tellus.coupling.output.pictures import plot_run
 
     written = plot_run(run, out, frames)
     say(f"{written[-1].parent}: {len(written)} pictures, {written[-1].name} among them")
@@ -108,7 +108,7 @@ def export(
         return
     if half_size or snapshots is not None:
         raise InputError("--half-size and --snapshots need --to travel.")
-    from tellus.coupling import export as formats
+    from tellus.coupling.output import export as formats
 
     write = {Format.vtk: formats.export_vtk, Format.netcdf: formats.export_netcdf}[to]
     say(f"open {write(run, out)}")

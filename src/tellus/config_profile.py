@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from tellus.surrogate.profile_settings import ProfileSettings
+from tellus.surrogate.profile.settings import ProfileSettings
 
 from .config_fields import Section, quantity
 from .config_training import TrainingSection

@@ -295,7 +295,7 @@ class StokesSection(Section):
     @field_validator("solver")
     @classmethod
     def _reads_as_a_name(cls, name: str) -> str:
-        """Grammar only; `tellus.coupling.solvers` knows which names exist."""
+        """Grammar only; `tellus.coupling.solvers.names` knows which names exist."""
         if not re.fullmatch(r"[a-z][a-z0-9_-]*(:.+)?", name):
             raise ValueError(
                 f'stokes.solver must be name[:argument]..., such as "direct" or "skip:10", '

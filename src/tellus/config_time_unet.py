@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from tellus.surrogate.time_step_settings import TimeUNetNetworkSettings, TimeUNetSettings
+from tellus.surrogate.time_unet.settings import TimeUNetNetworkSettings, TimeUNetSettings
 
 from .config_fields import Section, quantity
 from .config_training import MultiScaleNetworkSection, PaperTrainingSection

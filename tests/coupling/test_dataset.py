@@ -11,13 +11,13 @@ import zarr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import tellus.coupling.dataset as datasets
+import tellus.coupling.dataset.make as datasets
 from tellus.config import DatasetConfig, dump, load_dataset_config
-from tellus.coupling.dataset import make_dataset, simulate
-from tellus.coupling.dataset_members import Member, members
-from tellus.coupling.dataset_sampling import Moment
+from tellus.coupling.dataset.make import make_dataset, simulate
+from tellus.coupling.dataset.members import Member, members
+from tellus.coupling.dataset.sampling import Moment
 from tellus.coupling.lock import sole_user
-from tellus.solver.direct import DirectSolver
+from tellus.solver.direct.solver import DirectSolver
 from tellus.solver.energy import EnergyEquation
 from tellus.solver.errors import InputError, RunFailedError, SolverError
 from tellus.solver.grid import Grid

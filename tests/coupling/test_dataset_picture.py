@@ -10,8 +10,8 @@ from matplotlib.image import imread
 from typer.testing import CliRunner
 
 from tellus.cli import app
-from tellus.coupling.dataset_picture import overview, plot_dataset
-from tellus.coupling.dataset_statistics import measure
+from tellus.coupling.dataset.picture import overview, plot_dataset
+from tellus.coupling.dataset.statistics import measure
 from tellus.solver.errors import InputError
 from tellus.solver.grid import Grid
 from tellus.solver.rheology import FrankKamenetskii

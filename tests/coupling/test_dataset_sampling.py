@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from tellus.config import load_dataset_config
 from tellus.config_dataset import DatasetSection
-from tellus.coupling.dataset_members import end_time, members
-from tellus.coupling.dataset_sampling import Moment, Moments
+from tellus.coupling.dataset.members import end_time, members
+from tellus.coupling.dataset.sampling import Moment, Moments
 from tellus.solver.errors import InputError
 
 TEMPERATURE = np.zeros((2, 3))

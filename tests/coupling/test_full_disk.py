@@ -11,14 +11,14 @@ import pytest
 from matplotlib.figure import Figure
 from rollouts import case
 
-from tellus.coupling import export as exporting
 from tellus.coupling.checkpoint import write_atomically
-from tellus.coupling.export import export_netcdf, export_vtk
 from tellus.coupling.lock import NAME, sole_user
-from tellus.coupling.picture_file import save_picture
-from tellus.coupling.profile import profile
+from tellus.coupling.output import export as exporting
+from tellus.coupling.output.export import export_netcdf, export_vtk
+from tellus.coupling.output.picture_file import save_picture
+from tellus.coupling.output.profile import profile
+from tellus.coupling.output.vtk import write_pvd
 from tellus.coupling.run import run_directory
-from tellus.coupling.vtk import write_pvd
 from tellus.solver.errors import InputError, RunFailedError
 
 
@@ -63,7 +63,7 @@ def test_exports_of_a_run_leave_the_old_ones(
     (table := tmp_path / "run.csv").write_text("old")
     before = {path: path.read_bytes() for path in written.parent.iterdir()}
     monkeypatch.setattr(os, "fsync", full)
-    monkeypatch.setattr("tellus.coupling.export.os.replace", full)
+    monkeypatch.setattr("tellus.coupling.output.export.os.replace", full)
     for export in (
         lambda: export_vtk(run, tmp_path / "vtk"),
         lambda: export_netcdf(run, netcdf),

@@ -11,15 +11,14 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-import tellus.coupling.rollout_suite as suites
+import tellus.coupling.rollout_suite.suite as suites
 from tellus.cli import app
 from tellus.config import Config, load_config, load_dataset_config
-from tellus.coupling.dataset_members import members
-from tellus.coupling.rollout_suite import rollout_suite
-from tellus.coupling.rollout_suite_cases import Case, cases_of_data, cases_of_files
-from tellus.coupling.rollout_suite_figures import by_vigour
-from tellus.coupling.rollout_suite_run import Recorder, Rollout, averages, course, file_name
-from tellus.coupling.rollout_suite_scores import (
+from tellus.coupling.dataset.members import members
+from tellus.coupling.rollout_suite.cases import Case, cases_of_data, cases_of_files
+from tellus.coupling.rollout_suite.figures import by_vigour
+from tellus.coupling.rollout_suite.rollout import Recorder, Rollout, averages, course, file_name
+from tellus.coupling.rollout_suite.scores import (
     GOOD,
     OUTCOMES,
     add_speedups,
@@ -28,10 +27,11 @@ from tellus.coupling.rollout_suite_scores import (
     outcome,
     summary,
 )
-from tellus.coupling.rollout_suite_table import table
+from tellus.coupling.rollout_suite.suite import rollout_suite
+from tellus.coupling.rollout_suite.table import table
 from tellus.coupling.simulation import Simulation
-from tellus.coupling.solvers import SOLVERS, SolverEntry
-from tellus.solver.direct import DirectSolver
+from tellus.coupling.solvers.names import SOLVERS, SolverEntry
+from tellus.solver.direct.solver import DirectSolver
 from tellus.solver.errors import InputError, SolverError
 from tellus.solver.stokes import Flow, StokesProblem, StokesSolver
 
@@ -74,7 +74,7 @@ def serial(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 @pytest.fixture
 def no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
     """They take longer than the rollouts."""
-    monkeypatch.setattr("tellus.coupling.rollout_suite_figures.draw", lambda *_: [])
+    monkeypatch.setattr("tellus.coupling.rollout_suite.figures.draw", lambda *_: [])
 
 
 def silent(line: str) -> None:

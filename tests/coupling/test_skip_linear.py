@@ -10,9 +10,9 @@ from rollouts import case, summary
 from sequences import SMALL, assert_resumes, errors, rising
 
 from tellus.coupling.run import run_directory
-from tellus.coupling.skip import SkipSolver
-from tellus.coupling.solvers import make_solver
-from tellus.solver.direct import DirectSolver
+from tellus.coupling.solvers.names import make_solver
+from tellus.coupling.solvers.skip import SkipSolver
+from tellus.solver.direct.solver import DirectSolver
 from tellus.solver.grid import Grid
 from tellus.solver.stokes import (
     Flow,

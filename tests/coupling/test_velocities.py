@@ -10,10 +10,10 @@ from rollouts import TINY, Drifting, Rolls, case, summary, tellus, write_case
 import tellus as front_door
 from tellus import Simulation, open_run
 from tellus.coupling.run import run_directory
-from tellus.coupling.skip import SkipSolver
-from tellus.coupling.solver_names import with_absolute_paths
-from tellus.coupling.solvers import listing, make_solver
-from tellus.solver.direct import DirectSolver
+from tellus.coupling.solvers.arguments import with_absolute_paths
+from tellus.coupling.solvers.names import listing, make_solver
+from tellus.coupling.solvers.skip import SkipSolver
+from tellus.solver.direct.solver import DirectSolver
 from tellus.solver.errors import InputError
 from tellus.solver.grid import Grid
 from tellus.solver.rheology import FrankKamenetskii

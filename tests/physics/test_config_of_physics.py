@@ -14,7 +14,7 @@ from tellus.config import (
     rheology_of,
 )
 from tellus.coupling.simulation import Simulation
-from tellus.coupling.solvers import make_solver
+from tellus.coupling.solvers.names import make_solver
 from tellus.solver.boundaries import (
     FLUX,
     FREE_SLIP,
@@ -278,7 +278,7 @@ def test_all_of_it_survives_the_file_that_a_run_leaves(tmp_path: Path) -> None:
     ],
 )
 def test_the_shipped_surrogate_refuses_what_it_never_saw(options: dict[str, Any]) -> None:
-    model = pytest.importorskip("tellus.surrogate.model")
+    model = pytest.importorskip("tellus.surrogate.two_level.model")
     if not model.SHIPPED.is_dir():
         pytest.skip("no weights in this checkout")
     config = load_config(None, [f"{key}={value}" for key, value in options.items()])

@@ -18,7 +18,7 @@ from physics_cases import (
 
 from tellus.coupling.simulation import Simulation
 from tellus.solver.boundaries import INSULATING
-from tellus.solver.direct import DirectSolver
+from tellus.solver.direct.solver import DirectSolver
 from tellus.solver.energy import (
     EXPLICIT,
     IMPLICIT,
@@ -27,7 +27,7 @@ from tellus.solver.energy import (
     ThermalState,
 )
 from tellus.solver.grid import Array, Grid
-from tellus.solver.psi_operator import PsiOperator
+from tellus.solver.psi.operator import PsiOperator
 from tellus.solver.rheology import Given
 from tellus.solver.stokes import Flow, StokesProblem
 from tellus.solver.strain import dissipation, effective_viscosity

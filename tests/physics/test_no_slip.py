@@ -19,9 +19,9 @@ from physics_cases import (
 
 from tellus.solver.boundaries import FREE_SLIP, NO_SLIP, BoundaryConditions
 from tellus.solver.diagnostics import surface_velocity
-from tellus.solver.direct import DirectSolver
+from tellus.solver.direct.solver import DirectSolver
 from tellus.solver.grid import Array, Grid
-from tellus.solver.psi_operator import PsiOperator
+from tellus.solver.psi.operator import PsiOperator
 from tellus.solver.rheology import Given
 from tellus.solver.stokes import StokesProblem
 from tellus.solver.strain import dissipation, shear_strain_rate, strain_rate

@@ -8,14 +8,14 @@ import pytest
 from physics_cases import GivenFlow, case, random_psi, rough, slip_walls, worst_difference
 
 from tellus.coupling.simulation import Simulation
-from tellus.coupling.skip import SkipSolver
-from tellus.coupling.solvers import make_solver
+from tellus.coupling.solvers.names import make_solver
+from tellus.coupling.solvers.skip import SkipSolver
 from tellus.solver.boundaries import NO_SLIP
-from tellus.solver.direct import DirectSolver
+from tellus.solver.direct.solver import DirectSolver
 from tellus.solver.errors import SolverError
 from tellus.solver.grid import Array, Grid
 from tellus.solver.picard import PicardSettings, PicardSolver
-from tellus.solver.psi_operator import PsiOperator
+from tellus.solver.psi.operator import PsiOperator
 from tellus.solver.rheology import (
     Arrhenius,
     Constant,

@@ -17,15 +17,15 @@ from scipy.sparse import csr_matrix
 from sequences import SMALL, rising
 from stand_in_nvmath import Calls
 
-from tellus.coupling.solvers import make_solver
+from tellus.coupling.solvers.names import make_solver
 from tellus.solver.boundaries import FREE_SLIP, NO_SLIP
-from tellus.solver.cudss import CudssSolver
-from tellus.solver.direct import DirectSolver
+from tellus.solver.direct.cudss import CudssSolver
+from tellus.solver.direct.solver import DirectSolver
 from tellus.solver.errors import InputError, SolverError
 from tellus.solver.grid import Grid
-from tellus.solver.psi_operator import PsiOperator
-from tellus.solver.psi_pattern import UpperPattern
-from tellus.solver.psi_torch import TorchPsiOperator
+from tellus.solver.psi.operator import PsiOperator
+from tellus.solver.psi.pattern import UpperPattern
+from tellus.solver.psi.torch_operator import TorchPsiOperator
 from tellus.solver.rheology import FrankKamenetskii, Given
 from tellus.solver.stokes import StokesProblem, relative_velocity_error
 

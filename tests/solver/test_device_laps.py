@@ -7,10 +7,12 @@ import stand_in_nvmath
 import torch
 from sequences import SMALL, rising
 
-from tellus.solver import cudss, iterative, laps
+from tellus.solver import laps
 from tellus.solver.device_laps import DeviceLaps
-from tellus.solver.iterative_batch import IterativeSettings
-from tellus.solver.psi_torch import one_of_a_batch
+from tellus.solver.direct import cudss
+from tellus.solver.iterative import solver as iterative
+from tellus.solver.iterative.batch import IterativeSettings
+from tellus.solver.psi.torch_operator import one_of_a_batch
 from tellus.solver.stokes import StokesSolver
 
 

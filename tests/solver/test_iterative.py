@@ -11,18 +11,18 @@ from convecting import convecting
 from physics_cases import slip_walls
 from sequences import SMALL, assert_resumes, errors, rising
 
-from tellus.coupling.solvers import make_solver
+from tellus.coupling.solvers.names import make_solver
 from tellus.solver.boundaries import NO_SLIP
-from tellus.solver.direct import DirectSolver
+from tellus.solver.direct.solver import DirectSolver
 from tellus.solver.errors import InputError, SolverError
 from tellus.solver.grid import Grid
 from tellus.solver.initial import conductive
-from tellus.solver.iterative import IterativeSolver
-from tellus.solver.iterative_batch import IterativeSettings, solve_batch
-from tellus.solver.iterative_krylov import Stopping
-from tellus.solver.multigrid import Multigrid
+from tellus.solver.iterative.batch import IterativeSettings, solve_batch
+from tellus.solver.iterative.krylov import Stopping
+from tellus.solver.iterative.multigrid import Multigrid
+from tellus.solver.iterative.solver import IterativeSolver
 from tellus.solver.picard import PicardSettings
-from tellus.solver.psi_torch import TorchPsiOperator, buoyancy
+from tellus.solver.psi.torch_operator import TorchPsiOperator, buoyancy
 from tellus.solver.rheology import FrankKamenetskii, Given, Viscoplastic
 from tellus.solver.stokes import Flow, StokesProblem, relative_velocity_error
 
@@ -319,8 +319,8 @@ def test_it_needs_neither_numba_nor_the_extension() -> None:
     script = (
         "import sys; sys.modules.update({'numba': None, 'tellus.solver._core': None, "
         "'pydantic': None, 'scipy': None}); import numpy as np\n"
-        "from tellus.solver.grid import Grid; from tellus.solver.iterative_batch import *\n"
-        "from tellus.solver.iterative import IterativeSolver\n"
+        "from tellus.solver.grid import Grid; from tellus.solver.iterative.batch import *\n"
+        "from tellus.solver.iterative.solver import IterativeSolver\n"
         "T = np.random.default_rng(0).random((1, 16, 64))\n"
         "assert solve_batch(Grid(64, 16, 4.0), T, 1e4 ** -T).solved.all()"
     )

@@ -8,15 +8,15 @@ from numerics import GRIDS, random_psi, rough_field, rough_viscosity
 from physics_cases import slip_walls
 from sequences import SMALL, assert_resumes, errors, rising
 
-from tellus.coupling.solvers import make_solver
+from tellus.coupling.solvers.names import make_solver
 from tellus.solver.boundaries import NO_SLIP
-from tellus.solver.cholesky import KeptCholesky
-from tellus.solver.direct import DirectSolver
+from tellus.solver.direct.cholesky import KeptCholesky
+from tellus.solver.direct.lagged import CHOLESKY, LaggedSolver
+from tellus.solver.direct.solver import DirectSolver
 from tellus.solver.errors import InputError, SolverError
 from tellus.solver.grid import Grid
 from tellus.solver.history import Moment, extrapolated, well_apart
 from tellus.solver.initial import conductive
-from tellus.solver.lagged import CHOLESKY, LaggedSolver
 from tellus.solver.picard import PicardSettings
 from tellus.solver.rheology import FrankKamenetskii, Given, Viscoplastic
 from tellus.solver.stokes import StokesProblem, relative_velocity_error

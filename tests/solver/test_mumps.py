@@ -12,13 +12,13 @@ from physics_cases import SLIPS, case, initials, run_in_pieces, slip_walls
 
 from tellus.coupling.ranks import refuse_idle_processes
 from tellus.coupling.run import run_directory
-from tellus.coupling.solvers import make_solver
-from tellus.solver.direct import DirectSolver
+from tellus.coupling.solvers.names import make_solver
+from tellus.solver.direct.solver import DirectSolver
 from tellus.solver.errors import InputError, SolverError
 from tellus.solver.grid import Array, Grid
-from tellus.solver.mumps import MumpsSolver
-from tellus.solver.mumps_variants import variant
-from tellus.solver.petsc import Factorisation
+from tellus.solver.mumps.petsc import Factorisation
+from tellus.solver.mumps.solver import MumpsSolver
+from tellus.solver.mumps.variants import variant
 from tellus.solver.pressure import pressure
 from tellus.solver.rheology import FrankKamenetskii
 from tellus.solver.stokes import StokesProblem, relative_velocity_error
@@ -139,15 +139,15 @@ def test_a_temperature_that_is_not_finite_is_a_clear_error() -> None:
 @pytest.mark.usefixtures("petsc")
 def test_too_little_workspace_is_made_good(monkeypatch: pytest.MonkeyPatch) -> None:
     """MUMPS is given no room beyond its estimate, which delayed pivots always exceed."""
-    from tellus.solver import mumps_team
+    from tellus.solver.mumps import team
 
-    made = mumps_team.Variant.settings
+    made = team.Variant.settings
 
-    def tight(self: mumps_team.Variant, parts: int) -> object:
+    def tight(self: team.Variant, parts: int) -> object:
         settings = made(self, parts)
         return settings._replace(icntl={**settings.icntl, 14: 1})
 
-    monkeypatch.setattr(mumps_team.Variant, "settings", tight)
+    monkeypatch.setattr(team.Variant, "settings", tight)
     grid = Grid(128, 32, 4.0)
     solver, asked = MumpsSolver(grid, "mumps:amf"), problem(grid, 1e8)
     flow = solver.solve(asked)
@@ -214,7 +214,7 @@ def test_two_processes_find_what_one_finds(name: str, tmp_path: Path) -> None:
 import numpy as np
 from tellus.solver.errors import SolverError
 from tellus.solver.grid import Grid
-from tellus.solver.mumps import MumpsSolver
+from tellus.solver.mumps.solver import MumpsSolver
 from tellus.solver.rheology import FrankKamenetskii
 from tellus.solver.stokes import StokesProblem
 
@@ -337,6 +337,6 @@ def test_what_stands_in_a_name_may_come_in_any_order() -> None:
 
 def test_tellus_is_imported_without_petsc() -> None:
     done = run_python(
-        "-c", "import sys, tellus, tellus.solver.mumps; print('petsc4py' in sys.modules)"
+        "-c", "import sys, tellus, tellus.solver.mumps.solver; print('petsc4py' in sys.modules)"
     )
     assert done.stdout == "False\n", done.stderr

@@ -11,14 +11,14 @@ from physics_cases import SLIPS, initials, slip_walls
 from scipy.sparse import csr_matrix
 from sequences import SMALL, rising
 
-from tellus.coupling.solvers import make_solver
+from tellus.coupling.solvers.names import make_solver
 from tellus.solver.boundaries import FREE_SLIP, NO_SLIP
-from tellus.solver.direct import DirectSolver
+from tellus.solver.direct.pardiso import ANALYSE, FACTOR, SOLVE, PardisoSolver
+from tellus.solver.direct.solver import DirectSolver
 from tellus.solver.errors import InputError, SolverError
 from tellus.solver.grid import Grid
-from tellus.solver.pardiso import ANALYSE, FACTOR, SOLVE, PardisoSolver
-from tellus.solver.psi_matrix import PsiMatrix
-from tellus.solver.psi_operator import PsiOperator
+from tellus.solver.psi.matrix import PsiMatrix
+from tellus.solver.psi.operator import PsiOperator
 from tellus.solver.rheology import FrankKamenetskii, Given, Viscoplastic
 from tellus.solver.stokes import StokesProblem, relative_velocity_error
 

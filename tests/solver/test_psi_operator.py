@@ -6,7 +6,7 @@ from numerics import GRIDS, random_psi, rough_field, rough_viscosity, worst_diff
 from reference_stokes import interior, operator_matrix
 
 from tellus.solver.grid import Array, Grid
-from tellus.solver.psi_operator import PsiOperator
+from tellus.solver.psi.operator import PsiOperator
 from tellus.solver.stokes import velocity
 
 CONTRASTS = [1.0, 1e8]

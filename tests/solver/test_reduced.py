@@ -5,16 +5,16 @@ import pytest
 from numerics import rough_viscosity, worst_difference
 from threadpoolctl import threadpool_limits
 
-from tellus.coupling.solvers import make_solver
+from tellus.coupling.solvers.names import make_solver
 from tellus.solver.boundaries import NO_SLIP, TEMPERATURE, BoundaryConditions, Wall
-from tellus.solver.direct import DirectSolver
+from tellus.solver.coarse_space.projection import SplineProjection
+from tellus.solver.coarse_space.reduced import ReducedSolver
+from tellus.solver.coarse_space.splines import basis_values
+from tellus.solver.direct.solver import DirectSolver
 from tellus.solver.errors import InputError, SolverError
 from tellus.solver.grid import Grid
-from tellus.solver.projection import SplineProjection
-from tellus.solver.psi_operator import PsiOperator
-from tellus.solver.reduced import ReducedSolver
+from tellus.solver.psi.operator import PsiOperator
 from tellus.solver.rheology import FrankKamenetskii, Given, Viscoplastic
-from tellus.solver.splines import basis_values
 from tellus.solver.stokes import Flow, StokesProblem, relative_velocity_error
 
 FREE = BoundaryConditions()
@@ -46,7 +46,7 @@ def test_the_projection_is_that_of_the_fine_operator(
     threads: int,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("tellus.solver.projection.WORTH_TWO_THREADS", 0)
+    monkeypatch.setattr("tellus.solver.coarse_space.projection.WORTH_TWO_THREADS", 0)
     viscosity, operator = rough_viscosity(grid, 1e6), PsiOperator(grid, boundaries)
     projection, product = SplineProjection(operator, factor), operator.at(viscosity)
     columns = [projection.prolong(c) for c in np.eye(projection.unknowns)]

@@ -7,17 +7,17 @@ from physics_cases import slip_walls
 from sequences import SMALL, assert_resumes, errors, rising
 from threadpoolctl import threadpool_limits
 
-from tellus.coupling.solvers import make_solver
+from tellus.coupling.solvers.names import make_solver
 from tellus.solver import _core
 from tellus.solver.boundaries import FREE_SLIP, NO_SLIP, BoundaryConditions, Wall
-from tellus.solver.direct import DirectSolver
+from tellus.solver.coarse_space.refined import fastest_factor, refined_solver
+from tellus.solver.coarse_space.two_level import TwoLevel
+from tellus.solver.direct.solver import DirectSolver
 from tellus.solver.errors import InputError
 from tellus.solver.grid import Array, Grid
-from tellus.solver.psi_operator import PsiOperator, velocity_norm
-from tellus.solver.refined import fastest_factor, refined_solver
+from tellus.solver.psi.operator import PsiOperator, velocity_norm
 from tellus.solver.rheology import FrankKamenetskii, Given, Viscoplastic
 from tellus.solver.stokes import StokesProblem, relative_velocity_error, velocity
-from tellus.solver.two_level import TwoLevel
 
 FREE = BoundaryConditions()
 HELD = BoundaryConditions(top=Wall(NO_SLIP), left=Wall(NO_SLIP))
@@ -166,7 +166,7 @@ def test_a_yielding_law_is_iterated_around_it() -> None:
 def test_where_no_iteration_gets_there_cholesky_does(monkeypatch: pytest.MonkeyPatch) -> None:
     """Contrasts of 1e8 from cell to cell: nothing about that flow is smooth."""
     problem = StokesProblem(SMALL, rough_field(SMALL), Given(rough_viscosity(SMALL, 1e8)))
-    monkeypatch.setattr("tellus.solver.lagged.MOST", 3)
+    monkeypatch.setattr("tellus.solver.direct.lagged.MOST", 3)
     flow = refined_solver(SMALL).solve(problem)
     assert flow.report.iterations == 4
     assert relative_velocity_error(flow, DirectSolver(SMALL).solve(problem)) < 1e-8

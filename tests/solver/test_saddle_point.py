@@ -7,12 +7,12 @@ from physics_cases import SLIPS, initials, slip_walls
 from scipy.sparse import csc_matrix, csr_matrix, triu, vstack
 from scipy.sparse.linalg import splu
 
-from tellus.solver.direct import DirectSolver
-from tellus.solver.dissection import nested_dissection
+from tellus.solver.direct.solver import DirectSolver
 from tellus.solver.grid import Array, Grid
+from tellus.solver.mumps.dissection import nested_dissection
+from tellus.solver.mumps.saddle_point import SaddlePoint
+from tellus.solver.mumps.slabs import Slabs
 from tellus.solver.pressure import pressure
-from tellus.solver.saddle_point import SaddlePoint
-from tellus.solver.slabs import Slabs
 from tellus.solver.stokes import StokesProblem, relative_velocity_error
 
 CUTS = [(1, False), (1, True), (3, False)]

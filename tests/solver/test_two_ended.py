@@ -5,16 +5,16 @@ import pytest
 from numerics import GRIDS, random_psi, rough_field, rough_viscosity, worst_difference
 from threadpoolctl import threadpool_limits
 
-from tellus.solver.banded import BandedCholesky, cholesky_for
 from tellus.solver.boundaries import NO_SLIP, BoundaryConditions, Wall
-from tellus.solver.direct import DirectSolver
+from tellus.solver.direct.banded import BandedCholesky, cholesky_for
+from tellus.solver.direct.lapack import factor_bands, substitute
+from tellus.solver.direct.solver import DirectSolver
+from tellus.solver.direct.two_ended import TwoEndedCholesky
 from tellus.solver.errors import SolverError
 from tellus.solver.grid import Array, Grid
-from tellus.solver.lapack import factor_bands, substitute
-from tellus.solver.psi_operator import PsiOperator
+from tellus.solver.psi.operator import PsiOperator
 from tellus.solver.rheology import Given
 from tellus.solver.stokes import StokesProblem
-from tellus.solver.two_ended import TwoEndedCholesky
 
 FREE = BoundaryConditions()
 HELD = BoundaryConditions(top=Wall(NO_SLIP), left=Wall(NO_SLIP))

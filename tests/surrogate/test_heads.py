@@ -5,7 +5,7 @@ import torch
 
 from tellus.solver.errors import InputError
 from tellus.solver.grid import Grid
-from tellus.surrogate.heads import ExactWalls, Head, PaperWalls, SoftMass, make_head
+from tellus.surrogate.multi_scale.heads import ExactWalls, Head, PaperWalls, SoftMass, make_head
 
 GRID = Grid(24, 12, 3.0)
 

@@ -18,20 +18,20 @@ from small_data import GRID, problem
 
 from tellus.coupling.checkpoint import FOLDER
 from tellus.coupling.run import run_directory
-from tellus.coupling.solvers import make_solver
+from tellus.coupling.solvers.names import make_solver
 from tellus.solver.errors import InputError
 from tellus.solver.grid import Grid
 from tellus.solver.rheology import FrankKamenetskii
 from tellus.solver.stokes import StokesProblem
 from tellus.surrogate.data import Dataset
 from tellus.surrogate.load import load_surrogate
-from tellus.surrogate.multi_scale import MultiScaleSurrogate
-from tellus.surrogate.multi_scale_learner import MultiScaleLearner, fitted_scale, scales
-from tellus.surrogate.paper_features import CHANNELS, Parameters, paper_features
-from tellus.surrogate.scale import FromViscosity, Regression, scale_from_json
+from tellus.surrogate.multi_scale.features import CHANNELS, Parameters, paper_features
+from tellus.surrogate.multi_scale.learner import MultiScaleLearner, fitted_scale, scales
+from tellus.surrogate.multi_scale.model import MultiScaleSurrogate
+from tellus.surrogate.multi_scale.scale import FromViscosity, Regression, scale_from_json
 from tellus.surrogate.settings import MultiScaleNetworkSettings, MultiScaleSettings
 from tellus.surrogate.snapshots import load_snapshots
-from tellus.surrogate.train import train
+from tellus.surrogate.training.train import train
 
 NETWORK = MultiScaleNetworkSettings(filters=4, levels=2, convolutions=1)
 SETTINGS = MultiScaleSettings(network=NETWORK, epochs=2, batch_size=4)

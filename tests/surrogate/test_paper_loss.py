@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from tellus.surrogate.paper_loss import paper_loss, range_weight, wall_weight
+from tellus.surrogate.multi_scale.loss import paper_loss, range_weight, wall_weight
 from tellus.surrogate.settings import PaperLossSettings
 
 NONE = PaperLossSettings(scaling=False, wall_weight=0.0, derivative=False, divergence=False)

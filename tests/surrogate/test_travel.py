@@ -13,18 +13,18 @@ from typer.testing import CliRunner
 
 from tellus.cli import app
 from tellus.config import DatasetConfig, load_dataset_config
-from tellus.coupling.dataset import simulate
-from tellus.coupling.dataset_members import members
-from tellus.coupling.dataset_store import write_card
+from tellus.coupling.dataset.make import simulate
+from tellus.coupling.dataset.members import members
+from tellus.coupling.dataset.store import write_card
 from tellus.coupling.lock import sole_user
-from tellus.solver.direct import DirectSolver
+from tellus.solver.direct.solver import DirectSolver
 from tellus.solver.errors import InputError, SolverError
 from tellus.solver.grid import Grid
 from tellus.solver.stokes import StokesReport, flow_from_psi, relative_velocity_error
 from tellus.surrogate import travel
 from tellus.surrogate.data import SPLITS, Dataset
 from tellus.surrogate.snapshots import load_snapshots
-from tellus.surrogate.time_step_data import History
+from tellus.surrogate.time_unet.data import History
 from tellus.surrogate.travel import pack, unpack
 
 GRID = Grid(32, 16, 4.0)

@@ -1,0 +1,271 @@
+"""How far runs drift from a reference run, and what each of them cost."""
+
+import statistics
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.table import Table
+
+from tellus.coupling.recorded import RecordedRun, read_run
+from tellus.solver.errors import InputError
+
+from .pair import Pair
+
+
+def compare(runs: Sequence[Path], out: Path | None = None) -> dict[str, Any]:
+    """Compare runs with the first of them, the reference.
+
+    Every difference is taken over the model time that a run and the reference
+    have in common, so a run that failed or stopped early is compared up to
+    where it got, and says so in its `notes`.
+
+    Parameters
+    ----------
+    runs : sequence of Path
+        Run directories; the first is the reference.
+    out : Path, optional
+        Where to write a self-contained HTML report.
+
+    Returns
+    -------
+    dict
+        ``{"reference": DIR, "runs": [...], "warnings": [...]}``, plain JSON. Each run has
+
+        - ``mean_temperature_mae``, ``nusselt_mae`` (mean of top and bottom): mean
+          absolute difference of the time series, interpolated onto 1001 common times;
+        - ``profile_mae``: mean over the height of the absolute difference between
+          temperature profiles averaged over the common second half;
+          ``final_profile_mae``: the same at the last common time;
+        - ``temperature_field_mae`` and ``velocity_error``: at the outputs both runs
+          wrote at equal times after the start (all of them under ``equal_times``);
+          the former is a mean, the latter the median of
+          sqrt(sum |u - u_ref|^2 / sum |u_ref|^2), with quiet flows (Vrms below 1)
+          left out and counted. The two runs have different temperatures at that
+          time, so ``velocity_error`` says how far the *trajectories* are apart; it is
+          not the error of the solver on a given temperature, except at the start;
+        - ``seconds_per_step`` (Stokes and energy: the time step itself),
+          ``stokes_seconds_per_step``, ``seconds_total`` (everything the run did),
+          ``seconds_by_phase`` (sums to the total);
+        - ``speedup``: reference seconds per step over this run's;
+          ``speedup_stokes``: the same for the Stokes solve alone; ``speedup_end_to_end``:
+          total seconds over the common model time, where a run that went further
+          is charged in proportion to its steps in that time.
+
+        A figure that cannot be had (no equal output times, no steps) is None.
+
+    Raises
+    ------
+    InputError
+        A missing, truncated or damaged run directory, boxes of different aspect
+        ratio, or no model time in common.
+
+    Notes
+    -----
+    Runs on another grid of the same box are regridded onto the reference grid:
+    temperature linearly, with the wall temperatures as end points; the stream
+    function by bicubic splines, then differenced, so that the velocity stays
+    divergence-free.
+    """
+    if not runs:
+        raise InputError("compare: no run given; name one or more run directories.")
+    recorded = [read_run(path) for path in runs]
+    pairs = [Pair(recorded[0], run) for run in recorded]
+    result = {
+        "reference": str(recorded[0].path),
+        "runs": [summary(pair, label) for pair, label in zip(pairs, labels(recorded), strict=True)],
+        "warnings": _warnings(recorded),
+    }
+    if out is not None:
+        from .report import write_report
+
+        write_report(Path(out), result, recorded)
+    return result
+
+
+def labels(runs: Sequence[RecordedRun]) -> list[str]:
+    """Short, distinct names: the solver, with the directory where that alone is ambiguous."""
+    names = [run.solver for run in runs]
+    return [
+        name if names.count(name) == 1 else f"{name} ({run.path.name})"
+        for name, run in zip(names, runs, strict=True)
+    ]
+
+
+def summary(pair: Pair, label: str) -> dict[str, Any]:
+    """One entry of ``compare(...)["runs"]``."""
+    run = pair.run
+    return {
+        "run": str(run.path),
+        "label": label,
+        "solver": run.solver,
+        "status": run.status,
+        "message": str(run.info.get("message", "")),
+        "notes": _notes(pair),
+        "grid": str(run.grid),
+        "steps": run.steps,
+        "common_time": list(pair.span),
+        **_differences(pair),
+        **_cost(pair),
+    }
+
+
+def _differences(pair: Pair) -> dict[str, Any]:
+    top, bottom = pair.series_mae("nusselt_top"), pair.series_mae("nusselt_bottom")
+    times = [float(pair.reference.output_times[i]) for i, _ in pair.equal_outputs]
+    fields = [pair.temperatures(*both) for both in pair.equal_outputs]
+    field_mae = [float(np.mean(np.abs(a - b))) for a, b in fields]
+    velocity = [pair.velocity_error(*both) for both in pair.equal_outputs]
+    later = [k for k, t in enumerate(times) if t > pair.span[0]]
+    relative = [v for k in later if (v := velocity[k]) is not None]
+    return {
+        "mean_temperature_mae": pair.series_mae("mean_temperature"),
+        "nusselt_top_mae": top,
+        "nusselt_bottom_mae": bottom,
+        "nusselt_mae": None if top is None or bottom is None else (top + bottom) / 2,
+        "profile_mae": pair.profile_mae(*pair.second_half),
+        "final_profile_mae": pair.profile_mae(pair.second_half[1], pair.second_half[1]),
+        "temperature_field_mae": statistics.fmean(field_mae[k] for k in later) if later else None,
+        "velocity_error": statistics.median(relative) if relative else None,
+        "quiet_outputs": sum(velocity[k] is None for k in later),
+        "equal_times": {
+            "time": times,
+            "temperature_field_mae": field_mae,
+            "velocity_error": velocity,
+        },
+    }
+
+
+def _cost(pair: Pair) -> dict[str, Any]:
+    run, reference = pair.run, pair.reference
+    return {
+        "seconds_per_step": _step_seconds(run),
+        "stokes_seconds_per_step": _stokes_seconds(run),
+        "seconds_total": float(run.info["seconds"]["total"]),
+        "seconds_by_phase": run.seconds_by_phase,
+        "solver_report": dict(run.info.get("solver_report") or {}),
+        "speedup": _ratio(_step_seconds(reference), _step_seconds(run)),
+        "speedup_stokes": _ratio(_stokes_seconds(reference), _stokes_seconds(run)),
+        "speedup_end_to_end": _ratio(
+            _seconds_until(reference, pair.span), _seconds_until(run, pair.span)
+        ),
+    }
+
+
+def _stokes_seconds(run: RecordedRun) -> float | None:
+    return sum(run.stokes_seconds.values()) / run.steps if run.steps else None
+
+
+def _step_seconds(run: RecordedRun) -> float | None:
+    stokes = _stokes_seconds(run)
+    energy = float(run.info["seconds"].get("energy", 0.0))
+    return None if stokes is None else stokes + energy / run.steps
+
+
+def _seconds_until(run: RecordedRun, span: tuple[float, float]) -> float:
+    """Wall time charged to `span`: the run's own, by the share of its rows in that time."""
+    times = run.series["time"]
+    inside = np.count_nonzero((times > span[0]) & (times <= span[1]))
+    taken = max(int(np.count_nonzero(times > times[0])), 1)
+    return float(run.info["seconds"]["total"]) * int(inside) / taken
+
+
+def _ratio(reference: float | None, value: float | None) -> float | None:
+    return reference / value if reference is not None and value else None
+
+
+def _notes(pair: Pair) -> list[str]:
+    run, notes = pair.run, []
+    if run.status != "done":
+        word = {"running": "never finished", "stopped": "stopped early"}.get(run.status, run.status)
+        notes.append(f"{word} at model time {run.series['time'][-1]:.4g}")
+    if run.grid != pair.reference.grid:
+        notes.append(f"regridded from {run.grid} to {pair.reference.grid}")
+    for section in ("model", "rheology"):
+        ours, theirs = pair.reference.config.get(section, {}), run.config.get(section, {})
+        notes += [
+            f"{section}.{key} = {theirs.get(key)}, not {ours.get(key)}"
+            for key in sorted(set(ours) | set(theirs))
+            if ours.get(key) != theirs.get(key)
+        ]
+    return notes
+
+
+def _warnings(runs: Sequence[RecordedRun]) -> list[str]:
+    """What makes a comparison of seconds or errors unfair, in sentences."""
+    unlike = [
+        what
+        for what, key in (("machines", "machine"), ("numbers of threads", "threads"))
+        if any(run.info.get(key) != runs[0].info.get(key) for run in runs)
+    ]
+    found = [f"The runs used different {what}: their seconds do not compare." for what in unlike]
+    if any(run.info.get("git") != runs[0].info.get("git") for run in runs):
+        found.append("The runs were made by different versions of the code.")
+    return found
+
+
+# Title, key and scale of the columns that a reader sees, on the terminal and in the report.
+COLUMNS = (
+    ("steps", "steps", 1.0),
+    ("|d<T>|", "mean_temperature_mae", 1.0),
+    ("|d profile|", "profile_mae", 1.0),
+    ("|d field|", "temperature_field_mae", 1.0),
+    ("|dNu|", "nusselt_mae", 1.0),
+    ("|du|, %", "velocity_error", 100.0),
+    ("ms per step", "seconds_per_step", 1e3),
+    ("Stokes, ms", "stokes_seconds_per_step", 1e3),
+    ("total, s", "seconds_total", 1.0),
+    ("speed-up", "speedup", 1.0),
+    ("end to end", "speedup_end_to_end", 1.0),
+)
+
+
+def figure(value: float | None, scale: float = 1.0) -> str:
+    """`value * scale` to two significant digits (three from 1 on), or a dash for None."""
+    if value is None:
+        return "-"
+    number = value * scale
+    if abs(number) >= 1e3:
+        return f"{number:.0f}"
+    return f"{number:.3g}" if abs(number) >= 1 else f"{number:.2g}"
+
+
+def cells(run: Mapping[str, Any]) -> list[str]:
+    """The label and the figures of one run, in the order of COLUMNS."""
+    return [run["label"], *(figure(run[key], scale) for _, key, scale in COLUMNS)]
+
+
+def headline(result: Mapping[str, Any]) -> list[str]:
+    """The three lines that matter: speed, mean temperature, flow."""
+    reference, *others = result["runs"]
+    name = reference["label"]
+    cost = f"{figure(reference['seconds_per_step'], 1e3)} ms per step"
+    if not others:
+        return [f"One run, {name}: {reference['steps']} steps, {cost}; nothing to compare with."]
+    speed = [
+        f"{r['label']} {figure(r['speedup'])}x per step, "
+        f"{figure(r['speedup_end_to_end'])}x end to end"
+        for r in others
+    ]
+    heat = [f"{r['label']} {figure(r['mean_temperature_mae'])}" for r in others]
+    flow = [f"{r['label']} {figure(r['velocity_error'], 100)} %" for r in others]
+    return [
+        f"Speed-up over {name} ({cost}): {'; '.join(speed)}.",
+        f"Mean absolute difference of <T>(t) from {name}: {'; '.join(heat)}.",
+        f"Velocity difference from {name} at equal times, median: {'; '.join(flow)}.",
+    ]
+
+
+def table(result: Mapping[str, Any]) -> Table:
+    """The comparison as a table for the terminal; the reference is the first row."""
+    view = Table(title=f"reference: {result['reference']}", title_justify="left")
+    view.add_column("run", overflow="fold")
+    for title, _, _ in COLUMNS:
+        view.add_column(title, justify="right")
+    for run in result["runs"]:
+        view.add_row(*cells(run))
+    notes = [f"{run['label']}: {note}" for run in result["runs"] for note in run["notes"]]
+    view.caption = "\n".join(notes + result["warnings"]) or None
+    view.caption_justify = "left"
+    return view

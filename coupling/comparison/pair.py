@@ -1,0 +1,127 @@
+"""Two recorded runs side by side: the same times, the same grid, then differences."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from scipy.interpolate import RectBivariateSpline, RegularGridInterpolator
+
+from tellus.coupling.recorded import RecordedRun
+from tellus.solver.errors import InputError
+from tellus.solver.grid import Array, Grid
+from tellus.solver.stokes import StokesReport, flow_from_psi, relative_velocity_error, vrms
+
+SAMPLES = 1001  # common times at which two time series are compared
+QUIET_VRMS = 1.0  # flows slower than this are left out of relative errors and counted
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A run beside the reference, over the model time they have in common."""
+
+    reference: RecordedRun
+    run: RecordedRun
+
+    def __post_init__(self) -> None:
+        box, other = self.reference.grid.aspect, self.run.grid.aspect
+        if not np.isclose(box, other, rtol=1e-9):
+            raise InputError(
+                f"{self.run.path}: its box has aspect ratio {other:g}, that of "
+                f"{self.reference.path} has {box:g}; compare runs in the same box."
+            )
+        if self.span[1] <= self.span[0]:
+            raise InputError(
+                f"{self.run.path}: it has no model time in common with {self.reference.path}; "
+                "let both reach the same model time."
+            )
+
+    @cached_property
+    def span(self) -> tuple[float, float]:
+        """First and last common model time."""
+        times = self.reference.series["time"], self.run.series["time"]
+        return float(max(t[0] for t in times)), float(min(t[-1] for t in times))
+
+    def series_mae(self, column: str) -> float | None:
+        """Mean absolute difference of a column of the time series."""
+        times = np.linspace(*self.span, SAMPLES)
+        a, b = (
+            np.interp(times, r.series["time"], r.series[column]) for r in (self.reference, self.run)
+        )
+        gap = np.abs(a - b)
+        return float(np.nanmean(gap)) if np.isfinite(gap).any() else None
+
+    @cached_property
+    def equal_outputs(self) -> list[tuple[int, int]]:
+        """Indices (reference, run) of outputs at equal times, to a hundredth of their interval."""
+        a, b = self.reference.output_times, self.run.output_times
+        tolerance = 0.01 * float(np.diff(a).min()) if a.size > 1 else 1e-12
+        nearest = np.abs(a[:, None] - b[None, :]).argmin(axis=1)
+        inside = (a >= self.span[0] - tolerance) & (a <= self.span[1] + tolerance)
+        near = np.abs(a - b[nearest]) <= tolerance
+        return [(int(i), int(nearest[i])) for i in np.flatnonzero(inside & near)]
+
+    def temperatures(self, i: int, j: int) -> tuple[Array, Array]:
+        """Both temperatures on the reference grid."""
+        theirs = self.run.snapshot("temperature", j)
+        return (
+            self.reference.snapshot("temperature", i),
+            regrid_temperature(theirs, self.run.grid, self.reference.grid),
+        )
+
+    def velocity_error(self, i: int, j: int) -> float | None:
+        """Relative velocity difference of two outputs; None where the reference is quiet."""
+        grid, report = self.reference.grid, StokesReport("recorded")
+        reference = flow_from_psi(self.reference.snapshot("psi", i), grid, report)
+        if vrms(reference, grid) < QUIET_VRMS:
+            return None
+        psi = regrid_stream_function(self.run.snapshot("psi", j), self.run.grid, grid)
+        return relative_velocity_error(flow_from_psi(psi, grid, report), reference)
+
+    def profile_mae(self, start: float, end: float) -> float | None:
+        """Mean absolute difference of the temperature profiles averaged over [start, end]."""
+        if end > min(r.output_times[-1] for r in (self.reference, self.run)):
+            return None
+        a, b = (mean_profile(r, start, end) for r in (self.reference, self.run))
+        y = self.reference.grid.y_cells
+        return float(np.mean(np.abs(a - np.interp(y, *_with_walls(self.run.grid, b)))))
+
+    @cached_property
+    def second_half(self) -> tuple[float, float]:
+        """The second half of the model time in which both runs wrote outputs."""
+        end = min(self.span[1], self.reference.output_times[-1], self.run.output_times[-1])
+        return (self.span[0] + float(end)) / 2, float(end)
+
+
+def mean_profile(run: RecordedRun, start: float, end: float) -> Array:
+    """Temperature profile averaged over [start, end], linear in time between outputs."""
+    profiles = run.profiles("temperature_profile")
+    times = np.linspace(start, end, 101)
+    levels = [np.interp(times, run.output_times, level) for level in profiles.T]
+    return np.array([np.mean(level) for level in levels])
+
+
+def regrid_temperature(temperature: Array, source: Grid, target: Grid) -> Array:
+    """Linear interpolation between cell centres; walls hold 1 and 0, sides are insulating."""
+    if source == target:
+        return temperature
+    sides = np.pad(temperature, ((0, 0), (1, 1)), mode="edge")
+    padded = np.vstack([np.ones(sides.shape[1]), sides, np.zeros(sides.shape[1])])
+    y, x = _padded(source.y_cells, 1.0), _padded(source.x_cells, source.aspect)
+    points = np.meshgrid(target.y_cells, target.x_cells, indexing="ij")
+    return np.asarray(RegularGridInterpolator((y, x), padded)(tuple(points)))
+
+
+def regrid_stream_function(psi: Array, source: Grid, target: Grid) -> Array:
+    """Bicubic interpolation between nodes."""
+    if source == target:
+        return psi
+    spline = RectBivariateSpline(source.y_nodes, source.x_nodes, psi, s=0)
+    return np.asarray(spline(target.y_nodes, target.x_nodes))
+
+
+def _padded(cells: Array, length: float) -> Array:
+    return np.concatenate([[0.0], cells, [length]])
+
+
+def _with_walls(grid: Grid, profile: Array) -> tuple[Array, Array]:
+    return _padded(grid.y_cells, 1.0), np.concatenate([[1.0], profile, [0.0]])

@@ -1,0 +1,176 @@
+"""Training data: many simulations, their snapshots, and exact stream functions as labels."""
+
+import logging
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from time import perf_counter
+from typing import TYPE_CHECKING
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from tellus.coupling.checkpoint import write_atomically
+from tellus.coupling.cluster import run_all
+from tellus.coupling.lock import NAME as LOCK
+from tellus.coupling.lock import sole_user
+from tellus.coupling.simulation import Simulation
+from tellus.solver.direct.solver import DirectSolver
+from tellus.solver.errors import InputError, RunFailedError, SolverError
+from tellus.solver.grid import Array
+from tellus.solver.stokes import StokesProblem
+
+from .members import Member, members
+from .sampling import Moment, Moments
+from .store import store_of, write_card, write_simulation
+
+if TYPE_CHECKING:
+    from tellus.config import DatasetConfig
+
+log = logging.getLogger("tellus")
+
+Report = Callable[[str], None]
+
+
+def make_dataset(
+    config: "DatasetConfig",
+    out: Path,
+    jobs: int = 1,
+    scheduler: str | None = None,
+    report: Report = print,
+) -> None:
+    """Run every simulation that is not there yet and write the card.
+
+    Parameters
+    ----------
+    config : DatasetConfig
+    out : Path
+        Directory of the data set; one left by a killed call of the same configuration goes on.
+    jobs : int
+        Worker processes of a local dask cluster, one thread each.
+    scheduler : str, optional
+        Address of a dask scheduler that runs already, instead of a local cluster; it must
+        see the same file system.
+    report : callable
+        Takes one line of progress.
+    """
+    # Workers may have another working directory.
+    out = out.absolute()
+    _check_free(config, out)
+    _check_solver(config)
+    with sole_user(out):
+        _claim(config, out)
+        todo = [m for m in members(config) if not store_of(out, m.name).exists()]
+        report(f"{len(members(config)) - len(todo)} simulations there, {len(todo)} to run")
+        lines = run_all(simulate, [(config, member, out) for member in todo], jobs, scheduler)
+        for count, line in enumerate(lines, start=1):
+            report(f"{count}/{len(todo)}: {line}")
+        write_card(config, out)
+    report(f"data set complete: {out}")
+
+
+def simulate(config: "DatasetConfig", member: Member, out: Path) -> str:
+    """Run one simulation and write its snapshots; the directory appears only when complete."""
+    from tellus.config import simulation_of
+
+    start = perf_counter()
+    with threadpool_limits(limits=1):
+        run = simulation_of(config, member.gamma_T, member.gamma_p, member.heating, member.seed)
+        simulation = Simulation.from_config(run)
+        kept, ending = _run(simulation, member, config)
+        moments, psi = _labelled(simulation, kept)
+        if lost := len(kept) - len(moments):
+            ending += f", {lost} more without a label"
+        seconds = perf_counter() - start
+        write_simulation(out, member, simulation.rayleigh, simulation.grid, moments, psi, seconds)
+    return (
+        f"{member.name} ({member.split}) {simulation.steps} steps to t = {simulation.time:.3g}, "
+        f"{len(moments)} snapshots, {ending}"
+    )
+
+
+def _run(
+    simulation: Simulation, member: Member, config: "DatasetConfig"
+) -> tuple[list[Moment], str]:
+    """The moments kept of a simulation, and how it ended; one that fails keeps what it had."""
+    moments = Moments(config.dataset, member.seed)
+    try:
+        while True:
+            if moments.wants(simulation.steps):
+                moments.add(simulation.temperature, simulation.time, simulation.steps)
+            if simulation.time >= member.end:
+                return moments.kept(), "reached its end"
+            if simulation.steps >= config.dataset.max_steps:
+                return moments.kept(), "reached its last step"
+            simulation.step(member.end)
+    except RunFailedError as error:
+        return moments.kept(), f"stopped early: {error}"
+
+
+def _labelled(simulation: Simulation, moments: list[Moment]) -> tuple[list[Moment], list[Array]]:
+    """The moments that have a label, and the labels: see `_label`."""
+    solver, labelled, labels = DirectSolver(simulation.grid), [], []
+    for moment in moments:
+        try:
+            labels.append(_label(simulation, moment, solver))
+        except SolverError as error:
+            failure = error
+        else:
+            labelled.append(moment)
+    if not labelled:
+        raise failure
+    return labelled, labels
+
+
+def _label(simulation: Simulation, moment: Moment, solver: DirectSolver) -> Array:
+    """psi of the direct solution on the very float32 T that is stored."""
+    problem = StokesProblem(
+        simulation.grid,
+        moment.temperature.astype(np.float64),
+        simulation.rheology,
+        simulation.rayleigh,
+        simulation.boundaries,
+        moment.time,
+    )
+    return solver.solve(problem).psi
+
+
+def _check_free(config: "DatasetConfig", out: Path) -> None:
+    """Refuse a directory that is not empty and is not this configuration's."""
+    from tellus.config import load_dataset_config
+
+    stored = out / "config.toml"
+    if out.exists() and not out.is_dir():
+        raise InputError(f"{out} is a file: choose another --out.")
+    if stored.exists():
+        # Read, not compared as text: a key that came later has its default in an old one.
+        if load_dataset_config(stored) != config:
+            raise InputError(
+                f"{out} was begun with another configuration ({stored}): use that one, or "
+                "choose another --out."
+            )
+    elif out.exists() and {path.name for path in out.iterdir()} - {LOCK}:
+        raise InputError(f"{out} is not empty and holds no data set: choose another --out.")
+
+
+def _check_solver(config: "DatasetConfig") -> None:
+    """Let the solver object before anything is written; what it warns of is logged."""
+    from tellus.config import simulation_of
+
+    first = members(config)[0]
+    simulation = Simulation.from_config(
+        simulation_of(config, first.gamma_T, first.gamma_p, first.heating, first.seed)
+    )
+    for warning in simulation.solver.check(simulation.problem):
+        log.warning(warning)
+
+
+def _claim(config: "DatasetConfig", out: Path) -> None:
+    """Make the directory this configuration's and clear what a killed call left half done."""
+    from tellus.config import dump
+
+    _check_free(config, out)
+    write_atomically(out / "config.toml", dump(config).encode())
+    (out / "simulations").mkdir(exist_ok=True)
+    for leftover in (out / "simulations").glob("*.partial-*"):
+        shutil.rmtree(leftover)

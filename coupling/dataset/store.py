@@ -1,0 +1,126 @@
+"""What a data set holds on disk: a Zarr store per simulation, and a card."""
+
+import hashlib
+import json
+import os
+import shutil
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import zarr
+from numpy.typing import NDArray
+
+from tellus.coupling.checkpoint import write_atomically
+from tellus.solver.errors import InputError
+from tellus.solver.grid import Array, Grid
+from tellus.solver.rheology import FrankKamenetskii
+
+from .members import Member, members
+from .sampling import Moment
+from .statistics import measure, pool
+
+if TYPE_CHECKING:
+    from tellus.config import DatasetConfig
+
+
+def store_of(out: Path, name: str) -> Path:
+    """The Zarr store of one simulation."""
+    return out / "simulations" / f"{name}.zarr"
+
+
+def write_simulation(
+    out: Path,
+    member: Member,
+    rayleigh: float,
+    grid: Grid,
+    moments: Sequence[Moment],
+    psi: Sequence[Array],
+    seconds: float,
+) -> None:
+    """Write the snapshots of one simulation; its store appears only when it is whole.
+
+    A snapshot is a chunk, so that one at random is read without its neighbours. `seconds`
+    is what running and labelling it took, on one thread.
+    """
+    final = store_of(out, member.name)
+    partial = final.with_suffix(f".partial-{os.getpid()}")
+    dims = {"temperature": ("y", "x"), "psi": ("y_node", "x_node")}
+    temperature = np.stack([moment.temperature for moment in moments])
+    arrays: dict[str, NDArray[Any]] = {
+        "temperature": temperature,
+        "psi": np.stack(psi),
+        "time": np.array([moment.time for moment in moments]),
+        "step": np.array([moment.step for moment in moments]),
+        "even": np.array([moment.even for moment in moments]),
+    }
+    group = zarr.create_group(
+        partial, attributes=asdict(member) | {"rayleigh": rayleigh, "seconds": seconds}
+    )
+    for name, centres in {"y": grid.y_cells, "x": grid.x_cells}.items():
+        group.create_array(name, data=centres, dimension_names=(name,))
+    for name, values in arrays.items():
+        group.create_array(
+            name,
+            data=values,
+            chunks=(1, *values.shape[1:]) if name in dims else values.shape,
+            dimension_names=("snapshot", *dims.get(name, ())),
+        )
+    group.attrs["temperature_sha256"] = hashlib.sha256(temperature.tobytes()).hexdigest()
+    law = FrankKamenetskii(member.gamma_T, member.gamma_p)
+    group.attrs["statistics"] = measure(temperature, arrays["psi"], law, grid)
+    if final.exists():
+        # A worker that dask took for dead had finished after all.
+        shutil.rmtree(partial)
+    else:
+        partial.rename(final)
+
+
+def write_card(config: "DatasetConfig", out: Path) -> None:
+    """card.json: grid, parameters, splits, statistics and a hash of all temperatures."""
+    from tellus import __version__
+    from tellus.config import boundaries_of, grid_of
+
+    simulations, digest, grid = [], hashlib.sha256(), grid_of(config)
+    for member in members(config):
+        content, recorded = _recorded(store_of(out, member.name), member, grid)
+        digest.update(content.encode())
+        simulations.append(asdict(member) | {"rayleigh": config.model.rayleigh} | recorded)
+    seconds = [entry["seconds"] for entry in simulations]
+    card = {
+        "grid": config.grid.model_dump(),
+        "boundaries": boundaries_of(config).velocity,
+        "config": config.model_dump(mode="json"),
+        "seed": config.dataset.seed,
+        "command": " ".join([Path(sys.argv[0]).name, *sys.argv[1:]]),
+        "simulations": simulations,
+        "statistics": {
+            split: pool([entry["statistics"] for entry in simulations if entry["split"] == split])
+            for split in dict.fromkeys(entry["split"] for entry in simulations)
+        },
+        "seconds": None if None in seconds else sum(seconds),
+        "hash": digest.hexdigest(),
+        "version": __version__,
+    }
+    write_atomically(out / "card.json", json.dumps(card, indent=1).encode())
+
+
+def _recorded(store: Path, member: Member, grid: Grid) -> tuple[str, dict[str, Any]]:
+    """Hash of the temperatures of one simulation; its seconds, snapshots and statistics."""
+    try:
+        group = zarr.open_group(store, mode="r")
+        content, statistics = str(group.attrs["temperature_sha256"]), group.attrs.get("statistics")
+        if not isinstance(statistics, dict):
+            # A simulation of version 0.1 has none.
+            temperature, psi = (np.asarray(group[name]) for name in ("temperature", "psi"))
+            law = FrankKamenetskii(member.gamma_T, member.gamma_p)
+            statistics = measure(temperature, psi, law, grid)
+        recorded = {"seconds": group.attrs.get("seconds"), "snapshots": statistics["snapshots"]}
+        return content, recorded | {"statistics": statistics}
+    except (OSError, ValueError, KeyError) as error:
+        raise InputError(
+            f"{store} is damaged ({error!r}): delete it, and the same command runs it again."
+        ) from error

@@ -1,0 +1,1 @@
+"""Many trainings compared: train, evaluate, roll out, one table."""

@@ -1,0 +1,168 @@
+"""Runs in the formats of other programs: VTK for ParaView, netCDF for everything else."""
+
+import os
+from collections.abc import Callable, Hashable
+from contextlib import suppress
+from errno import ENOSPC
+from io import SEEK_CUR, FileIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from tellus.coupling.fields import CELLS, NODES, U_FACES, V_FACES
+from tellus.coupling.recorded import RecordedOutputs, directory, read_outputs
+from tellus.solver.errors import InputError
+
+from .planet import Units, units_of
+from .vtk import Mesh, Values, write_pvd, write_vtu
+
+CONVENTIONS = "CF-1.11"
+
+
+def export_vtk(path: Path, out: Path | None = None) -> Path:
+    """Write every output as a .vtu file, and a .pvd file with their times to open.
+
+    Cell data: what lives at the cells, and `velocity`, the mean over the faces of
+    each cell. Point data: what lives at the nodes.
+
+    Parameters
+    ----------
+    path : Path
+        A run directory; the run may still go on.
+    out : Path, optional
+        The directory of the files [default: ``vtk`` in the run directory].
+
+    Returns
+    -------
+    Path
+        The .pvd file.
+
+    Raises
+    ------
+    InputError
+        No such run, or a damaged one.
+    """
+    run = read_outputs(path)
+    units = units_of(run.config)
+    out = directory(run.path / "vtk" if out is None else out)
+    grid = run.grid
+    mesh = Mesh(units.show("x", grid.x_nodes), units.show("y", grid.y_nodes))
+    members = [f"output_{k:05d}.vtu" for k in range(run.output_times.size)]
+    for k, member in enumerate(members):
+        frame = units.dataset(run.frame(k))
+        write_vtu(out / member, mesh, _on_cells(frame), _with_dims(frame, NODES))
+    series = out / f"{run.path.resolve().name}.pvd"
+    write_pvd(series, units.show("time", run.output_times).tolist(), members)
+    return series
+
+
+def export_netcdf(path: Path, out: Path | None = None) -> Path:
+    """Write all outputs to one netCDF-4 file, each variable on its own staggered coordinates.
+
+    Parameters and errors as in `export_vtk`; `out` is a file [default: NAME.nc in
+    the run directory].
+    """
+    run = read_outputs(path)
+    out = run.path / f"{run.path.resolve().name}.nc" if out is None else out
+    if out.is_dir():
+        raise InputError(f"{out} is a directory: name the netCDF file to write, such as run.nc.")
+    if out.exists() and out.suffix != ".nc":
+        raise InputError(f"{out} exists and is no .nc file: name another one, such as run.nc.")
+    for k in range(run.output_times.size):
+        run.frame(k)  # complains of damage that would pass as missing values
+    dataset = _described(run, units_of(run.config))
+    packed: dict[Hashable, dict[str, int | None]] = {
+        name: {"zlib": True, "complevel": 1, "shuffle": True}
+        for name, variable in dataset.data_vars.items()
+        if variable.ndim > 1
+    }
+    # A coordinate has no missing values, says CF.
+    packed |= {name: {"_FillValue": None} for name in dataset.coords}
+    out.parent.mkdir(parents=True, exist_ok=True)
+    partial = out.with_name(f".{out.name}.partial")
+    try:
+        with _Patient(partial, "w+") as file:
+            file.fill(lambda: dataset.to_netcdf(file, engine="h5netcdf", encoding=packed))
+        os.replace(partial, out)
+    except BaseException:
+        # On a full disk what was begun only takes room.
+        with suppress(OSError):
+            partial.unlink()
+        raise
+    return out
+
+
+class _Patient(FileIO):
+    """A file whose failures are raised once it is done with: HDF5 crashes where a write fails."""
+
+    failure: OSError | None = None
+
+    def write(self, content: Any, /) -> int:
+        """Write, or, once that has failed, only pretend to."""
+        size = memoryview(content).nbytes
+        if self.failure is None:
+            try:
+                if self.put(content) == size:
+                    return size
+                self.failure = OSError(ENOSPC, os.strerror(ENOSPC))
+            except OSError as error:
+                self.failure = error
+        self.seek(size, SEEK_CUR)
+        return size
+
+    def put(self, content: Any) -> int:
+        """Write now."""
+        return super().write(content)
+
+    def fill(self, write: Callable[[], Any]) -> None:
+        """Do it, and raise the first failure, of which what follows is not to be believed."""
+        try:
+            write()
+            os.fsync(self.fileno())
+        except Exception:
+            if self.failure is None:
+                raise
+        if self.failure is not None:
+            raise OSError(self.failure.errno, self.failure.strerror, self.name)
+
+
+def _described(run: RecordedOutputs, units: Units) -> xr.Dataset:
+    """The outputs, read as they are written, with what CF asks for."""
+    from importlib.metadata import version
+
+    dataset = units.dataset(run.fields.chunk({"time": 1}).drop_encoding())
+    for name, coordinate in dataset.coords.items():
+        coordinate.attrs["axis"] = str(name)[0].upper()
+    # CF knows time only since a date; ParaView takes the word for it.
+    dataset["time"].attrs["standard_name"] = "time"
+    dataset.attrs = {
+        "Conventions": CONVENTIONS,
+        "title": f"Mantle convection, run {run.path.resolve().name}",
+        "source": f"Tellus {version('tellus-mantle')}",
+        "configuration": (run.path / "config.toml").read_text(encoding="utf-8"),
+    }
+    return dataset
+
+
+def _on_cells(frame: xr.Dataset) -> dict[str, Values]:
+    """What VTK can show at the cells: velocities at faces become a vector there."""
+    fields = _with_dims(frame, CELLS)
+    along, up = _with_dims(frame, U_FACES), _with_dims(frame, V_FACES)
+    if "u" in along and "v" in up:
+        u, v = along.pop("u"), up.pop("v")
+        fields["velocity"] = np.stack([_mean(u, axis=1), _mean(v, axis=0)])
+    fields |= {name: _mean(values, axis=1) for name, values in along.items()}
+    fields |= {name: _mean(values, axis=0) for name, values in up.items()}
+    return fields
+
+
+def _with_dims(frame: xr.Dataset, dims: tuple[str, ...]) -> dict[str, Values]:
+    return {str(n): field.values for n, field in frame.data_vars.items() if field.dims == dims}
+
+
+def _mean(faces: Values, axis: int) -> Values:
+    """Mean of the two faces of each cell."""
+    moved = np.moveaxis(faces, axis, 0)
+    return np.moveaxis((moved[1:] + moved[:-1]) / 2, 0, axis)

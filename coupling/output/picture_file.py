@@ -1,0 +1,15 @@
+"""Pictures as files, written whole or not at all."""
+
+from io import BytesIO
+from pathlib import Path
+
+from matplotlib.figure import Figure
+
+from tellus.coupling.checkpoint import write_atomically
+
+
+def save_picture(figure: Figure, path: Path, dpi: int = 150) -> None:
+    """Write a figure in the format that the name ends in; an older picture stays where it fails."""
+    content = BytesIO()
+    figure.savefig(content, format=path.suffix[1:] or "png", dpi=dpi)
+    write_atomically(path, content.getvalue())

@@ -1,0 +1,161 @@
+"""Horizontal means of temperature and velocity, averaged over a window of time."""
+
+import csv
+from collections.abc import Mapping
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.figure import Figure
+from rich.table import Table
+
+from tellus.coupling.checkpoint import write_atomically
+from tellus.coupling.comparison.plots import LINES, STYLE
+from tellus.coupling.recorded import RecordedOutputs, read_outputs
+from tellus.coupling.timeseries import NAME as SERIES
+from tellus.solver.errors import InputError
+from tellus.solver.grid import Array
+
+from .picture_file import save_picture
+from .planet import Units, units_of
+
+TABLE, PICTURES = ".csv", (".png", ".pdf", ".svg")
+COLUMNS = ("y", "temperature", "temperature_std", "vrms", "vrms_std")
+
+
+def profile(
+    path: Path, start: float | None = None, end: float | None = None, out: Path | None = None
+) -> dict[str, Any]:
+    """Average the profiles of a run over the outputs from `start` to `end`.
+
+    Parameters
+    ----------
+    path : Path
+        A run directory; the run may still go on.
+    start, end : float, optional
+        The window, in the unit that the run's times are shown in; by default the
+        second half of the time it has outputs of.
+    out : Path, optional
+        Where to write the profile: a table (.csv), or a picture (.png, .pdf, .svg).
+
+    Returns
+    -------
+    dict
+        ``run``, ``from``, ``to`` (first and last output in the window), ``outputs``,
+        ``units``, and a list per column over the height ``y`` of the cells:
+        ``temperature`` and ``vrms`` with their standard deviations ``..._std``.
+        Outputs count by the time they stand for (trapezoidal rule), so that unevenly
+        spaced ones do no harm.
+
+    Raises
+    ------
+    InputError
+        No such run, a damaged one, no output in the window, or an `out` of another kind.
+    """
+    if out is not None and out.suffix not in (TABLE, *PICTURES):
+        raise InputError(f"{out}: name a file that ends in {TABLE}, {', '.join(PICTURES)}.")
+    if out is not None and out.exists() and out.name == SERIES:
+        raise InputError(f"{out}: the time series of a run is not overwritten; name another file.")
+    run = read_outputs(path)
+    units = units_of(run.config)
+    chosen = _window(run, units, start, end)
+    times = run.output_times[chosen]
+    result: dict[str, Any] = {
+        "run": str(run.path),
+        "from": units.show("time", float(times[0])),
+        "to": units.show("time", float(times[-1])),
+        "outputs": len(chosen),
+        "units": {name: units.unit(name) for name in ("time", "y", "temperature", "vrms")},
+        "y": units.show("y", run.grid.y_cells),
+    }
+    for name in ("temperature", "vrms"):
+        mean, deviation = _average(run.profiles(f"{name}_profile", chosen), times)
+        result[name] = units.show(name, mean)
+        result[f"{name}_std"] = units.show(name, deviation, difference=True)
+    if out is not None:
+        _write(out, result, units)
+    return result
+
+
+def table(result: Mapping[str, Any]) -> Table:
+    """A profile for the terminal, the surface first."""
+    unit = "" if result["units"]["time"] == "1" else f" {result['units']['time']}"
+    outputs = "1 output" if result["outputs"] == 1 else f"{result['outputs']} outputs"
+    span = f"t = {result['from']:.6g} to {result['to']:.6g}{unit}"
+    shown = Table(*_header(result), title=f"{outputs}, {span}", title_justify="left")
+    for row in reversed(_rows(result)):
+        shown.add_row(*(f"{value:.6g}" for value in row))
+    return shown
+
+
+def picture(result: Mapping[str, Any], units: Units) -> Figure:
+    """Both profiles over the height, with a band of one standard deviation to either side."""
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(7.2, 4.2))
+        for axis, name, colour in zip(
+            figure.subplots(1, 2, sharey=True), ("temperature", "vrms"), LINES[1:], strict=False
+        ):
+            mean, deviation = result[name], result[f"{name}_std"]
+            axis.fill_betweenx(
+                result["y"], mean - deviation, mean + deviation, color=colour, alpha=0.25, lw=0
+            )
+            axis.plot(mean, result["y"], color=colour, lw=1.6)
+            axis.set(xlabel=units.label(name))
+        figure.axes[0].set(ylabel=units.label("y"), ylim=(0, units.show("y", 1.0)))
+        span = [units.model("time", result[key]) for key in ("from", "to")]
+        figure.suptitle(f"mean and standard deviation, t = {units.clock(*span)}")
+    return figure
+
+
+def _window(
+    run: RecordedOutputs, units: Units, start: float | None, end: float | None
+) -> list[int]:
+    """Indices of the outputs in a window that is given in the units shown."""
+    times = run.output_times
+    last = float(times[-1]) if end is None else units.model("time", end)
+    first = (float(times[0]) + last) / 2 if start is None else units.model("time", start)
+    # The written form of an output's time is a little off that time.
+    rounding = 1e-6 * max(abs(first), abs(last))
+    inside = (times >= first - rounding) & (times <= last + rounding)
+    chosen: list[int] = np.flatnonzero(inside).tolist()
+    if not chosen:
+        raise InputError(
+            f"{run.path}: no output from t = {units.clock(first, last)}; its {times.size} "
+            f"outputs are from {units.clock(times[0], times[-1])}."
+        )
+    return chosen
+
+
+def _average(profiles: Array, times: Array) -> tuple[Array, Array]:
+    """Mean and standard deviation over time, shape (ny,) each, by the trapezoidal rule."""
+    weights = np.ones(1) if times.size == 1 else np.gradient(times)
+    if times.size > 1:
+        # Ends stand for half an interval.
+        weights[[0, -1]] /= 2
+    mean = np.average(profiles, axis=0, weights=weights)
+    variance = np.average((profiles - mean) ** 2, axis=0, weights=weights)
+    return mean, np.sqrt(variance)
+
+
+def _write(out: Path, result: Mapping[str, Any], units: Units) -> None:
+    out.parent.mkdir(parents=True, exist_ok=True)
+    if out.suffix in PICTURES:
+        save_picture(picture(result, units), out)
+        return
+    text = StringIO(newline="")
+    writer = csv.writer(text)
+    writer.writerow(_header(result))
+    writer.writerows(_rows(result))
+    write_atomically(out, text.getvalue().encode())
+
+
+def _header(result: Mapping[str, Any]) -> list[str]:
+    units = {name: result["units"][name.removesuffix("_std")] for name in COLUMNS}
+    return [name if unit == "1" else f"{name} ({unit})" for name, unit in units.items()]
+
+
+def _rows(result: Mapping[str, Any]) -> list[list[float]]:
+    rows: list[list[float]] = np.column_stack([result[name] for name in COLUMNS]).tolist()
+    return rows

@@ -1,0 +1,129 @@
+"""What a suite of rollouts rolls out: the simulations of a data set, or configurations."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tellus.coupling.setup import anchored
+from tellus.solver.errors import InputError
+
+if TYPE_CHECKING:
+    from tellus.config import Config
+
+PARAMETERS = ("heating", "gamma_T", "gamma_p")
+
+
+@dataclass(frozen=True)
+class Case:
+    """One simulation that every solver repeats.
+
+    The reference ends at `config.time.end` or `config.time.max_steps`, whichever comes first;
+    everything else ends at the model time that the reference reached.
+    """
+
+    name: str
+    config: "Config"
+    scenario: bool = False
+
+    @property
+    def parameters(self) -> dict[str, float]:
+        """H, gamma_T and gamma_p."""
+        model, law = self.config.model, self.config.rheology
+        return {"heating": model.heating, "gamma_T": law.gamma_T, "gamma_p": law.gamma_p}
+
+    @property
+    def digest(self) -> str:
+        """Of everything that decides what happens, but for the solver."""
+        from tellus.config import dump
+
+        return hashlib.sha256(dump(self.with_solver("direct")).encode()).hexdigest()[:16]
+
+    def with_solver(self, name: str) -> "Config":
+        """The configuration with this solver."""
+        stokes = self.config.stokes.model_copy(update={"solver": name})
+        return self.config.model_copy(update={"stokes": stokes})
+
+
+def cases_of_data(data: Path, split: str = "test", steps: int | None = None) -> list[Case]:
+    """The simulations of a split, from the card of a data set: parameters, seed, configuration.
+
+    Raises
+    ------
+    InputError
+        There is no card, it does not say how the simulations were made, or has no such split.
+    """
+    from tellus.config import DatasetConfig, simulation_of
+
+    card = read_card(data)
+    try:
+        entries = [entry for entry in card["simulations"] if entry["split"] == split]
+        config = DatasetConfig.model_validate(card["config"])
+        runs = [
+            simulation_of(config, e["gamma_T"], e["gamma_p"], e["heating"], e["seed"])
+            for e in entries
+        ]
+        ends = [float(entry.get("end", config.time.end)) for entry in entries]
+        names = [str(entry["name"]) for entry in entries]
+    except (KeyError, TypeError, ValueError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise InputError(
+            f"{data / 'card.json'} does not say how its simulations were made ({reason}): make the "
+            "data set with `tellus dataset` of this version."
+        ) from None
+    if not entries:
+        known = sorted({entry["split"] for entry in card["simulations"]})
+        raise InputError(f'{data} has no split "{split}": choose one of {", ".join(known)}.')
+    return [
+        Case(name, _bounded(run, end, steps))
+        for name, run, end in zip(names, runs, ends, strict=True)
+    ]
+
+
+def cases_of_files(
+    files: Sequence[Path], overrides: Sequence[str] = (), steps: int | None = None
+) -> list[Case]:
+    """One scenario from each configuration file, named after it; InputError for bad ones."""
+    from tellus.config import load_config
+
+    cases = []
+    for file in files:
+        if not file.is_file():
+            raise InputError(f"{file} is no file: name configurations, such as a .toml.")
+        config = anchored(load_config(file, overrides))
+        cases.append(Case(file.stem, _bounded(config, config.time.end, steps), scenario=True))
+    names = [case.name for case in cases]
+    for name in names:
+        if names.count(name) > 1:
+            raise InputError(f"two configurations are named {name}: rename one of the files.")
+    return cases
+
+
+def trained_on(data: Path) -> list[dict[str, float]]:
+    """H, gamma_T and gamma_p of the training simulations of a data set."""
+    entries = read_card(data)["simulations"]
+    return [{key: e[key] for key in PARAMETERS} for e in entries if e["split"] == "train"]
+
+
+def read_card(data: Path) -> dict[str, Any]:
+    """The card of a data set; InputError where there is none."""
+    try:
+        card = json.loads((data / "card.json").read_text())
+        if not card["simulations"]:
+            raise ValueError("it lists no simulations")
+    except (FileNotFoundError, NotADirectoryError):
+        raise InputError(
+            f"{data} is no data set: it has no card.json; make one with `tellus dataset`."
+        ) from None
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(
+            f"{data / 'card.json'} cannot be read ({error!r}): make the data set again."
+        ) from None
+    return dict(card)
+
+
+def _bounded(config: "Config", end: float, steps: int | None) -> "Config":
+    time = {"end": end, "max_steps": config.time.max_steps if steps is None else steps}
+    return config.model_copy(update={"time": config.time.model_copy(update=time)})

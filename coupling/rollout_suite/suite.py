@@ -1,0 +1,241 @@
+"""Many simulations, each rolled out with every solver and compared with the direct one."""
+
+import json
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tellus.coupling.checkpoint import write_atomically
+from tellus.coupling.cluster import run_all
+from tellus.coupling.lock import NAME as LOCK
+from tellus.coupling.lock import sole_user
+from tellus.coupling.provenance import provenance
+from tellus.coupling.simulation import Simulation
+from tellus.coupling.solvers.arguments import with_absolute_paths
+from tellus.coupling.solvers.names import make_solver
+from tellus.solver.errors import InputError
+
+from .cases import Case
+from .rollout import MOST_STEPS, Rollout, Task, file_name, roll_out
+from .scores import (
+    REFERENCE,
+    THRESHOLDS,
+    Row,
+    add_speedups,
+    disturbed,
+    row,
+    summary,
+)
+
+log = logging.getLogger("tellus")
+
+IDENTITY = "suite.json"
+RESULT = "rollout-suite.json"
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A case and a solver, before it is known how far the reference gets."""
+
+    case: Case
+    label: str
+    solver: str
+    key: str
+    stem: Path
+
+
+def rollout_suite(
+    cases: Sequence[Case],
+    solvers: Sequence[str],
+    out: Path,
+    *,
+    jobs: int = 1,
+    scheduler: str | None = None,
+    trained: Sequence[dict[str, float]] = (),
+    report: Callable[[str], None] = print,
+) -> dict[str, Any]:
+    """Roll out every case with the direct solver and then with each of the others.
+
+    Parameters
+    ----------
+    cases : sequence of Case
+    solvers : sequence of str
+        Names as --stokes takes them.
+    out : Path
+        Directory of the rollouts, the result and its pictures. What it holds already is not run
+        again; solvers can be added to it, other cases cannot.
+    jobs, scheduler
+        See `run_all`.
+    trained : sequence of dict
+        Parameters of the simulations that a surrogate was trained on, for the map.
+    report : callable
+        Takes one line of progress.
+
+    Returns
+    -------
+    dict
+        Plain JSON, also written to `out`: "results", a row per case and solver, the reference's
+        among them; "summary", a row per solver; "thresholds"; and where it was measured.
+
+    Raises
+    ------
+    InputError
+        A solver is not known or cannot be used on a case, or the directory holds something else.
+    """
+    out = out.absolute()
+    labels = [name for name in dict.fromkeys(solvers) if name != REFERENCE]
+    _check_free(cases, out)
+    weights = _check_solvers(cases, [REFERENCE, *labels])
+    with sole_user(out):
+        _claim(cases, out)
+        references = [_pair(case, REFERENCE, None, out) for case in cases]
+        others = [_pair(case, name, weights[name], out) for name in labels for case in cases]
+        report(f"{len(cases)} simulations, {len(labels) + 1} solvers")
+        _complete([_task(pair) for pair in references], jobs, scheduler, report)
+        ends = {pair.case.name: _loaded(pair) for pair in references}
+        _complete(_following(others, ends), jobs, scheduler, report)
+        return _deliver(cases, [*references, *others], ends, [REFERENCE, *labels], trained, out)
+
+
+def _check_solvers(cases: Sequence[Case], labels: Sequence[str]) -> dict[str, str | None]:
+    """Let every solver object to every case before any time is spent; digests of their weights."""
+    from tellus.config import grid_of
+
+    weights, built = {}, {}
+    warned: dict[str, list[str]] = {}
+    for label in labels:
+        for case in cases:
+            place = (label, grid_of(case.config))
+            if place not in built:
+                built[place] = make_solver(*place)
+            simulation = Simulation.from_config(case.config, solver=built[place])
+            for warning in built[place].check(simulation.problem):
+                warned.setdefault(f"{label}: {warning}", []).append(case.name)
+        weights[label] = getattr(built[place], "weights_sha256", None)
+    for warning, names in warned.items():
+        log.warning("%s (%s)", warning, names[0] if len(names) == 1 else f"{len(names)} cases")
+    return weights
+
+
+def _pair(case: Case, label: str, weights: str | None, out: Path) -> Pair:
+    key = " ".join([str(FORMAT), case.digest, label, weights or ""]).strip()
+    stem = out / "rollouts" / case.name / file_name(label)
+    # Workers may have another working directory.
+    return Pair(case, label, with_absolute_paths(label), key, stem)
+
+
+def _task(pair: Pair, until: float | None = None, steps: int | None = None) -> Task:
+    return Task(pair.case, pair.solver, pair.label, pair.key, pair.stem, until, steps)
+
+
+def _following(pairs: Sequence[Pair], ends: dict[str, Rollout]) -> Iterator[Task]:
+    """What is to be compared with a reference that got anywhere."""
+    for pair in pairs:
+        reference = ends[pair.case.name]
+        if reference.info["steps"]:
+            yield _task(pair, reference.end, reference.info["steps"])
+
+
+def _complete(
+    tasks: "Sequence[Task] | Iterator[Task]",
+    jobs: int,
+    scheduler: str | None,
+    report: Callable[[str], None],
+) -> None:
+    """Do those that are not there yet; InputError where one was done with something else."""
+    wanted = list(tasks)
+    todo = []
+    for task in wanted:
+        found = Rollout.load(task.stem)
+        if found is None:
+            todo.append(task)
+        elif found.info["key"] != task.key:
+            raise InputError(
+                f"{task.stem}.json was rolled out with other weights or another version: choose "
+                "another --out, or delete it."
+            )
+    done = len(wanted) - len(todo)
+    if done:
+        report(f"{done} rollouts there, {len(todo)} to do")
+    lines = run_all(roll_out, [(task,) for task in todo], jobs, scheduler)
+    for count, line in enumerate(lines, start=done + 1):
+        report(f"{count}/{len(wanted)}: {line}")
+
+
+def _loaded(pair: Pair) -> Rollout:
+    found = Rollout.load(pair.stem)
+    if found is None:
+        raise InputError(f"{pair.stem}.json is lost: run the same command again.")
+    return found
+
+
+def _deliver(
+    cases: Sequence[Case],
+    pairs: Sequence[Pair],
+    references: dict[str, Rollout],
+    labels: Sequence[str],
+    trained: Sequence[dict[str, float]],
+    out: Path,
+) -> dict[str, Any]:
+    """Judge, write, draw."""
+    from .figures import draw
+
+    rollouts: dict[tuple[str, str], Rollout] = {}
+    rows: list[Row] = []
+    for pair in pairs:
+        reference = references[pair.case.name]
+        if reference.info["steps"] or pair.label == REFERENCE:
+            rollouts[pair.case.name, pair.label] = found = _loaded(pair)
+            rows.append(row(pair.case, reference, found))
+    add_speedups(rows)
+    result = {
+        "suite": out.name,
+        "grids": sorted({f"{c.config.grid.nx}x{c.config.grid.ny}" for c in cases}),
+        "reference": REFERENCE,
+        "thresholds": THRESHOLDS | {"steps_over_reference": MOST_STEPS},
+        "summary": [summary(rows, label) for label in labels],
+        "results": rows,
+        "disturbed_rollouts": disturbed(rows),
+        **provenance(),
+        # Rollouts run in processes of one thread each.
+        "threads": 1,
+    }
+    write_atomically(out / RESULT, json.dumps(result, indent=1, allow_nan=False).encode() + b"\n")
+    pictures = draw(cases, rollouts, result, labels, trained, out)
+    log.info("written: %s", ", ".join(str(path) for path in (out / RESULT, *pictures)))
+    return result
+
+
+def _check_free(cases: Sequence[Case], out: Path) -> None:
+    """Refuse a directory that is not empty and is not this suite's."""
+    if out.exists() and not out.is_dir():
+        raise InputError(f"{out} is a file: choose another --out.")
+    try:
+        stored = json.loads((out / IDENTITY).read_text())
+    except FileNotFoundError:
+        if out.exists() and {path.name for path in out.iterdir()} - {LOCK}:
+            raise InputError(
+                f"{out} is not empty and holds no suite of rollouts: choose another --out."
+            ) from None
+        return
+    except (OSError, ValueError) as error:
+        raise InputError(
+            f"{out / IDENTITY} cannot be read ({error}): choose another --out."
+        ) from None
+    if stored != _identity(cases):
+        raise InputError(
+            f"{out} was begun with other simulations, steps or settings ({IDENTITY} in it): give "
+            "those again, or choose another --out."
+        )
+
+
+def _identity(cases: Sequence[Case]) -> dict[str, Any]:
+    return {"format": FORMAT, "cases": {case.name: case.digest for case in cases}}
+
+
+def _claim(cases: Sequence[Case], out: Path) -> None:
+    _check_free(cases, out)
+    write_atomically(out / IDENTITY, json.dumps(_identity(cases), indent=1).encode() + b"\n")

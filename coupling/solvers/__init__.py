@@ -1,0 +1,1 @@
+"""Every way to get a velocity by its name, and those that ask other solvers."""

@@ -1,0 +1,269 @@
+"""Names of Stokes solvers, `name[:argument]...`, and what they build."""
+
+from collections.abc import Callable
+from difflib import get_close_matches
+from pathlib import Path
+from typing import NamedTuple
+
+from tellus.solver.errors import InputError
+from tellus.solver.grid import Grid
+from tellus.solver.picard import PicardSettings, PicardSolver
+from tellus.solver.stokes import StokesSolver
+
+from .arguments import (
+    count,
+    is_whole,
+    no_argument,
+    refusal,
+    settings,
+    tolerance,
+    whole_number,
+)
+
+
+class SolverEntry(NamedTuple):
+    """One row of `tellus solvers`, and the function that builds what it describes.
+
+    `build` gets the arguments after the first colon, the grid, and when the iteration around a
+    non-linear viscosity law stops; it imports what it needs, and raises InputError for arguments
+    that it does not know and for requirements that are missing.
+    """
+
+    usage: str
+    meaning: str
+    requirements: str
+    build: Callable[[list[str], Grid, PicardSettings], StokesSolver]
+
+
+def _direct(arguments: list[str], grid: Grid, picard: PicardSettings) -> StokesSolver:
+    from tellus.solver.direct.solver import DirectSolver
+
+    no_argument("direct", arguments)
+    return PicardSolver(DirectSolver(grid), picard)
+
+
+def _skip(arguments: list[str], grid: Grid, picard: PicardSettings) -> StokesSolver:
+    from .skip import SkipSolver
+    from .skip_tolerance import ToleranceSkipSolver
+
+    often, *rest = arguments or [""]
+    if not is_whole(often) and not often.startswith("tol="):
+        raise refusal(
+            "skip",
+            arguments,
+            'needs one whole number of steps or a tolerance, as in "skip:10" or "skip:tol=1e-2".',
+        )
+    linear = is_whole(often) and rest[:1] == ["linear"]
+    asked = make_solver(":".join(rest[linear:]) or "direct", grid, picard)
+    if is_whole(often):
+        return SkipSolver(asked, int(often), grid, linear)
+    known = settings("skip", [often], {"tol": tolerance}, "skip:tol=1e-2")
+    return ToleranceSkipSolver(asked, known["tol"], grid, ":".join(["skip", *arguments]))
+
+
+def _coarse(arguments: list[str], grid: Grid, picard: PicardSettings) -> StokesSolver:
+    from tellus.solver.coarse_space.coarse import CoarseSolver
+
+    factor = whole_number("coarse", arguments, "cells in one", "coarse:4", least=2)
+    return PicardSolver(CoarseSolver(grid, factor), picard)
+
+
+def _reduced(arguments: list[str], grid: Grid, picard: PicardSettings) -> StokesSolver:
+    from tellus.solver.coarse_space.reduced import ReducedSolver
+
+    factor = whole_number("reduced", arguments, "cells between knots", "reduced:4", least=2)
+    return PicardSolver(ReducedSolver(grid, factor), picard)
+
+
+def _pardiso(arguments: list[str], grid: Grid, picard: PicardSettings) -> StokesSolver:
+    from tellus.solver.direct.pardiso import PardisoSolver
+
+    no_argument("pardiso", arguments)
+    return PicardSolver(PardisoSolver(grid), picard)
+
+
+def _cudss(arguments: list[str], grid: Grid, picard: PicardSettings) -> StokesSolver:
+    from tellus.solver.direct.cudss import CudssSolver
+
+    no_argument("cudss", arguments)
+    return PicardSolver(CudssSolver(grid), picard)
+
+
+def _lagged(arguments: list[str], grid: Grid, picard: PicardSettings) -> StokesSolver:
+    from tellus.solver.direct.lagged import CHOLESKY, LaggedSolver
+
+    known = {"tol": tolerance, "limit": count}
+    asked = settings("lagged", arguments, known, "lagged:tol=1e-6")
+    limit = int(asked.get("limit", CHOLESKY.limit))
+    solver = LaggedSolver(grid, asked.get("tol", 1e-6), limit, ":".join(["lagged", *arguments]))
+    return PicardSolver(solver, picard)
+
+
+def _refined(arguments: list[str], grid: Grid, picard: PicardSettings) -> StokesSolver:
+    from tellus.solver.coarse_space.refined import refined_solver
+
+    name, rest = ":".join(["refined", *arguments]), list(arguments)
+    factor = int(rest.pop(0)) if rest and is_whole(rest[0], 2) else None
+    asked = settings("refined", rest, {"tol": tolerance}, "refined:3:tol=1e-6")
+    return PicardSolver(refined_solver(grid, factor, asked.get("tol", 1e-6), name), picard)
+
+
+def _iterative(arguments: list[str], grid: Grid, picard: PicardSettings) -> StokesSolver:
+    from tellus.solver.iterative.solver import IterativeSolver
+
+    from .iterative import iterative_settings
+
+    asked, guess = iterative_settings(arguments)
+    start = None if guess is None else make_solver(guess, grid, picard)
+    name = ":".join(["iterative", *arguments])
+    return PicardSolver(IterativeSolver(grid, asked, start, name), picard)
+
+
+def _mumps(arguments: list[str], grid: Grid, picard: PicardSettings) -> StokesSolver:
+    from tellus.solver.mumps.solver import MumpsSolver
+
+    return PicardSolver(MumpsSolver(grid, ":".join(["mumps", *arguments])), picard)
+
+
+def _mumps_psi(arguments: list[str], grid: Grid, picard: PicardSettings) -> StokesSolver:
+    from tellus.solver.mumps.solver import MumpsSolver
+
+    return PicardSolver(MumpsSolver(grid, ":".join(["mumps-psi", *arguments])), picard)
+
+
+def _surrogate(arguments: list[str], grid: Grid, picard: PicardSettings) -> StokesSolver:
+    from .surrogate import SurrogateSolver
+
+    path = Path(":".join(arguments)) if arguments else None
+    return SurrogateSolver.from_weights(path, grid)
+
+
+def _anchored(arguments: list[str], grid: Grid, picard: PicardSettings) -> StokesSolver:
+    from .anchored import AnchoredSolver
+    from .anchored_tolerance import ToleranceAnchoredSolver
+
+    often, *asked = arguments or [""]
+    if not asked or not (is_whole(often) or often.startswith("tol=")):
+        raise refusal(
+            "anchored",
+            arguments,
+            "needs a number of steps or a tolerance, and the name of a solver, as in "
+            '"anchored:50:reduced:4" or "anchored:tol=1e-3:reduced:4".',
+        )
+    approximate = make_solver(":".join(asked), grid, picard)
+    if is_whole(often):
+        return AnchoredSolver(approximate, _direct([], grid, picard), int(often), grid)
+    known = settings("anchored", [often], {"tol": tolerance}, "anchored:tol=1e-3:reduced:4")
+    name = f"anchored:{often}:{approximate.name}"
+    return ToleranceAnchoredSolver(approximate, known["tol"], grid, picard, name)
+
+
+def _check(arguments: list[str], grid: Grid, picard: PicardSettings) -> StokesSolver:
+    from .checked import CheckedSolver
+
+    if not arguments:
+        raise refusal("check", arguments, 'needs the name of a solver, as in "check:reduced:4".')
+    solver = make_solver(":".join(arguments), grid, picard)
+    return CheckedSolver(solver, _direct([], grid, picard))
+
+
+SOLVERS = {
+    "direct": SolverEntry("direct", "banded Cholesky on the psi system, every step", "-", _direct),
+    "skip": SolverEntry(
+        "skip:N[:linear][:NAME], skip:tol=X[:NAME]",
+        "direct, or NAME, every N-th step or when the error may exceed X; held or extrapolated",
+        "-",
+        _skip,
+    ),
+    "coarse": SolverEntry(
+        "coarse:R", "direct on a grid R times coarser, interpolated by splines", "-", _coarse
+    ),
+    "reduced": SolverEntry(
+        "reduced:R", "projected onto cubic splines with knots R cells apart", "-", _reduced
+    ),
+    "refined": SolverEntry(
+        "refined[:R][:tol=X]",
+        "reduced:R, refined by conjugate gradients to a velocity error of X",
+        "-",
+        _refined,
+    ),
+    "pardiso": SolverEntry(
+        "pardiso", "sparse Cholesky of Intel's MKL, analysed once", "extra mkl", _pardiso
+    ),
+    "cudss": SolverEntry(
+        "cudss",
+        "sparse Cholesky of NVIDIA's cuDSS on a GPU, analysed once",
+        "extra cudss, a GPU",
+        _cudss,
+    ),
+    "lagged": SolverEntry(
+        "lagged[:tol=X][:limit=N]",
+        "conjugate gradients with an old Cholesky factor, to a velocity error of X",
+        "-",
+        _lagged,
+    ),
+    "mumps": SolverEntry(
+        "mumps[:lu][:ORDERING][:analyse]",
+        "sparse LDL^T, or LU, of u, v and p together; over processes under mpirun",
+        "PETSc (make petsc)",
+        _mumps,
+    ),
+    "mumps-psi": SolverEntry(
+        "mumps-psi[:ORDERING][:analyse]",
+        "sparse Cholesky on the psi system; over processes under mpirun",
+        "PETSc (make petsc)",
+        _mumps_psi,
+    ),
+    "iterative": SolverEntry(
+        "iterative[:OPTION...][:from:NAME]",
+        "conjugate gradients with multigrid, on a CPU or a GPU",
+        "torch",
+        _iterative,
+    ),
+    "surrogate": SolverEntry(
+        "surrogate[:PATH]", "coarse solve corrected by a network", "torch", _surrogate
+    ),
+    "anchored": SolverEntry(
+        "anchored:N:NAME, anchored:tol=X:NAME",
+        "direct every N-th step, or when the error may exceed X; increments of NAME between",
+        "those of NAME",
+        _anchored,
+    ),
+    "check": SolverEntry(
+        "check:NAME",
+        "NAME, and its true error from a direct solve each step",
+        "those of NAME",
+        _check,
+    ),
+}
+
+
+def make_solver(name: str, grid: Grid, picard: PicardSettings | None = None) -> StokesSolver:
+    """Build the solver that a name stands for.
+
+    `picard` says when the iteration around a non-linear viscosity law stops.
+
+    Raises
+    ------
+    InputError
+        The name or one of its arguments is not known; the nearest valid one is named.
+    """
+    check_name(name)
+    kind, *arguments = name.split(":")
+    return SOLVERS[kind].build(arguments, grid, picard or PicardSettings())
+
+
+def check_name(name: str) -> None:
+    """Raise InputError unless the name's first word is known; its arguments need a grid."""
+    kind = name.partition(":")[0]
+    if kind not in SOLVERS:
+        near = get_close_matches(kind, SOLVERS, n=1, cutoff=0.0)[0]
+        raise InputError(
+            f'stokes.solver: there is no solver "{kind}"; did you mean "{SOLVERS[near].usage}"? '
+            "`tellus solvers` lists them all."
+        )
+
+
+def listing() -> list[tuple[str, str, str]]:
+    """Usage, meaning and requirements of every solver."""
+    return [(entry.usage, entry.meaning, entry.requirements) for entry in SOLVERS.values()]

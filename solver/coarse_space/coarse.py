@@ -1,0 +1,102 @@
+"""The direct solution on a coarser grid, interpolated to the fine one."""
+
+from dataclasses import replace
+from functools import cached_property
+from time import perf_counter
+
+import numpy as np
+
+from tellus.solver.boundaries import BoundaryConditions
+from tellus.solver.errors import InputError
+from tellus.solver.grid import Array, Grid
+from tellus.solver.rheology import Given
+from tellus.solver.stokes import Flow, StokesProblem, StokesReport, StokesSolver, flow_from_psi
+
+
+class CoarseSolver(StokesSolver):
+    """Solve on a grid `factor` times coarser and interpolate psi by bicubic splines.
+
+    Temperature is averaged over blocks of cells: for an exponential viscosity law the coarse
+    viscosity is then the geometric mean of the fine one, and a viscosity that is given is
+    averaged so. At free-slip walls psi and its second normal derivative vanish, at no-slip
+    walls psi and its first one: the splines end accordingly, so that the interpolation is
+    fourth order up to the walls and what is left is the second order of the coarse solve.
+
+    Raises InputError where the grid is too small for it or not divisible by `factor`.
+    """
+
+    def __init__(self, grid: Grid, factor: int) -> None:
+        if min(grid.nx, grid.ny) < 4 * factor:
+            raise InputError(
+                f"a {grid} grid is too small for a solve on one {factor} times coarser: "
+                f"set grid.nx and grid.ny to at least {4 * factor}, or use --stokes direct."
+            )
+        self.name = f"coarse:{factor}"
+        self.grid, self.factor = grid, factor
+        self.coarse = grid.coarsened(factor)
+        self._splines: dict[tuple[bool, bool, bool, bool], tuple[Array, Array]] = {}
+
+    @cached_property
+    def _solver(self) -> StokesSolver:
+        # Here and not above: where only a name or a cache is needed, LAPACK need not be.
+        from tellus.solver.direct.solver import DirectSolver
+
+        return DirectSolver(self.coarse)
+
+    def solve(self, problem: StokesProblem) -> Flow:
+        """The velocity; the residual of the fine grid is not computed and stays NaN."""
+        start = perf_counter()
+        coarse = self._coarsened(problem)
+        solved = perf_counter()
+        flow = self._solver.solve(coarse)
+        transfer = perf_counter()
+        psi = self._interpolated(flow.psi, problem.boundaries)
+        end = perf_counter()
+        seconds = {"project": solved - start, **flow.report.seconds, "transfer": end - transfer}
+        return flow_from_psi(psi, self.grid, StokesReport(self.name, seconds))
+
+    def stream_function(self, problem: StokesProblem) -> Array:
+        """psi alone, shape (ny+1, nx+1)."""
+        psi = self._solver.solve(self._coarsened(problem)).psi
+        return self._interpolated(psi, problem.boundaries)
+
+    def _coarsened(self, problem: StokesProblem) -> StokesProblem:
+        temperature = block_mean(problem.temperature, self.factor)
+        law = problem.rheology
+        if isinstance(law, Given):
+            law = Given(np.exp(block_mean(np.log(law.values), self.factor)))
+        return replace(problem, grid=self.coarse, temperature=temperature, rheology=law)
+
+    def _interpolated(self, psi: Array, boundaries: BoundaryConditions) -> Array:
+        walls = left, right, bottom, top = boundaries.no_slip
+        if walls not in self._splines:
+            along_y = spline_matrix(self.coarse.ny, self.factor, (bottom, top))
+            along_x = spline_matrix(self.coarse.nx, self.factor, (left, right))
+            self._splines[walls] = along_y, along_x.T
+        along_y, along_x = self._splines[walls]
+        fine: Array = along_y @ psi @ along_x
+        fine[[0, -1]] = 0.0
+        fine[:, [0, -1]] = 0.0
+        return fine
+
+
+def block_mean(cells: Array, factor: int) -> Array:
+    """Means over blocks of `factor` x `factor` cells, shape (ny/factor, nx/factor)."""
+    ny, nx = cells.shape
+    blocks = cells.reshape(ny // factor, factor, nx // factor, factor)
+    return np.asarray(blocks.mean(axis=(1, 3)))
+
+
+def spline_matrix(cells: int, factor: int, clamped: tuple[bool, bool] = (False, False)) -> Array:
+    """Cubic interpolation from nodes to `factor` times finer nodes.
+
+    Dense, shape (cells * factor + 1, cells + 1). The first derivative vanishes at an end that is
+    clamped, the second one at an end that is not.
+    """
+    from scipy.interpolate import CubicSpline
+
+    coarse = np.arange(cells + 1.0)
+    fine = np.arange(cells * factor + 1) / factor
+    low, high = ("clamped" if fast else "natural" for fast in clamped)
+    matrix: Array = CubicSpline(coarse, np.eye(cells + 1), bc_type=(low, high))(fine)
+    return matrix

@@ -1,0 +1,1 @@
+"""Direct solves for the stream function: a factorisation, in band storage or by a library."""

@@ -1,0 +1,36 @@
+"""A direct solve that leaves its factor for others to use."""
+
+import numpy as np
+
+from tellus.solver.failure import failure
+from tellus.solver.laps import Laps
+from tellus.solver.psi.krylov import relative_residual
+from tellus.solver.stokes import Flow, StokesProblem, StokesReport, StokesSolver, flow_from_psi
+
+from .cholesky import KeptCholesky
+
+
+class KeptDirectSolver(StokesSolver):
+    """Factor into a `KeptCholesky` that is shared, and substitute, at every call."""
+
+    name = "direct"
+
+    def __init__(self, cholesky: KeptCholesky) -> None:
+        self.cholesky = cholesky
+
+    def solve(self, problem: StokesProblem) -> Flow:
+        """The velocity; raises SolverError where A cannot be factored."""
+        laps = Laps()
+        viscosity = problem.viscosity()
+        operator = self.cholesky.operator_for(problem.boundaries)
+        b = operator.right_hand_side(problem.temperature, problem.rayleigh)
+        laps.lap("assemble")
+        self.cholesky.factor(viscosity)
+        laps.lap("factor")
+        psi = self.cholesky.back_substitute(b)
+        laps.lap("solve")
+        residual = relative_residual(operator.at(viscosity), psi, b)
+        laps.lap("residual")
+        if not np.isfinite(residual):
+            raise failure(f"gave no finite solution at t = {problem.time:.6g}", viscosity)
+        return flow_from_psi(psi, problem.grid, StokesReport(self.name, laps.seconds, 1, residual))

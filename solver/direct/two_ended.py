@@ -1,0 +1,175 @@
+"""A banded Cholesky factorisation that starts at both ends and meets in the middle.
+
+The two halves know nothing of each other until they meet at a separator a few lines of unknowns
+wide, so two threads factor, and substitute, at once ("burn at both ends", as twisted
+factorisations do).
+"""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from typing import TypeVar
+
+import numpy as np
+from scipy.linalg.lapack import dpotrf, dpotrs
+
+from tellus.solver import _core
+from tellus.solver.grid import Array
+from tellus.solver.psi.operator import PsiOperator
+from tellus.solver.threads import one_blas_thread
+
+from .banded import Cholesky
+from .lapack import factor_bands, substitute
+
+Result = TypeVar("Result")
+
+
+class TwoEnded:
+    """A symmetric system of `lines` lines of `line` unknowns, as LAPACK's lower bands.
+
+    Lines further apart than `separator` don't couple. `low` and `high` are the bands as seen
+    from either end: those of their own lines and of the separator's, in the order in which
+    that end meets them. Fill both, then `factor`, then `solve` as often as one likes.
+    """
+
+    def __init__(self, lines: int, line: int, separator: int, half_bandwidth: int) -> None:
+        first = (lines - separator) // 2
+        self._line = line
+        self._low, self._high = (
+            _Half(own, line, separator, half_bandwidth)
+            for own in (first, lines - separator - first)
+        )
+
+    @property
+    def bands(self) -> tuple[Array, Array]:
+        """``bands[k, d] = A[k + d, k]`` from the low and from the high end."""
+        return self._low.bands, self._high.bands
+
+    def factor(self) -> int:
+        """Factor both, in place; returns 0, or LAPACK's info of a failure."""
+        low, high = self._low, self._high
+        with one_blas_thread():
+            infos = at_once(low.factor, high.factor)
+            if any(infos):
+                return max(infos)
+            # Each half holds the separator's own block, so it is in the sum twice.
+            other = self._swapped(high.tail @ high.tail.T)
+            self._middle, info = dpotrf(low.tail @ low.tail.T + other - low.own, lower=1)
+        return int(info)
+
+    def solve(self, b: Array) -> Array:
+        """The solution, shape (lines * line,), for a right-hand side of that shape."""
+        low, high = self._low, self._high
+        rows = b.reshape(-1, self._line)
+        with one_blas_thread():
+            at_once(
+                lambda: low.forward(rows[: low.lines]),
+                lambda: high.forward(rows[::-1][: high.lines]),
+            )
+            load = rows[low.lines : rows.shape[0] - high.lines].ravel()
+            load = load + low.tail @ low.met + self._swapped(high.tail @ high.met)
+            middle, _ = dpotrs(self._middle, load, lower=1)
+            at_once(lambda: low.backward(middle), lambda: high.backward(self._swapped(middle)))
+        return np.concatenate([low.found, middle, high.found[::-1]], axis=None)
+
+    def _swapped(self, separator: Array) -> Array:
+        """The separator's lines in the other order, of a vector or of rows and columns."""
+        size = separator.shape[0]
+        order = np.arange(size).reshape(-1, self._line)[::-1].ravel()
+        return separator[order] if separator.ndim == 1 else separator[np.ix_(order, order)]
+
+
+class _Half:
+    """`lines` lines from one end of the system, and the separator."""
+
+    def __init__(self, lines: int, line: int, separator: int, half_bandwidth: int) -> None:
+        self.lines, self._line, self._size = lines, line, separator * line
+        self.bands = np.empty(((lines + separator) * line, half_bandwidth + 1))
+
+    def factor(self) -> int:
+        """Factor this end and the separator as this end sees it."""
+        upper = self._corner()
+        self.own = upper + np.triu(upper, 1).T
+        info = factor_bands(self.bands)
+        self.tail = self._corner().T
+        return info
+
+    def _corner(self) -> Array:
+        """The separator's block, transposed: an upper triangle."""
+        size = self._size
+        # Diagonals of a band matrix are columns here: a row too many per row shears them back.
+        sheared = self.bands[-size:, : size + 1].ravel()
+        return np.triu(sheared[: size * size].reshape(size, size))
+
+    def forward(self, b: Array) -> None:
+        """Substitute from this end to the separator."""
+        self._x = np.zeros(self.bands.shape[0])
+        self._x[: b.size] = b.ravel()
+        substitute(self.bands, self._x)
+
+    @property
+    def met(self) -> Array:
+        """What the forward substitution leaves at the separator."""
+        return self._x[-self._size :]
+
+    def backward(self, middle: Array) -> None:
+        """Substitute from the separator's solution back to this end."""
+        self._x[-self._size :] = self.tail.T @ middle
+        substitute(self.bands, self._x, transposed=True)
+
+    @property
+    def found(self) -> Array:
+        """The solution without the separator, shape (lines, line)."""
+        return self._x[: self.lines * self._line].reshape(self.lines, self._line)
+
+
+class TwoEndedCholesky(Cholesky):
+    """The factor of A, from both ends of the box.
+
+    Memory: 8 (nx-1)(ny-1)(2 min(nx, ny) - 1) bytes and a little, reused over factorisations.
+    """
+
+    def __init__(self, operator: PsiOperator) -> None:
+        self.operator = operator
+        line = min(operator.grid.cells) - 1
+        self._system = TwoEnded(operator.unknowns // line, line, 2, operator.half_bandwidth)
+
+    def assemble(self, viscosity: Array) -> None:
+        """Fill the bands for a viscosity at the cells, shape (ny, nx)."""
+        low, high = self._system.bands
+        at_once(
+            lambda: self._fill(viscosity, low, False), lambda: self._fill(viscosity, high, True)
+        )
+
+    def _fill(self, viscosity: Array, bands: Array, mirrored: bool) -> None:
+        # The cut must lie two cells beyond the last line of nodes, where it is not felt.
+        line = min(self.operator.grid.cells) - 1
+        lines = bands.shape[0] // line
+        weights = self.operator.from_end(viscosity, lines + 2, mirrored)
+        _core.assemble_bands(weights, bands)
+
+    def factor(self) -> int:
+        """Factor what was assembled; returns 0, or LAPACK's info of a failure."""
+        return self._system.factor()
+
+    def solve(self, b: Array) -> Array:
+        """The solution of A psi = b at the nodes, zero on the walls; both (ny+1, nx+1)."""
+        return self.operator.to_nodes(self._system.solve(self.operator.to_unknowns(b)))
+
+
+def two_threads() -> bool:
+    """Whether two threads are allowed now."""
+    return _core.max_threads() > 1
+
+
+@cache
+def _second_thread() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(1, "tellus-cholesky")
+
+
+def at_once(first: Callable[[], Result], second: Callable[[], Result]) -> list[Result]:
+    """Both results, on two threads where two are allowed."""
+    if not two_threads():
+        return [first(), second()]
+    later = _second_thread().submit(second)
+    return [first(), later.result()]

@@ -1,0 +1,1 @@
+"""Iterative solves in torch: Krylov methods with a multigrid preconditioner, in batches."""

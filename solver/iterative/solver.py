@@ -1,0 +1,199 @@
+"""The Stokes solver that iterates in torch, on a CPU or a GPU, and remembers earlier solutions."""
+
+import numpy as np
+import torch
+
+from tellus.solver.boundaries import BoundaryConditions
+from tellus.solver.device_laps import DeviceLaps
+from tellus.solver.errors import SolverError
+from tellus.solver.grid import Array, Grid
+from tellus.solver.history import Moment, extrapolated, well_apart
+from tellus.solver.psi.torch_operator import TorchPsiOperator, buoyancy, one_of_a_batch
+from tellus.solver.stokes import (
+    Flow,
+    SolverState,
+    StokesProblem,
+    StokesReport,
+    StokesSolver,
+    flow_from_psi,
+)
+
+from .batch import (
+    IterativeSettings,
+    Preconditioner,
+    iterate,
+    make_preconditioner,
+    relative_residual,
+)
+from .krylov import Iterated
+
+HISTORY = 3
+"""Solutions the next one is extrapolated from: a parabola in time, as in `lagged`."""
+
+
+class _KeptPreconditioner:
+    """A preconditioner that serves a number of solves, and can be made again to the bit."""
+
+    def __init__(self, settings: IterativeSettings) -> None:
+        self._settings = settings
+        self._served = 0
+        self._viscosity: Array | None = None
+        self._made: tuple[BoundaryConditions, Preconditioner] | None = None
+
+    def serve(
+        self, operator: TorchPsiOperator, boundaries: BoundaryConditions, viscosity: Array
+    ) -> Preconditioner:
+        """The kept one, or after its last use one for `operator`, which has that viscosity."""
+        other_walls = self._made is not None and self._made[0].no_slip != boundaries.no_slip
+        if self._viscosity is None or self._served >= self._settings.keep or other_walls:
+            self._made, self._served = None, 0
+            self._viscosity = viscosity.copy()
+        elif self._made is None:
+            kept = torch.as_tensor(self._viscosity, device=self._settings.device)[None]
+            operator = TorchPsiOperator(operator.grid, boundaries, kept)
+        self._served += 1
+        if self._made is None:
+            self._made = boundaries, make_preconditioner(operator, self._settings)
+        return self._made[1]
+
+    def state(self) -> SolverState:
+        """The viscosity that it was made of, unless the next solve makes another."""
+        if self._viscosity is None or self._served >= self._settings.keep:
+            return {}
+        return {"hierarchy": self._viscosity, "served": np.array(self._served)}
+
+    def restore(self, state: SolverState) -> None:
+        """Take back what `state` handed out."""
+        kept = state.get("hierarchy")
+        self._viscosity = None if kept is None else np.asarray(kept, dtype=np.float64)
+        self._served, self._made = int(state.get("served", np.array(0))), None
+
+
+class IterativeSolver(StokesSolver):
+    """Krylov iterations on A psi = b in float64, matrix-free on the finest grid.
+
+    Starts from `guess` where one is given, else from earlier solutions. The under-relaxation of
+    Agarwal et al. (2025), a factor of 0.99 with their BiCGStab, is read as one of psi between
+    time steps. `products` counts those with A that the last solve took.
+
+    Raises InputError where the device is not there or the grid does not suit multigrid.
+    """
+
+    def __init__(
+        self,
+        grid: Grid,
+        settings: IterativeSettings | None = None,
+        guess: StokesSolver | None = None,
+        name: str = "iterative",
+    ) -> None:
+        self.name, self.grid, self.guess = name, grid, guess
+        self.settings = settings or IterativeSettings()
+        self.settings.check(grid)
+        self.products = 0
+        self._history: list[Moment] = []
+        self._kept = _KeptPreconditioner(self.settings)
+
+    def check(self, problem: StokesProblem) -> list[str]:
+        """That of the solver that guesses."""
+        return [] if self.guess is None else self.guess.check(problem)
+
+    @property
+    def weights_sha256(self) -> str | None:
+        """That of the solver that guesses, where it has weights."""
+        return getattr(self.guess, "weights_sha256", None)
+
+    @torch.no_grad()
+    def solve(self, problem: StokesProblem) -> Flow:
+        """The velocity; the estimate in the report is the last change of it.
+
+        Raises SolverError where the iteration does not get there, or gets to no finite number.
+        """
+        laps = DeviceLaps(self.settings.device)
+        start = self._start(problem)
+        laps.lap("assemble" if self.guess is None else "base")
+        viscosity = problem.viscosity()
+        laps.lap("assemble")
+        eta, T, at_start = (
+            one_of_a_batch(array, self.settings.device)
+            for array in (viscosity, problem.temperature, start)
+        )
+        laps.lap("transfer")
+        operator = TorchPsiOperator(self.grid, problem.boundaries, eta)
+        b = buoyancy(self.grid, T, problem.rayleigh)
+        laps.lap("assemble")
+        precondition = self._kept.serve(operator, problem.boundaries, viscosity)
+        laps.lap("factor")
+        found = iterate(operator, precondition, b, at_start[:, 1:-1, 1:-1], self.settings)
+        laps.lap("solve")
+        residual = float(relative_residual(operator, found.psi, b))
+        laps.lap("residual")
+        self._assert_solved(found, residual, viscosity, problem.time)
+        psi = self._relaxed(found.psi[0].cpu().numpy())
+        laps.lap("transfer")
+        self.products = found.products
+        self._remember(Moment(problem.time, psi))
+        iterations, change = int(found.iterations), float(found.change)
+        report = StokesReport(self.name, laps.seconds, iterations, residual, estimate=change)
+        return flow_from_psi(psi, self.grid, report)
+
+    def _start(self, problem: StokesProblem) -> Array:
+        """psi at the nodes: the guess, or what earlier solutions make one expect, or zero."""
+        if self.guess is not None:
+            return self.guess.solve(problem).psi
+        if not self.settings.warm or not self._history:
+            return np.zeros(self.grid.nodes)
+        if self._history[-1].time >= problem.time:
+            return self._history[-1].psi
+        return extrapolated(well_apart(self._history, problem.time), problem.time)
+
+    def _relaxed(self, found: Array) -> Array:
+        """psi at the nodes, drawn towards the one before."""
+        psi = np.zeros(self.grid.nodes)
+        psi[1:-1, 1:-1] = found
+        share = self.settings.relaxation
+        return share * psi + (1.0 - share) * self._history[-1].psi if self._history else psi
+
+    def _remember(self, moment: Moment) -> None:
+        """Keep the last moments, this one instead of any that is not before it."""
+        if self.settings.relaxation == 1.0 and not (self.settings.warm and self.guess is None):
+            return
+        before = [each for each in self._history if each.time < moment.time]
+        self._history = [*before, moment][-HISTORY:]
+
+    def _assert_solved(
+        self, found: Iterated, residual: float, viscosity: Array, time: float
+    ) -> None:
+        if bool(found.solved) and np.isfinite(residual):
+            return
+        stopping = self.settings.stopping
+        low, high = float(np.min(viscosity)), float(np.max(viscosity))
+        passed = int(found.iterations)
+        raise SolverError(
+            f"the iteration gave no finite solution at t = {time:.6g}: viscosity ranges from "
+            f"{low:.3g} to {high:.3g}; set rheology.floor and rheology.ceiling to bound it."
+            if passed < stopping.limit
+            else f"the iteration stopped after {passed} iterations at t = {time:.6g}, the relative "
+            f"residual at {residual:.3g}: raise limit=... or tol=... in the solver's name, or use "
+            "--stokes direct."
+        )
+
+    def state(self) -> SolverState:
+        """The last stream functions, what the hierarchy was made of, and the guess's memory."""
+        guess = {} if self.guess is None else self.guess.state()
+        return {
+            "times": np.array([moment.time for moment in self._history]),
+            "psi": np.array([moment.psi for moment in self._history]),
+            **self._kept.state(),
+            **{f"guess/{name}": value for name, value in guess.items()},
+        }
+
+    def restore(self, state: SolverState) -> None:
+        """Take back what `state` handed out; the hierarchy is made when it is used."""
+        times, fields = state.get("times", np.array([])), state.get("psi", np.array([]))
+        moments = zip(times.tolist(), np.asarray(fields, dtype=np.float64), strict=True)
+        self._history = [Moment(*moment) for moment in moments]
+        self._kept.restore(state)
+        if self.guess is not None:
+            start = "guess/"
+            own = {k.removeprefix(start): v for k, v in state.items() if k.startswith(start)}
+            self.guess.restore(own)

@@ -1,0 +1,1 @@
+"""The system A psi = b of the stream function: its operator, as a matrix and without one."""

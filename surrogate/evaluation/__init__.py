@@ -1,0 +1,1 @@
+"""A-priori evaluation: velocities against direct solutions, snapshot by snapshot."""

@@ -1,0 +1,143 @@
+"""The surrogate of Agarwal et al. (2025): temperature and parameters to velocity in one go."""
+
+from pathlib import Path
+from time import perf_counter
+from typing import Any, Self
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from tellus.solver.boundaries import BoundaryConditions
+from tellus.solver.errors import InputError
+from tellus.solver.grid import Array, Grid
+from tellus.solver.rheology import FrankKamenetskii, Rheology
+from tellus.solver.stokes import Flow, StokesProblem, StokesReport
+from tellus.surrogate import files
+from tellus.surrogate.networks.multi_scale import make_multi_scale, smallest_side
+from tellus.surrogate.settings import MultiScaleNetworkSettings, MultiScaleSettings
+from tellus.surrogate.suitability import card_grid, suitability
+from tellus.surrogate.threads import threads_for
+from tellus.surrogate.training.learner import PRECISIONS
+
+from .features import CHANNELS, Parameters, paper_features
+from .heads import Head, make_head
+from .scale import scale_from_json
+
+KIND = "multi-scale"
+
+
+class MultiScaleModel(nn.Module):
+    """Network and head: temperature and parameters to velocities over the velocity scale."""
+
+    def __init__(self, network: nn.Module, head: Head) -> None:
+        super().__init__()
+        self.network = network
+        self.head = head
+
+    def answer(self, temperature: Tensor, parameters: Parameters, grid: Grid) -> Tensor:
+        """What the network says to (n, ny, nx) temperatures."""
+        seen = paper_features(temperature, parameters, grid, self.head.ring)
+        answer: Tensor = self.network(seen)
+        return answer
+
+    def forward(
+        self, temperature: Tensor, parameters: Parameters, grid: Grid
+    ) -> tuple[Tensor, Tensor]:
+        """u and v where the head is trained."""
+        return self.head.velocity(self.answer(temperature, parameters, grid), grid)
+
+
+def make_model(settings: MultiScaleSettings, grid: Grid) -> MultiScaleModel:
+    """A model with reproducible initial weights; InputError where the grid is too small."""
+    head = make_head(settings.mass, settings.walls)
+    least = smallest_side(settings.network) - 2 * head.ring
+    if min(grid.nx, grid.ny) < least:
+        raise InputError(
+            f"network.levels = {settings.network.levels} with {settings.network.padding} padding "
+            f"needs at least {least} cells each way, the grid has {grid}: take fewer levels."
+        )
+    network = make_multi_scale(len(CHANNELS), head.outputs, settings.network, settings.seed)
+    model = MultiScaleModel(network, head)
+    return model.to(PRECISIONS[settings.precision])
+
+
+class MultiScaleSurrogate:
+    """Model, velocity scale and card, used like any solver.
+
+    Parameters
+    ----------
+    model : MultiScaleModel
+    card : dict
+        Plain JSON, see `learner`.
+    grid : Grid, optional
+        The grid it will be used on, if not the one it was trained on.
+    """
+
+    def __init__(
+        self, model: MultiScaleModel, card: dict[str, Any], grid: Grid | None = None
+    ) -> None:
+        self.model = model.eval()
+        self.card = card
+        self.grid = grid or card_grid(card)
+        self.scale = scale_from_json(card["scale"])
+        self._type = next(model.parameters()).dtype
+
+    @classmethod
+    def load(cls, weights: Path, card: dict[str, Any], grid: Grid | None = None) -> Self:
+        """From weights and their card, checked by `load_surrogate`; raises as a bad card does."""
+        tensors, _ = files.read_safetensors(weights)
+        training = {key: card["training"][key] for key in ("mass", "walls", "precision", "seed")}
+        settings = MultiScaleSettings(
+            network=MultiScaleNetworkSettings.from_json(card["network"]), **training
+        )
+        model = make_model(settings, card_grid(card))
+        model.network.load_state_dict(tensors)
+        return cls(model, card, grid)
+
+    def save(self, directory: Path) -> None:
+        """Write weights.safetensors and card.json into `directory`."""
+        files.write_model(directory, self.model.network.state_dict(), self.card)
+
+    @property
+    def sha256(self) -> str:
+        """Digest of the weights file."""
+        return str(self.card["weights_sha256"])
+
+    def flow(self, problem: StokesProblem) -> Flow:
+        """The predicted flow.
+
+        psi integrates u upwards from the floor; where mass is conserved in every cell
+        (exact walls) it is the network's own, and zero on the walls.
+        """
+        law = problem.rheology
+        if not isinstance(law, FrankKamenetskii):
+            raise InputError(
+                "this surrogate sees the parameters of a Frank-Kamenetskii viscosity: use that "
+                "law, or --stokes direct."
+            )
+        start = perf_counter()
+        scale = self.scale(problem)
+        temperature = torch.from_numpy(problem.temperature).to(self._type)[None]
+        parameters = Parameters.one(law.gamma_T, law.gamma_p, problem.heating, temperature)
+        middle = perf_counter()
+        with torch.inference_mode(), threads_for(problem.grid):
+            answer = self.model.answer(temperature, parameters, problem.grid).double()
+            u, v = self.model.head.faces(answer, problem.grid)
+        across, up = (scale * part[0].numpy() for part in (u, v))
+        end = perf_counter()
+        seconds = {"features": middle - start, "network": end - middle}
+        report = StokesReport("surrogate", seconds, status="predicted")
+        divergent = self.model.head.divergent
+        return Flow(_integrated(across, problem.grid), across, up, report, None, divergent)
+
+    def check(self, grid: Grid, boundaries: BoundaryConditions, rheology: Rheology) -> list[str]:
+        """Warnings where it was not trained; InputError where it cannot be right."""
+        return suitability(self.card, grid, boundaries, rheology)
+
+
+def _integrated(u: Array, grid: Grid) -> Array:
+    """psi (ny+1, nx+1) with d psi/dy = u and psi = 0 at the floor."""
+    psi = np.zeros(grid.nodes)
+    np.cumsum(u * grid.hy, axis=0, out=psi[1:])
+    return psi

@@ -1,0 +1,153 @@
+"""What velocities are divided by before a network learns them: four decades brought to one.
+
+Every scale is a formula with coefficients fitted to training data, kept in the card.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, ClassVar, Protocol, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tellus.solver.errors import InputError
+from tellus.solver.grid import Array
+from tellus.solver.rheology import FrankKamenetskii
+from tellus.solver.stokes import StokesProblem
+
+SMALLEST = 1e-12
+
+
+class VelocityScale(Protocol):
+    """A velocity that a problem's flow is likely to have."""
+
+    def __call__(self, problem: StokesProblem) -> float:
+        """The scale, in height over diffusion time."""
+        ...
+
+    def to_json(self) -> dict[str, Any]:
+        """Its kind and coefficients."""
+        ...
+
+
+@dataclass(frozen=True)
+class Regression:
+    """exp(constant + heating H / 10 + gamma_T ln gamma_T + gamma_p ln gamma_p), times Ra.
+
+    The defaults are those of Agarwal et al. (2025), eq. 4.
+    """
+
+    kind: ClassVar[str] = "regression"
+
+    constant: float = 1.6094379124341003
+    heating: float = 1.80167667
+    gamma_T: float = 0.4330392
+    gamma_p: float = -0.46052953
+
+    @classmethod
+    def fit(
+        cls, gamma_T: Array, gamma_p: Array, heating: Array, rayleigh: Array, largest: Array
+    ) -> Self:
+        """Least squares through the largest |u| or |v| of each simulation, all of shape (n,)."""
+        one = np.ones_like(heating)
+        columns = np.stack([one, heating / 10, np.log(gamma_T), np.log(gamma_p)], axis=1)
+        return cls(*_least_squares(columns, np.log(largest / rayleigh)))
+
+    def of(self, gamma_T: Array, gamma_p: Array, heating: Array, rayleigh: Array) -> Array:
+        """The scale for arrays of parameters."""
+        exponent = self.constant + self.heating * heating / 10
+        exponent = exponent + self.gamma_T * np.log(gamma_T) + self.gamma_p * np.log(gamma_p)
+        return np.asarray(rayleigh * np.exp(exponent), dtype=np.float64)
+
+    def __call__(self, problem: StokesProblem) -> float:
+        """From the parameters of the law and the heating now."""
+        law = problem.rheology
+        if not isinstance(law, FrankKamenetskii):
+            raise InputError(
+                "a velocity scale by regression needs a Frank-Kamenetskii viscosity: train with "
+                'model.scale = "viscosity", or use --stokes direct.'
+            )
+        values = (law.gamma_T, law.gamma_p, problem.heating, problem.rayleigh)
+        return float(self.of(*(np.asarray(value, dtype=np.float64) for value in values)))
+
+    def to_json(self) -> dict[str, Any]:
+        """Its kind and coefficients."""
+        return {"kind": self.kind, **asdict(self)}
+
+
+@dataclass(frozen=True)
+class FromViscosity:
+    """Ra times buoyancy over viscosity, powers fitted: no parameter of the law is needed.
+
+    exp(constant) Ra buoyancy^buoyancy smallest^smallest mean^mean, where buoyancy is the rms
+    of T without its mean at each height, smallest and mean (geometric) are of the viscosity.
+    """
+
+    kind: ClassVar[str] = "viscosity"
+
+    constant: float
+    buoyancy: float
+    smallest: float
+    mean: float
+
+    @staticmethod
+    def seen(temperature: Array, viscosity: Array) -> Array:
+        """1 and logarithms of the three numbers above for one snapshot, shape (4,)."""
+        lateral = temperature - temperature.mean(axis=1, keepdims=True)
+        buoyancy = np.sqrt(np.mean(lateral**2)) + SMALLEST
+        logarithm = np.log(viscosity)
+        return np.array([1.0, np.log(buoyancy), logarithm.min(), logarithm.mean()])
+
+    @classmethod
+    def fit(cls, seen: Array, largest: Array, rayleigh: Array) -> Self:
+        """Least squares; `seen` (n, 4) and the largest velocity (n,) of each snapshot."""
+        return cls(*_least_squares(seen, np.log(largest / rayleigh)))
+
+    def of(self, seen: Array, rayleigh: Array) -> Array:
+        """The scale of what `seen` found in many snapshots, shape (n,)."""
+        powers = np.array([self.constant, self.buoyancy, self.smallest, self.mean])
+        return np.asarray(rayleigh * np.exp(seen @ powers), dtype=np.float64)
+
+    def __call__(self, problem: StokesProblem) -> float:
+        """From the fields alone."""
+        seen = self.seen(problem.temperature, problem.viscosity())
+        return float(self.of(seen, np.asarray(problem.rayleigh)))
+
+    def to_json(self) -> dict[str, Any]:
+        """Its kind and coefficients."""
+        return {"kind": self.kind, **asdict(self)}
+
+
+@dataclass(frozen=True)
+class FromCoarse:
+    """The largest velocity of a solve on a grid `factor` times coarser."""
+
+    kind: ClassVar[str] = "coarse"
+
+    factor: int
+
+    def __call__(self, problem: StokesProblem) -> float:
+        """One coarse solve."""
+        from tellus.solver.coarse_space.coarse import CoarseSolver
+
+        flow = CoarseSolver(problem.grid, self.factor).solve(problem)
+        return max(float(np.abs(flow.u).max()), float(np.abs(flow.v).max()), SMALLEST)
+
+    def to_json(self) -> dict[str, Any]:
+        """Its kind and coefficients."""
+        return {"kind": self.kind, **asdict(self)}
+
+
+def scale_from_json(values: Mapping[str, Any]) -> VelocityScale:
+    """The scale that `to_json` wrote; raises KeyError, TypeError or ValueError."""
+    kinds: dict[str, Any] = {k.kind: k for k in (Regression, FromViscosity, FromCoarse)}
+    coefficients = {key: value for key, value in values.items() if key != "kind"}
+    if not all(np.isfinite(value) for value in coefficients.values()):
+        raise ValueError("a coefficient of the velocity scale is not finite")
+    scale: VelocityScale = kinds[values["kind"]](**coefficients)
+    return scale
+
+
+def _least_squares(columns: Array, values: NDArray[np.float64]) -> list[float]:
+    found: list[float] = np.linalg.lstsq(columns, values, rcond=None)[0].tolist()
+    return found

@@ -1,0 +1,72 @@
+"""Steady profiles of temperature, one for each simulation of a data set."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from tellus.solver.errors import InputError
+from tellus.solver.grid import Array, Grid
+from tellus.surrogate.data import Dataset, Simulation
+
+from .settings import ProfileSettings
+
+PARAMETERS = ("gamma_T", "gamma_p", "heating", "rayleigh")
+
+
+@dataclass(frozen=True)
+class Profiles:
+    """The simulations of a split whose profile is steady enough.
+
+    `parameters` has a column for each of `PARAMETERS`, shape (n, 4); `temperature` is the
+    profile at `heights_of`, shape (n, ny+2); `drift` and `vrms` have shape (n,);
+    `unsteady` counts those left out.
+    """
+
+    parameters: Array
+    temperature: Array
+    drift: Array
+    vrms: Array
+    unsteady: int
+
+    def __len__(self) -> int:
+        return len(self.parameters)
+
+    @classmethod
+    def load(cls, dataset: Dataset, split: str, settings: ProfileSettings) -> "Profiles":
+        """Raises InputError if the split is unknown, damaged, or nowhere steady."""
+        rows = [_one(simulation, settings.share) for simulation in dataset.simulations(split)]
+        parameters, temperature, drift, vrms = (np.stack(part) for part in zip(*rows, strict=True))
+        steady = (drift <= settings.drift) & (vrms >= settings.quiet_vrms)
+        if not steady.any():
+            raise InputError(
+                f'{dataset.path}: no profile of "{split}" is steady, the least changes by '
+                f"{drift.min():.3g}: raise model.drift, lower training.quiet_vrms, or make a data "
+                "set of longer simulations."
+            )
+        return cls(
+            parameters[steady],
+            temperature[steady],
+            drift[steady],
+            vrms[steady],
+            unsteady=int((~steady).sum()),
+        )
+
+
+def heights_of(grid: Grid) -> Array:
+    """y of a profile: floor, cell centres, top, shape (ny+2,)."""
+    return np.concatenate([[0.0], grid.y_cells, [1.0]])
+
+
+def _one(simulation: Simulation, share: float) -> tuple[Array, Array, Array, Array]:
+    """Parameters, profile with the walls, drift and rms velocity of one simulation."""
+    even = np.flatnonzero(simulation.even)
+    last = even[-max(2, round(share * len(simulation))) :]
+    profiles = simulation.temperature[last].astype(np.float64).mean(axis=2)
+    first, second = (half.mean(axis=0) for half in np.array_split(profiles, 2))
+    law = simulation.rheology
+    return (
+        np.array([law.gamma_T, law.gamma_p, simulation.heating, simulation.rayleigh]),
+        np.concatenate([[1.0], profiles.mean(axis=0), [0.0]]),
+        np.array(np.abs(second - first).max()),
+        np.array(simulation.vrms()[last].mean()),
+    )

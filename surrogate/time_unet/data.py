@@ -1,0 +1,158 @@
+"""Pairs of snapshots an equal number of solver steps apart, and chains of them."""
+
+from copy import copy
+from dataclasses import dataclass, fields
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from tellus.solver.errors import InputError
+from tellus.solver.grid import Array, Grid
+from tellus.surrogate.data import Dataset
+from tellus.surrogate.multi_scale.features import Parameters
+from tellus.surrogate.multi_scale.scale import Regression
+from tellus.surrogate.snapshots import Snapshots, load_snapshots
+
+from .model import State
+
+Numbers = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class History:
+    """All snapshots of a split, with the step and the time of each, shape (n,).
+
+    `names` are those of its simulations, in the order of `snapshots.simulation`.
+    """
+
+    snapshots: Snapshots
+    step: Numbers
+    time: Array
+    names: list[str]
+
+    @classmethod
+    def load(cls, dataset: Dataset, split: str) -> "History":
+        """Raises InputError if the split is unknown or damaged, or holds no steps and times."""
+        snapshots = load_snapshots(dataset, split)
+        names = [s["name"] for s in dataset.card["simulations"] if s["split"] == split]
+        clocks = [dataset.arrays(name, "step", "time") for name in names]
+        step = np.concatenate([clock["step"] for clock in clocks])
+        time = np.concatenate([clock["time"] for clock in clocks])
+        if not step.shape == time.shape == (len(snapshots),):
+            raise InputError(
+                f"{dataset.path} does not hold a step and a time for each snapshot: make the data "
+                "set again."
+            )
+        return cls(snapshots, step, time, names)
+
+    def select(self, index: Numbers) -> "History":
+        """The snapshots numbered `index`."""
+        part = self.snapshots
+        rows = (getattr(part, f.name)[index] for f in fields(part))
+        return History(Snapshots(*rows), self.step[index], self.time[index], self.names)
+
+    def scale(self, regression: Regression) -> Array:
+        """The velocity scale of each snapshot's simulation, shape (n,)."""
+        part = self.snapshots
+        return regression.of(part.gamma_T, part.gamma_p, part.heating, part.rayleigh)
+
+    def states(self, regression: Regression) -> tuple[Tensor, Tensor, Parameters]:
+        """T, psi over the velocity scale, and parameters of each snapshot."""
+        part = self.snapshots
+        psi = (part.psi / self.scale(regression)[:, None, None]).astype(np.float32)
+        columns = (part.gamma_T, part.gamma_p, part.heating)
+        parameters = Parameters(*(torch.from_numpy(values) for values in columns))
+        return torch.from_numpy(part.temperature), torch.from_numpy(psi), parameters
+
+
+def find_pairs(simulation: Numbers, step: Numbers, interval: int) -> tuple[Numbers, Numbers]:
+    """Numbers of all snapshots with one of the same simulation `interval` steps later, and of that.
+
+    Parameters
+    ----------
+    simulation, step : array
+        Of every snapshot, shape (n,).
+    interval : int
+        Solver steps.
+    """
+    place = {key: k for k, key in enumerate(zip(simulation.tolist(), step.tolist(), strict=True))}
+    found = [
+        (k, place[s, n + interval]) for (s, n), k in place.items() if (s, n + interval) in place
+    ]
+    before, after = np.array(found, dtype=np.int64).reshape(-1, 2).T
+    return before, after
+
+
+def longest_chain(step: Numbers, interval: int) -> list[int]:
+    """Numbers of the snapshots of one simulation that follow each other `interval` steps apart.
+
+    The longest such chain, of several the earliest; at least one snapshot.
+    """
+    place = {n: k for k, n in enumerate(step.tolist())}
+    chains = []
+    for first in sorted(n for n in place if n - interval not in place):
+        chain = [first]
+        while chain[-1] + interval in place:
+            chain.append(chain[-1] + interval)
+        chains.append([place[n] for n in chain])
+    return max(chains, key=len)
+
+
+class Pairs:
+    """The pairs of one split as tensors; `psi` is over the velocity scale of its simulation.
+
+    Those that end in a flow slower than `quiet_vrms` are left out. Raises InputError if
+    no snapshot has another one `interval` steps later.
+    """
+
+    def __init__(
+        self,
+        history: History,
+        scale: Regression,
+        interval: int,
+        quiet_vrms: float = 0.0,
+        dtype: torch.dtype = torch.float32,
+    ) -> None:
+        snapshots = history.snapshots
+        before, after = find_pairs(snapshots.simulation, history.step, interval)
+        moving = snapshots.vrms[after] >= quiet_vrms
+        before, after = before[moving], after[moving]
+        if not len(before):
+            raise InputError(
+                f"no snapshot has a moving one model.interval = {interval} steps later: set it to "
+                "the data set's dataset.snapshot_every, or lower training.quiet_vrms."
+            )
+        temperature, psi, parameters = history.states(scale)
+        self.temperature, self.psi = temperature.to(dtype), psi.to(dtype)
+        self.parameters = parameters.to(dtype)
+        self.before, self.after = torch.from_numpy(before), torch.from_numpy(after)
+        self.dt = torch.from_numpy(history.time[after] - history.time[before]).to(dtype)
+        self.vrms = snapshots.vrms[after]
+
+    def __len__(self) -> int:
+        return len(self.before)
+
+    def to(self, device: torch.device) -> "Pairs":
+        """The same with its tensors on `device`."""
+        moved = copy(self)
+        for name in ("temperature", "psi", "parameters", "before", "after", "dt"):
+            setattr(moved, name, getattr(self, name).to(device))
+        return moved
+
+    def select(
+        self, index: Tensor, mirrored: Tensor, grid: Grid
+    ) -> tuple[State, Parameters, Tensor, State]:
+        """State, parameters, interval and next state of the pairs numbered `index`."""
+        first, second = self.before[index], self.after[index]
+        state, target = (self._state(which, mirrored, grid) for which in (first, second))
+        return state, self.parameters.select(first), self.dt[index], target
+
+    def _state(self, which: Tensor, mirrored: Tensor, grid: Grid) -> State:
+        return State.of(self.temperature[which], self.psi[which], grid).mirrored(mirrored)
+
+    def log10_dt(self) -> tuple[float, float]:
+        """Mean and spread of log10 of the intervals; a spread of zero counts as one."""
+        logarithm = torch.log10(self.dt.double())
+        return float(logarithm.mean()), float(logarithm.std(correction=0)) or 1.0

@@ -1,0 +1,169 @@
+"""Learning to step in time: a U-net in training, on pairs of snapshots of a data set.
+
+The rival of a network in the solver's place (Agarwal et al. 2025, section II.4.2):
+it takes temperature and velocities a hundred solver steps on in one go, and feeds
+on its own answers when it is rolled out, see `time_rollout`.
+"""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from tellus.solver.errors import InputError
+from tellus.solver.grid import Grid
+from tellus.surrogate.card import code_version
+from tellus.surrogate.data import Dataset
+from tellus.surrogate.multi_scale.learner import fitted_scale
+from tellus.surrogate.multi_scale.scale import Regression
+from tellus.surrogate.training.learner import PRECISIONS
+
+from .data import History, Pairs
+from .model import (
+    CHANNELS,
+    FIELDS,
+    KIND,
+    State,
+    TimeStepper,
+    make_time_step_model,
+    step_losses,
+)
+from .settings import TimeUNetSettings
+
+VALIDATION_BATCH = 16
+QUIET_VRMS = 1.0
+"""Pairs that end in a slower flow are left out of relative errors, as in evaluation."""
+
+
+class TimeStepLearner:
+    """See `Learner`; `module` is the network alone."""
+
+    def __init__(
+        self,
+        settings: TimeUNetSettings,
+        data: Path,
+        device: torch.device,
+        network: nn.Module | None = None,
+    ) -> None:
+        if network is not None:
+            raise InputError(
+                "a U-net that steps in time cannot be exchanged for a network of one's own: leave "
+                "out `network`."
+            )
+        self.settings = settings
+        self.dataset = Dataset.open(data)
+        self.grid: Grid = self.dataset.grid
+        self.device = device
+        self.scale: Regression | None = None
+        self.train_part = self._pairs("train")
+        self.validation_part = self._pairs("validation")
+        log10_dt = self.train_part.log10_dt()
+        self.model = make_time_step_model(settings, self.grid, log10_dt).to(device)
+        self.module = self.model.network
+
+    def _pairs(self, split: str) -> Pairs:
+        history, settings = History.load(self.dataset, split), self.settings
+        if self.scale is None:
+            scale = fitted_scale("regression", history.snapshots, self.grid)
+            assert isinstance(scale, Regression)
+            self.scale = scale
+        dtype = PRECISIONS[settings.precision]
+        pairs = Pairs(history, self.scale, settings.interval, settings.quiet_vrms, dtype)
+        return pairs.to(self.device)
+
+    def __len__(self) -> int:
+        """Training examples."""
+        return len(self.train_part)
+
+    def rms_velocity(self) -> Tensor:
+        """Of the later state of each training example."""
+        return torch.from_numpy(self.train_part.vrms)
+
+    def loss(self, index: Tensor, mirrored: Tensor) -> Tensor:
+        """Mean over the examples of the sum over T, u and v."""
+        losses, _, _ = self._losses(self.train_part, index, mirrored)
+        return losses.sum(dim=1).mean()
+
+    def _losses(self, part: Pairs, index: Tensor, mirrored: Tensor) -> tuple[Tensor, State, State]:
+        """Loss of each field of each example, what was predicted, and the truth."""
+        state, parameters, dt, target = part.select(index, mirrored, self.grid)
+        predicted: State = self.model(state, parameters, dt, self.grid)
+        settings = self.settings
+        losses = step_losses(predicted, target, settings.scaling, settings.wall_weight)
+        return losses, predicted, target
+
+    def validate(self) -> dict[str, float]:
+        """Losses over all pairs, and relative errors over those that move."""
+        part, found = self.validation_part, []
+        with torch.inference_mode():
+            every = torch.arange(len(part), device=self.device)
+            for index in every.split(VALIDATION_BATCH):  # type: ignore[no-untyped-call]
+                plain = torch.zeros(len(index), dtype=torch.bool, device=self.device)
+                losses, predicted, target = self._losses(part, index, plain)
+                errors = [predicted.temperature_error(target), predicted.velocity_error(target)]
+                found.append(torch.cat([losses, torch.stack(errors, dim=1)], dim=1))
+        columns = torch.cat(found).double().cpu().numpy()
+        velocity = columns[part.vrms >= QUIET_VRMS, -1]
+        if not len(velocity):
+            raise InputError(
+                f"{self.dataset.path}: nothing moves in the validation split; make a data set at "
+                "higher gamma_T."
+            )
+        return {
+            "mean": float(columns[:, :3].sum(axis=1).mean()),
+            **{f"loss_{name}": float(columns[:, k].mean()) for k, name in enumerate(FIELDS)},
+            "temperature_median": float(np.median(columns[:, 3])),
+            "velocity_median": float(np.median(velocity)),
+            "velocity_p95": float(np.percentile(velocity, 95)),
+        }
+
+    def export(self, out: Path, scores: dict[str, float], spent: float) -> None:
+        """Weights and card."""
+        TimeStepper(self.model, self._card(scores, spent)).save(out)
+        self.model.train()
+
+    def _card(self, scores: dict[str, float], spent: float) -> dict[str, Any]:
+        assert self.scale is not None
+        card, grid = self.dataset.card, self.grid
+        trained = [s for s in card["simulations"] if s["split"] == "train"]
+        return {
+            "format": 1,
+            "kind": KIND,
+            "grid": {"nx": grid.nx, "ny": grid.ny, "aspect": grid.aspect},
+            "boundaries": card["boundaries"],
+            "channels": list(CHANNELS),
+            "network": self.settings.network.to_json(),
+            "parameters": sum(p.numel() for p in self.module.parameters()),
+            "scale": self.scale.to_json(),
+            "log10_dt": list(self.model.log10_dt),
+            "range": {
+                name: [min(s[name] for s in trained), max(s[name] for s in trained)]
+                for name in ("gamma_T", "gamma_p", "heating", "rayleigh")
+            },
+            "data": {
+                "name": self.dataset.path.resolve().name,
+                "hash": card["hash"],
+                "pairs": {"train": len(self.train_part), "validation": len(self.validation_part)},
+                "command": card.get("command"),
+            },
+            "training": self.settings.to_json(),
+            "validation": scores,
+            "seconds": {"data": card.get("seconds"), "training": spent},
+            "command": " ".join([Path(sys.argv[0]).name, *sys.argv[1:]]),
+            "version": code_version(),
+        }
+
+    def identity(self) -> dict[str, Any]:
+        """Settings and hash of the data."""
+        return {"settings": self.settings.to_json(), "data": self.dataset.card["hash"]}
+
+    def progress(self, scores: dict[str, float]) -> str:
+        """Loss and errors."""
+        return (
+            f"validation loss {scores['mean']:.4f}  median error of T "
+            f"{100 * scores['temperature_median']:.2f} %, of velocity "
+            f"{100 * scores['velocity_median']:.1f} %"
+        )

@@ -1,0 +1,208 @@
+"""From one state to the next without a solver: what the U-net sees, and what it answers.
+
+A state is temperature and both velocities at the nx x ny cells, velocities
+averaged from the two faces of a cell and divided by the velocity scale of the
+simulation.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import torch
+from torch import Tensor, nn
+
+from tellus.solver.errors import InputError
+from tellus.solver.grid import Grid
+from tellus.surrogate import files
+from tellus.surrogate.features import cell_velocity, reflect
+from tellus.surrogate.multi_scale.features import Parameters, paper_features
+from tellus.surrogate.multi_scale.heads import ExactWalls
+from tellus.surrogate.multi_scale.loss import range_weight, wall_weight
+from tellus.surrogate.multi_scale.scale import Regression, scale_from_json
+from tellus.surrogate.networks.multi_scale import smallest_side
+from tellus.surrogate.networks.time_unet import make_time_unet
+from tellus.surrogate.suitability import card_grid
+from tellus.surrogate.training.learner import PRECISIONS
+
+from .settings import TimeUNetNetworkSettings, TimeUNetSettings
+
+KIND = "time-unet"
+CHANNELS = ("x", "y", "log_viscosity", "temperature", "u", "v", "dt")
+FIELDS = ("temperature", "u", "v")
+
+_OF_PAPER = (0, 1, 2, 6)
+"""Where `paper_features` has the first four channels."""
+
+OUTPUTS = {"hard": 2, "none": 3}
+"""Fields the network answers with, by `TimeUNetSettings.mass`."""
+
+
+@dataclass(frozen=True)
+class State:
+    """One or many moments: T, and u and v over the velocity scale, each (n, ny, nx)."""
+
+    temperature: Tensor
+    u: Tensor
+    v: Tensor
+
+    @classmethod
+    def of(cls, temperature: Tensor, psi: Tensor, grid: Grid) -> Self:
+        """From psi at the nodes, (n, ny+1, nx+1), over the velocity scale."""
+        return cls(temperature, *cell_velocity(psi, grid))
+
+    def mirrored(self, which: Tensor) -> "State":
+        """Examples marked in `which`, shape (n,), reflected in x."""
+        return State(
+            reflect(self.temperature, which),
+            reflect(self.u, which, sign=-1.0),
+            reflect(self.v, which),
+        )
+
+    def velocity_error(self, reference: "State") -> Tensor:
+        """Relative error of u and v together, shape (n,)."""
+        return _ratio((self.u, self.v), (reference.u, reference.v))
+
+    def temperature_error(self, reference: "State") -> Tensor:
+        """Relative error of T, shape (n,)."""
+        return _ratio((self.temperature,), (reference.temperature,))
+
+
+def _ratio(fields: tuple[Tensor, ...], references: tuple[Tensor, ...]) -> Tensor:
+    both = torch.stack(fields), torch.stack(references)
+    difference, size = (part.square().sum(dim=(0, 2, 3)) for part in (both[0] - both[1], both[1]))
+    return torch.sqrt(difference / size)
+
+
+class TimeStepModel(nn.Module):
+    """A state and the time to the next one, to the next one.
+
+    Parameters
+    ----------
+    network : torch.nn.Module
+        (n, 7, ny, nx) -> (n, 2 or 3, ny, nx).
+    mass : str
+        As in `TimeUNetSettings`.
+    log10_dt : tuple of float
+        Mean and spread of log10 of the intervals in the training data.
+    """
+
+    def __init__(self, network: nn.Module, mass: str, log10_dt: tuple[float, float]) -> None:
+        super().__init__()
+        self.network = network
+        self.mass = mass
+        self.log10_dt = log10_dt
+
+    def features(self, state: State, parameters: Parameters, dt: Tensor, grid: Grid) -> Tensor:
+        """Channels in the order of `CHANNELS`, (n, 7, ny, nx); viscosity is that of this T."""
+        of_paper = paper_features(state.temperature, parameters, grid, ring=False)
+        mean, spread = self.log10_dt
+        interval = ((torch.log10(dt) - mean) / spread)[:, None, None].expand_as(state.u)
+        rest = torch.stack([state.u, state.v, interval], dim=1)
+        return torch.cat([of_paper[:, _OF_PAPER], rest], dim=1)
+
+    def forward(self, state: State, parameters: Parameters, dt: Tensor, grid: Grid) -> State:
+        """The state after `dt`, shape (n,) in diffusion times."""
+        answer: Tensor = self.network(self.features(state, parameters, dt, grid))
+        answer = answer.to(state.u.dtype)
+        if self.mass == "none":
+            return State(answer[:, 0], answer[:, 1], answer[:, 2])
+        psi = ExactWalls().stream_function(answer[:, 1:], grid)
+        return State.of(answer[:, 0], psi, grid)
+
+
+def make_time_step_model(
+    settings: TimeUNetSettings, grid: Grid, log10_dt: tuple[float, float]
+) -> TimeStepModel:
+    """A model with reproducible initial weights; InputError where the grid is too small."""
+    if settings.mass not in OUTPUTS:
+        raise InputError(
+            f'model.mass = "{settings.mass}" is not known to a U-net that steps in time: write '
+            '"hard" or "none".'
+        )
+    least = smallest_side(settings.network)
+    if min(grid.nx, grid.ny) < least:
+        raise InputError(
+            f"network.levels = {settings.network.levels} with {settings.network.padding} padding "
+            f"needs at least {least} cells each way, the grid has {grid}: take fewer levels."
+        )
+    outputs = OUTPUTS[settings.mass]
+    network = make_time_unet(len(CHANNELS), outputs, settings.network, settings.seed)
+    model = TimeStepModel(network, settings.mass, log10_dt)
+    return model.to(PRECISIONS[settings.precision])
+
+
+def step_losses(predicted: State, target: State, scaling: bool, extra: float) -> Tensor:
+    """Weighted mean absolute error of T, u and v, shape (n, 3) (eqs. 6 to 8)."""
+    terms = []
+    for name in FIELDS:
+        reference = getattr(target, name)
+        error = (getattr(predicted, name) - reference).abs() * wall_weight(reference, extra)
+        terms.append((error * range_weight(reference) if scaling else error).mean(dim=(1, 2)))
+    return torch.stack(terms, dim=1)
+
+
+def node_divergence(u: Tensor, v: Tensor, grid: Grid) -> Tensor:
+    """div u at the interior nodes from the four cells around each, (n, ny-1, nx-1).
+
+    Zero to rounding for cell velocities that come from a stream function at the nodes.
+    """
+    across, up = torch.diff(u, dim=2) / grid.hx, torch.diff(v, dim=1) / grid.hy
+    return 0.5 * (across[:, 1:] + across[:, :-1] + up[..., 1:] + up[..., :-1])
+
+
+class TimeStepper:
+    """A trained U-net with its velocity scale and card.
+
+    Parameters
+    ----------
+    model : TimeStepModel
+    card : dict
+        Plain JSON, see `learner`.
+    """
+
+    def __init__(self, model: TimeStepModel, card: dict[str, Any]) -> None:
+        scale = scale_from_json(card["scale"])
+        if not isinstance(scale, Regression):
+            raise ValueError("its velocity scale is no regression")
+        self.model = model.eval()
+        self.card = card
+        self.grid = card_grid(card)
+        self.scale: Regression = scale
+        self.dtype = next(model.parameters()).dtype
+
+    @classmethod
+    def load(cls, path: Path | str) -> Self:
+        """Read weights and card; InputError where they are missing, damaged, or of another kind."""
+        weights, card = files.read_model(Path(path))
+        if card.get("kind") != KIND:
+            raise InputError(
+                f"{path} holds a model of kind {card.get('kind')}: name a U-net that steps in "
+                f'time, trained with model.kind = "{KIND}".'
+            )
+        tensors, _ = files.read_safetensors(weights)
+        try:
+            chosen = {key: card["training"][key] for key in ("mass", "precision", "seed")}
+            network = TimeUNetNetworkSettings.from_json(card["network"])
+            mean, spread = map(float, card["log10_dt"])
+            settings = TimeUNetSettings(network=network, **chosen)
+            model = make_time_step_model(settings, card_grid(card), (mean, spread))
+            model.network.load_state_dict(tensors)
+            return cls(model, card)
+        except (AttributeError, KeyError, TypeError, ValueError, RuntimeError) as error:
+            raise files.unknown_card(weights, error) from None
+
+    def save(self, directory: Path) -> None:
+        """Write weights.safetensors and card.json into `directory`."""
+        files.write_model(directory, self.model.network.state_dict(), self.card)
+
+    @property
+    def sha256(self) -> str:
+        """Digest of the weights file."""
+        return str(self.card["weights_sha256"])
+
+    def step(self, state: State, parameters: Parameters, dt: Tensor) -> State:
+        """The state after `dt`."""
+        with torch.inference_mode():
+            found: State = self.model(state, parameters, dt, self.grid)
+        return found

@@ -1,0 +1,82 @@
+"""The state of an unfinished training: one file of tensors, and a line of metrics per epoch.
+
+The file carries a digest of its content, so that a damaged one is not trained on.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from tellus.solver.errors import InputError
+from tellus.surrogate import files
+
+CHECKPOINT = Path("checkpoint") / "last.safetensors"
+METRICS = "metrics.jsonl"
+
+
+def write_checkpoint(out: Path, state: tuple[dict[str, Tensor], dict[str, Any]]) -> None:
+    """Tensors, with the scalars as JSON in the header: one file, replaced in one piece."""
+    tensors, scalars = state
+    text = json.dumps(scalars | {"sha256": _digest(tensors, scalars)})
+    content = files.to_safetensors(tensors, {"state": text})
+    files.write_bytes(out / CHECKPOINT, content)
+
+
+def read_checkpoint(out: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """What `write_checkpoint` wrote; raises InputError if it is damaged."""
+    tensors, metadata = files.read_safetensors(out / CHECKPOINT)
+    try:
+        scalars: dict[str, Any] = json.loads(metadata["state"])
+        digest = scalars.pop("sha256")
+    except (AttributeError, KeyError, TypeError, ValueError):
+        raise InputError(
+            f"{out / CHECKPOINT} is no checkpoint of a training: start again in a new directory."
+        ) from None
+    if digest != _digest(tensors, scalars):
+        raise InputError(
+            f"{out / CHECKPOINT} is damaged: copy it again, or start again in a new directory."
+        )
+    return tensors, scalars
+
+
+def _digest(tensors: dict[str, Tensor], scalars: dict[str, Any]) -> str:
+    return files.sha256(files.to_safetensors(tensors, {"state": json.dumps(scalars)}))
+
+
+def append_metrics(out: Path, line: dict[str, Any]) -> None:
+    """Add one line to metrics.jsonl."""
+    out.mkdir(parents=True, exist_ok=True)
+    with (out / METRICS).open("a") as stream:
+        stream.write(json.dumps(line) + "\n")
+
+
+def cut_metrics(out: Path, epochs: int) -> None:
+    """Keep the lines of the first `epochs` epochs: later ones will be written again.
+
+    Raises InputError, and changes nothing, where one of those is damaged.
+    """
+    path = out / METRICS
+    if path.exists():
+        kept = path.read_text(errors="replace").splitlines()[:epochs]
+        for number, line in enumerate(kept, 1):
+            _check_line(path, number, line)
+        files.write_bytes(path, "".join(f"{line}\n" for line in kept).encode())
+
+
+def _check_line(path: Path, number: int, line: str) -> None:
+    try:
+        float(json.loads(line)["seconds"])
+    except (ValueError, KeyError, TypeError):
+        raise InputError(
+            f"{path} is damaged in line {number}: copy it again, or remove it, which forgets how "
+            "the epochs so far went."
+        ) from None
+
+
+def seconds_so_far(out: Path) -> float:
+    """Wall time of the epochs that metrics.jsonl tells of."""
+    path = out / METRICS
+    lines = path.read_text().splitlines() if path.exists() else []
+    return float(sum(json.loads(line)["seconds"] for line in lines))

@@ -1,0 +1,332 @@
+"""Training: epochs over the snapshots, each validated, the best kept, every one resumable."""
+
+import json
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
+from time import perf_counter
+from types import FrameType
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from tellus.solver.errors import InputError, InterruptedRunError, RunFailedError
+from tellus.surrogate import files
+from tellus.surrogate.settings import LoopSettings
+
+from .checkpoint import (
+    CHECKPOINT,
+    append_metrics,
+    cut_metrics,
+    read_checkpoint,
+    seconds_so_far,
+    write_checkpoint,
+)
+from .learner import Learner, make_learner
+from .parallel import Team, team, usable
+from .sampling import epoch_order
+from .schedule import learning_rate
+from .tensorboard import scalar_writer
+
+
+def train(
+    settings: LoopSettings,
+    data: Path,
+    out: Path,
+    resume: bool = False,
+    report: Callable[[str], None] = print,
+    network: nn.Module | None = None,
+    device: str = "cpu",
+) -> None:
+    """Train on the data set `data` into the directory `out`.
+
+    `out` holds the best weights so far and their card, metrics.jsonl with a line
+    per epoch, and a checkpoint of the last epoch, from which `resume` goes on
+    exactly as if never stopped. Under `torchrun` every batch is shared out among
+    the processes, which gives what one process gives, to rounding.
+
+    Parameters
+    ----------
+    settings : LoopSettings
+        Those of a surrogate: `TrainingSettings`, `MultiScaleSettings`, ...
+    data, out : Path
+    resume : bool
+        Go on from the checkpoint in `out`, if there is one yet.
+    report : callable
+        Takes one line of progress per epoch.
+    network : torch.nn.Module, optional
+        A network of your own in the place of the two-level one; see `Surrogate`.
+    device : str
+        Where to train.
+
+    Raises
+    ------
+    InputError
+        Missing or damaged data, an `out` in use, or a resume under other settings or data.
+    InterruptedRunError
+        SIGINT, SIGTERM or the time limit; the checkpoint is of the last whole epoch.
+    RunFailedError
+        The loss is no longer finite.
+    """
+    started = perf_counter()
+    place = usable(device)
+    goes_on = check_free(out, resume)
+    with team(place) as group:
+        if not group.leads:
+            report = _silent
+        report(f"reading {data}")
+        learner = make_learner(settings, data, place, network)
+        training = Training(settings, learner, place, group)
+        if goes_on:
+            training.restore(out)
+            report(f"resumed after epoch {training.epoch} of {settings.epochs}")
+        elif group.leads:
+            # From here on the directory is this training's, and a kill in the first epoch
+            # resumable.
+            write_checkpoint(out, training.state())
+        if group.leads:
+            cut_metrics(out, training.epoch)
+        with _stoppable(out) as stop_wanted:
+            while training.epoch < settings.epochs:
+                report(training.run_epoch(out, stop_wanted))
+                late = settings.time_limit is not None and (
+                    perf_counter() - started > settings.time_limit
+                )
+                if group.from_leader(late, place) and training.epoch < settings.epochs:
+                    raise InterruptedRunError(
+                        f"training.time_limit reached after epoch {training.epoch}: "
+                        "go on with --resume and a larger limit."
+                    )
+
+
+def _silent(line: str) -> None:
+    """What the other processes report."""
+
+
+def check_free(out: Path, resume: bool) -> bool:
+    """Whether `out` holds a training to go on with; InputError if it holds anything else."""
+    begun, trained = (out / CHECKPOINT).exists(), (out / files.WEIGHTS).exists()
+    if begun and resume:
+        return True
+    if begun:
+        raise InputError(f"{out} already holds a model: pass --resume, or name another directory.")
+    if trained:
+        raise InputError(
+            f"{out} already holds a model, without the checkpoint to go on from: name another "
+            "directory."
+        )
+    if out.exists() and not out.is_dir():
+        raise InputError(f"{out} is a file: name another directory.")
+    # A kill may have left the folder of a checkpoint that was never finished.
+    if out.exists() and {path.name for path in out.iterdir()} - {CHECKPOINT.parts[0], files.LOCK}:
+        raise InputError(f"{out} is not empty and holds no training: name another directory.")
+    return False
+
+
+class Training:
+    """A learner, its optimiser and what they have reached after `epoch` epochs."""
+
+    def __init__(
+        self, settings: LoopSettings, learner: Learner, device: torch.device, group: Team
+    ) -> None:
+        self.settings, self.learner = settings, learner
+        self.device, self.group = device, group
+        self.module = learner.module
+        self.epoch = 0
+        self.best = float("inf")
+        self.average = {k: v.detach().clone() for k, v in self.module.state_dict().items()}
+        self.optimiser = torch.optim.AdamW(
+            self.module.parameters(), lr=0.0, weight_decay=settings.weight_decay
+        )
+        fast = "high" if settings.precision == "tf32" else "highest"
+        torch.set_float32_matmul_precision(fast)
+        torch.backends.cudnn.allow_tf32 = settings.precision == "tf32"
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Optimiser steps in an epoch; the last batch may be smaller."""
+        return -(-len(self.learner) // self.settings.batch_size)
+
+    def run_epoch(self, out: Path, stop_wanted: Callable[[], str | None]) -> str:
+        """Train and validate one epoch, write it all down, and say how it went."""
+        start = perf_counter()
+        mean_loss = self._fit(stop_wanted)
+        self.epoch += 1
+        if not self.group.leads:
+            return ""
+        with self._averaged():
+            scores = self.learner.validate()
+            if scores["mean"] < self.best:
+                self.best = scores["mean"]
+                spent = seconds_so_far(out) + perf_counter() - start
+                self.learner.export(out, {"epoch": self.epoch, **scores}, spent)
+        line = {"epoch": self.epoch, "loss": mean_loss, "validation": scores}
+        line["seconds"] = perf_counter() - start
+        append_metrics(out, line)
+        with scalar_writer(out) as write:
+            write(self.epoch, {"loss": mean_loss, **scores})
+        write_checkpoint(out, self.state())
+        return (
+            f"epoch {self.epoch}/{self.settings.epochs}  loss {mean_loss:.4f}  "
+            f"{self.learner.progress(scores)}  {line['seconds']:.0f} s"
+        )
+
+    def _fit(self, stop_wanted: Callable[[], str | None]) -> float:
+        """One pass in an order that only seed and epoch decide; the mean loss."""
+        settings = self.settings
+        rms = self.learner.rms_velocity().cpu().numpy() if settings.balanced else None
+        random = np.random.default_rng([settings.seed, self.epoch])
+        order = torch.from_numpy(epoch_order(random, len(self.learner), rms))
+        flip = torch.from_numpy(random.random(len(self.learner)) < 0.5 * settings.mirror)
+        total = 0.0
+        self.module.train()
+        for batch, index in enumerate(order.split(settings.batch_size)):  # type: ignore[no-untyped-call]
+            step = self.epoch * self.steps_per_epoch + batch
+            self._set_rate(step)
+            total += self._step(index, flip[index], step, stop_wanted)
+        return total / len(order)
+
+    def _step(
+        self, index: Tensor, mirrored: Tensor, step: int, stop_wanted: Callable[[], str | None]
+    ) -> float:
+        """One batch, shared out; its loss times its examples."""
+        self.optimiser.zero_grad(set_to_none=True)
+        mine, share = self.group.share(index), 0.0
+        if len(mine):
+            with self._mixed():
+                value = self.learner.loss(
+                    mine.to(self.device), self.group.share(mirrored).to(self.device)
+                ) * (len(mine) / len(index))
+            value.backward()  # type: ignore[no-untyped-call]
+            share = float(value.detach())
+        self.group.sum_gradients(self.module)
+        reason = stop_wanted()
+        mean, stopped = self.group.total([share, reason is not None], self.device)
+        if not np.isfinite(mean):
+            raise RunFailedError(
+                f"the training loss is {mean} in epoch {self.epoch + 1}: lower "
+                "training.learning_rate; the last checkpoint is intact."
+            )
+        if stopped:
+            raise InterruptedRunError(
+                reason or "training stopped, as another of its processes was."
+            )
+        self._update(step)
+        return mean * len(index)
+
+    def _mixed(self) -> Any:
+        if self.settings.precision == "bfloat16":
+            return torch.autocast(self.device.type, torch.bfloat16)
+        return nullcontext()
+
+    def _update(self, step: int) -> None:
+        nn.utils.clip_grad_norm_(self.module.parameters(), self.settings.gradient_clip)
+        self.optimiser.step()
+        # A short memory at first, so that the average forgets the initial weights.
+        decay = min(self.settings.averaging, (1 + step) / (10 + step))
+        if self.settings.averaging == 0.0:
+            decay = 0.0
+        for name, value_now in self.module.state_dict().items():
+            self.average[name].lerp_(value_now, 1.0 - decay)
+
+    def _set_rate(self, step: int) -> None:
+        rate = learning_rate(self.settings, step, self.steps_per_epoch)
+        for group in self.optimiser.param_groups:
+            group["lr"] = rate
+
+    @contextmanager
+    def _averaged(self) -> Iterator[None]:
+        """The averaged weights in the place of the current ones."""
+        current = {name: value.clone() for name, value in self.module.state_dict().items()}
+        self.module.load_state_dict(self.average)
+        self.module.eval()
+        try:
+            yield
+        finally:
+            self.module.load_state_dict(current)
+
+    def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        """Tensors and scalars from which `restore` goes on exactly."""
+        tensors = {f"model/{k}": v for k, v in self.module.state_dict().items()}
+        tensors |= {f"average/{k}": v for k, v in self.average.items()}
+        for number, entries in self.optimiser.state_dict()["state"].items():
+            tensors |= {f"optimiser/{number}/{key}": value for key, value in entries.items()}
+        scalars = {
+            "epoch": self.epoch,
+            "best": self.best,
+            "identity": self._identity(),
+        }
+        return tensors, scalars
+
+    def restore(self, out: Path) -> None:
+        """Take back what `state` wrote into `out`."""
+        tensors, scalars = read_checkpoint(out)
+        try:
+            self._restore(out, tensors, scalars)
+        except (KeyError, ValueError, RuntimeError) as error:
+            reason = str(error).splitlines()[0]
+            raise InputError(
+                f"{out / CHECKPOINT} does not fit this network or version ({reason}): resume with "
+                "those it was trained with, or name another directory."
+            ) from None
+
+    def _restore(self, out: Path, tensors: dict[str, Tensor], scalars: dict[str, Any]) -> None:
+        before, now = scalars["identity"], self._identity()
+        if before["settings"] != now["settings"]:
+            raise InputError(
+                f"{out} was trained under other settings: resume with the same configuration "
+                "(only training.time_limit may change), or name another directory."
+            )
+        if before != now:
+            raise InputError(f"{out} was trained on other data than the set that --data names.")
+        self.epoch, self.best = scalars["epoch"], scalars["best"]
+        groups: dict[str, dict[str, Tensor]] = {"model": {}, "average": {}}
+        moments: dict[int, dict[str, Tensor]] = {}
+        for name, value in tensors.items():
+            kind, rest = name.split("/", 1)
+            if kind == "optimiser":
+                number, key = rest.split("/")
+                moments.setdefault(int(number), {})[key] = value
+            else:
+                groups[kind][rest] = value
+        self.module.load_state_dict(groups["model"])
+        for name, value in groups["average"].items():
+            self.average[name].copy_(value)
+        state = self.optimiser.state_dict()
+        self.optimiser.load_state_dict({**state, "state": moments})
+
+    def _identity(self) -> dict[str, Any]:
+        identity: dict[str, Any] = json.loads(json.dumps(self.learner.identity()))
+        identity["settings"].pop("time_limit", None)
+        return identity
+
+
+@contextmanager
+def _stoppable(out: Path) -> Iterator[Callable[[], str | None]]:
+    """What to say once SIGINT or SIGTERM has come, None before."""
+    received: list[int] = []
+
+    def remember(number: int, frame: FrameType | None) -> None:
+        received.append(number)
+
+    def wanted() -> str | None:
+        if not received:
+            return None
+        return (
+            f"training stopped by {signal.Signals(received[0]).name}: "
+            f"{out / CHECKPOINT} holds the last whole epoch, go on with --resume."
+        )
+
+    if threading.current_thread() is not threading.main_thread():
+        yield wanted
+        return
+    before = {n: signal.signal(n, remember) for n in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield wanted
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,1 @@
+"""The two-level surrogate: a cheap base solution, corrected by a network."""
