@@ -116,6 +116,8 @@ class LoopSettings(_Record):
         Seconds after which training stops at the end of an epoch, to be resumed.
     """
 
+    kind: ClassVar[str]
+
     epochs: int = 60
     batch_size: int = 16
     learning_rate: float = 2e-3

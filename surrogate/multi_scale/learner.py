@@ -1,6 +1,5 @@
 """The paper's network in training, on snapshots with their direct solutions."""
 
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,7 @@ from torch import Tensor, nn
 from tellus.solver.errors import InputError
 from tellus.solver.grid import Array, Grid
 from tellus.solver.rheology import FrankKamenetskii
-from tellus.surrogate.card import code_version
+from tellus.surrogate.card import training_card
 from tellus.surrogate.data import Dataset
 from tellus.surrogate.features import face_velocity, reflect
 from tellus.surrogate.settings import MultiScaleSettings
@@ -22,7 +21,7 @@ from tellus.surrogate.training.learner import PRECISIONS
 from .features import CHANNELS, Parameters
 from .heads import Velocity
 from .loss import paper_loss
-from .model import KIND, MultiScaleSurrogate, make_model
+from .model import MultiScaleSurrogate, make_model
 from .scale import FromCoarse, FromViscosity, Regression, VelocityScale
 
 VALIDATION_BATCH = 16
@@ -136,36 +135,18 @@ class MultiScaleLearner:
 
     def _card(self, scores: dict[str, float], spent: float) -> dict[str, Any]:
         assert self.scale is not None
-        card, grid = self.dataset.card, self.grid
-        trained = [s for s in card["simulations"] if s["split"] == "train"]
-        return {
-            "format": 1,
-            "kind": KIND,
-            "grid": {"nx": grid.nx, "ny": grid.ny, "aspect": grid.aspect},
-            "boundaries": card["boundaries"],
-            "channels": list(CHANNELS),
-            "network": self.settings.network.to_json(),
-            "parameters": sum(p.numel() for p in self.module.parameters()),
-            "scale": self.scale.to_json(),
-            "range": {
-                name: [min(s[name] for s in trained), max(s[name] for s in trained)]
-                for name in ("gamma_T", "gamma_p", "heating", "rayleigh")
-            },
-            "data": {
-                "name": self.dataset.path.resolve().name,
-                "hash": card["hash"],
-                "snapshots": {
-                    "train": len(self.train_part),
-                    "validation": len(self.validation_part),
-                },
-                "command": card.get("command"),
-            },
-            "training": self.settings.to_json(),
-            "validation": scores,
-            "seconds": {"data": card.get("seconds"), "training": spent},
-            "command": " ".join([Path(sys.argv[0]).name, *sys.argv[1:]]),
-            "version": code_version(),
-        }
+        snapshots = {"train": len(self.train_part), "validation": len(self.validation_part)}
+        return training_card(
+            self.settings,
+            self.dataset,
+            self.module,
+            {"snapshots": snapshots},
+            scores,
+            spent,
+            channels=list(CHANNELS),
+            network=self.settings.network.to_json(),
+            scale=self.scale.to_json(),
+        )
 
     def identity(self) -> dict[str, Any]:
         """Settings and hash of the data."""

@@ -10,14 +10,12 @@ from tellus.surrogate.data import Dataset, Simulation
 
 from .settings import ProfileSettings
 
-PARAMETERS = ("gamma_T", "gamma_p", "heating", "rayleigh")
-
 
 @dataclass(frozen=True)
 class Profiles:
     """The simulations of a split whose profile is steady enough.
 
-    `parameters` has a column for each of `PARAMETERS`, shape (n, 4); `temperature` is the
+    `parameters` has a column for each of `card.PARAMETERS`, shape (n, 4); `temperature` is the
     profile at `heights_of`, shape (n, ny+2); `drift` and `vrms` have shape (n,);
     `unsteady` counts those left out.
     """

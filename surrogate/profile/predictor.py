@@ -5,25 +5,19 @@ horizontally averaged temperature of the statistically steady state out. A run t
 starts from it is spared most of its transient.
 """
 
-import sys
 from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from tellus.solver.errors import InputError
 from tellus.solver.grid import Array
 from tellus.surrogate import files
-from tellus.surrogate.card import code_version
-from tellus.surrogate.data import Dataset
+from tellus.surrogate.card import PARAMETERS
 from tellus.surrogate.multi_scale.features import HEATING, LOG10_GAMMA_P, LOG10_GAMMA_T
 from tellus.surrogate.networks.profile_mlp import ProfileMLP, make_profile_mlp
-from tellus.surrogate.training.learner import PRECISIONS
-
-from .data import PARAMETERS, Profiles, heights_of
-from .settings import ProfileSettings
 
 KIND = "profile"
 INPUTS = ("heating", "gamma_T", "gamma_p", "depth")
@@ -103,118 +97,3 @@ class ProfilePredictor:
                     "was trained"
                 )
         return warnings
-
-
-class ProfileLearner:
-    """See `Learner`; an example is a simulation, and mirrored it is the same."""
-
-    def __init__(
-        self,
-        settings: ProfileSettings,
-        data: Path,
-        device: torch.device,
-        network: nn.Module | None = None,
-    ) -> None:
-        if network is not None:
-            raise InputError(
-                "the profile predictor cannot be exchanged for a network of one's own: leave out "
-                "`network`."
-            )
-        self.settings = settings
-        self.dataset = Dataset.open(data)
-        self.device = device
-        self.heights = heights_of(self.dataset.grid)
-        splits = {s["split"] for s in self.dataset.card["simulations"]} & {"test"}
-        self.parts = {
-            split: Profiles.load(self.dataset, split, settings)
-            for split in ("train", "validation", *splits)
-        }
-        self._dtype = PRECISIONS[settings.precision]
-        self._points, self._target = self._tensors(self.parts["train"])
-        made = make_profile_mlp(len(INPUTS), settings.width, settings.depth, settings.seed)
-        self.module: nn.Module = made.to(device, self._dtype)
-
-    def _tensors(self, part: Profiles) -> tuple[Tensor, Tensor]:
-        target = torch.from_numpy(part.temperature)
-        seen = points(part.parameters, self.heights)
-        return seen.to(self.device, self._dtype), target.to(self.device, self._dtype)
-
-    def __len__(self) -> int:
-        """Training examples."""
-        return len(self.parts["train"])
-
-    def rms_velocity(self) -> Tensor:
-        """Of each training example."""
-        return torch.from_numpy(self.parts["train"].vrms)
-
-    def loss(self, index: Tensor, mirrored: Tensor) -> Tensor:
-        """Mean absolute error over examples and heights."""
-        predicted: Tensor = self.module(self._points[index])
-        return (predicted - self._target[index]).abs().mean()
-
-    def validate(self) -> dict[str, float]:
-        """Mean absolute errors over the validation simulations."""
-        return self._errors(self.parts["validation"])
-
-    def _errors(self, part: Profiles) -> dict[str, float]:
-        seen, target = self._tensors(part)
-        with torch.inference_mode():
-            difference = (self.module(seen) - target).double().abs().cpu().numpy()
-        # The walls, which are known, would flatter the figure.
-        errors = difference[:, 1:-1].mean(axis=1)
-        return {
-            "mean": float(errors.mean()),
-            "median": float(np.median(errors)),
-            "worst": float(errors.max()),
-            "largest": float(difference.max()),
-        }
-
-    def export(self, out: Path, scores: dict[str, float], spent: float) -> None:
-        """Weights and card, which has the errors on the test split if there is one."""
-        assert isinstance(self.module, ProfileMLP)
-        ProfilePredictor(self.module, self._card(scores, spent)).save(out)
-        self.module.train()
-
-    def _card(self, scores: dict[str, float], spent: float) -> dict[str, Any]:
-        card, grid, settings = self.dataset.card, self.dataset.grid, self.settings
-        train = self.parts["train"].parameters
-        return {
-            "format": 1,
-            "kind": KIND,
-            "grid": {"nx": grid.nx, "ny": grid.ny, "aspect": grid.aspect},
-            "boundaries": card["boundaries"],
-            "inputs": list(INPUTS),
-            "network": {"width": settings.width, "depth": settings.depth},
-            "parameters": sum(p.numel() for p in self.module.parameters()),
-            "range": {
-                name: [float(train[:, k].min()), float(train[:, k].max())]
-                for k, name in enumerate(PARAMETERS)
-            },
-            "data": {
-                "name": self.dataset.path.resolve().name,
-                "hash": card["hash"],
-                "simulations": {split: len(part) for split, part in self.parts.items()},
-                "unsteady_left_out": {split: part.unsteady for split, part in self.parts.items()},
-                "median_drift": {
-                    split: float(np.median(p.drift)) for split, p in self.parts.items()
-                },
-                "command": card.get("command"),
-            },
-            "training": settings.to_json(),
-            "validation": scores,
-            "test": self._errors(self.parts["test"]) if "test" in self.parts else None,
-            "seconds": {"data": card.get("seconds"), "training": spent},
-            "command": " ".join([Path(sys.argv[0]).name, *sys.argv[1:]]),
-            "version": code_version(),
-        }
-
-    def identity(self) -> dict[str, Any]:
-        """Settings and hash of the data."""
-        return {"settings": self.settings.to_json(), "data": self.dataset.card["hash"]}
-
-    def progress(self, scores: dict[str, float]) -> str:
-        """Mean and worst error."""
-        return (
-            f"validation error of <T>(y) mean {scores['mean']:.4f}, worst simulation "
-            f"{scores['worst']:.4f}"
-        )

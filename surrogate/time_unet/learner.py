@@ -5,7 +5,6 @@ it takes temperature and velocities a hundred solver steps on in one go, and fee
 on its own answers when it is rolled out, see `time_rollout`.
 """
 
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,7 @@ from torch import Tensor, nn
 
 from tellus.solver.errors import InputError
 from tellus.solver.grid import Grid
-from tellus.surrogate.card import code_version
+from tellus.surrogate.card import training_card
 from tellus.surrogate.data import Dataset
 from tellus.surrogate.multi_scale.learner import fitted_scale
 from tellus.surrogate.multi_scale.scale import Regression
@@ -25,7 +24,6 @@ from .data import History, Pairs
 from .model import (
     CHANNELS,
     FIELDS,
-    KIND,
     State,
     TimeStepper,
     make_time_step_model,
@@ -127,34 +125,19 @@ class TimeStepLearner:
 
     def _card(self, scores: dict[str, float], spent: float) -> dict[str, Any]:
         assert self.scale is not None
-        card, grid = self.dataset.card, self.grid
-        trained = [s for s in card["simulations"] if s["split"] == "train"]
-        return {
-            "format": 1,
-            "kind": KIND,
-            "grid": {"nx": grid.nx, "ny": grid.ny, "aspect": grid.aspect},
-            "boundaries": card["boundaries"],
-            "channels": list(CHANNELS),
-            "network": self.settings.network.to_json(),
-            "parameters": sum(p.numel() for p in self.module.parameters()),
-            "scale": self.scale.to_json(),
-            "log10_dt": list(self.model.log10_dt),
-            "range": {
-                name: [min(s[name] for s in trained), max(s[name] for s in trained)]
-                for name in ("gamma_T", "gamma_p", "heating", "rayleigh")
-            },
-            "data": {
-                "name": self.dataset.path.resolve().name,
-                "hash": card["hash"],
-                "pairs": {"train": len(self.train_part), "validation": len(self.validation_part)},
-                "command": card.get("command"),
-            },
-            "training": self.settings.to_json(),
-            "validation": scores,
-            "seconds": {"data": card.get("seconds"), "training": spent},
-            "command": " ".join([Path(sys.argv[0]).name, *sys.argv[1:]]),
-            "version": code_version(),
-        }
+        pairs = {"train": len(self.train_part), "validation": len(self.validation_part)}
+        return training_card(
+            self.settings,
+            self.dataset,
+            self.module,
+            {"pairs": pairs},
+            scores,
+            spent,
+            channels=list(CHANNELS),
+            network=self.settings.network.to_json(),
+            scale=self.scale.to_json(),
+            log10_dt=list(self.model.log10_dt),
+        )
 
     def identity(self) -> dict[str, Any]:
         """Settings and hash of the data."""

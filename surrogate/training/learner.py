@@ -14,7 +14,7 @@ LEARNERS = {
     "two-level": "two_level.learner:TwoLevelLearner",
     "multi-scale": "multi_scale.learner:MultiScaleLearner",
     "time-unet": "time_unet.learner:TimeStepLearner",
-    "profile": "profile.predictor:ProfileLearner",
+    "profile": "profile.learner:ProfileLearner",
 }
 """Where each `kind` of settings finds its learner. A new one needs a line here."""
 

@@ -14,6 +14,7 @@ from tellus.surrogate.features import names, reflect
 from tellus.surrogate.networks.two_level import make_network
 from tellus.surrogate.settings import TrainingSettings
 
+from .card import examples_of, own_entries
 from .corrector import Corrector, Normalisation
 from .losses import loss, relative_errors
 from .model import Surrogate
@@ -84,10 +85,14 @@ class TwoLevelLearner:
     def export(self, out: Path, scores: dict[str, float], spent: float) -> None:
         """Weights and card."""
         card = training_card(
-            self.settings, self.dataset, self.module, self.normalisation, self.parts
+            self.settings,
+            self.dataset,
+            self.module,
+            examples_of(self.dataset, self.parts),
+            scores,
+            spent,
+            **own_entries(self.settings, self.module, self.normalisation),
         )
-        card["seconds"] = {"data": self.dataset.card.get("seconds"), "training": spent}
-        card["validation"] = scores
         Surrogate(self.model, card).save(out)
 
     def identity(self) -> dict[str, Any]:

@@ -15,13 +15,13 @@ from tellus.solver.rheology import Rheology
 from tellus.solver.stokes import Flow, StokesProblem, StokesReport, flow_from_psi
 from tellus.surrogate import files
 from tellus.surrogate.base import Base, make_base
-from tellus.surrogate.card import UNET, check_card
 from tellus.surrogate.features import names, observe, to_inputs
 from tellus.surrogate.networks.two_level import make_network
 from tellus.surrogate.settings import FeatureSettings, NetworkSettings
 from tellus.surrogate.suitability import card_grid, suitability
 from tellus.surrogate.threads import threads_for
 
+from .card import UNET, check_card
 from .corrector import Corrector, Normalisation
 
 SHIPPED = Path(__file__).parents[1] / "weights" / "two-level-256x64"
