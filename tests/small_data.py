@@ -1,7 +1,9 @@
-"""A data set small enough to train on within a test, as `tellus dataset` lays it out."""
+"""Data sets small enough to train on within a test, as `tellus dataset` lays them out."""
 
 import json
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import zarr
@@ -14,11 +16,16 @@ from tellus.solver.stokes import StokesProblem
 GRID = Grid(32, 16, 2.0)
 SNAPSHOTS = 5
 
+Member = tuple[str, Mapping[str, float], Mapping[str, np.ndarray]]
 
-def temperature(seed: int) -> Array:
-    """A cold lid, a hot floor and a few random waves, without any symmetry in x."""
+
+def temperature(seed: int, grid: Grid = GRID) -> Array:
+    """A cold lid, a hot floor and a few random waves, without any symmetry in x.
+
+    Fields of one seed are alike on all grids.
+    """
     random = np.random.default_rng(seed)
-    x, y = GRID.x_cells / GRID.aspect, GRID.y_cells[:, None]
+    x, y = grid.x_cells / grid.aspect, grid.y_cells[:, None]
     waves = sum(
         random.normal() * np.cos(np.pi * k * x + random.uniform(0, 6.3)) for k in range(1, 5)
     )
@@ -26,37 +33,61 @@ def temperature(seed: int) -> Array:
     return np.clip(profile + 0.05 * waves * np.sin(np.pi * y), 0.0, 1.0)
 
 
-def problem(seed: int, gamma_T: float, gamma_p: float, heating: float) -> StokesProblem:
+def problem(
+    seed: int, gamma_T: float, gamma_p: float, heating: float, grid: Grid = GRID
+) -> StokesProblem:
     """As float32 keeps it."""
-    kept = temperature(seed).astype(np.float32).astype(np.float64)
-    return StokesProblem(GRID, kept, FrankKamenetskii(gamma_T, gamma_p), heating=heating)
+    kept = temperature(seed, grid).astype(np.float32).astype(np.float64)
+    return StokesProblem(grid, kept, FrankKamenetskii(gamma_T, gamma_p), heating=heating)
 
 
-def write_dataset(root: Path) -> None:
-    """Eight simulations of `SNAPSHOTS` snapshots, parameters in general position."""
-    solver, simulations = DirectSolver(GRID), []
-    random = np.random.default_rng(3)
-    for k, split in enumerate(["train"] * 5 + ["validation"] * 2 + ["test"]):
-        gamma_T, gamma_p = 10 ** random.uniform(6, 8), 10 ** random.uniform(0, 2)
-        heating = random.uniform(0, 10)
-        problems = [problem(10 * k + n, gamma_T, gamma_p, heating) for n in range(SNAPSHOTS)]
-        fields = {
-            "temperature": np.stack([p.temperature for p in problems]).astype(np.float32),
-            "psi": np.stack([solver.stream_function(p) for p in problems]),
-            "even": np.ones(SNAPSHOTS, dtype=bool),
-            "step": 100 * np.arange(SNAPSHOTS),
-            "time": 1e-3 * np.arange(SNAPSHOTS),
-        }
-        store = zarr.open_group(root / "simulations" / f"sim_{k:03d}.zarr", mode="w")
-        for key, values in fields.items():
-            store.create_array(key, data=values)
-        parameters = {"gamma_T": gamma_T, "gamma_p": gamma_p, "heating": heating, "rayleigh": 1.0}
-        entry = {"name": f"sim_{k:03d}", "split": split, "snapshots": SNAPSHOTS}
-        simulations.append(entry | parameters)
+def solved(problems: Iterable[StokesProblem], **fields: np.ndarray) -> dict[str, np.ndarray]:
+    """The arrays of a simulation of these snapshots; `fields` are stored beside them."""
+    asked = list(problems)
+    solver = DirectSolver(asked[0].grid)
+    return {
+        "temperature": np.stack([p.temperature for p in asked]).astype(np.float32),
+        "psi": np.stack([solver.stream_function(p) for p in asked]),
+        "even": np.ones(len(asked), dtype=bool),
+        **fields,
+    }
+
+
+def parameters(
+    gamma_T: float, gamma_p: float, heating: float = 1.0, rayleigh: float = 1.0
+) -> dict[str, float]:
+    """Those of a simulation, by their names."""
+    return {"gamma_T": gamma_T, "gamma_p": gamma_p, "heating": heating, "rayleigh": rayleigh}
+
+
+def write_dataset(root: Path, grid: Grid, members: Iterable[Member], **more: Any) -> None:
+    """Simulations by split, parameters and arrays, and their card with what `more` it holds."""
+    simulations = []
+    for k, (split, values, arrays) in enumerate(members):
+        name = f"sim_{k:03d}"
+        store = zarr.open_group(root / "simulations" / f"{name}.zarr", mode="w")
+        for key, array in arrays.items():
+            store.create_array(key, data=array)
+        store.attrs.update(values)
+        snapshots = len(arrays["temperature"])
+        simulations.append({"name": name, "split": split, "snapshots": snapshots, **values})
     card = {
-        "grid": {"nx": GRID.nx, "ny": GRID.ny, "aspect": GRID.aspect},
+        "grid": {"nx": grid.nx, "ny": grid.ny, "aspect": grid.aspect},
         "boundaries": "free-slip",
         "simulations": simulations,
         "hash": "synthetic",
+        **more,
     }
     (root / "card.json").write_text(json.dumps(card))
+
+
+def waves() -> Iterator[Member]:
+    """Eight simulations of `SNAPSHOTS` snapshots on `GRID`, parameters in general position."""
+    random = np.random.default_rng(3)
+    numbers = np.arange(SNAPSHOTS)
+    for k, split in enumerate(["train"] * 5 + ["validation"] * 2 + ["test"]):
+        gamma_T, gamma_p = 10 ** random.uniform(6, 8), 10 ** random.uniform(0, 2)
+        heating = random.uniform(0, 10)
+        problems = [problem(10 * k + n, gamma_T, gamma_p, heating) for n in numbers]
+        arrays = solved(problems, step=100 * numbers, time=1e-3 * numbers)
+        yield split, parameters(gamma_T, gamma_p, heating), arrays

@@ -1,29 +1,5 @@
-"""Every run of these tests computes with one thread and does not wait for disks."""
+"""Every run of these tests computes with one thread, logs to pytest and does not wait for disks."""
 
-import logging
-import os
-from collections.abc import Iterator
+from run_fixtures import library_log, no_waiting_for_disks, one_thread
 
-import pytest
-from threadpoolctl import threadpool_limits
-
-
-@pytest.fixture(autouse=True, scope="session")
-def one_thread() -> Iterator[None]:
-    """Small systems gain nothing from more, and sums keep their order."""
-    with threadpool_limits(limits=1):
-        yield
-
-
-@pytest.fixture(autouse=True)
-def library_log(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Commands run earlier in this process took the log over."""
-    log = logging.getLogger("tellus")
-    monkeypatch.setattr(log, "propagate", True)
-    monkeypatch.setattr(log, "handlers", [])
-
-
-@pytest.fixture(autouse=True)
-def no_waiting_for_disks(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Power cuts are not tested."""
-    monkeypatch.setattr(os, "fsync", lambda file: None)
+__all__ = ["library_log", "no_waiting_for_disks", "one_thread"]

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from small_data import write_dataset
+from small_data import GRID, waves, write_dataset
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -19,7 +19,7 @@ def one_thread() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """See `write_dataset`."""
+    """See `waves`."""
     root = tmp_path_factory.mktemp("data")
-    write_dataset(root)
+    write_dataset(root, GRID, waves())
     return root

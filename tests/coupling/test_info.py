@@ -91,7 +91,7 @@ def test_a_data_set_and_a_model(tmp_path: Path) -> None:
 
 
 def test_configurations() -> None:
-    examples = Path(__file__).parents[1] / "examples"
+    examples = Path(__file__).parents[2] / "examples"
     assert "tellus run" in describe(examples / "quickstart.toml")
     assert "tellus dataset" in describe(examples / "dataset-256x64.toml")
     assert "tellus train" in describe(examples / "train-two-level.toml")

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import zarr
-from small_data import write_dataset
+from small_data import GRID, parameters, solved, waves, write_dataset
 from typer.testing import CliRunner
 
 import tellus.surrogate.evaluation.evaluate as evaluation
@@ -16,7 +16,7 @@ from tellus.cli import app
 from tellus.coupling.output.evaluation_figure import figure
 from tellus.solver.direct.solver import DirectSolver
 from tellus.solver.errors import InputError, SolverError
-from tellus.solver.grid import Array, Grid
+from tellus.solver.grid import Array
 from tellus.solver.rheology import FrankKamenetskii
 from tellus.solver.stokes import Flow, StokesProblem, StokesReport, flow_from_psi
 from tellus.surrogate.data import Dataset
@@ -26,7 +26,6 @@ from tellus.surrogate.evaluation.spectrum import Spectrum, power_by_wave_number
 from tellus.surrogate.settings import MultiScaleNetworkSettings, MultiScaleSettings
 from tellus.surrogate.training.train import train
 
-GRID = Grid(32, 16, 2.0)
 STEPS = [0, 20, 100, 200, 400, 500]
 EVEN = [True, False, True, True, True, True]
 
@@ -154,7 +153,7 @@ def test_decades_hold_the_snapshots_of_their_own_speed() -> None:
 def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """One test simulation whose waves wander, with the steps of its snapshots."""
     root = tmp_path_factory.mktemp("data")
-    solver, law = DirectSolver(GRID), FrankKamenetskii(1e6, 10.0)
+    law = FrankKamenetskii(1e6, 10.0)
     x, y = GRID.x_cells / GRID.aspect, GRID.y_cells[:, None]
     temperatures = [
         (
@@ -163,25 +162,9 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for step in STEPS
     ]
     problems = [StokesProblem(GRID, t.astype(np.float64), law) for t in temperatures]
-    store = zarr.open_group(root / "simulations" / "sim_000.zarr", mode="w")
-    fields = {
-        "temperature": np.stack(temperatures),
-        "psi": np.stack([solver.stream_function(p) for p in problems]),
-        "even": np.array(EVEN),
-        "step": np.array(STEPS),
-    }
-    for key, values in fields.items():
-        store.create_array(key, data=values)
-    parameters = {"gamma_T": 1e6, "gamma_p": 10.0, "heating": 1.0, "rayleigh": 1.0}
-    entry = {"name": "sim_000", "split": "test", "snapshots": len(STEPS), **parameters}
-    card = {
-        "grid": {"nx": GRID.nx, "ny": GRID.ny, "aspect": GRID.aspect},
-        "boundaries": "free-slip",
-        "simulations": [entry],
-        "hash": "synthetic",
-        "config": {"dataset": {"snapshot_every": 100}},
-    }
-    (root / "card.json").write_text(json.dumps(card))
+    arrays = solved(problems, even=np.array(EVEN), step=np.array(STEPS))
+    config = {"dataset": {"snapshot_every": 100}}
+    write_dataset(root, GRID, [("test", parameters(1e6, 10.0), arrays)], config=config)
     return root
 
 
@@ -246,7 +229,7 @@ def mae(flow: Flow, reference: Flow) -> float:
 
 
 def test_the_papers_surrogate_is_evaluated_by_its_velocities_alone(tmp_path: Path) -> None:
-    write_dataset(tmp_path / "data")
+    write_dataset(tmp_path / "data", GRID, waves())
     network = MultiScaleNetworkSettings(filters=4, levels=2, convolutions=1)
     settings = MultiScaleSettings(network=network, epochs=1, batch_size=4, mass="soft")
     train(settings, tmp_path / "data", tmp_path / "model", report=lambda line: None)

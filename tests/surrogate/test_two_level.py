@@ -4,7 +4,7 @@ import json
 import os
 import shutil
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ import pytest
 import torch
 import zarr
 from scipy.interpolate import CubicSpline
+from small_data import GRID, Member, parameters, problem, solved, write_dataset
 from typer.testing import CliRunner
 
 from tellus.cli import app
@@ -54,7 +55,6 @@ from tellus.surrogate.two_level.corrector import Corrector, Normalisation
 from tellus.surrogate.two_level.losses import loss, relative_errors
 from tellus.surrogate.two_level.model import Surrogate
 
-GRID = Grid(32, 16, 2.0)
 SMALL = NetworkSettings(block=2, widths=(8, 8), depth=1)
 SETTINGS = TrainingSettings(
     base="coarse:2",
@@ -66,20 +66,8 @@ SETTINGS = TrainingSettings(
 )
 
 
-def smooth_temperature(grid: Grid, seed: int) -> Array:
-    """A cold lid, a hot floor and a few random waves, so that fields on all grids are alike."""
-    random = np.random.default_rng(seed)
-    x, y = grid.x_cells / grid.aspect, grid.y_cells[:, None]
-    waves = sum(
-        random.normal() * np.cos(np.pi * k * x + random.uniform(0, 6.3)) for k in range(1, 5)
-    )
-    profile = 0.9 - 0.8 * np.exp(-(1 - y) / 0.15) + 0.1 * np.exp(-y / 0.1)
-    return np.clip(profile + 0.05 * waves * np.sin(np.pi * y), 0.0, 1.0)
-
-
 def problem_on(grid: Grid, seed: int = 0, gamma_T: float = 1e6) -> StokesProblem:
-    temperature = smooth_temperature(grid, seed).astype(np.float32).astype(np.float64)
-    return StokesProblem(grid, temperature, FrankKamenetskii(gamma_T, 10.0))
+    return problem(seed, gamma_T, gamma_p=10.0, heating=0.0, grid=grid)
 
 
 def inputs_of(problem: StokesProblem) -> Inputs:
@@ -88,34 +76,19 @@ def inputs_of(problem: StokesProblem) -> Inputs:
     return to_inputs(observe(problem, base.stream_function(problem), solver.operator)[0])
 
 
+def unrelated() -> Iterator[Member]:
+    """4 simulations of 6 snapshots that have nothing to do with each other."""
+    even = np.array([True, False, True, True, True, True])
+    for k, split in enumerate(("train", "train", "validation", "test")):
+        gamma_T = 10.0 ** (6 + k)
+        arrays = solved((problem_on(GRID, 10 * k + n, gamma_T) for n in range(6)), even=even)
+        yield split, parameters(gamma_T, 10.0), arrays
+
+
 @pytest.fixture(scope="session")
 def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A data set of 4 simulations of 6 unrelated snapshots, as `tellus dataset` lays it out."""
     root = tmp_path_factory.mktemp("data")
-    solver, simulations = DirectSolver(GRID), []
-    for k, split in enumerate(("train", "train", "validation", "test")):
-        problems = [problem_on(GRID, seed=10 * k + n, gamma_T=10.0 ** (6 + k)) for n in range(6)]
-        name, law = f"sim_{k:03d}", problems[0].rheology
-        assert isinstance(law, FrankKamenetskii)
-        store = zarr.open_group(root / "simulations" / f"{name}.zarr", mode="w")
-        fields = {
-            "temperature": np.stack([p.temperature for p in problems]).astype(np.float32),
-            "psi": np.stack([solver.stream_function(p) for p in problems]),
-            "even": np.array([True, False, True, True, True, True]),
-        }
-        for key, values in fields.items():
-            store.create_array(key, data=values)
-        parameters = {"gamma_T": law.gamma_T, "gamma_p": law.gamma_p}
-        parameters |= {"heating": 1.0, "rayleigh": 1.0}
-        store.attrs.update(parameters)
-        simulations.append({"name": name, "split": split, "snapshots": 6, **parameters})
-    card = {
-        "grid": {"nx": GRID.nx, "ny": GRID.ny, "aspect": GRID.aspect},
-        "boundaries": "free-slip",
-        "simulations": simulations,
-        "hash": "synthetic",
-    }
-    (root / "card.json").write_text(json.dumps(card))
+    write_dataset(root, GRID, unrelated())
     return root
 
 

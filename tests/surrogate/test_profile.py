@@ -4,12 +4,13 @@ import json
 import logging
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-import zarr
+from small_data import Member, parameters, write_dataset
 from typer.testing import CliRunner
 
 from tellus.cli import app
@@ -37,38 +38,27 @@ def analytic(gamma_T: float, gamma_p: float, heating: float, y: Array) -> Array:
     return np.asarray(interior * (1 - top) + (1 - interior) * bottom)
 
 
-@pytest.fixture(scope="session")
-def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def wobbling() -> Iterator[Member]:
     """Simulations of 9 snapshots that wobble around the analytic profile in their last third."""
-    root = tmp_path_factory.mktemp("profiles")
     random = np.random.default_rng(0)
-    simulations = []
+    steps, psi = np.arange(9), np.zeros((9, *GRID.nodes))
+    psi[:, 1:-1, 1:-1] = 1.0
     for k, split in enumerate(["train"] * 24 + ["validation"] * 6 + ["test"] * 4 + ["train"]):
         gamma_T, gamma_p = 10 ** random.uniform(6, 10), 10 ** random.uniform(0, 2)
         heating = random.uniform(0, 10)
         profile = analytic(gamma_T, gamma_p, heating, GRID.y_cells)[:, None]
         wave = np.cos(np.pi * GRID.x_cells / GRID.aspect) * np.sin(np.pi * GRID.y_cells)[:, None]
-        steps = np.arange(9)
         # The last simulation never comes to rest.
         swing = 0.2 * steps if k == 34 else np.where(steps < 6, 1.0, 0.0)
-        temperature = np.stack([profile + 0.1 * wave + s for s in swing])
-        name = f"sim_{k:03d}"
-        store = zarr.open_group(root / "simulations" / f"{name}.zarr", mode="w")
-        psi = np.zeros((9, *GRID.nodes))
-        psi[:, 1:-1, 1:-1] = 1.0
-        even = np.ones(9, dtype=bool)
-        fields = {"temperature": temperature.astype(np.float32), "psi": psi, "even": even}
-        for key, values in fields.items():
-            store.create_array(key, data=values)
-        parameters = {"gamma_T": gamma_T, "gamma_p": gamma_p, "heating": heating, "rayleigh": 1.0}
-        simulations.append({"name": name, "split": split, "snapshots": 9, **parameters})
-    card = {
-        "grid": {"nx": GRID.nx, "ny": GRID.ny, "aspect": GRID.aspect},
-        "boundaries": "free-slip",
-        "simulations": simulations,
-        "hash": "analytic",
-    }
-    (root / "card.json").write_text(json.dumps(card))
+        temperature = np.stack([profile + 0.1 * wave + s for s in swing]).astype(np.float32)
+        arrays = {"temperature": temperature, "psi": psi, "even": np.ones(9, dtype=bool)}
+        yield split, parameters(gamma_T, gamma_p, heating), arrays
+
+
+@pytest.fixture(scope="session")
+def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("profiles")
+    write_dataset(root, GRID, wobbling(), hash="analytic")
     return root
 
 

@@ -1,0 +1,29 @@
+"""Fixtures for folders of tests whose runs compute with one thread and do not wait for disks."""
+
+import logging
+import os
+from collections.abc import Iterator
+
+import pytest
+from threadpoolctl import threadpool_limits
+
+
+@pytest.fixture(autouse=True, scope="session")
+def one_thread() -> Iterator[None]:
+    """As the subprocesses that they are compared with; sums keep their order."""
+    with threadpool_limits(limits=1):
+        yield
+
+
+@pytest.fixture(autouse=True)
+def library_log(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Commands run earlier in this process took the log over."""
+    log = logging.getLogger("tellus")
+    monkeypatch.setattr(log, "propagate", True)
+    monkeypatch.setattr(log, "handlers", [])
+
+
+@pytest.fixture(autouse=True)
+def no_waiting_for_disks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Power cuts are not tested."""
+    monkeypatch.setattr(os, "fsync", lambda file: None)
