@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from tellus.coupling.comparison.plots import STYLE
+from tellus.coupling.output.style import STYLE
 
 from .best import exact
 from .labels import label_points

@@ -9,8 +9,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from tellus.coupling.comparison.plots import STYLE
 from tellus.coupling.output.picture_file import save_picture
+from tellus.coupling.output.style import STYLE
 
 from .labels import label_points
 from .sampling import Row

@@ -29,9 +29,10 @@ from .ranks import join_team
 from .rundir import RunFiles, began, check_free, check_same_physics
 from .setup import anchored
 from .signals import caught_signals
-from .simulation import Simulation, Snapshot, StepRecord, Tally
+from .simulation import Simulation, Snapshot, StepRecord
 from .steady import WATCHED, SteadyWatch
 from .stepping import Schedule
+from .tally import Tally
 
 if TYPE_CHECKING:
     from tellus.config import Config

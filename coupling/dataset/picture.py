@@ -12,8 +12,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from tellus.coupling.comparison.plots import LINES, STYLE
 from tellus.coupling.output.picture_file import save_picture
+from tellus.coupling.output.style import LINES, STYLE
 from tellus.solver.errors import InputError
 from tellus.solver.grid import Array
 from tellus.surrogate.data import SPLITS, Dataset

@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from tellus.coupling.comparison.plots import LINES, STYLE
+from .style import LINES, STYLE
 
 Result = Mapping[str, Any]
 

@@ -20,13 +20,13 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Colormap, LogNorm, Normalize
 from matplotlib.figure import Figure
 
-from tellus.coupling.comparison.plots import LINES, STYLE, leave_out_spikes
 from tellus.coupling.fields import CELLS, NODES
 from tellus.coupling.recorded import RecordedOutputs, directory, read_outputs, read_series
 from tellus.solver.grid import Array
 
 from .picture_file import save_picture
 from .planet import Units, units_of
+from .style import LINES, STYLE, leave_out_spikes
 
 DPI = 120
 FRAMES_PER_SECOND = 10

@@ -12,7 +12,6 @@ from matplotlib.figure import Figure
 from rich.table import Table
 
 from tellus.coupling.checkpoint import write_atomically
-from tellus.coupling.comparison.plots import LINES, STYLE
 from tellus.coupling.recorded import RecordedOutputs, read_outputs
 from tellus.coupling.timeseries import NAME as SERIES
 from tellus.solver.errors import InputError
@@ -20,6 +19,7 @@ from tellus.solver.grid import Array
 
 from .picture_file import save_picture
 from .planet import Units, units_of
+from .style import LINES, STYLE
 
 TABLE, PICTURES = ".csv", (".png", ".pdf", ".svg")
 COLUMNS = ("y", "temperature", "temperature_std", "vrms", "vrms_std")

@@ -10,8 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure, SubFigure
 
-from tellus.coupling.comparison.plots import LID, LINES, STYLE, draw_map, leave_out_spikes
 from tellus.coupling.output.picture_file import save_picture
+from tellus.coupling.output.style import LID, LINES, STYLE, draw_map, leave_out_spikes
 from tellus.coupling.solvers.arguments import shortened
 from tellus.solver.grid import Array
 

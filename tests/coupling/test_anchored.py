@@ -12,12 +12,12 @@ from rollouts import Drifting, Rolls, case, summary
 from sequences import SMALL, assert_resumes, circulating, errors, rising
 
 from tellus.coupling.run import run_directory
-from tellus.coupling.simulation import Tally
 from tellus.coupling.solvers.anchored import AnchoredSolver
 from tellus.coupling.solvers.anchored_tolerance import SAFETY, ToleranceAnchoredSolver
 from tellus.coupling.solvers.checked import CheckedSolver
 from tellus.coupling.solvers.names import make_solver
 from tellus.coupling.solvers.outlook import Growth
+from tellus.coupling.tally import Tally
 from tellus.solver.boundaries import NO_SLIP
 from tellus.solver.coarse_space.coarse import CoarseSolver
 from tellus.solver.direct.solver import DirectSolver

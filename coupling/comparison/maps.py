@@ -1,0 +1,117 @@
+"""Maps of temperature of compared runs side by side, and of what they differ in."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.colors import Normalize
+from matplotlib.figure import Figure
+
+from tellus.coupling.output.style import LID, draw_map
+from tellus.coupling.recorded import RecordedRun
+from tellus.solver.grid import Array
+
+from .pair import Pair
+
+Runs = Sequence[RecordedRun]
+Result = Mapping[str, Any]
+Panels = Sequence[Sequence[Array | None]]
+
+RUNS_ABREAST = 3
+MAP_ROWS = 4
+
+
+def temperature_maps(result: Result, runs: Runs) -> Iterator[Figure]:
+    """Temperature of the runs side by side, one row per time.
+
+    The coldest part, the lid, shares one colour: the convecting interior gets the others.
+    """
+    pairs = [Pair(runs[0], run) for run in runs]
+    chosen = _chosen_outputs(pairs)
+    panels = [[_temperature(pair, i) for pair in pairs] for i in chosen]
+    times, scale = runs[0].output_times[chosen], interior_scale(panels)
+    yield from _maps(labels_of(result), times, panels, runs[0].grid.aspect, scale, "temperature")
+
+
+def difference_maps(result: Result, runs: Runs) -> Iterator[Figure]:
+    """Temperature minus that of the reference, at the same times."""
+    reference, *others = labels_of(result)
+    pairs = [Pair(runs[0], run) for run in runs[1:]]
+    chosen = _chosen_outputs(pairs)
+    panels = [[_difference(pair, i) for pair in pairs] for i in chosen]
+    largest = max(_largest(panels), 1e-12)
+    times, name = runs[0].output_times[chosen], f"temperature minus that of {reference}"
+    scale = Normalize(-largest, largest)
+    yield from _maps(others, times, panels, runs[0].grid.aspect, scale, name)
+
+
+def labels_of(result: Result) -> list[str]:
+    """Names of the runs, the reference first."""
+    return [str(run["label"]) for run in result["runs"]]
+
+
+def _maps(
+    labels: Sequence[str],
+    times: Array,
+    panels: Panels,
+    aspect: float,
+    scale: Normalize,
+    name: str,
+) -> Iterator[Figure]:
+    """Panels by time (rows) and run (columns), a few runs to a figure."""
+    if not panels:
+        return
+    for first in range(0, len(labels), RUNS_ABREAST):
+        shown = range(first, min(first + RUNS_ABREAST, len(labels)))
+        width = min(4.2, 2.6 * aspect)
+        size = (width * len(shown) + 1.0, len(times) * (width / aspect + 0.2) + 0.3)
+        figure = Figure(figsize=size)
+        figure.set_layout_engine("constrained", h_pad=0.03, w_pad=0.03, hspace=0.0, wspace=0.0)
+        grid = figure.subplots(len(times), len(shown), squeeze=False)
+        for axes, time, values in zip(grid, times, panels, strict=True):
+            drawn = [
+                draw_map(a, values[k], aspect, scale) for k, a in zip(shown, axes, strict=True)
+            ]
+            axes[0].set_ylabel(f"t = {time:.4g}")
+        for axis, k in zip(grid[0], shown, strict=True):
+            axis.set_title(labels[k], fontweight="bold")
+        cut = "neither" if name != "temperature" else "min"
+        figure.colorbar(drawn[0], ax=grid, label=name, fraction=0.04, aspect=30, extend=cut)
+        yield figure
+
+
+def _chosen_outputs(pairs: Sequence[Pair]) -> list[int]:
+    """Reference outputs, evenly spaced, at which at least one other run wrote one too."""
+    others = [pair for pair in pairs if pair.run is not pair.reference] or pairs
+    shared = sorted({i for pair in others for i, _ in pair.equal_outputs})
+    if not shared:
+        return []
+    places = np.linspace(0, len(shared) - 1, MAP_ROWS + 1)[1:].round().astype(int)
+    return [shared[k] for k in dict.fromkeys(places.tolist())]
+
+
+def _temperature(pair: Pair, i: int) -> Array | None:
+    partner = dict(pair.equal_outputs).get(i)
+    return None if partner is None else pair.run.snapshot("temperature", partner)
+
+
+def _difference(pair: Pair, i: int) -> Array | None:
+    partner = dict(pair.equal_outputs).get(i)
+    if partner is None:
+        return None
+    reference, other = pair.temperatures(i, partner)
+    return other - reference
+
+
+def interior_scale(panels: Panels) -> Normalize:
+    """From the lid, whose colours are not told apart, to the largest value."""
+    shown = [values for row in panels for values in row if values is not None]
+    if not shown:
+        return Normalize(0.0, 1.0)
+    low = min(float(np.percentile(values, LID)) for values in shown)
+    # Down to a round number, which the colour bar ends on.
+    return Normalize(np.floor(20 * low) / 20, max(1.0, *(float(values.max()) for values in shown)))
+
+
+def _largest(panels: Panels) -> float:
+    return max((float(np.abs(p).max()) for row in panels for p in row if p is not None), default=0)
