@@ -23,10 +23,13 @@ CHANGES = {
     "exact-walls": "Exact walls instead of the published ones",
     "soft-mass": "Mass conserved in the loss instead of by a stream function",
     "zeros": "Zeros instead of learned padding",
+    "zeros-wide": "Zeros and more filters instead of learned padding",
     "replicate": "Replication instead of learned padding",
     "no-derivative": "No derivatives in the loss",
     "no-scaling": "No scaling of the loss",
     "neither": "Neither of these two",
+    "scale-coarse": "The velocity scale from a coarse solve instead of eq. 4",
+    "scale-viscosity": "The velocity scale from the viscosity instead of eq. 4",
 }
 """Experiments that differ from "paper" in one choice."""
 

@@ -17,10 +17,11 @@ from tellus.solver.stokes import (
     vrms,
 )
 
-from .comparison.compare import compare, figure, headline
+from .comparison.compare import compare
 from .comparison.pair import QUIET_VRMS
 from .comparison.plots import picture
 from .comparison.report import write_report
+from .comparison.words import figure, headline
 from .output.picture_file import save_picture
 from .recorded import RecordedRun, read_run
 from .run import run_directory

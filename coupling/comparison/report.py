@@ -16,8 +16,8 @@ import tellus
 from tellus.coupling.recorded import RecordedRun
 from tellus.solver.errors import InputError
 
-from .compare import COLUMNS, cells, headline
 from .plots import figures
+from .words import COLUMNS, cells, headline
 
 DPI = 140
 PIXELS_PER_INCH = 82

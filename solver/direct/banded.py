@@ -4,14 +4,9 @@ from typing import Protocol
 
 from scipy.linalg.lapack import dpbtrf, dpbtrs
 
-from tellus.solver import _core
 from tellus.solver.grid import Array
 from tellus.solver.psi.operator import PsiOperator
 from tellus.solver.threads import blas_threads
-
-WORTH_TWO_THREADS = 60
-"""Half-bandwidth from which two threads gain more than their meeting costs (measured: at 62
-the factorisation from both ends takes 0.8 of the time, at 126 0.65, at 254 0.55)."""
 
 
 class Cholesky(Protocol):
@@ -57,18 +52,3 @@ class BandedCholesky(Cholesky):
         with blas_threads(self.operator.half_bandwidth):
             x, _ = dpbtrs(self._factor, self.operator.to_unknowns(b), lower=1, overwrite_b=1)
         return self.operator.to_nodes(x)
-
-
-def cholesky_for(operator: PsiOperator, present: Cholesky | None = None) -> Cholesky:
-    """The fastest factorisation on the threads that are allowed now.
-
-    `present`, if it is that of `operator` and still the right one, is handed back. The two
-    differ by rounding.
-    """
-    from .two_ended import TwoEndedCholesky
-
-    both = _core.max_threads() > 1 and operator.half_bandwidth >= WORTH_TWO_THREADS
-    wanted = TwoEndedCholesky if both else BandedCholesky
-    if present is not None and type(present) is wanted and present.operator is operator:
-        return present
-    return wanted(operator)

@@ -7,7 +7,8 @@ from tellus.solver.failure import failure
 from tellus.solver.grid import Array, Grid
 from tellus.solver.psi.operator import PsiOperator
 
-from .banded import Cholesky, cholesky_for
+from .banded import Cholesky
+from .choice import cholesky_for
 
 Build = Callable[[PsiOperator, Cholesky | None], Cholesky]
 """Room for a factor of an operator; the room that there is already may be handed back."""

@@ -19,7 +19,7 @@ from tellus.solver.stokes import (
     flow_from_psi,
 )
 
-from .banded import cholesky_for
+from .choice import cholesky_for
 from .cholesky import Build, KeptCholesky
 
 

@@ -10,7 +10,8 @@ from tellus.solver.psi.krylov import relative_residual
 from tellus.solver.psi.operator import PsiOperator
 from tellus.solver.stokes import Flow, StokesProblem, StokesReport, StokesSolver, flow_from_psi
 
-from .banded import Cholesky, cholesky_for
+from .banded import Cholesky
+from .choice import cholesky_for
 
 
 class DirectSolver(StokesSolver):

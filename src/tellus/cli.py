@@ -142,8 +142,9 @@ def compare(
 ) -> None:
     """Compare runs with the first of them."""
     from tellus.coupling.comparison import compare as comparison
+    from tellus.coupling.comparison.words import table
 
-    deliver(lambda: comparison.compare(runs, out), as_json, comparison.table)
+    deliver(lambda: comparison.compare(runs, out), as_json, table)
     if out is not None:
         complain(f"the report is in {out}")
 

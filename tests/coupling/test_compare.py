@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 import tomli_w
 
-from tellus.coupling.comparison.compare import compare, headline, table
+from tellus.coupling.comparison.compare import compare
 from tellus.coupling.comparison.pair import regrid_stream_function, regrid_temperature
+from tellus.coupling.comparison.words import headline, table
 from tellus.coupling.fields import FieldWriter
 from tellus.solver.errors import InputError
 from tellus.solver.grid import Array, Grid

@@ -6,7 +6,8 @@ from numerics import GRIDS, random_psi, rough_field, rough_viscosity, worst_diff
 from threadpoolctl import threadpool_limits
 
 from tellus.solver.boundaries import NO_SLIP, BoundaryConditions, Wall
-from tellus.solver.direct.banded import BandedCholesky, cholesky_for
+from tellus.solver.direct.banded import BandedCholesky
+from tellus.solver.direct.choice import cholesky_for
 from tellus.solver.direct.lapack import factor_bands, substitute
 from tellus.solver.direct.solver import DirectSolver
 from tellus.solver.direct.two_ended import TwoEndedCholesky
