@@ -15,7 +15,7 @@ from tellus.solver.errors import InputError
 from tellus.solver.grid import Array, Grid
 from tellus.solver.rheology import FrankKamenetskii
 from tellus.solver.stokes import StokesProblem
-from tellus.surrogate.files import written_aside
+from tellus.solver.whole_file import written_aside
 
 LEVELS = 65535
 ASPECT = 4.0

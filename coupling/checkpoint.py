@@ -7,10 +7,8 @@ temporary name, synced and renamed; no pickle is ever read.
 
 import hashlib
 import io
-import os
 import re
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
@@ -19,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tellus.solver.errors import InputError
+from tellus.solver.whole_file import written_aside
 
 FOLDER = "checkpoints"
 NAME = re.compile(r"step-(\d{9,})-([0-9a-f]{16})\.npz")
@@ -69,25 +68,8 @@ def read_checkpoint(run: Path, warn: Callable[[str], None]) -> dict[str, NDArray
 
 def write_atomically(path: Path, content: bytes) -> None:
     """Write to a temporary name, sync, rename, sync the folder."""
-    partial = path.with_name(path.name + ".partial")
-    try:
-        with partial.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
-    except BaseException as error:
-        # On a full disk what was begun only takes room.
-        with suppress(OSError):
-            partial.unlink()
-        if isinstance(error, OSError) and error.filename is None and error.errno is not None:
-            raise OSError(error.errno, error.strerror, str(path)) from error
-        raise
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    with written_aside(path) as file:
+        file.write(content)
 
 
 def _read(path: Path) -> dict[str, NDArray[Any]]:

@@ -3,14 +3,14 @@
 import hashlib
 import json
 import os
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from torch import Tensor
 
 from tellus.solver.errors import InputError
+from tellus.solver.whole_file import written_aside
 
 PICKLES = {".bin", ".ckpt", ".pickle", ".pkl", ".pt", ".pth"}
 WEIGHTS = "weights.safetensors"
@@ -24,29 +24,6 @@ def write_bytes(path: Path, content: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with written_aside(path) as stream:
         stream.write(content)
-
-
-@contextmanager
-def written_aside(path: Path) -> Iterator[BinaryIO]:
-    """A stream under a temporary name, which takes the place of `path` once it is whole.
-
-    Where that fails, `path` is as it was, and what was begun is removed. An OSError names
-    the file.
-    """
-    partial = path.with_name(f"{path.name}.partial")
-    try:
-        with partial.open("wb") as stream:
-            yield stream
-            stream.flush()
-            os.fsync(stream.fileno())
-        partial.replace(path)
-    except BaseException as error:
-        # On a full disk what was begun only takes room.
-        with suppress(OSError):
-            partial.unlink()
-        if isinstance(error, OSError) and error.filename is None and error.errno is not None:
-            raise OSError(error.errno, error.strerror, str(path)) from error
-        raise
 
 
 def to_safetensors(tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> bytes:

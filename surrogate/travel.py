@@ -25,9 +25,10 @@ from tellus.solver.grid import Grid
 from tellus.solver.iterative.batch import IterativeSettings, solve_batch
 from tellus.solver.iterative.krylov import Stopping
 from tellus.solver.rheology import FrankKamenetskii
+from tellus.solver.whole_file import written_aside
 
 from .data import Dataset
-from .files import CARD, LOCK, write_bytes, written_aside
+from .files import CARD, LOCK, write_bytes
 from .training.parallel import usable
 
 FORMAT = 1
