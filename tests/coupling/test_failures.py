@@ -12,7 +12,6 @@ import pytest
 import zarr.storage._local as zarr_files
 from rollouts import Rolls, assert_same, case, files, steps_of, summary, tellus, write_case
 
-import tellus.coupling.checkpoint as checkpoints
 import tellus.coupling.rundir as directory
 import tellus.coupling.timeseries as series
 from tellus import open_run
@@ -242,7 +241,7 @@ def later(monkeypatch: pytest.MonkeyPatch, owner: Any, name: str, calls: int) ->
         pytest.param(zarr_files, "_put", 70, id="fields"),
         pytest.param(series.TimeSeries, "append", 5, id="series"),
         pytest.param(series.TimeSeries, "sync", 3, id="series-sync"),
-        pytest.param(checkpoints.os, "fsync", 10, id="sync"),
+        pytest.param(os, "fsync", 10, id="sync"),
     ],
 )
 def test_a_full_disk_fails_the_run_which_goes_on_when_there_is_room(
