@@ -1,7 +1,7 @@
 """docs/results.md: what trained networks achieve, written from the saved results alone.
 
 Every number and every verdict on the page is computed here from
-benchmarks/results/{experiments,scenarios,evaluation}-*.json; nothing on it is written by hand.
+benchmarks/results/{experiments,rollouts,scenarios}-*.json; nothing on it is written by hand.
 """
 
 import json
@@ -42,11 +42,12 @@ IMAGES = Path("docs") / "images"
 def page(results: Path, images: Path | None = None) -> str | None:
     """The page, or None where there are no results of trainings; InputError for a damaged one.
 
-    It shows the pictures in `images` that are named after a result: rollouts-FOLDER.png, the map
-    of outcomes of the experiments in FOLDER, and scenario-NAME.png.
+    It shows the pictures in `images` that are named after a result: rollouts-NAME.png, the map
+    of outcomes of the experiments or the suite NAME, and scenario-NAME.png.
     """
     pictures = set() if images is None else {path.name for path in images.glob("*.png")}
     experiments = [_read(path) for path in sorted(results.glob("experiments-*.json"))]
+    rollouts = [_read(path) for path in sorted(results.glob("rollouts-*.json"))]
     scenarios = [_read(path) for path in sorted(results.glob("scenarios-*.json"))]
     if not experiments:
         return None
@@ -58,6 +59,8 @@ def page(results: Path, images: Path | None = None) -> str | None:
     ]
     for result in experiments:
         lines += ["", *_experiments(result, pictures)]
+    for result in rollouts:
+        lines += ["", *_suite(result, pictures)]
     for result in scenarios:
         lines += ["", *_scenarios(result, pictures)]
     return "\n".join(lines) + "\n"
@@ -138,18 +141,43 @@ def _rollouts(result: Row, networks: Sequence[Row], pictures: set[str]) -> Itera
     entries = [(row["name"], row["rollout"]) for row in networks if row["rollout"] is not None]
     entries += [(row["solver"], row) for row in others]
     limits = result["rollouts"]["thresholds"]
-    simulations = others[0]["rollouts"]
-    steps = others[0]["steps"] / simulations
     yield ""
     yield "### Rollouts"
     yield ""
-    yield (
+    yield _rules(others[0], limits)
+    yield ""
+    yield from _rollout_table(entries)
+    yield ""
+    yield from _picture(f"rollouts-{result['folder']}.png", "Outcomes by H and gamma_T", pictures)
+    yield "One choice changed at a time:"
+    yield ""
+    yield from _what_decides(networks)
+
+
+def _suite(result: Row, pictures: set[str]) -> Iterator[str]:
+    """A suite of rollouts of its own, such as a longer one."""
+    summary = result["summary"]
+    yield f"## Longer rollouts: {result['suite']}, {', '.join(result['grids'])}"
+    yield ""
+    yield f"Measured on {_where(result)}. {_rules(summary[0], result['thresholds'])}"
+    yield ""
+    yield from _rollout_table([(shortened(row["solver"]), row) for row in summary])
+    yield ""
+    yield from _picture(f"rollouts-{result['suite']}.png", "Outcomes by H and gamma_T", pictures)
+
+
+def _rules(reference: Row, limits: Row) -> str:
+    """How far rollouts went, and what is called good."""
+    simulations = reference["rollouts"]
+    return (
         f"The {simulations} test simulations, each rolled out as far as the direct solver gets in "
-        f"{steps:.0f} steps. Good: to the end, with a mean absolute error of <T> up to "
-        f"{limits['mean_temperature_mae']:g} and of the averaged profile up to "
+        f"{reference['steps'] / simulations:.0f} steps. Good: to the end, with a mean absolute "
+        f"error of <T> up to {limits['mean_temperature_mae']:g} and of the averaged profile up to "
         f"{limits['profile_mae']:g}. T is never clipped."
     )
-    yield ""
+
+
+def _rollout_table(entries: Sequence[tuple[str, Row]]) -> Iterator[str]:
     yield from _table(
         (
             "solver",
@@ -165,11 +193,6 @@ def _rollouts(result: Row, networks: Sequence[Row], pictures: set[str]) -> Itera
         ),
         [_rollout_cells(name, row) for name, row in entries],
     )
-    yield ""
-    yield from _picture(f"rollouts-{result['folder']}.png", "Outcomes by H and gamma_T", pictures)
-    yield "One choice changed at a time:"
-    yield ""
-    yield from _what_decides(networks)
 
 
 def _what_decides(networks: Sequence[Row]) -> Iterator[str]:

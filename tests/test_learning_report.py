@@ -126,6 +126,23 @@ def test_the_verdict_follows_the_numbers(
     assert "2 of the U-nets' 3 rollouts are lost" in text
 
 
+def test_a_suite_of_its_own_has_a_section(result: dict[str, Any], tmp_path: Path) -> None:
+    others = result["rollouts"]["others"]
+    suite = {
+        "suite": "long",
+        "grids": ["128x32"],
+        "thresholds": {"mean_temperature_mae": 0.02, "profile_mae": 0.04},
+        "summary": [others[0] | {"solver": "direct", "steps": 30000}, others[0] | {"steps": 1}],
+        "results": [],
+        "machine": {"processor": "Some CPU", "cores": 2},
+        "git": "0123456789",
+    }
+    (tmp_path / "rollouts-long.json").write_text(json.dumps(suite))
+    section = written(result, tmp_path).split("## Longer rollouts: long, 128x32")[1]
+    assert "in 10000 steps" in section
+    assert row(section, "skip:100")[1:6] == ["1", "2", "2", "1", "1"]
+
+
 def test_rows_without_rollouts_or_walls_leave_their_tables_out(
     result: dict[str, Any], tmp_path: Path
 ) -> None:
