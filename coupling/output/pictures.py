@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import matplotlib as mpl
@@ -182,18 +183,20 @@ def _write_animation(
     run: RecordedOutputs, chosen: Iterable[int], looks: Mapping[str, Look], units: Units, out: Path
 ) -> list[Path]:
     canvas = Canvas(run, {name: looks[name] for name in MOVING}, units)
-    writers: dict[Path, Any] = {out / "animation.gif": PillowWriter(fps=FRAMES_PER_SECOND)}
+    writers: dict[str, Any] = {"animation.gif": PillowWriter(fps=FRAMES_PER_SECOND)}
     if FFMpegWriter.isAvailable():
         # First: it may trim the figure to an even number of pixels.
-        writers = {out / "animation.mp4": FFMpegWriter(fps=FRAMES_PER_SECOND)} | writers
-    with ExitStack() as stack:
-        for file, writer in writers.items():
-            stack.enter_context(writer.saving(canvas.figure, str(file), DPI))
-        for k in chosen:
-            canvas.draw(units.dataset(run.frame(k)), float(run.output_times[k]))
-            for writer in writers.values():
-                writer.grab_frame()
-    return list(writers)
+        writers = {"animation.mp4": FFMpegWriter(fps=FRAMES_PER_SECOND)} | writers
+    # Aside, so that an older animation stays where this one is stopped.
+    with TemporaryDirectory(prefix=".animation-", dir=out) as aside:
+        with ExitStack() as stack:
+            for name, writer in writers.items():
+                stack.enter_context(writer.saving(canvas.figure, f"{aside}/{name}", DPI))
+            for k in chosen:
+                canvas.draw(units.dataset(run.frame(k)), float(run.output_times[k]))
+                for writer in writers.values():
+                    writer.grab_frame()
+        return [Path(aside, name).replace(out / name) for name in writers]
 
 
 class Canvas:

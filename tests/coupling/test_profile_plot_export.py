@@ -20,6 +20,7 @@ from typer.testing import CliRunner, Result
 
 from tellus.cli import app
 from tellus.config import load_config
+from tellus.coupling.output import pictures
 from tellus.coupling.output.export import export_netcdf, export_vtk
 from tellus.coupling.output.pictures import plot_run
 from tellus.coupling.output.profile import profile
@@ -117,6 +118,28 @@ def test_pictures_of_every_field_and_a_film(run: Path, tmp_path: Path) -> None:
     assert len(sizes) == 1
     with Image.open(tmp_path / "out" / "animation.gif") as animation:
         assert getattr(animation, "n_frames", 1) == 2
+
+
+def test_an_older_animation_stays_where_a_new_one_fails(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = tmp_path / "animation.gif"
+    before.write_bytes(b"as it was")
+
+    left, draw = [1], pictures.Canvas.draw
+
+    def stopped_at_the_second(canvas: pictures.Canvas, *arguments: Any) -> None:
+        if not left:
+            raise KeyboardInterrupt
+        left.pop()
+        draw(canvas, *arguments)
+
+    monkeypatch.setattr(pictures.Canvas, "draw", stopped_at_the_second)
+    monkeypatch.setattr(pictures, "_write_maps", lambda *arguments: [])
+    with pytest.raises(KeyboardInterrupt):
+        plot_run(run, tmp_path, frames=2)
+    assert before.read_bytes() == b"as it was"
+    assert {file.name for file in tmp_path.iterdir()} == {"animation.gif", "timeseries.png"}
 
 
 def test_a_run_that_goes_on_can_be_drawn(run: Path, tmp_path: Path) -> None:
