@@ -27,6 +27,7 @@ from .checkpoint import (
     write_checkpoint,
 )
 from .learner import Learner, make_learner
+from .pace import Pace
 from .parallel import Team, team, usable
 from .sampling import epoch_order
 from .schedule import learning_rate
@@ -57,7 +58,7 @@ def train(
     resume : bool
         Go on from the checkpoint in `out`, if there is one yet.
     report : callable
-        Takes one line of progress per epoch.
+        Takes a line of progress per epoch, and one a minute within it.
     network : torch.nn.Module, optional
         A network of your own in the place of the two-level one; see `Surrogate`.
     device : str
@@ -92,7 +93,7 @@ def train(
             cut_metrics(out, training.epoch)
         with _stoppable(out) as stop_wanted:
             while training.epoch < settings.epochs:
-                report(training.run_epoch(out, stop_wanted))
+                report(training.run_epoch(out, stop_wanted, report))
                 late = settings.time_limit is not None and (
                     perf_counter() - started > settings.time_limit
                 )
@@ -151,10 +152,13 @@ class Training:
         """Optimiser steps in an epoch; the last batch may be smaller."""
         return -(-len(self.learner) // self.settings.batch_size)
 
-    def run_epoch(self, out: Path, stop_wanted: Callable[[], str | None]) -> str:
+    def run_epoch(
+        self, out: Path, stop_wanted: Callable[[], str | None], report: Callable[[str], None]
+    ) -> str:
         """Train and validate one epoch, write it all down, and say how it went."""
         start = perf_counter()
-        mean_loss = self._fit(stop_wanted)
+        name = f"epoch {self.epoch + 1}/{self.settings.epochs}"
+        mean_loss = self._fit(stop_wanted, Pace(report, name, len(self.learner)))
         self.epoch += 1
         if not self.group.leads:
             return ""
@@ -175,7 +179,7 @@ class Training:
             f"{self.learner.progress(scores)}  {line['seconds']:.0f} s"
         )
 
-    def _fit(self, stop_wanted: Callable[[], str | None]) -> float:
+    def _fit(self, stop_wanted: Callable[[], str | None], pace: Pace) -> float:
         """One pass in an order that only seed and epoch decide; the mean loss."""
         settings = self.settings
         rms = self.learner.rms_velocity().cpu().numpy() if settings.balanced else None
@@ -188,6 +192,7 @@ class Training:
             step = self.epoch * self.steps_per_epoch + batch
             self._set_rate(step)
             total += self._step(index, flip[index], step, stop_wanted)
+            pace.advance(len(index), total)
         return total / len(order)
 
     def _step(

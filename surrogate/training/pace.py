@@ -1,0 +1,47 @@
+"""How far a long epoch is."""
+
+from collections.abc import Callable
+from time import perf_counter
+
+EVERY = 60.0
+"""Seconds between lines."""
+
+
+class Pace:
+    """Says once a minute how many of an epoch's examples are done.
+
+    Parameters
+    ----------
+    report : callable
+        Takes one line.
+    name : str
+        What the line begins with, such as "epoch 2/20".
+    examples : int
+        In the whole epoch.
+    clock : callable
+        Seconds from any start.
+    """
+
+    def __init__(
+        self,
+        report: Callable[[str], None],
+        name: str,
+        examples: int,
+        clock: Callable[[], float] = perf_counter,
+    ) -> None:
+        self._report, self._name, self._examples, self._clock = report, name, examples, clock
+        self._start = self._told = clock()
+        self._done = 0
+
+    def advance(self, examples: int, loss: float) -> None:
+        """So many more are done; `loss` is the sum over all that are."""
+        self._done += examples
+        now = self._clock()
+        if now - self._told < EVERY:
+            return
+        self._told = now
+        left = (now - self._start) / self._done * (self._examples - self._done) / 60.0
+        self._report(
+            f"{self._name}  {self._done} of {self._examples} examples  "
+            f"loss {loss / self._done:.4f}  about {left:.0f} minutes left"
+        )

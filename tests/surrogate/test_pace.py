@@ -1,0 +1,25 @@
+"""Lines of progress within an epoch."""
+
+from tellus.surrogate.training.pace import Pace
+
+
+def test_a_line_a_minute_says_how_far_it_is_and_how_long_it_takes() -> None:
+    now, said = [100.0], list[str]()
+    pace = Pace(said.append, "epoch 1/2", 100, clock=lambda: now[0])
+    for _ in range(7):
+        now[0] += 25.0
+        pace.advance(10, 0.5 * (now[0] - 100.0))
+    assert said == [
+        # 30 of 100 in 75 s: 175 s for the rest.
+        "epoch 1/2  30 of 100 examples  loss 1.2500  about 3 minutes left",
+        "epoch 1/2  60 of 100 examples  loss 1.2500  about 2 minutes left",
+    ]
+
+
+def test_short_epochs_say_nothing() -> None:
+    now, said = [0.0], list[str]()
+    pace = Pace(said.append, "epoch 1/2", 100, clock=lambda: now[0])
+    for _ in range(59):
+        now[0] += 1.0
+        pace.advance(1, 1.0)
+    assert said == []
