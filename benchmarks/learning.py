@@ -82,7 +82,7 @@ def _experiments(result: Row, pictures: set[str]) -> Iterator[str]:
     yield f"## {result['grid']}: experiments/{result['folder']}"
     yield ""
     yield (
-        f"{result['training_jobs']} trainings at a time; put together on {_where(result)}, data "
+        f"{_at_a_time(result['training_jobs'])}; put together on {_where(result)}, data "
         f"{result['data'][:12]}. Errors on the test split of the data set."
     )
     yield ""
@@ -112,6 +112,10 @@ def _experiments(result: Row, pictures: set[str]) -> Iterator[str]:
     yield from _rollouts(result, networks, pictures)
     yield from _wall_ratios(networks)
     yield from _steppers(networks, steppers)
+
+
+def _at_a_time(jobs: int) -> str:
+    return "One training at a time" if jobs == 1 else f"{jobs} trainings at a time"
 
 
 def _network_cells(row: Row) -> tuple[str, ...]:

@@ -130,7 +130,7 @@ def _deliver(
         "folder": folder.name,
         "grid": str(dataset.grid),
         "data": dataset.card["hash"],
-        "training_jobs": jobs,
+        "training_jobs": min(jobs, len(experiments)),
         "results": [_row(e, rollouts) for e in experiments],
         "rollouts": None if rollouts is None else _beside(rollouts, experiments),
         **provenance(),
