@@ -148,10 +148,6 @@ class MultiScaleLearner:
             scale=self.scale.to_json(),
         )
 
-    def identity(self) -> dict[str, Any]:
-        """Settings and hash of the data."""
-        return {"settings": self.settings.to_json(), "data": self.dataset.card["hash"]}
-
     def progress(self, scores: dict[str, float]) -> str:
         """Loss and errors."""
         return (

@@ -112,10 +112,6 @@ class ProfileLearner:
             test=self._errors(self.parts["test"]) if "test" in self.parts else None,
         )
 
-    def identity(self) -> dict[str, Any]:
-        """Settings and hash of the data."""
-        return {"settings": self.settings.to_json(), "data": self.dataset.card["hash"]}
-
     def progress(self, scores: dict[str, float]) -> str:
         """Mean and worst error."""
         return (

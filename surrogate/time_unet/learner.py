@@ -139,10 +139,6 @@ class TimeStepLearner:
             log10_dt=list(self.model.log10_dt),
         )
 
-    def identity(self) -> dict[str, Any]:
-        """Settings and hash of the data."""
-        return {"settings": self.settings.to_json(), "data": self.dataset.card["hash"]}
-
     def progress(self, scores: dict[str, float]) -> str:
         """Loss and errors."""
         return (

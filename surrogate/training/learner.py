@@ -2,12 +2,13 @@
 
 from importlib import import_module
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import torch
 from torch import Tensor, nn
 
 from tellus.solver.errors import InputError
+from tellus.surrogate.data import Dataset
 from tellus.surrogate.settings import LoopSettings
 
 LEARNERS = {
@@ -35,6 +36,7 @@ class Learner(Protocol):
     """
 
     module: nn.Module
+    dataset: Dataset
 
     def __len__(self) -> int:
         """Training examples."""
@@ -50,10 +52,6 @@ class Learner(Protocol):
 
     def export(self, out: Path, scores: dict[str, float], spent: float) -> None:
         """Write weights and card of `module` into `out`; `spent` are the seconds of training."""
-        ...
-
-    def identity(self) -> dict[str, Any]:
-        """What must be the same for a training to go on: settings and data, plain JSON."""
         ...
 
     def progress(self, scores: dict[str, float]) -> str:

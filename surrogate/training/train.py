@@ -305,9 +305,10 @@ class Training:
         self.optimiser.load_state_dict({**state, "state": moments})
 
     def _identity(self) -> dict[str, Any]:
-        identity: dict[str, Any] = json.loads(json.dumps(self.learner.identity()))
-        identity["settings"].pop("time_limit", None)
-        return identity
+        """What must be the same for a training to go on, plain JSON."""
+        settings = json.loads(json.dumps(self.settings.to_json()))
+        settings.pop("time_limit", None)
+        return {"settings": settings, "data": self.learner.dataset.card["hash"]}
 
 
 @contextmanager

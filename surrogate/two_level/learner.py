@@ -1,7 +1,6 @@
 """The two-level surrogate in training: corrections of a base, relative to each example's flow."""
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -94,10 +93,6 @@ class TwoLevelLearner:
             **own_entries(self.settings, self.module, self.normalisation),
         )
         Surrogate(self.model, card).save(out)
-
-    def identity(self) -> dict[str, Any]:
-        """Settings and hash of the data."""
-        return {"settings": self.settings.to_json(), "data": self.dataset.card["hash"]}
 
     def progress(self, scores: dict[str, float]) -> str:
         """Median and 95th percentile, beside those of the base."""
