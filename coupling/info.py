@@ -50,6 +50,10 @@ def _recognised(path: Path) -> tuple[str, Callable[[Path], Facts]]:
         if "simulations" in _json(path / "card.json"):
             return "data set", _dataset
         return "model", lambda directory: _model(directory / "card.json")
+    if (path / "simulations").is_dir():
+        from tellus.surrogate.files import no_data_set
+
+        raise no_data_set(path)
     raise InputError(
         f"{path} is no run (run.json), data set or model (card.json), nor a .toml or "
         ".safetensors file."
@@ -60,6 +64,7 @@ def _run(path: Path) -> Facts:
     run, config = _json(path / "run.json"), _toml(path / "config.toml")
     seconds = run["seconds"]
     stokes = sum(seconds["stokes"].values())
+    rest = seconds["total"] - stokes - seconds["energy"]
     facts = {
         "status": f"{run['status']}; {run['message']}" if run.get("message") else run["status"],
         "reached": f"step {run['steps']}, time {run['time']:g} of {config['time']['end']:g}",
@@ -67,7 +72,7 @@ def _run(path: Path) -> Facts:
         "start": f"{config['initial']['kind']}, seed {config['initial']['seed']}",
         "solver": str(run["solver"]),
         "seconds": f"{seconds['total']:.1f} in all, {stokes:.1f} Stokes, "
-        f"{seconds['energy']:.1f} energy",
+        f"{seconds['energy']:.1f} energy, {rest:.1f} set-up, diagnostics and output",
         "last row": _last_row(path / "timeseries.csv"),
         "outputs": _outputs(path / "fields.zarr"),
         "made by": _maker(run),

@@ -23,6 +23,7 @@ from tellus.solver.stokes import StokesProblem
 
 from .base import Base
 from .features import Inputs, observe, rms_velocity
+from .files import no_data_set
 
 log = logging.getLogger("tellus")
 
@@ -84,9 +85,7 @@ class Dataset:
             if not (isinstance(card["hash"], str) and isinstance(card["boundaries"], str)):
                 raise TypeError("its hash or boundaries are no text")
         except (FileNotFoundError, NotADirectoryError):
-            raise InputError(
-                f"{path} is no data set: it has no card.json; make one with `tellus dataset`."
-            ) from None
+            raise no_data_set(path) from None
         except KeyError as error:
             raise InputError(
                 f"{path} is no data set: its card.json has no {error}; make one with "

@@ -15,8 +15,25 @@ from tellus.solver.whole_file import written_aside
 PICKLES = {".bin", ".ckpt", ".pickle", ".pkl", ".pt", ".pth"}
 WEIGHTS = "weights.safetensors"
 CARD = "card.json"
+SIMULATIONS = "simulations"
+MAKERS = {"config.toml": "tellus dataset", "travel.json": "tellus unpack"}
+"""What a data set that is begun holds, and the command that goes on with it."""
+
 LOCK = ".lock"
 """What the command line keeps in a directory while it writes there; nobody's data."""
+
+
+def no_data_set(path: Path) -> InputError:
+    """What to say of a directory without a data set's card: begun and not finished, or none."""
+    begun = [name for name in MAKERS if (path / name).is_file()]
+    folder = path / SIMULATIONS
+    if begun and folder.is_dir():
+        there = sum(entry.suffix in (".zarr", ".npz") for entry in folder.iterdir())
+        return InputError(
+            f"{path} is an unfinished data set, {there} of its simulations are there: give its "
+            f"`{MAKERS[begun[0]]}` command again, which goes on."
+        )
+    return InputError(f"{path} is no data set: it has no {CARD}; make one with `tellus dataset`.")
 
 
 def write_bytes(path: Path, content: bytes) -> None:

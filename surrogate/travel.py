@@ -13,6 +13,7 @@ import zipfile
 from collections.abc import Callable
 from math import ceil
 from pathlib import Path
+from time import perf_counter
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,7 @@ from tellus.solver.grid import Grid
 from tellus.solver.iterative.batch import IterativeSettings, solve_batch
 from tellus.solver.iterative.krylov import Stopping
 from tellus.solver.rheology import FrankKamenetskii
+from tellus.solver.time_left import time_left
 from tellus.solver.whole_file import written_aside
 
 from .data import Dataset
@@ -145,13 +147,15 @@ def unpack(
     grid = Grid(**card["grid"])
     settings.check(grid)
     _claim(out, card, tolerance)
-    simulations = []
+    simulations, started, fresh = [], perf_counter(), 0
     for count, entry in enumerate(card["simulations"], start=1):
         stored = out / "simulations" / f"{entry['name']}.npz"
         if not stored.exists():
             arrays = {key: content[f"{entry['name']}/{key}"] for key in ("temperature", *CLOCK)}
             write_bytes(stored, _labelled(entry, grid, arrays, settings))
-            report(f"{count}/{len(card['simulations'])}: {entry['name']}")
+            fresh, wanted = fresh + 1, len(card["simulations"])
+            left = time_left(perf_counter() - started, fresh, fresh + wanted - count)
+            report(f"{count}/{wanted}: {entry['name']}; {left}")
         found = len(Dataset(out, card, grid).arrays(entry["name"], "time")["time"])
         simulations.append(entry | {"snapshots": found})
     labels = {"solver": "iterative", "velocity": tolerance, "device": device}

@@ -19,6 +19,7 @@ from tellus.solver.direct.solver import DirectSolver
 from tellus.solver.errors import InputError, RunFailedError, SolverError
 from tellus.solver.grid import Array
 from tellus.solver.stokes import StokesProblem
+from tellus.solver.time_left import time_left
 
 from .members import Member, members
 from .sampling import Moment, Moments
@@ -62,9 +63,11 @@ def make_dataset(
         _claim(config, out)
         todo = [m for m in members(config) if not store_of(out, m.name).exists()]
         report(f"{len(members(config)) - len(todo)} simulations there, {len(todo)} to run")
+        started = perf_counter()
         lines = run_all(simulate, [(config, member, out) for member in todo], jobs, scheduler)
         for count, line in enumerate(lines, start=1):
-            report(f"{count}/{len(todo)}: {line}")
+            left = time_left(perf_counter() - started, count, len(todo))
+            report(f"{count}/{len(todo)}: {line}; {left}")
         write_card(config, out)
     report(f"data set complete: {out}")
 

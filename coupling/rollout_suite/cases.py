@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from tellus.coupling.setup import anchored
 from tellus.solver.errors import InputError
+from tellus.surrogate.files import no_data_set
 
 if TYPE_CHECKING:
     from tellus.config import Config
@@ -114,9 +115,7 @@ def read_card(data: Path) -> dict[str, Any]:
         if not card["simulations"]:
             raise ValueError("it lists no simulations")
     except (FileNotFoundError, NotADirectoryError):
-        raise InputError(
-            f"{data} is no data set: it has no card.json; make one with `tellus dataset`."
-        ) from None
+        raise no_data_set(data) from None
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(
             f"{data / 'card.json'} cannot be read ({error!r}): make the data set again."

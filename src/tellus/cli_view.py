@@ -119,7 +119,10 @@ def unpack(
     out: Annotated[Path, typer.Option(help="Directory of the data set.")],
     device: Annotated[str, typer.Option(help="PyTorch device: cpu or cuda.")] = "cpu",
     tolerance: Annotated[
-        float, typer.Option(min=1e-12, max=0.1, help="Relative error of a label's velocity.")
+        float,
+        typer.Option(
+            min=1e-12, max=0.1, help="Last change of a label's velocity, over the velocity."
+        ),
     ] = 1e-8,
 ) -> None:
     """Make a data set of a file that travelled, solving for every label anew."""

@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from time import perf_counter
 
+from tellus.solver.time_left import time_left
+
 EVERY = 60.0
 """Seconds between lines."""
 
@@ -40,8 +42,8 @@ class Pace:
         if now - self._told < EVERY:
             return
         self._told = now
-        left = (now - self._start) / self._done * (self._examples - self._done) / 60.0
         self._report(
             f"{self._name}  {self._done} of {self._examples} examples  "
-            f"loss {loss / self._done:.4f}  about {left:.0f} minutes left"
+            f"loss {loss / self._done:.4f}  "
+            f"{time_left(now - self._start, self._done, self._examples)}"
         )

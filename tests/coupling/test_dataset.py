@@ -10,8 +10,10 @@ import pytest
 import zarr
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from typer.testing import CliRunner
 
 import tellus.coupling.dataset.make as datasets
+from tellus.cli import app
 from tellus.config import DatasetConfig, dump, load_dataset_config
 from tellus.coupling.dataset.make import make_dataset, simulate
 from tellus.coupling.dataset.members import Member, members
@@ -150,9 +152,21 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     make_dataset(config, out, jobs=1, report=said.append)
     assert said[0] == "3 simulations there, 1 to run"
     assert said[1].startswith("1/1: sim_003 (train) 20 steps to t = ")
+    assert said[1].endswith("; about 0 seconds left")
     assert said[2] == f"data set complete: {out}"
     assert len(said) == 3
     return out
+
+
+def test_an_unfinished_data_set_is_called_so(made: Path, tmp_path: Path) -> None:
+    begun = tmp_path / "begun"
+    shutil.copytree(made, begun)
+    (begun / "card.json").unlink()
+    with pytest.raises(InputError, match=r"unfinished data set, 4 of .*`tellus dataset`"):
+        Dataset.open(begun)
+    for command in (["info", str(begun)], ["rollout-suite", "--data", str(begun), "--out", "x"]):
+        refused = CliRunner().invoke(app, command)
+        assert (refused.exit_code, "is an unfinished data set" in refused.stderr) == (2, True)
 
 
 def test_a_killed_data_set_goes_on(made: Path, tmp_path: Path) -> None:

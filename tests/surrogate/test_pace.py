@@ -1,5 +1,8 @@
 """Lines of progress within an epoch."""
 
+import pytest
+
+from tellus.solver.time_left import time_left
 from tellus.surrogate.training.pace import Pace
 
 
@@ -23,3 +26,11 @@ def test_short_epochs_say_nothing() -> None:
         now[0] += 1.0
         pace.advance(1, 1.0)
     assert said == []
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(9.0, "9 seconds"), (100.0, "2 minutes"), (1800.0, "30 minutes"), (6000.0, "1.7 hours")],
+)
+def test_times_are_told_in_their_own_unit(seconds: float, words: str) -> None:
+    assert time_left(seconds, done=5, total=10) == f"about {words} left"
