@@ -53,7 +53,8 @@ def headline(result: Mapping[str, Any]) -> list[str]:
     return [
         f"Speed-up over {name} ({cost}): {'; '.join(speed)}.",
         f"Mean absolute difference of <T>(t) from {name}: {'; '.join(heat)}.",
-        f"Velocity difference from {name} at equal times, median: {'; '.join(flow)}.",
+        f"Velocity difference from {name} at equal times, between trajectories that have drifted "
+        f"apart, median: {'; '.join(flow)}.",
     ]
 
 
