@@ -4,12 +4,16 @@ import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
 from tellus.solver.errors import InputError
+
+PATIENCE = timedelta(hours=6)
+"""The others wait while the leader validates, which at 512x128 takes minutes on a CPU."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +80,7 @@ def team(device: torch.device) -> Iterator[Team]:
         yield Team()
         return
     try:
-        dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
+        dist.init_process_group("nccl" if device.type == "cuda" else "gloo", timeout=PATIENCE)
     except (RuntimeError, ValueError) as error:
         raise InputError(
             f"the {size} processes cannot meet ({error}): start them with torchrun, such as "
