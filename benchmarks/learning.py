@@ -153,9 +153,10 @@ def _rollouts(result: Row, networks: Sequence[Row], pictures: set[str]) -> Itera
     yield from _rollout_table(entries)
     yield ""
     yield from _picture(f"rollouts-{result['folder']}.png", "Outcomes by H and gamma_T", pictures)
-    yield "One choice changed at a time:"
-    yield ""
-    yield from _what_decides(networks)
+    if changes := list(_what_decides(networks)):
+        yield "One choice changed at a time:"
+        yield ""
+        yield from changes
 
 
 def _suite(result: Row, pictures: set[str]) -> Iterator[str]:

@@ -146,8 +146,9 @@ def test_a_suite_of_its_own_has_a_section(result: dict[str, Any], tmp_path: Path
 def test_rows_without_rollouts_or_walls_leave_their_tables_out(
     result: dict[str, Any], tmp_path: Path
 ) -> None:
-    result["rollouts"] = None
     result["results"] = [network("mine", 0.4, 2.0)]
+    assert "One choice changed" not in written(result, tmp_path)
+    result["rollouts"] = None
     text = written(result, tmp_path)
     assert "### Rollouts" not in text
     assert "###" not in text
