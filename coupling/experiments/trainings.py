@@ -27,6 +27,9 @@ Json = dict[str, Any]
 STEPPERS = ("time-unet",)
 """Kinds that step in time themselves: they are rolled out by their evaluation."""
 
+CLASSICAL = ("refined:tol=1e-3", "skip:100")
+"""Rolled out beside the networks and the direct solver: the best there is, and the cheapest."""
+
 RESULT = "experiments.json"
 LONG = ("per_simulation", "spectrum", "machine", "versions")
 
@@ -252,7 +255,7 @@ def _rolled_out(
     jobs: int,
     report: Report,
 ) -> Json | None:
-    """The rollouts of all Stokes networks, beside skipping, from one suite."""
+    """The rollouts of all Stokes networks, beside classical solvers, from one suite."""
     from tellus.coupling.rollout_suite.cases import cases_of_data, trained_on
     from tellus.coupling.rollout_suite.suite import rollout_suite
 
@@ -261,7 +264,7 @@ def _rolled_out(
         return None
     return rollout_suite(
         cases_of_data(data, "test", steps),
-        [*networks, "skip:100"],
+        [*networks, *CLASSICAL],
         out / "rollouts",
         jobs=jobs,
         trained=trained_on(data),
