@@ -9,8 +9,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from tellus.coupling.solvers.arguments import shortened
 from tellus.solver.errors import InputError
+
+from .markdown import percent, picture, table, where
+from .suite_sections import rollout_table, rules, scenarios, suite
 
 Row = Mapping[str, Any]
 
@@ -48,7 +50,7 @@ def page(results: Path, images: Path | None = None) -> str | None:
     pictures = set() if images is None else {path.name for path in images.glob("*.png")}
     experiments = [_read(path) for path in sorted(results.glob("experiments-*.json"))]
     rollouts = [_read(path) for path in sorted(results.glob("rollouts-*.json"))]
-    scenarios = [_read(path) for path in sorted(results.glob("scenarios-*.json"))]
+    unseen = [_read(path) for path in sorted(results.glob("scenarios-*.json"))]
     if not experiments:
         return None
     lines = [
@@ -60,9 +62,9 @@ def page(results: Path, images: Path | None = None) -> str | None:
     for result in experiments:
         lines += ["", *_experiments(result, pictures)]
     for result in rollouts:
-        lines += ["", *_suite(result, pictures)]
-    for result in scenarios:
-        lines += ["", *_scenarios(result, pictures)]
+        lines += ["", *suite(result, pictures)]
+    for result in unseen:
+        lines += ["", *scenarios(result, pictures)]
     return "\n".join(lines) + "\n"
 
 
@@ -82,11 +84,11 @@ def _experiments(result: Row, pictures: set[str]) -> Iterator[str]:
     yield f"## {result['grid']}: experiments/{result['folder']}"
     yield ""
     yield (
-        f"{_at_a_time(result['training_jobs'])}; put together on {_where(result)}, data "
+        f"{_at_a_time(result['training_jobs'])}; put together on {where(result)}, data "
         f"{result['data'][:12]}. Errors on the test split of the data set."
     )
     yield ""
-    yield from _table(
+    yield from table(
         (
             "experiment",
             "",
@@ -127,8 +129,8 @@ def _network_cells(row: Row) -> tuple[str, ...]:
         f"{row['parameters']:,}".replace(",", " "),
         str(row["epochs"]),
         f"{row['training_seconds'] / 60:.0f}",
-        _percent(errors["median"]),
-        _percent(errors["p95"]),
+        percent(errors["median"]),
+        percent(errors["p95"]),
         f"{found['u']['mae']:.0f}",
         f"{found['v']['mae']:.0f}",
         f"{cells['inside']['max']:.0e}",
@@ -148,56 +150,15 @@ def _rollouts(result: Row, networks: Sequence[Row], pictures: set[str]) -> Itera
     yield ""
     yield "### Rollouts"
     yield ""
-    yield _rules(others[0], limits)
+    yield rules(others[0], limits)
     yield ""
-    yield from _rollout_table(entries)
+    yield from rollout_table(entries)
     yield ""
-    yield from _picture(f"rollouts-{result['folder']}.png", "Outcomes by H and gamma_T", pictures)
+    yield from picture(f"rollouts-{result['folder']}.png", "Outcomes by H and gamma_T", pictures)
     if changes := list(_what_decides(networks)):
         yield "One choice changed at a time:"
         yield ""
         yield from changes
-
-
-def _suite(result: Row, pictures: set[str]) -> Iterator[str]:
-    """A suite of rollouts of its own, such as a longer one."""
-    summary = result["summary"]
-    yield f"## Longer rollouts: {result['suite']}, {', '.join(result['grids'])}"
-    yield ""
-    yield f"Measured on {_where(result)}. {_rules(summary[0], result['thresholds'])}"
-    yield ""
-    yield from _rollout_table([(shortened(row["solver"]), row) for row in summary])
-    yield ""
-    yield from _picture(f"rollouts-{result['suite']}.png", "Outcomes by H and gamma_T", pictures)
-
-
-def _rules(reference: Row, limits: Row) -> str:
-    """How far rollouts went, and what is called good."""
-    simulations = reference["rollouts"]
-    return (
-        f"The {simulations} test simulations, each rolled out as far as the direct solver gets in "
-        f"{reference['steps'] / simulations:.0f} steps. Good: to the end, with a mean absolute "
-        f"error of <T> up to {limits['mean_temperature_mae']:g} and of the averaged profile up to "
-        f"{limits['profile_mae']:g}. T is never clipped."
-    )
-
-
-def _rollout_table(entries: Sequence[tuple[str, Row]]) -> Iterator[str]:
-    yield from _table(
-        (
-            "solver",
-            "good",
-            "to the end",
-            "without a rejected step",
-            "departed",
-            "ended early",
-            "error of <T>",
-            "error of profile",
-            "CPU ms a step",
-            "speed-up by CPU time",
-        ),
-        [_rollout_cells(name, row) for name, row in entries],
-    )
 
 
 def _what_decides(networks: Sequence[Row]) -> Iterator[str]:
@@ -218,7 +179,7 @@ def _what_decides(networks: Sequence[Row]) -> Iterator[str]:
         yield (
             f"- **{change}**: {good[0]} rollouts good instead of {good[1]}; where they got to the "
             f"end, the error of <T> is {drift} and that of the profile {profile} that of {base}. "
-            f"Velocity error {_percent(errors[0])} instead of {_percent(errors[1])}."
+            f"Velocity error {percent(errors[0])} instead of {percent(errors[1])}."
         )
 
 
@@ -226,22 +187,6 @@ def _ratio(row: Row, whole: Row, key: str) -> str:
     if not row[key] or not whole[key]:
         return "-"
     return f"{row[key] / whole[key]:.2g} times"
-
-
-def _rollout_cells(name: str, row: Row) -> tuple[str, ...]:
-    outcomes = row["outcomes"]
-    return (
-        name,
-        str(outcomes["good"]),
-        str(row["completed"]),
-        str(row["completed_without_rejected_steps"]),
-        str(outcomes["departed"]),
-        str(sum(outcomes.values()) - outcomes["good"] - outcomes["departed"]),
-        _number(row["mean_temperature_mae"]),
-        _number(row["profile_mae"]),
-        "-" if row["cpu_seconds_per_step"] is None else f"{1e3 * row['cpu_seconds_per_step']:.1f}",
-        "-" if row["cpu_speedup"] is None else f"{row['cpu_speedup']:.2f}",
-    )
 
 
 def _wall_ratios(networks: Sequence[Row]) -> Iterator[str]:
@@ -260,7 +205,7 @@ def _wall_ratios(networks: Sequence[Row]) -> Iterator[str]:
             ours = [named[name][wall] / named["paper"][wall] for wall in WALLS]
             rows.append((name, *(f"{value:.2f}" for value in ours)))
             rows.append((f"{name}, published at 504 x 126", *(f"{v:.2f}" for v in published)))
-    yield from _table(("", *WALLS), rows)
+    yield from table(("", *WALLS), rows)
 
 
 def _steppers(networks: Sequence[Row], steppers: Sequence[Row]) -> Iterator[str]:
@@ -270,7 +215,7 @@ def _steppers(networks: Sequence[Row], steppers: Sequence[Row]) -> Iterator[str]
     yield ""
     yield "### U-nets that step in time"
     yield ""
-    yield from _table(
+    yield from table(
         (
             "experiment",
             "",
@@ -307,15 +252,15 @@ def _stepper_cells(row: Row) -> tuple[str, ...]:
         row["meaning"],
         f"{row['parameters']:,}".replace(",", " "),
         f"{row['training_seconds'] / 60:.0f}",
-        _percent(found["relative_l2"]["median"]),
-        _percent(found["relative_l2"]["p95"]),
-        _percent(found["temperature_relative_l2"]["median"]),
-        _percent(held["relative_l2"]["median"]),
-        _percent(held["temperature_relative_l2"]["median"]),
+        percent(found["relative_l2"]["median"]),
+        percent(found["relative_l2"]["p95"]),
+        percent(found["temperature_relative_l2"]["median"]),
+        percent(held["relative_l2"]["median"]),
+        percent(held["temperature_relative_l2"]["median"]),
         f"{early['lost']} of {end['alive'] + end['lost']}",
         str(late["lost"]),
-        _percent(end["temperature_error"]),
-        _percent(end["held"]["temperature_error"]),
+        percent(end["temperature_error"]),
+        percent(end["held"]["temperature_error"]),
     )
 
 
@@ -334,74 +279,7 @@ def _verdict(networks: Sequence[Row], steppers: Sequence[Row]) -> str:
     )
     return (
         f"The U-nets {one_step} on one step here: the best of them ({best_step['name']}) has a "
-        f"median velocity error of {_percent(step_error)}, the best Stokes network "
-        f"({best['name']}) {_percent(error)}. Rolled out, {lost} of the U-nets' {all_of_them} "
+        f"median velocity error of {percent(step_error)}, the best Stokes network "
+        f"({best['name']}) {percent(error)}. Rolled out, {lost} of the U-nets' {all_of_them} "
         "rollouts are lost."
     )
-
-
-def _scenarios(result: Row, pictures: set[str]) -> Iterator[str]:
-    yield f"## Unseen scenarios, {result.get('grid', '')}".rstrip(", ")
-    yield ""
-    yield (
-        f"Measured on {_where(result)}, each as far as the direct solver gets; failures are shown "
-        "as failures. A solve that needs more than three times the reference's steps has "
-        "collapsed."
-    )
-    yield ""
-    rows = sorted(result["results"], key=lambda row: row["case"])
-    yield from _table(
-        (
-            "scenario",
-            "solver",
-            "outcome",
-            "steps",
-            "part of the time",
-            "error of <T>",
-            "error of profile",
-            "speed-up by CPU time",
-        ),
-        [_scenario_cells(row) for row in rows],
-    )
-    for case in dict.fromkeys(row["case"] for row in rows):
-        yield ""
-        yield from _picture(f"scenario-{case}.png", f"The scenario {case}", pictures)
-
-
-def _scenario_cells(row: Row) -> tuple[str, ...]:
-    return (
-        row["case"],
-        shortened(row["solver"]),
-        row["outcome"],
-        str(row["steps"]),
-        _percent(row["survived"]),
-        _number(row["mean_temperature_mae"]),
-        _number(row["profile_mae"]),
-        "-" if row["cpu_speedup"] is None else f"{row['cpu_speedup']:.2f}",
-    )
-
-
-def _picture(name: str, words: str, pictures: set[str]) -> Iterator[str]:
-    if name in pictures:
-        yield f"![{words}](images/{name})"
-        yield ""
-
-
-def _where(result: Row) -> str:
-    machine = result["machine"]
-    return f"{machine['processor']}, {machine['cores']} cores, at {result['git'][:7]}"
-
-
-def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
-    yield f"| {' | '.join(header)} |"
-    yield f"|{'---|' * len(header)}"
-    for row in rows:
-        yield f"| {' | '.join(row)} |"
-
-
-def _percent(value: float | None) -> str:
-    return "-" if value is None else f"{100 * value:.1f} %"
-
-
-def _number(value: float | None) -> str:
-    return "-" if value is None else f"{value:.1e}"
