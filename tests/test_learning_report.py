@@ -42,9 +42,12 @@ def network(name: str, error: float, wall: float, drift: float = 0.01) -> dict[s
             "outcomes": {"good": 1, "departed": 1, "temperature out of bounds": 1},
             "mean_temperature_mae": drift,
             "steps": 900,
+            "most_steps": 350,
+            "least_survived": 0.25,
+            "relative_steps": 1.5,
             "profile_mae": None,
             "cpu_seconds_per_step": 0.025,
-            "cpu_speedup": 0.25,
+            "cpu_speedup_to_end": 0.25,
         },
     }
 
@@ -107,10 +110,10 @@ def test_numbers_are_those_of_the_results(result: dict[str, Any], tmp_path: Path
     walls = text.split("### What learned padding")[1]
     assert row(walls, "zeros")[1:] == ["2.50"] * 4
     assert row(walls, "zeros, published at 504 x 126")[1] == "8.03"
-    assert row(text, "skip:100")[1:6] == ["1", "2", "2", "1", "1"]
-    assert "in 300 steps" in text
+    assert row(text, "skip:100")[1:7] == ["1", "2", "2", "1", "1", "25.0 %"]
+    assert "in 350 steps" in text
     decided = next(line for line in text.splitlines() if line.startswith("- **Zeros"))
-    assert row(text, "skip:100")[-2:] == ["25.0", "0.25"]
+    assert row(text, "skip:100")[-3:] == ["25.0", "1.50", "0.25"]
     assert "1 of 3 rollouts good instead of 1 of 3" in decided
     assert "the error of <T> is 5 times" in decided
     assert "50.0 % instead of 40.0 %" in decided
@@ -132,7 +135,7 @@ def test_a_suite_of_its_own_has_a_section(result: dict[str, Any], tmp_path: Path
         "suite": "long",
         "grids": ["128x32"],
         "thresholds": {"mean_temperature_mae": 0.02, "profile_mae": 0.04},
-        "summary": [others[0] | {"solver": "direct", "steps": 30000}, others[0] | {"steps": 1}],
+        "summary": [others[0] | {"solver": "direct", "most_steps": 10000}, others[0]],
         "results": [],
         "machine": {"processor": "Some CPU", "cores": 2},
         "git": "0123456789",

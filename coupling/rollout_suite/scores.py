@@ -40,6 +40,8 @@ LEAST_SHARE = 0.9
 
 PACES = ("seconds_per_step", "cpu_seconds_per_step", "speedup", "cpu_speedup")
 
+TO_THE_END = ("relative_steps", "cpu_speedup_to_end")
+
 ERRORS = ("mean_temperature_mae", "mean_temperature_relative", "profile_mae", "nusselt_relative")
 
 
@@ -56,6 +58,7 @@ def row(case: Case, reference: Rollout, rollout: Rollout) -> Row:
         "survived": rollout.info["time"] / reference.end if reference.end > 0 else None,
         "seconds_per_step": _pace(rollout, "seconds"),
         "cpu_seconds_per_step": _pace(rollout, "cpu_seconds"),
+        "relative_steps": relative_steps(reference, rollout),
         **found,
         "outcome": outcome(rollout.info["ended"], found),
     }
@@ -88,6 +91,14 @@ def errors(reference: Rollout, rollout: Rollout) -> dict[str, float | None]:
     }
 
 
+def relative_steps(reference: Rollout, rollout: Rollout) -> float | None:
+    """Steps per model time over those of the reference."""
+    if not (reference.end > 0 and rollout.end > 0 and reference.info["steps"]):
+        return None
+    density = rollout.info["steps"] / rollout.end
+    return float(density / (reference.info["steps"] / reference.end))
+
+
 def outcome(ended: str, found: Mapping[str, float | None]) -> str:
     """One of OUTCOMES."""
     if ended != FINISHED:
@@ -97,27 +108,36 @@ def outcome(ended: str, found: Mapping[str, float | None]) -> str:
 
 
 def add_speedups(rows: Sequence[Row]) -> None:
-    """Seconds per step of the reference of the same case over a rollout's own, by both clocks."""
+    """Seconds per step of the reference of the same case over a rollout's own, by both clocks.
+
+    ``cpu_speedup_to_end`` is per model time: a flow that limits dt more costs more steps.
+    """
     for speedup, pace in (("speedup", "seconds_per_step"), ("cpu_speedup", "cpu_seconds_per_step")):
         theirs = {r["case"]: r[pace] for r in rows if r["solver"] == REFERENCE}
         for entry in rows:
             own, other = entry[pace], theirs[entry["case"]]
             entry[speedup] = other / own if own and other else None
+    for entry in rows:
+        pace, steps = entry["cpu_speedup"], entry["relative_steps"]
+        entry["cpu_speedup_to_end"] = pace / steps if pace and steps else None
 
 
 def summary(rows: Sequence[Row], label: str) -> Row:
     """Counts and medians of one solver; medians are over the rollouts that got to the end."""
     mine = [r for r in rows if r["solver"] == label]
     whole = [r for r in mine if r["ended"] == FINISHED]
+    survived = [r["survived"] for r in mine if r["survived"] is not None]
     return {
         "solver": label,
         "rollouts": len(mine),
         "completed": len(whole),
         "completed_without_rejected_steps": sum(r["rejected"] == 0 for r in whole),
         "outcomes": {name: sum(r["outcome"] == name for r in mine) for name in OUTCOMES},
-        **{name: _median([r[name] for r in whole]) for name in ERRORS},
+        **{name: _median([r[name] for r in whole]) for name in (*ERRORS, *TO_THE_END)},
         **{name: _median([r[name] for r in mine]) for name in PACES},
+        "least_survived": min(survived, default=None),
         "steps": sum(r["steps"] for r in mine),
+        "most_steps": max(r["steps"] for r in mine),
         "against_baseline": against(rows, label),
     }
 

@@ -63,7 +63,7 @@ class BoundaryLearnedConvolution(nn.Module):
         return torch.cat([torch.cat(row, dim=3) for row in rows], dim=2)
 
     def _parts(self, numbers: tuple[int, ...], *windows: Tensor) -> tuple[Tensor, ...]:
-        """Windows of one size, each read by its part; in one call, as the call is what they cost."""
+        """Windows of one size, each read by its part; in one call, which is most of their cost."""
         parts = [cast(nn.Conv2d, self.parts[number]) for number in numbers]
         weight = torch.cat([part.weight for part in parts])
         bias = torch.cat([cast(Tensor, part.bias) for part in parts])

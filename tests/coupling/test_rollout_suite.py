@@ -25,6 +25,7 @@ from tellus.coupling.rollout_suite.scores import (
     disturbed,
     errors,
     outcome,
+    relative_steps,
     summary,
 )
 from tellus.coupling.rollout_suite.suite import rollout_suite
@@ -365,6 +366,13 @@ def test_solvers_are_counted_against_the_baseline(serial: list[str], tmp_path: P
     assert summary(result["results"], "skip:1")["completed"] == 3
 
 
+def test_steps_are_counted_per_model_time() -> None:
+    reference = synthetic(lambda t: t, 0.5, 4.0, end=2.0)
+    assert relative_steps(reference, reference) == 1.0
+    assert relative_steps(reference, synthetic(lambda t: t, 0.5, 4.0, end=0.5)) == 4.0
+    assert relative_steps(reference, synthetic(lambda t: t, 0.5, 4.0, end=0.0)) is None
+
+
 def test_seconds_that_were_shared_are_counted() -> None:
     rows: list[dict[str, Any]] = [
         {"case": "one", "solver": "direct", "seconds": 10.0, "cpu_seconds": 9.5},
@@ -373,10 +381,13 @@ def test_seconds_that_were_shared_are_counted() -> None:
     for entry in rows:
         entry["seconds_per_step"] = entry["seconds"] / 10
         entry["cpu_seconds_per_step"] = entry["cpu_seconds"] / 10
+    rows[0]["relative_steps"], rows[1]["relative_steps"] = 1.0, 1.25
     assert disturbed(rows) == 1
     add_speedups(rows)
     assert [row["speedup"] for row in rows] == [1.0, 1.0]
     assert [row["cpu_speedup"] for row in rows] == [1.0, 2.0]
+    # A quarter more steps for the same model time.
+    assert [row["cpu_speedup_to_end"] for row in rows] == [1.0, 1.6]
 
 
 def test_the_three_chosen_are_ranked_by_their_velocity() -> None:
