@@ -185,7 +185,8 @@ class Simulation:
             dt = until - self.time if reaches else free
             time = until if reaches else self.time + dt
             after = self.energy.step(self.state, flow, dt, self.time, dissipated)
-            heated = self._heated + dt * after.source
+            # Not after.source, which holds what a divergence takes from the mean: no bound on T.
+            heated = self._heated + dt * self.energy.mean_heating(self.time, self.time + dt)
             wrong = self.bounds.violation(after.temperature, self.temperature, heated, self.grid)
             if wrong is None:
                 break

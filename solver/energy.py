@@ -98,7 +98,7 @@ class EnergyEquation:
         """
         walls = self._wall_values(state)
         divergence = self._divergence(flow)
-        steady = self._source.mean(time, time + dt)
+        steady = self.mean_heating(time, time + dt)
         sources: list[float] = []
 
         def tendency(temperature: Array) -> Array:
@@ -216,6 +216,10 @@ class EnergyEquation:
     def heating_at(self, time: float) -> float:
         """The internal heating H at a model time."""
         return self._source.mean(time, time)
+
+    def mean_heating(self, start: float, end: float) -> float:
+        """The internal heating H on average between two model times."""
+        return self._source.mean(start, end)
 
     @cached_property
     def _source(self) -> Heating:

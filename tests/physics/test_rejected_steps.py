@@ -15,6 +15,7 @@ from tellus.solver.energy import IMPLICIT, ExtendedBoussinesq
 from tellus.solver.errors import RunFailedError
 from tellus.solver.grid import Grid
 from tellus.solver.rheology import Constant
+from tellus.solver.stokes import Flow, StokesProblem, StokesReport, StokesSolver
 
 GRID = Grid(8, 8, 1.0)
 TIGHT = thermal_walls([INSULATING] * 4, [0.0] * 4)
@@ -32,6 +33,19 @@ OVERSHOOTING = (
     "time.end=0.2",
     "output.every=0.2",
 )
+
+
+class Piling(StokesSolver):
+    """All of the box flows to the left, and piles up there."""
+
+    name = "piling"
+
+    def solve(self, problem: StokesProblem) -> Flow:
+        ny, nx = problem.grid.cells
+        u = np.zeros((ny, nx + 1))
+        u[:, 1:-1] = -100.0
+        nowhere = np.zeros((ny + 1, nx))
+        return Flow(np.zeros(problem.grid.nodes), u, nowhere, StokesReport("p"), divergent=True)
 
 
 class Source:
@@ -131,6 +145,21 @@ def test_a_failed_run_leaves_the_sentence_in_its_summary(tmp_path: Path) -> None
     summary = json.loads((tmp_path / "run" / "run.json").read_text())
     assert summary["status"] == "failed"
     assert "still so after 0 halvings of the time step to 0.1" in summary["message"]
+
+
+def test_what_a_divergence_takes_from_the_mean_does_not_lower_the_bound() -> None:
+    """Where it is hot the flow ends, where it is cold it begins: the mean falls, no T does."""
+    hot_left = np.zeros(GRID.cells)
+    hot_left[:, :4] = 1.0
+    simulation = Simulation(GRID, Constant(), Piling(), hot_left, boundaries=TIGHT)
+    simulation.bounds = TemperatureBounds(0.0, 1.0, 1e-9)
+    lost = 0.0
+    while lost > -0.1:
+        record = simulation.step()
+        lost += record.dt * simulation.state.source
+        assert record.diagnostics.temperature_max <= 1.0 + 1e-9
+    assert simulation.tally.rejected == 0
+    assert record.diagnostics.temperature_max > 0.95
 
 
 @pytest.mark.parametrize("kinds", THERMALS, ids=initials)
