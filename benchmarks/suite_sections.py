@@ -29,8 +29,10 @@ def rules(reference: Row, limits: Row) -> str:
         f"the direct solver gets in {reference['most_steps']} steps. Good: to the end, with a mean "
         f"absolute error of <T> up to {limits['mean_temperature_mae']:g} and of the averaged "
         f"profile up to {limits['profile_mae']:g}. T is never clipped. Least part: of the model "
-        "time, by the rollout that ended first. Steps: per model time, times those of direct. "
-        "Speed-up: CPU time of direct for the same model time over the solver's own."
+        "time, by the rollout that ended first. Heat made: the most that <T> gained or lost by no "
+        "source of direct's, as a velocity with a divergence makes it. Steps: per model time, "
+        "times those of direct. Speed-up: CPU time of direct for the same model time over the "
+        "solver's own."
     )
 
 
@@ -47,6 +49,7 @@ def rollout_table(entries: Sequence[tuple[str, Row]]) -> Iterator[str]:
             "least part",
             "error of <T>",
             "error of profile",
+            "heat made",
             "CPU ms a step",
             "steps",
             "speed-up",
@@ -67,6 +70,7 @@ def _rollout_cells(name: str, row: Row) -> tuple[str, ...]:
         percent(row["least_survived"]),
         number(row["mean_temperature_mae"]),
         number(row["profile_mae"]),
+        number(row["heat_made"]),
         _decimals(row["cpu_seconds_per_step"], 1, 1e3),
         _decimals(row["relative_steps"], 2),
         _decimals(row["cpu_speedup_to_end"], 2),

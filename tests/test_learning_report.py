@@ -46,6 +46,7 @@ def network(name: str, error: float, wall: float, drift: float = 0.01) -> dict[s
             "least_survived": 0.25,
             "relative_steps": 1.5,
             "profile_mae": None,
+            "heat_made": 0.25,
             "cpu_seconds_per_step": 0.025,
             "cpu_speedup_to_end": 0.25,
         },
@@ -113,7 +114,7 @@ def test_numbers_are_those_of_the_results(result: dict[str, Any], tmp_path: Path
     assert row(text, "skip:100")[1:7] == ["1", "2", "2", "1", "1", "25.0 %"]
     assert "in 350 steps" in text
     decided = next(line for line in text.splitlines() if line.startswith("- **Zeros"))
-    assert row(text, "skip:100")[-3:] == ["25.0", "1.50", "0.25"]
+    assert row(text, "skip:100")[-4:] == ["2.5e-01", "25.0", "1.50", "0.25"]
     assert "1 of 3 rollouts good instead of 1 of 3" in decided
     assert "the error of <T> is 5 times" in decided
     assert "50.0 % instead of 40.0 %" in decided

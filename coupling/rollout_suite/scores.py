@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from tellus.solver.grid import Array
+
 from .cases import Case
 from .rollout import (
     COLLAPSED,
@@ -42,7 +44,13 @@ PACES = ("seconds_per_step", "cpu_seconds_per_step", "speedup", "cpu_speedup")
 
 TO_THE_END = ("relative_steps", "cpu_speedup_to_end")
 
-ERRORS = ("mean_temperature_mae", "mean_temperature_relative", "profile_mae", "nusselt_relative")
+ERRORS = (
+    "mean_temperature_mae",
+    "mean_temperature_relative",
+    "profile_mae",
+    "nusselt_relative",
+    "heat_made",
+)
 
 
 def row(case: Case, reference: Rollout, rollout: Rollout) -> Row:
@@ -65,7 +73,7 @@ def row(case: Case, reference: Rollout, rollout: Rollout) -> Row:
 
 
 def errors(reference: Rollout, rollout: Rollout) -> dict[str, float | None]:
-    """Errors of <T>(t), of the averaged profile and of the averaged heat flow."""
+    """Errors of <T>(t), averaged profile and averaged heat flow, and heat from nowhere."""
     end = min(reference.end, rollout.end)
     if not end > 0:
         return dict.fromkeys((*ERRORS, "nusselt_error"))
@@ -82,13 +90,28 @@ def errors(reference: Rollout, rollout: Rollout) -> dict[str, float | None]:
         for r in (reference, rollout)
     ]
     heat, scale = float(np.mean(np.abs(flows[1] - flows[0]))), float(np.mean(np.abs(flows[0])))
+    given = [np.interp(times, r.arrays["time"], heat_given(r)) for r in (reference, rollout)]
     return {
         "mean_temperature_mae": drift,
         "mean_temperature_relative": drift / change if change > 0 else None,
         "profile_mae": float(np.mean(np.abs(profiles[1] - profiles[0]))),
         "nusselt_error": heat,
         "nusselt_relative": heat / scale if scale > 0 else None,
+        "heat_made": float(np.max(np.abs(given[1] - given[0]))),
     }
+
+
+def heat_given(rollout: Rollout) -> Array:
+    """By how much all sources raised <T> since the start, at every sample, shape (n,).
+
+    What <T> gained, less what came in through the bottom and did not leave through the top: the
+    heating H, and what a velocity with a divergence makes or takes.
+    """
+    mean, bottom, top = (
+        rollout.arrays[name] for name in ("mean_temperature", "nusselt_bottom", "nusselt_top")
+    )
+    gained: Array = mean - mean[0] - (bottom - top)
+    return gained
 
 
 def relative_steps(reference: Rollout, rollout: Rollout) -> float | None:

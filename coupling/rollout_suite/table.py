@@ -15,6 +15,7 @@ ERRORS: tuple[Column, ...] = (
     ("of change", "mean_temperature_relative", 100.0),
     ("|d profile|", "profile_mae", 1.0),
     ("|dNu|, %", "nusselt_relative", 100.0),
+    ("heat made", "heat_made", 1.0),
     ("ms a step", "seconds_per_step", 1e3),
     ("steps x", "relative_steps", 1.0),
     ("speed-up", "cpu_speedup_to_end", 1.0),
@@ -60,8 +61,9 @@ def _notes(result: Result) -> Iterator[str]:
     yield (
         "Errors are medians over rollouts that got to the end. Completed: without T leaving its "
         "bounds, without dt collapsing and without a solver failing; T is never clipped, and no "
-        "other solver steps in. Steps x: per model time, over direct's. Speed-up: CPU time of "
-        "direct for the same model time over the solver's own."
+        "other solver steps in. Heat made: most that <T> gained or lost by no source of direct's, "
+        "as a velocity with a divergence makes it. Steps x: per model time, over direct's. "
+        "Speed-up: CPU time of direct for the same model time over the solver's own."
     )
     yield (
         f"Departed: |d<T>| above {most['mean_temperature_mae']:g} or "

@@ -24,6 +24,7 @@ from tellus.coupling.rollout_suite.scores import (
     add_speedups,
     disturbed,
     errors,
+    heat_given,
     outcome,
     relative_steps,
     summary,
@@ -130,8 +131,38 @@ def test_errors_are_over_the_common_time() -> None:
     assert found["profile_mae"] == pytest.approx(0.03)
     assert found["nusselt_error"] == pytest.approx(1.5)
     assert found["nusselt_relative"] == pytest.approx(0.25)
+    # Sources of -1 - 4 against -0.9 - 5 until t = 1.
+    assert found["heat_made"] == pytest.approx(0.9)
     nowhere = synthetic(lambda t: 1.0 - t, 0.5, 4.0, end=0.0)
     assert set(errors(reference, nowhere).values()) == {None}
+
+
+def test_heat_given_is_that_of_all_sources() -> None:
+    """H where the velocity has no divergence, and <T div u> beside it where it has one."""
+    simulation = Simulation.from_config(case_of("one", "model.heating=5.0").config)
+    recorder = Recorder(simulation)
+    for _ in range(10):
+        recorder.step(1.0)
+    times = recorder.arrays()["time"]
+    assert heat_given(Rollout({}, recorder.arrays())) == pytest.approx(5.0 * times, abs=1e-13)
+
+    simulation = Simulation.from_config(case_of("one", "model.heating=5.0").config)
+    simulation.solver = Failing("leaky", simulation.grid, leaky)
+    recorder, made = Recorder(simulation), [0.0]
+    for _ in range(10):
+        flow, before = simulation.flow(), simulation.temperature
+        recorder.step(1.0)
+        # Heun's two stages see nearly the T before and after the step.
+        warmth = 0.5 * (before + simulation.temperature)
+        dt = simulation.time - recorder._samples[-2][1]
+        divergence = np.diff(flow.u, axis=1) / simulation.grid.hx + (
+            np.diff(flow.v, axis=0) / simulation.grid.hy
+        )
+        made.append(made[-1] + dt * float(np.mean(warmth * divergence)))
+    arrays = recorder.arrays()
+    given = heat_given(Rollout({}, arrays)) - 5.0 * arrays["time"]
+    assert abs(made[-1]) > 1e-7
+    assert given == pytest.approx(np.array(made), rel=1e-3, abs=1e-13)
 
 
 @pytest.mark.parametrize(
@@ -169,6 +200,13 @@ class Failing(StokesSolver):
         self.solves += 1
         flow = self.direct.solve(problem)
         return flow if self.solves < 5 else self.spoil(flow)
+
+
+def leaky(flow: Flow) -> Flow:
+    """Fluid that comes from nowhere in the lower half, and goes there in the upper one."""
+    v = flow.v.copy()
+    v[1:-1] += np.sin(np.linspace(0.0, np.pi, len(v)))[1:-1, None]
+    return replace(flow, v=v, divergent=True)
 
 
 def refuse(flow: Flow) -> Flow:
