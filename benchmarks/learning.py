@@ -45,7 +45,8 @@ def page(results: Path, images: Path | None = None) -> str | None:
     """The page, or None where there are no results of trainings; InputError for a damaged one.
 
     It shows the pictures in `images` that are named after a result: rollouts-NAME.png, the map
-    of outcomes of the experiments or the suite NAME, and scenario-NAME.png.
+    of outcomes of the experiments or the suite NAME, courses-NAME.png, three rollouts of that suite
+    at length, and scenario-NAME.png.
     """
     pictures = set() if images is None else {path.name for path in images.glob("*.png")}
     experiments = [_read(path) for path in sorted(results.glob("experiments-*.json"))]

@@ -20,6 +20,7 @@ def suite(result: Row, pictures: set[str]) -> Iterator[str]:
     yield from rollout_table([(shortened(row["solver"]), row) for row in summary])
     yield ""
     yield from picture(f"rollouts-{result['suite']}.png", "Outcomes by H and gamma_T", pictures)
+    yield from picture(f"courses-{result['suite']}.png", "Three of them at length", pictures)
 
 
 def rules(reference: Row, limits: Row) -> str:

@@ -142,7 +142,12 @@ def test_a_suite_of_its_own_has_a_section(result: dict[str, Any], tmp_path: Path
         "git": "0123456789",
     }
     (tmp_path / "rollouts-long.json").write_text(json.dumps(suite))
-    section = written(result, tmp_path).split("## Longer rollouts: long, 128x32")[1]
+    assert "images/" not in written(result, tmp_path)
+    (tmp_path / "courses-long.png").touch()
+    text = page(tmp_path, images=tmp_path)
+    assert text is not None
+    section = text.split("## Longer rollouts: long, 128x32")[1]
+    assert section.count("(images/courses-long.png)") == section.count("(images/") == 1
     assert "in 10000 steps" in section
     assert row(section, "skip:100")[1:6] == ["1", "2", "2", "1", "1"]
 

@@ -162,7 +162,7 @@ def _draw_case(
     layout: Any = [[panel, "profile", name] for panel, name in zip(left, mine, strict=True)]
     axes = part.subplot_mosaic(layout, width_ratios=[1.3, 0.9, 1.4])
     _draw_lines(axes, mine)
-    scale = _scale([rollout.arrays["temperature"] for rollout in mine.values()])
+    scale = temperature_scale([rollout.arrays["temperature"] for rollout in mine.values()])
     for name, rollout in mine.items():
         drawn = draw_map(axes[name], rollout.arrays["temperature"], case.config.grid.aspect, scale)
         fared = "the reference" if name == REFERENCE else rows[name]["outcome"]
@@ -208,8 +208,13 @@ def _line(k: int, rollout: Rollout) -> dict[str, Any]:
     }
 
 
-def _scale(fields: Sequence[Array]) -> Normalize:
-    """That of the reference, whatever failures hold; its coldest part, the lid, shares a colour."""
+def temperature_scale(fields: Sequence[Array]) -> Normalize:
+    """From the coldest interior of all rollouts to the hottest of the reference, the first.
+
+    The lid, the coldest part, shares a colour. What left the reference's temperatures altogether
+    does not stretch the scale.
+    """
     reference = fields[0]
-    low = float(np.percentile(reference, LID))
+    interior = min(float(np.percentile(field, LID)) for field in fields)
+    low = max(interior, float(reference.min()))
     return Normalize(np.floor(20 * low) / 20, max(float(reference.max()), low + 0.05))

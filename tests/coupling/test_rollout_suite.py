@@ -16,7 +16,7 @@ from tellus.cli import app
 from tellus.config import Config, load_config, load_dataset_config
 from tellus.coupling.dataset.members import members
 from tellus.coupling.rollout_suite.cases import Case, cases_of_data, cases_of_files
-from tellus.coupling.rollout_suite.figures import by_vigour
+from tellus.coupling.rollout_suite.figures import by_vigour, temperature_scale
 from tellus.coupling.rollout_suite.rollout import Recorder, Rollout, averages, course, file_name
 from tellus.coupling.rollout_suite.scores import (
     GOOD,
@@ -482,6 +482,18 @@ def test_cases_are_the_simulations_of_the_data_set(data: Path) -> None:
     assert cases_of_data(data)[0].config.time.max_steps == 50
     with pytest.raises(InputError, match='no split "elsewhere": choose one of test, train, val'):
         cases_of_data(data, "elsewhere")
+
+
+def test_colours_reach_down_to_what_cooled_but_not_below_the_reference() -> None:
+    reference = np.full((10, 10), 0.925)
+    reference[-1] = 0.225  # a lid of a tenth
+    reference[0] = 1.0
+    alone = temperature_scale([reference])
+    assert (alone.vmin, alone.vmax) == pytest.approx((0.9, 1.0))
+    cooled = temperature_scale([reference, np.full((10, 10), 0.525)])
+    assert (cooled.vmin, cooled.vmax) == pytest.approx((0.5, 1.0))
+    lost = temperature_scale([reference, np.full((10, 10), -3.0)])
+    assert (lost.vmin, lost.vmax) == pytest.approx((0.2, 1.0))
 
 
 def test_the_command_rolls_a_data_set_out(data: Path, tmp_path: Path) -> None:
