@@ -10,7 +10,8 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from time import perf_counter
+from typing import TYPE_CHECKING, Any
 
 from tellus.coupling.checkpoint import write_atomically
 from tellus.coupling.lock import sole_user
@@ -20,6 +21,9 @@ from tellus.solver.errors import InputError
 from tellus.surrogate.data import Dataset
 
 from .commands import Commands
+
+if TYPE_CHECKING:
+    from tellus.config import AnyTraining
 
 Report = Callable[[str], None]
 Json = dict[str, Any]
@@ -39,11 +43,11 @@ LISTENING = 0.5
 
 @dataclass(frozen=True)
 class Experiment:
-    """One training file and where its results go."""
+    """One training file, what is changed in it, and where its results go."""
 
     config: Path
-    kind: str
-    epochs: int
+    settings: "AnyTraining"
+    changes: tuple[str, ...]
     out: Path
 
     @property
@@ -51,6 +55,11 @@ class Experiment:
         """The file's name without number and ending, such as "exact-walls"."""
         number, dash, rest = self.config.stem.partition("-")
         return rest if dash and number.isdecimal() else self.config.stem
+
+    @property
+    def kind(self) -> str:
+        """What is trained, such as "multi-scale"."""
+        return self.settings.model.kind
 
     @property
     def model(self) -> Path:
@@ -69,6 +78,7 @@ def run_experiments(
     out: Path,
     *,
     only: Sequence[str] = (),
+    changes: Sequence[str] = (),
     steps: int | None = None,
     jobs: int = 1,
     device: str = "cpu",
@@ -86,6 +96,8 @@ def run_experiments(
         A folder for each experiment, the rollouts, and experiments.json.
     only : sequence of str
         Names of experiments; all by default.
+    changes : sequence of str
+        Settings of every training file to change, such as "training.seed=1".
     steps : int, optional
         Steps of the rollouts of Stokes networks over the test split; 0 leaves them out.
     jobs : int
@@ -107,7 +119,7 @@ def run_experiments(
     RunFailedError
         A training or an evaluation failed; what the others found is kept.
     """
-    experiments = find_experiments(folder, out, only)
+    experiments = find_experiments(folder, out, only, changes)
     dataset = Dataset.open(data)
     dataset.check_present()
     for experiment in experiments:
@@ -115,9 +127,12 @@ def run_experiments(
         _check_model(experiment, dataset)
     commands = Commands(report, threads=1 if jobs > 1 else None)
     with sole_user(out):
+        fresh = not any(e.model.exists() for e in experiments)
+        begun = perf_counter()
         _all(experiments, lambda e: _train_and_evaluate(e, data, device, commands), jobs, commands)
+        seconds = perf_counter() - begun if fresh else None
         rollouts = _rolled_out(experiments, data, out, steps, jobs, report)
-        return _deliver(experiments, folder, dataset, rollouts, jobs)
+        return _deliver(experiments, folder, dataset, rollouts, jobs, seconds)
 
 
 def _deliver(
@@ -126,14 +141,21 @@ def _deliver(
     dataset: Dataset,
     rollouts: Json | None,
     jobs: int,
+    seconds: float | None,
 ) -> Json:
-    """Put the result together and write it."""
+    """Put the result together and write it.
+
+    `seconds` is the wall time of all trainings and evaluations, None where some were there before.
+    """
     result = {
         "benchmark": "experiments",
         "folder": folder.name,
+        "changes": list(experiments[0].changes),
+        "out": experiments[0].out.resolve().name,
         "grid": str(dataset.grid),
         "data": dataset.card["hash"],
         "training_jobs": min(jobs, len(experiments)),
+        "trainings_seconds": seconds,
         "results": [_row(e, rollouts) for e in experiments],
         "rollouts": None if rollouts is None else _beside(rollouts, experiments),
         **provenance(),
@@ -142,8 +164,10 @@ def _deliver(
     return result
 
 
-def find_experiments(folder: Path, out: Path, only: Sequence[str] = ()) -> list[Experiment]:
-    """The experiments of a folder, their files read and found right."""
+def find_experiments(
+    folder: Path, out: Path, only: Sequence[str] = (), changes: Sequence[str] = ()
+) -> list[Experiment]:
+    """The experiments of a folder, their files read, changed and found right."""
     from tellus.config import load_training_config
 
     files = sorted(folder.glob("*.toml"))
@@ -153,13 +177,13 @@ def find_experiments(folder: Path, out: Path, only: Sequence[str] = ()) -> list[
         )
     found = []
     for file in files:
-        config = load_training_config(file)
+        config = load_training_config(file, changes)
         if config.model.kind == "profile":
             raise InputError(
                 f'{file}: model.kind = "profile" predicts no velocity to compare; train it with '
                 "`tellus train`."
             )
-        found.append(Experiment(file, config.model.kind, config.training.epochs, out))
+        found.append(Experiment(file, config, tuple(changes), out))
     names = [e.name for e in found]
     for name in names:
         if names.count(name) > 1:
@@ -183,8 +207,6 @@ def _check_evaluation(experiment: Experiment) -> None:
 
 def _check_model(experiment: Experiment, dataset: Dataset) -> None:
     """Refuse a model of an earlier command that was trained on other data or otherwise."""
-    from tellus.config import load_training_config
-
     card = experiment.model / "card.json"
     if not card.exists():
         return
@@ -193,7 +215,7 @@ def _check_model(experiment: Experiment, dataset: Dataset) -> None:
         trained = found["training"] | {"time_limit": None}, found["data"]["hash"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(f"{card} is damaged ({error!r}): remove {experiment.model}.") from None
-    settings = load_training_config(experiment.config).settings().to_json() | {"time_limit": None}
+    settings = experiment.settings.settings().to_json() | {"time_limit": None}
     if trained != (json.loads(json.dumps(settings)), dataset.card["hash"]):
         raise InputError(
             f"{experiment.model} was trained under other settings than {experiment.config}, or on "
@@ -222,9 +244,11 @@ def _train_and_evaluate(
     experiment: Experiment, data: Path, device: str, commands: Commands
 ) -> None:
     name = experiment.name
-    if _epochs_done(experiment) < experiment.epochs:
+    if _epochs_done(experiment) < experiment.settings.training.epochs:
         places = ["--data", str(data), "--out", str(experiment.model)]
-        command = ["train", str(experiment.config), *places, "--device", device, "--resume"]
+        changes = [f"--set={change}" for change in experiment.changes]
+        command = ["train", str(experiment.config), *changes, *places]
+        command += ["--device", device, "--resume"]
         commands.run(name, command, tell=True)
     if not experiment.evaluation.exists():
         command = ["evaluate", str(experiment.model), "--data", str(data), "--json"]
@@ -259,7 +283,9 @@ def _rolled_out(
     from tellus.coupling.rollout_suite.cases import cases_of_data, trained_on
     from tellus.coupling.rollout_suite.suite import rollout_suite
 
-    networks = [f"surrogate:{e.model}" for e in experiments if e.kind not in STEPPERS]
+    networks = [
+        f"surrogate:{e.model}" for e in experiments if e.settings.model.kind not in STEPPERS
+    ]
     if steps == 0 or not networks:
         return None
     return rollout_suite(

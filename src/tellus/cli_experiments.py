@@ -17,6 +17,12 @@ def experiments(
     only: Annotated[
         str | None, typer.Option(metavar="NAME[,...]", help="Some of the experiments.")
     ] = None,
+    changes: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set", metavar="SECTION.KEY=VALUE", help="Change one setting of every training file."
+        ),
+    ] = None,
     steps: Annotated[
         int | None, typer.Option(min=0, help="Steps of the rollouts; 0: none [default: all].")
     ] = None,
@@ -39,7 +45,15 @@ def experiments(
     def work() -> dict[str, Any]:
         count = jobs or processors()
         return run_experiments(
-            folder, data, out, only=names, steps=steps, jobs=count, device=device, report=say
+            folder,
+            data,
+            out,
+            only=names,
+            changes=changes or (),
+            steps=steps,
+            jobs=count,
+            device=device,
+            report=say,
         )
 
     deliver(work, as_json, table)

@@ -119,6 +119,28 @@ def test_models_of_other_settings_or_data_are_refused(
     assert (out / "paper" / "model" / "weights.safetensors").read_bytes() == weights
 
 
+def test_a_setting_changed_for_all_reaches_every_training(
+    folder: Path, dataset: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "seed-1"
+    code, said = run(folder, dataset, out, "--set", "training.seed=1")
+    assert code == 0, said
+    cards = [json.loads(card.read_text()) for card in out.glob("*/model/card.json")]
+    assert [card["training"]["seed"] for card in cards] == [1, 1]
+    result = json.loads((out / "experiments.json").read_text())
+    assert (result["changes"], result["out"]) == (["training.seed=1"], "seed-1")
+    parts = sum(row["training_seconds"] for row in result["results"])
+    assert result["trainings_seconds"] > parts / 2, "two at a time"
+    code, said = run(folder, dataset, out)
+    assert code == 2
+    assert "was trained under other settings" in said
+    assert run(folder, dataset, out, "--set", "training.seed=1")[0] == 0
+    assert json.loads((out / "experiments.json").read_text())["trainings_seconds"] is None
+    code, said = run(folder, dataset, tmp_path / "new", "--set", "training.sed=1")
+    assert (code, (tmp_path / "new").exists()) == (2, False)
+    assert "training.sed" in said
+
+
 def test_a_signal_stops_all_of_them_resumable(folder: Path, dataset: Path, tmp_path: Path) -> None:
     for file in folder.iterdir():
         file.write_text(file.read_text().replace("epochs = 1", "epochs = 100000"))
