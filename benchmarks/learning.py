@@ -13,6 +13,7 @@ from tellus.solver.errors import InputError
 
 from .markdown import percent, picture, table, where
 from .suite_sections import rollout_table, rules, scenarios, suite
+from .throws import headline, throws
 
 Row = Mapping[str, Any]
 
@@ -45,13 +46,13 @@ def page(results: Path, images: Path | None = None) -> str | None:
     """The page, or None where there are no results of trainings; InputError for a damaged one.
 
     It shows the pictures in `images` that are named after a result: rollouts-NAME.png, the map
-    of outcomes of the experiments or the suite NAME, courses-NAME.png, three rollouts of that suite
-    at length, and scenario-NAME.png.
+    of outcomes of the experiments or the suite in the folder NAME, courses-NAME.png, three rollouts
+    of that suite at length, and scenario-NAME.png.
     """
     pictures = set() if images is None else {path.name for path in images.glob("*.png")}
-    experiments = [_read(path) for path in sorted(results.glob("experiments-*.json"))]
-    rollouts = [_read(path) for path in sorted(results.glob("rollouts-*.json"))]
-    unseen = [_read(path) for path in sorted(results.glob("scenarios-*.json"))]
+    experiments = _read_all(results, "experiments")
+    rollouts = _read_all(results, "rollouts")
+    unseen = _read_all(results, "scenarios")
     if not experiments:
         return None
     lines = [
@@ -62,11 +63,17 @@ def page(results: Path, images: Path | None = None) -> str | None:
     ]
     for result in experiments:
         lines += ["", *_experiments(result, pictures)]
+    lines += throws(experiments)
     for result in rollouts:
         lines += ["", *suite(result, pictures)]
     for result in unseen:
         lines += ["", *scenarios(result, pictures)]
     return "\n".join(lines) + "\n"
+
+
+def _read_all(results: Path, kind: str) -> list[dict[str, Any]]:
+    paths = sorted(results.glob(f"{kind}-*.json"), key=lambda path: path.stem)
+    return [_read(path) for path in paths]
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -82,10 +89,10 @@ def _experiments(result: Row, pictures: set[str]) -> Iterator[str]:
     rows = result["results"]
     networks = [row for row in rows if row["kind"] != STEPPER]
     steppers = [row for row in rows if row["kind"] == STEPPER]
-    yield f"## {result['grid']}: experiments/{result['folder']}"
+    yield f"## {headline(result)}"
     yield ""
     yield (
-        f"{_at_a_time(result['training_jobs'])}; put together on {where(result)}, data "
+        f"{_trained(result)}; put together on {where(result)}, data "
         f"{result['data'][:12]}. Errors on the test split of the data set."
     )
     yield ""
@@ -117,8 +124,12 @@ def _experiments(result: Row, pictures: set[str]) -> Iterator[str]:
     yield from _steppers(networks, steppers)
 
 
-def _at_a_time(jobs: int) -> str:
-    return "One training at a time" if jobs == 1 else f"{jobs} trainings at a time"
+def _trained(result: Row) -> str:
+    """How many trainings ran at a time, and how long all of them took where one command did."""
+    jobs, seconds = result["training_jobs"], result.get("trainings_seconds")
+    number = "One training at a time" if jobs == 1 else f"{jobs} trainings at a time"
+    lasted = "" if seconds is None else f", trained and evaluated in {seconds / 60:.0f} minutes"
+    return number + lasted
 
 
 def _network_cells(row: Row) -> tuple[str, ...]:
@@ -155,7 +166,8 @@ def _rollouts(result: Row, networks: Sequence[Row], pictures: set[str]) -> Itera
     yield ""
     yield from rollout_table(entries)
     yield ""
-    yield from picture(f"rollouts-{result['folder']}.png", "Outcomes by H and gamma_T", pictures)
+    name = result.get("out", result["folder"])
+    yield from picture(f"rollouts-{name}.png", "Outcomes by H and gamma_T", pictures)
     if changes := list(_what_decides(networks)):
         yield "One choice changed at a time:"
         yield ""
