@@ -1,6 +1,7 @@
 """What of a table of trainings is chance: the same trainings with another seed, side by side."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from string import ascii_lowercase
 from typing import Any
 
 from .markdown import number, percent, table
@@ -46,7 +47,7 @@ def _side_by_side(results: Sequence[Row]) -> Iterator[str]:
 
 
 def _throw(index: int) -> str:
-    return "abcdefgh"[index]
+    return ascii_lowercase[index]
 
 
 def _made(result: Row) -> str:
