@@ -141,17 +141,17 @@ def test_one_snapshot_can_be_learned_by_heart(mass: str, walls: str, dataset: Pa
     learner = MultiScaleLearner(settings, dataset, CPU)
     optimiser = torch.optim.Adam(learner.module.parameters(), lr=1e-2)
     index, plain = torch.tensor([2]), torch.tensor([False])
-    first = float(learner.loss(index, plain))
+    first = learner.loss(index, plain).item()
     for _ in range(200):
         optimiser.zero_grad()
         value = learner.loss(index, plain)
         value.backward()
         optimiser.step()
     with torch.no_grad():
-        learned = float(learner.loss(index, plain))
+        learned = learner.loss(index, plain).item()
         learner.train_part.psi[2] = learner.train_part.psi[9]
         assert learned < 0.2 * first
-        assert learned < 0.75 * float(learner.loss(index, plain))
+        assert learned < 0.75 * learner.loss(index, plain).item()
 
 
 def test_a_trained_model_is_a_solver(trained: Path) -> None:
