@@ -69,7 +69,7 @@ def _run(path: Path) -> Facts:
         "status": f"{run['status']}; {run['message']}" if run.get("message") else run["status"],
         "reached": f"step {run['steps']}, time {run['time']:g} of {config['time']['end']:g}",
         "case": _case(config),
-        "start": f"{config['initial']['kind']}, seed {config['initial']['seed']}",
+        "start": _start(config["initial"], run.get("start") or {}),
         "solver": str(run["solver"]),
         "seconds": f"{seconds['total']:.1f} in all, {stokes:.1f} Stokes, "
         f"{seconds['energy']:.1f} energy, {rest:.1f} set-up, diagnostics and output",
@@ -97,6 +97,23 @@ def _dataset(path: Path) -> Facts:
     for name, parts in card.get("statistics", {}).items():
         facts[name] = _ranges(parts)
     return facts | {"hash": f"{card['hash']}, made by tellus {card.get('version', '?')}"}
+
+
+def _start(initial: Mapping[str, Any], taken: Mapping[str, Any]) -> str:
+    """Where the first T came from, and what else came with it."""
+    said = [str(initial["kind"])]
+    if initial["kind"] != "file":
+        said += [str(initial["path"])] if "path" in initial else []
+        said.append(f"seed {initial['seed']}")
+    elif taken.get("path") is None:  # a run of an earlier version
+        said.append(str(initial["path"]))
+    else:
+        said.append(f"{taken['path']} at time {taken['time']:g}")
+    if taken.get("heating_age"):
+        said.append(f"sources aged {taken['heating_age']:g}")
+    if taken.get("core_temperature") is not None:
+        said.append(f"core at {taken['core_temperature']:g}")
+    return ", ".join(said)
 
 
 def _ranges(statistics: Mapping[str, Any]) -> str:

@@ -15,7 +15,6 @@ import xarray as xr
 
 from tellus.solver.diagnostics import cells_across_thinnest
 from tellus.solver.errors import InputError, InterruptedRunError, RunFailedError
-from tellus.solver.grid import Array
 from tellus.solver.stokes import StokesSolver
 from tellus.solver.strain import effective_viscosity
 
@@ -27,9 +26,10 @@ from .progress import RunProgress
 from .provenance import provenance
 from .ranks import join_team
 from .rundir import RunFiles, began, check_free, check_same_physics
-from .setup import anchored
+from .setup import anchored, initial_state, simulation_arguments
 from .signals import caught_signals
 from .simulation import Simulation, Snapshot, StepRecord
+from .start import Start
 from .steady import WATCHED, SteadyWatch
 from .stepping import Schedule
 from .tally import Tally
@@ -104,10 +104,11 @@ class _Run:
         config: "Config",
         out: Path,
         solver: StokesSolver | None,
-        temperature: Array | None = None,
+        start: Start | None = None,
     ) -> None:
         self.config, self.files = config, RunFiles(out, config)
-        self.simulation = Simulation.from_config(config, solver, temperature)
+        self.start = initial_state(config) if start is None else start
+        self.simulation = Simulation(**simulation_arguments(config, self.start, solver))
         self.solver_name = config.stokes.solver if solver is None else solver.name
         self.schedule = Schedule(config.output.every, config.time.end)
         tolerance, window = config.time.steady_tolerance, config.time.steady_window
@@ -133,7 +134,8 @@ class _Run:
             ledger = json.loads(str(arrays["ledger"]))
             # config.toml may have been edited since.
             check_resumable(Config.model_validate(ledger["config"]), config)
-            run = cls(config, out, solver, arrays["temperature"])
+            start = Start.from_json(arrays["temperature"], ledger.get("start", {}))
+            run = cls(config, out, solver, start)
             run.simulation.restore(arrays)
             run._restore(ledger)
         except (KeyError, ValueError) as error:
@@ -158,7 +160,10 @@ class _Run:
 
     def prepare(self) -> None:
         """Let the solver object, and compile what needs compiling."""
-        for warning in self.simulation.solver.check(self.simulation.problem):
+        for warning in (
+            *self.start.warnings,
+            *self.simulation.solver.check(self.simulation.problem),
+        ):
             self.warn(warning)
         self.simulation.warm_up()
 
@@ -265,6 +270,7 @@ class _Run:
         start = perf_counter()
         ledger = {
             "config": self.config.model_dump(),
+            "start": self.start.to_json(),
             "outputs": self.outputs,
             "last_output_step": self.last_output_step,
             "seconds": self._elapsed(),
@@ -293,6 +299,8 @@ class _Run:
 
     def _say_what_to_expect(self) -> None:
         simulation, config = self.simulation, self.config
+        if self.start.path is not None:
+            log.info(f"starts from {self.start.path} at t = {self.start.time:.6g}")
         start = perf_counter()
         simulation.flow()
         seconds = perf_counter() - start
@@ -326,6 +334,7 @@ class _Run:
             **self.provenance,
             "solver": self.solver_name,
             "weights_sha256": getattr(self.simulation.solver, "weights_sha256", None),
+            "start": self.start.to_json(),
             "status": status,
             "message": message,
             "steps": self.simulation.steps,

@@ -1,6 +1,7 @@
 """The time loop's one step: a velocity from the Stokes solver, then the energy equation."""
 
-from collections.abc import Mapping
+import logging
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Self
@@ -36,6 +37,8 @@ from .tally import Tally
 if TYPE_CHECKING:
     from tellus.config import Config
 
+log = logging.getLogger("tellus")
+
 Snapshot = dict[str, NDArray[Any]]
 
 MOST_REJECTIONS = 8
@@ -70,6 +73,8 @@ class Simulation:
     stepping : Stepping
     scheme, extended, core_capacity
         See `EnergyEquation`.
+    core_temperature : float, optional
+        That of a cooling core at the start, by default of the bottom wall.
     time : float
         Model time of the initial state.
     """
@@ -88,6 +93,7 @@ class Simulation:
         scheme: str = EXPLICIT,
         extended: ExtendedBoussinesq | None = None,
         core_capacity: float | None = None,
+        core_temperature: float | None = None,
         time: float = 0.0,
     ) -> None:
         initial = np.array(temperature, dtype=np.float64, order="C")
@@ -100,12 +106,17 @@ class Simulation:
         self.boundaries = boundaries = boundaries or BoundaryConditions()
         self.stepping = stepping = stepping or Stepping()
         self.energy = EnergyEquation(grid, boundaries, heating, scheme, extended, core_capacity)
-        core = None if core_capacity is None else boundaries.bottom.value
+        core = core_temperature
+        if core is None and core_capacity is not None:
+            core = boundaries.bottom.value
         self.state = ThermalState(initial, bottom_temperature=core)
         self.time, self.steps = time, 0
         self.tally = Tally()
         self.bounds = TemperatureBounds.of(
-            initial, boundaries, extended is None, stepping.bounds_tolerance
+            initial if core is None else np.append(initial, core),
+            boundaries,
+            extended is None,
+            stepping.bounds_tolerance,
         )
         self._heated = 0.0
         self._last_dt: float | None = None
@@ -117,14 +128,25 @@ class Simulation:
         config: "Config",
         solver: StokesSolver | None = None,
         temperature: Array | None = None,
+        warn: Callable[[str], None] = log.warning,
     ) -> Self:
         """Build what a configuration describes.
 
-        `solver` overrides `stokes.solver`, `temperature` the section `initial`.
-        """
-        from .setup import simulation_arguments
+        `solver` overrides `stokes.solver`, `temperature` the field of the section `initial`.
+        `warn` takes what `tellus run` would warn of, by default into the log.
 
-        return cls(**simulation_arguments(config, solver, temperature))
+        Raises
+        ------
+        InputError
+            What `tellus run` refuses, such as a box that the solver cannot be used in.
+        """
+        from .setup import given_start, initial_state, simulation_arguments
+
+        start = initial_state(config) if temperature is None else given_start(config, temperature)
+        simulation = cls(**simulation_arguments(config, start, solver))
+        for warning in (*start.warnings, *simulation.solver.check(simulation.problem)):
+            warn(warning)
+        return simulation
 
     @property
     def temperature(self) -> Array:

@@ -27,20 +27,23 @@ class ConstantHeating:
 
 @dataclass(frozen=True)
 class DecayingHeating:
-    """H(t) = rate sum_i c_i exp(-lambda_i t): any number of isotopes.
+    """H(t) = rate sum_i c_i exp(-lambda_i (age + t)): any number of isotopes.
 
     Parameters
     ----------
     rate : float
-        H at t = 0 where the fractions add up to one.
+        H at age 0 where the fractions add up to one.
     fractions, decay_constants : sequence of float
         c_i and lambda_i, in inverse diffusion times; for the four isotopes of Agarwal et
         al. (2025) see examples/decaying-heating.toml.
+    age : float
+        How long the sources have decayed at t = 0, in diffusion times.
     """
 
     rate: float
     fractions: Sequence[float]
     decay_constants: Sequence[float]
+    age: float = 0.0
 
     def mean(self, start: float, end: float) -> float:
         """The exact mean of the exponentials."""
@@ -50,5 +53,5 @@ class DecayingHeating:
             x = decay * span
             # (1 - exp(-x)) / x without cancellation at short steps.
             average = -expm1(-x) / x if x > 0.0 else 1.0
-            total += fraction * exp(-decay * start) * average
+            total += fraction * exp(-decay * (self.age + start)) * average
         return self.rate * total

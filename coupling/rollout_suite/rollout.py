@@ -125,8 +125,8 @@ def roll_out(task: Task) -> str:
     """
     with threadpool_limits(limits=1), np.errstate(all="ignore"):
         config = task.case.with_solver(task.solver)
-        simulation = Simulation.from_config(config)
-        warnings = simulation.solver.check(simulation.problem)
+        warnings: list[str] = []
+        simulation = Simulation.from_config(config, warn=warnings.append)
         most = task.reference_steps or config.time.max_steps
         recorder = Recorder(simulation, sample_every=max(1, (most or 0) // SAMPLES))
         ended, message = _run(task, recorder)

@@ -111,8 +111,9 @@ def _check_solvers(cases: Sequence[Case], labels: Sequence[str]) -> dict[str, st
             place = (label, grid_of(case.config))
             if place not in built:
                 built[place] = make_solver(*place)
-            simulation = Simulation.from_config(case.config, solver=built[place])
-            for warning in built[place].check(simulation.problem):
+            warnings: list[str] = []
+            Simulation.from_config(case.config, built[place], warn=warnings.append)
+            for warning in warnings:
                 warned.setdefault(f"{label}: {warning}", []).append(case.name)
         weights[label] = getattr(built[place], "weights_sha256", None)
     for warning, names in warned.items():

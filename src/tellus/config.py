@@ -103,6 +103,15 @@ class Config(Section):
                 'model.core_capacity needs boundaries.bottom_thermal = "temperature": the core '
                 "sets it"
             )
+        if self.model.core_capacity is None and self.initial.core_temperature is not None:
+            raise ValueError(
+                "initial.core_temperature is that of a cooling core: it needs model.core_capacity"
+            )
+        if not self.model.heating_fractions and self.initial.heating_age is not None:
+            raise ValueError(
+                "initial.heating_age is that of decaying sources: it needs model.heating_fractions "
+                "and model.heating_decay"
+            )
         if self.rheology.kind == "arrhenius" and self.model.surface_temperature == 0:
             raise ValueError(
                 'rheology.kind = "arrhenius" needs model.surface_temperature above zero'
@@ -255,12 +264,12 @@ def rheology_of(config: Config) -> Rheology:
     return law
 
 
-def heating_of(config: Config) -> Heating:
-    """The internal heat source."""
+def heating_of(config: Config, age: float = 0.0) -> Heating:
+    """The internal heat source of a run, which has decayed for `age` when it starts."""
     model = config.model
     if not model.heating_fractions:
         return ConstantHeating(model.heating)
-    return DecayingHeating(model.heating, model.heating_fractions, model.heating_decay)
+    return DecayingHeating(model.heating, model.heating_fractions, model.heating_decay, age)
 
 
 def boundaries_of(config: Config | DatasetConfig) -> BoundaryConditions:

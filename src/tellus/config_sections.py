@@ -202,6 +202,20 @@ class InitialSection(Section):
     time: float | None = quantity(
         None, "output of that run to take (none: its last)", "diffusion time", ge=0
     )
+    heating_age: float | None = quantity(
+        None,
+        "how long decaying sources have decayed (none: kind = file as long as there, else 0)",
+        "diffusion time",
+        ge=0,
+        le=1e6,
+    )
+    core_temperature: float | None = quantity(
+        None,
+        "of a cooling core (none: kind = file as there, else boundaries.bottom_value)",
+        "temperature",
+        ge=-1e6,
+        le=1e6,
+    )
     weights: str | None = quantity(
         None, "kind = predicted: a trained profile predictor (none: the shipped one)"
     )

@@ -18,8 +18,8 @@ from rollouts import case, summary, tellus, write_case
 from tellus import Simulation, open_run
 from tellus.coupling import estimate
 from tellus.coupling.fields import VARIABLES, FieldWriter
+from tellus.coupling.file_start import temperature_of_run
 from tellus.coupling.run import run_directory
-from tellus.coupling.setup import temperature_of_run
 from tellus.coupling.stepping import Schedule
 from tellus.coupling.timeseries import COLUMNS
 from tellus.solver.errors import InputError

@@ -220,3 +220,19 @@ def test_a_snapshot_of_another_grid_is_refused() -> None:
     large = Simulation.from_config(case("grid.nx=32", base=TINY))
     with pytest.raises(ValueError, match="shape"):
         large.restore(small.snapshot())
+
+
+def test_from_config_refuses_and_warns_as_the_command_does(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    pytest.importorskip("torch")
+    box = ("stokes.solver=surrogate", "grid.nx=64", "grid.ny=16")
+    with pytest.raises(InputError, match=r"trained for grid\.aspect = 4, not 2"):
+        Simulation.from_config(case(*box, "grid.aspect=2"))
+    with pytest.raises(InputError, match="trained for a linear viscosity law"):
+        Simulation.from_config(case(*box, "grid.aspect=4", "rheology.yield_stress=1"))
+    said: list[str] = []
+    Simulation.from_config(case(*box, "grid.aspect=4"), warn=said.append)
+    assert any("was trained at 256x64, not 64x16" in warning for warning in said)
+    Simulation.from_config(case(*box, "grid.aspect=4"))
+    assert [record.message for record in caplog.records] == said

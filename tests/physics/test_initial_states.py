@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from physics_cases import case, rough
 
+from tellus.coupling.profile_file import profile_of_file
 from tellus.coupling.run import run_directory
-from tellus.coupling.setup import initial_temperature, profile_of_file
+from tellus.coupling.setup import initial_temperature
 from tellus.coupling.simulation import Simulation
 from tellus.solver import initial
 from tellus.solver.errors import InputError

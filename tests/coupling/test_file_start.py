@@ -1,0 +1,152 @@
+"""A start from another run's file goes on as that run did: clock of the sources, core, output."""
+
+import csv
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tellus.config import Config, load_config
+from tellus.coupling.info import describe
+from tellus.coupling.run import run_directory
+from tellus.coupling.simulation import Simulation
+from tellus.solver.errors import InputError, InterruptedRunError
+
+AGING = (
+    "grid.nx=8",
+    "grid.ny=16",
+    "grid.aspect=1.0",
+    "model.rayleigh=0",
+    "model.heating=10",
+    "model.heating_fractions=[1.0]",
+    "model.heating_decay=[50.0]",
+    "model.core_capacity=0.1",
+    "rheology.kind=constant",
+    "initial.kind=conductive",
+    "initial.amplitude=0",
+    "time.scheme=implicit",
+    "time.dt_initial=1e-3",
+    "time.dt_max=1e-3",
+    "output.every=0.01",
+)
+
+
+def aging(*overrides: str) -> Config:
+    """Conduction over decaying sources and a cooling core."""
+    return load_config(None, [*AGING, *overrides])
+
+
+def ran(out: Path, *overrides: str) -> Path:
+    run_directory(aging(*overrides), out, progress=False)
+    return out
+
+
+def after(run: Path, *overrides: str) -> tuple[str, ...]:
+    return ("initial.kind=file", f"initial.path={json.dumps(str(run))}", *overrides)
+
+
+def last(run: Path) -> dict[str, float]:
+    """The last row of the time series, but for its clock."""
+    row = list(csv.DictReader((run / "timeseries.csv").read_text().splitlines()))[-1]
+    return {name: float(row[name]) for name in row if name not in ("step", "time", "dt")}
+
+
+@pytest.fixture(scope="module")
+def first(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return ran(tmp_path_factory.mktemp("runs") / "first", "time.end=0.03")
+
+
+def test_pieces_from_files_end_where_one_run_ends(first: Path, tmp_path: Path) -> None:
+    whole = ran(tmp_path / "whole", "time.end=0.08")
+    second = ran(tmp_path / "second", "time.end=0.03", *after(first))
+    third = ran(tmp_path / "third", "time.end=0.02", *after(second))
+    assert last(third) == pytest.approx(last(whole), rel=1e-9, abs=1e-9)
+    start = json.loads((third / "run.json").read_text())["start"]
+    assert start["heating_age"] == pytest.approx(0.06)
+    assert start["core_temperature"] == last(second)["bottom_temperature"]
+
+
+def test_an_output_before_the_last_one_has_its_own_clock_and_core(first: Path) -> None:
+    early = Simulation.from_config(aging(*after(first, "initial.time=0.01")))
+    rows = list(csv.DictReader((first / "timeseries.csv").read_text().splitlines()))
+    assert early.state.bottom_temperature == float(rows[9]["bottom_temperature"])
+    fresh = Simulation.from_config(aging())
+    assert early.energy.heating_at(0.0) == fresh.energy.heating_at(0.01)
+    begin = Simulation.from_config(aging(*after(first, "initial.time=0")))
+    assert begin.state.bottom_temperature == 1.0
+    assert begin.energy.heating_at(0.0) == fresh.energy.heating_at(0.0)
+
+
+def test_what_is_asked_for_comes_before_what_is_carried_over(first: Path) -> None:
+    asked = ("initial.heating_age=0.5", "initial.core_temperature=0.25")
+    simulation = Simulation.from_config(aging(*after(first, *asked)))
+    assert simulation.state.bottom_temperature == 0.25
+    assert simulation.energy.heating_at(0.0) == aging_heating(0.5)
+    new = Simulation.from_config(aging("initial.heating_age=0.5", "initial.core_temperature=0.25"))
+    assert new.state.bottom_temperature == 0.25
+    assert new.energy.heating_at(0.1) == aging_heating(0.6)
+
+
+def aging_heating(age: float) -> float:
+    return Simulation.from_config(aging()).energy.heating_at(age)
+
+
+def test_a_run_without_core_or_decay_takes_the_temperature_alone(first: Path) -> None:
+    config = aging(
+        *after(first),
+        "model.core_capacity=none",
+        "model.heating_fractions=[]",
+        "model.heating_decay=[]",
+    )
+    simulation = Simulation.from_config(config)
+    assert simulation.state.bottom_temperature is None
+    assert simulation.energy.heating_at(0.0) == 10.0
+
+
+def test_a_resumed_start_keeps_its_clock(first: Path, tmp_path: Path) -> None:
+    whole = ran(tmp_path / "whole", "time.end=0.02", *after(first))
+    stopping = aging("time.end=0.02", *after(first), "time.wall_limit=1e-9")
+    with pytest.raises(InterruptedRunError):
+        run_directory(stopping, tmp_path / "parts", progress=False)
+    done = run_directory(
+        aging("time.end=0.02", *after(first)), tmp_path / "parts", resume=True, progress=False
+    )
+    assert done["start"]["heating_age"] == pytest.approx(0.03)
+    name = "timeseries.csv"
+    assert (tmp_path / "parts" / name).read_text() == (whole / name).read_text()
+
+
+def test_an_output_that_is_not_the_one_asked_for_is_said(first: Path, tmp_path: Path) -> None:
+    other = ran(tmp_path / "other", "time.max_steps=1", *after(first, "initial.time=0.012"))
+    summary = json.loads((other / "run.json").read_text())
+    (warning,) = (w for w in summary["warnings"] if "initial.time" in w)
+    assert "0.012" in warning
+    assert "t = 0.01" in warning
+    exact = ran(tmp_path / "exact", "time.max_steps=1", *after(first, "initial.time=0.02"))
+    warnings = json.loads((exact / "run.json").read_text())["warnings"]
+    assert not any("initial.time" in w for w in warnings)
+
+
+def test_info_names_the_file_and_the_output(first: Path, tmp_path: Path) -> None:
+    said = describe(ran(tmp_path / "run", "time.max_steps=1", *after(first)))
+    assert f"file, {first} at time 0.03, sources aged 0.03, core at 0." in said
+
+
+def test_settings_that_would_not_be_read_are_refused(first: Path) -> None:
+    with pytest.raises(InputError, match=r"core_temperature .* needs model\.core_capacity"):
+        load_config(None, ["initial.core_temperature=0.5"])
+    with pytest.raises(InputError, match=r"heating_age .* needs model\.heating_fractions"):
+        load_config(None, ["initial.heating_age=0.5"])
+
+
+@pytest.mark.parametrize("lost", ["config.toml", "run.json", "timeseries.csv"])
+def test_a_source_that_cannot_say_is_refused_with_the_keys(
+    lost: str, first: Path, tmp_path: Path
+) -> None:
+    copy = shutil.copytree(first, tmp_path / "copy")
+    (copy / lost).unlink()
+    with pytest.raises(InputError, match=r"initial\.path: .*copy.*initial\.heating_age"):
+        Simulation.from_config(aging(*after(copy)))
+    told = ("initial.heating_age=0.03", "initial.core_temperature=0.9")
+    assert Simulation.from_config(aging(*after(copy, *told))).state.bottom_temperature == 0.9
