@@ -1,0 +1,169 @@
+"""Arrays that may be damaged, or a stranger's: what they must be is known before they are unpacked.
+
+An .npz file is a zip archive. Its directory and the headers of its members say names, shapes and
+kinds of number, and are compared with what is expected; only then is memory taken.
+"""
+
+import math
+import os
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO, Protocol
+
+import numpy as np
+from numpy.lib import format as npy
+from numpy.typing import NDArray
+
+COMPRESSIONS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+"""What NumPy writes; of others Python may know less, or need much memory."""
+
+SMALL = 2**26
+"""Bytes that are never too many."""
+
+Arrays = dict[str, NDArray[Any]]
+
+
+@dataclass(frozen=True)
+class Expected:
+    """What an array must be.
+
+    Parameters
+    ----------
+    shape : tuple
+        None for a length that may be any.
+    kinds : str
+        Of number, as in `numpy.dtype.kind`. Floating-point numbers must be finite.
+    """
+
+    shape: tuple[int | None, ...]
+    kinds: str = "f"
+
+    def check(self, name: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
+        """Raise ValueError, before the array is read."""
+        fits = len(shape) == len(self.shape) and all(
+            wanted in (None, found) for wanted, found in zip(self.shape, shape, strict=True)
+        )
+        if not fits:
+            wanted = " x ".join("any" if n is None else str(n) for n in self.shape) or "one"
+            raise ValueError(f"{name} has the shape {shape}, not {wanted}")
+        if dtype.kind not in self.kinds:
+            raise ValueError(f"{name} holds {dtype}")
+
+
+class Stored(Protocol):
+    """An array in a store, such as a Zarr array."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Lengths."""
+        ...
+
+    @property
+    def chunks(self) -> tuple[int, ...]:
+        """Lengths of a chunk."""
+        ...
+
+    @property
+    def dtype(self) -> Any:
+        """Kind of number."""
+        ...
+
+
+def read_npz(file: Path | BinaryIO, expected: Mapping[str, Expected] | None = None) -> Arrays:
+    """Arrays of an .npz file.
+
+    Parameters
+    ----------
+    file : Path or binary file
+    expected : mapping, optional
+        The arrays to read, and what each must be [default: all, whatever they are].
+
+    Raises
+    ------
+    ValueError
+        The file is damaged or no .npz file, an array is missing, a pickle or not as expected,
+        or all of them together do not fit into memory.
+    FileNotFoundError, NotADirectoryError
+        There is none.
+    """
+    try:
+        with zipfile.ZipFile(file) as archive:
+            members = {i.filename.removesuffix(".npy"): i for i in archive.infolist()}
+            wanted = dict.fromkeys(members) if expected is None else dict(expected)
+            if missing := [name for name in wanted if name not in members]:
+                raise ValueError(f"it has no {missing[0]}")
+            _check_sizes({name: _header(archive, members[name], wanted[name]) for name in wanted})
+            return {name: _values(archive, members[name], wanted[name]) for name in wanted}
+    except (FileNotFoundError, NotADirectoryError, ValueError):
+        raise
+    except Exception as error:
+        # zipfile, zlib, struct and the parser of headers raise each their own kinds.
+        raise ValueError(f"{type(error).__name__}: {' '.join(str(error).split())}") from None
+
+
+def read_stored(array: Any, expected: Expected, name: str) -> NDArray[Any]:
+    """An array of a store, checked before and after it is read; raises ValueError."""
+    stored: Stored = array
+    shape, dtype = tuple(stored.shape), np.dtype(stored.dtype)
+    expected.check(name, shape, dtype)
+    # A chunk is unpacked as a whole, however little of it the array has room for.
+    _check_sizes({name: _bytes(shape, dtype), f"a chunk of {name}": _bytes(stored.chunks, dtype)})
+    return _finite(name, np.asarray(array), expected)
+
+
+def _header(archive: zipfile.ZipFile, member: zipfile.ZipInfo, expected: Expected | None) -> int:
+    """Bytes that the array will take, by a header that agrees with the size of the member."""
+    name = member.filename.removesuffix(".npy")
+    if member.compress_type not in COMPRESSIONS:
+        raise ValueError(f"{name} is compressed in an unknown way")
+    with archive.open(member) as stream:
+        version = npy.read_magic(stream)
+        if version not in ((1, 0), (2, 0)):
+            raise ValueError(f"{name} is of the unknown format {version}")
+        read = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
+        shape, _, dtype = read(stream)
+        begin = stream.tell()
+    if dtype.hasobject:
+        raise ValueError(f"{name} is a pickle, which can run any code when loaded")
+    size = _bytes(shape, dtype)
+    if begin + size != member.file_size:
+        raise ValueError(f"{name} has another size than its header says")
+    if expected is not None:
+        expected.check(name, shape, dtype)
+    return size
+
+
+def _values(
+    archive: zipfile.ZipFile, member: zipfile.ZipInfo, expected: Expected | None
+) -> NDArray[Any]:
+    with archive.open(member) as stream:
+        values = np.asarray(npy.read_array(stream, allow_pickle=False))
+        # The checksum is compared at the end of the member.
+        stream.read()
+    return _finite(member.filename.removesuffix(".npy"), values, expected)
+
+
+def _finite(name: str, values: NDArray[Any], expected: Expected | None) -> NDArray[Any]:
+    if expected is not None and values.dtype.kind == "f" and not np.isfinite(values).all():
+        raise ValueError(f"{name} holds values that are not finite")
+    return values
+
+
+def _bytes(shape: tuple[int, ...], dtype: np.dtype[Any]) -> int:
+    return math.prod(shape) * dtype.itemsize
+
+
+def _check_sizes(sizes: Mapping[str, int]) -> None:
+    """Refuse what can only be unpacked into more memory than there is."""
+    if (total := sum(sizes.values())) > max(SMALL, _memory()):
+        raise ValueError(f"it would take {total / 2**30:.3g} GiB of memory")
+
+
+def _memory() -> int:
+    """Bytes of the machine."""
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, OSError, ValueError):
+        return 2**36

@@ -1,0 +1,108 @@
+"""JSON that may be damaged, or a stranger's: read within limits, or refused in one sentence."""
+
+import json
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from tellus.solver.errors import InputError
+
+LARGEST = 2**26
+"""Bytes of a file; the largest that Tellus writes, a data set's card, has a few million."""
+
+DEEPEST = 50
+LARGEST_INTEGER = 2**63 - 1
+
+
+def read_json(path: Path, remedy: str) -> dict[str, Any]:
+    """The object in a JSON file.
+
+    Parameters
+    ----------
+    path : Path
+    remedy : str
+        What to do about a damaged file, the end of the sentence.
+
+    Raises
+    ------
+    InputError
+        It is damaged, holds something else, or numbers that are not finite; is nested deeply,
+        or huge.
+    FileNotFoundError, NotADirectoryError
+        There is none.
+    """
+    try:
+        return parse_json(small_file(path))
+    except (FileNotFoundError, NotADirectoryError):
+        raise
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path} cannot be read ({brief(error)}): {remedy}.") from None
+
+
+def read_json_lines(path: Path, remedy: str) -> list[dict[str, Any]]:
+    """The objects in a file with one a line; raises as `read_json` does, naming the line."""
+    where = ""
+    try:
+        found: list[dict[str, Any]] = []
+        for line in small_file(path).splitlines():
+            where = f" in line {len(found) + 1}"
+            found.append(parse_json(line))
+    except (FileNotFoundError, NotADirectoryError):
+        raise
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path} cannot be read{where} ({brief(error)}): {remedy}.") from None
+    return found
+
+
+def parse_json(text: str | bytes) -> dict[str, Any]:
+    """The object that a text holds; ValueError says why it holds none."""
+    if len(text) > LARGEST:
+        raise ValueError(f"it is longer than {LARGEST} bytes")
+    try:
+        content = json.loads(text)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+    if not isinstance(content, dict):
+        raise ValueError("it holds no JSON object")
+    for number in _numbers(content):
+        if not math.isfinite(number):
+            raise ValueError(f"it holds {number}, which is no finite number")
+        if isinstance(number, int) and abs(number) > LARGEST_INTEGER:
+            raise ValueError("it holds an integer that is too large")
+    return content
+
+
+def small_file(path: Path) -> bytes:
+    """A file as a whole; ValueError for one that is far larger than what Tellus writes."""
+    if path.exists() and not path.is_file():
+        raise ValueError("it is no file")
+    with path.open("rb") as stream:
+        content = stream.read(LARGEST + 1)
+    if len(content) > LARGEST:
+        raise ValueError(f"it is longer than {LARGEST} bytes")
+    return content
+
+
+def brief(error: Exception) -> str:
+    """One short line of what is wrong, with its kind where the text alone says nothing."""
+    text = str(getattr(error, "strerror", None) or error)
+    said = " ".join(text.split())[:200].rstrip(".")
+    return said if isinstance(error, ValueError | OSError) and said else repr(error)[:200]
+
+
+def _numbers(content: dict[str, Any]) -> Iterator[float]:
+    """All numbers in it, level by level, as a stranger's nesting knows no bounds."""
+    level: list[Any] = [content]
+    for _ in range(DEEPEST):
+        below: list[Any] = []
+        for value in level:
+            if isinstance(value, dict):
+                below += value.values()
+            elif isinstance(value, list):
+                below += value
+            elif isinstance(value, int | float):
+                yield value
+        level = below
+    if level:
+        raise ValueError("it is nested too deeply")
