@@ -9,6 +9,7 @@ import hashlib
 import io
 import re
 from collections.abc import Callable, Mapping
+from math import inf
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
@@ -45,13 +46,24 @@ def write_checkpoint(run: Path, step: int, arrays: Arrays, keep: int) -> Path:
     return final
 
 
+def drop_checkpoints_after(run: Path, step: int) -> None:
+    """Delete those of later steps, before what they need is cut."""
+    for path in _newest_first(run / FOLDER):
+        if _step(path) > step:
+            path.unlink()
+
+
 def has_checkpoint(run: Path) -> bool:
     """Whether there is any, whole or damaged."""
     return bool(_newest_first(run / FOLDER))
 
 
-def read_checkpoint(run: Path, warn: Callable[[str], None]) -> dict[str, NDArray[Any]]:
+def read_checkpoint(
+    run: Path, warn: Callable[[str], None], before: float = inf
+) -> dict[str, NDArray[Any]]:
     """The newest checkpoint that is whole; damaged ones are passed over with a warning.
+
+    With `before`, the newest of an earlier step than that.
 
     Raises
     ------
@@ -59,6 +71,8 @@ def read_checkpoint(run: Path, warn: Callable[[str], None]) -> dict[str, NDArray
         There is none.
     """
     for path in _newest_first(run / FOLDER):
+        if _step(path) >= before:
+            continue
         try:
             return _read(path)
         except (OSError, ValueError, BadZipFile, KeyError) as error:

@@ -19,16 +19,18 @@ from tellus.solver.stokes import StokesSolver
 from tellus.solver.strain import effective_viscosity
 
 from . import estimate
-from .checkpoint import FOLDER, read_checkpoint
+from .checkpoint import FOLDER
 from .fields import open_fields
 from .lock import sole_user
 from .progress import RunProgress
 from .provenance import provenance
 from .ranks import join_team
+from .reopening import check_solver, checkpoint_for, differences
 from .rundir import RunFiles, began, check_free, check_same_physics
-from .setup import anchored, initial_state, simulation_arguments
+from .setup import anchored, initial_state, replaced, simulation_arguments
 from .signals import caught_signals
 from .simulation import Simulation, Snapshot, StepRecord
+from .solvers.names import own_name
 from .start import Start
 from .steady import WATCHED, SteadyWatch
 from .stepping import Schedule
@@ -106,6 +108,8 @@ class _Run:
         solver: StokesSolver | None,
         start: Start | None = None,
     ) -> None:
+        if solver is not None:
+            config = replaced(config, "stokes", solver=own_name(solver))
         self.config, self.files = config, RunFiles(out, config)
         self.start = initial_state(config) if start is None else start
         self.simulation = Simulation(**simulation_arguments(config, self.start, solver))
@@ -129,9 +133,9 @@ class _Run:
         from tellus.config import Config, check_resumable
 
         damaged: list[str] = []
-        arrays = read_checkpoint(out, damaged.append)
         try:
-            ledger = json.loads(str(arrays["ledger"]))
+            arrays, ledger = checkpoint_for(config, out, damaged.append)
+            check_solver(ledger, config, solver)
             # config.toml may have been edited since.
             check_resumable(Config.model_validate(ledger["config"]), config)
             start = Start.from_json(arrays["temperature"], ledger.get("start", {}))
@@ -143,13 +147,21 @@ class _Run:
                 f"{out / FOLDER}: the checkpoint does not fit this configuration or version "
                 f"({error}); resume with those the run began with."
             ) from error
-        for sentence in damaged:
+        for sentence in damaged + differences(ledger, config, solver, run.provenance["threads"]):
             run.warn(sentence)
         run.prepare()
+        run._forget_extra_output()
         rows = run.files.reopen(run.simulation.grid, run.outputs, run.simulation.steps)
         run._rewatch(rows)
         run._checkpointed = run.simulation.steps
         return run
+
+    def _forget_extra_output(self) -> None:
+        """One that only an end before this one asked for; as if the run had never ended there."""
+        time, steps = self.simulation.time, self.simulation.steps
+        extra = self.last_output_step == steps and not self.schedule.is_due(time)
+        if extra and not self._finished():
+            self.outputs, self.last_output_step = self.outputs - 1, -1
 
     def _rewatch(self, rows: str) -> None:
         """Show the steps so far to the steady-state detection, as if never stopped."""
@@ -205,7 +217,10 @@ class _Run:
                 self._output()
             if self._finished():
                 break
-            record = simulation.step(until=self.schedule.following(simulation.time))
+            until = self.schedule.following(simulation.time)
+            if self.schedule.end_is_extra and until == self.schedule.goal:
+                self._keep_the_way_on()
+            record = simulation.step(until)
             self.files.add_step(record)
             self._watch(record)
             shown.update(record)
@@ -215,6 +230,11 @@ class _Run:
                 self._stop_if_asked(caught)
         if self.last_output_step != simulation.steps:
             self._output()
+
+    def _keep_the_way_on(self) -> None:
+        """A checkpoint before a step that is cut short for the end: a later end goes on there."""
+        if self.simulation.reaches(self.schedule.goal):
+            self._checkpoint()
 
     def _stop_if_asked(self, caught: list[int]) -> None:
         limit = self.config.time.wall_limit
@@ -271,6 +291,7 @@ class _Run:
         ledger = {
             "config": self.config.model_dump(),
             "start": self.start.to_json(),
+            "threads": self.provenance["threads"],
             "outputs": self.outputs,
             "last_output_step": self.last_output_step,
             "seconds": self._elapsed(),

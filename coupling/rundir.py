@@ -10,7 +10,14 @@ from tellus.solver.errors import InputError
 from tellus.solver.grid import Array, Grid
 from tellus.solver.stokes import Flow, StokesProblem
 
-from .checkpoint import FOLDER, Arrays, has_checkpoint, write_atomically, write_checkpoint
+from .checkpoint import (
+    FOLDER,
+    Arrays,
+    drop_checkpoints_after,
+    has_checkpoint,
+    write_atomically,
+    write_checkpoint,
+)
 from .fields import STORE, FieldWriter
 from .setup import anchored
 from .simulation import StepRecord
@@ -78,6 +85,7 @@ class RunFiles:
         """
         rows = rows_until(self.out, steps)
         self._fields = FieldWriter.open(self.out, grid, outputs, self._config.output.derived)
+        drop_checkpoints_after(self.out, steps)
         self._fields.cut(outputs)
         self._series = TimeSeries(self.out, rows)
         self._write_config()

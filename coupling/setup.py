@@ -128,10 +128,14 @@ def initial_temperature(config: "Config", grid: Grid) -> Array:
 
 def anchored(config: "Config") -> "Config":
     """The same configuration with paths that hold in any working directory."""
-    section = config.initial
-    paths = {key: getattr(section, key) for key in ("path", "weights")}
-    start = section.model_copy(
-        update={key: path and os.path.abspath(path) for key, path in paths.items()}
-    )
-    stokes = config.stokes.model_copy(update={"solver": with_absolute_paths(config.stokes.solver)})
-    return config.model_copy(update={"initial": start, "stokes": stokes})
+    paths = {key: getattr(config.initial, key) for key in ("path", "weights")}
+    moved = {key: os.path.abspath(path) for key, path in paths.items() if path}
+    config = replaced(config, "initial", **moved)
+    return replaced(config, "stokes", solver=with_absolute_paths(config.stokes.solver))
+
+
+def replaced(config: "Config", section: str, **values: Any) -> "Config":
+    """The same with other values; `model_fields_set` still says what somebody asked for."""
+    before = getattr(config, section)
+    values = {key: value for key, value in values.items() if value != getattr(before, key)}
+    return config.model_copy(update={section: before.model_copy(update=values)})

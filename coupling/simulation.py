@@ -185,6 +185,16 @@ class Simulation:
         self.energy.step(self.state, flow, self.stepping.dt_min, self.time, self._dissipation(flow))
         self.energy.stable_dt(flow, self.stepping.courant)
 
+    def _free_dt(self) -> float:
+        """The next time step where no output time cuts it."""
+        stable = self.energy.stable_dt(self.flow(), self.stepping.courant)
+        return self.stepping.next_dt(stable, self._last_dt)
+
+    def reaches(self, until: float) -> bool:
+        """Whether the next step would end at `until`, cut to it or not."""
+        # The slack keeps rounding from leaving a sliver of a step before `until`.
+        return self.time + (1.0 + 1e-9) * self._free_dt() >= until
+
     def step(self, until: float = float("inf")) -> StepRecord:
         """Take one step, not beyond model time `until`.
 
@@ -196,9 +206,7 @@ class Simulation:
         """
         flow = self.flow()
         start = perf_counter()
-        free = self.stepping.next_dt(
-            self.energy.stable_dt(flow, self.stepping.courant), self._last_dt
-        )
+        free = self._free_dt()
         dissipated = self._dissipation(flow)
         self.stepping.check(free, self.time, self.steps + 1, flow, self.grid)
         for halvings in range(MOST_REJECTIONS + 1):

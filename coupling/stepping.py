@@ -81,6 +81,11 @@ class Schedule:
         multiple = round(self.end / self.every) * self.every
         return multiple if _alike(multiple, self.end) else self.end
 
+    @property
+    def end_is_extra(self) -> bool:
+        """Whether the end is no multiple of `every`, so that a later end would not stop there."""
+        return not _alike(self.goal, round(self.goal / self.every) * self.every)
+
     def is_due(self, time: float) -> bool:
         """Whether an output belongs at this time."""
         return time >= self.goal or _alike(time, round(time / self.every) * self.every)

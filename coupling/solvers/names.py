@@ -20,6 +20,9 @@ from .arguments import (
     whole_number,
 )
 
+OWN = "own"
+"""Kind of a name that only says what a solver handed in from Python called itself."""
+
 
 class SolverEntry(NamedTuple):
     """One row of `tellus solvers`, and the function that builds what it describes.
@@ -253,9 +256,19 @@ def make_solver(name: str, grid: Grid, picard: PicardSettings | None = None) -> 
     return SOLVERS[kind].build(arguments, grid, picard or PicardSettings())
 
 
+def own_name(solver: StokesSolver) -> str:
+    """What stands as `stokes.solver` in the directory of a run with a solver of one's own."""
+    return f"{OWN}:{' '.join(str(solver.name).split()) or 'unnamed'}"
+
+
 def check_name(name: str) -> None:
     """Raise InputError unless the name's first word is known; its arguments need a grid."""
-    kind = name.partition(":")[0]
+    kind, _, argument = name.partition(":")
+    if kind == OWN:
+        raise InputError(
+            f'stokes.solver: "{argument}" is a solver of one\'s own: hand it in again, '
+            "tellus.run(..., solver=...), or name another with --stokes."
+        )
     if kind not in SOLVERS:
         near = get_close_matches(kind, SOLVERS, n=1, cutoff=0.0)[0]
         raise InputError(

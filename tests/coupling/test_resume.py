@@ -22,6 +22,7 @@ from rollouts import (
 
 import tellus.coupling.run as running
 from tellus import open_run
+from tellus.config import load_config
 from tellus.coupling.checkpoint import FOLDER, write_checkpoint
 from tellus.coupling.lock import sole_user
 from tellus.coupling.run import run_directory
@@ -341,3 +342,79 @@ def test_a_checkpoint_of_another_version_is_refused(tmp_path: Path) -> None:
     before = files(out)
     assert "does not fit" in tellus("run", out, "--resume", status=2).stderr
     assert files(out) == before
+
+
+class Named(Rolls):
+    """A solver of one's own."""
+
+    name = "my rolls"
+
+
+def test_a_solver_of_ones_own_is_not_replaced_in_silence(tmp_path: Path) -> None:
+    out = run(tmp_path / "run", "time.max_steps=2", solver=Named(GRID))
+    before = files(out)
+    for more in ([], ["--set", "time.max_steps=3"]):
+        said = tellus("run", out, "--resume", *more, status=2).stderr
+        assert '"my rolls" is a solver of one\'s own: hand it in again' in said
+    with pytest.raises(InputError, match=r'own, "my rolls": hand it in again'):
+        run(out, "time.max_steps=3", resume=True)
+    with pytest.raises(InputError, match='"my rolls" is a solver of one'):
+        run_directory(load_config(out / "config.toml"), tmp_path / "new", progress=False)
+    assert files(out) == before
+
+
+def test_a_solver_of_ones_own_handed_in_again_goes_on(tmp_path: Path) -> None:
+    out = run(tmp_path / "run", "time.max_steps=2", solver=Named(GRID))
+    run(out, "time.max_steps=4", resume=True, solver=Named(GRID))
+    assert not any("own" in warning for warning in summary(out)["warnings"])
+    assert_same(out, run(tmp_path / "alone", "time.max_steps=4", solver=Named(GRID)))
+
+
+def test_another_solver_in_its_place_is_named(tmp_path: Path) -> None:
+    for more in (["--stokes", "direct"], ["--stokes", "skip:2"]):
+        out = run(tmp_path / more[1], "time.max_steps=2", solver=Named(GRID))
+        tellus("run", out, "--resume", "--set", "time.max_steps=3", *more)
+        (warning,) = (w for w in summary(out)["warnings"] if "own" in w)
+        assert '"my rolls"' in warning
+        assert f'from "{more[1]}"' in warning
+    out = run(tmp_path / "python", "time.max_steps=2", solver=Named(GRID))
+    run(out, "time.max_steps=3", "stokes.solver=direct", resume=True)
+    assert any("own" in warning for warning in summary(out)["warnings"])
+
+
+def test_other_threads_are_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    out = run(tmp_path / "run", "time.max_steps=2")
+    run(out, "time.max_steps=3", resume=True)
+    assert not any("threads" in warning for warning in summary(out)["warnings"])
+    here = summary(out)["threads"]
+    there = running.provenance() | {"threads": here + 6}
+    monkeypatch.setattr(running, "provenance", lambda: there)
+    run(out, "time.max_steps=4", resume=True)
+    (warning,) = (w for w in summary(out)["warnings"] if "threads" in w)
+    assert f"on {here} threads, from here on on {here + 6}" in warning
+    assert "not to the bit" in warning
+
+
+@pytest.mark.parametrize(("end", "solver"), [("5e-4", "direct"), ("6.7e-4", "skip:7")])
+def test_an_end_that_is_no_output_time_leaves_no_trace_in_a_longer_run(
+    end: str, solver: str, tmp_path: Path
+) -> None:
+    stokes = (f"stokes.solver={solver}", "output.checkpoint_every=100")
+    short = run(tmp_path / "short", *stokes, f"time.end={end}")
+    assert open_run(short)["time"].values[-1] == float(end)
+    last = steps_of(short)[-1]
+    assert steps_of(short) == [last - 1, last]
+    run(short, *stokes, f"time.end={end}", resume=True)
+    assert summary(short)["time"] == float(end)
+    for later in ("8.5e-4", "1e-3"):  # extended twice
+        run(short, *stokes, f"time.end={later}", resume=True)
+    assert_same(short, run(tmp_path / "long", *stokes, "time.end=1e-3"))
+
+
+def test_without_an_earlier_checkpoint_the_step_cut_short_is_said(tmp_path: Path) -> None:
+    short = run(tmp_path / "short", "time.end=5e-4")
+    early, _ = sorted((short / FOLDER).iterdir())
+    early.unlink()
+    run(short, "time.end=1e-3", resume=True)
+    assert any("cut short" in warning for warning in summary(short)["warnings"])
+    assert summary(short)["time"] == pytest.approx(1e-3)

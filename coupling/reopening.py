@@ -1,0 +1,83 @@
+"""Which checkpoint a run goes on from, and what is no longer as it was."""
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tellus.solver.errors import InputError
+from tellus.solver.stokes import StokesSolver
+
+from .checkpoint import Arrays, read_checkpoint
+from .solvers.names import OWN
+from .stepping import Schedule
+
+if TYPE_CHECKING:
+    from tellus.config import Config
+
+
+def checkpoint_for(
+    config: "Config", out: Path, warn: Callable[[str], None]
+) -> tuple[Arrays, dict[str, Any]]:
+    """The newest whole checkpoint that lies on the way to the end of `config`, and its ledger.
+
+    One at an earlier end that is no output time came of a step cut short for it, which a run to
+    the later end never takes: then the one before. Raises InputError, KeyError and ValueError
+    where a checkpoint is missing or not of this version.
+    """
+    arrays = read_checkpoint(out, warn)
+    ledger = json.loads(str(arrays["ledger"]))
+    if not _off_the_way(float(arrays["clock"][0]), ledger["config"], config):
+        return arrays, ledger
+    try:
+        arrays = read_checkpoint(out, warn, before=int(arrays["steps"]))
+    except InputError:
+        warn(
+            "the step to the earlier end was cut short for it, and no checkpoint before is left: "
+            "from here on this differs from a run that never stopped there by its time steps"
+        )
+        return arrays, ledger
+    return arrays, json.loads(str(arrays["ledger"]))
+
+
+def _off_the_way(time: float, stored: Mapping[str, Any], config: "Config") -> bool:
+    earlier = Schedule(stored["output"]["every"], stored["time"]["end"])
+    later = Schedule(config.output.every, config.time.end)
+    return earlier.end_is_extra and time >= earlier.goal and later.goal > time
+
+
+def check_solver(ledger: Mapping[str, Any], config: "Config", solver: StokesSolver | None) -> None:
+    """Refuse to go on from a solver of one's own with one that nobody named (InputError)."""
+    before = _own(ledger)
+    if before is not None and solver is None and "solver" not in config.stokes.model_fields_set:
+        raise InputError(
+            f'this run was made with a solver of one\'s own, "{before}": hand it in again, '
+            "tellus.run(..., solver=...), or name one with stokes.solver."
+        )
+
+
+def differences(
+    ledger: Mapping[str, Any], config: "Config", solver: StokesSolver | None, threads: int
+) -> list[str]:
+    """Sentences about what makes the run another one from here on than one never stopped."""
+    said = []
+    before = _own(ledger)
+    if before is not None and solver is None:
+        said.append(
+            f'up to here the velocity came from a solver of one\'s own, "{before}", from here on '
+            f'from "{config.stokes.solver}"'
+        )
+    # Runs of earlier versions did not keep it.
+    counted = ledger.get("threads", threads)
+    if counted != threads:
+        said.append(
+            f"up to here the run computed on {counted} threads, from here on on {threads}: the "
+            "same to rounding, not to the bit"
+        )
+    return said
+
+
+def _own(ledger: Mapping[str, Any]) -> str | None:
+    """The name of the solver of one's own that made the checkpoint."""
+    kind, _, name = str(ledger["config"]["stokes"]["solver"]).partition(":")
+    return name if kind == OWN else None
