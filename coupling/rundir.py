@@ -19,7 +19,6 @@ from .checkpoint import (
     write_checkpoint,
 )
 from .fields import STORE, FieldWriter
-from .setup import anchored
 from .simulation import StepRecord
 from .timeseries import NAME as SERIES
 from .timeseries import TimeSeries, rows_until
@@ -52,7 +51,7 @@ def check_same_physics(config: "Config", out: Path) -> None:
     stored = out / CONFIG
     if not stored.is_file():
         raise InputError(f"{out} holds no run to resume: it has no {CONFIG}.")
-    check_resumable(anchored(load_config(stored)), config)
+    check_resumable(load_config(stored), config)
 
 
 def began(out: Path) -> bool:

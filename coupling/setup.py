@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tellus.config_paths import with_absolute_paths
 from tellus.solver import initial
 from tellus.solver.energy import ExtendedBoussinesq
 from tellus.solver.errors import InputError
@@ -17,7 +18,6 @@ from tellus.solver.stokes import StokesSolver
 from .file_start import start_of_run
 from .predicted_start import predicted_start
 from .profile_file import profile_of_file
-from .solvers.arguments import with_absolute_paths
 from .solvers.names import make_solver
 from .start import Start
 from .stepping import Stepping
@@ -127,7 +127,10 @@ def initial_temperature(config: "Config", grid: Grid) -> Array:
 
 
 def anchored(config: "Config") -> "Config":
-    """The same configuration with paths that hold in any working directory."""
+    """The same configuration with paths that hold in any working directory.
+
+    `load_config` has seen to that; this is for one that was put together in Python.
+    """
     paths = {key: getattr(config.initial, key) for key in ("path", "weights")}
     moved = {key: os.path.abspath(path) for key, path in paths.items() if path}
     config = replaced(config, "initial", **moved)

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tellus.coupling.setup import anchored
 from tellus.solver.errors import InputError
 from tellus.surrogate.files import no_data_set
 
@@ -93,7 +92,7 @@ def cases_of_files(
     for file in files:
         if not file.is_file():
             raise InputError(f"{file} is no file: name configurations, such as a .toml.")
-        config = anchored(load_config(file, overrides))
+        config = load_config(file, overrides)
         cases.append(Case(file.stem, _bounded(config, config.time.end, steps), scenario=True))
     names = [case.name for case in cases]
     for name in names:

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tellus.config_paths import with_absolute_paths
 from tellus.coupling.checkpoint import write_atomically
 from tellus.coupling.cluster import run_all
 from tellus.coupling.lock import NAME as LOCK
 from tellus.coupling.lock import sole_user
 from tellus.coupling.provenance import provenance
 from tellus.coupling.simulation import Simulation
-from tellus.coupling.solvers.arguments import with_absolute_paths
 from tellus.coupling.solvers.names import make_solver
 from tellus.solver.errors import InputError
 

@@ -1,6 +1,5 @@
 """Arguments of solver names: whole numbers, settings such as tol=1e-6, names within names."""
 
-import os
 from collections.abc import Callable, Mapping, Sequence
 
 from tellus.solver.errors import InputError
@@ -73,12 +72,6 @@ def count(text: str) -> int:
     if not is_whole(text):
         raise ValueError("a whole number, at least 1")
     return int(text)
-
-
-def with_absolute_paths(name: str) -> str:
-    """The same name with paths that hold in any working directory, in names within names too."""
-    before, kind, path = f":{name}".partition(":surrogate:")
-    return f"{before}{kind}{os.path.abspath(path)}"[1:] if path else name
 
 
 def shortened(name: str) -> str:

@@ -42,10 +42,7 @@ def resumed(
     settings = load_config(stored_file, changes)
     check_resumable(stored, settings)
     if not config.is_dir():
-        # A run keeps its paths absolute.
-        from tellus.coupling.setup import anchored
-
-        _warn_of_differences(anchored(load_config(config)), settings, config, changes)
+        _warn_of_differences(load_config(config), settings, config, changes)
     return settings, directory
 
 

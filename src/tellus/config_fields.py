@@ -19,9 +19,15 @@ class Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
 
-def quantity(default: Any, meaning: str, unit: str = "-", **limits: Any) -> Any:
-    """Declare a field: its default, one-line meaning, unit ("-" if none) and ge/gt/le limits."""
-    return Field(default=default, description=meaning, json_schema_extra={"unit": unit}, **limits)
+def quantity(
+    default: Any, meaning: str, unit: str = "-", path: str | None = None, **limits: Any
+) -> Any:
+    """Declare a field: its default, one-line meaning, unit ("-" if none) and ge/gt/le limits.
+
+    `path` says what kind of path it holds; see `config_paths`.
+    """
+    extra: dict[str, Any] = {"unit": unit, "path": path}
+    return Field(default=default, description=meaning, json_schema_extra=extra, **limits)
 
 
 class FieldRow(NamedTuple):
@@ -38,13 +44,11 @@ class FieldRow(NamedTuple):
 def rows(model: type[BaseModel]) -> Iterator[FieldRow]:
     """Every field of a configuration, in the order of its file."""
     for key, field in fields(model):
-        extra = field.json_schema_extra
-        unit = extra.get("unit", "-") if isinstance(extra, dict) else "-"
         yield FieldRow(
             key=key,
             type=_type_name(field),
             default=_shown_default(field.default),
-            unit=str(unit),
+            unit=str(_extra(field).get("unit", "-")),
             range=_range(field) or "-",
             meaning=field.description or "",
         )
@@ -56,6 +60,13 @@ def fields(model: type[BaseModel]) -> Iterator[tuple[str, FieldInfo]]:
         if isinstance(holder.annotation, type) and issubclass(holder.annotation, BaseModel):
             for key, field in holder.annotation.model_fields.items():
                 yield f"{section}.{key}", field
+
+
+def paths(model: type[BaseModel]) -> Iterator[tuple[str, str]]:
+    """("section.key", kind of path) of every field that holds a path."""
+    for key, field in fields(model):
+        if kind := _extra(field).get("path"):
+            yield key, str(kind)
 
 
 def allowed(field: FieldInfo) -> str:
@@ -75,6 +86,11 @@ def allowed(field: FieldInfo) -> str:
     limits = _range(field).replace(">= ", "at least ").replace("<= ", "at most ")
     limits = limits.replace("> ", "above ").replace("< ", "below ").replace(", ", " and ")
     return f"{kind}, {limits}" if limits else kind
+
+
+def _extra(field: FieldInfo) -> dict[str, Any]:
+    extra = field.json_schema_extra
+    return extra if isinstance(extra, dict) else {}
 
 
 def _plain(field: FieldInfo) -> Any:

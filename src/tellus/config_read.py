@@ -13,7 +13,8 @@ from pydantic_core import ErrorDetails
 
 from tellus.solver.errors import InputError
 
-from .config_fields import allowed, fields
+from .config_fields import allowed, fields, paths
+from .config_paths import ABSOLUTE
 
 Model = TypeVar("Model", bound=BaseModel)
 Tables = dict[str, Any]
@@ -21,6 +22,9 @@ Tables = dict[str, Any]
 
 def read(model: type[Model], path: Path | str | None, overrides: Sequence[str] = ()) -> Model:
     """The configuration in `path` (None: all defaults) with `section.key=value` overrides.
+
+    Relative paths in the file begin where the file lies, those of overrides in the working
+    directory; both come back absolute.
 
     Raises
     ------
@@ -60,6 +64,7 @@ def _tables(path: Path | str | None, overrides: Sequence[str]) -> tuple[Tables, 
 def _checked(
     model: type[Model], tables: Tables, path: Path | str | None, changed: set[str]
 ) -> Model:
+    _hold_anywhere(model, tables, path, changed)
     try:
         return model.model_validate(tables)
     except ValidationError as failure:
@@ -68,6 +73,21 @@ def _checked(
     source = path if path is not None and not _is_set(key, changed) else "--set"
     more = f" ({len(errors) - 1} more to mend)" if len(errors) > 1 else ""
     raise InputError(f"{source}: {sentence}{more}.")
+
+
+def _hold_anywhere(
+    model: type[Model], tables: Tables, path: Path | str | None, changed: set[str]
+) -> None:
+    """Make every path in `tables` absolute."""
+    beside = "" if path is None else Path(path).parent
+    for name, kind in paths(model):
+        section, _, key = name.partition(".")
+        table = tables.get(section)
+        value = table.get(key) if isinstance(table, dict) else None
+        if isinstance(table, dict) and isinstance(value, str):
+            if "\0" in value:
+                raise InputError(f"{path or '--set'}: {name} holds a NUL, which no path has.")
+            table[key] = ABSOLUTE[kind](value, "" if name in changed else beside)
 
 
 def dump(config: BaseModel) -> str:

@@ -11,6 +11,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, Strict, field_validator, model_validator
 
 from .config_fields import Section, quantity
+from .config_paths import PATH, SOLVER
 
 LARGEST_SEED = 2**32 - 1
 MOST_OUTPUTS = 100_000
@@ -197,7 +198,7 @@ class InitialSection(Section):
     mode: int = quantity(1, "half waves of perturbation = mode", ge=1, le=4096)
     seed: int = quantity(0, "seed of perturbation = random", ge=0, le=LARGEST_SEED)
     path: str | None = quantity(
-        None, "run directory of kind = file, or table (y, T) of kind = profile"
+        None, "run directory of kind = file, or table (y, T) of kind = profile", path=PATH
     )
     time: float | None = quantity(
         None, "output of that run to take (none: its last)", "diffusion time", ge=0
@@ -217,7 +218,7 @@ class InitialSection(Section):
         le=1e6,
     )
     weights: str | None = quantity(
-        None, "kind = predicted: a trained profile predictor (none: the shipped one)"
+        None, "kind = predicted: a trained profile predictor (none: the shipped one)", path=PATH
     )
 
     @model_validator(mode="after")
@@ -299,7 +300,9 @@ class TimeSection(SteppingSection):
 class StokesSection(Section):
     """Where the velocity comes from."""
 
-    solver: str = quantity("direct", "a name that `tellus solvers` lists, such as skip:10")
+    solver: str = quantity(
+        "direct", "a name that `tellus solvers` lists, such as skip:10", path=SOLVER
+    )
 
     picard_tolerance: float = quantity(
         1e-4, "yielding: relative change of psi that ends the iteration", gt=0, lt=1

@@ -1,0 +1,31 @@
+"""Paths in a configuration: relative to the file that names them, or to the caller's directory.
+
+`quantity(..., path=PATH)` marks a field that holds one, `path=SOLVER` one that holds the name of a
+Stokes solver, in which there may be one.
+"""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+PATH, SOLVER = "path", "solver"
+
+
+def with_absolute_paths(name: str, folder: Path | str = "") -> str:
+    """A solver's name with paths that hold in any working directory, in names within names too.
+
+    Relative ones begin in `folder`, by default the working directory.
+    """
+    before, kind, path = f":{name}".partition(":surrogate:")
+    return f"{before}{kind}{_absolute(path, folder)}"[1:] if path else name
+
+
+def _absolute(path: str, folder: Path | str = "") -> str:
+    return os.path.abspath(os.path.join(folder, path)) if path else path
+
+
+ABSOLUTE: dict[str, Callable[[str, Path | str], str]] = {
+    PATH: _absolute,
+    SOLVER: with_absolute_paths,
+}
+"""What makes the value of a marked field hold anywhere, from the value and a folder."""

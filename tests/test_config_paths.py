@@ -1,0 +1,108 @@
+"""Paths in a configuration: beside the file that names them, or in the caller's directory."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from rollouts import tellus
+
+from tellus import Simulation
+from tellus.config import Config, DatasetConfig, load_config, load_dataset_config
+from tellus.config_fields import fields, paths
+from tellus.config_paths import with_absolute_paths
+from tellus.solver.errors import InputError
+
+EXAMPLES = Path(__file__).parents[1] / "examples"
+PLACED = ["grid.nx=16", "grid.ny=8"]
+
+
+@pytest.fixture
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The caller's directory; the file lies in another one."""
+    (tmp_path / "files").mkdir()
+    (tmp_path / "caller").mkdir()
+    monkeypatch.chdir(tmp_path / "caller")
+    return tmp_path
+
+
+def written(elsewhere: Path, text: str) -> Path:
+    file = elsewhere / "files" / "case.toml"
+    file.write_text(text)
+    return Path("../files/case.toml")
+
+
+@pytest.mark.parametrize(
+    ("section", "key", "before", "more"),
+    [
+        ("initial", "path", "", 'kind = "file"\n'),
+        ("initial", "path", "", 'kind = "profile"\n'),
+        ("initial", "weights", "", 'kind = "predicted"\n'),
+        ("stokes", "solver", "surrogate:", ""),
+        ("stokes", "solver", "skip:3:linear:anchored:4:surrogate:", ""),
+    ],
+)
+def test_every_path_begins_where_it_is_written(
+    section: str, key: str, before: str, more: str, elsewhere: Path
+) -> None:
+    name = f"{section}.{key}"
+    file = written(elsewhere, f'[{section}]\n{more}{key} = "{before}a/b"\n')
+
+    def value(config: Config) -> str:
+        return str(getattr(getattr(config, section), key))
+
+    assert value(load_config(file)) == f"{before}{elsewhere}/files/a/b"
+    changed = load_config(file, [f"{name}={before}a/b"])
+    assert value(changed) == f"{before}{elsewhere}/caller/a/b"
+    assert value(load_config(file, [f"{name}={before}/x/y"])) == f"{before}/x/y"
+
+
+def test_data_sets_too(elsewhere: Path) -> None:
+    file = written(elsewhere, '[stokes]\nsolver = "surrogate:mine"\n')
+    assert load_dataset_config(file).stokes.solver == f"surrogate:{elsewhere}/files/mine"
+    here = load_dataset_config(file, ["stokes.solver=surrogate:mine"])
+    assert here.stokes.solver == f"surrogate:{elsewhere}/caller/mine"
+
+
+def test_no_path_is_left_out() -> None:
+    """A field called path, file or weights, or the name of a solver, is marked as holding one."""
+    for model in (Config, DatasetConfig):
+        marked = {key for key, _ in paths(model)}
+        for key, field in fields(model):
+            if key.endswith((".path", ".weights", ".file")) or key == "stokes.solver":
+                assert key in marked, f"{key}: {field.description}"
+
+
+def test_the_example_with_a_path_runs_from_anywhere(elsewhere: Path) -> None:
+    decoy = elsewhere / "caller" / "profile.csv"
+    decoy.write_text("0 0\n1 1\n")
+    config = load_config(EXAMPLES / "profile-start.toml", PLACED)
+    table = np.loadtxt(EXAMPLES / "profile.csv", delimiter=",", skiprows=1)
+    found = Simulation.from_config(config).temperature.mean(axis=1)
+    order = np.argsort(table[:, 0])
+    expected = np.interp((np.arange(8) + 0.5) / 8, table[order, 0], table[order, 1])
+    np.testing.assert_allclose(found, expected, atol=0.01)
+    by_hand = load_config(EXAMPLES / "profile-start.toml", [*PLACED, "initial.path=profile.csv"])
+    assert by_hand.initial.path == str(decoy)
+
+
+def test_the_command_shows_and_stores_where_a_path_leads(elsewhere: Path) -> None:
+    (elsewhere / "files" / "p.txt").write_text("0 1\n1 0\n")
+    text = '[grid]\nnx = 16\nny = 8\n[initial]\nkind = "profile"\npath = "p.txt"\n'
+    file = written(elsewhere, text)
+    absolute = f'path = "{elsewhere}/files/p.txt"'
+    assert absolute in tellus("config", file).stdout
+    tellus("run", file, "--out", "run", "--set", "time.max_steps=1")
+    assert absolute in Path("run/config.toml").read_text()
+    (elsewhere / "files" / "p.txt").unlink()
+    tellus("run", file, "--out", "run", "--resume", "--set", "time.max_steps=2")
+
+
+def test_a_nul_is_in_no_path(elsewhere: Path) -> None:
+    file = written(elsewhere, '[initial]\nkind = "file"\npath = "a\\u0000b"\n')
+    with pytest.raises(InputError, match=r"initial\.path holds a NUL"):
+        load_config(file)
+
+
+def test_names_within_names_from_a_folder() -> None:
+    assert with_absolute_paths("skip:2:surrogate:m", "/a/b") == "skip:2:surrogate:/a/b/m"
+    assert with_absolute_paths("skip:2", "/a/b") == "skip:2"
