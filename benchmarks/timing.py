@@ -9,8 +9,8 @@ from typing import Any
 
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from tellus.coupling.provenance import threads as threads_now
 from tellus.solver.errors import InputError
+from tellus.solver.threads import allowed, limit
 
 FEWEST_REPEATS = 5
 REST_SECONDS = 0.15
@@ -27,24 +27,24 @@ def check_repeats(repeats: int) -> None:
 def rest() -> None:
     """Wait until the threads of whatever ran before have gone to sleep.
 
-    OpenBLAS's workers spin for up to a tenth of a second after their last work, on
-    the core that the next solver wants.
+    OpenBLAS's workers, which the bare LAPACK calls wake, spin for up to a tenth of a second after
+    their last work, on the core that the next solver wants.
     """
     sleep(REST_SECONDS)
 
 
 @contextmanager
 def fixed_threads(count: int | None) -> Iterator[int]:
-    """Run everything inside on `count` threads (None: as many as the environment allows now).
+    """Run everything inside on at most `count` threads (None: as many as are allowed now).
 
-    One number for BLAS, OpenMP, PyTorch and Numba alike, so that no solver is timed on
-    more threads than another. Only libraries that are loaded already are reached: build
-    what is to be timed before.
+    One number for Tellus, BLAS, OpenMP, PyTorch and Numba alike, so that no solver is timed on
+    more threads than another; whether it uses them is the solver's choice. Only libraries that
+    are loaded already are reached: build what is to be timed before.
     """
     if count is not None and count < 1:
         raise InputError(f"--threads must be at least 1, not {count}.")
-    chosen = threads_now() if count is None else count
-    with threadpool_limits(limits=chosen), ExitStack() as stack:
+    chosen = allowed() if count is None else count
+    with limit(chosen), threadpool_limits(limits=chosen), ExitStack() as stack:
         for module, most in _with_own_threads():
             stack.callback(module.set_num_threads, module.get_num_threads())
             module.set_num_threads(min(chosen, most))
@@ -76,4 +76,4 @@ def thread_pools() -> dict[str, int]:
         Path(pool["filepath"]).name: pool["num_threads"] for pool in threadpool_info()
     }
     own = {module.__name__: module.get_num_threads() for module, _ in _with_own_threads()}
-    return pools | {"numba": 1} | own
+    return pools | {"tellus": allowed(), "numba": 1} | own

@@ -38,12 +38,10 @@ def machine() -> dict[str, Any]:
 
 
 def threads() -> int:
-    """The most threads any BLAS or OpenMP library loaded so far will use."""
-    from threadpoolctl import threadpool_info
+    """The most threads that a solve may use now."""
+    from tellus.solver.threads import allowed
 
-    from tellus.solver import _core
-
-    return max([_core.max_threads(), *(int(pool["num_threads"]) for pool in threadpool_info())])
+    return allowed()
 
 
 @cache

@@ -17,6 +17,7 @@ from tellus.solver.diagnostics import cells_across_thinnest
 from tellus.solver.errors import InputError, InterruptedRunError, RunFailedError
 from tellus.solver.stokes import StokesSolver
 from tellus.solver.strain import effective_viscosity
+from tellus.solver.threads import one_blas_thread
 
 from . import estimate
 from .checkpoint import FOLDER
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("tellus")
 
 
+@one_blas_thread()
 def run_directory(
     config: "Config",
     out: Path | str,

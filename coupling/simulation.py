@@ -23,6 +23,7 @@ from tellus.solver.stokes import (
     StokesSolver,
 )
 from tellus.solver.strain import dissipation, effective_viscosity
+from tellus.solver.threads import one_blas_thread
 
 from .stepping import (
     LAST_CHECKPOINT,
@@ -166,6 +167,7 @@ class Simulation:
             self.energy.heating_at(self.time),
         )
 
+    @one_blas_thread()
     def flow(self) -> Flow:
         """The velocity of the present state; solved once and kept until the next step."""
         if self._flow is None:
@@ -174,6 +176,7 @@ class Simulation:
             self.tally.add(self._flow.report, perf_counter() - start)
         return self._flow
 
+    @one_blas_thread()
     def warm_up(self) -> None:
         """Compile kernels and touch memory now, so that no step is timed with it.
 
@@ -195,6 +198,7 @@ class Simulation:
         # The slack keeps rounding from leaving a sliver of a step before `until`.
         return self.time + (1.0 + 1e-9) * self._free_dt() >= until
 
+    @one_blas_thread()
     def step(self, until: float = float("inf")) -> StepRecord:
         """Take one step, not beyond model time `until`.
 

@@ -11,10 +11,6 @@
 #include "psi_operator.hpp"
 #include "reduced.hpp"
 
-#ifdef _OPENMP
-#include <omp.h>
-#endif
-
 namespace py = pybind11;
 using Array = py::array_t<double, py::array::c_style>;
 using Indices = py::array_t<std::ptrdiff_t, py::array::c_style>;
@@ -115,14 +111,6 @@ void solve_lines(double a, double hy, const Array& shift, bool fixed_bottom, boo
                         values);
 }
 
-int max_threads() {
-#ifdef _OPENMP
-    return omp_get_max_threads();
-#else
-    return 1;
-#endif
-}
-
 }  // namespace
 
 PYBIND11_MODULE(_core, m) {
@@ -152,5 +140,6 @@ PYBIND11_MODULE(_core, m) {
     m.def("solve_lines", &solve_lines, py::arg("a"), py::arg("hy"), py::arg("shift").noconvert(),
           py::arg("fixed_bottom"), py::arg("fixed_top"), py::arg("t").noconvert(),
           "Solve (shift - a d2/dy2) t = t in place, one tridiagonal system per column.");
-    m.def("max_threads", &max_threads, "OpenMP threads the kernels will use.");
+    m.def("threads", [] { return tellus::threads_allowed; }, "The most threads a kernel uses.");
+    m.def("set_threads", [](int count) { tellus::threads_allowed = count; }, py::arg("count"));
 }

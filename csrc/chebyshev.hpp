@@ -35,15 +35,14 @@ inline void chebyshev(const Weights& w, const double* inverse, const double* b, 
     const ptrdiff_t n = w.nf, line = n + 1;
     std::fill(d, d + line, 0.0);
     std::fill(d + w.ns * line, d + (w.ns + 1) * line, 0.0);
-#pragma omp parallel if (w.ns * w.nf > worth_a_team / 20)
-    {
-        const Share share(w.ns);
-        const ptrdiff_t from = share.first * line, to = share.last * line;
+    together(w.ns * w.nf > 200000, [&](const Member& member) {
+        const auto [first, last] = member.share(1, w.ns);
+        const ptrdiff_t from = first * line, to = last * line;
         if (from_zero) {
             std::fill(x + from, x + to, 0.0);
             std::fill(image + from, image + to, 0.0);
         } else {
-            apply_lines(w, x, image, share.first, share.last);
+            apply_lines(w, x, image, first, last);
         }
         std::copy(b + from, b + to, r + from);
         std::fill(d + from, d + to, 0.0);
@@ -51,18 +50,18 @@ inline void chebyshev(const Weights& w, const double* inverse, const double* b, 
             redirect_line(n, 0.0, 1 / theta, image + i, inverse + i, r + i, d + i);
         double rho = 1 / sigma;
         for (int step = 0; step < steps; ++step) {
-#pragma omp barrier
+            member.meet();
             for (ptrdiff_t i = from; i < to; i += line) advance_line(n, d + i, x + i);
             if (step + 1 == steps) break;
-            apply_lines(w, d, image, share.first, share.last);
+            apply_lines(w, d, image, first, last);
             const double next = 1 / (2 * sigma - rho);
-#pragma omp barrier
+            member.meet();
             for (ptrdiff_t i = from; i < to; i += line)
                 redirect_line(n, next * rho, 2 * next / delta, image + i, inverse + i, r + i,
                               d + i);
             rho = next;
         }
-    }
+    });
 }
 
 }  // namespace tellus

@@ -26,7 +26,6 @@ inline double diagonal_entry(const Weights& w, ptrdiff_t a, ptrdiff_t b, double 
 inline void assemble_bands(const Weights& w, ptrdiff_t lines, double* ab) {
     const ptrdiff_t m = w.nf - 1, kd = 2 * m, width = kd + 1;
     const double p = 1 / (w.hf * w.hf), q = 1 / (w.hs * w.hs), pq = p * q, centre = 2 * (q - p);
-#pragma omp parallel for schedule(static) if (lines * m * width > worth_a_team)
     for (ptrdiff_t a = 1; a <= lines; ++a) {
         for (ptrdiff_t b = 1; b <= m; ++b) {
             double* column = ab + ((a - 1) * m + b - 1) * width;
@@ -112,26 +111,15 @@ inline void apply_lines(const Weights& w, const double* psi, double* out, ptrdif
     }
 }
 
-// The lines between the walls that one thread of a team takes.
-struct Share {
-    ptrdiff_t first, last;
-    explicit Share(ptrdiff_t ns) {
-        const auto [thread, team] = place_in_team();
-        first = 1 + (ns - 1) * thread / team;
-        last = 1 + (ns - 1) * (thread + 1) / team;
-    }
-};
-
 // out = A psi on interior nodes, 0 on walls.
 inline void apply(const Weights& w, const double* psi, double* out) {
     const ptrdiff_t line = w.nf + 1;
     std::fill(out, out + line, 0.0);
     std::fill(out + w.ns * line, out + (w.ns + 1) * line, 0.0);
-#pragma omp parallel if (w.ns * w.nf > worth_a_team / 4)
-    {
-        const Share share(w.ns);
-        apply_lines(w, psi, out, share.first, share.last);
-    }
+    together(w.ns * w.nf > 1000000, [&](const Member& member) {
+        const auto [first, last] = member.share(1, w.ns);
+        apply_lines(w, psi, out, first, last);
+    });
 }
 
 // Sum of u^2 + v^2 over all faces of a stream function, (ns + 1) x (nf + 1).
@@ -155,7 +143,6 @@ inline void diagonal(const Weights& w, double* out) {
     const ptrdiff_t line = w.nf + 1;
     const double p = 1 / (w.hf * w.hf), q = 1 / (w.hs * w.hs);
     std::fill(out, out + w.node.size(), 0.0);
-#pragma omp parallel for schedule(static) if (w.ns * w.nf > worth_a_team)
     for (ptrdiff_t a = 1; a < w.ns; ++a)
         for (ptrdiff_t b = 1; b < w.nf; ++b) out[a * line + b] = diagonal_entry(w, a, b, p, q);
 }

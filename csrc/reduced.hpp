@@ -6,6 +6,7 @@
 #pragma once
 
 #include <algorithm>
+#include <atomic>
 #include <vector>
 
 #include "weights.hpp"
@@ -134,28 +135,30 @@ inline void assemble_reduced(const Weights& w, const Basis& slow, const Basis& f
                              double* ab) {
     const ptrdiff_t nk = slow.count, nl = fast.count, line = w.nf + 1, stride = padded(nk);
     const ptrdiff_t kd = reach * (nl + 1), width = kd + 1;
-#pragma omp parallel if (w.ns * w.nf > worth_a_team / 100)
-    {
+    // Functions at the ends have fewer partners, so each thread takes the next one when it is free.
+    std::atomic<ptrdiff_t> next{0};
+    together(w.ns * w.nf > 40000, [&](const Member& member) {
         std::vector<double> lines(8 * terms * line);
-#pragma omp for schedule(static) collapse(2)
-        for (ptrdiff_t d = 0; d <= reach; ++d)
-            for (ptrdiff_t k0 = 0; k0 < stride; k0 += 8) {
-                // Eight at a time, so that whole cache lines are written.
-                for (ptrdiff_t v = 0; v < 8; ++v) {
-                    double* block = &lines[v * terms * line];
-                    if (k0 + v + d < nk && slow.first[k0 + v + d] < slow.first[k0 + v] + slow.width)
-                        contract_slow(w, slow, k0 + v, k0 + v + d, block);
-                    else
-                        std::fill(block, block + terms * line, 0.0);
-                }
-                for (ptrdiff_t b = 0; b < line; ++b)
-                    for (ptrdiff_t t = 0; t < terms; ++t)
-                        for (ptrdiff_t v = 0; v < 8; ++v)
-                            sums[((d * line + b) * terms + t) * stride + k0 + v] =
-                                lines[(v * terms + t) * line + b];
+        // Eight at a time, so that whole cache lines are written.
+        const ptrdiff_t groups = stride / 8;
+        const auto [first, last] = member.share(0, (reach + 1) * groups);
+        for (ptrdiff_t group = first; group < last; ++group) {
+            const ptrdiff_t d = group / groups, k0 = group % groups * 8;
+            for (ptrdiff_t v = 0; v < 8; ++v) {
+                double* block = &lines[v * terms * line];
+                if (k0 + v + d < nk && slow.first[k0 + v + d] < slow.first[k0 + v] + slow.width)
+                    contract_slow(w, slow, k0 + v, k0 + v + d, block);
+                else
+                    std::fill(block, block + terms * line, 0.0);
             }
-#pragma omp for schedule(dynamic)
-        for (ptrdiff_t l = 0; l < nl; ++l) {
+            for (ptrdiff_t b = 0; b < line; ++b)
+                for (ptrdiff_t t = 0; t < terms; ++t)
+                    for (ptrdiff_t v = 0; v < 8; ++v)
+                        sums[((d * line + b) * terms + t) * stride + k0 + v] =
+                            lines[(v * terms + t) * line + b];
+        }
+        member.meet();
+        for (ptrdiff_t l = next++; l < nl; l = next++) {
             for (ptrdiff_t k = 0; k < nk; ++k) std::fill_n(ab + (k * nl + l) * width, width, 0.0);
             std::vector<FastPair> pairs;
             const ptrdiff_t lowest = std::max<ptrdiff_t>(0, l - reach);
@@ -173,7 +176,7 @@ inline void assemble_reduced(const Weights& w, const Basis& slow, const Basis& f
                             ab[((k0 + v) * nl + l) * width + d * nl + m - l] = entries[v];
                     }
         }
-    }
+    });
 }
 
 }  // namespace tellus

@@ -5,13 +5,9 @@
 #pragma once
 
 #include <cmath>
-#include <cstddef>
-#include <utility>
 #include <vector>
 
-#ifdef _OPENMP
-#include <omp.h>
-#endif
+#include "team.hpp"
 
 // On x86 the loops that matter are compiled for several instruction sets; the loader takes the
 // best that the processor has, so that a wheel needs no -march.
@@ -23,20 +19,6 @@
 #endif
 
 namespace tellus {
-
-using std::ptrdiff_t;
-
-// Waking a second thread pays only from about this many numbers on.
-constexpr ptrdiff_t worth_a_team = 4000000;
-
-// This thread's number and how many there are, in the parallel region it is in.
-inline std::pair<ptrdiff_t, ptrdiff_t> place_in_team() {
-#ifdef _OPENMP
-    return {omp_get_thread_num(), omp_get_num_threads()};
-#else
-    return {0, 1};
-#endif
-}
 
 // A read-only 2-D view with arbitrary strides (in elements).
 struct View {
@@ -69,27 +51,22 @@ struct Weights {
         const ptrdiff_t line = nf + 1;
         // The product of four fourth roots neither overflows nor underflows.
         std::vector<double> root(ns * nf);
-#pragma omp parallel if (ns * nf > worth_a_team)
-        {
-#pragma omp for schedule(static)
-            for (ptrdiff_t a = 0; a < ns; ++a)
-                for (ptrdiff_t b = 0; b < nf; ++b) {
-                    cell[a * nf + b] = per_cell * eta(a, b);
-                    root[a * nf + b] = std::sqrt(std::sqrt(eta(a, b)));
-                }
-#pragma omp for schedule(static)
-            for (ptrdiff_t a = 1; a < ns; ++a) {
-                const double *below = &root[(a - 1) * nf], *above = below + nf;
-                double* out = &node[a * line];
-                for (ptrdiff_t b = 1; b < nf; ++b)
-                    out[b] = area * (below[b - 1] * above[b]) * (below[b] * above[b - 1]);
-                const auto twice = [&](ptrdiff_t b) {
-                    const double two = below[b] * above[b];
-                    return 2 * area * two * two;
-                };
-                if (walls.fast_low) out[0] = twice(0);
-                if (walls.fast_high) out[nf] = twice(nf - 1);
+        for (ptrdiff_t a = 0; a < ns; ++a)
+            for (ptrdiff_t b = 0; b < nf; ++b) {
+                cell[a * nf + b] = per_cell * eta(a, b);
+                root[a * nf + b] = std::sqrt(std::sqrt(eta(a, b)));
             }
+        for (ptrdiff_t a = 1; a < ns; ++a) {
+            const double *below = &root[(a - 1) * nf], *above = below + nf;
+            double* out = &node[a * line];
+            for (ptrdiff_t b = 1; b < nf; ++b)
+                out[b] = area * (below[b - 1] * above[b]) * (below[b] * above[b - 1]);
+            const auto twice = [&](ptrdiff_t b) {
+                const double two = below[b] * above[b];
+                return 2 * area * two * two;
+            };
+            if (walls.fast_low) out[0] = twice(0);
+            if (walls.fast_high) out[nf] = twice(nf - 1);
         }
         for (ptrdiff_t b = 1; b < nf; ++b) {
             const auto twice = [&](ptrdiff_t a) {

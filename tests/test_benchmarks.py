@@ -226,7 +226,7 @@ def test_threads_are_set_everywhere_and_given_back() -> None:
         assert set(thread_pools().values()) == {1}
         assert {"torch", "numba"} <= set(thread_pools())
     assert (torch.get_num_threads(), thread_pools()) == before
-    assert len(thread_pools()) == len(threadpool_info()) + 2
+    assert len(thread_pools()) == len(threadpool_info()) + 3  # tellus, numba, torch
 
 
 @pytest.mark.parametrize("benchmark", [stokes, step])

@@ -18,6 +18,7 @@ from tellus.solver.direct.solver import DirectSolver
 from tellus.solver.errors import InputError, RunFailedError, SolverError
 from tellus.solver.grid import Array
 from tellus.solver.stokes import StokesProblem
+from tellus.solver.threads import limit
 from tellus.solver.time_left import time_left
 
 from .members import Member, members
@@ -74,7 +75,7 @@ def simulate(config: "DatasetConfig", member: Member, out: Path) -> str:
     from tellus.config import simulation_of
 
     start = perf_counter()
-    with threadpool_limits(limits=1):
+    with limit(1), threadpool_limits(limits=1):
         run = simulation_of(config, member.gamma_T, member.gamma_p, member.heating, member.seed)
         # What there is to warn of was said of the first one, before any began.
         simulation = Simulation.from_config(run, warn=lambda sentence: None)

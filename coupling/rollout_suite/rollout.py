@@ -23,6 +23,7 @@ from tellus.coupling.stepping import CollapsedError, NotFiniteError, OutOfBounds
 from tellus.solver.diagnostics import temperature_profile
 from tellus.solver.errors import RunFailedError
 from tellus.solver.grid import Array
+from tellus.solver.threads import limit
 
 from .cases import Case
 
@@ -123,7 +124,7 @@ def roll_out(task: Task) -> str:
     InputError
         The solver cannot be used on this case.
     """
-    with threadpool_limits(limits=1), np.errstate(all="ignore"):
+    with limit(1), threadpool_limits(limits=1), np.errstate(all="ignore"):
         config = task.case.with_solver(task.solver)
         warnings: list[str] = []
         simulation = Simulation.from_config(config, warn=warnings.append)

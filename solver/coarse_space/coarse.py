@@ -68,13 +68,17 @@ class CoarseSolver(StokesSolver):
         return replace(problem, grid=self.coarse, temperature=temperature, rheology=law)
 
     def _interpolated(self, psi: Array, boundaries: BoundaryConditions) -> Array:
+        # Here and not above, as LAPACK.
+        from tellus.solver.threads import one_blas_thread
+
         walls = left, right, bottom, top = boundaries.no_slip
         if walls not in self._splines:
             along_y = spline_matrix(self.coarse.ny, self.factor, (bottom, top))
             along_x = spline_matrix(self.coarse.nx, self.factor, (left, right))
             self._splines[walls] = along_y, along_x.T
         along_y, along_x = self._splines[walls]
-        fine: Array = along_y @ psi @ along_x
+        with one_blas_thread():
+            fine: Array = along_y @ psi @ along_x
         fine[[0, -1]] = 0.0
         fine[:, [0, -1]] = 0.0
         return fine

@@ -4,7 +4,7 @@ import numpy as np
 from scipy.linalg.lapack import dpbtrf, dpbtrs
 
 from tellus.solver import _core
-from tellus.solver.direct.two_ended import TwoEnded, two_threads
+from tellus.solver.direct.two_ended import TwoEnded
 from tellus.solver.grid import Array
 from tellus.solver.psi.operator import PsiOperator
 from tellus.solver.threads import one_blas_thread
@@ -14,16 +14,16 @@ from .splines import SplineBasis
 # As in csrc/reduced.hpp: lines of unknowns that couple, terms of the sums, functions in a block.
 REACH, TERMS, LANES = 4, 5, 32
 
-WORTH_TWO_THREADS = 200
+WORTH_BOTH_ENDS = 200
 """Half-bandwidth from which a factorisation from both ends pays here: at 256 it takes 0.65 of the
-time, at 128 what it gains is lost where the ends meet."""
+time on two threads, at 128 what it gains is lost where the ends meet."""
 
 
 class SplineProjection:
     """Galerkin projection of A onto tensor-product cubic splines with knots `factor` cells apart.
 
-    Unknowns are numbered along the short side. `assemble`, `factor`, then `solve`, with two
-    threads from both ends.
+    Unknowns are numbered along the short side. `assemble`, `factor`, then `solve`; wide systems
+    from both ends.
     """
 
     def __init__(self, operator: PsiOperator, factor: int) -> None:
@@ -55,14 +55,12 @@ class SplineProjection:
             self._fill(viscosity, system, False)
 
     def _room(self) -> "TwoEnded | Array":
-        """The bands from both ends if two threads may fill them, else from one; kept."""
-        slow, fast = self._slow[0].count, self._fast.count
-        if two_threads() and self.half_bandwidth > WORTH_TWO_THREADS and slow > 3 * REACH:
-            if isinstance(self._system, TwoEnded):
-                return self._system
-            return TwoEnded(slow, fast, REACH, self.half_bandwidth)
-        if isinstance(self._system, np.ndarray):
+        """The bands, from both ends of a wide system, else from one; made once and kept."""
+        if self._system is not None:
             return self._system
+        slow, fast = self._slow[0].count, self._fast.count
+        if self.half_bandwidth > WORTH_BOTH_ENDS and slow > 3 * REACH:
+            return TwoEnded(slow, fast, REACH, self.half_bandwidth)
         return np.empty((self.unknowns, self.half_bandwidth + 1))
 
     def _fill(self, viscosity: Array, bands: Array, mirrored: bool) -> None:

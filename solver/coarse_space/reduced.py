@@ -40,12 +40,9 @@ class ReducedSolver(StokesSolver):
             self._projection = SplineProjection(PsiOperator(self.grid, boundaries), self.factor)
         return self._projection
 
+    @one_blas_thread()
     def solve(self, problem: StokesProblem) -> Flow:
         """psi, u and v; the report has no residual, which would cost and say little."""
-        with one_blas_thread():  # for small matrices a second one only gets in OpenMP's way
-            return self._solve(problem)
-
-    def _solve(self, problem: StokesProblem) -> Flow:
         projection = self.projection(problem.boundaries)
         laps = Laps()
         viscosity = problem.viscosity()

@@ -6,7 +6,7 @@ from scipy.linalg.lapack import dpbtrf, dpbtrs
 
 from tellus.solver.grid import Array
 from tellus.solver.psi.operator import PsiOperator
-from tellus.solver.threads import blas_threads
+from tellus.solver.threads import one_blas_thread
 
 
 class Cholesky(Protocol):
@@ -28,7 +28,7 @@ class Cholesky(Protocol):
 
 
 class BandedCholesky(Cholesky):
-    """dpbtrf and dpbtrs from one end to the other. Narrow systems run on one thread.
+    """dpbtrf and dpbtrs from one end to the other, on one thread.
 
     Memory: 8 (nx-1)(ny-1)(2 min(nx, ny) - 1) bytes, one buffer reused over factorisations.
     """
@@ -43,12 +43,12 @@ class BandedCholesky(Cholesky):
 
     def factor(self) -> int:
         """Factor what was assembled; returns 0, or LAPACK's info of a failure."""
-        with blas_threads(self.operator.half_bandwidth):
+        with one_blas_thread():
             self._factor, info = dpbtrf(self._bands.T, lower=1, overwrite_ab=1)
         return int(info)
 
     def solve(self, b: Array) -> Array:
         """The solution of A psi = b at the nodes, zero on the walls; both (ny+1, nx+1)."""
-        with blas_threads(self.operator.half_bandwidth):
+        with one_blas_thread():
             x, _ = dpbtrs(self._factor, self.operator.to_unknowns(b), lower=1, overwrite_b=1)
         return self.operator.to_nodes(x)

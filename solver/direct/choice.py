@@ -1,24 +1,22 @@
-"""Which banded Cholesky factorisation: from one end, or from both on two threads."""
+"""Which banded Cholesky factorisation: from one end, or from both."""
 
-from tellus.solver import _core
 from tellus.solver.psi.operator import PsiOperator
 
 from .banded import BandedCholesky, Cholesky
 from .two_ended import TwoEndedCholesky
 
-WORTH_TWO_THREADS = 60
-"""Half-bandwidth from which two threads gain more than their meeting costs (measured: at 62
-the factorisation from both ends takes 0.8 of the time, at 126 0.65, at 254 0.55)."""
+WORTH_BOTH_ENDS = 200
+"""Half-bandwidth from which the factorisation starts at both ends (measured: at 254 it takes 0.74
+of the time on two threads and 1.02 on one, at 126 0.88 and 1.12, at 62 0.91 and 1.21). It does so
+on one thread too: the bits of a run don't depend on how many there are."""
 
 
 def cholesky_for(operator: PsiOperator, present: Cholesky | None = None) -> Cholesky:
-    """The fastest factorisation on the threads that are allowed now.
+    """The fastest factorisation of systems this wide.
 
-    `present`, if it is that of `operator` and still the right one, is handed back. The two
-    differ by rounding.
+    `present`, if it is that of `operator`, is handed back.
     """
-    both = _core.max_threads() > 1 and operator.half_bandwidth >= WORTH_TWO_THREADS
-    wanted = TwoEndedCholesky if both else BandedCholesky
-    if present is not None and type(present) is wanted and present.operator is operator:
+    if present is not None and present.operator is operator:
         return present
-    return wanted(operator)
+    wide = operator.half_bandwidth >= WORTH_BOTH_ENDS
+    return TwoEndedCholesky(operator) if wide else BandedCholesky(operator)

@@ -18,8 +18,8 @@ class KeptCholesky:
     """The factor of A at one viscosity, made by `factor` and used by `back_substitute`.
 
     `viscosity` is what it is the factor of, shape (ny, nx), and None where there is none. From
-    it the factor is made again to the bit, on as many threads: that is all a checkpoint needs
-    to hold. `build` may make room for something else that stands for A^-1.
+    it the factor is made again to the bit: that is all a checkpoint needs to hold. `build` may
+    make room for something else that stands for A^-1.
     """
 
     def __init__(self, grid: Grid, build: Build = cholesky_for) -> None:

@@ -6,6 +6,7 @@ from tellus.solver.failure import failure
 from tellus.solver.laps import Laps
 from tellus.solver.psi.krylov import relative_residual
 from tellus.solver.stokes import Flow, StokesProblem, StokesReport, StokesSolver, flow_from_psi
+from tellus.solver.threads import one_blas_thread
 
 from .cholesky import KeptCholesky
 
@@ -18,6 +19,7 @@ class KeptDirectSolver(StokesSolver):
     def __init__(self, cholesky: KeptCholesky) -> None:
         self.cholesky = cholesky
 
+    @one_blas_thread()
     def solve(self, problem: StokesProblem) -> Flow:
         """The velocity; raises SolverError where A cannot be factored."""
         laps = Laps()

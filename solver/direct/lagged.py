@@ -18,6 +18,7 @@ from tellus.solver.stokes import (
     StokesSolver,
     flow_from_psi,
 )
+from tellus.solver.threads import one_blas_thread
 
 from .choice import cholesky_for
 from .cholesky import Build, KeptCholesky
@@ -107,6 +108,7 @@ class LaggedSolver(StokesSolver):
     def _untried(self) -> float | None:
         return None if self._preconditioning.exact else LOWEST
 
+    @one_blas_thread()
     def solve(self, problem: StokesProblem) -> Flow:
         """The velocity; the report counts back-substitutions as iterations.
 

@@ -9,6 +9,7 @@ from tellus.solver.laps import Laps
 from tellus.solver.psi.krylov import relative_residual
 from tellus.solver.psi.operator import PsiOperator
 from tellus.solver.stokes import Flow, StokesProblem, StokesReport, StokesSolver, flow_from_psi
+from tellus.solver.threads import one_blas_thread
 
 from .banded import Cholesky
 from .choice import cholesky_for
@@ -17,8 +18,8 @@ from .choice import cholesky_for
 class DirectSolver(StokesSolver):
     """Assemble the bands, factor and substitute, at every call.
 
-    Works at viscosity contrasts to 1e10. With two threads the factorisation starts at both
-    ends of the box (see `two_ended`).
+    Works at viscosity contrasts to 1e10. On wide grids the factorisation starts at both ends of
+    the box, on two threads where there are two (see `two_ended`).
     """
 
     name = "direct"
@@ -32,6 +33,7 @@ class DirectSolver(StokesSolver):
             self.operator = PsiOperator(self.operator.grid, boundaries)
         return self.operator
 
+    @one_blas_thread()
     def solve(self, problem: StokesProblem) -> Flow:
         """psi, u and v with the relative residual of A psi = b in the report."""
         operator = self._operator_for(problem.boundaries)

@@ -5,23 +5,16 @@ wide, so two threads factor, and substitute, at once ("burn at both ends", as tw
 factorisations do).
 """
 
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from functools import cache
-from typing import TypeVar
-
 import numpy as np
 from scipy.linalg.lapack import dpotrf, dpotrs
 
 from tellus.solver import _core
 from tellus.solver.grid import Array
 from tellus.solver.psi.operator import PsiOperator
-from tellus.solver.threads import one_blas_thread
+from tellus.solver.threads import at_once, one_blas_thread
 
 from .banded import Cholesky
 from .lapack import factor_bands, substitute
-
-Result = TypeVar("Result")
 
 
 class TwoEnded:
@@ -155,21 +148,3 @@ class TwoEndedCholesky(Cholesky):
     def solve(self, b: Array) -> Array:
         """The solution of A psi = b at the nodes, zero on the walls; both (ny+1, nx+1)."""
         return self.operator.to_nodes(self._system.solve(self.operator.to_unknowns(b)))
-
-
-def two_threads() -> bool:
-    """Whether two threads are allowed now."""
-    return _core.max_threads() > 1
-
-
-@cache
-def _second_thread() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(1, "tellus-cholesky")
-
-
-def at_once(first: Callable[[], Result], second: Callable[[], Result]) -> list[Result]:
-    """Both results, on two threads where two are allowed."""
-    if not two_threads():
-        return [first(), second()]
-    later = _second_thread().submit(second)
-    return [first(), later.result()]

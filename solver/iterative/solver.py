@@ -17,6 +17,7 @@ from tellus.solver.stokes import (
     StokesSolver,
     flow_from_psi,
 )
+from tellus.solver.torch_threads import one_torch_thread
 
 from .batch import (
     IterativeSettings,
@@ -103,6 +104,7 @@ class IterativeSolver(StokesSolver):
         return getattr(self.guess, "weights_sha256", None)
 
     @torch.no_grad()
+    @one_torch_thread()
     def solve(self, problem: StokesProblem) -> Flow:
         """The velocity; the estimate in the report is the last change of it.
 

@@ -16,6 +16,7 @@ from tellus.solver.stokes import (
     StokesSolver,
     flow_from_psi,
 )
+from tellus.solver.threads import one_blas_thread
 
 from .psi_rows import StreamFunctionRows
 from .team import join
@@ -58,6 +59,7 @@ class MumpsSolver(StokesSolver):
         """Memory of the last factorisation, in all processes together."""
         return self._team.system(self._number).factorisation.megabytes
 
+    @one_blas_thread()
     def solve(self, problem: StokesProblem) -> Flow:
         """The flow, from u-v-p with its pressure; the residual is that of A psi = b.
 

@@ -11,6 +11,9 @@ def main() -> None:
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, _stop)
 
+    # Work takes one BLAS thread (see tellus.solver.threads): so that no pool is even started.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
     from tellus.cli import app
 
     app()

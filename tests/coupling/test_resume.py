@@ -25,6 +25,7 @@ from tellus import open_run
 from tellus.config import load_config
 from tellus.coupling.checkpoint import FOLDER, write_checkpoint
 from tellus.coupling.lock import sole_user
+from tellus.coupling.reopening import differences
 from tellus.coupling.run import run_directory
 from tellus.coupling.simulation import Simulation
 from tellus.solver.errors import InputError, InterruptedRunError
@@ -382,17 +383,15 @@ def test_another_solver_in_its_place_is_named(tmp_path: Path) -> None:
     assert any("own" in warning for warning in summary(out)["warnings"])
 
 
-def test_other_threads_are_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    out = run(tmp_path / "run", "time.max_steps=2")
-    run(out, "time.max_steps=3", resume=True)
-    assert not any("threads" in warning for warning in summary(out)["warnings"])
-    here = summary(out)["threads"]
-    there = running.provenance() | {"threads": here + 6}
-    monkeypatch.setattr(running, "provenance", lambda: there)
-    run(out, "time.max_steps=4", resume=True)
-    (warning,) = (w for w in summary(out)["warnings"] if "threads" in w)
-    assert f"on {here} threads, from here on on {here + 6}" in warning
-    assert "not to the bit" in warning
+@pytest.mark.parametrize(("solver", "said"), [("refined", False), ("skip:9:surrogate", True)])
+def test_other_threads_are_said_where_they_matter(solver: str, said: bool) -> None:
+    """All but a network has the same bits on any number."""
+    config = load_config(None, [f"stokes.solver={solver}"])
+    ledger = {"config": config.model_dump(), "threads": 2}
+    assert differences(ledger, config, None, 2) == []
+    found = differences(ledger, config, None, 8)
+    assert len(found) == said
+    assert all("2 threads, from here on on 8" in sentence for sentence in found)
 
 
 @pytest.mark.parametrize(("end", "solver"), [("5e-4", "direct"), ("6.7e-4", "skip:7")])

@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 from numerics import rough_viscosity, worst_difference
-from threadpoolctl import threadpool_limits
 
 from tellus.coupling.solvers.names import make_solver
 from tellus.solver.boundaries import NO_SLIP, TEMPERATURE, BoundaryConditions, Wall
@@ -16,6 +15,7 @@ from tellus.solver.grid import Grid
 from tellus.solver.psi.operator import PsiOperator
 from tellus.solver.rheology import FrankKamenetskii, Given, Viscoplastic
 from tellus.solver.stokes import Flow, StokesProblem, relative_velocity_error
+from tellus.solver.threads import limit
 
 FREE = BoundaryConditions()
 HELD = BoundaryConditions(
@@ -46,12 +46,12 @@ def test_the_projection_is_that_of_the_fine_operator(
     threads: int,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("tellus.solver.coarse_space.projection.WORTH_TWO_THREADS", 0)
+    monkeypatch.setattr("tellus.solver.coarse_space.projection.WORTH_BOTH_ENDS", 0)
     viscosity, operator = rough_viscosity(grid, 1e6), PsiOperator(grid, boundaries)
     projection, product = SplineProjection(operator, factor), operator.at(viscosity)
     columns = [projection.prolong(c) for c in np.eye(projection.unknowns)]
     expected = np.array([projection.restrict(product(psi)) for psi in columns])
-    with threadpool_limits(threads):
+    with limit(threads):
         projection.assemble(viscosity)
         assert projection.factor() == 0
         found = np.array([projection.solve(row) for row in expected])

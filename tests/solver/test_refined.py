@@ -5,7 +5,6 @@ import pytest
 from numerics import GRIDS, random_psi, rough_field, rough_viscosity, worst_difference
 from physics_cases import slip_walls
 from sequences import SMALL, assert_resumes, errors, rising
-from threadpoolctl import threadpool_limits
 
 from tellus.coupling.solvers.names import make_solver
 from tellus.solver import _core
@@ -18,6 +17,7 @@ from tellus.solver.grid import Array, Grid
 from tellus.solver.psi.operator import PsiOperator, velocity_norm
 from tellus.solver.rheology import FrankKamenetskii, Given, Viscoplastic
 from tellus.solver.stokes import StokesProblem, relative_velocity_error, velocity
+from tellus.solver.threads import limit
 
 FREE = BoundaryConditions()
 HELD = BoundaryConditions(top=Wall(NO_SLIP), left=Wall(NO_SLIP))
@@ -116,7 +116,7 @@ def test_iterations_from_zero_don_t_grow_with_the_grid(gamma_T: float) -> None:
 def test_the_velocity_is_within_the_tolerance_of_the_direct_one(
     tolerance: float, threads: int
 ) -> None:
-    with threadpool_limits(threads):
+    with limit(threads):
         found = errors(refined_solver(SMALL, tolerance=tolerance), rising(40))
     assert max(found) < tolerance
     assert max(found) > 1e-4 * tolerance  # as far off as it may be, not solved to the end

@@ -1,0 +1,207 @@
+"""Threads: none that spins, the caller's own number given back, the same bits on any number."""
+
+import os
+import signal
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from threading import Barrier
+
+import numpy as np
+import pytest
+import torch
+from numerics import random_psi, rough_viscosity
+from threadpoolctl import threadpool_info, threadpool_limits
+
+import tellus
+from tellus.__main__ import main
+from tellus.coupling.solvers.names import make_solver
+from tellus.solver import _core
+from tellus.solver.coarse_space.projection import SplineProjection
+from tellus.solver.grid import Array, Grid
+from tellus.solver.psi.operator import PsiOperator
+from tellus.solver.rheology import FrankKamenetskii
+from tellus.solver.stokes import StokesProblem
+from tellus.solver.threads import allowed, at_once, limit, one_blas_thread
+from tellus.solver.torch_threads import one_torch_thread
+
+WIDE = Grid(208, 104, 2.0)
+"""Wide enough for factorisations from both ends."""
+
+
+def rising(grid: Grid) -> StokesProblem:
+    x, y = grid.x_cells, grid.y_cells[:, None]
+    temperature = 1.0 - y + 0.1 * np.cos(np.pi * x) * np.sin(np.pi * y)
+    return StokesProblem(grid, temperature, FrankKamenetskii(1e6))
+
+
+def blas_threads() -> set[int]:
+    return {pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"}
+
+
+def test_blas_has_one_thread_inside_and_its_own_number_afterwards() -> None:
+    with threadpool_limits(2, user_api="blas"):
+        with one_blas_thread(), one_blas_thread():
+            assert blas_threads() == {1}
+        assert blas_threads() == {2}
+
+
+def test_whoever_leaves_last_gives_the_number_back() -> None:
+    """Contexts that save and set by themselves leave BLAS at 1 when they overlap."""
+    first_in, second_in, first_out = (Barrier(2, timeout=20) for _ in range(3))
+
+    def early() -> None:
+        with one_blas_thread():
+            first_in.wait()
+            second_in.wait()
+        first_out.wait()
+
+    def late() -> set[int]:
+        first_in.wait()
+        with one_blas_thread():
+            second_in.wait()
+            first_out.wait()
+            return blas_threads()
+
+    with threadpool_limits(2, user_api="blas"), ThreadPoolExecutor(2) as pool:
+        early_one, late_one = pool.submit(early), pool.submit(late)
+        early_one.result(timeout=20)
+        assert late_one.result(timeout=20) == {1}
+        assert blas_threads() == {2}
+
+
+def test_torch_has_one_thread_inside_and_its_own_number_afterwards() -> None:
+    before = torch.get_num_threads()
+    torch.set_num_threads(3)
+    try:
+        with one_torch_thread(), one_torch_thread():
+            assert torch.get_num_threads() == 1
+        assert torch.get_num_threads() == 3
+    finally:
+        torch.set_num_threads(before)
+
+
+def test_runs_on_threads_of_python_leave_blas_as_it_was(tmp_path: Path) -> None:
+    config = tellus.load_config(None, ["grid.nx=16", "grid.ny=8", "time.max_steps=3"])
+
+    def run(name: str) -> None:
+        tellus.Simulation.from_config(config).step()
+        tellus.Simulation.from_config(config).flow()
+
+    with threadpool_limits(2, user_api="blas"), ThreadPoolExecutor(3) as pool:
+        list(pool.map(run, "abc"))
+        tellus.run(config, tmp_path / "run", progress=False)
+        assert blas_threads() == {2}
+
+
+def test_the_command_starts_no_pool_of_blas(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OPENBLAS_NUM_THREADS", raising=False)
+    monkeypatch.setattr("tellus.cli.app", lambda: None)
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        main()
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    assert os.environ.pop("OPENBLAS_NUM_THREADS") == "1"
+
+
+def test_work_is_shared_only_where_two_threads_are_allowed() -> None:
+    def two() -> list[int]:
+        return at_once(lambda: os.getpid() and thread(), thread)
+
+    def thread() -> int:
+        import threading
+
+        return threading.get_ident()
+
+    with limit(1):
+        assert allowed() == 1
+        assert len(set(two())) == 1
+    with limit(2):
+        assert len(set(two())) == 2
+
+
+def product(grid: Grid) -> Array:
+    operator = PsiOperator(grid)
+    return operator.apply(rough_viscosity(grid, 1e4), random_psi(grid, 1))
+
+
+def smoothed(grid: Grid) -> Array:
+    weights = PsiOperator(grid).weights(rough_viscosity(grid, 1e4))
+    x, b = np.zeros(grid.nodes), random_psi(grid, 2)
+    inverse = np.zeros(grid.nodes)
+    inverse[1:-1, 1:-1] = 0.1
+    _core.chebyshev(weights, inverse, b, 0.1, 4.0, 3, True, x, np.empty((3, *grid.nodes)))
+    _core.chebyshev(weights, inverse, b, 0.1, 4.0, 3, False, x, np.empty((3, *grid.nodes)))
+    return x
+
+
+def projected(grid: Grid) -> Array:
+    projection = SplineProjection(PsiOperator(grid), 8)
+    projection.assemble(rough_viscosity(grid, 1e4))
+    assert projection.factor() == 0
+    return projection.solve(projection.restrict(random_psi(grid, 3)))
+
+
+# Grids from which each kernel takes more than one thread.
+KERNELS = [(product, Grid(1200, 900, 1.0)), (smoothed, Grid(640, 320)), (projected, Grid(320, 160))]
+
+
+@pytest.mark.parametrize(("kernel", "grid"), KERNELS, ids=["product", "chebyshev", "reduced"])
+def test_kernels_give_the_same_bits_on_any_number_of_threads(
+    kernel: Callable[[Grid], Array], grid: Grid
+) -> None:
+    found = []
+    for count in (1, 2, 3):
+        with limit(count):
+            found.append(kernel(grid))
+    assert np.abs(found[0]).max() > 0.0
+    for other in found[1:]:
+        np.testing.assert_array_equal(other, found[0])
+
+
+@pytest.mark.parametrize("name", ["direct", "lagged", "refined", "reduced:2", "surrogate"])
+def test_solvers_give_the_same_bits_on_any_number_of_threads(name: str) -> None:
+    found = []
+    for count in (1, 2):
+        with limit(count), threadpool_limits(count):
+            found.append(make_solver(name, WIDE).solve(rising(WIDE)).psi)
+    np.testing.assert_array_equal(*found)
+
+
+FORKED = ["direct", "refined", "reduced:2", "iterative", "surrogate"]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+@pytest.mark.parametrize("name", FORKED)
+def test_a_child_of_a_fork_can_go_on(name: str) -> None:
+    """Pools don't survive a fork: a child that asked its parent's for work waited for ever."""
+    grid = Grid(208, 104, 4.0)
+    solver = make_solver(name, grid)
+    with limit(2), threadpool_limits(2):
+        before = solver.solve(rising(grid)).psi
+        child = os.fork()
+        if child == 0:
+            status = 1
+            try:
+                after = make_solver(name, grid).solve(rising(grid)).psi
+                status = 0 if np.allclose(after, before, rtol=1e-6, atol=1e-9) else 3
+            finally:
+                os._exit(status)
+    assert ended(child) == 0
+
+
+def ended(child: int, seconds: float = 60.0) -> int | None:
+    """Exit status of a process, None if it hangs."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        done, status = os.waitpid(child, os.WNOHANG)
+        if done:
+            return os.waitstatus_to_exitcode(status)
+        time.sleep(0.02)
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    return None
