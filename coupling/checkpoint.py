@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tellus.solver.errors import InputError
-from tellus.solver.whole_file import written_aside
+from tellus.solver.whole_file import clear_partials, own_folder, written_aside
 
 FOLDER = "checkpoints"
 NAME = re.compile(r"step-(\d{9,})-([0-9a-f]{16})\.npz")
@@ -32,8 +32,7 @@ def write_checkpoint(run: Path, step: int, arrays: Arrays, keep: int) -> Path:
     Any other checkpoint of this step or a later one goes too: it is damaged, and a run
     that went back behind it has come past it again.
     """
-    folder = run / FOLDER
-    folder.mkdir(exist_ok=True)
+    folder = own_folder(run / FOLDER)
     buffer = io.BytesIO()
     np.savez(buffer, allow_pickle=False, **dict(arrays))
     content = buffer.getvalue()
@@ -41,8 +40,9 @@ def write_checkpoint(run: Path, step: int, arrays: Arrays, keep: int) -> Path:
     write_atomically(final, content)
     others = [path for path in _newest_first(folder) if path != final]
     earlier = [path for path in others if _step(path) < step]
-    for path in {*others} - {*earlier[: keep - 1]} | {*folder.glob("*.partial")}:
+    for path in {*others} - {*earlier[: keep - 1]}:
         path.unlink()
+    clear_partials(folder, "step-*.npz")
     return final
 
 

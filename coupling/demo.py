@@ -17,6 +17,7 @@ from tellus.solver.stokes import (
     vrms,
 )
 
+from .checkpoint import write_atomically
 from .comparison.compare import compare
 from .comparison.pair import QUIET_VRMS
 from .comparison.plots import picture
@@ -152,7 +153,9 @@ def _claim(out: Path, own: list[Path]) -> None:
             f"{out}: holds something that is not an earlier demo; choose another --out."
         )
     out.mkdir(parents=True, exist_ok=True)
-    (out / MARKER).write_text("An entry of this directory may be replaced by `tellus demo`.\n")
+    write_atomically(
+        out / MARKER, b"An entry of this directory may be replaced by `tellus demo`.\n"
+    )
     for path in own:
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path)

@@ -8,6 +8,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from tellus.solver.errors import InputError, RunFailedError
+from tellus.solver.whole_file import not_followed
 
 NAME = ".lock"
 OUT_OF_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EIO)
@@ -31,7 +32,7 @@ def sole_user(directory: Path) -> Iterator[None]:
     try:
         new = not directory.exists()
         directory.mkdir(parents=True, exist_ok=True)
-        with (directory / NAME).open("ab") as file:
+        with open(directory / NAME, "ab", opener=not_followed) as file:
             _lock(file.fileno(), directory)
             try:
                 yield

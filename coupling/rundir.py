@@ -1,6 +1,7 @@
 """The directory of a run: what it holds, whether it may be used, and how it is written."""
 
 import json
+import os
 import shutil
 from contextlib import suppress
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from tellus.solver.errors import InputError
 from tellus.solver.grid import Array, Grid
 from tellus.solver.stokes import Flow, StokesProblem
+from tellus.solver.whole_file import clear_partials, refuse_link
 
 from .checkpoint import (
     FOLDER,
@@ -37,7 +39,7 @@ def check_free(out: Path) -> None:
     if (out / CONFIG).exists():
         raise InputError(f"{out} already holds a run: choose another directory, or resume it.")
     for name in CONTENTS:
-        if (out / name).exists():
+        if os.path.lexists(out / name):
             raise InputError(
                 f"{out} holds what is left of a run ({name}): choose another directory, or "
                 "move that away."
@@ -45,13 +47,15 @@ def check_free(out: Path) -> None:
 
 
 def check_same_physics(config: "Config", out: Path) -> None:
-    """Refuse what is no run, or one that began with other physics (InputError)."""
+    """Refuse what is no run, began with other physics, or leads elsewhere (InputError)."""
     from tellus.config import check_resumable, load_config
 
     stored = out / CONFIG
     if not stored.is_file():
         raise InputError(f"{out} holds no run to resume: it has no {CONFIG}.")
     check_resumable(load_config(stored), config)
+    for name in (FOLDER, STORE):
+        refuse_link(out / name)
 
 
 def began(out: Path) -> bool:
@@ -70,6 +74,7 @@ class RunFiles:
 
     def create(self, grid: Grid) -> None:
         """Begin a new run directory."""
+        self._clear()
         self._write_config()
         self._fields = FieldWriter.create(self.out, grid, self._config.output.derived)
         self._series = TimeSeries(self.out)
@@ -85,6 +90,7 @@ class RunFiles:
         rows = rows_until(self.out, steps)
         self._fields = FieldWriter.open(self.out, grid, outputs, self._config.output.derived)
         drop_checkpoints_after(self.out, steps)
+        self._clear()
         self._fields.cut(outputs)
         self._series = TimeSeries(self.out, rows)
         self._write_config()
@@ -118,6 +124,11 @@ class RunFiles:
     def close(self) -> None:
         """Close what grows."""
         self._series.close()
+
+    def _clear(self) -> None:
+        """Remove what a kill left half written."""
+        clear_partials(self.out, CONFIG, SUMMARY, SERIES)
+        clear_partials(self.out / FOLDER, "step-*.npz")
 
     def _write_config(self) -> None:
         from tellus.config import dump

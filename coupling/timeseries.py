@@ -6,6 +6,7 @@ from pathlib import Path
 
 from tellus.solver.diagnostics import Diagnostics
 from tellus.solver.errors import InputError
+from tellus.solver.whole_file import not_followed
 
 from .checkpoint import write_atomically
 from .simulation import StepRecord
@@ -20,7 +21,9 @@ class TimeSeries:
 
     def __init__(self, run: Path, rows: str = HEADER) -> None:
         write_atomically(run / NAME, rows.encode())
-        self._file = (run / NAME).open("a", encoding="utf-8", newline="")
+        self._file = open(  # noqa: SIM115
+            run / NAME, "a", encoding="utf-8", newline="", opener=not_followed
+        )
 
     def append(self, record: StepRecord) -> None:
         """Write one row."""

@@ -2,10 +2,8 @@
 
 import json
 import logging
-import os
 import zipfile
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import dataclass
 from math import inf
 from pathlib import Path
@@ -20,6 +18,7 @@ from tellus.solver.errors import InputError
 from tellus.solver.grid import Array, Grid
 from tellus.solver.rheology import FrankKamenetskii
 from tellus.solver.stokes import StokesProblem
+from tellus.solver.whole_file import own_folder, written_aside
 
 from .base import Base
 from .features import Inputs, observe, rms_velocity
@@ -284,18 +283,10 @@ def _read_cache(path: Path, key: str, snapshots: int) -> dict[str, NDArray[Any]]
 
 
 def _write_cache(path: Path, key: str, values: dict[str, NDArray[Any]]) -> None:
-    """Best effort: a full or read-only disk costs the next training the time, not this one.
-
-    Trainings may share a data set, so each writes under a name of its own.
-    """
-    partial = path.with_name(f"{path.name}.partial-{os.getpid()}")
+    """Best effort: a full or read-only disk costs the next training the time, not this one."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with partial.open("wb") as stream:
+        own_folder(own_folder(path.parent.parent) / path.parent.name)
+        with written_aside(path) as stream:
             np.savez(stream, allow_pickle=False, key=np.array(key), **values)
-        partial.replace(path)
-    except OSError as error:
+    except (OSError, InputError) as error:
         log.warning("%s: base solutions could not be kept for the next training: %s", path, error)
-    finally:
-        with suppress(OSError):
-            partial.unlink(missing_ok=True)

@@ -27,10 +27,10 @@ from tellus.solver.iterative.batch import IterativeSettings, solve_batch
 from tellus.solver.iterative.krylov import Stopping
 from tellus.solver.rheology import FrankKamenetskii
 from tellus.solver.time_left import time_left
-from tellus.solver.whole_file import written_aside
+from tellus.solver.whole_file import entries, own_folder, written_aside
 
 from .data import Dataset
-from .files import CARD, LOCK, write_bytes
+from .files import CARD, LOCK, SIMULATIONS, write_bytes
 from .training.parallel import usable
 
 FORMAT = 1
@@ -149,7 +149,7 @@ def unpack(
     _claim(out, card, tolerance)
     simulations, started, fresh = [], perf_counter(), 0
     for count, entry in enumerate(card["simulations"], start=1):
-        stored = out / "simulations" / f"{entry['name']}.npz"
+        stored = out / SIMULATIONS / f"{entry['name']}.npz"
         if not stored.exists():
             arrays = {key: content[f"{entry['name']}/{key}"] for key in ("temperature", *CLOCK)}
             write_bytes(stored, _labelled(entry, grid, arrays, settings))
@@ -188,8 +188,7 @@ def check_free(out: Path) -> None:
     if out.exists() and not out.is_dir():
         raise InputError(f"{out} is a file: choose another --out.")
     # A kill may have left the beginning of the first file.
-    others = {LOCK, f"{OWNER}.partial"}
-    if out.is_dir() and {path.name for path in out.iterdir()} - others and not _owner(out):
+    if out.is_dir() and entries(out) - {LOCK} and not _owner(out):
         raise InputError(f"{out} is not empty and not of this file: choose another --out.")
 
 
@@ -213,6 +212,7 @@ def _claim(out: Path, card: Card, tolerance: float) -> None:
             "--out."
         )
     write_bytes(out / OWNER, json.dumps(mine).encode())
+    own_folder(out / SIMULATIONS)
 
 
 def _labelled(entry: Card, grid: Grid, arrays: Arrays, settings: IterativeSettings) -> bytes:

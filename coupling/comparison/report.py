@@ -1,6 +1,5 @@
 """A comparison as one HTML file that needs nothing else: figures and style are inside."""
 
-import os
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from datetime import date
@@ -13,6 +12,7 @@ from jinja2 import Environment, StrictUndefined
 from matplotlib.figure import Figure
 
 import tellus
+from tellus.coupling.checkpoint import write_atomically
 from tellus.coupling.recorded import RecordedRun
 from tellus.solver.errors import InputError
 
@@ -73,11 +73,9 @@ def write_report(out: Path, result: Mapping[str, Any], runs: Sequence[RecordedRu
     if out.exists() and out.suffix.lower() not in (".html", ".htm"):
         raise InputError(f"{out}: exists and is no HTML file; name another, such as report.html.")
     page = render(result, runs)
-    partial = out.with_name(f".{out.name}.partial")
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
-        partial.write_text(page, encoding="utf-8")
-        os.replace(partial, out)
+        write_atomically(out, page.encode())
     except OSError as error:
         raise InputError(f"{out}: cannot be written ({error}); choose another --out.") from error
 

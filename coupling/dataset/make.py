@@ -1,6 +1,5 @@
 """Training data: many simulations, their snapshots, and exact stream functions as labels."""
 
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 from time import perf_counter
@@ -20,6 +19,7 @@ from tellus.solver.grid import Array
 from tellus.solver.stokes import StokesProblem
 from tellus.solver.threads import limit
 from tellus.solver.time_left import time_left
+from tellus.solver.whole_file import clear_partials, entries, own_folder
 
 from .members import Member, members
 from .sampling import Moment, Moments
@@ -151,7 +151,7 @@ def _check_free(config: "DatasetConfig", out: Path) -> None:
                 f"{out} was begun with another configuration ({stored}): use that one, or "
                 "choose another --out."
             )
-    elif out.exists() and {path.name for path in out.iterdir()} - {LOCK}:
+    elif out.exists() and entries(out) - {LOCK}:
         raise InputError(f"{out} is not empty and holds no data set: choose another --out.")
 
 
@@ -170,6 +170,5 @@ def _claim(config: "DatasetConfig", out: Path) -> None:
 
     _check_free(config, out)
     write_atomically(out / "config.toml", dump(config).encode())
-    (out / "simulations").mkdir(exist_ok=True)
-    for leftover in (out / "simulations").glob("*.partial-*"):
-        shutil.rmtree(leftover)
+    clear_partials(out, "config.toml", "card.json")
+    clear_partials(own_folder(out / "simulations"), "*")

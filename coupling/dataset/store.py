@@ -2,8 +2,6 @@
 
 import hashlib
 import json
-import os
-import shutil
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -18,6 +16,7 @@ from tellus.coupling.checkpoint import write_atomically
 from tellus.solver.errors import InputError
 from tellus.solver.grid import Array, Grid
 from tellus.solver.rheology import FrankKamenetskii
+from tellus.solver.whole_file import folder_aside
 
 from .members import Member, members
 from .sampling import Moment
@@ -47,8 +46,6 @@ def write_simulation(
     is what running and labelling it took, on one thread.
     """
     final = store_of(out, member.name)
-    partial = final.with_suffix(f".partial-{os.getpid()}")
-    dims = {"temperature": ("y", "x"), "psi": ("y_node", "x_node")}
     temperature = np.stack([moment.temperature for moment in moments])
     arrays: dict[str, NDArray[Any]] = {
         "temperature": temperature,
@@ -57,9 +54,22 @@ def write_simulation(
         "step": np.array([moment.step for moment in moments]),
         "even": np.array([moment.even for moment in moments]),
     }
-    group = zarr.create_group(
-        partial, attributes=asdict(member) | {"rayleigh": rayleigh, "seconds": seconds}
-    )
+    attributes = asdict(member) | {"rayleigh": rayleigh, "seconds": seconds}
+    attributes["temperature_sha256"] = hashlib.sha256(temperature.tobytes()).hexdigest()
+    law = FrankKamenetskii(member.gamma_T, member.gamma_p)
+    attributes["statistics"] = measure(temperature, arrays["psi"], law, grid)
+    with folder_aside(final) as partial:
+        _write_store(partial, attributes, arrays, grid)
+        # A worker that dask took for dead may have finished after all.
+        if not final.exists():
+            partial.rename(final)
+
+
+def _write_store(
+    store: Path, attributes: dict[str, Any], arrays: dict[str, NDArray[Any]], grid: Grid
+) -> None:
+    dims = {"temperature": ("y", "x"), "psi": ("y_node", "x_node")}
+    group = zarr.create_group(store, attributes=attributes)
     for name, centres in {"y": grid.y_cells, "x": grid.x_cells}.items():
         group.create_array(name, data=centres, dimension_names=(name,))
     for name, values in arrays.items():
@@ -69,14 +79,6 @@ def write_simulation(
             chunks=(1, *values.shape[1:]) if name in dims else values.shape,
             dimension_names=("snapshot", *dims.get(name, ())),
         )
-    group.attrs["temperature_sha256"] = hashlib.sha256(temperature.tobytes()).hexdigest()
-    law = FrankKamenetskii(member.gamma_T, member.gamma_p)
-    group.attrs["statistics"] = measure(temperature, arrays["psi"], law, grid)
-    if final.exists():
-        # A worker that dask took for dead had finished after all.
-        shutil.rmtree(partial)
-    else:
-        partial.rename(final)
 
 
 def write_card(config: "DatasetConfig", out: Path) -> None:

@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Callable, Hashable
-from contextlib import suppress
 from errno import ENOSPC
 from io import SEEK_CUR, FileIO
 from pathlib import Path
@@ -14,6 +13,7 @@ import xarray as xr
 from tellus.coupling.fields import CELLS, NODES, U_FACES, V_FACES
 from tellus.coupling.recorded import RecordedOutputs, directory, read_outputs
 from tellus.solver.errors import InputError
+from tellus.solver.whole_file import own_folder, written_aside
 
 from .planet import Units, units_of
 from .vtk import Mesh, Values, write_pvd, write_vtu
@@ -46,7 +46,7 @@ def export_vtk(path: Path, out: Path | None = None) -> Path:
     """
     run = read_outputs(path)
     units = units_of(run.config)
-    out = directory(run.path / "vtk" if out is None else out)
+    out = own_folder(run.path / "vtk") if out is None else directory(out)
     grid = run.grid
     mesh = Mesh(units.show("x", grid.x_nodes), units.show("y", grid.y_nodes))
     members = [f"output_{k:05d}.vtu" for k in range(run.output_times.size)]
@@ -81,16 +81,9 @@ def export_netcdf(path: Path, out: Path | None = None) -> Path:
     # A coordinate has no missing values, says CF.
     packed |= {name: {"_FillValue": None} for name in dataset.coords}
     out.parent.mkdir(parents=True, exist_ok=True)
-    partial = out.with_name(f".{out.name}.partial")
-    try:
-        with _Patient(partial, "w+") as file:
-            file.fill(lambda: dataset.to_netcdf(file, engine="h5netcdf", encoding=packed))
-        os.replace(partial, out)
-    except BaseException:
-        # On a full disk what was begun only takes room.
-        with suppress(OSError):
-            partial.unlink()
-        raise
+    with written_aside(out) as stream:
+        file = _Patient(stream.fileno(), "w+", closefd=False)
+        file.fill(lambda: dataset.to_netcdf(file, engine="h5netcdf", encoding=packed))
     return out
 
 
@@ -120,12 +113,11 @@ class _Patient(FileIO):
         """Do it, and raise the first failure, of which what follows is not to be believed."""
         try:
             write()
-            os.fsync(self.fileno())
         except Exception:
             if self.failure is None:
                 raise
         if self.failure is not None:
-            raise OSError(self.failure.errno, self.failure.strerror, self.name)
+            raise OSError(self.failure.errno, self.failure.strerror)
 
 
 def _described(run: RecordedOutputs, units: Units) -> xr.Dataset:

@@ -8,7 +8,6 @@ from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import matplotlib as mpl
@@ -24,6 +23,7 @@ from matplotlib.figure import Figure
 from tellus.coupling.fields import CELLS, NODES
 from tellus.coupling.recorded import RecordedOutputs, directory, read_outputs, read_series
 from tellus.solver.grid import Array
+from tellus.solver.whole_file import folder_aside, own_folder
 
 from .picture_file import save_picture
 from .planet import Units, units_of
@@ -74,7 +74,7 @@ def plot_run(path: Path, out: Path | None = None, frames: int = 50) -> list[Path
     """
     run = read_outputs(path)
     units, series = units_of(run.config), read_series(path)
-    out = directory(run.path / "plots" if out is None else out)
+    out = own_folder(run.path / "plots") if out is None else directory(out)
     count = run.output_times.size
     chosen = np.unique(np.linspace(0, count - 1, min(frames, count)).round().astype(int)).tolist()
     with mpl.rc_context(STYLE):
@@ -188,15 +188,15 @@ def _write_animation(
         # First: it may trim the figure to an even number of pixels.
         writers = {"animation.mp4": FFMpegWriter(fps=FRAMES_PER_SECOND)} | writers
     # Aside, so that an older animation stays where this one is stopped.
-    with TemporaryDirectory(prefix=".animation-", dir=out) as aside:
+    with folder_aside(out / ".animation") as aside:
         with ExitStack() as stack:
             for name, writer in writers.items():
-                stack.enter_context(writer.saving(canvas.figure, f"{aside}/{name}", DPI))
+                stack.enter_context(writer.saving(canvas.figure, str(aside / name), DPI))
             for k in chosen:
                 canvas.draw(units.dataset(run.frame(k)), float(run.output_times[k]))
                 for writer in writers.values():
                     writer.grab_frame()
-        return [Path(aside, name).replace(out / name) for name in writers]
+        return [(aside / name).replace(out / name) for name in writers]
 
 
 class Canvas:

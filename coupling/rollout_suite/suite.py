@@ -16,6 +16,7 @@ from tellus.coupling.provenance import provenance
 from tellus.coupling.simulation import Simulation
 from tellus.coupling.solvers.names import make_solver
 from tellus.solver.errors import InputError
+from tellus.solver.whole_file import entries, own_folder
 
 from .cases import Case
 from .rollout import MOST_STEPS, Rollout, Task, file_name, roll_out
@@ -33,6 +34,7 @@ log = logging.getLogger("tellus")
 
 IDENTITY = "suite.json"
 RESULT = "rollout-suite.json"
+ROLLOUTS = "rollouts"
 FORMAT = 1
 
 
@@ -123,7 +125,7 @@ def _check_solvers(cases: Sequence[Case], labels: Sequence[str]) -> dict[str, st
 
 def _pair(case: Case, label: str, weights: str | None, out: Path) -> Pair:
     key = " ".join([str(FORMAT), case.digest, label, weights or ""]).strip()
-    stem = out / "rollouts" / case.name / file_name(label)
+    stem = out / ROLLOUTS / case.name / file_name(label)
     # Workers may have another working directory.
     return Pair(case, label, with_absolute_paths(label), key, stem)
 
@@ -217,7 +219,7 @@ def _check_free(cases: Sequence[Case], out: Path) -> None:
     try:
         stored = json.loads((out / IDENTITY).read_text())
     except FileNotFoundError:
-        if out.exists() and {path.name for path in out.iterdir()} - {LOCK}:
+        if out.exists() and entries(out) - {LOCK}:
             raise InputError(
                 f"{out} is not empty and holds no suite of rollouts: choose another --out."
             ) from None
@@ -239,4 +241,6 @@ def _identity(cases: Sequence[Case]) -> dict[str, Any]:
 
 def _claim(cases: Sequence[Case], out: Path) -> None:
     _check_free(cases, out)
+    for case in cases:
+        own_folder(own_folder(out / ROLLOUTS) / case.name)
     write_atomically(out / IDENTITY, json.dumps(_identity(cases), indent=1).encode() + b"\n")

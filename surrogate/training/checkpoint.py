@@ -10,6 +10,7 @@ from typing import Any
 from torch import Tensor
 
 from tellus.solver.errors import InputError
+from tellus.solver.whole_file import not_followed
 from tellus.surrogate import files
 
 CHECKPOINT = Path("checkpoint") / "last.safetensors"
@@ -48,7 +49,7 @@ def _digest(tensors: dict[str, Tensor], scalars: dict[str, Any]) -> str:
 def append_metrics(out: Path, line: dict[str, Any]) -> None:
     """Add one line to metrics.jsonl."""
     out.mkdir(parents=True, exist_ok=True)
-    with (out / METRICS).open("a") as stream:
+    with open(out / METRICS, "a", opener=not_followed) as stream:
         stream.write(json.dumps(line) + "\n")
 
 

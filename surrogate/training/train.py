@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from tellus.solver.errors import InputError, InterruptedRunError, RunFailedError
+from tellus.solver.whole_file import entries, refuse_link
 from tellus.surrogate import files
 from tellus.surrogate.settings import LoopSettings
 
@@ -110,6 +111,7 @@ def _silent(line: str) -> None:
 
 def check_free(out: Path, resume: bool) -> bool:
     """Whether `out` holds a training to go on with; InputError if it holds anything else."""
+    refuse_link((out / CHECKPOINT).parent)
     begun, trained = (out / CHECKPOINT).exists(), (out / files.WEIGHTS).exists()
     if begun and resume:
         return True
@@ -123,7 +125,7 @@ def check_free(out: Path, resume: bool) -> bool:
     if out.exists() and not out.is_dir():
         raise InputError(f"{out} is a file: name another directory.")
     # A kill may have left the folder of a checkpoint that was never finished.
-    if out.exists() and {path.name for path in out.iterdir()} - {CHECKPOINT.parts[0], files.LOCK}:
+    if out.exists() and entries(out) - {CHECKPOINT.parts[0], files.LOCK}:
         raise InputError(f"{out} is not empty and holds no training: name another directory.")
     return False
 
@@ -258,8 +260,8 @@ class Training:
         """Tensors and scalars from which `restore` goes on exactly."""
         tensors = {f"model/{k}": v for k, v in self.module.state_dict().items()}
         tensors |= {f"average/{k}": v for k, v in self.average.items()}
-        for number, entries in self.optimiser.state_dict()["state"].items():
-            tensors |= {f"optimiser/{number}/{key}": value for key, value in entries.items()}
+        for number, values in self.optimiser.state_dict()["state"].items():
+            tensors |= {f"optimiser/{number}/{key}": value for key, value in values.items()}
         scalars = {
             "epoch": self.epoch,
             "best": self.best,

@@ -253,20 +253,21 @@ def test_what_a_kill_leaves_is_no_result_and_in_nobodys_way(
 ) -> None:
     """The beginnings of files, as a kill between any two bytes leaves them."""
     file, out = tmp_path / "set.npz", tmp_path / "out"
-    (tmp_path / "set.npz.partial").write_bytes(packed.read_bytes()[:1000])
+    begun = f".{16 * '0'}.partial"
+    (tmp_path / f"set.npz{begun}").write_bytes(packed.read_bytes()[:1000])
     (out / "simulations").mkdir(parents=True)
     with pytest.raises(InputError, match="is missing"):
         unpack(file, out)
     pack(made, file)
     assert [path.name for path in tmp_path.iterdir() if path.is_file()] == ["set.npz"]
     (out / "simulations").rmdir()
-    for beginning in (".lock", "travel.json.partial"):
+    for beginning in (".lock", f"travel.json{begun}"):
         (out / beginning).write_bytes(b"{")
     unpack(file, out, tolerance=TOLERANCE, report=lambda line: None)
     first, third = (out / "simulations" / f"sim_00{k}.npz" for k in (0, 2))
-    first.replace(f"{first}.partial")
+    first.replace(f"{first}{begun}")
     third.unlink()
-    (out / "card.json").replace(out / "card.json.partial")
+    (out / "card.json").replace(out / f"card.json{begun}")
     with pytest.raises(InputError, match=r"unfinished data set, 2 of .*`tellus unpack`"):
         Dataset.open(out)
     unpack(file, out, tolerance=TOLERANCE, report=lambda line: None)
