@@ -1,8 +1,6 @@
 """Reading a data set of direct solutions, with the base solution of every snapshot beside it."""
 
-import json
 import logging
-import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from math import inf
@@ -14,6 +12,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from tellus.io.arrays import Arrays, Expected, read_npz, read_stored
+from tellus.io.card_check import check_card
+from tellus.io.json_file import read_json
 from tellus.solver.errors import InputError
 from tellus.solver.grid import Array, Grid
 from tellus.solver.rheology import FrankKamenetskii
@@ -22,12 +23,14 @@ from tellus.solver.whole_file import own_folder, written_aside
 
 from .base import Base
 from .features import Inputs, observe, rms_velocity
-from .files import no_data_set
+from .files import CARD, no_data_set
 
 log = logging.getLogger("tellus")
 
 CACHE_FORMAT = 1
 SPLITS = ("train", "validation", "test")
+PARTS = {"temperature": "f", "psi": "f", "time": "f", "step": "iu", "even": "b"}
+"""What a simulation holds, and of which kinds of number, see `Expected`."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +77,10 @@ class Dataset:
     def open(cls, path: Path) -> "Dataset":
         """Read and check the card; raises InputError if it is missing or damaged."""
         try:
-            card = json.loads((path / "card.json").read_text())
+            card = read_json(path / CARD, "make the data set again")
+        except (FileNotFoundError, NotADirectoryError):
+            raise no_data_set(path) from None
+        try:
             shape = card["grid"]
             grid = Grid(int(shape["nx"]), int(shape["ny"]), float(shape["aspect"]))
             if not card["simulations"]:
@@ -83,17 +89,16 @@ class Dataset:
                 _ = simulation["name"], simulation["split"], simulation["snapshots"]
             if not (isinstance(card["hash"], str) and isinstance(card["boundaries"], str)):
                 raise TypeError("its hash or boundaries are no text")
-        except (FileNotFoundError, NotADirectoryError):
-            raise no_data_set(path) from None
+            check_card("data set", card)
         except KeyError as error:
             raise InputError(
                 f"{path} is no data set: its card.json has no {error}; make one with "
                 "`tellus dataset`."
             ) from None
-        except (OSError, ValueError, TypeError, InputError) as error:
+        except (ValueError, TypeError, AttributeError, OverflowError, InputError) as error:
             reason = str(error).rstrip(".")
             raise InputError(
-                f"{path / 'card.json'} cannot be read ({reason}): make the data set again."
+                f"{path / CARD} cannot be read ({reason}): make the data set again."
             ) from None
         return cls(path, card, grid)
 
@@ -119,26 +124,40 @@ class Dataset:
             )
         return chosen
 
-    def arrays(self, name: str, *wanted: str) -> dict[str, NDArray[Any]]:
+    def arrays(self, name: str, *wanted: str) -> Arrays:
         """Arrays of one simulation, as stored; raises InputError if it is missing or damaged.
 
-        A simulation is a Zarr store, or an .npz file that `tellus unpack` wrote.
+        Each of `wanted` is one of `PARTS`, and has a row for each snapshot. A simulation is a
+        Zarr store, or an .npz file that `tellus unpack` wrote.
         """
         path = self.path / "simulations" / f"{name}.zarr"
         travelled = path.with_suffix(".npz")
         if not path.exists() and not travelled.exists():
             raise _damaged(path, "is missing")
+        expected = {key: self._expected(key) for key in wanted}
         try:
             if path.exists():
                 import zarr
 
                 store = zarr.open_group(path, mode="r")
-                return {key: np.asarray(store[key]) for key in wanted}
-            path = travelled
-            with np.load(path, allow_pickle=False) as archive:
-                return {key: archive[key] for key in wanted}
+                arrays = {key: read_stored(store[key], expected[key], key) for key in wanted}
+            else:
+                path = travelled
+                arrays = read_npz(path, expected)
+            if len({len(values) for values in arrays.values()}) > 1:
+                raise ValueError("its arrays are not of equally many snapshots")
         except Exception as error:  # zarr's backends raise their own kinds
             raise _damaged(path, f"cannot be read ({error!r})") from None
+        return arrays
+
+    def has(self, name: str, part: str) -> bool:
+        """Whether a simulation holds one of `PARTS`; early ones have no steps and times."""
+        path = self.path / "simulations" / f"{name}.zarr"
+        return (path / part).exists() or path.with_suffix(".npz").exists()
+
+    def _expected(self, part: str) -> Expected:
+        places = {"temperature": self.grid.cells, "psi": self.grid.nodes}
+        return Expected((None, *places.get(part, ())), PARTS[part])
 
     def _read(self, entry: dict[str, Any]) -> Simulation:
         path = self.path / "simulations" / f"{entry['name']}.zarr"
@@ -178,8 +197,6 @@ class Dataset:
         shapes = (temperature.shape, psi.shape, even.shape)
         if shapes != ((n, *self.grid.cells), (n, *self.grid.nodes), (n,)):
             raise _damaged(path, f"does not hold {n} snapshots on a {self.grid} grid")
-        if not (np.isfinite(temperature).all() and np.isfinite(psi).all()):
-            raise _damaged(path, "holds values that are not finite")
         if not temperature.any(axis=(1, 2)).all():
             raise _damaged(path, "is truncated: a snapshot is empty")
 
@@ -238,7 +255,7 @@ def _observe_all(dataset: Dataset, simulation: Simulation, base: Base) -> dict[s
     """The snapshots of one simulation, from the cache where it has them."""
     path = dataset.path / "cache" / base.name.replace(":", "-") / f"{simulation.name}.npz"
     key = f"{CACHE_FORMAT} {dataset.card['hash']}"
-    cached = _read_cache(path, key, len(simulation))
+    cached = _read_cache(path, key, len(simulation), dataset.grid)
     if cached is None:
         cached = _observe_base(simulation, base)
         _write_cache(path, key, cached)
@@ -271,15 +288,15 @@ def _observe_base(simulation: Simulation, base: Base) -> dict[str, NDArray[Any]]
     return {"psi": psi, "residual": residual, "scale": scale}
 
 
-def _read_cache(path: Path, key: str, snapshots: int) -> dict[str, NDArray[Any]] | None:
+def _read_cache(path: Path, key: str, snapshots: int, grid: Grid) -> Arrays | None:
     """What `_write_cache` wrote for the same data, else None."""
+    nodes = Expected((snapshots, *grid.nodes))
+    expected = {"psi": nodes, "residual": nodes, "scale": Expected((snapshots,))}
     try:
-        with np.load(path, allow_pickle=False) as archive:
-            if str(archive["key"]) != key or len(archive["scale"]) != snapshots:
-                return None
-            return {name: archive[name] for name in ("psi", "residual", "scale")}
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+        arrays = read_npz(path, expected | {"key": Expected((), "U")})
+    except (OSError, ValueError):
         return None
+    return arrays if str(arrays.pop("key")) == key else None
 
 
 def _write_cache(path: Path, key: str, values: dict[str, NDArray[Any]]) -> None:

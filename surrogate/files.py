@@ -3,12 +3,15 @@
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from torch import Tensor
+import torch
+from torch import Tensor, nn
 
+from tellus.io.card_check import check_card, kind_of_model
+from tellus.io.json_file import read_json
 from tellus.solver.errors import InputError
 from tellus.solver.whole_file import written_aside
 
@@ -66,34 +69,67 @@ def read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
         raise InputError(f"{path} is damaged or truncated ({error}): copy it again.") from None
 
 
+class StoredModel(NamedTuple):
+    """A trained model on disk: its weights file, its card, and the weights."""
+
+    weights: Path
+    card: dict[str, Any]
+    tensors: dict[str, Tensor]
+
+
 def read_card(path: Path) -> dict[str, Any]:
-    """A card; raises InputError if it is missing or damaged."""
+    """The card of a model of any kind; raises InputError if it is missing or damaged."""
     try:
-        card = json.loads(path.read_text())
+        card = read_json(path, "copy it again")
     except FileNotFoundError:
         raise InputError(f"{path} is missing: weights come with their card, copy both.") from None
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path} is damaged ({error}): copy it again.") from None
-    if not isinstance(card, dict):
-        raise InputError(f"{path} is no card of a surrogate: name one made by `tellus train`.")
+    try:
+        check_card(kind_of_model(card), card)
+    except ValueError as error:
+        raise unknown_card(path, error) from None
     return card
 
 
-def read_model(path: Path) -> tuple[Path, dict[str, Any]]:
-    """The weights file of a trained model and its card, found to belong together.
+def read_model(path: Path) -> StoredModel:
+    """A trained model, its weights file and its card found to belong together.
 
     `path` is a directory made by training, or the .safetensors file in one. Raises
     InputError if something is missing, damaged, a pickle, or not of one training.
     """
     weights, card_path = _locate(path)
     card = read_card(card_path)
-    read_safetensors(weights)
+    tensors, _ = read_safetensors(weights)
     if sha256(weights.read_bytes()) != card.get("weights_sha256"):
         raise InputError(
             f"{weights} is not the file that {card_path.name} describes: copy both again, "
             "or resume the training that was stopped while writing them."
         )
-    return weights, card
+    return StoredModel(weights, card, tensors)
+
+
+def check_weights(model: StoredModel, build: Callable[[], nn.Module]) -> None:
+    """Raise InputError unless the weights are those of the network that `build` makes, and finite.
+
+    It is made without memory: what a card describes may be larger than the machine.
+    """
+    with torch.device("meta"):
+        described = {name: _form(value) for name, value in build().state_dict().items()}
+    stored = {name: _form(value) for name, value in model.tensors.items()}
+    for name in [*described, *stored]:
+        ours, theirs = (forms.get(name, "nothing") for forms in (described, stored))
+        if ours != theirs:
+            reason = f"size mismatch of {name}: its weights hold {theirs}, its network {ours}"
+            raise unknown_card(model.weights, ValueError(reason))
+    for name, value in model.tensors.items():
+        if not torch.isfinite(value).all():
+            raise InputError(
+                f"{model.weights} holds weights that are not finite ({name}): copy it again, or "
+                "train anew."
+            )
+
+
+def _form(tensor: Tensor) -> str:
+    return f"{tensor.dtype} {list(tensor.shape)}"
 
 
 def write_model(directory: Path, tensors: Mapping[str, Tensor], card: dict[str, Any]) -> None:

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any, Protocol
 
+from tellus.io.card_check import kind_of_model
 from tellus.solver.boundaries import BoundaryConditions
 from tellus.solver.errors import InputError
 from tellus.solver.grid import Grid
@@ -37,8 +38,7 @@ class StokesSurrogate(Protocol):
 
 def kind_of(path: Path | str | None) -> str:
     """The `[model] kind` that a directory of weights holds, the shipped ones by default."""
-    _, card = files.read_model(SHIPPED if path is None else Path(path))
-    return str(card.get("kind"))
+    return kind_of_model(files.read_model(SHIPPED if path is None else Path(path)).card)
 
 
 def load_surrogate(path: Path | str | None = None, grid: Grid | None = None) -> StokesSurrogate:
@@ -58,8 +58,8 @@ def load_surrogate(path: Path | str | None = None, grid: Grid | None = None) -> 
         The files are missing, damaged, pickles, of no Stokes surrogate, or do not belong together.
     """
     place = SHIPPED if path is None else Path(path)
-    weights, card = files.read_model(place)
-    kind = card.get("kind")
+    stored = files.read_model(place)
+    kind = kind_of_model(stored.card)
     if kind in ("time-unet", "profile"):
         raise InputError(
             f"{place} holds a model of kind {kind}, which gives no velocity for a temperature: "
@@ -68,6 +68,6 @@ def load_surrogate(path: Path | str | None = None, grid: Grid | None = None) -> 
     if kind != MULTI_SCALE:
         return Surrogate.load(place, grid)
     try:
-        return MultiScaleSurrogate.load(weights, card, grid)
+        return MultiScaleSurrogate.load(stored, grid)
     except (AttributeError, KeyError, TypeError, ValueError, RuntimeError) as error:
-        raise files.unknown_card(weights, error) from None
+        raise files.unknown_card(stored.weights, error) from None

@@ -9,7 +9,6 @@ nothing else but NumPy, neither Zarr nor the C++ extension.
 import hashlib
 import io
 import json
-import zipfile
 from collections.abc import Callable
 from math import ceil
 from pathlib import Path
@@ -20,6 +19,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from tellus.io.arrays import Arrays, Expected, read_npz
+from tellus.io.card_check import check_card
+from tellus.io.json_file import parse_json, small_file
 from tellus.solver.boundaries import BoundaryConditions
 from tellus.solver.errors import InputError, SolverError
 from tellus.solver.grid import Grid
@@ -29,7 +31,7 @@ from tellus.solver.rheology import FrankKamenetskii
 from tellus.solver.time_left import time_left
 from tellus.solver.whole_file import entries, own_folder, written_aside
 
-from .data import Dataset
+from .data import PARTS, Dataset
 from .files import CARD, LOCK, SIMULATIONS, write_bytes
 from .training.parallel import usable
 
@@ -39,7 +41,6 @@ CLOCK = ("time", "step", "even")
 BATCH_CELLS = 2**21
 """Cells of all problems solved together: 32 of 512x128."""
 
-Arrays = dict[str, NDArray[Any]]
 Card = dict[str, Any]
 
 
@@ -143,8 +144,7 @@ def unpack(
     usable(device)
     stopping = Stopping(residual=None, velocity=tolerance)
     settings = IterativeSettings(stopping, device=device)
-    card, content = _read(file)
-    grid = Grid(**card["grid"])
+    card, content, grid = _read(file)
     settings.check(grid)
     _claim(out, card, tolerance)
     simulations, started, fresh = [], perf_counter(), 0
@@ -164,23 +164,35 @@ def unpack(
     report(f"data set complete: {out}")
 
 
-def _read(file: Path) -> tuple[Card, Arrays]:
+def _read(file: Path) -> tuple[Card, Arrays, Grid]:
     try:
-        with np.load(file, allow_pickle=False) as archive:
-            content = {name: archive[name] for name in archive.files}
-        card: Card = json.loads(str(content.pop("card")))
+        card = parse_json(str(read_npz(file, {"card": Expected((), "U")})["card"]))
         if card["travel"]["format"] != FORMAT:
             raise ValueError(f"its format is {card['travel']['format']}, not {FORMAT}")
-        for entry in card["simulations"]:
-            _ = [content[f"{entry['name']}/{key}"] for key in ("temperature", *CLOCK)]
-    except FileNotFoundError:
+        check_card("travel", card)
+        grid = Grid(**card["grid"])
+        content = read_npz(file, _expected(card, grid))
+    except (FileNotFoundError, NotADirectoryError):
         raise InputError(f"{file} is missing: `tellus export DATA --to travel` makes it.") from None
-    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, InputError) as error:
+        reason = str(error).rstrip(".")
         raise InputError(
-            f"{file} cannot be read ({error}): copy what `tellus export DATA --to travel` wrote "
+            f"{file} cannot be read ({reason}): copy what `tellus export DATA --to travel` wrote "
             "again."
         ) from None
-    return card, content
+    return card, content, grid
+
+
+def _expected(card: Card, grid: Grid) -> dict[str, Expected]:
+    """The arrays that a card speaks of."""
+    places = {"temperature": grid.cells}
+    return {
+        f"{entry['name']}/{part}": Expected(
+            (entry["snapshots"], *places.get(part, ())), PARTS[part]
+        )
+        for entry in card["simulations"]
+        for part in ("temperature", *CLOCK)
+    }
 
 
 def check_free(out: Path) -> None:
@@ -195,8 +207,8 @@ def check_free(out: Path) -> None:
 def _owner(out: Path) -> dict[str, Any]:
     """What an unpacking wrote into `out` as it began; nothing where none did."""
     try:
-        return dict(json.loads((out / OWNER).read_text()))
-    except (OSError, ValueError, TypeError):
+        return parse_json(small_file(out / OWNER))
+    except (OSError, ValueError):
         return {}
 
 
@@ -208,8 +220,7 @@ def _claim(out: Path, card: Card, tolerance: float) -> None:
         raise InputError(f"{out} is not empty and not of this file: choose another --out.")
     if (before := found.get("tolerance", tolerance)) != tolerance:
         raise InputError(
-            f"{out} was begun with --tolerance {before:g}: give that again, or choose another "
-            "--out."
+            f"{out} was begun with --tolerance {before}: give that again, or choose another --out."
         )
     write_bytes(out / OWNER, json.dumps(mine).encode())
     own_folder(out / SIMULATIONS)

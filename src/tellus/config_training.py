@@ -17,6 +17,7 @@ _DEFAULT = TrainingSettings()
 _PAPER = MultiScaleSettings()
 
 Width = Annotated[int, Field(ge=1, le=4096)]
+Widths = Annotated[tuple[Width, ...], Strict(False), Field(min_length=1, max_length=12)]
 Epoch = Annotated[int, Field(ge=1)]
 
 
@@ -78,8 +79,8 @@ class NetworkSection(Section):
     """The multi-scale convolutional network."""
 
     block: int = quantity(_DEFAULT.network.block, "space-to-depth factor", "cells", ge=1, le=64)
-    widths: Annotated[tuple[Width, ...], Strict(False), Field(min_length=1)] = quantity(
-        _DEFAULT.network.widths, "channels of each level, finest first"
+    widths: Annotated[tuple[Width, ...], Strict(False), Field(min_length=1, max_length=12)] = (
+        quantity(_DEFAULT.network.widths, "channels of each level, finest first")
     )
     depth: int = quantity(_DEFAULT.network.depth, "residual blocks each way", ge=1, le=64)
 

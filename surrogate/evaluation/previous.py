@@ -4,7 +4,6 @@ from typing import Any
 
 import numpy as np
 
-from tellus.solver.errors import InputError
 from tellus.surrogate.data import Dataset, Simulation
 
 from .scores import Score, spread
@@ -47,16 +46,6 @@ def compared(rival: list[Score], model: list[Score], every: int | None) -> dict[
 
 
 def _steps(dataset: Dataset, simulation: Simulation) -> list[int] | None:
-    import zarr
-
-    path = dataset.path / "simulations" / f"{simulation.name}.zarr"
-    store = zarr.open_group(path, mode="r")
-    if "step" not in store:
+    if not dataset.has(simulation.name, "step"):
         return None
-    steps = np.asarray(store["step"])
-    if steps.shape != (len(simulation),):
-        raise InputError(
-            f"{path} does not hold a step for each of its {len(simulation)} snapshots: remove it "
-            "and run `tellus dataset` again."
-        )
-    return [int(step) for step in steps]
+    return list(map(int, dataset.arrays(simulation.name, "step", "even")["step"]))

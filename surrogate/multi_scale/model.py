@@ -89,15 +89,16 @@ class MultiScaleSurrogate:
         self._type = next(model.parameters()).dtype
 
     @classmethod
-    def load(cls, weights: Path, card: dict[str, Any], grid: Grid | None = None) -> Self:
-        """From weights and their card, checked by `load_surrogate`; raises as a bad card does."""
-        tensors, _ = files.read_safetensors(weights)
+    def load(cls, stored: files.StoredModel, grid: Grid | None = None) -> Self:
+        """As `load_surrogate` read it; raises as a bad card does."""
+        card = stored.card
         training = {key: card["training"][key] for key in ("mass", "walls", "precision", "seed")}
         settings = MultiScaleSettings(
             network=MultiScaleNetworkSettings.from_json(card["network"]), **training
         )
+        files.check_weights(stored, lambda: make_model(settings, card_grid(card)).network)
         model = make_model(settings, card_grid(card))
-        model.network.load_state_dict(tensors)
+        model.network.load_state_dict(stored.tensors)
         return cls(model, card, grid)
 
     def save(self, directory: Path) -> None:

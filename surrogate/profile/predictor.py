@@ -18,10 +18,18 @@ from tellus.surrogate import files
 from tellus.surrogate.card import PARAMETERS
 from tellus.surrogate.multi_scale.features import HEATING, LOG10_GAMMA_P, LOG10_GAMMA_T
 from tellus.surrogate.networks.profile_mlp import ProfileMLP, make_profile_mlp
+from tellus.surrogate.training.learner import PRECISIONS
 
 KIND = "profile"
 INPUTS = ("heating", "gamma_T", "gamma_p", "depth")
 SHIPPED = Path(__file__).parents[1] / "weights" / "profile"
+
+
+def _network(card: dict[str, Any]) -> ProfileMLP:
+    """What a card describes, with initial weights."""
+    size = card["network"]
+    network = make_profile_mlp(len(INPUTS), int(size["width"]), int(size["depth"]))
+    return network.to(PRECISIONS[card["training"]["precision"]])
 
 
 def points(parameters: Array, heights: Array) -> Tensor:
@@ -48,24 +56,24 @@ class ProfilePredictor:
         Raises InputError where they are missing, damaged, a pickle or of another kind.
         """
         place = SHIPPED if path is None else Path(path)
-        weights, card = files.read_model(place)
+        stored = files.read_model(place)
+        card = stored.card
         if card.get("kind") != KIND:
             raise InputError(
                 f"{place} holds a model of kind {card.get('kind')}: name a profile predictor, "
                 f'trained with model.kind = "{KIND}".'
             )
-        tensors, _ = files.read_safetensors(weights)
         try:
-            size = card["network"]
-            network = make_profile_mlp(len(INPUTS), int(size["width"]), int(size["depth"]))
-            network.to(next(iter(tensors.values())).dtype).load_state_dict(tensors)
+            files.check_weights(stored, lambda: _network(card))
+            network = _network(card)
+            network.load_state_dict(stored.tensors)
             for name in PARAMETERS:
                 low, high = map(float, card["range"][name])
                 if not low <= high:
                     raise ValueError(f"the range of {name} is {low} to {high}")
             return cls(network, card)
         except (AttributeError, KeyError, TypeError, ValueError, RuntimeError) as error:
-            raise files.unknown_card(weights, error) from None
+            raise files.unknown_card(stored.weights, error) from None
 
     def save(self, directory: Path) -> None:
         """Write weights.safetensors and card.json into `directory`."""

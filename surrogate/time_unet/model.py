@@ -174,23 +174,27 @@ class TimeStepper:
     @classmethod
     def load(cls, path: Path | str) -> Self:
         """Read weights and card; InputError where they are missing, damaged, or of another kind."""
-        weights, card = files.read_model(Path(path))
+        stored = files.read_model(Path(path))
+        card = stored.card
         if card.get("kind") != KIND:
             raise InputError(
                 f"{path} holds a model of kind {card.get('kind')}: name a U-net that steps in "
                 f'time, trained with model.kind = "{KIND}".'
             )
-        tensors, _ = files.read_safetensors(weights)
         try:
             chosen = {key: card["training"][key] for key in ("mass", "precision", "seed")}
             network = TimeUNetNetworkSettings.from_json(card["network"])
             mean, spread = map(float, card["log10_dt"])
             settings = TimeUNetSettings(network=network, **chosen)
+            files.check_weights(
+                stored,
+                lambda: make_time_step_model(settings, card_grid(card), (mean, spread)).network,
+            )
             model = make_time_step_model(settings, card_grid(card), (mean, spread))
-            model.network.load_state_dict(tensors)
+            model.network.load_state_dict(stored.tensors)
             return cls(model, card)
         except (AttributeError, KeyError, TypeError, ValueError, RuntimeError) as error:
-            raise files.unknown_card(weights, error) from None
+            raise files.unknown_card(stored.weights, error) from None
 
     def save(self, directory: Path) -> None:
         """Write weights.safetensors and card.json into `directory`."""

@@ -21,7 +21,7 @@ from tellus.surrogate.networks.two_level import make_network
 from tellus.surrogate.settings import FeatureSettings, NetworkSettings
 from tellus.surrogate.suitability import card_grid, suitability
 
-from .card import UNET, check_card
+from .card import UNET
 from .corrector import Corrector, Normalisation
 
 SHIPPED = Path(__file__).parents[1] / "weights" / "two-level-256x64"
@@ -87,20 +87,19 @@ class Surrogate:
         InputError
             The files are missing, damaged, pickles, or do not belong together.
         """
-        weights, card = files.read_model(SHIPPED if path is None else Path(path))
-        tensors, _ = files.read_safetensors(weights)
+        stored = files.read_model(SHIPPED if path is None else Path(path))
+        card = stored.card
         try:
-            check_card(card)
             card_grid(card)
-            if network is None:
-                network = _described_network(card)
-            network.load_state_dict(tensors)
+            files.check_weights(stored, lambda: _described_network(card, network))
+            chosen = _described_network(card, network)
+            chosen.load_state_dict(stored.tensors)
             # Convolutions on a CPU are a fifth faster on channels that lie together.
-            network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-            corrector = make_corrector(network, card)
+            chosen.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+            corrector = make_corrector(chosen, card)
             return cls(corrector, card, grid)
         except (AttributeError, KeyError, TypeError, ValueError, RuntimeError) as error:
-            raise files.unknown_card(weights, error) from None
+            raise files.unknown_card(stored.weights, error) from None
 
     def save(self, directory: Path) -> None:
         """Write weights.safetensors and card.json into `directory`."""
@@ -162,7 +161,10 @@ def make_corrector(network: nn.Module, card: dict[str, Any]) -> Corrector:
     return Corrector(network, normalisation, features)
 
 
-def _described_network(card: dict[str, Any]) -> nn.Module:
+def _described_network(card: dict[str, Any], own: nn.Module | None) -> nn.Module:
+    """One's own network, or the one that the card describes, with initial weights."""
+    if own is not None:
+        return own
     if card["network"]["kind"] != UNET:
         raise InputError(
             f"these weights belong to {card['network']['kind']}, a network of one's own: "

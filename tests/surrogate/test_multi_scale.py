@@ -29,6 +29,7 @@ from tellus.surrogate.multi_scale.features import CHANNELS, Parameters, paper_fe
 from tellus.surrogate.multi_scale.learner import MultiScaleLearner, fitted_scale, scales
 from tellus.surrogate.multi_scale.model import MultiScaleSurrogate
 from tellus.surrogate.multi_scale.scale import FromViscosity, Regression, scale_from_json
+from tellus.surrogate.profile.predictor import SHIPPED as PROFILE
 from tellus.surrogate.settings import MultiScaleNetworkSettings, MultiScaleSettings
 from tellus.surrogate.snapshots import load_snapshots
 from tellus.surrogate.training.train import train
@@ -262,7 +263,7 @@ def test_a_resumed_training_is_the_whole_one(dataset: Path, tmp_path: Path) -> N
         (lambda card: card | {"scale": {"kind": "regression", "constant": float("nan")}}, "finite"),
         (lambda card: card | {"network": card["network"] | {"filters": 5}}, "size mismatch"),
         (lambda card: {k: v for k, v in card.items() if k != "scale"}, "scale"),
-        (lambda card: card | {"kind": "profile"}, "gives no velocity"),
+        (lambda card: card | {"kind": "profile"}, r"network\.filters"),
     ],
 )
 def test_cards_that_do_not_fit_are_refused(
@@ -274,6 +275,8 @@ def test_cards_that_do_not_fit_are_refused(
     (model / "card.json").write_text(json.dumps(damage(card)))  # type: ignore[operator]
     with pytest.raises(InputError, match=said):
         load_surrogate(model)
+    with pytest.raises(InputError, match="gives no velocity"):
+        load_surrogate(PROFILE)
 
 
 def test_a_grid_too_small_for_the_levels_is_refused(dataset: Path) -> None:

@@ -25,6 +25,7 @@ from tellus.surrogate.profile.predictor import ProfilePredictor
 from tellus.surrogate.profile.settings import ProfileSettings
 from tellus.surrogate.training.checkpoint import read_checkpoint
 from tellus.surrogate.training.train import train
+from tellus.surrogate.two_level.model import SHIPPED as TWO_LEVEL
 
 GRID = Grid(16, 16, 2.0)
 SETTINGS = ProfileSettings(epochs=150, batch_size=4, learning_rate=1e-2, width=32, depth=2)
@@ -196,9 +197,11 @@ def test_weights_that_cannot_be_used_are_bad_input(model: Path, tmp_path: Path) 
         start(tmp_path / "nowhere")
     with pytest.raises(InputError, match="pickle"):
         start(tmp_path / "weights.pt")
+    with pytest.raises(InputError, match="model of kind two-level"):
+        start(TWO_LEVEL)
     card = json.loads((model / "card.json").read_text())
     for change, words in (
-        ({"kind": "two-level"}, "model of kind two-level"),
+        ({"kind": "two-level"}, "does not describe"),
         ({"network": {"width": 7, "depth": 2}}, "does not describe"),
         ({"range": {}}, "does not describe"),
         ({"weights_sha256": "0"}, "is not the file"),

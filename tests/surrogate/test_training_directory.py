@@ -14,8 +14,10 @@ from typer.testing import CliRunner, Result
 
 from tellus.cli import app
 from tellus.coupling.lock import NAME, sole_user
+from tellus.solver.grid import Grid
 from tellus.surrogate import data as reading
 from tellus.surrogate import files
+from tellus.surrogate.two_level.model import SHIPPED
 
 TINY = (
     '[model]\nkind = "multi-scale"\n[network]\nfilters = 4\nlevels = 2\nconvolutions = 1\n'
@@ -73,7 +75,8 @@ def test_weights_and_card_are_replaced_together(
     call: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The disk is full before one of the two is down."""
-    files.write_model(tmp_path, {"w": torch.zeros(3)}, {"epoch": 1})
+    card = files.read_card(SHIPPED / files.CARD)
+    files.write_model(tmp_path, {"w": torch.zeros(3)}, card | {"epoch": 1})
     synced, original = iter(range(1, 9)), os.fsync
 
     def sync(file: int) -> None:
@@ -83,10 +86,10 @@ def test_weights_and_card_are_replaced_together(
 
     monkeypatch.setattr(os, "fsync", sync)
     with pytest.raises(OSError, match="No space") as failure:
-        files.write_model(tmp_path, {"w": torch.ones(3)}, {"epoch": 2})
+        files.write_model(tmp_path, {"w": torch.ones(3)}, card | {"epoch": 2})
     named = files.CARD if call == 1 else files.WEIGHTS
     assert failure.value.filename == str(tmp_path / named)
-    assert files.read_model(tmp_path)[1]["epoch"] == 1
+    assert files.read_model(tmp_path).card["epoch"] == 1
     assert {path.name for path in tmp_path.iterdir()} == {files.WEIGHTS, files.CARD}
 
 
@@ -94,10 +97,8 @@ def test_trainings_share_the_base_solutions_of_a_data_set(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Another process writes the same file, and finishes, while this one is at it."""
-    file, values = tmp_path / "cache" / "sim.npz", {"scale": np.ones(2), "psi": np.ones(2)}
-    values["residual"] = np.ones(2)
-    processes, savez = iter((1, 2)), np.savez
-    monkeypatch.setattr(reading.os, "getpid", lambda: next(processes))
+    file, grid, savez = tmp_path / "cache" / "sim.npz", Grid(4, 4, 1.0), np.savez
+    values = {"scale": np.ones(2), **dict.fromkeys(("psi", "residual"), np.ones((2, *grid.nodes)))}
 
     def slow(stream: Any, **arrays: Any) -> None:
         monkeypatch.setattr(reading.np, "savez", savez)
@@ -106,7 +107,8 @@ def test_trainings_share_the_base_solutions_of_a_data_set(
 
     monkeypatch.setattr(reading.np, "savez", slow)
     reading._write_cache(file, "key", values)
-    assert reading._read_cache(file, "key", 2) is not None
+    assert reading._read_cache(file, "key", 2, grid) is not None
+    assert reading._read_cache(file, "key", 3, grid) is None
     assert [path.name for path in file.parent.iterdir()] == ["sim.npz"]
 
 

@@ -511,12 +511,12 @@ def test_pickles_are_refused(tmp_path: Path, name: str) -> None:
         lambda card: card.pop("range"),
         lambda card: card["range"].update(gamma_T=[1e6]),
         lambda card: card["range"].update(gamma_p="wide"),
-        lambda card: card["range"].update(gamma_p=[float("nan"), 1.0]),
+        lambda card: card["range"].update(gamma_p=[2.0, 1.0]),
         lambda card: card["network"].update(depth=10**9),
         lambda card: card["network"].update(block=0),
         lambda card: card["network"].update(widths=[]),
         lambda card: card["normalisation"].update(spread=[0.0] * 8),
-        lambda card: card["normalisation"].update(correction=float("nan")),
+        lambda card: card["normalisation"].update(correction=-1.0),
     ],
 )
 def test_a_card_that_does_not_fit_is_bad_input(
@@ -536,7 +536,7 @@ def test_a_card_that_does_not_fit_is_bad_input(
         (lambda card: card.update(boundaries=3), "no text"),
         (lambda card: card["grid"].update(nx=1), r"card\.json cannot be read .* at least 4"),
         (lambda card: card.pop("simulations"), "is no data set: its card.json has no"),
-        (lambda card: card["simulations"][3].update(gamma_T=-1.0), "not positive"),
+        (lambda card: card["simulations"][3].update(gamma_T=-1.0), "simulations.3.gamma_T"),
         (lambda card: card["simulations"][3].update(gamma_T="big"), "cannot be read"),
         (lambda card: card["simulations"][3].update(snapshots=5), "does not hold 5 snapshots"),
         (lambda card: card["simulations"][3].update(split="other"), 'no split "test"'),

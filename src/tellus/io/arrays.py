@@ -22,6 +22,9 @@ COMPRESSIONS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 SMALL = 2**26
 """Bytes that are never too many."""
 
+LONGEST_TEXT = 2**28
+"""Bytes, four to a letter."""
+
 Arrays = dict[str, NDArray[Any]]
 
 
@@ -50,6 +53,8 @@ class Expected:
             raise ValueError(f"{name} has the shape {shape}, not {wanted}")
         if dtype.kind not in self.kinds:
             raise ValueError(f"{name} holds {dtype}")
+        if dtype.kind == "U" and dtype.itemsize > LONGEST_TEXT:
+            raise ValueError(f"{name} is a text of {dtype.itemsize / 2**30:.3g} GiB")
 
 
 class Stored(Protocol):

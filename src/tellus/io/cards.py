@@ -1,0 +1,275 @@
+"""What cards and summaries may hold: types and limits, the same as in the configurations.
+
+Keys that are not named here may hold anything. Import it where it is used: a GPU machine may lack
+pydantic, and does with the plain reading that follows; see `card_check`.
+"""
+
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Strict, Tag, model_validator
+from pydantic import ValidationError as Invalid
+
+from tellus.config_profile import ProfileNetworkSection
+from tellus.config_sections import LARGEST_SEED, GridSection
+from tellus.config_time_unet import TimeUNetNetworkSection
+from tellus.config_training import MultiScaleNetworkSection, NetworkSection
+
+MOST = 10**7
+"""Simulations, snapshots, epochs: far more than anybody makes."""
+
+Number = Annotated[float, Field(ge=-1e100, le=1e100)]
+Positive = Annotated[float, Field(gt=0, le=1e100)]
+Seconds = Annotated[float, Field(ge=0, le=1e12)]
+Count = Annotated[int, Field(ge=0, le=2**53)]
+Some = Annotated[int, Field(ge=1, le=MOST)]
+Pair = Annotated[tuple[Number, Number], Strict(False)]
+Walls = Literal["free-slip", "no-slip"]
+Precision = Literal["float32", "tf32", "bfloat16", "float64"]
+
+
+class Card(BaseModel):
+    """Strict about what it names."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", strict=True, allow_inf_nan=False)
+
+
+class Spread(Card):
+    """Of the values of a field."""
+
+    min: Number
+    max: Number
+
+
+class Statistics(Card):
+    """Of the fields of simulations."""
+
+    temperature: Spread
+    log10_viscosity: Spread
+    u: Spread
+    v: Spread
+    largest_u: Pair
+    largest_v: Pair
+
+
+class SimulationEntry(Card):
+    """A simulation in the card of a data set."""
+
+    name: str
+    split: str
+    snapshots: Some
+    gamma_T: float = Field(gt=0, le=1e12)
+    gamma_p: float = Field(gt=0, le=1e12)
+    heating: float = Field(ge=-1e6, le=1e6)
+    rayleigh: float = Field(ge=0, le=1e12)
+    seed: int | None = Field(default=None, ge=0, le=LARGEST_SEED)
+    end: Positive | None = None
+    statistics: Statistics | None = None
+
+
+class Schedule(Card):
+    """When the snapshots of a data set are taken."""
+
+    snapshot_every: Some | None = None
+
+
+class Origin(Card):
+    """The configuration of a data set; what makes its simulations anew reads all of it."""
+
+    dataset: Schedule = Schedule()
+
+
+class DatasetCard(Card):
+    """Of a data set."""
+
+    grid: GridSection
+    boundaries: Walls
+    simulations: list[SimulationEntry] = Field(min_length=1, max_length=MOST)
+    hash: str
+    config: Origin | None = None
+    command: str | None = None
+    version: str | None = None
+    statistics: dict[str, Statistics] = {}
+    seconds: Seconds | None = None
+
+    @model_validator(mode="after")
+    def _names_differ(self) -> Self:
+        if len({entry.name for entry in self.simulations}) < len(self.simulations):
+            raise ValueError("two of its simulations have one name")
+        return self
+
+
+class Journey(Card):
+    """What a data set that travels says of that."""
+
+    format: int
+    half_size: bool
+
+
+class TravelCard(DatasetCard):
+    """Of a data set that travels."""
+
+    travel: Journey
+
+
+class Bounds(Card):
+    """The least and the greatest parameters of a training."""
+
+    gamma_T: Annotated[tuple[Positive, Positive], Strict(False)]
+    gamma_p: Annotated[tuple[Positive, Positive], Strict(False)]
+    heating: Pair | None = None
+    rayleigh: Pair | None = None
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        for name, pair in self:
+            if pair is not None and pair[0] > pair[1]:
+                raise ValueError(f"the range of {name} is {pair[0]:g} to {pair[1]:g}")
+        return self
+
+
+class Spent(Card):
+    """Seconds that went into a model."""
+
+    data: Seconds | None = None
+    training: Seconds | None = None
+
+
+class ModelCard(Card):
+    """Of a trained model of any kind."""
+
+    format: Literal[1]
+    kind: str = "two-level"
+    grid: GridSection
+    boundaries: Walls
+    range: Bounds
+    weights_sha256: str
+    parameters: Count | None = None
+    validation: dict[str, Any] = {}
+    training: dict[str, Any] = {}
+    seconds: Spent | None = None
+
+
+class UNetNetwork(NetworkSection):
+    """The network of a two-level surrogate."""
+
+    kind: Literal["unet"]
+
+
+class OwnNetwork(Card):
+    """A network of one's own."""
+
+    kind: str
+
+
+def _whose(network: Any) -> str:
+    return "unet" if isinstance(network, dict) and network.get("kind") == "unet" else "own"
+
+
+class Features(Card):
+    """What the network of a two-level surrogate sees."""
+
+    residual: bool
+
+
+class Normalisation(Card):
+    """What brings its features to about one."""
+
+    mean: list[Number] = Field(max_length=64)
+    spread: list[Positive] = Field(max_length=64)
+    correction: Positive
+
+
+class TwoLevelCard(ModelCard):
+    """Of a two-level surrogate."""
+
+    base: str
+    features: Features
+    network: Annotated[
+        Annotated[UNetNetwork, Tag("unet")] | Annotated[OwnNetwork, Tag("own")],
+        Discriminator(_whose),
+    ]
+    normalisation: Normalisation
+
+
+class Scale(Card):
+    """A scale of velocity: its kind, and coefficients or a factor."""
+
+    kind: Literal["regression", "viscosity", "coarse"]
+    factor: int | None = Field(default=None, ge=1, le=1024)
+    constant: Number | None = None
+    heating: Number | None = None
+    gamma_T: Number | None = None
+    gamma_p: Number | None = None
+    buoyancy: Number | None = None
+    smallest: Number | None = None
+    mean: Number | None = None
+
+
+class PaperTraining(Card):
+    """What rebuilds the network of Agarwal et al. (2025)."""
+
+    mass: Literal["hard", "soft"]
+    walls: Literal["paper", "exact"]
+    precision: Precision
+    seed: int = Field(ge=0, le=LARGEST_SEED)
+
+
+class MultiScaleCard(ModelCard):
+    """Of the surrogate of Agarwal et al. (2025)."""
+
+    network: MultiScaleNetworkSection
+    scale: Scale
+    training: PaperTraining  # type: ignore[assignment]
+
+
+class SteppingTraining(Card):
+    """What rebuilds a U-net that steps in time."""
+
+    mass: Literal["hard", "none"]
+    precision: Precision
+    seed: int = Field(ge=0, le=LARGEST_SEED)
+    interval: Some
+
+
+class TimeUNetCard(ModelCard):
+    """Of a U-net that steps in time."""
+
+    parameters: Count
+    network: TimeUNetNetworkSection
+    scale: Scale
+    log10_dt: Annotated[tuple[Number, Positive], Strict(False)]
+    training: SteppingTraining  # type: ignore[assignment]
+
+
+class ProfileCard(ModelCard):
+    """Of a predictor of the profile of temperature."""
+
+    network: ProfileNetworkSection
+
+
+CARDS: dict[str, type[Card]] = {
+    "data set": DatasetCard,
+    "travel": TravelCard,
+    "two-level": TwoLevelCard,
+    "multi-scale": MultiScaleCard,
+    "time-unet": TimeUNetCard,
+    "profile": ProfileCard,
+}
+
+
+def check(kind: str, content: dict[str, Any]) -> None:
+    """Raise ValueError, saying where and what, for a card that cannot be one of this kind."""
+    conform(CARDS[kind], content)
+
+
+def conform(model: type[Card], content: dict[str, Any]) -> None:
+    """Raise ValueError, saying where and what, for content that is not as `model` says."""
+    try:
+        model.model_validate(content)
+    except Invalid as failure:
+        error = failure.errors(include_url=False, include_input=False)[0]
+        place = ".".join(map(str, error["loc"]))
+        if error["type"] == "missing":
+            raise ValueError(f"it has no {place}") from None
+        said = str(error["ctx"]["error"]) if error["type"] == "value_error" else error["msg"]
+        raise ValueError(f"{place}: {said[:1].lower()}{said[1:]}" if place else said) from None

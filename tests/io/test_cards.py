@@ -1,0 +1,162 @@
+"""Cards and weights are what a card says, or refused before memory is taken."""
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from tellus.io import cards
+from tellus.io.card_check import KINDS, kind_of_model
+from tellus.solver.errors import InputError
+from tellus.solver.grid import Grid
+from tellus.surrogate import files
+from tellus.surrogate.load import load_surrogate
+from tellus.surrogate.multi_scale.model import MultiScaleSurrogate, make_model
+from tellus.surrogate.multi_scale.scale import Regression
+from tellus.surrogate.profile.predictor import ProfilePredictor
+from tellus.surrogate.settings import MultiScaleNetworkSettings, MultiScaleSettings
+from tellus.surrogate.time_unet.model import TimeStepper, make_time_step_model
+from tellus.surrogate.time_unet.settings import TimeUNetNetworkSettings, TimeUNetSettings
+from tellus.surrogate.two_level.model import SHIPPED, Surrogate
+
+GRID = Grid(16, 16, 1.0)
+PROFILE = SHIPPED.parent / "profile"
+
+
+def plain_card(settings: Any, **own: Any) -> dict[str, Any]:
+    """As training writes it, around the general part of the shipped model's."""
+    card = files.read_card(SHIPPED / files.CARD)
+    general = {k: card[k] for k in ("format", "boundaries", "range", "data", "validation")}
+    training = {"training": settings.to_json(), "parameters": 1, "kind": settings.kind}
+    grid = {"nx": GRID.nx, "ny": GRID.ny, "aspect": GRID.aspect}
+    return json.loads(json.dumps({**general, **training, "grid": grid, **own}))
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model of every kind, in a folder named after it."""
+    tmp_path = tmp_path_factory.mktemp("models")
+    folders = {kind: tmp_path / kind for kind in KINDS}
+    Surrogate.load().save(folders["two-level"])
+    ProfilePredictor.load().save(folders["profile"])
+    small = {"filters": 2, "levels": 1, "convolutions": 1, "size": 3}
+    paper = MultiScaleSettings(network=MultiScaleNetworkSettings(**small))
+    own = {"network": paper.network.to_json(), "scale": Regression().to_json()}
+    model = make_model(paper, GRID)
+    MultiScaleSurrogate(model, plain_card(paper, **own)).save(folders["multi-scale"])
+    stepping = TimeUNetSettings(network=TimeUNetNetworkSettings(**small))
+    own = {"network": stepping.network.to_json(), "scale": Regression().to_json()}
+    stepper = make_time_step_model(stepping, GRID, (0.0, 1.0))
+    card = plain_card(stepping, log10_dt=[0.0, 1.0], **own)
+    TimeStepper(stepper, card).save(folders["time-unet"])
+    return tmp_path
+
+
+@pytest.fixture
+def models(made: Path, tmp_path: Path) -> dict[str, Path]:
+    """The same, to be damaged."""
+    shutil.copytree(made, tmp_path, dirs_exist_ok=True)
+    return {kind: tmp_path / kind for kind in KINDS}
+
+
+LOADERS: dict[str, Callable[[Path], object]] = {
+    "two-level": load_surrogate,
+    "multi-scale": load_surrogate,
+    "time-unet": TimeStepper.load,
+    "profile": ProfilePredictor.load,
+}
+
+
+def test_there_is_a_typed_card_of_every_kind() -> None:
+    assert set(KINDS) == set(LOADERS) == set(cards.CARDS) - {"data set", "travel"}
+    assert kind_of_model({}) == "two-level"
+    for folder in (SHIPPED, PROFILE):
+        files.read_card(folder / files.CARD)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("damage", ["none", "nan", "missing", "extra", "shape", "dtype", "cut"])
+def test_weights_that_are_not_the_networks(kind: str, damage: str, models: dict[str, Path]) -> None:
+    stored = files.read_model(models[kind])
+    tensors = {name: value.clone() for name, value in stored.tensors.items()}
+    name, words = next(iter(tensors)), f"size mismatch of {next(iter(tensors))}"
+    if damage == "nan":
+        tensors[name].view(-1)[-1], words = float("nan"), r"weights\.safetensors .* not finite"
+    elif damage == "missing":
+        tensors.pop(name)
+    elif damage == "extra":
+        tensors["more"], words = torch.zeros(3), "size mismatch of more"
+    elif damage == "shape":
+        tensors[name] = tensors[name][..., None]
+    elif damage == "dtype":
+        tensors[name] = tensors[name].to(torch.int32)
+    files.write_model(models[kind], tensors, stored.card)
+    if damage == "cut":
+        content, words = stored.weights.read_bytes(), "is damaged or truncated"
+        stored.weights.write_bytes(content[: len(content) // 2])
+    if damage == "none":
+        LOADERS[kind](models[kind])
+        return
+    with pytest.raises(InputError, match=words):
+        LOADERS[kind](models[kind])
+
+
+LARGEST: dict[str, dict[str, Any]] = {
+    "two-level": {"block": 64, "widths": [4096] * 3, "depth": 1},
+    "multi-scale": {"filters": 1024, "convolutions": 8, "size": 5},
+    "time-unet": {"filters": 1024, "convolutions": 8, "size": 5},
+    "profile": {"width": 4096, "depth": 64},
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_networks_as_large_as_may_be_take_no_memory(
+    kind: str, models: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All within the limits of a configuration, and beyond those of a machine."""
+    file = models[kind] / files.CARD
+    card = json.loads(file.read_text())
+    card["network"] |= LARGEST[kind]
+    file.write_text(json.dumps(card))
+
+    def initialised(weights: torch.Tensor, *_: Any, **__: Any) -> None:
+        assert weights.is_meta
+
+    monkeypatch.setattr(torch.nn.init, "kaiming_uniform_", initialised)
+    with pytest.raises(InputError, match=r"card\.json does not describe .* size mismatch"):
+        LOADERS[kind](models[kind])
+
+
+@pytest.mark.parametrize(
+    ("kind", "change", "words"),
+    [
+        ("two-level", {"widths": [4096] * 13}, r"network\.unet\.widths"),
+        ("two-level", {"depth": 65}, r"network\.unet\.depth: .* less than or equal to 64"),
+        ("two-level", {"block": 10**9}, r"network\.unet\.block"),
+        ("multi-scale", {"filters": 1025}, r"network\.filters"),
+        ("multi-scale", {"size": 4}, "must be odd"),
+        ("time-unet", {"levels": 13}, r"network\.levels"),
+        ("time-unet", {"convolutions": True}, r"network\.convolutions"),
+        ("profile", {"width": 4097}, r"network\.width"),
+        ("profile", {"depth": 10**6}, r"network\.depth"),
+    ],
+)
+def test_layers_have_the_limits_of_a_configuration(
+    kind: str, change: dict[str, Any], words: str, models: dict[str, Path]
+) -> None:
+    file = models[kind] / files.CARD
+    card = json.loads(file.read_text())
+    card["network"] |= change
+    file.write_text(json.dumps(card))
+    with pytest.raises(InputError, match=words):
+        LOADERS[kind](models[kind])
+
+
+def test_an_unknown_kind_is_said(tmp_path: Path) -> None:
+    files.write_model(tmp_path, {}, {"kind": "oracle"})
+    with pytest.raises(InputError, match="its kind is none of two-level, "):
+        load_surrogate(tmp_path)
