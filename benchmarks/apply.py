@@ -14,12 +14,13 @@ import numpy as np
 import torch
 from rich.table import Table
 
+from tellus.coupling.busy import background_load
 from tellus.solver import initial
 from tellus.solver.grid import Array, Grid
 from tellus.solver.psi.operator import PsiOperator
 
 from .fields import CASE, Case
-from .record import background_load, document, milliseconds, save, setting
+from .record import document, milliseconds, save, setting
 from .sampling import Row
 from .spread import Spread
 from .timing import check_repeats, fixed_threads, rest

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from rich.table import Table
 
+from tellus.coupling.busy import background_load
 from tellus.coupling.stepping import Stepping
 from tellus.solver.direct.solver import DirectSolver
 from tellus.solver.energy import EXPLICIT, IMPLICIT, EnergyEquation, ThermalState
@@ -20,7 +21,7 @@ from tellus.solver.grid import Grid
 from tellus.solver.stokes import StokesProblem
 
 from .fields import CASE, Case, problems
-from .record import background_load, document, milliseconds, save, setting
+from .record import document, milliseconds, save, setting
 from .spread import Spread
 from .timing import check_repeats, fixed_threads
 

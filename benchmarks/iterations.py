@@ -15,13 +15,14 @@ from typing import Any
 import numpy as np
 from rich.table import Table
 
+from tellus.coupling.busy import background_load
 from tellus.coupling.solvers.names import make_solver
 from tellus.solver.direct.solver import DirectSolver
 from tellus.solver.grid import Grid
 from tellus.solver.stokes import Flow, StokesProblem, StokesSolver, relative_velocity_error
 
 from .fields import CASE, Case, problems
-from .record import background_load, document, milliseconds, save, setting
+from .record import document, milliseconds, save, setting
 from .sampling import Row
 from .spread import Spread
 from .timing import check_repeats, fixed_threads, rest

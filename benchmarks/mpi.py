@@ -21,6 +21,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from tellus.coupling.busy import Watch
 from tellus.coupling.provenance import provenance
 from tellus.solver.errors import RunFailedError
 from tellus.solver.grid import Array, Grid
@@ -29,7 +30,7 @@ from tellus.solver.mumps.solver import MumpsSolver
 from tellus.solver.stokes import StokesProblem, StokesReport, flow_from_psi, relative_velocity_error
 
 from .fields import CASE, problems
-from .record import Watch, save
+from .record import save
 from .spread import Spread
 
 SOURCE = Grid(512, 128)

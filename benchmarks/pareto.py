@@ -16,6 +16,7 @@ import numpy as np
 from rich.table import Table
 
 from tellus.config import Config
+from tellus.coupling.busy import BUSY_PERCENT, background_load
 from tellus.coupling.lock import sole_user
 from tellus.coupling.output.picture_file import save_picture
 from tellus.coupling.provenance import provenance
@@ -27,7 +28,7 @@ from .best import add_comparisons
 from .departure import departure, deterministic_outputs, errors, rms
 from .entrants import chosen, grouped
 from .pareto_figure import figure
-from .record import BUSY_PERCENT, background_load, save, setting
+from .record import save, setting
 from .rollouts import Plan, Rollout, Variation, roll_out, start_state
 from .sampling import Row
 from .spread import Spread

@@ -1,63 +1,19 @@
 """What every benchmark's result says about its origin, and where it is kept."""
 
 import json
-import logging
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from time import process_time
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
-import psutil
-
+from tellus.coupling.busy import BUSY_PERCENT
 from tellus.coupling.checkpoint import write_atomically
 from tellus.coupling.provenance import provenance
 from tellus.solver.grid import Grid
 
 from .fields import Case
 from .timing import thread_pools
-
-log = logging.getLogger(__name__)
-
-BUSY_PERCENT = 10.0
-
-
-def background_load() -> float:
-    """Percent of the machine's processors that others use, watched for half a second."""
-    busy = float(psutil.cpu_percent(interval=0.5))
-    if busy > BUSY_PERCENT:
-        log.warning("other work uses %.0f %% of this machine: the seconds will be too many", busy)
-    return busy
-
-
-class Watch:
-    """How busy other work keeps the machine while something runs here."""
-
-    others_percent = 0.0
-
-    def __enter__(self) -> Self:
-        self._before = _busy_and_all()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        busy, own, everything = (
-            after - before for after, before in zip(_busy_and_all(), self._before, strict=True)
-        )
-        self.others_percent = 100.0 * max(busy - own, 0.0) / everything if everything > 0 else 0.0
-
-
-def _busy_and_all() -> tuple[float, float, float]:
-    """Processor seconds so far: of everybody's work, of this process, and of all processors."""
-    times = psutil.cpu_times()
-    everything = sum(times) - getattr(times, "guest", 0.0) - getattr(times, "guest_nice", 0.0)
-    return everything - times.idle - getattr(times, "iowait", 0.0), process_time(), everything
 
 
 def document(

@@ -16,13 +16,26 @@ from rich.table import Table
 from tellus.coupling.checkpoint import write_atomically
 from tellus.solver.errors import InputError
 
-from . import apply, box, energy, iterations, learning, mpi, overview, pareto, step, verification
+from . import (
+    apply,
+    at_once,
+    box,
+    energy,
+    iterations,
+    learning,
+    mpi,
+    overview,
+    pareto,
+    step,
+    verification,
+)
 
 RESULTS = Path("benchmarks") / "results"
 MARKED = re.compile(r"(<!-- bench:(\S+)(?: (\S+))? -->\n)(.*?)(<!-- /bench -->)", re.DOTALL)
 
 TABLES: dict[str, Callable[[Mapping[str, Any]], Table]] = {
     "apply": apply.table,
+    "at-once": at_once.table,
     "box": box.table,
     "energy": energy.table,
     "iterations": iterations.table,

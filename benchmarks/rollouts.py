@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tellus.config import Config, dump
+from tellus.coupling.busy import Watch
 from tellus.coupling.checkpoint import write_atomically
 from tellus.coupling.progress import RunProgress
 from tellus.coupling.provenance import git_hash
@@ -25,7 +26,6 @@ from tellus.solver.errors import InputError, RunFailedError
 from tellus.solver.grid import Array, Grid
 
 from .fields import cache_directory
-from .record import Watch
 
 log = logging.getLogger(__name__)
 

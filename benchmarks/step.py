@@ -14,13 +14,14 @@ from typing import Any
 
 from rich.table import Table
 
+from tellus.coupling.busy import background_load
 from tellus.coupling.simulation import Simulation
 from tellus.solver.grid import Grid
 from tellus.solver.stokes import StokesProblem, StokesSolver
 
 from .entrants import SINGLE_SOLVES, chosen, entrants, remarks
 from .fields import CASE, Case, problems
-from .record import background_load, document, milliseconds, save, setting
+from .record import document, milliseconds, save, setting
 from .spread import Spread
 from .timing import check_repeats, fixed_threads
 

@@ -14,6 +14,7 @@ from typing import Any
 import psutil
 from rich.table import Table
 
+from tellus.coupling.busy import BUSY_PERCENT, Watch, background_load
 from tellus.solver.errors import InputError, SolverError
 from tellus.solver.grid import Grid
 from tellus.solver.stokes import StokesProblem
@@ -22,7 +23,7 @@ from .bare import BareCholesky, in_words
 from .entrants import DEFAULT, SINGLE_SOLVES, Entrants, chosen, entrants, remarks
 from .fields import CASE, Case, sequences
 from .memory import KilledError, Memory, memory_of
-from .record import BUSY_PERCENT, Watch, background_load, document, milliseconds, save, setting
+from .record import document, milliseconds, save, setting
 from .sampling import Contender, References, Row
 from .scaling import exponents, save_figure
 from .spread import Spread

@@ -22,7 +22,7 @@ from .comparison.compare import compare
 from .comparison.pair import QUIET_VRMS
 from .comparison.plots import picture
 from .comparison.report import write_report
-from .comparison.words import figure, headline
+from .comparison.words import busy, figure, headline
 from .output.picture_file import save_picture
 from .recorded import RecordedRun, read_run
 from .run import run_directory
@@ -91,7 +91,7 @@ def demo(out: Path = Path("demo"), say: Callable[[str], None] = print) -> dict[s
     result["remarks"] = [_remark(result["same_temperature"])]
     write_report(out / "report.html", result, runs)
     save_picture(picture(result, runs), out / "demo.png", 130)
-    lines = [*headline(result)[:2], *result["remarks"]]
+    lines = [*headline(result)[:2], *busy(result), *result["remarks"]]
     say(f"\nDone in {perf_counter() - started:.0f} s. The report: {out / 'report.html'}\n")
     for line in lines:
         say(line)

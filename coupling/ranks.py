@@ -22,9 +22,14 @@ def join_team(name: str) -> None:
         join()
 
 
+def processes() -> int:
+    """How many an mpirun started, one without."""
+    return max(int(os.environ.get(variable, 1)) for variable in COUNTS)
+
+
 def refuse_idle_processes(name: str) -> None:
     """Raises InputError where mpirun started several processes for a solver that uses one."""
-    started = max(int(os.environ.get(variable, 1)) for variable in COUNTS)
+    started = processes()
     if started > 1 and not SHARED.intersection(name.split(":")):
         raise InputError(
             f'stokes.solver: "{name}" works in one process, and mpirun started {started}: leave '

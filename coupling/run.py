@@ -20,12 +20,13 @@ from tellus.solver.strain import effective_viscosity
 from tellus.solver.threads import one_blas_thread
 
 from . import estimate
+from .busy import Watch
 from .checkpoint import FOLDER
 from .fields import open_fields
 from .lock import sole_user
 from .progress import RunProgress
 from .provenance import provenance
-from .ranks import join_team
+from .ranks import join_team, processes
 from .reopening import check_solver, checkpoint_for, differences
 from .rundir import RunFiles, began, check_free, check_same_physics
 from .setup import anchored, initial_state, replaced, simulation_arguments
@@ -122,6 +123,7 @@ class _Run:
         self.outputs, self.last_output_step = 0, -1
         self.warnings: list[str] = []
         self.seconds_before, self.output_seconds = 0.0, 0.0
+        self._busy, self._busy_before = Watch(processes()), 0.0
         self.provenance = provenance()
         self._started = perf_counter()
         self._checkpointed = -1
@@ -298,6 +300,7 @@ class _Run:
             "last_output_step": self.last_output_step,
             "seconds": self._elapsed(),
             "output_seconds": self.output_seconds,
+            "others_percent": self._others_percent(),
             "tally": self.simulation.tally.to_json(),
             "warnings": self.warnings,
         }
@@ -310,6 +313,7 @@ class _Run:
         self.outputs = ledger["outputs"]
         self.last_output_step = ledger["last_output_step"]
         self.seconds_before = ledger["seconds"]
+        self._busy_before = ledger.get("others_percent", 0.0)  # earlier versions did not watch
         self.output_seconds = ledger["output_seconds"]
         self.simulation.tally = Tally.from_json(ledger["tally"])
         self.warnings += [w for w in ledger["warnings"] if w not in self.warnings]
@@ -351,10 +355,17 @@ class _Run:
     def _elapsed(self) -> float:
         return self.seconds_before + perf_counter() - self._started
 
+    def _others_percent(self) -> float:
+        """Of the machine's processors, used by other work over all the seconds of this run."""
+        before, all_seconds = self.seconds_before, self._elapsed()
+        now = self._busy.others_percent * (all_seconds - before)
+        return (self._busy_before * before + now) / all_seconds
+
     def _write_summary(self, status: str, message: str) -> dict[str, Any]:
         tally = self.simulation.tally
         summary = {
             **self.provenance,
+            "others_percent": self._others_percent(),
             "solver": self.solver_name,
             "weights_sha256": getattr(self.simulation.solver, "weights_sha256", None),
             "start": self.start.to_json(),

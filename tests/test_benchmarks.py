@@ -3,7 +3,6 @@
 import json
 import logging
 import subprocess
-from collections import namedtuple
 from collections.abc import Callable, Iterator
 from io import StringIO
 from itertools import count, pairwise
@@ -18,11 +17,11 @@ from rich.console import Console
 from threadpoolctl import threadpool_info
 from typer.testing import CliRunner
 
-from tellus.benchmarks import apply, energy, fields, memory, record, step, stokes
+from tellus.benchmarks import apply, energy, fields, memory, step, stokes
 from tellus.benchmarks.entrants import SINGLE_SOLVES
 from tellus.benchmarks.fields import Case, cache_directory, make_states, problems, sequences
 from tellus.benchmarks.memory import KilledError, memory_of
-from tellus.benchmarks.record import Watch, save
+from tellus.benchmarks.record import save
 from tellus.benchmarks.scaling import exponents
 from tellus.benchmarks.spread import Spread
 from tellus.benchmarks.step import steps_per_block
@@ -472,18 +471,6 @@ def test_apply() -> None:
     (aim,) = result["aims"]
     assert aim["apply_over_copy"] > 0
     assert "of the bandwidth" in printed(apply.table(result))
-
-
-def test_others_are_watched_and_own_work_is_not_theirs(monkeypatch: pytest.MonkeyPatch) -> None:
-    Times = namedtuple("Times", "user system idle iowait steal guest")
-    # Of 20 s of two processors 11 were idle or waiting, 4 guests' and within user's, 3 our own.
-    times = iter([Times(50, 5, 100, 1, 0, 20), Times(56, 6, 109, 3, 2, 24)])
-    own = iter([7.0, 10.0])
-    monkeypatch.setattr(record.psutil, "cpu_times", lambda: next(times))
-    monkeypatch.setattr(record, "process_time", lambda: next(own))
-    with Watch() as watch:
-        pass
-    assert watch.others_percent == pytest.approx(100 * (20 - 11 - 3) / 20)
 
 
 def test_energy() -> None:

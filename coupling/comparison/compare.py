@@ -143,6 +143,7 @@ def _cost(pair: Pair) -> dict[str, Any]:
         "stokes_seconds_per_step": _stokes_seconds(run),
         "seconds_total": float(run.info["seconds"]["total"]),
         "seconds_by_phase": run.seconds_by_phase,
+        "others_percent": _others_percent(run),
         "solver_report": dict(run.info.get("solver_report") or {}),
         "speedup": _ratio(_step_seconds(reference), _step_seconds(run)),
         "speedup_stokes": _ratio(_stokes_seconds(reference), _stokes_seconds(run)),
@@ -168,6 +169,12 @@ def _seconds_until(run: RecordedRun, span: tuple[float, float]) -> float:
     inside = np.count_nonzero((times > span[0]) & (times <= span[1]))
     taken = max(int(np.count_nonzero(times > times[0])), 1)
     return float(run.info["seconds"]["total"]) * int(inside) / taken
+
+
+def _others_percent(run: RecordedRun) -> float | None:
+    """Of the machine, used by other work; None for runs of earlier versions."""
+    percent = run.info.get("others_percent")
+    return float(percent) if isinstance(percent, int | float) else None
 
 
 def _ratio(reference: float | None, value: float | None) -> float | None:

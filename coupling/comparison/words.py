@@ -5,6 +5,8 @@ from typing import Any
 
 from rich.table import Table
 
+from tellus.coupling.busy import BUSY_PERCENT
+
 # Title, key and scale of the columns that a reader sees, on the terminal and in the report.
 COLUMNS = (
     ("steps", "steps", 1.0),
@@ -37,12 +39,13 @@ def cells(run: Mapping[str, Any]) -> list[str]:
 
 
 def headline(result: Mapping[str, Any]) -> list[str]:
-    """The three lines that matter: speed, mean temperature, flow."""
+    """The lines that matter: speed, mean temperature, flow, and whether the seconds count."""
     reference, *others = result["runs"]
     name = reference["label"]
     cost = f"{figure(reference['seconds_per_step'], 1e3)} ms per step"
     if not others:
-        return [f"One run, {name}: {reference['steps']} steps, {cost}; nothing to compare with."]
+        only = f"One run, {name}: {reference['steps']} steps, {cost}; nothing to compare with."
+        return [only, *busy(result)]
     speed = [
         f"{r['label']} {figure(r['speedup'])}x per step, "
         f"{figure(r['speedup_end_to_end'])}x end to end"
@@ -55,6 +58,23 @@ def headline(result: Mapping[str, Any]) -> list[str]:
         f"Mean absolute difference of <T>(t) from {name}: {'; '.join(heat)}.",
         f"Velocity difference from {name} at equal times, between trajectories that have drifted "
         f"apart, median: {'; '.join(flow)}.",
+        *busy(result),
+    ]
+
+
+def busy(result: Mapping[str, Any]) -> list[str]:
+    """A warning where other work shared the machine while one of the runs was timed."""
+    shares = [run["others_percent"] or 0.0 for run in result["runs"]]
+    if max(shares) <= BUSY_PERCENT:
+        return []
+    disturbed = [
+        f"{run['label']} {share:.0f} %"
+        for run, share in zip(result["runs"], shares, strict=True)
+        if share > BUSY_PERCENT
+    ]
+    return [
+        "The machine was busy: do not quote these seconds and speed-ups. Of its processors other "
+        f"work used: {'; '.join(disturbed)}."
     ]
 
 
@@ -67,6 +87,6 @@ def table(result: Mapping[str, Any]) -> Table:
     for run in result["runs"]:
         view.add_row(*cells(run))
     notes = [f"{run['label']}: {note}" for run in result["runs"] for note in run["notes"]]
-    view.caption = "\n".join(notes + result["warnings"]) or None
+    view.caption = "\n".join(notes + result["warnings"] + busy(result)) or None
     view.caption_justify = "left"
     return view

@@ -78,13 +78,15 @@ def run(
     prepare = resumed if resume else fresh
     settings, directory = prepare(config, out, stokes, changes or [])
 
+    from tellus.coupling.busy import BUSY_PERCENT
     from tellus.coupling.ranks import refuse_idle_processes
     from tellus.coupling.run import run_directory
 
     refuse_idle_processes(settings.stokes.solver)
     done = run_directory(settings, directory, resume=resume)
-    seconds = done["seconds"]["total"]
-    say(f"{directory}: {done['steps']} steps to t = {done['time']:.6g} in {seconds:.1f} s")
+    seconds, busy = done["seconds"]["total"], done["others_percent"]
+    shared = f"; other work used {busy:.0f} % of the machine" if busy > BUSY_PERCENT else ""
+    say(f"{directory}: {done['steps']} steps to t = {done['time']:.6g} in {seconds:.1f} s{shared}")
 
 
 @app.command()

@@ -41,7 +41,7 @@ def evaluate(
     score, table = _evaluation(kind)
 
     def work() -> dict[str, Any]:
-        from tellus.benchmarks.record import background_load
+        from tellus.coupling.busy import background_load
         from tellus.coupling.provenance import provenance
 
         named = {"model": "shipped" if model is None else str(model), "data": str(data)}

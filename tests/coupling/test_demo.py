@@ -24,6 +24,7 @@ def test_the_demo_ends_with_a_report_and_three_lines(tmp_path: Path) -> None:
     said: list[str] = []
     out = tmp_path / "demo"
     result = demo(out, said.append)
+    said = [line for line in said if not line.startswith("The machine was busy")]
     skip = result["runs"][1]
     # Skipping nothing is the direct run, from the same state, to the last bit.
     assert skip["mean_temperature_mae"] == skip["temperature_field_mae"] == 0.0

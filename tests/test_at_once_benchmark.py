@@ -1,0 +1,36 @@
+"""Several runs at once: what the benchmark measures and says."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tellus.benchmarks import at_once
+from tellus.solver.errors import RunFailedError
+
+
+def test_every_solver_number_and_setting_is_timed_in_turn(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[tuple[str, int, str | None]] = []
+
+    def seconds(name: str, count: int, setting: dict[str, str], grid: str, steps: int) -> float:
+        calls.append((name, count, setting.get("OMP_NUM_THREADS")))
+        return float(len(calls))
+
+    monkeypatch.setattr(at_once, "_seconds", seconds)
+    out = tmp_path / "result.json"
+    result = at_once.main(["direct", "refined"], (1, 2), repeats=3, out=out)
+    assert calls[:3] == [("direct", 1, None), ("direct", 1, "1"), ("direct", 2, None)]
+    assert len(calls) == 3 * 2 * 2 * 2
+    first = result["results"][0]
+    assert (first["seconds"], first["seconds_min"], first["seconds_max"]) == (9.0, 1.0, 17.0)
+    assert json.loads(out.read_text())["results"] == result["results"]
+    view = at_once.table(result)
+    assert [str(cell) for cell in view.columns[0].cells] == ["direct"] * 2 + ["refined"] * 2
+    assert next(iter(view.columns[2].cells)) == "9.0"
+
+
+def test_a_run_that_fails_is_no_time() -> None:
+    with pytest.raises(RunFailedError, match="exit status 2"):
+        at_once.main(["no-such-solver"], (1,), "16x8", 1, 1)
