@@ -3,10 +3,12 @@
 from functools import cached_property
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import fft
 
 from . import _core
 from .boundaries import TEMPERATURE, BoundaryConditions
+from .core import Core
 from .grid import Array, Grid
 
 
@@ -16,13 +18,16 @@ class DiffusionSolver:
     Along x the operator is diagonalised by the trigonometric transform that fits the
     conditions at the sides (DCT-II between two fluxes, DST-II between two temperatures,
     DCT-IV and DST-IV for one of each); along y each mode is a tridiagonal system. No
-    splitting error; O(N log nx) work.
+    splitting error; O(N log nx) work. A `core` below adds the row of its temperature to the
+    modes that a uniform bottom heats: the mean alone between insulating sides.
 
     Wall values come with each call, since they may change in time; their kinds do not.
     """
 
-    def __init__(self, grid: Grid, boundaries: BoundaryConditions) -> None:
-        self.grid = grid
+    def __init__(
+        self, grid: Grid, boundaries: BoundaryConditions, core: Core | None = None
+    ) -> None:
+        self.grid, self.core = grid, core
         self._fixed = [wall.thermal == TEMPERATURE for wall in boundaries.walls.values()]
         left, right = self._fixed[:2]
         self._family = "dst" if left else "dct"
@@ -36,15 +41,53 @@ class DiffusionSolver:
         eigenvalues: Array = (2.0 - 2.0 * np.cos(angle)) / self.grid.hx**2
         return eigenvalues
 
-    def solve(self, rhs: Array, a: float, value: Array) -> Array:
-        """T of shape (ny, nx) with (1 - a L) T = rhs and wall values left, right, bottom, top."""
-        forward = getattr(fft, self._family)
-        inverse = getattr(fft, f"i{self._family}")
-        spectrum = forward(rhs + a * self._wall_source(value), self._type, axis=1, norm="ortho")
-        shift = 1.0 + a * self._eigenvalues
-        spectrum = np.ascontiguousarray(spectrum)
+    def solve(self, rhs: Array, a: float, value: Array) -> tuple[Array, float]:
+        """T of shape (ny, nx) with (1 - a L) T = rhs, and the value at the bottom.
+
+        `value` holds what the walls do at left, right, bottom and top. The bottom's is that
+        given, or, with a core, its temperature T_b: `value` is then the right-hand side of
+        (1 + a r) T_b - a r mean(T[0]) = value[2], with r the core's rate.
+        """
+        if self.core is None:
+            spectrum = self._transform(rhs + a * self._wall_source(value))
+            self._solve_lines(a, spectrum, self._eigenvalues)
+            return self._back(spectrum), float(value[2])
+        cold = np.array([value[0], value[1], 0.0, value[3]])
+        spectrum = self._transform(rhs + a * self._wall_source(cold))
+        self._solve_lines(a, spectrum, self._eigenvalues)
+        modes, uniform = self._heated_modes
+        response = np.zeros((self.grid.ny, modes.size))
+        response[0] = 2.0 * a / self.grid.hy**2 * uniform
+        self._solve_lines(a, response, self._eigenvalues[modes])
+        # What the lowest cells are on average with the bottom at zero, and per degree of it.
+        base, gain = (
+            float(row @ uniform) / self.grid.nx for row in (spectrum[0, modes], response[0])
+        )
+        coupling = a * self.core.rate
+        bottom = (float(value[2]) + coupling * base) / (1.0 + coupling * (1.0 - gain))
+        spectrum[:, modes] += bottom * response
+        return self._back(spectrum), bottom
+
+    def _transform(self, field: Array) -> Array:
+        spectrum = getattr(fft, self._family)(field, self._type, axis=-1, norm="ortho")
+        return np.ascontiguousarray(spectrum)
+
+    def _back(self, spectrum: Array) -> Array:
+        return np.asarray(
+            getattr(fft, f"i{self._family}")(spectrum, self._type, axis=-1, norm="ortho")
+        )
+
+    def _solve_lines(self, a: float, spectrum: Array, eigenvalues: Array) -> None:
+        """Solve the modes of `eigenvalues` in place."""
+        shift = 1.0 + a * eigenvalues
         _core.solve_lines(a, self.grid.hy, shift, self._fixed[2], self._fixed[3], spectrum)
-        return np.asarray(inverse(spectrum, self._type, axis=1, norm="ortho"))
+
+    @cached_property
+    def _heated_modes(self) -> tuple[NDArray[np.intp], Array]:
+        """The modes of a temperature that is one along x, and their amplitudes."""
+        uniform = self._transform(np.ones(self.grid.nx))
+        modes = np.flatnonzero(np.abs(uniform) > 1e-13 * np.max(np.abs(uniform)))
+        return modes, uniform[modes]
 
     def _wall_source(self, value: Array) -> Array:
         """What fixed temperatures and fluxes add to the Laplacian of the wall cells."""

@@ -9,6 +9,7 @@ import numpy as np
 
 from . import energy_kernels
 from .boundaries import TEMPERATURE, BoundaryConditions
+from .core import Core
 from .diffusion import DiffusionSolver
 from .grid import Array, Grid
 from .heating import ConstantHeating, Heating
@@ -16,6 +17,11 @@ from .stokes import Flow
 
 EXPLICIT, IMPLICIT = "explicit", "implicit"
 GAMMA = 1.0 - 1.0 / sqrt(2.0)
+EARLIER = 0.5 / sqrt(2.0)
+"""Weights of the implicit scheme: GAMMA of its last stage, EARLIER of each of the two before."""
+
+Transport = Callable[[Array, float], tuple[Array, Array]]
+"""dT/dt by advection and sources and the heat that enters meanwhile, of T and the bottom's T."""
 
 
 @dataclass(frozen=True)
@@ -56,8 +62,9 @@ class EnergyEquation:
     frozen over the step the coupled scheme is first order in time. `scheme`:
 
     - "explicit": Heun's method, strong-stability preserving (Runge-Kutta 2);
-    - "implicit": the same for advection and sources, an L-stable two-stage SDIRK for diffusion,
-      IMEX-SSP2(2,2,2) of Pareschi and Russo (2005); dt knows the advective limit only.
+    - "implicit": ARK2(2,3,2) of Giraldo, Kelly and Constantinescu (2013), a32 = 1/2: L-stable
+      TR-BDF2 for diffusion and, at the same times, a strong-stability preserving method for the
+      rest, so that a steady state is one for any dt; dt knows the advective limit only.
 
     Parameters
     ----------
@@ -70,7 +77,7 @@ class EnergyEquation:
         Adiabatic and shear heating.
     core_capacity : float, optional
         Heat capacity of a well-mixed core over the mantle's; its temperature, that of the
-        bottom wall, then follows from the heat that it loses: C dT_b/dt = -q_b.
+        bottom wall, then follows from the heat that it loses, stable at any dt: see `Core`.
     """
 
     grid: Grid
@@ -96,33 +103,28 @@ class EnergyEquation:
         A flow that is marked as divergent, as networks may predict it, moves T about and makes
         none: T div u is added back to -div(u T).
         """
-        walls = self._wall_values(state)
         divergence = self._divergence(flow)
         steady = self.mean_heating(time, time + dt)
-        sources: list[float] = []
 
-        def tendency(temperature: Array) -> Array:
-            """Advection and sources; what the sources add is noted for the budget."""
+        def transport(temperature: Array, bottom: float) -> tuple[Array, Array]:
             rate = np.empty(self.grid.cells)
-            grid = self.grid
+            grid, walls = self.grid, self._wall_values(bottom)
             energy_kernels.advect(
                 temperature, flow.u, flow.v, grid.hx, grid.hy, self._fixed, walls, rate
             )
             source = self._sources(temperature, flow, steady, dissipation)
             if divergence is not None:
                 source = source + temperature * divergence
-            sources.append(float(np.mean(source)))
             rate += source
-            return rate
+            return rate, self._heat(temperature, walls, source)
 
+        bottom = state.bottom_temperature
+        bottom = self.boundaries.bottom.value if bottom is None else bottom
         advance = self._implicit if self.scheme == IMPLICIT else self._explicit
-        temperature, stages = advance(state.temperature, tendency, walls, dt)
-        fluxes = np.mean([self._wall_fluxes(stage, walls) for stage in stages], axis=0)
-        left, right, bottom, top = fluxes.tolist()
-        core = None
-        if self.core_capacity is not None:
-            core = float(walls[2]) - dt * bottom / self.core_capacity
-        return ThermalState(temperature, bottom, -top, left + right, float(np.mean(sources)), core)
+        temperature, heat, bottom = advance(state.temperature, bottom, transport, dt)
+        left, right, below, above, source = heat.tolist()
+        core = None if self._core is None else bottom
+        return ThermalState(temperature, below, -above, left + right, source, core)
 
     def stable_dt(self, flow: Flow, courant: float) -> float:
         """The largest dt with ``dt (A / courant + D) <= 1``.
@@ -130,47 +132,73 @@ class EnergyEquation:
         A = max(|u|/hx + |v|/hy) bounds advection in both directions together, so that dt A
         never exceeds `courant`. D bounds diffusion, 2/h^2 in each direction and 3/h^2 across
         the half cells of a wall of fixed temperature; it is zero for the implicit scheme.
-        Each explicit stage is then monotone for courant <= 1/2. Infinite for a fluid at rest
-        with implicit diffusion.
+        Each explicit stage is then monotone for courant <= 1/2. Adiabatic cooling, at the rate
+        Di |v|, is the faster of the two, and bounds dt in its place, where cells are higher
+        than 1 / Di. Infinite for a fluid at rest with implicit diffusion.
         """
         hx, hy = self.grid.hx, self.grid.hy
-        advection = energy_kernels.advection_rate(flow.u, flow.v, hx, hy)
-        limit = advection / courant + (0.0 if self.scheme == IMPLICIT else self._diffusion_rate)
+        rate = energy_kernels.advection_rate(flow.u, flow.v, hx, hy)
+        if self.extended is not None:
+            rate = max(rate, self.extended.dissipation_number * float(np.max(np.abs(flow.v))))
+        limit = rate / courant + (0.0 if self.scheme == IMPLICIT else self._diffusion_rate)
         return float(1.0 / limit) if limit > 0.0 else float("inf")
 
     def _explicit(
-        self,
-        start: Array,
-        tendency: Callable[[Array], Array],
-        walls: Array,
-        dt: float,
-    ) -> tuple[Array, list[Array]]:
-        """Heun's method; the stages at which fluxes were taken come back too."""
-        hx, hy = self.grid.hx, self.grid.hy
-        rate = tendency(start)
-        energy_kernels.diffuse(start, hx, hy, self._fixed, walls, rate)
+        self, start: Array, bottom: float, transport: Transport, dt: float
+    ) -> tuple[Array, Array, float]:
+        """Heun's method: T, the heat that entered (see `Transport`) and the bottom's T."""
+        rate, heat, middle_bottom = self._euler(start, bottom, transport, dt)
         middle = start + dt * rate
-        rate = tendency(middle)
-        energy_kernels.diffuse(middle, hx, hy, self._fixed, walls, rate)
-        return 0.5 * (start + middle + dt * rate), [start, middle]
+        rate, heat_2, last_bottom = self._euler(middle, middle_bottom, transport, dt)
+        return (
+            0.5 * (start + middle + dt * rate),
+            0.5 * (heat + heat_2),
+            0.5 * (bottom + last_bottom),
+        )
+
+    def _euler(
+        self, temperature: Array, bottom: float, transport: Transport, dt: float
+    ) -> tuple[Array, Array, float]:
+        """dT/dt, the heat that enters, and the bottom's T after one step of Euler's method."""
+        rate, heat = transport(temperature, bottom)
+        self._diffuse(temperature, bottom, rate)
+        core = self._core
+        if core is None:
+            return rate, heat, bottom
+        drift = float(np.mean(rate[0]) - heat[2] / core.cell)
+        flux = core.flux(bottom - float(np.mean(temperature[0])), drift, dt)
+        rate[0] += (flux - heat[2]) / core.cell
+        heat[2] = flux
+        return rate, heat, bottom - dt * flux / core.capacity
 
     def _implicit(
-        self,
-        start: Array,
-        tendency: Callable[[Array], Array],
-        walls: Array,
-        dt: float,
-    ) -> tuple[Array, list[Array]]:
-        """IMEX-SSP2(2,2,2); diffusion follows from the stages' own equations."""
-        a = GAMMA * dt
-        first = self._diffusion.solve(start, a, walls)
-        diffusion_1 = (first - start) / a
-        explicit_1 = tendency(first)
-        rhs = start + dt * (explicit_1 + (1.0 - 2.0 * GAMMA) * diffusion_1)
-        second = self._diffusion.solve(rhs, a, walls)
-        diffusion_2 = (second - rhs) / a
-        change = explicit_1 + tendency(second) + diffusion_1 + diffusion_2
-        return start + 0.5 * dt * change, [first, second]
+        self, start: Array, bottom: float, transport: Transport, dt: float
+    ) -> tuple[Array, Array, float]:
+        """ARK2(2,3,2), for T and the core's T together; returns what `_explicit` does.
+
+        Diffusion at the implicit stages, L1 and what it does to the core, follows from their
+        own equations.
+        """
+        a, b = GAMMA * dt, EARLIER * dt
+        N0, heat_0 = transport(start, bottom)
+        L0 = self._diffuse(start, bottom, np.zeros(self.grid.cells))
+        C0 = 0.0 if self._core is None else -float(heat_0[2]) / self._core.capacity
+        known, known_bottom = start + a * (2.0 * N0 + L0), bottom + a * C0
+        T1, bottom_1 = self._diffusion.solve(known, a, self._wall_values(known_bottom))
+        N1, heat_1 = transport(T1, bottom_1)
+        L1, C1 = (T1 - known) / a, (bottom_1 - known_bottom) / a
+        explicit = 0.5 * (N0 + N1)
+        known, known_bottom = start + dt * explicit + b * (L0 + L1), bottom + b * (C0 + C1)
+        T2, bottom_2 = self._diffusion.solve(known, a, self._wall_values(known_bottom))
+        N2, heat_2 = transport(T2, bottom_2)
+        heat = EARLIER * (heat_0 + heat_1) + GAMMA * heat_2
+        return T2 + a * (N2 - explicit), heat, bottom_2
+
+    def _diffuse(self, temperature: Array, bottom: float, rate: Array) -> Array:
+        """`rate`, to which laplace T is added in place."""
+        grid, walls = self.grid, self._wall_values(bottom)
+        energy_kernels.diffuse(temperature, grid.hx, grid.hy, self._fixed, walls, rate)
+        return rate
 
     def _divergence(self, flow: Flow) -> Array | None:
         """div u at the cells, shape (ny, nx), of a flow that owns to one."""
@@ -191,23 +219,32 @@ class EnergyEquation:
         adiabatic = number * (temperature + self.extended.surface_temperature) * v
         return steady - adiabatic + number / self.extended.rayleigh * dissipation
 
-    def _wall_fluxes(self, temperature: Array, walls: Array) -> Array:
-        """Mean heat flux into the box through left, right, bottom, top."""
+    def _heat(self, temperature: Array, walls: Array, source: Array | float) -> Array:
+        """Mean heat flux into the box through left, right, bottom, top; mean of the sources."""
         grid = self.grid
         edges = (temperature[:, 0], temperature[:, -1], temperature[0], temperature[-1])
         spacings = (grid.hx, grid.hx, grid.hy, grid.hy)
-        return np.array(
-            [
-                np.mean(2.0 * (value - edge) / h) if fixed else value
-                for edge, h, fixed, value in zip(edges, spacings, self._fixed, walls, strict=True)
-            ]
-        )
+        fluxes = [
+            np.mean(2.0 * (value - edge) / h) if fixed else value
+            for edge, h, fixed, value in zip(edges, spacings, self._fixed, walls, strict=True)
+        ]
+        return np.array([*fluxes, np.mean(source)])
 
-    def _wall_values(self, state: ThermalState) -> Array:
-        values = np.array([wall.value for wall in self.boundaries.walls.values()])
-        if state.bottom_temperature is not None:
-            values[2] = state.bottom_temperature
+    def _wall_values(self, bottom: float) -> Array:
+        """What holds at left, right, bottom and top, with the bottom's as given."""
+        values = self._given_values.copy()
+        values[2] = bottom
         return values
+
+    @cached_property
+    def _given_values(self) -> Array:
+        return np.array([wall.value for wall in self.boundaries.walls.values()])
+
+    @cached_property
+    def _core(self) -> Core | None:
+        if self.core_capacity is None:
+            return None
+        return Core(self.core_capacity, self.grid.hy)
 
     @cached_property
     def _fixed(self) -> energy_kernels.Flags:
@@ -228,7 +265,7 @@ class EnergyEquation:
 
     @cached_property
     def _diffusion(self) -> DiffusionSolver:
-        return DiffusionSolver(self.grid, self.boundaries)
+        return DiffusionSolver(self.grid, self.boundaries, self._core)
 
     @cached_property
     def _diffusion_rate(self) -> float:

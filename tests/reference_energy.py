@@ -1,5 +1,7 @@
 """Plain Python references of the energy kernels: ghost cells, one flux function for every face."""
 
+from collections.abc import Callable
+
 import numpy as np
 
 from tellus.solver.grid import Array
@@ -75,6 +77,45 @@ def heun_step(
     )
     after = temperature + 0.5 * dt * (rate + rate_2)
     return after, 0.5 * (heat_in + heat_in_2), 0.5 * (heat_out + heat_out_2)
+
+
+# Giraldo, Kelly and Constantinescu (2013), eqs. 3.10 and 3.11, with a32 = 1/2 in the first.
+ROOT = np.sqrt(2.0)
+EXPLICIT_STAGES = np.array([[0.0, 0.0, 0.0], [2.0 - ROOT, 0.0, 0.0], [0.5, 0.5, 0.0]])
+IMPLICIT_STAGES = np.array(
+    [
+        [0.0, 0.0, 0.0],
+        [1.0 - 1.0 / ROOT, 1.0 - 1.0 / ROOT, 0.0],
+        [0.5 / ROOT, 0.5 / ROOT, 1.0 - 1.0 / ROOT],
+    ]
+)
+WEIGHTS = IMPLICIT_STAGES[2]
+
+
+def additive_step(
+    start: Array,
+    explicit: Callable[[Array], Array],
+    implicit: Callable[[Array], Array],
+    dt: float,
+) -> tuple[Array, list[Array]]:
+    """One step of ARK2 for d start/dt = explicit + implicit, the latter affine; and its stages.
+
+    Straight from the two tableaux, with a dense matrix for the implicit part.
+    """
+    constant = implicit(np.zeros_like(start))
+    matrix = np.stack([implicit(unit) - constant for unit in np.eye(start.size)], axis=1)
+    stages: list[Array] = []
+    rates: list[tuple[Array, Array]] = []
+    for row, row_hat in zip(IMPLICIT_STAGES, EXPLICIT_STAGES, strict=True):
+        known = start.copy()
+        for a, a_hat, (of_explicit, of_implicit) in zip(row, row_hat, rates, strict=False):
+            known += dt * (a_hat * of_explicit + a * of_implicit)
+        a = dt * row[len(rates)]
+        stage = np.linalg.solve(np.eye(start.size) - a * matrix, known + a * constant)
+        stages.append(stage)
+        rates.append((explicit(stage), implicit(stage)))
+    changes = [w * (one + other) for w, (one, other) in zip(WEIGHTS, rates, strict=True)]
+    return start + dt * np.sum(changes, axis=0), stages
 
 
 def advection_rate(u: Array, v: Array, hx: float, hy: float) -> float:

@@ -1,6 +1,6 @@
 """The implicit diffusion solver and the scheme around it."""
 
-from itertools import pairwise
+from itertools import pairwise, product
 
 import numpy as np
 import pytest
@@ -16,6 +16,7 @@ from physics_cases import (
 )
 
 from tellus.solver.boundaries import TEMPERATURE, BoundaryConditions
+from tellus.solver.core import Core
 from tellus.solver.diffusion import DiffusionSolver
 from tellus.solver.energy import EXPLICIT, IMPLICIT, EnergyEquation, ThermalState
 from tellus.solver.energy_kernels import diffuse
@@ -32,10 +33,29 @@ def test_solution_satisfies_the_explicit_operator(grid: Grid, kinds: tuple[str, 
     fixed = np.array([kind == TEMPERATURE for kind in kinds])
     values = np.array([wall.value for wall in walls.walls.values()])
     for a in (1e-8, 0.03, 10.0):
-        temperature = DiffusionSolver(grid, walls).solve(rhs, a, values)
+        temperature, bottom = DiffusionSolver(grid, walls).solve(rhs, a, values)
+        assert bottom == values[2]
         laplacian = np.zeros(grid.cells)
         diffuse(temperature, grid.hx, grid.hy, fixed, values, laplacian)
         assert np.max(np.abs(temperature - a * laplacian - rhs)) < 1e-12 * (1.0 + 100.0 * a)
+
+
+@pytest.mark.parametrize("kinds", [k for k in THERMALS if k[2] == TEMPERATURE], ids=initials)
+def test_the_core_is_one_more_row_of_the_system(kinds: tuple[str, ...]) -> None:
+    """With every kind of sides: a bottom of one temperature heats the mean, or many modes."""
+    grid, rhs = Grid(6, 11, 1.7), rough(Grid(6, 11, 1.7))
+    walls, fixed = thermal_walls(kinds, VALUES), np.array([kind == TEMPERATURE for kind in kinds])
+    for capacity, a in product((1e-6, 0.7, 1e6), (1e-8, 0.03, 10.0)):
+        core = Core(capacity, grid.hy)
+        values = np.array([wall.value for wall in walls.walls.values()])
+        temperature, bottom = DiffusionSolver(grid, walls, core).solve(rhs, a, values)
+        values[2], laplacian = bottom, np.zeros(grid.cells)
+        diffuse(temperature, grid.hx, grid.hy, fixed, values, laplacian)
+        assert np.max(np.abs(temperature - a * laplacian - rhs)) < 1e-12 * (1.0 + 100.0 * a)
+        lost = a * 2.0 / grid.hy * (bottom - np.mean(temperature[0]))
+        assert capacity * (bottom - VALUES[2]) + lost == pytest.approx(
+            0.0, abs=1e-14 * (capacity + 100.0 * a)
+        )
 
 
 def test_it_leaves_its_arguments_alone() -> None:
@@ -127,6 +147,21 @@ def test_hundredfold_steps_are_stable_and_rough_fields_decay() -> None:
     for _ in range(30):
         unstable = explicit.step(unstable, at_rest(grid), 10.0 * limit)
     assert np.max(np.abs(unstable.temperature)) > 1e6
+
+
+@pytest.mark.parametrize("peak", [1e2, 1e4, 1e6])
+def test_a_front_in_a_roll_keeps_its_bounds_at_courant_one(peak: float) -> None:
+    """The explicit half preserves strong stability: advection may be as fast as it likes."""
+    grid = Grid(32, 16, 2.0)
+    energy, flow = EnergyEquation(grid, scheme=IMPLICIT), flow_of(roll(grid, peak), grid)
+    dt = energy.stable_dt(flow, 1.0)
+    for place in (0.8, 1.3, 1.8):
+        front = grid.x_cells[None, :] + grid.y_cells[:, None] > place
+        state = ThermalState(np.where(front, 1.0, 0.0))
+        for _ in range(30):
+            state = energy.step(state, flow, dt)
+            assert np.min(state.temperature) > -1e-12
+            assert np.max(state.temperature) < 1.0 + 1e-12
 
 
 def test_the_scheme_damps_what_it_cannot_resolve() -> None:

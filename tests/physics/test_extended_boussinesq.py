@@ -124,6 +124,20 @@ def test_no_dissipation_number_is_boussinesq_bit_by_bit(scheme: str) -> None:
     assert Simulation.from_config(case()).energy.extended is None
 
 
+def test_adiabatic_cooling_bounds_the_step_where_cells_are_high() -> None:
+    """dt Di |v| <= courant: T + T0 that only cools as it rises decays, whatever the grid."""
+    tall = Grid(64, 4, 0.5)
+    flow = flow_of(roll(tall, 400.0), tall)
+    speed = float(np.max(np.abs(flow.v)))
+    for number, binds in ((0.5, False), (100.0, True)):
+        extended = ExtendedBoussinesq(number, 0.0, 1.0)
+        for scheme in SCHEMES:
+            plain = EnergyEquation(tall, scheme=scheme).stable_dt(flow, 0.5)
+            dt = EnergyEquation(tall, scheme=scheme, extended=extended).stable_dt(flow, 0.5)
+            assert dt * number * speed <= 0.5
+            assert (dt < plain) == binds
+
+
 def test_shear_heating_without_dissipation_is_refused() -> None:
     energy = EnergyEquation(GRID, extended=ExtendedBoussinesq(0.5, 0.0, 1.0))
     with pytest.raises(ValueError, match="needs the dissipation"):

@@ -1,15 +1,26 @@
 """Decaying heat sources and a core that cools."""
 
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
 import pytest
-from physics_cases import THERMALS, at_rest, flow_of, initials, roll, rough, thermal_walls
+from physics_cases import (
+    THERMALS,
+    at_rest,
+    flow_of,
+    initials,
+    observed_orders,
+    roll,
+    rough,
+    thermal_walls,
+)
 from scipy.integrate import quad
+from scipy.linalg import expm
 
 from tellus.solver.boundaries import INSULATING, TEMPERATURE, BoundaryConditions
 from tellus.solver.energy import EXPLICIT, IMPLICIT, EnergyEquation, ThermalState
-from tellus.solver.grid import Grid
+from tellus.solver.grid import Array, Grid
 from tellus.solver.heating import ConstantHeating, DecayingHeating
 
 GRID = Grid(12, 8, 1.5)
@@ -86,6 +97,84 @@ def test_the_wall_follows_the_core() -> None:
         ThermalState(np.zeros(GRID.cells), bottom_temperature=0.1), at_rest(GRID), 1e-9
     )
     assert cool.heat_in == pytest.approx(0.1 * 2.0 / GRID.hy, rel=1e-6)
+
+
+def conduction(
+    cells: int, capacity: float, end: float
+) -> tuple[EnergyEquation, ThermalState, Array]:
+    """A core of one degree under a mantle that conducts: the start, and (T(y), T_b) at `end`.
+
+    The system of ordinary equations that the grid makes of it, solved by its exponential.
+    """
+    grid = Grid(4, cells, 4 / cells)
+    energy = EnergyEquation(grid, core_capacity=capacity)
+    lines = np.diag(np.full(cells, -2.0)) + np.diag(np.ones(cells - 1), 1)
+    system = np.zeros((cells + 1, cells + 1))
+    system[:cells, :cells] = (lines + np.diag(np.ones(cells - 1), -1)) / grid.hy**2
+    system[0, 0], system[cells - 1, cells - 1] = (-3.0 / grid.hy**2,) * 2
+    system[0, cells] = 2.0 / grid.hy**2
+    system[cells, [0, cells]] = 2.0 / (capacity * grid.hy) * np.array([1.0, -1.0])
+    start = 1.0 - grid.y_cells
+    field = np.repeat(start[:, None], grid.nx, axis=1)
+    exact = expm(end * system) @ np.append(start, 1.0)
+    return energy, ThermalState(field, bottom_temperature=1.0), exact
+
+
+def cooled(energy: EnergyEquation, state: ThermalState, dt: float, steps: int) -> list[float]:
+    """The core's temperature after each step of conduction; core and mantle keep their heat."""
+    capacity, fallen = energy.core_capacity, []
+    assert capacity is not None
+    for _ in range(steps):
+        after = energy.step(state, at_rest(energy.grid), dt)
+        assert after.bottom_temperature is not None
+        assert state.bottom_temperature is not None
+        core = capacity * (after.bottom_temperature - state.bottom_temperature)
+        mantle = float(np.mean(after.temperature) - np.mean(state.temperature))
+        assert core + mantle == pytest.approx(-dt * after.heat_out, abs=1e-14)
+        assert core == pytest.approx(-dt * after.heat_in, abs=1e-14)
+        state = after
+        fallen.append(after.bottom_temperature)
+    return fallen
+
+
+@pytest.mark.parametrize("capacity", [1e-6, 1e-3, 0.02, 0.7])
+@pytest.mark.parametrize(("scheme", "cells", "dt"), [(EXPLICIT, 24, 3e-4), (IMPLICIT, 64, 1e-3)])
+def test_a_core_of_any_capacity_falls_all_the_way(
+    scheme: str, cells: int, dt: float, capacity: float
+) -> None:
+    """Held over a step, T_b of the smaller ones would swing, to 39 reversals here and beyond."""
+    end = 0.048
+    energy, state, exact = conduction(cells, capacity, end)
+    fallen = cooled(replace(energy, scheme=scheme), state, dt, round(end / dt))
+    assert np.all(np.diff([1.0, *fallen]) < 0.0)
+    assert fallen[-1] == pytest.approx(exact[-1], abs=2e-5)
+
+
+@pytest.mark.parametrize("capacity", [0.02, 0.7])
+@pytest.mark.parametrize(("scheme", "steps"), [(EXPLICIT, 256), (IMPLICIT, 16)])
+def test_cooling_is_second_order_in_time(scheme: str, steps: int, capacity: float) -> None:
+    end = 0.04
+    energy, state, exact = conduction(12, capacity, end)
+    errors = [
+        abs(cooled(replace(energy, scheme=scheme), state, end / n, n)[-1] - exact[-1])
+        for n in (steps, 2 * steps, 4 * steps)
+    ]
+    assert min(observed_orders(errors)) >= 1.8
+    assert errors[-1] < 1e-5
+
+
+@pytest.mark.parametrize("capacity", [1e-6, 1e-3, 0.02])
+@pytest.mark.parametrize("scheme", [EXPLICIT, IMPLICIT])
+def test_a_short_step_measures_the_heat_flow_of_its_time(scheme: str, capacity: float) -> None:
+    """A step cut short for an output tells the Nusselt numbers that the whole step tells."""
+    cells, dt = 24, 3e-4
+    energy, state, _ = conduction(cells, capacity, 0.0)
+    energy = replace(energy, scheme=scheme)
+    for _ in range(100):
+        state = energy.step(state, at_rest(energy.grid), dt)
+    whole, short = (energy.step(state, at_rest(energy.grid), part * dt) for part in (1.0, 0.03))
+    assert short.heat_in == pytest.approx(whole.heat_in, rel=1e-2)
+    assert short.heat_out == pytest.approx(whole.heat_out, rel=1e-2)
 
 
 def test_core_under_a_closed_mantle_comes_to_one_temperature_with_it() -> None:

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from numerics import GRIDS, between, flow_of, random_psi, rough_field, worst_difference
-from reference_energy import advection_rate, heun_step, tendency
+from reference_energy import WEIGHTS, additive_step, advection_rate, heun_step, tendency
 
 from tellus.solver import energy_kernels
 from tellus.solver.diagnostics import Diagnostics, diagnose
@@ -66,6 +66,37 @@ def test_step_equals_the_plain_loops(grid: Grid, direction: float) -> None:
     assert worst_difference(state.temperature, expected) < 1e-13
     assert state.heat_in == pytest.approx(heat_in, rel=1e-13)
     assert state.heat_out == pytest.approx(heat_out, rel=1e-13)
+
+
+@pytest.mark.parametrize("capacity", [None, 0.7, 1e-3])
+def test_implicit_step_equals_the_tableaux(capacity: float | None) -> None:
+    """ARK2 for T and, where there is a core, its temperature: one system of equations."""
+    grid, dt = Grid(6, 5, 1.2), 0.02
+    temperature, flow = rough_field(grid), flow_of(10.0 * random_psi(grid), grid)
+    walls, cells = {"top": 0.2, "heating": 0.0}, temperature.size
+
+    def rates(state: Array, speed: float) -> tuple[Array, float, float]:
+        u, v = speed * flow.u, speed * flow.v
+        field = state[:-1].reshape(grid.cells)
+        return tendency(field, u, v, grid.hx, grid.hy, bottom=float(state[-1]), **walls)
+
+    def diffusion(state: Array) -> Array:
+        rate, heat_in, _ = rates(state, 0.0)
+        return np.append(rate, 0.0 if capacity is None else -heat_in / capacity)
+
+    def transport(state: Array) -> Array:
+        return np.append(3.0 + rates(state, 1.0)[0] - rates(state, 0.0)[0], 0.0)
+
+    expected, stages = additive_step(np.append(temperature, 0.9), transport, diffusion, dt)
+    energy = EnergyEquation(grid, between(0.9, 0.2), 3.0, "implicit", core_capacity=capacity)
+    state = energy.step(ThermalState(temperature, bottom_temperature=0.9), flow, dt)
+    assert worst_difference(state.temperature.ravel(), expected[:cells]) < 1e-13
+    heat = WEIGHTS @ np.array([rates(stage, 0.0)[1:] for stage in stages])
+    assert (state.heat_in, state.heat_out) == pytest.approx(tuple(heat), rel=1e-12)
+    if capacity is None:
+        assert state.bottom_temperature is None
+    else:
+        assert state.bottom_temperature == pytest.approx(expected[-1], rel=1e-13)
 
 
 @pytest.mark.parametrize("scheme", ["explicit", "implicit"])
