@@ -12,6 +12,7 @@ import numpy as np
 import xarray as xr
 import zarr
 
+from tellus.io.names import plain_names
 from tellus.solver.derived import DERIVED
 from tellus.solver.diagnostics import temperature_profile, vrms_profile
 from tellus.solver.errors import InputError
@@ -228,10 +229,12 @@ def open_fields(run: Path) -> xr.Dataset:
         if missing := {*VARIABLES, "x", "y", "x_node", "y_node"} - {*map(str, data.variables)}:
             raise KeyError(", ".join(sorted(missing)))
         _check_coordinates(data)
-        return data
     except Exception as error:
         # What a damaged store raises is up to xarray, zarr and the codecs.
         raise InputError(f"{store} is damaged ({_brief(error)}): run it anew.") from error
+    # Pictures are named after fields.
+    plain_names(data.variables, str(store))
+    return data
 
 
 def _check_coordinates(data: xr.Dataset) -> None:

@@ -15,6 +15,7 @@ from torch import Tensor
 from tellus.io.arrays import Arrays, Expected, read_npz, read_stored
 from tellus.io.card_check import check_card
 from tellus.io.json_file import read_json
+from tellus.io.names import plain_names
 from tellus.solver.errors import InputError
 from tellus.solver.grid import Array, Grid
 from tellus.solver.rheology import FrankKamenetskii
@@ -100,6 +101,7 @@ class Dataset:
             raise InputError(
                 f"{path / CARD} cannot be read ({reason}): make the data set again."
             ) from None
+        plain_names((entry["name"] for entry in card["simulations"]), str(path / CARD))
         return cls(path, card, grid)
 
     def check_present(self) -> None:

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from tellus.io.arrays import Arrays, Expected, read_npz
 from tellus.io.card_check import check_card
 from tellus.io.json_file import parse_json, small_file
+from tellus.io.names import plain_names
 from tellus.solver.boundaries import BoundaryConditions
 from tellus.solver.errors import InputError, SolverError
 from tellus.solver.grid import Grid
@@ -180,6 +181,7 @@ def _read(file: Path) -> tuple[Card, Arrays, Grid]:
             f"{file} cannot be read ({reason}): copy what `tellus export DATA --to travel` wrote "
             "again."
         ) from None
+    plain_names((entry["name"] for entry in card["simulations"]), str(file))
     return card, content, grid
 
 

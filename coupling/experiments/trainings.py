@@ -17,6 +17,7 @@ from tellus.coupling.checkpoint import write_atomically
 from tellus.coupling.lock import sole_user
 from tellus.coupling.provenance import provenance
 from tellus.coupling.signals import caught_signals
+from tellus.io.names import plain_names
 from tellus.solver.errors import InputError
 from tellus.surrogate.data import Dataset
 
@@ -184,10 +185,7 @@ def find_experiments(
                 "`tellus train`."
             )
         found.append(Experiment(file, config, tuple(changes), out))
-    names = [e.name for e in found]
-    for name in names:
-        if names.count(name) > 1:
-            raise InputError(f"{folder} has two experiments {name}: rename one of the files.")
+    names = plain_names((e.name for e in found), str(folder))
     for name in only:
         if name not in names:
             raise InputError(f"{folder} has no experiment {name}: it has {', '.join(names)}.")

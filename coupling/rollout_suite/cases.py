@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tellus.io.names import plain_names
 from tellus.solver.errors import InputError
 from tellus.surrogate.files import no_data_set
 
@@ -66,7 +67,7 @@ def cases_of_data(data: Path, split: str = "test", steps: int | None = None) -> 
             for e in entries
         ]
         ends = [float(entry.get("end", config.time.end)) for entry in entries]
-        names = [str(entry["name"]) for entry in entries]
+        named = [entry["name"] for entry in entries]
     except (KeyError, TypeError, ValueError) as error:
         reason = " ".join(str(error).split())[:200]
         raise InputError(
@@ -76,6 +77,7 @@ def cases_of_data(data: Path, split: str = "test", steps: int | None = None) -> 
     if not entries:
         known = sorted({entry["split"] for entry in card["simulations"]})
         raise InputError(f'{data} has no split "{split}": choose one of {", ".join(known)}.')
+    names = plain_names(named, str(data / "card.json"))
     return [
         Case(name, _bounded(run, end, steps))
         for name, run, end in zip(names, runs, ends, strict=True)
@@ -94,10 +96,7 @@ def cases_of_files(
             raise InputError(f"{file} is no file: name configurations, such as a .toml.")
         config = load_config(file, overrides)
         cases.append(Case(file.stem, _bounded(config, config.time.end, steps), scenario=True))
-    names = [case.name for case in cases]
-    for name in names:
-        if names.count(name) > 1:
-            raise InputError(f"two configurations are named {name}: rename one of the files.")
+    plain_names((case.name for case in cases), "configurations")
     return cases
 
 

@@ -15,6 +15,7 @@ from tellus.coupling.lock import sole_user
 from tellus.coupling.provenance import provenance
 from tellus.coupling.simulation import Simulation
 from tellus.coupling.solvers.names import make_solver
+from tellus.io.names import plain_names
 from tellus.solver.errors import InputError
 from tellus.solver.whole_file import entries, own_folder
 
@@ -88,6 +89,7 @@ def rollout_suite(
         A solver is not known or cannot be used on a case, or the directory holds something else.
     """
     out = out.absolute()
+    plain_names((case.name for case in cases), "simulations to roll out")
     labels = [name for name in dict.fromkeys(solvers) if name != REFERENCE]
     _check_free(cases, out)
     weights = _check_solvers(cases, [REFERENCE, *labels])

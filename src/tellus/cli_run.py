@@ -17,7 +17,7 @@ def fresh(
 ) -> tuple[Config, Path]:
     """The configuration of a new run, and its directory, which must not hold one."""
     settings = load_config(config, overrides(stokes, changes))
-    directory = out or RUNS / config.stem
+    directory = out or _directory_of(config)
     if (directory / "config.toml").exists():
         raise InputError(
             f"{directory} already holds a run: add --resume to go on with it, or choose "
@@ -33,7 +33,7 @@ def resumed(
 
     `config` is the file the run was started from, or the run directory itself.
     """
-    directory = out or (config if config.is_dir() else RUNS / config.stem)
+    directory = out or (config if config.is_dir() else _directory_of(config))
     stored_file = directory / "config.toml"
     if not stored_file.is_file():
         raise InputError(f"{directory} holds no run to resume: it has no config.toml.")
@@ -44,6 +44,13 @@ def resumed(
     if not config.is_dir():
         _warn_of_differences(load_config(config), settings, config, changes)
     return settings, directory
+
+
+def _directory_of(config: Path) -> Path:
+    """Where a run goes by default; InputError where that would not be a folder of its own."""
+    if not config.stem.strip("."):
+        raise InputError(f"{config} gives no name for a run: add --out, or rename it.")
+    return RUNS / config.stem
 
 
 def overrides(stokes: str | None, changes: Sequence[str]) -> list[str]:

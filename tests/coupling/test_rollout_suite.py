@@ -524,7 +524,7 @@ def test_scenarios_are_named_after_their_files(serial: list[str], tmp_path: Path
     (tmp_path / "more").mkdir()
     twin = tmp_path / "more" / "warm.toml"
     twin.write_text("")
-    with pytest.raises(InputError, match="two configurations are named warm"):
+    with pytest.raises(InputError, match="the name warm is there twice"):
         cases_of_files([files[0], twin])
 
 

@@ -62,7 +62,7 @@ def test_all_are_trained_evaluated_and_told(folder: Path, dataset: Path, tmp_pat
         (
             lambda f: shutil.copy(f / "1-paper.toml", f / "3-paper.toml"),
             (),
-            "two experiments paper",
+            "the name paper is there twice",
         ),
     ],
 )
