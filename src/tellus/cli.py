@@ -11,7 +11,9 @@ from typing import Annotated
 
 import typer
 
-from .cli_bench import bench
+from tellus.io.places import refuse_sources
+
+from .cli_bench import bench, weights_of
 from .cli_config import config
 from .cli_evaluate import evaluate, rollout_suite
 from .cli_experiments import experiments
@@ -77,6 +79,9 @@ def run(
 
     prepare = resumed if resume else fresh
     settings, directory = prepare(config, out, stokes, changes or [])
+    if not resume:
+        read = filter(None, (settings.initial.path, settings.initial.weights))
+        refuse_sources(directory, *map(Path, read), *weights_of([settings.stokes.solver]))
 
     from tellus.coupling.busy import BUSY_PERCENT
     from tellus.coupling.ranks import refuse_idle_processes
@@ -102,6 +107,7 @@ def dataset(
     changes: Set = None,
 ) -> None:
     """Run many simulations into a training set."""
+    refuse_sources(out, config)
     from .config import load_dataset_config
 
     settings = load_dataset_config(config, changes or [])
@@ -121,6 +127,7 @@ def train(
     device: Annotated[str, typer.Option(help="PyTorch device, such as cpu or cuda.")] = "cpu",
 ) -> None:
     """Train a surrogate."""
+    refuse_sources(out, config, data)
     from .config import load_training_config
 
     settings = load_training_config(config, changes or []).settings()
@@ -143,6 +150,7 @@ def compare(
     as_json: Json = False,
 ) -> None:
     """Compare runs with the first of them."""
+    refuse_sources(out, *runs)
     from tellus.coupling.comparison import compare as comparison
     from tellus.coupling.comparison.words import table
 

@@ -1,12 +1,14 @@
 """`tellus bench`: the measurements behind every figure in the README."""
 
 import re
+from collections.abc import Iterable
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from tellus.io.places import refuse_sources
 from tellus.solver.errors import InputError, InterruptedRunError
 
 from .cli_shell import deliver, say
@@ -104,6 +106,7 @@ def operator(
 
 def _measure(name: str, grid: str, as_json: bool, **options: Any) -> None:
     """Run the benchmark module of that name and print what it found."""
+    refuse_sources(options["out"], *weights_of(options.get("solvers")))
     grids = _grids(grid)
     benchmark = import_module(f"tellus.benchmarks.{name}")
     deliver(lambda: benchmark.main(grids, **options), as_json, benchmark.table)
@@ -132,6 +135,8 @@ def pareto(
 
     settings = load_config(config, changes or [])
     names, folder = _names(solvers), out or Path("runs") / f"pareto-{config.stem}"
+    read = filter(None, (settings.initial.path,))
+    refuse_sources(folder, config, *map(Path, read), *weights_of(names))
 
     from tellus.benchmarks import pareto as benchmark
 
@@ -156,6 +161,7 @@ def box(
 ) -> None:
     """Velocity errors over a data set's parameters, by solver and simulation."""
     names = _names(solvers)
+    refuse_sources(out, data, *weights_of(names))
 
     from tellus.benchmarks import box as benchmark
 
@@ -200,6 +206,12 @@ def verification(
     from tellus.benchmarks import verification as benchmark
 
     deliver(lambda: benchmark.main(names, sizes, out=out), as_json, benchmark.table)
+
+
+def weights_of(names: Iterable[str] | None) -> list[Path]:
+    """The models that names of solvers speak of, such as anchored:50:surrogate:MODEL."""
+    parts = (name.partition("surrogate:")[2] for name in names or ())
+    return [Path(part) for part in parts if part]
 
 
 def _sizes(text: str) -> list[int]:

@@ -7,8 +7,10 @@ from typing import Annotated, Any
 
 import typer
 
+from tellus.io.places import refuse_sources
 from tellus.solver.errors import InputError
 
+from .cli_bench import weights_of
 from .cli_shell import complain, deliver, plain, processors, say
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
@@ -30,6 +32,9 @@ def evaluate(
     """Errors of a surrogate on the direct solutions of a data set."""
     for option, path in (("--out", out), ("--plot", plot)):
         _check_place(option, path)
+        refuse_sources(path, model, data, option=option)
+    if out is not None and plot is not None and out.resolve() == plot.resolve():
+        raise InputError(f"--out and --plot are both {out}: name two files.")
 
     from tellus.surrogate.load import kind_of
 
@@ -118,6 +123,7 @@ def rollout_suite(
 ) -> None:
     """Roll many simulations out with several solvers, and say how each of them fared."""
     names = [name.strip() for name in stokes.split(",")]
+    refuse_sources(out, data, *(configs or []), *weights_of(names))
     if not all(names):
         raise InputError(f'--stokes takes names such as surrogate,skip:100, not "{stokes}".')
     if data is None and not configs:

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
+from tellus.io.places import refuse_sources
 from tellus.solver.errors import InputError
 
 from .cli_shell import deliver, processors, say
@@ -37,6 +38,7 @@ def experiments(
     """Train, evaluate and roll out every training file of a folder."""
     if not folder.is_dir():
         raise InputError(f"{folder} is no folder: name one that holds training files.")
+    refuse_sources(out, data, folder, *folder.glob("*.toml"))
     names = [] if only is None else [name.strip() for name in only.split(",")]
 
     from tellus.coupling.experiments.table import table

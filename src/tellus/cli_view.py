@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from tellus.io.places import refuse_sources
 from tellus.solver.errors import InputError
 
 from .cli_shell import complain, deliver, say
@@ -38,6 +39,7 @@ def profile(
     ] = False,
 ) -> None:
     """Average T(y) and Vrms(y) of a run over time."""
+    refuse_sources(out, run)
     from tellus.coupling.output import profile as profiles
 
     deliver(lambda: profiles.profile(run, start, end, out), as_json, profiles.table)
@@ -62,6 +64,7 @@ def plot(
     ] = 50,
 ) -> None:
     """Draw a run (fields, time series, animation), what a data set covers, or a training."""
+    refuse_sources(out, run)
     if (run / "metrics.jsonl").exists() or (run / "weights.safetensors").exists():
         from tellus.coupling.output.training_picture import plot_training
 
@@ -100,6 +103,7 @@ def export(
     ] = None,
 ) -> None:
     """Write a run in a format of other programs, or a data set small enough to travel."""
+    refuse_sources(out, run)
     if to is Format.travel:
         from tellus.surrogate.travel import pack
 
@@ -126,6 +130,7 @@ def unpack(
     ] = 1e-8,
 ) -> None:
     """Make a data set of a file that travelled, solving for every label anew."""
+    refuse_sources(out, file)
     from tellus.coupling.lock import sole_user
     from tellus.surrogate import travel
 

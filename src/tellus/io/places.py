@@ -1,0 +1,78 @@
+"""Where a command may write: never over what it reads."""
+
+import os
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+from tellus.solver.errors import InputError
+
+READ = (
+    "config.toml",
+    "run.json",
+    "timeseries.csv",
+    "fields.zarr",
+    "checkpoints",
+    "card.json",
+    "travel.json",
+    "simulations",
+    "weights.safetensors",
+    "metrics.jsonl",
+    "checkpoint",
+)
+"""What commands read from runs, data sets and models; the rest of them are results."""
+
+Identity = tuple[int, int]
+
+
+def refuse_sources(out: Path | None, *sources: Path | None, option: str = "--out") -> None:
+    """Raise InputError where `out` is, or lies in, something that is read.
+
+    Files are compared, not their names: another spelling or a link makes no difference.
+
+    Parameters
+    ----------
+    out : Path, optional
+        A file or directory that will be written.
+    sources : Path
+        Files, or directories of a run, data set or model.
+    option : str
+        What names `out`.
+    """
+    if out is None:
+        return
+    above = {identity for place in _above(out) if (identity := _identity(place))}
+    for source in sources:
+        for read in () if source is None else _read_of(source):
+            if _identity(read) in above:
+                raise InputError(
+                    f"{option} {out} would be written over {read}, which is read: name another "
+                    "place."
+                )
+
+
+def _above(out: Path) -> Iterator[Path]:
+    """`out` and every folder that it lies in, behind links too."""
+    real = Path(os.path.realpath(out))
+    yield from (out, real, *real.parents)
+
+
+def _read_of(source: Path) -> Iterator[Path]:
+    """What is read of a file, or of a directory that a command names."""
+    if not source.is_dir():
+        yield source
+        if source.suffix == ".safetensors":
+            yield source.with_name("card.json")
+        return
+    yield from (source / name for name in READ)
+    # A data set's simulations may be links into another one.
+    with suppress(OSError):
+        yield from (source / "simulations").iterdir()
+
+
+def _identity(path: Path) -> Identity | None:
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
