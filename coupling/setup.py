@@ -67,6 +67,15 @@ def _solver(config: "Config", grid: Grid) -> StokesSolver:
     return make_solver(config.stokes.solver, grid, picard)
 
 
+def _check_above(absolute_zero: float, temperature: Array) -> None:
+    coldest = float(np.min(temperature))
+    if coldest < absolute_zero:
+        raise InputError(
+            f"the initial temperature falls to {coldest:.6g}, below absolute zero, which is "
+            f"T = {absolute_zero:g} here: change [initial], or raise model.surface_temperature."
+        )
+
+
 def _check_viscosity(rheology: Rheology, temperature: Array, grid: Grid) -> None:
     with np.errstate(all="ignore"):
         viscosity = rheology.viscosity(temperature, grid)
@@ -95,6 +104,8 @@ def initial_state(config: "Config") -> Start:
         start = start_of_run(config, grid)
     else:
         start = given_start(config, initial_temperature(config, grid))
+    if config.rheology.kind == "arrhenius":
+        _check_above(-config.model.surface_temperature, start.temperature)
     _check_viscosity(rheology_of(config), start.temperature, grid)
     return start
 

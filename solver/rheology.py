@@ -75,6 +75,9 @@ class FrankKamenetskii(Rheology):
 class Arrhenius(Rheology):
     """eta = exp( (E + V (1 - y)) / (T + T0) - (E + V) / (1 + T0) ), one at the hot bottom.
 
+    At absolute zero, T = -T0, it is infinite, or the ceiling. An undershoot below has the
+    viscosity of absolute zero, not that of the pole's other side, which is none.
+
     Parameters
     ----------
     activation_energy : float
@@ -97,8 +100,10 @@ class Arrhenius(Rheology):
         """Viscosity at the cell centres, shape (ny, nx)."""
         depth = (1.0 - grid.y_cells)[:, None]
         E, V, T0 = self.activation_energy, self.activation_volume, self.surface_temperature
-        exponent = (E + V * depth) / (temperature + T0) - (E + V) / (1.0 + T0)
-        return bounded(np.exp(exponent), self.floor, self.ceiling)
+        absolute = np.maximum(temperature + T0, np.finfo(np.float64).tiny)
+        with np.errstate(over="ignore"):
+            exponent = (E + V * depth) / absolute - (E + V) / (1.0 + T0)
+            return bounded(np.exp(exponent), self.floor, self.ceiling)
 
 
 @dataclass(frozen=True)

@@ -119,6 +119,25 @@ class Config(Section):
         return self
 
     @model_validator(mode="after")
+    def _is_above_absolute_zero(self) -> Self:
+        if self.rheology.kind != "arrhenius" and self.model.dissipation_number == 0:
+            return self
+        zero = 0.0 - self.model.surface_temperature
+        given = {
+            f"boundaries.{wall}_value": getattr(self.boundaries, f"{wall}_value")
+            for wall in ("left", "right", "bottom", "top")
+            if getattr(self.boundaries, f"{wall}_thermal") == "temperature"
+        }
+        given["initial.core_temperature"] = self.initial.core_temperature
+        for key, value in given.items():
+            if value is not None and value < zero:
+                raise ValueError(
+                    f"{key} = {value:g} lies below absolute zero, which is T = {zero:g} here, "
+                    "minus model.surface_temperature: raise either"
+                )
+        return self
+
+    @model_validator(mode="after")
     def _outputs_are_countable(self) -> Self:
         outputs = self.time.end / self.output.every
         if self.time.max_steps is None and outputs > MOST_OUTPUTS:

@@ -67,6 +67,27 @@ SMALL = ("grid.nx=8", "grid.ny=8", "grid.aspect=1.0")
             ["rheology.kind=arrhenius"],
             'rheology.kind = "arrhenius" needs model.surface_temperature above zero',
         ),
+        (
+            ["rheology.kind=arrhenius", "model.surface_temperature=0.1", "boundaries.top_value=-1"],
+            "boundaries.top_value = -1 lies below absolute zero, which is T = -0.1 here",
+        ),
+        (
+            [
+                "model.dissipation_number=0.1",
+                "boundaries.left_thermal=temperature",
+                "boundaries.left_value=-0.5",
+            ],
+            "boundaries.left_value = -0.5 lies below absolute zero, which is T = 0 here",
+        ),
+        (
+            [
+                "rheology.kind=arrhenius",
+                "model.surface_temperature=0.1",
+                "model.core_capacity=1",
+                "initial.core_temperature=-0.2",
+            ],
+            "initial.core_temperature = -0.2 lies below absolute zero",
+        ),
         (["rheology.kind=diffusion-creep"], 'one of "constant", "frank-kamenetskii", "arrhenius"'),
         (["rheology.activation_energy=-1"], "rheology.activation_energy must be"),
         (["rheology.yield_stress=0"], "rheology.yield_stress must be"),

@@ -148,6 +148,14 @@ def test_a_viscosity_beyond_computing_is_refused_before_the_run() -> None:
     Simulation.from_config(case(*beyond, "rheology.floor=1e-6", "rheology.ceiling=1e6"))
 
 
+def test_an_initial_temperature_below_absolute_zero_is_refused_before_the_run() -> None:
+    bounded = ("rheology.kind=arrhenius", "rheology.floor=1e-3", "rheology.ceiling=1e3")
+    cold = (*bounded, "model.surface_temperature=0.1", "initial.amplitude=1.0")
+    with pytest.raises(InputError, match=r"falls to -\S+, below absolute zero, .* T = -0\.1 here"):
+        Simulation.from_config(case(*cold))
+    Simulation.from_config(case(*bounded, "model.surface_temperature=1.0", "initial.amplitude=1.0"))
+
+
 def test_files_that_cannot_be_read_are_refused_by_name(tmp_path: Path) -> None:
     for path in (tmp_path / "missing.txt", tmp_path):
         with pytest.raises(InputError, match=r"initial\.path: .* cannot be read"):

@@ -74,6 +74,23 @@ def test_arrhenius_is_one_at_the_hot_bottom_and_rises_to_the_cold_top() -> None:
     np.testing.assert_allclose(cold[-1], np.exp(12.0 / 0.2 - 15.0 / 1.2), rtol=1e-2)
 
 
+@pytest.mark.parametrize("below", [0.0, 1e-12, 1e-3, 5.0])
+def test_below_absolute_zero_the_viscosity_is_that_of_absolute_zero(below: float) -> None:
+    """The formula has a pole there, and beyond it the smallest viscosity of all."""
+    cold = np.full(GRID.cells, -0.1 - below)
+    bounds = Arrhenius(9.0, 2.0, 0.1, 1e-3, 1e3)
+    for law, expected in (
+        (bounds, 1e3),
+        (replace(bounds, ceiling=None), np.inf),
+        (Arrhenius(0.0, 0.0, 0.1), 1.0),
+        (Layered(bounds, (0.5,), (2.0, 2.0)), 2e3),
+        (Viscoplastic(bounds), 1e3),
+    ):
+        np.testing.assert_array_equal(law.viscosity(cold, GRID), expected)
+    plastic = Viscoplastic(replace(bounds, ceiling=None), 1.0, 1e-3)
+    assert np.max(np.abs(plastic.viscosity(cold, GRID, np.ones(GRID.cells)) - 2.002)) < 1e-14
+
+
 @pytest.mark.parametrize(
     "law", [FrankKamenetskii(1e6, 1.0, 1e-3, 0.1), Arrhenius(9, 0, 0.1, 2, 50)]
 )
