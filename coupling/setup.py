@@ -112,8 +112,15 @@ def initial_state(config: "Config") -> Start:
 
 def given_start(config: "Config", temperature: Array) -> Start:
     """A start from this temperature, of the age and with the core that a configuration says."""
-    settings = config.initial
-    return Start(temperature, settings.heating_age or 0.0, settings.core_temperature)
+    settings, half_cell = config.initial, 0.5 / config.grid.ny
+    warnings = []
+    if settings.kind == "linear" and settings.thickness <= half_cell:
+        warnings.append(
+            f"initial.thickness = {settings.thickness:g} lies within half a cell, {half_cell:g}: "
+            "the start has no boundary layers; refine the grid"
+        )
+    age, core = settings.heating_age or 0.0, settings.core_temperature
+    return Start(temperature, age, core, warnings=tuple(warnings))
 
 
 def initial_temperature(config: "Config", grid: Grid) -> Array:

@@ -43,7 +43,8 @@ def random_perturbation(grid: Grid, seed: int) -> Array:
     """A seeded sum of smooth modes with largest value about 1, the same on every grid.
 
     32 x 4 cosine-sine modes with normal amplitudes: unlike white noise it does
-    not change with the resolution, so runs on different grids start alike.
+    not change with the resolution, so runs on different grids start alike. A grid
+    of fewer than 33 cells across leaves out the modes that it cannot hold.
     """
     amplitudes = np.random.default_rng(seed).standard_normal((4, RANDOM_MODES))
     # Scaled on one grid for all: their own largest values differ.
@@ -54,9 +55,11 @@ def random_perturbation(grid: Grid, seed: int) -> Array:
 
 def _modes(amplitudes: Array, grid: Grid) -> Array:
     x, y = grid.x_cells / grid.aspect, grid.y_cells
-    across = np.cos(np.pi * np.outer(np.arange(1, RANDOM_MODES + 1), x))
+    # Half waves shorter than a cell would come out as longer ones.
+    held = min(RANDOM_MODES, grid.nx - 1)
+    across = np.cos(np.pi * np.outer(np.arange(1, held + 1), x))
     up = np.sin(np.pi * np.outer(np.arange(1, 5), y))
-    field: Array = up.T @ amplitudes @ across
+    field: Array = up.T @ amplitudes[:, :held] @ across
     return field
 
 

@@ -7,6 +7,7 @@ import pytest
 from pydantic import ValidationError
 
 from tellus.config import (
+    TRAININGS,
     Config,
     DatasetConfig,
     TrainingConfig,
@@ -84,9 +85,9 @@ def test_dump_is_complete_and_comes_back(tmp_path: Path) -> None:
         ("grid.nx=3", "grid.nx must be an integer, at least 4 and at most 16384, not 3."),
         ("grid.nx=64.0", "grid.nx must be an integer, at least 4 and at most 16384, not 64.0."),
         ("grid.nx=true", "grid.nx must be an integer, at least 4 and at most 16384, not true."),
-        ("time.end='1'", 'time.end must be a finite number, above 0, not "1".'),
-        ("time.end=inf", "time.end must be a finite number, above 0, not inf."),
-        ("time.end=true", "time.end must be a finite number, above 0, not true."),
+        ("time.end='1'", 'time.end must be a finite number, above 0 and at most 1e+06, not "1".'),
+        ("time.end=inf", "time.end must be a finite number, above 0 and at most 1e+06, not inf."),
+        ("time.end=true", "time.end must be a finite number, above 0 and at most 1e+06, not true."),
         ("rheology.gamma_T=0.5", "rheology.gamma_T must be a finite number, at least 1"),
         (
             "initial.kind=warm",
@@ -212,3 +213,51 @@ def test_the_examples_are_valid() -> None:
     data = load_dataset_config(EXAMPLES / "dataset-256x64.toml")
     assert (data.dataset.train, data.dataset.validation, data.dataset.test) == (24, 4, 6)
     load_training_config(EXAMPLES / "train-two-level.toml")
+
+
+@pytest.mark.parametrize(
+    ("overrides", "said"),
+    [
+        (["initial.perturbation=mode", "initial.mode=16"], "initial.mode = 16 half waves need"),
+        (["initial.mode=2"], 'only read with initial.perturbation = "mode"'),
+        (["initial.interior=0.5"], 'only read with initial.kind = "linear"'),
+        (["initial.thickness=0.1"], 'only read with initial.kind = "linear"'),
+        (
+            ["rheology.layer_depths=[0.5, 0.51]", "rheology.layer_factors=[1.0, 2.0, 3.0]"],
+            "no cell of grid.ny = 8 has its centre between depths 0.5 and 0.51",
+        ),
+        (["time.end=1e308", "output.every=1e304"], "time.end must be"),
+        (["output.every=1e-320", "time.max_steps=2"], "output.every must be"),
+        (["output.every=1e-12", "time.max_steps=2"], "output.every = 1e-12 would write"),
+        (["time.max_steps=99999999999999999999"], "time.max_steps must be"),
+    ],
+)
+def test_what_a_grid_or_a_clock_cannot_hold(overrides: list[str], said: str) -> None:
+    with pytest.raises(InputError) as refusal:
+        load_config(None, ["grid.nx=16", "grid.ny=8", *overrides])
+    assert said in str(refusal.value)
+    assert "\n" not in str(refusal.value)
+
+
+def test_what_a_grid_can_just_hold() -> None:
+    small = ["grid.nx=16", "grid.ny=8"]
+    load_config(None, [*small, "initial.perturbation=mode", "initial.mode=15"])
+    layers = ["rheology.layer_depths=[0.5, 0.57]", "rheology.layer_factors=[1.0, 2.0, 3.0]"]
+    load_config(None, [*small, *layers])
+    # A start from a file reads no perturbation.
+    load_config(None, [*small, "initial.kind=file", "initial.path=run", "initial.mode=99"])
+
+
+def test_a_data_set_of_waves_its_grid_cannot_hold() -> None:
+    for more in (["initial.perturbation=mode", "initial.mode=16"], ["initial.mode=2"]):
+        with pytest.raises(InputError, match=r"initial\.mode"):
+            load_dataset_config(None, ["grid.nx=16", "grid.ny=8", *more])
+
+
+def test_no_number_is_without_bounds() -> None:
+    """A number that nothing bounds overflows somewhere; a lower bound of 0 may be open."""
+    for model in (Config, DatasetConfig, *TRAININGS.values()):
+        for row in rows(model):
+            if row.type in ("integer", "number"):
+                assert "<" in row.range, row.key
+                assert ">" in row.range, row.key

@@ -34,9 +34,11 @@ from tellus.surrogate.settings import (
 
 from .config_dataset import DatasetInitialSection, DatasetModelSection, DatasetSection
 from .config_fields import Section
+from .config_grid import check_layers, check_perturbation
 from .config_profile import ProfileConfig
 from .config_read import dump, read, read_kind
 from .config_sections import (
+    MOST_OUTPUT_TIMES,
     MOST_OUTPUTS,
     BoundariesSection,
     GridSection,
@@ -138,12 +140,20 @@ class Config(Section):
         return self
 
     @model_validator(mode="after")
+    def _grid_holds_it(self) -> Self:
+        check_perturbation(self.grid, self.initial)
+        check_layers(self.grid, self.rheology)
+        return self
+
+    @model_validator(mode="after")
     def _outputs_are_countable(self) -> Self:
-        outputs = self.time.end / self.output.every
-        if self.time.max_steps is None and outputs > MOST_OUTPUTS:
+        outputs, end = self.time.end / self.output.every, self.time.end
+        # With a limit of the steps the end need not be meant, but output times must be told apart.
+        most = MOST_OUTPUTS if self.time.max_steps is None else MOST_OUTPUT_TIMES
+        if outputs > most:
             raise ValueError(
                 f"output.every = {self.output.every:g} would write {outputs:.3g} outputs until "
-                f"time.end = {self.time.end:g}: take at least {self.time.end / MOST_OUTPUTS:.3g}"
+                f"time.end = {end:g}: take at least {end / most:.3g}"
             )
         return self
 
@@ -157,6 +167,11 @@ class DatasetConfig(Section):
     time: SteppingSection = SteppingSection()
     stokes: StokesSection = StokesSection()
     dataset: DatasetSection = DatasetSection()
+
+    @model_validator(mode="after")
+    def _grid_holds_it(self) -> Self:
+        check_perturbation(self.grid, self.initial)
+        return self
 
 
 class TrainingConfig(Section):

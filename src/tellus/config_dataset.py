@@ -6,7 +6,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, Strict, model_validator
 
 from .config_fields import Section, quantity
-from .config_sections import LARGEST_SEED
+from .config_sections import LARGEST_SEED, LONGEST_TIME, MOST_STEPS
 
 BOX_CORNERS = 8
 PAIR = 2
@@ -14,7 +14,7 @@ PAIR = 2
 Heating = Annotated[float, Field(ge=0, le=1e4)]
 Log10GammaT = Annotated[float, Field(ge=0, le=12)]
 Log10GammaP = Annotated[float, Field(ge=0, le=6)]
-EndTime = Annotated[float, Field(gt=0, le=1e6)]
+EndTime = Annotated[float, Field(gt=0, le=LONGEST_TIME)]
 
 
 class DatasetModelSection(Section):
@@ -57,11 +57,17 @@ class DatasetSection(Section):
         "end of the most vigorous and the most sluggish simulation (none: time.end for all)",
         "diffusion time",
     )
-    max_steps: int = quantity(2000, "longest simulation", "steps", ge=1)
+    max_steps: int = quantity(2000, "longest simulation", "steps", ge=1, le=MOST_STEPS)
     max_snapshots: int = quantity(100, "most snapshots of a simulation", ge=3, le=100_000)
-    snapshot_every: int = quantity(25, "between evenly spaced snapshots", "steps", ge=1)
-    dense_every: int = quantity(5, "between the extra early snapshots", "steps", ge=1)
-    dense_until: int = quantity(100, "end of the extra early snapshots", "steps", ge=0)
+    snapshot_every: int = quantity(
+        25, "between evenly spaced snapshots", "steps", ge=1, le=MOST_STEPS
+    )
+    dense_every: int = quantity(
+        5, "between the extra early snapshots", "steps", ge=1, le=MOST_STEPS
+    )
+    dense_until: int = quantity(
+        100, "end of the extra early snapshots", "steps", ge=0, le=MOST_STEPS
+    )
 
     @property
     def early(self) -> int:

@@ -5,7 +5,7 @@ from typing import Literal
 from tellus.surrogate.profile.settings import ProfileSettings
 
 from .config_fields import Section, quantity
-from .config_training import TrainingSection
+from .config_training import MOST_EPOCHS, TrainingSection
 
 _DEFAULT = ProfileSettings()
 
@@ -18,7 +18,7 @@ class ProfileModelSection(Section):
         _DEFAULT.share, "part of a simulation's snapshots that is averaged", gt=0, le=1
     )
     drift: float = quantity(
-        _DEFAULT.drift, "leave out profiles that still change by more", "temperature", gt=0
+        _DEFAULT.drift, "leave out profiles that still change by more", "temperature", gt=0, le=1e6
     )
 
 
@@ -32,11 +32,15 @@ class ProfileNetworkSection(Section):
 class ProfileTrainingSection(TrainingSection):
     """The optimiser; an example is a simulation."""
 
-    epochs: int = quantity(_DEFAULT.epochs, "passes over the simulations", ge=1)
+    epochs: int = quantity(_DEFAULT.epochs, "passes over the simulations", ge=1, le=MOST_EPOCHS)
     learning_rate: float = quantity(_DEFAULT.learning_rate, "peak learning rate", gt=0, le=1)
     weight_decay: float = quantity(_DEFAULT.weight_decay, "decoupled decay of AdamW", ge=0, le=1)
     quiet_vrms: float = quantity(
-        _DEFAULT.quiet_vrms, "leave out flows slower than this", "height / diffusion time", ge=0
+        _DEFAULT.quiet_vrms,
+        "leave out flows slower than this",
+        "height / diffusion time",
+        ge=0,
+        le=1e12,
     )
 
 

@@ -15,6 +15,12 @@ from .config_paths import PATH, SOLVER
 
 LARGEST_SEED = 2**32 - 1
 MOST_OUTPUTS = 100_000
+MOST_OUTPUT_TIMES = 1e9
+"""Times k * every that are told apart with room to spare."""
+
+SHORTEST_TIME, LONGEST_TIME = 1e-30, 1e6
+"""Far from where clocks overflow or stand still."""
+MOST_STEPS = 10**12
 
 
 def _default(section: Section, key: str) -> object:
@@ -184,7 +190,7 @@ class RheologySection(Section):
 
 
 class InitialSection(Section):
-    """The temperature a run starts from."""
+    """The temperature a run starts from; `kind = file` takes it as it is, without perturbation."""
 
     kind: Literal["hot", "cold", "linear", "conductive", "profile", "predicted", "file"] = quantity(
         "hot", "starting temperature; profile and file take it from path, predicted from weights"
@@ -201,14 +207,14 @@ class InitialSection(Section):
         None, "run directory of kind = file, or table (y, T) of kind = profile", path=PATH
     )
     time: float | None = quantity(
-        None, "output of that run to take (none: its last)", "diffusion time", ge=0
+        None, "output of that run to take (none: its last)", "diffusion time", ge=0, le=LONGEST_TIME
     )
     heating_age: float | None = quantity(
         None,
         "how long decaying sources have decayed (none: kind = file as long as there, else 0)",
         "diffusion time",
         ge=0,
-        le=1e6,
+        le=LONGEST_TIME,
     )
     core_temperature: float | None = quantity(
         None,
@@ -222,7 +228,20 @@ class InitialSection(Section):
     )
 
     @model_validator(mode="after")
+    def _is_not_ignored(self) -> Self:
+        for key in ("interior", "thickness"):
+            value = getattr(self, key)
+            if self.kind not in ("linear", "file") and value != _default(self, key):
+                raise ValueError(
+                    f'initial.{key} = {value:g} is only read with initial.kind = "linear", and '
+                    f'here it is "{self.kind}"'
+                )
+        return self
+
+    @model_validator(mode="after")
     def _weights_go_with_predicted(self) -> Self:
+        if self.weights == "":
+            raise ValueError("initial.weights must name a directory of weights: leave it out")
         if self.kind != "predicted" and self.weights is not None:
             raise ValueError(
                 'initial.weights is only read with initial.kind = "predicted", and here it is '
@@ -253,11 +272,21 @@ class SteppingSection(Section):
     scheme: Literal["explicit", "implicit"] = quantity(
         "explicit", "diffusion; implicit frees the time step from its limit"
     )
-    end: float = quantity(0.1, "model time at which the run is done", "diffusion time", gt=0)
-    dt_max: float = quantity(1e-4, "longest time step", "diffusion time", gt=0)
-    dt_initial: float = quantity(1e-7, "first time step", "diffusion time", gt=0)
+    end: float = quantity(
+        0.1, "model time at which the run is done", "diffusion time", gt=0, le=LONGEST_TIME
+    )
+    dt_max: float = quantity(
+        1e-4, "longest time step", "diffusion time", ge=SHORTEST_TIME, le=LONGEST_TIME
+    )
+    dt_initial: float = quantity(
+        1e-7, "first time step", "diffusion time", ge=SHORTEST_TIME, le=LONGEST_TIME
+    )
     dt_min: float = quantity(
-        1e-12, "a step shorter than this ends the run as failed", "diffusion time", gt=0
+        1e-12,
+        "a step shorter than this ends the run as failed",
+        "diffusion time",
+        ge=SHORTEST_TIME,
+        le=LONGEST_TIME,
     )
     growth: float = quantity(1.2, "longest step over the one before it", gt=1, le=100)
     courant: float = quantity(
@@ -285,15 +314,21 @@ class SteppingSection(Section):
 class TimeSection(SteppingSection):
     """The clock of one run."""
 
-    max_steps: int | None = quantity(None, "stop after this many steps", "steps", ge=1)
+    max_steps: int | None = quantity(
+        None, "stop after this many steps", "steps", ge=1, le=MOST_STEPS
+    )
     wall_limit: float | None = quantity(
-        None, "write a checkpoint and stop after this long, resumable", "s", gt=0
+        None, "write a checkpoint and stop after this long, resumable", "s", gt=0, le=1e9
     )
     steady_tolerance: float | None = quantity(
         None, "done when <T>, Nu and Vrms vary by less, relatively, over the window", gt=0, lt=1
     )
     steady_window: float = quantity(
-        0.01, "span over which they are watched", "diffusion time", gt=0
+        0.01,
+        "span over which they are watched",
+        "diffusion time",
+        ge=SHORTEST_TIME,
+        le=LONGEST_TIME,
     )
 
 
@@ -324,8 +359,12 @@ class StokesSection(Section):
 class OutputSection(Section):
     """What is written, and how often."""
 
-    every: float = quantity(1e-3, "model time between two outputs", "diffusion time", gt=0)
-    checkpoint_every: int = quantity(200, "steps between two checkpoints", "steps", ge=1)
+    every: float = quantity(
+        1e-3, "model time between two outputs", "diffusion time", ge=1e-15, le=1e300
+    )
+    checkpoint_every: int = quantity(
+        200, "steps between two checkpoints", "steps", ge=1, le=MOST_STEPS
+    )
     keep_checkpoints: int = quantity(2, "newest checkpoints kept", ge=2, le=1000)
     derived: Annotated[
         tuple[Literal["pressure", "strain_rate", "stress", "dissipation"], ...], Strict(False)

@@ -5,7 +5,8 @@ from typing import Literal
 from tellus.surrogate.time_unet.settings import TimeUNetNetworkSettings, TimeUNetSettings
 
 from .config_fields import Section, quantity
-from .config_training import MultiScaleNetworkSection, PaperTrainingSection
+from .config_sections import MOST_STEPS
+from .config_training import LARGEST_WEIGHT, MultiScaleNetworkSection, PaperTrainingSection
 
 _DEFAULT = TimeUNetSettings()
 
@@ -17,7 +18,9 @@ class TimeUNetSection(Section):
     mass: Literal["hard", "none"] = quantity(
         _DEFAULT.mass, "conserved by a stream function, or not looked at"
     )
-    interval: int = quantity(_DEFAULT.interval, "from one state to the next", "steps", ge=1)
+    interval: int = quantity(
+        _DEFAULT.interval, "from one state to the next", "steps", ge=1, le=MOST_STEPS
+    )
 
 
 class TimeUNetNetworkSection(MultiScaleNetworkSection):
@@ -33,7 +36,10 @@ class TimeUNetLossSection(Section):
 
     scaling: bool = quantity(_DEFAULT.scaling, "divide by each example's range (eq. 6)")
     wall_weight: float = quantity(
-        _DEFAULT.wall_weight, "extra weight of the two cells next to walls (eq. 7)", ge=0
+        _DEFAULT.wall_weight,
+        "extra weight of the two cells next to walls (eq. 7)",
+        ge=0,
+        le=LARGEST_WEIGHT,
     )
 
 

@@ -18,7 +18,8 @@ _PAPER = MultiScaleSettings()
 
 Width = Annotated[int, Field(ge=1, le=4096)]
 Widths = Annotated[tuple[Width, ...], Strict(False), Field(min_length=1, max_length=12)]
-Epoch = Annotated[int, Field(ge=1)]
+MOST_EPOCHS, LARGEST_BATCH, LARGEST_WEIGHT = 10**7, 10**6, 1e6
+Epoch = Annotated[int, Field(ge=1, le=MOST_EPOCHS)]
 
 
 class TwoLevelModelSection(Section):
@@ -108,7 +109,10 @@ class PaperLossSection(Section):
 
     scaling: bool = quantity(_PAPER.loss.scaling, "divide by each example's range (eq. 6)")
     wall_weight: float = quantity(
-        _PAPER.loss.wall_weight, "extra weight of the two cells next to walls (eq. 7)", ge=0
+        _PAPER.loss.wall_weight,
+        "extra weight of the two cells next to walls (eq. 7)",
+        ge=0,
+        le=LARGEST_WEIGHT,
     )
     derivative: bool = quantity(_PAPER.loss.derivative, "errors of du/dy and dv/dx too (eq. 10)")
     divergence: bool = quantity(_PAPER.loss.divergence, "|div u| where it is not zero (eq. 9)")
@@ -117,9 +121,15 @@ class PaperLossSection(Section):
 class LossSection(Section):
     """Weights of the terms of the loss."""
 
-    l1: float = quantity(_DEFAULT.loss.l1, "weight of the mean absolute error", ge=0)
-    l2: float = quantity(_DEFAULT.loss.l2, "weight of the relative velocity error", ge=0)
-    gradient: float = quantity(_DEFAULT.loss.gradient, "weight of velocity gradients", ge=0)
+    l1: float = quantity(
+        _DEFAULT.loss.l1, "weight of the mean absolute error", ge=0, le=LARGEST_WEIGHT
+    )
+    l2: float = quantity(
+        _DEFAULT.loss.l2, "weight of the relative velocity error", ge=0, le=LARGEST_WEIGHT
+    )
+    gradient: float = quantity(
+        _DEFAULT.loss.gradient, "weight of velocity gradients", ge=0, le=LARGEST_WEIGHT
+    )
 
     @model_validator(mode="after")
     def _something_counts(self) -> Self:
@@ -131,8 +141,8 @@ class LossSection(Section):
 class TrainingSection(Section):
     """The optimiser and what it is fed."""
 
-    epochs: int = quantity(_DEFAULT.epochs, "passes over the snapshots", ge=1)
-    batch_size: int = quantity(_DEFAULT.batch_size, "snapshots per step", ge=1)
+    epochs: int = quantity(_DEFAULT.epochs, "passes over the snapshots", ge=1, le=MOST_EPOCHS)
+    batch_size: int = quantity(_DEFAULT.batch_size, "snapshots per step", ge=1, le=LARGEST_BATCH)
     learning_rate: float = quantity(_DEFAULT.learning_rate, "peak learning rate", gt=0, le=1)
     schedule: Literal["cosine", "halving"] = quantity(_DEFAULT.schedule, "of the learning rate")
     halve_after: Annotated[tuple[Epoch, ...], Strict(False)] = quantity(
@@ -140,7 +150,9 @@ class TrainingSection(Section):
     )
     warmup: float = quantity(_DEFAULT.warmup, "share of all steps that warm up", ge=0, le=1)
     weight_decay: float = quantity(_DEFAULT.weight_decay, "decoupled decay of AdamW", ge=0, le=1)
-    gradient_clip: float = quantity(_DEFAULT.gradient_clip, "largest norm of a gradient", gt=0)
+    gradient_clip: float = quantity(
+        _DEFAULT.gradient_clip, "largest norm of a gradient", gt=0, le=1e30
+    )
     averaging: float = quantity(
         _DEFAULT.averaging, "decay of the averaged weights (0: no average)", ge=0, lt=1
     )
@@ -150,18 +162,22 @@ class TrainingSection(Section):
         _DEFAULT.precision, "of the arithmetic; tf32 and bfloat16 for GPUs"
     )
     quiet_vrms: float = quantity(
-        _DEFAULT.quiet_vrms, "leave out flows slower than this", "height / diffusion time", ge=0
+        _DEFAULT.quiet_vrms,
+        "leave out flows slower than this",
+        "height / diffusion time",
+        ge=0,
+        le=1e12,
     )
     seed: int = quantity(_DEFAULT.seed, "seed of weights and order", ge=0, le=LARGEST_SEED)
     time_limit: float | None = quantity(
-        _DEFAULT.time_limit, "stop after this long, resumable", "s", gt=0
+        _DEFAULT.time_limit, "stop after this long, resumable", "s", gt=0, le=1e9
     )
 
 
 class PaperTrainingSection(TrainingSection):
     """The same, as the paper trained where it says so."""
 
-    epochs: int = quantity(_PAPER.epochs, "passes over the snapshots", ge=1)
+    epochs: int = quantity(_PAPER.epochs, "passes over the snapshots", ge=1, le=MOST_EPOCHS)
     learning_rate: float = quantity(_PAPER.learning_rate, "peak learning rate", gt=0, le=1)
     schedule: Literal["cosine", "halving"] = quantity(_PAPER.schedule, "of the learning rate")
     weight_decay: float = quantity(_PAPER.weight_decay, "decoupled decay of AdamW", ge=0, le=1)
@@ -169,5 +185,9 @@ class PaperTrainingSection(TrainingSection):
         _PAPER.averaging, "decay of the averaged weights (0: no average)", ge=0, lt=1
     )
     quiet_vrms: float = quantity(
-        _PAPER.quiet_vrms, "leave out flows slower than this", "height / diffusion time", ge=0
+        _PAPER.quiet_vrms,
+        "leave out flows slower than this",
+        "height / diffusion time",
+        ge=0,
+        le=1e12,
     )

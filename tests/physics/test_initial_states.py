@@ -125,6 +125,34 @@ def test_the_first_row_may_name_the_columns(tmp_path: Path, header: str) -> None
 
 
 @pytest.mark.parametrize(
+    "text",
+    [
+        "T,y\n0,0\n0.75,0.5\n0,1\n",
+        "# T y\n0 0\n0.75 0.5\n0 1\n",
+        "Temperature, vrms, Height\n0, nan, 0\n0.75, 3, 0.5\n0, 1, 1\n",
+    ],
+)
+def test_named_columns_are_read_by_name(tmp_path: Path, text: str) -> None:
+    plain = profile(tmp_path / "q.csv", "0, 0\n0.5, 0.75\n1, 0\n")
+    np.testing.assert_array_equal(profile(tmp_path / "p.csv", text), plain)
+
+
+@pytest.mark.parametrize("header", ["depth T", "a b", "y", "T, T", "y,height,T", "y/km, T/K"])
+def test_other_names_are_refused(tmp_path: Path, header: str) -> None:
+    with pytest.raises(InputError, match=r"initial\.path: .*p\.csv names .* not y and T"):
+        profile(tmp_path / "p.csv", f"{header}\n0, 1\n1, 0\n")
+
+
+def test_the_table_that_a_profile_writes_is_a_start(tmp_path: Path) -> None:
+    from tellus.coupling.output.profile import profile as averaged
+
+    run_directory(case("time.max_steps=3"), tmp_path / "run", progress=False)
+    found = averaged(tmp_path / "run", out=tmp_path / "mean.csv")
+    start = profile_of_file(tmp_path / "mean.csv", GRID)
+    np.testing.assert_allclose(start[:, 0], found["temperature"], atol=1e-6)
+
+
+@pytest.mark.parametrize(
     ("text", "line", "shown"),
     [
         ("y T\n0 1\n\n0.5 O.75\n1 0\n", 4, "0.5 O.75"),

@@ -89,3 +89,15 @@ def test_regridding_is_second_order_between_the_outermost_cell_centres() -> None
 def test_regridding_takes_single_precision() -> None:
     moved = initial.regridded(rough_field(GRID).astype(np.float32), GRID, FINE)
     assert moved.dtype == np.float64
+
+
+@pytest.mark.parametrize("nx", [4, 8, 20])
+def test_a_small_grid_leaves_out_what_it_would_alias(nx: int) -> None:
+    """Its samples are the cell values of the long waves alone, which a fine grid has too."""
+    coarse, fine = Grid(nx, 4, 2.0), Grid(nx * 63, 4, 2.0)
+    waves = np.cos(np.pi * np.outer(np.arange(1, nx), fine.x_cells / 2.0))
+    field = initial.random_perturbation(fine, seed=3)
+    # The cosines are orthogonal on cell centres.
+    long_waves = 2.0 / fine.nx * (field @ waves.T) @ waves
+    at_centres = long_waves[:, 31::63]
+    np.testing.assert_allclose(initial.random_perturbation(coarse, seed=3), at_centres, atol=1e-12)

@@ -1,0 +1,37 @@
+"""Settings that a grid cannot hold: they would be taken and come out as something else."""
+
+from itertools import pairwise
+
+from .config_dataset import DatasetInitialSection
+from .config_sections import GridSection, InitialSection, RheologySection
+
+
+def check_perturbation(grid: GridSection, initial: InitialSection | DatasetInitialSection) -> None:
+    """Refuse a wave that is not read, or has half waves of a cell or less: aliased (ValueError)."""
+    if initial.kind == "file":
+        return
+    if (
+        initial.perturbation != "mode"
+        and initial.mode != type(initial).model_fields["mode"].default
+    ):
+        raise ValueError(
+            f'initial.mode = {initial.mode} is only read with initial.perturbation = "mode", and '
+            f'here it is "{initial.perturbation}"'
+        )
+    if initial.perturbation == "mode" and initial.mode >= grid.nx:
+        raise ValueError(
+            f"initial.mode = {initial.mode} half waves need more cells than grid.nx = {grid.nx}: "
+            f"take at most {grid.nx - 1}, or a finer grid"
+        )
+
+
+def check_layers(grid: GridSection, rheology: RheologySection) -> None:
+    """Refuse a viscosity layer in which no cell has its centre (ValueError)."""
+    if not rheology.layer_depths:
+        return
+    for top, bottom in pairwise((0.0, *rheology.layer_depths, 1.0)):
+        if not any(top < (row + 0.5) / grid.ny <= bottom for row in range(grid.ny)):
+            raise ValueError(
+                f"rheology.layer_depths: no cell of grid.ny = {grid.ny} has its centre between "
+                f"depths {top:g} and {bottom:g}: choose other depths, or a finer grid"
+            )
