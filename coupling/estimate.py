@@ -1,46 +1,87 @@
 """What a run will need, and whether its grid can resolve it: said before it starts."""
 
-from math import ceil, log2
+import os
+from math import ceil, inf
+from pathlib import Path
 
 import numpy as np
 
+from tellus.solver.errors import InputError
 from tellus.solver.grid import Grid
 from tellus.solver.rheology import Rheology
+
+from .solvers.names import memory_of
 
 ENOUGH_CELLS = 4.0
 CRITICAL_RAYLEIGH = 1000.0
 
-
-BANDED = ("direct", "skip", "lagged", "anchored", "check")
-"""Solvers that solve directly, every now and then at least, and keep the bands."""
-
-
-SPARSE = {"mumps": 115.0, "mumps:lu": 230.0, "mumps-psi": 60.0}
-"""Bytes that MUMPS needs per cell and binary digit of their number, measured up to 512x128."""
+GIB = 2.0**30
+FIELDS = 40
+"""Arrays of the size of the grid beside the solver, all phases of a step together."""
+PROGRAM = 0.25
+"""GiB that a run takes with no grid to speak of, measured."""
 
 
 def memory_gib(grid: Grid, solver: str) -> float:
-    """Memory of one run: the factor of a direct solve, and about 40 fields beside it."""
-    fields = 40 * grid.nx * grid.ny
-    direct = solver.partition(":")[0] in BANDED
-    bands = (grid.nx - 1) * (grid.ny - 1) * (2 * min(grid.nx, grid.ny) - 1) if direct else 0
-    cells = grid.nx * grid.ny
-    name = ":".join(part for part in solver.split(":") if part in ("mumps", "mumps-psi", "lu"))
-    sparse = SPARSE.get(name, 0.0) * cells * log2(cells)
-    return (8.0 * (fields + bands) + sparse) / 2**30
+    """Memory of one run beside the program's own: what the solver says, and the fields."""
+    return (8.0 * FIELDS * grid.nx * grid.ny + memory_of(solver, grid)) / GIB
+
+
+def memory_sentence(grid: Grid, solver: str) -> str:
+    """What a run will need, said before anything is solved."""
+    return f"{grid} cells, --stokes {solver}: about {memory_gib(grid, solver):.2g} GiB of memory"
+
+
+def check_memory(grid: Grid, solver: str) -> list[str]:
+    """Warnings where little memory is free; InputError where the machine has too little."""
+    need, total, free = memory_gib(grid, solver) + PROGRAM, *_machine_gib()
+    what = f"a {grid} grid with --stokes {solver} needs about {need:.3g} GiB of memory"
+    remedy = "choose smaller grid.nx and grid.ny, or a solver that needs less, such as refined"
+    if need > total:
+        raise InputError(f"{what}, and this machine has {total:.3g} GiB: {remedy}.")
+    return [f"{what}, and {free:.3g} GiB are free: {remedy}"] if need > free else []
+
+
+def _machine_gib() -> tuple[float, float]:
+    """The memory that this process may have, and what of it is free."""
+    import psutil
+
+    memory = psutil.virtual_memory()
+    limit = min(_group_limit(), _process_limit())
+    return min(memory.total, limit) / GIB, min(memory.available, limit) / GIB
+
+
+def _group_limit() -> float:
+    """Of the container, on Linux; infinite where there is none."""
+    for file in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
+        try:
+            return float(Path(file).read_text())
+        except (OSError, ValueError):  # "max" is no number
+            continue
+    return inf
+
+
+def _process_limit() -> float:
+    """As `ulimit -v` sets it."""
+    if os.name != "posix":
+        return inf
+    import resource
+
+    soft, _ = resource.getrlimit(resource.RLIMIT_AS)
+    return inf if soft == resource.RLIM_INFINITY else float(soft)
 
 
 def cost_sentence(grid: Grid, solver: str, solve_seconds: float, steps: int) -> str:
-    """Memory and a lower bound of the time, from one solve that was measured.
+    """A lower bound of the time, from one solve that was measured.
 
     `steps` is the fewest that the run can take.
     """
     kind, _, argument = solver.partition(":")
     solves = ceil(steps / int(argument)) if kind == "skip" and argument.isdecimal() else steps
     return (
-        f"{grid} cells, --stokes {solver}: about {memory_gib(grid, solver):.2g} GiB; one solve "
-        f"took {1e3 * solve_seconds:.3g} ms, so at least {steps} steps and "
-        f"{solves * solve_seconds:.3g} s, more where the flow limits the time step."
+        f"{grid} cells, --stokes {solver}: one solve took {1e3 * solve_seconds:.3g} ms, so at "
+        f"least {steps} steps and {solves * solve_seconds:.3g} s, more where the flow limits the "
+        "time step."
     )
 
 

@@ -51,12 +51,14 @@ def _table(text: str, path: Path) -> Array:
     rows = []
     for number, entries in lines:
         row = [_number(entry) for entry in entries]
-        if len(row) != columns or any(row[c] is None or not isfinite(row[c]) for c in chosen):
+        wanted = [row[c] for c in chosen] if len(row) == columns else [None]
+        values = [value for value in wanted if value is not None and isfinite(value)]
+        if len(values) != 2:
             raise InputError(
                 f"initial.path: {path} must hold {_wanted(columns)} in each row, and "
                 f'line {number} is "{" ".join(entries)[:60]}".'
             )
-        rows.append([row[c] for c in chosen])
+        rows.append(values)
     return np.array(rows, dtype=np.float64).reshape(-1, 2)
 
 

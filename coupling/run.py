@@ -29,7 +29,7 @@ from .provenance import provenance
 from .ranks import join_team, processes
 from .reopening import check_solver, checkpoint_for, differences
 from .rundir import RunFiles, began, check_free, check_same_physics
-from .setup import anchored, initial_state, replaced, simulation_arguments
+from .setup import anchored, initial_state, replaced, require_room, simulation_arguments
 from .signals import caught_signals
 from .simulation import Simulation, Snapshot, StepRecord
 from .solvers.names import own_name
@@ -111,9 +111,16 @@ class _Run:
         solver: StokesSolver | None,
         start: Start | None = None,
     ) -> None:
+        from tellus.config import grid_of
+
         if solver is not None:
             config = replaced(config, "stokes", solver=own_name(solver))
         self.config, self.files = config, RunFiles(out, config)
+        self.warnings: list[str] = []
+        for sentence in require_room(config, solver):
+            self.warn(sentence)
+        if start is None:
+            log.info(estimate.memory_sentence(grid_of(config), config.stokes.solver))
         self.start = initial_state(config) if start is None else start
         self.simulation = Simulation(**simulation_arguments(config, self.start, solver))
         self.solver_name = config.stokes.solver if solver is None else solver.name
@@ -121,7 +128,6 @@ class _Run:
         tolerance, window = config.time.steady_tolerance, config.time.steady_window
         self.steady = None if tolerance is None else SteadyWatch(tolerance, window)
         self.outputs, self.last_output_step = 0, -1
-        self.warnings: list[str] = []
         self.seconds_before, self.output_seconds = 0.0, 0.0
         self._busy, self._busy_before = Watch(processes()), 0.0
         self.provenance = provenance()

@@ -15,10 +15,11 @@ from tellus.solver.picard import PicardSettings
 from tellus.solver.rheology import Rheology
 from tellus.solver.stokes import StokesSolver
 
+from .estimate import check_memory
 from .file_start import start_of_run
 from .predicted_start import predicted_start
 from .profile_file import profile_of_file
-from .solvers.names import make_solver
+from .solvers.names import make_solver, own_name
 from .start import Start
 from .stepping import Stepping
 
@@ -144,11 +145,34 @@ def initial_temperature(config: "Config", grid: Grid) -> Array:
     return start + settings.amplitude * perturbation
 
 
+def require_config(config: object) -> None:
+    """Raise InputError for anything but a configuration of a run."""
+    from tellus.config import Config
+
+    if not isinstance(config, Config):
+        raise InputError(
+            f"a run takes what tellus.load_config returns, not {type(config).__name__} "
+            f"{config!r:.60}."
+        )
+
+
+def require_room(config: "Config", solver: StokesSolver | None = None) -> list[str]:
+    """Raise InputError where the grid cannot fit in memory, before any of it is taken.
+
+    Warnings where little is free. Of a solver handed in nothing is known but that it is there.
+    """
+    from tellus.config import grid_of
+
+    name = config.stokes.solver if solver is None else own_name(solver)
+    return check_memory(grid_of(config), name)
+
+
 def anchored(config: "Config") -> "Config":
     """The same configuration with paths that hold in any working directory.
 
     `load_config` has seen to that; this is for one that was put together in Python.
     """
+    require_config(config)
     paths = {key: getattr(config.initial, key) for key in ("path", "weights")}
     moved = {key: os.path.abspath(path) for key, path in paths.items() if path}
     config = replaced(config, "initial", **moved)

@@ -15,6 +15,7 @@ from tellus.solver.energy import EXPLICIT, EnergyEquation, ExtendedBoussinesq, T
 from tellus.solver.errors import InputError
 from tellus.solver.grid import Array, Grid
 from tellus.solver.heating import Heating
+from tellus.solver.limits import FINITE, NOT_NEGATIVE, Limits, check
 from tellus.solver.rheology import Rheology
 from tellus.solver.stokes import (
     Flow,
@@ -97,6 +98,19 @@ class Simulation:
         core_temperature: float | None = None,
         time: float = 0.0,
     ) -> None:
+        check(
+            "Simulation",
+            rayleigh=(rayleigh, NOT_NEGATIVE),
+            time=(time, FINITE),
+            core_temperature=(core_temperature, Limits(optional=True)),
+        )
+        if not hasattr(heating, "mean"):
+            check("Simulation", heating=(heating, FINITE))
+        if not callable(getattr(solver, "solve", None)):
+            raise InputError(
+                f"Simulation: solver must have a method solve, as tellus.make_solver's have, and "
+                f"{solver!r} has none."
+            )
         initial = np.array(temperature, dtype=np.float64, order="C")
         if initial.shape != grid.cells:
             raise InputError(f"temperature has shape {initial.shape}, the grid {grid.cells}.")
@@ -141,11 +155,19 @@ class Simulation:
         InputError
             What `tellus run` refuses, such as a box that the solver cannot be used in.
         """
-        from .setup import given_start, initial_state, simulation_arguments
+        from .setup import (
+            given_start,
+            initial_state,
+            require_config,
+            require_room,
+            simulation_arguments,
+        )
 
+        require_config(config)
+        little = require_room(config, solver)
         start = initial_state(config) if temperature is None else given_start(config, temperature)
         simulation = cls(**simulation_arguments(config, start, solver))
-        for warning in (*start.warnings, *simulation.solver.check(simulation.problem)):
+        for warning in (*little, *start.warnings, *simulation.solver.check(simulation.problem)):
             warn(warning)
         return simulation
 
@@ -204,10 +226,13 @@ class Simulation:
 
         Raises
         ------
+        InputError
+            The simulation has come to `until` already.
         RunFailedError
             T is not finite or out of its physical bounds, or dt collapsed; the state is
             left as it was before the step.
         """
+        check("Simulation.step", until=(until, Limits(above=self.time, infinite=True)))
         flow = self.flow()
         start = perf_counter()
         free = self._free_dt()

@@ -4,6 +4,8 @@ from collections import deque
 
 import numpy as np
 
+from tellus.solver.limits import POSITIVE, check
+
 WATCHED = ("mean_temperature", "nusselt_top", "nusselt_bottom", "vrms")
 STRIDE = 10
 """Steps between two looks; the window is scanned at each."""
@@ -25,6 +27,7 @@ class SteadyWatch:
     """
 
     def __init__(self, tolerance: float, window: float) -> None:
+        check("SteadyWatch", tolerance=(tolerance, POSITIVE), window=(window, POSITIVE))
         self.tolerance, self.window = tolerance, window
         self._rows: deque[tuple[float, ...]] = deque()
 

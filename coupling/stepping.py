@@ -7,6 +7,7 @@ import numpy as np
 from tellus.solver.boundaries import FLUX, BoundaryConditions
 from tellus.solver.errors import RunFailedError
 from tellus.solver.grid import Array, Grid
+from tellus.solver.limits import POSITIVE, Limits, check_record
 from tellus.solver.stokes import Flow
 
 
@@ -43,6 +44,17 @@ class Stepping:
     growth: float = 1.2
     bounds_tolerance: float = 1e-3
 
+    def __post_init__(self) -> None:
+        check_record(
+            self,
+            courant=POSITIVE,
+            dt_max=Limits(above=0.0, infinite=True),
+            dt_initial=POSITIVE,
+            dt_min=POSITIVE,
+            growth=Limits(least=1.0),
+            bounds_tolerance=Limits(least=0.0, infinite=True),
+        )
+
     def next_dt(self, stable: float, last: float | None) -> float:
         """The step to take, from the stable one and the last one (None before the first)."""
         ceiling = self.dt_initial if last is None else self.growth * last
@@ -71,6 +83,9 @@ class Schedule:
 
     every: float
     end: float
+
+    def __post_init__(self) -> None:
+        check_record(self, every=POSITIVE, end=POSITIVE)
 
     @property
     def goal(self) -> float:

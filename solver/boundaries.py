@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, field
 
+from .limits import FINITE, Choice, check_record
+
 FREE_SLIP, NO_SLIP = "free-slip", "no-slip"
 TEMPERATURE, FLUX, INSULATING = "temperature", "flux", "insulating"
 
@@ -21,6 +23,14 @@ class Wall:
     velocity: str = FREE_SLIP
     thermal: str = INSULATING
     value: float = 0.0
+
+    def __post_init__(self) -> None:
+        check_record(
+            self,
+            velocity=Choice((FREE_SLIP, NO_SLIP)),
+            thermal=Choice((TEMPERATURE, FLUX, INSULATING)),
+            value=FINITE,
+        )
 
     @property
     def conducts(self) -> bool:

@@ -11,8 +11,10 @@ from . import energy_kernels
 from .boundaries import TEMPERATURE, BoundaryConditions
 from .core import Core
 from .diffusion import DiffusionSolver
+from .errors import InputError
 from .grid import Array, Grid
 from .heating import ConstantHeating, Heating
+from .limits import FINITE, NOT_NEGATIVE, POSITIVE, Choice, Limits, check, check_record
 from .stokes import Flow
 
 EXPLICIT, IMPLICIT = "explicit", "implicit"
@@ -53,6 +55,14 @@ class ExtendedBoussinesq:
     surface_temperature: float
     rayleigh: float
 
+    def __post_init__(self) -> None:
+        check_record(
+            self,
+            dissipation_number=NOT_NEGATIVE,
+            surface_temperature=NOT_NEGATIVE,
+            rayleigh=POSITIVE,
+        )
+
 
 @dataclass(frozen=True)
 class EnergyEquation:
@@ -88,6 +98,18 @@ class EnergyEquation:
     core_capacity: float | None = None
     order: int = field(default=2, init=False)
 
+    def __post_init__(self) -> None:
+        check_record(
+            self,
+            scheme=Choice((EXPLICIT, IMPLICIT)),
+            core_capacity=Limits(above=0.0, optional=True),
+        )
+        if self.core_capacity is not None and self.boundaries.bottom.thermal != TEMPERATURE:
+            raise InputError(
+                f'EnergyEquation: core_capacity needs a bottom wall of "{TEMPERATURE}", which the '
+                f'core sets, not "{self.boundaries.bottom.thermal}".'
+            )
+
     def step(
         self,
         state: ThermalState,
@@ -103,6 +125,7 @@ class EnergyEquation:
         A flow that is marked as divergent, as networks may predict it, moves T about and makes
         none: T div u is added back to -div(u T).
         """
+        check("EnergyEquation.step", dt=(dt, POSITIVE), time=(time, FINITE))
         divergence = self._divergence(flow)
         steady = self.mean_heating(time, time + dt)
 

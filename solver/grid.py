@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .errors import InputError
+from .limits import COUNT, POSITIVE, Limits, check
 
 Array = NDArray[np.float64]
 
@@ -30,10 +31,14 @@ class Grid:
     aspect: float = 4.0
 
     def __post_init__(self) -> None:
-        if self.nx < 4 or self.ny < 4:
-            raise InputError(f"grid: nx and ny must be at least 4, not {self.nx} and {self.ny}.")
-        if not (np.isfinite(self.aspect) and self.aspect > 0):
-            raise InputError(f"grid.aspect must be a positive number, not {self.aspect}.")
+        cells = Limits(least=4, whole=True)
+        if not (cells.allow(self.nx) and cells.allow(self.ny)):
+            raise InputError(
+                f"grid: nx and ny must be whole numbers, at least 4, not {self.nx!r:.40} and "
+                f"{self.ny!r:.40}."
+            )
+        if not POSITIVE.allow(self.aspect):
+            raise InputError(f"grid.aspect must be a positive number, not {self.aspect!r:.40}.")
 
     @property
     def hx(self) -> float:
@@ -87,6 +92,7 @@ class Grid:
 
     def coarsened(self, factor: int) -> "Grid":
         """The grid with cells `factor` times longer in both directions."""
+        check("Grid.coarsened", factor=(factor, COUNT))
         if self.nx % factor or self.ny % factor:
             raise InputError(
                 f"a {self.nx}x{self.ny} grid cannot be coarsened by {factor}: "

@@ -5,6 +5,9 @@ from dataclasses import dataclass
 from math import exp, expm1
 from typing import Protocol
 
+from .errors import InputError
+from .limits import FINITE, NOT_NEGATIVE, check, check_record
+
 
 class Heating(Protocol):
     """A heat source per volume. A new one needs only this method."""
@@ -19,6 +22,9 @@ class ConstantHeating:
     """H does not change."""
 
     rate: float = 0.0
+
+    def __post_init__(self) -> None:
+        check_record(self, rate=FINITE)
 
     def mean(self, start: float, end: float) -> float:
         """The rate."""
@@ -44,6 +50,18 @@ class DecayingHeating:
     fractions: Sequence[float]
     decay_constants: Sequence[float]
     age: float = 0.0
+
+    def __post_init__(self) -> None:
+        check_record(self, rate=FINITE, age=NOT_NEGATIVE)
+        for fraction in self.fractions:
+            check("DecayingHeating", fractions=(fraction, NOT_NEGATIVE))
+        for decay in self.decay_constants:
+            check("DecayingHeating", decay_constants=(decay, NOT_NEGATIVE))
+        if len(self.fractions) != len(self.decay_constants):
+            raise InputError(
+                f"DecayingHeating: {len(self.fractions)} fractions need as many decay_constants, "
+                f"not {len(self.decay_constants)}."
+            )
 
     def mean(self, start: float, end: float) -> float:
         """The exact mean of the exponentials."""

@@ -5,6 +5,7 @@ from numpy.typing import ArrayLike
 from scipy.interpolate import RegularGridInterpolator
 
 from .grid import Array, Grid
+from .limits import FINITE, Limits, check, check_shape
 
 RANDOM_MODES = 32
 
@@ -21,6 +22,8 @@ def cold(grid: Grid) -> Array:
 
 def linear(grid: Grid, interior: float = 0.75, thickness: float = 0.05) -> Array:
     """Linear boundary layers of `thickness` around T = `interior` (Agarwal et al. 2025)."""
+    half = Limits(above=0.0, most=0.5)
+    check("linear", interior=(interior, FINITE), thickness=(thickness, half))
     profile = np.interp(
         grid.y_cells, [0.0, thickness, 1.0 - thickness, 1.0], [1.0, interior, interior, 0.0]
     )
@@ -33,7 +36,11 @@ def conductive(grid: Grid) -> Array:
 
 
 def mode_perturbation(grid: Grid, mode: int) -> Array:
-    """cos(mode pi x / aspect) sin(pi y): one half wave up, `mode` half waves across."""
+    """cos(mode pi x / aspect) sin(pi y): one half wave up, `mode` half waves across.
+
+    Fewer than cells across, which would alias them (InputError).
+    """
+    check("mode_perturbation", mode=(mode, Limits(least=0, most=grid.nx - 1, whole=True)))
     x, y = grid.x_cells / grid.aspect, grid.y_cells[:, None]
     field: Array = np.cos(mode * np.pi * x) * np.sin(np.pi * y)
     return field
@@ -46,6 +53,7 @@ def random_perturbation(grid: Grid, seed: int) -> Array:
     not change with the resolution, so runs on different grids start alike. A grid
     of fewer than 33 cells across leaves out the modes that it cannot hold.
     """
+    check("random_perturbation", seed=(seed, Limits(least=0, whole=True)))
     amplitudes = np.random.default_rng(seed).standard_normal((4, RANDOM_MODES))
     # Scaled on one grid for all: their own largest values differ.
     reference = _modes(amplitudes, Grid(256, 64, grid.aspect))
@@ -70,6 +78,7 @@ def regridded(temperature: ArrayLike, source: Grid, target: Grid) -> Array:
     the range of T never grows. Exact when both grids are equal.
     """
     values = np.asarray(temperature, dtype=np.float64)
+    check_shape("regridded", "temperature", values, source.cells)
     if source == target:
         return values.copy()
     interpolate = RegularGridInterpolator((source.y_cells, source.x_cells), values)

@@ -6,6 +6,7 @@ import numpy as np
 
 from .errors import SolverError
 from .grid import Array
+from .limits import COUNT, POSITIVE, check_record
 from .rheology import Given, depends_on_strain_rate
 from .stokes import Flow, SolverState, StokesProblem, StokesReport, StokesSolver, flow_from_psi
 from .strain import strain_rate
@@ -23,6 +24,9 @@ class PicardSettings:
     tolerance: float = 1e-4
     limit: int = 50
     required: bool = False
+
+    def __post_init__(self) -> None:
+        check_record(self, tolerance=POSITIVE, limit=COUNT)
 
 
 class PicardSolver(StokesSolver):

@@ -5,12 +5,15 @@ strain rate also sets `nonlinear = True`, and the Stokes solve then iterates.
 """
 
 from dataclasses import dataclass
+from itertools import pairwise
 from math import log
 from typing import ClassVar, Protocol
 
 import numpy as np
 
+from .errors import InputError
 from .grid import Array, Grid
+from .limits import NOT_NEGATIVE, POSITIVE, Limits, check, check_record
 
 
 class Rheology(Protocol):
@@ -38,6 +41,9 @@ class Constant(Rheology):
 
     value: float = 1.0
 
+    def __post_init__(self) -> None:
+        check_record(self, value=POSITIVE)
+
     def viscosity(self, temperature: Array, grid: Grid, strain_rate: Array | None = None) -> Array:
         """Shape (ny, nx)."""
         return np.full(grid.cells, self.value)
@@ -63,6 +69,10 @@ class FrankKamenetskii(Rheology):
     gamma_p: float = 10.0
     floor: float | None = None
     ceiling: float | None = None
+
+    def __post_init__(self) -> None:
+        check_record(self, gamma_T=Limits(least=1.0), gamma_p=Limits(least=1.0))
+        _check_bounds(self)
 
     def viscosity(self, temperature: Array, grid: Grid, strain_rate: Array | None = None) -> Array:
         """Viscosity at the cell centres, shape (ny, nx)."""
@@ -96,6 +106,15 @@ class Arrhenius(Rheology):
     floor: float | None = None
     ceiling: float | None = None
 
+    def __post_init__(self) -> None:
+        check_record(
+            self,
+            activation_energy=NOT_NEGATIVE,
+            activation_volume=NOT_NEGATIVE,
+            surface_temperature=POSITIVE,
+        )
+        _check_bounds(self)
+
     def viscosity(self, temperature: Array, grid: Grid, strain_rate: Array | None = None) -> Array:
         """Viscosity at the cell centres, shape (ny, nx)."""
         depth = (1.0 - grid.y_cells)[:, None]
@@ -124,6 +143,14 @@ class Layered(Rheology):
     factors: tuple[float, ...]
 
     def __post_init__(self) -> None:
+        for factor in self.factors:
+            check("Layered", factors=(factor, POSITIVE))
+        if len(self.factors) != len(self.depths) + 1:
+            raise InputError(
+                f"Layered: {len(self.depths)} depths need one factor more, not {len(self.factors)}."
+            )
+        if not all(a < b for a, b in pairwise((0.0, *self.depths, 1.0))):
+            raise InputError(f"Layered: depths must increase from 0 to 1, not {self.depths}.")
         # Layers of a law that depends on the strain rate do so too.
         object.__setattr__(self, "nonlinear", self.law.nonlinear)
 
@@ -149,6 +176,9 @@ class Viscoplastic(Rheology):
     eta_star: float = 1e-3
     nonlinear: ClassVar[bool] = True
 
+    def __post_init__(self) -> None:
+        check_record(self, yield_stress=POSITIVE, eta_star=NOT_NEGATIVE)
+
     def viscosity(self, temperature: Array, grid: Grid, strain_rate: Array | None = None) -> Array:
         """Viscosity at the cell centres, shape (ny, nx)."""
         linear = self.linear.viscosity(temperature, grid)
@@ -168,6 +198,15 @@ class Given(Rheology):
     def viscosity(self, temperature: Array, grid: Grid, strain_rate: Array | None = None) -> Array:
         """The values."""
         return self.values
+
+
+def _check_bounds(law: FrankKamenetskii | Arrhenius) -> None:
+    bound = Limits(above=0.0, optional=True)
+    check_record(law, floor=bound, ceiling=bound)
+    if law.floor is not None and law.ceiling is not None and law.floor >= law.ceiling:
+        raise InputError(
+            f"{type(law).__name__}: floor {law.floor:g} must lie below ceiling {law.ceiling:g}."
+        )
 
 
 def bounded(viscosity: Array, floor: float | None, ceiling: float | None) -> Array:

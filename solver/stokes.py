@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from .boundaries import BoundaryConditions
 from .errors import SolverError
 from .grid import Array, Grid
+from .limits import FINITE, check_record, check_shape
 from .rheology import Rheology, depends_on_strain_rate
 
 SolverState = Mapping[str, NDArray[np.generic]]
@@ -30,6 +31,10 @@ class StokesProblem:
     boundaries: BoundaryConditions = BoundaryConditions()
     time: float = 0.0
     heating: float = 0.0
+
+    def __post_init__(self) -> None:
+        check_shape("StokesProblem", "temperature", self.temperature, self.grid.cells)
+        check_record(self, rayleigh=FINITE, time=FINITE)
 
     def viscosity(self) -> Array:
         """Viscosity at the cell centres, shape (ny, nx), of a law without strain rate.
@@ -123,6 +128,7 @@ def velocity(psi: Array, grid: Grid) -> tuple[Array, Array]:
 
 def flow_from_psi(psi: Array, grid: Grid, report: StokesReport) -> Flow:
     """Difference a float64 stream function, shape (ny+1, nx+1), into a Flow."""
+    check_shape("flow_from_psi", "psi", psi, grid.nodes)
     u, v = velocity(psi, grid)
     return Flow(psi, u, v, report)
 

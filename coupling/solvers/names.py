@@ -10,6 +10,7 @@ from tellus.solver.grid import Grid
 from tellus.solver.picard import PicardSettings, PicardSolver
 from tellus.solver.stokes import StokesSolver
 
+from . import memory
 from .arguments import (
     count,
     is_whole,
@@ -29,13 +30,15 @@ class SolverEntry(NamedTuple):
 
     `build` gets the arguments after the first colon, the grid, and when the iteration around a
     non-linear viscosity law stops; it imports what it needs, and raises InputError for arguments
-    that it does not know and for requirements that are missing.
+    that it does not know and for requirements that are missing. `memory` gets the arguments and
+    the grid, and says in bytes what the solver will hold.
     """
 
     usage: str
     meaning: str
     requirements: str
     build: Callable[[list[str], Grid, PicardSettings], StokesSolver]
+    memory: Callable[[list[str], Grid], float]
 
 
 def _direct(arguments: list[str], grid: Grid, picard: PicardSettings) -> StokesSolver:
@@ -170,73 +173,128 @@ def _check(arguments: list[str], grid: Grid, picard: PicardSettings) -> StokesSo
     return CheckedSolver(solver, _direct([], grid, picard))
 
 
+def memory_of(name: str, grid: Grid) -> float:
+    """Bytes that a solver will hold at most; 0 for a name that is not known."""
+    kind, *arguments = name.split(":")
+    return SOLVERS[kind].memory(arguments, grid) if kind in SOLVERS else 0.0
+
+
+def _skip_memory(arguments: list[str], grid: Grid) -> float:
+    linear = arguments[1:2] == ["linear"]
+    return memory_of(":".join(arguments[1 + linear :]) or "direct", grid)
+
+
+def _directly_too(arguments: list[str], grid: Grid) -> float:
+    return memory_of(":".join(arguments[1:]), grid) + memory.lagged([], grid)
+
+
+def _check_memory(arguments: list[str], grid: Grid) -> float:
+    return memory_of(":".join(arguments), grid) + memory.direct([], grid)
+
+
+def _iterative_memory(arguments: list[str], grid: Grid) -> float:
+    _, _, guess = ":".join(arguments).partition("from:")
+    return memory.iterative(arguments, grid) + memory_of(guess, grid)
+
+
 SOLVERS = {
-    "direct": SolverEntry("direct", "banded Cholesky on the psi system, every step", "-", _direct),
+    "direct": SolverEntry(
+        "direct",
+        "banded Cholesky on the psi system, every step",
+        "-",
+        _direct,
+        memory.direct,
+    ),
     "skip": SolverEntry(
         "skip:N[:linear][:NAME], skip:tol=X[:NAME]",
         "direct, or NAME, every N-th step or when the error may exceed X; held or extrapolated",
         "-",
         _skip,
+        _skip_memory,
     ),
     "coarse": SolverEntry(
-        "coarse:R", "direct on a grid R times coarser, interpolated by splines", "-", _coarse
+        "coarse:R",
+        "direct on a grid R times coarser, interpolated by splines",
+        "-",
+        _coarse,
+        memory.coarse,
     ),
     "reduced": SolverEntry(
-        "reduced:R", "projected onto cubic splines with knots R cells apart", "-", _reduced
+        "reduced:R",
+        "projected onto cubic splines with knots R cells apart",
+        "-",
+        _reduced,
+        memory.reduced,
     ),
     "refined": SolverEntry(
         "refined[:R][:tol=X]",
         "reduced:R, refined by conjugate gradients to a velocity error of X",
         "-",
         _refined,
+        memory.refined,
     ),
     "pardiso": SolverEntry(
-        "pardiso", "sparse Cholesky of Intel's MKL, analysed once", "extra mkl", _pardiso
+        "pardiso",
+        "sparse Cholesky of Intel's MKL, analysed once",
+        "extra mkl",
+        _pardiso,
+        memory.pardiso,
     ),
     "cudss": SolverEntry(
         "cudss",
         "sparse Cholesky of NVIDIA's cuDSS on a GPU, analysed once",
         "extra cudss, a GPU",
         _cudss,
+        memory.cudss,
     ),
     "lagged": SolverEntry(
         "lagged[:tol=X][:limit=N]",
         "conjugate gradients with an old Cholesky factor, to a velocity error of X",
         "-",
         _lagged,
+        memory.lagged,
     ),
     "mumps": SolverEntry(
         "mumps[:lu][:ORDERING][:analyse]",
         "sparse LDL^T, or LU, of u, v and p together; over processes under mpirun",
         "PETSc (make petsc)",
         _mumps,
+        memory.mumps,
     ),
     "mumps-psi": SolverEntry(
         "mumps-psi[:ORDERING][:analyse]",
         "sparse Cholesky on the psi system; over processes under mpirun",
         "PETSc (make petsc)",
         _mumps_psi,
+        memory.mumps_psi,
     ),
     "iterative": SolverEntry(
         "iterative[:OPTION...][:from:NAME]",
         "conjugate gradients with multigrid, on a CPU or a GPU",
         "torch",
         _iterative,
+        _iterative_memory,
     ),
     "surrogate": SolverEntry(
-        "surrogate[:PATH]", "coarse solve corrected by a network", "torch", _surrogate
+        "surrogate[:PATH]",
+        "coarse solve corrected by a network",
+        "torch",
+        _surrogate,
+        memory.surrogate,
     ),
     "anchored": SolverEntry(
         "anchored:N:NAME, anchored:tol=X:NAME",
         "direct every N-th step, or when the error may exceed X; increments of NAME between",
         "those of NAME",
         _anchored,
+        _directly_too,
     ),
     "check": SolverEntry(
         "check:NAME",
         "NAME, and its true error from a direct solve each step",
         "those of NAME",
         _check,
+        _check_memory,
     ),
 }
 
@@ -251,6 +309,8 @@ def make_solver(name: str, grid: Grid, picard: PicardSettings | None = None) -> 
     InputError
         The name or one of its arguments is not known; the nearest valid one is named.
     """
+    if not isinstance(grid, Grid):
+        raise InputError(f"make_solver: grid must be a tellus.Grid, not {grid!r}.")
     check_name(name)
     kind, *arguments = name.split(":")
     return SOLVERS[kind].build(arguments, grid, picard or PicardSettings())
@@ -263,6 +323,8 @@ def own_name(solver: StokesSolver) -> str:
 
 def check_name(name: str) -> None:
     """Raise InputError unless the name's first word is known; its arguments need a grid."""
+    if not isinstance(name, str):
+        raise InputError(f'make_solver: name must be a string such as "direct", not {name!r}.')
     kind, _, argument = name.partition(":")
     if kind == OWN:
         raise InputError(

@@ -57,6 +57,12 @@ def read_kind(
 
 def _tables(path: Path | str | None, overrides: Sequence[str]) -> tuple[Tables, set[str]]:
     """What the file says with the overrides written over it, and which keys those were."""
+    if not (path is None or isinstance(path, str | Path)):
+        raise InputError(f"a configuration is read from the path of a file, not from {path!r}.")
+    if isinstance(overrides, str):
+        raise InputError(
+            f'overrides are a list of settings, such as ["time.end=0.2"], not "{overrides}".'
+        )
     tables = {} if path is None else _toml(Path(path))
     return tables, {_override(tables, text) for text in overrides}
 

@@ -295,8 +295,9 @@ def test_what_a_run_will_need_is_said_on_the_command_line(tmp_path: Path) -> Non
     config = write_case(tmp_path / "case.toml", "time.max_steps=3", "stokes.solver=skip:2")
     said = tellus("run", config, "--out", tmp_path / "run").stderr.splitlines()
     assert said[0].startswith("tellus: 16x8 cells, --stokes skip:2: about ")
-    assert "at least 3 steps" in said[0]
-    assert said[1].startswith("tellus: warning: a hot boundary layer")
+    assert said[0].endswith("GiB of memory")
+    assert "at least 3 steps" in said[1]
+    assert said[2].startswith("tellus: warning: a hot boundary layer")
 
 
 def test_estimates() -> None:

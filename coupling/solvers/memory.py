@@ -1,0 +1,103 @@
+"""What each solver holds at most while it solves, in bytes, known from its name and the grid.
+
+Arrays are counted; what cannot be, libraries and the factors of sparse solvers, was measured
+(`python -m tellus.benchmarks.add_memory`, up to 1024x256) and is within a fifth of that.
+"""
+
+from math import log2
+
+from tellus.solver.grid import Grid
+
+from .arguments import is_whole
+
+FLOAT = 8.0
+TORCH, PETSC, MKL = 195e6, 60e6, 40e6
+"""Bytes that the libraries take."""
+
+DIGITS = {"mumps": 170.0, "mumps:lu": 333.0, "mumps-psi": 88.0}
+"""Bytes of MUMPS per cell and binary digit of their number."""
+
+
+def fields(grid: Grid, count: float) -> float:
+    """Of so many arrays of the size of the grid."""
+    return FLOAT * count * grid.nx * grid.ny
+
+
+def bands(grid: Grid) -> float:
+    """Of the factor of a direct solve."""
+    return FLOAT * (grid.nx - 1) * (grid.ny - 1) * (2 * min(grid.nx, grid.ny) - 1)
+
+
+def direct(arguments: list[str], grid: Grid) -> float:
+    """The bands."""
+    return bands(grid)
+
+
+def lagged(arguments: list[str], grid: Grid) -> float:
+    """The bands and the vectors of the iteration."""
+    return bands(grid) + fields(grid, 8)
+
+
+def coarse(arguments: list[str], grid: Grid) -> float:
+    """The bands of the coarse grid, and its nodes interpolated along each direction."""
+    factor = _factor(arguments, 4)
+    small = max(4, grid.nx // factor), max(4, grid.ny // factor)
+    between = FLOAT * (grid.nx * small[0] + grid.ny * small[1])
+    return bands(Grid(*small)) + between + fields(grid, 4)
+
+
+def reduced(arguments: list[str], grid: Grid) -> float:
+    """The bands between splines, and the sums that fill them."""
+    return _splines(grid, _factor(arguments, 4)) + fields(grid, 8)
+
+
+def refined(arguments: list[str], grid: Grid) -> float:
+    """Those of `reduced`, the smoother's weights and the vectors of the iteration."""
+    from tellus.solver.coarse_space.refined import fastest_factor
+
+    return _splines(grid, _factor(arguments, fastest_factor(grid))) + fields(grid, 22)
+
+
+def pardiso(arguments: list[str], grid: Grid) -> float:
+    """A sparse factor, and MKL."""
+    cells = grid.nx * grid.ny
+    return MKL + 55.0 * cells * log2(cells)
+
+
+def cudss(arguments: list[str], grid: Grid) -> float:
+    """The matrix; the factor lies on the GPU."""
+    return fields(grid, 40)
+
+
+def mumps(arguments: list[str], grid: Grid) -> float:
+    """A sparse factor of u, v and p, and PETSc."""
+    return _mumps("mumps:lu" if "lu" in arguments else "mumps", grid)
+
+
+def mumps_psi(arguments: list[str], grid: Grid) -> float:
+    """A sparse factor of psi, and PETSc."""
+    return _mumps("mumps-psi", grid)
+
+
+def iterative(arguments: list[str], grid: Grid) -> float:
+    """The grids of multigrid, and PyTorch."""
+    return TORCH + fields(grid, 85)
+
+
+def surrogate(arguments: list[str], grid: Grid) -> float:
+    """The base, what the network computes on, and PyTorch."""
+    return TORCH + coarse(["4"], grid) + fields(grid, 32)
+
+
+def _mumps(kind: str, grid: Grid) -> float:
+    cells = grid.nx * grid.ny
+    return PETSC + DIGITS[kind] * cells * log2(cells)
+
+
+def _splines(grid: Grid, factor: int) -> float:
+    along, across = max(grid.cells) / factor, min(grid.cells) / factor + 1
+    return FLOAT * along * (across * (4 * across + 1) + 25 * factor * across)
+
+
+def _factor(arguments: list[str], default: int) -> int:
+    return int(arguments[0]) if arguments and is_whole(arguments[0]) else default
