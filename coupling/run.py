@@ -111,16 +111,13 @@ class _Run:
         solver: StokesSolver | None,
         start: Start | None = None,
     ) -> None:
-        from tellus.config import grid_of
-
         if solver is not None:
             config = replaced(config, "stokes", solver=own_name(solver))
         self.config, self.files = config, RunFiles(out, config)
         self.warnings: list[str] = []
         for sentence in require_room(config, solver):
             self.warn(sentence)
-        if start is None:
-            log.info(estimate.memory_sentence(grid_of(config), config.stokes.solver))
+        self._begins = start is None
         self.start = initial_state(config) if start is None else start
         self.simulation = Simulation(**simulation_arguments(config, self.start, solver))
         self.solver_name = config.stokes.solver if solver is None else solver.name
@@ -187,6 +184,9 @@ class _Run:
             *self.simulation.solver.check(self.simulation.problem),
         ):
             self.warn(warning)
+        if self._begins:
+            grid, name = self.simulation.grid, self.config.stokes.solver
+            log.info(estimate.memory_sentence(grid, name))
         self.simulation.warm_up()
 
     def create(self) -> None:

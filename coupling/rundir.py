@@ -36,6 +36,12 @@ def check_free(out: Path) -> None:
     """Refuse a directory that holds a run, or what is left of one (InputError)."""
     if out.exists() and not out.is_dir():
         raise InputError(f"{out} is a file: choose another directory.")
+    place = next(path for path in (out, *out.absolute().parents) if os.path.lexists(path))
+    if not place.is_dir():
+        raise InputError(
+            f"{out} cannot be written ({place} is no directory): see to that, or choose another "
+            "directory."
+        )
     if (out / CONFIG).exists():
         raise InputError(f"{out} already holds a run: choose another directory, or resume it.")
     for name in CONTENTS:

@@ -38,7 +38,7 @@ class SolverEntry(NamedTuple):
     meaning: str
     requirements: str
     build: Callable[[list[str], Grid, PicardSettings], StokesSolver]
-    memory: Callable[[list[str], Grid], float]
+    memory: Callable[[list[str], Grid], float] = lambda arguments, grid: 0.0
 
 
 def _direct(arguments: list[str], grid: Grid, picard: PicardSettings) -> StokesSolver:

@@ -192,7 +192,7 @@ def test_a_solver_that_gives_up(tmp_path: Path) -> None:
     with pytest.raises(SolverError, match="the multigrid stalled at t = "):
         run(tmp_path / "run", solver=Failing(gives_up, AT_STEP_5))
     assert summary(tmp_path / "run")["status"] == "failed"
-    tellus("run", tmp_path / "run", "--resume")
+    tellus("run", tmp_path / "run", "--resume", "--stokes", "direct")
 
 
 def test_a_solver_that_gives_up_before_the_start_leaves_nothing(tmp_path: Path) -> None:
