@@ -3,6 +3,9 @@
 from collections import deque
 
 import numpy as np
+from numpy.typing import NDArray
+
+from tellus.solver.grid import Array
 
 from tellus.solver.limits import POSITIVE, check
 
@@ -12,7 +15,11 @@ STRIDE = 10
 FEWEST = 10
 """Looks to go by, however long the steps: the window reaches back further for them."""
 AT_REST = 1e-3
-"""Below this a quantity counts as zero: what is left of a flow that died out never settles."""
+"""What is smaller says nothing by itself: a flow that dies out, or one that has yet to grow."""
+DIED_OUT = 1e-3
+"""So small a part of the largest it was since the start: it need not settle, and never does."""
+ROUNDING = 1e-9
+"""What is smaller never moved; relative changes that are smaller are no growth."""
 
 
 class SteadyWatch:
@@ -21,7 +28,8 @@ class SteadyWatch:
     Parameters
     ----------
     tolerance : float
-        Largest range over the window, relative to the mean there (or to `AT_REST`).
+        Largest range over the window, relative to the mean there. What is smaller than
+        `AT_REST` must not grow, and has either died out or varies by a thousand times less.
     window : float
         Its length in model time.
     """
@@ -30,12 +38,14 @@ class SteadyWatch:
         check("SteadyWatch", tolerance=(tolerance, POSITIVE), window=(window, POSITIVE))
         self.tolerance, self.window = tolerance, window
         self._rows: deque[tuple[float, ...]] = deque()
+        self._largest = np.zeros(len(WATCHED))
 
     def add(self, step: int, time: float, values: tuple[float, ...]) -> None:
         """Take note of a step: its model time and the watched diagnostics, in their order."""
         if step % STRIDE:
             return
         self._rows.append((time, *values))
+        self._largest = np.maximum(self._largest, np.abs(values))
         # One look at the start of the window or before stays: the rest span all of it.
         while len(self._rows) > FEWEST and self._rows[1][0] <= time - self.window:
             self._rows.popleft()
@@ -46,5 +56,20 @@ class SteadyWatch:
         if len(self._rows) < FEWEST or self._rows[-1][0] - self._rows[0][0] < self.window:
             return False
         values = np.array(self._rows)[:, 1:]
-        scale = np.maximum(np.abs(np.mean(values, axis=0)), AT_REST)
-        return bool(np.all(np.ptp(values, axis=0) <= self.tolerance * scale))
+        sizes, moved = np.abs(values), np.ptp(values, axis=0)
+        small = np.max(sizes, axis=0) < AT_REST
+        band = self.tolerance * np.where(small, AT_REST, 1.0)
+        settled = moved <= band * np.abs(np.mean(values, axis=0))
+        died_out = np.max(sizes, axis=0) <= np.maximum(DIED_OUT * self._largest, ROUNDING)
+        still = settled | small & died_out & (moved <= self.tolerance * AT_REST)
+        return bool(np.all(still & ~(small & _growing(sizes))))
+
+
+def _growing(sizes: Array) -> NDArray[np.bool_]:
+    """What is larger in all of the window's second half than ever in its first.
+
+    So grows a perturbation until it convects, for long too small to be seen in heat flow.
+    """
+    earlier, later = np.array_split(sizes, 2)
+    grown: NDArray[np.bool_] = np.min(later, axis=0) > (1.0 + ROUNDING) * np.max(earlier, axis=0)
+    return grown

@@ -2,9 +2,11 @@
 
 import csv
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import pytest
 from physics_cases import case
 
 from tellus.coupling.run import open_run, run_directory
@@ -79,6 +81,63 @@ def test_a_box_at_rest_is_steady() -> None:
     for k in range(30):
         watch.add(STRIDE * k, 0.1 * k, (0.5, 1.0, 1.0, 1e-11 * float(noise.random())))
     assert watch.steady
+
+
+def vigour(values: Sequence[float]) -> list[bool]:
+    """What a watch of tolerance 0.01 and window 1 says while Vrms alone moves, ten looks in 1."""
+    watch, said = SteadyWatch(0.01, 1.0), []
+    for k, value in enumerate(values):
+        watch.add(STRIDE * k, 0.1 * k, (0.5, 1.0, 1.0, value))
+        said.append(watch.steady)
+    return said
+
+
+@pytest.mark.parametrize("rate", [1e-3, 0.1, 5.0])
+@pytest.mark.parametrize("start", [1e-14, 1e-9, 1e-5])
+def test_a_perturbation_that_grows_is_not_steady_however_small(start: float, rate: float) -> None:
+    """Nothing else moves for long, and it, for long, by less than any tolerance of what is one."""
+    growth = start * np.exp(rate * 0.1 * np.arange(400))
+    assert not any(vigour(growth[growth < 1e-3].tolist()))
+
+
+def test_a_perturbation_that_falls_before_it_grows_is_not_steady() -> None:
+    """Its short waves die first, and where the long ones take over it hardly moves."""
+    t = 0.1 * np.arange(100)
+    for size in (1e-4, 1e-6):
+        assert not any(vigour((size * (np.exp(-t) + 0.02 * np.exp(0.2 * t))).tolist()))
+
+
+def test_what_dies_out_is_steady_once_a_thousandth_is_left() -> None:
+    for size in (1e-2, 1e-5):
+        decay = size * np.exp(-0.1 * np.arange(200))
+        said = vigour(decay.tolist())
+        assert said.index(True) == pytest.approx(10 + np.argmax(decay <= 1e-3 * size), abs=1)
+        assert all(said[said.index(True) :])
+
+
+def test_a_slow_flow_that_settles_is_steady() -> None:
+    """It comes from below, as what grows does, but to an end."""
+    said = vigour((2e-4 * (1.0 - 0.5 * np.exp(-0.2 * np.arange(200)))).tolist())
+    assert not any(said[:30])
+    assert said[-1]
+
+
+def test_a_run_is_not_steady_before_its_convection_sets_in(tmp_path: Path) -> None:
+    calm = ["model.rayleigh=2e3", "initial.amplitude=1e-9"]
+    summary = run_directory(case(*SETTLING, *calm), tmp_path / "run", progress=False)
+    assert "steady" in summary["message"]
+    rows = list(csv.DictReader((tmp_path / "run" / "timeseries.csv").read_text().splitlines()))
+    assert float(rows[-1]["nusselt_top"]) > 2.0
+
+
+def test_steps_cut_short_for_outputs_do_not_hide_a_steady_state(tmp_path: Path) -> None:
+    """With sources, whose balance with diffusion depended on the length of the step."""
+    often = ["model.heating=5", "output.every=0.0403", "time.steady_tolerance=1e-4"]
+    summary = run_directory(case(*SETTLING, *often), tmp_path / "run", progress=False)
+    assert "steady" in summary["message"]
+    rows = list(csv.DictReader((tmp_path / "run" / "timeseries.csv").read_text().splitlines()))
+    late = [row for row in rows if float(row["time"]) > summary["time"] - 0.1]
+    assert min(float(row["dt"]) for row in late) < 0.2 * max(float(row["dt"]) for row in late)
 
 
 def test_a_run_stops_where_it_has_become_steady(tmp_path: Path) -> None:
