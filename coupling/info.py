@@ -40,10 +40,34 @@ def describe(path: Path) -> str:
 def _recognised(path: Path) -> tuple[str, Callable[[Path], Facts]]:
     if not path.exists():
         raise InputError(f"{path}: there is nothing there.")
-    if path.suffix == ".safetensors":
+    return _recognised_folder(path) if path.is_dir() else _recognised_file(path)
+
+
+def _recognised_file(path: Path) -> tuple[str, Callable[[Path], Facts]]:
+    """By its content; the name only helps where that is damaged."""
+    try:
+        with path.open("rb") as file:
+            begin = file.read(9)
+    except OSError as failure:
+        raise _unreadable(path, failure) from None
+    # safetensors begin with the length of a JSON header, and the header.
+    if begin[8:] == b"{" or path.suffix == ".safetensors":
         return "model", lambda weights: _model(weights.with_name("card.json"))
-    if path.suffix == ".toml":
-        return "configuration", _configuration
+    if begin.startswith(b"PK"):
+        raise InputError(
+            f"{path} is an archive: `tellus unpack` makes a data set of one that "
+            "`tellus export DATA --to travel` wrote."
+        )
+    try:
+        _toml(path)
+    except InputError:
+        if path.suffix == ".toml":
+            raise
+        raise _nothing_known(path) from None
+    return "configuration", _configuration
+
+
+def _recognised_folder(path: Path) -> tuple[str, Callable[[Path], Facts]]:
     if (path / "run.json").exists():
         return "run", _run
     if (path / "card.json").exists():
@@ -54,9 +78,13 @@ def _recognised(path: Path) -> tuple[str, Callable[[Path], Facts]]:
         from tellus.surrogate.files import no_data_set
 
         raise no_data_set(path)
-    raise InputError(
-        f"{path} is no run (run.json), data set or model (card.json), nor a .toml or "
-        ".safetensors file."
+    raise _nothing_known(path)
+
+
+def _nothing_known(path: Path) -> InputError:
+    return InputError(
+        f"{path} is no run (run.json), data set or model (card.json), nor a configuration (TOML) "
+        "or weights (safetensors)."
     )
 
 

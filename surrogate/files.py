@@ -149,12 +149,12 @@ def write_model(directory: Path, tensors: Mapping[str, Tensor], card: dict[str, 
 
 def _locate(path: Path) -> tuple[Path, Path]:
     """Weights and card."""
+    if path.is_dir():
+        return path / WEIGHTS, path / CARD
     refuse_pickle(path)
-    if path.suffix == ".safetensors":
-        return path, path.with_name(CARD)
-    if not path.is_dir():
+    if not path.exists():
         raise InputError(f"{path} is missing: name a directory made by `tellus train`.")
-    return path / WEIGHTS, path / CARD
+    return path, path.with_name(CARD)
 
 
 def unknown_card(weights: Path, error: Exception) -> InputError:

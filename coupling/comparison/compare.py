@@ -67,6 +67,10 @@ def compare(runs: Sequence[Path], out: Path | None = None) -> dict[str, Any]:
     function by bicubic splines, then differenced, so that the velocity stays
     divergence-free.
     """
+    if out is not None:
+        from .report import check_place
+
+        check_place(Path(out))
     if not runs:
         raise InputError("compare: no run given; name one or more run directories.")
     recorded = [read_run(path) for path in runs]

@@ -64,20 +64,28 @@ def write_report(out: Path, result: Mapping[str, Any], runs: Sequence[RecordedRu
     Raises
     ------
     InputError
-        `out` is a directory or cannot be written.
+        `out` is no place for a report, or cannot be written.
     """
-    if out.is_dir():
-        raise InputError(
-            f"{out}: is a directory; name the HTML file to write, such as report.html."
-        )
-    if out.exists() and out.suffix.lower() not in (".html", ".htm"):
-        raise InputError(f"{out}: exists and is no HTML file; name another, such as report.html.")
+    check_place(out)
     page = render(result, runs)
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(out, page.encode())
     except OSError as error:
         raise InputError(f"{out}: cannot be written ({error}); choose another --out.") from error
+
+
+def check_place(out: Path) -> None:
+    """Raise InputError unless a report can go to `out`: HTML by name, over nothing but HTML."""
+    if out.is_dir():
+        raise InputError(
+            f"{out}: is a directory; name the HTML file to write, such as report.html."
+        )
+    there = out.read_bytes()[:4096].lower() if out.exists() else b""
+    if there and b"<html" not in there:
+        raise InputError(f"{out}: exists and is no HTML file; name another, such as report.html.")
+    if out.suffix.lower() not in (".html", ".htm"):
+        raise InputError(f"{out}: the report is HTML; name a file such as report.html.")
 
 
 def render(result: Mapping[str, Any], runs: Sequence[RecordedRun]) -> str:

@@ -204,6 +204,21 @@ def test_the_report_is_one_file_without_outside_references(tmp_path: Path) -> No
     assert [p.name for p in out.parent.iterdir()] == ["report.html"]
 
 
+def test_a_report_goes_to_no_file_of_another_kind(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "a")
+    for name in ("report.png", "report.json", "report", "timeseries.csv"):
+        with pytest.raises(InputError, match=r"the report is HTML; name a file such as"):
+            compare([run], tmp_path / name)
+        assert not (tmp_path / name).exists()
+    (tmp_path / "notes.html").write_text("mine")
+    with pytest.raises(InputError, match="is no HTML file"):
+        compare([run], tmp_path / "notes.html")
+    assert (tmp_path / "notes.html").read_text() == "mine"
+    (tmp_path / "empty.html").touch()
+    for _ in range(2):  # over an earlier report too
+        compare([run], tmp_path / "empty.html")
+
+
 def test_one_run_makes_a_report_too(tmp_path: Path) -> None:
     out = tmp_path / "report.html"
     result = compare([write_run(tmp_path / "a")], out)

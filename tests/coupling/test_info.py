@@ -1,6 +1,7 @@
 """`tellus info` on what the other commands write."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from tellus.config import dump, load_config
 from tellus.coupling.info import describe
 from tellus.solver.errors import InputError
 
+SHIPPED = Path(__file__).parents[2] / "surrogate" / "weights" / "two-level-256x64"
 RUN: dict[str, Any] = {
     "tellus": "0.1.0",
     "git": "0123456789abcdef",
@@ -109,3 +111,33 @@ def test_something_else_is_explained(tmp_path: Path) -> None:
         describe(tmp_path)
     with pytest.raises(InputError, match="nothing there"):
         describe(tmp_path / "none")
+
+
+def test_what_something_is_does_not_hang_on_its_name(tmp_path: Path) -> None:
+    examples = Path(__file__).parents[2] / "examples"
+    shutil.copy(examples / "quickstart.toml", tmp_path / "case.conf")
+    assert "tellus run" in describe(tmp_path / "case.conf")
+    model = shutil.copytree(SHIPPED, tmp_path / "model.toml")
+    said = describe(model).splitlines()[1:]
+    assert said == describe(SHIPPED).splitlines()[1:]
+    (model / "weights.safetensors").rename(model / "best")
+    assert describe(model / "best").splitlines()[1:] == said
+    run = tmp_path / "run.safetensors"
+    run.mkdir()
+    (run / "run.json").write_text(json.dumps(RUN))
+    (run / "config.toml").write_text(dump(load_config(None, ["grid.nx=32"])))
+    assert describe(run).startswith("run ")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("notes.txt", b"Nothing of Tellus.\n", "is no run"),
+        ("picture.toml", b"\x89PNG\r\n", "cannot be read"),
+        ("data.npz", b"PK\x03\x04 and so on", "tellus unpack"),
+    ],
+)
+def test_other_files_are_explained(tmp_path: Path, name: str, content: bytes, said: str) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(InputError, match=said):
+        describe(tmp_path / name)

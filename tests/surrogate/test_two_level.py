@@ -53,7 +53,7 @@ from tellus.surrogate.training.parallel import team
 from tellus.surrogate.training.train import train
 from tellus.surrogate.two_level.corrector import Corrector, Normalisation
 from tellus.surrogate.two_level.losses import loss, relative_errors
-from tellus.surrogate.two_level.model import Surrogate
+from tellus.surrogate.two_level.model import SHIPPED, Surrogate
 
 SMALL = NetworkSettings(block=2, widths=(8, 8), depth=1)
 SETTINGS = TrainingSettings(
@@ -487,6 +487,14 @@ def test_changed_weights_are_bad_input(model: Path) -> None:
     path.write_bytes(bytes(content))
     with pytest.raises(InputError, match="is not the file"):
         Surrogate.load(model)
+
+
+def test_a_directory_is_one_whatever_it_is_called(tmp_path: Path) -> None:
+    for name in ("best.pt", "best.safetensors"):
+        place = shutil.copytree(SHIPPED, tmp_path / name)
+        assert Surrogate.load(place).sha256 == Surrogate.load().sha256
+    place = place / "weights.safetensors"
+    assert Surrogate.load(place.rename(place.with_name("weights"))).grid == Surrogate.load().grid
 
 
 @pytest.mark.parametrize("name", ["model.pt", "model.pth", "model.pkl", "pytorch_model.bin"])
