@@ -29,7 +29,7 @@ from .provenance import provenance
 from .ranks import join_team, processes
 from .reopening import check_solver, checkpoint_for, differences
 from .rundir import RunFiles, began, check_free, check_same_physics
-from .setup import anchored, initial_state, replaced, require_room, simulation_arguments
+from .setup import anchored, check_grid, initial_state, replaced, simulation_arguments
 from .signals import caught_signals
 from .simulation import Simulation, Snapshot, StepRecord
 from .solvers.names import own_name
@@ -115,7 +115,7 @@ class _Run:
             config = replaced(config, "stokes", solver=own_name(solver))
         self.config, self.files = config, RunFiles(out, config)
         self.warnings: list[str] = []
-        for sentence in require_room(config, solver):
+        for sentence in check_grid(config, solver):
             self.warn(sentence)
         self._begins = start is None
         self.start = initial_state(config) if start is None else start

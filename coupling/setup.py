@@ -156,15 +156,17 @@ def require_config(config: object) -> None:
         )
 
 
-def require_room(config: "Config", solver: StokesSolver | None = None) -> list[str]:
+def check_grid(config: "Config", solver: StokesSolver | None = None) -> list[str]:
     """Raise InputError where the grid cannot fit in memory, before any of it is taken.
 
-    Warnings where little is free. Of a solver handed in nothing is known but that it is there.
+    Warnings where little is free, and of layers that the grid does not see. Of a solver handed in
+    nothing is known but that it is there.
     """
     from tellus.config import grid_of
+    from tellus.config_grid import lost_layers
 
     name = config.stokes.solver if solver is None else own_name(solver)
-    return check_memory(grid_of(config), name)
+    return check_memory(grid_of(config), name) + lost_layers(config.grid, config.rheology)
 
 
 def anchored(config: "Config") -> "Config":

@@ -156,18 +156,18 @@ class Simulation:
             What `tellus run` refuses, such as a box that the solver cannot be used in.
         """
         from .setup import (
+            check_grid,
             given_start,
             initial_state,
             require_config,
-            require_room,
             simulation_arguments,
         )
 
         require_config(config)
-        little = require_room(config, solver)
+        of_grid = check_grid(config, solver)
         start = initial_state(config) if temperature is None else given_start(config, temperature)
         simulation = cls(**simulation_arguments(config, start, solver))
-        for warning in (*little, *start.warnings, *simulation.solver.check(simulation.problem)):
+        for warning in (*of_grid, *start.warnings, *simulation.solver.check(simulation.problem)):
             warn(warning)
         return simulation
 

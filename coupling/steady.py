@@ -6,7 +6,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tellus.solver.grid import Array
-
 from tellus.solver.limits import POSITIVE, check
 
 WATCHED = ("mean_temperature", "nusselt_top", "nusselt_bottom", "vrms")

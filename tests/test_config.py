@@ -21,6 +21,7 @@ from tellus.config import (
     simulation_of,
 )
 from tellus.config_fields import rows
+from tellus.config_grid import lost_layers
 from tellus.solver.errors import InputError
 from tellus.solver.grid import Grid
 from tellus.solver.rheology import FrankKamenetskii
@@ -222,10 +223,6 @@ def test_the_examples_are_valid() -> None:
         (["initial.mode=2"], 'only read with initial.perturbation = "mode"'),
         (["initial.interior=0.5"], 'only read with initial.kind = "linear"'),
         (["initial.thickness=0.1"], 'only read with initial.kind = "linear"'),
-        (
-            ["rheology.layer_depths=[0.5, 0.51]", "rheology.layer_factors=[1.0, 2.0, 3.0]"],
-            "no cell of grid.ny = 8 has its centre between depths 0.5 and 0.51",
-        ),
         (["time.end=1e308", "output.every=1e304"], "time.end must be"),
         (["output.every=1e-320", "time.max_steps=2"], "output.every must be"),
         (["output.every=1e-12", "time.max_steps=2"], "output.every = 1e-12 would write"),
@@ -242,8 +239,6 @@ def test_what_a_grid_or_a_clock_cannot_hold(overrides: list[str], said: str) -> 
 def test_what_a_grid_can_just_hold() -> None:
     small = ["grid.nx=16", "grid.ny=8"]
     load_config(None, [*small, "initial.perturbation=mode", "initial.mode=15"])
-    layers = ["rheology.layer_depths=[0.5, 0.57]", "rheology.layer_factors=[1.0, 2.0, 3.0]"]
-    load_config(None, [*small, *layers])
     # A start from a file reads no perturbation.
     load_config(None, [*small, "initial.kind=file", "initial.path=run", "initial.mode=99"])
 
@@ -261,3 +256,15 @@ def test_no_number_is_without_bounds() -> None:
             if row.type in ("integer", "number"):
                 assert "<" in row.range, row.key
                 assert ">" in row.range, row.key
+
+
+def test_layers_that_a_grid_does_not_see_are_named() -> None:
+    def lost(depths: str) -> list[str]:
+        layers = [f"rheology.layer_depths={depths}", "rheology.layer_factors=[1.0, 2.0, 3.0]"]
+        config = load_config(None, ["grid.nx=16", "grid.ny=8", *layers])
+        return lost_layers(config.grid, config.rheology)
+
+    assert lost("[0.5, 0.57]") == []
+    (said,) = lost("[0.5, 0.51]")
+    assert "no cell of grid.ny = 8 has its centre between depths 0.5 and 0.51" in said
+    assert len(lost("[0.01, 0.02]")) == 2

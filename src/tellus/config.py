@@ -34,7 +34,7 @@ from tellus.surrogate.settings import (
 
 from .config_dataset import DatasetInitialSection, DatasetModelSection, DatasetSection
 from .config_fields import Section
-from .config_grid import check_layers, check_perturbation
+from .config_grid import check_perturbation
 from .config_profile import ProfileConfig
 from .config_read import dump, read, read_kind
 from .config_sections import (
@@ -142,7 +142,6 @@ class Config(Section):
     @model_validator(mode="after")
     def _grid_holds_it(self) -> Self:
         check_perturbation(self.grid, self.initial)
-        check_layers(self.grid, self.rheology)
         return self
 
     @model_validator(mode="after")

@@ -25,13 +25,12 @@ def check_perturbation(grid: GridSection, initial: InitialSection | DatasetIniti
         )
 
 
-def check_layers(grid: GridSection, rheology: RheologySection) -> None:
-    """Refuse a viscosity layer in which no cell has its centre (ValueError)."""
-    if not rheology.layer_depths:
-        return
-    for top, bottom in pairwise((0.0, *rheology.layer_depths, 1.0)):
-        if not any(top < (row + 0.5) / grid.ny <= bottom for row in range(grid.ny)):
-            raise ValueError(
-                f"rheology.layer_depths: no cell of grid.ny = {grid.ny} has its centre between "
-                f"depths {top:g} and {bottom:g}: choose other depths, or a finer grid"
-            )
+def lost_layers(grid: GridSection, rheology: RheologySection) -> list[str]:
+    """Warnings of viscosity layers in which no cell has its centre: they are not there."""
+    edges = (0.0, *rheology.layer_depths, 1.0) if rheology.layer_depths else ()
+    return [
+        f"rheology.layer_depths: no cell of grid.ny = {grid.ny} has its centre between depths "
+        f"{top:g} and {bottom:g}, so that layer is missing: choose other depths, or refine the grid"
+        for top, bottom in pairwise(edges)
+        if not any(top < (row + 0.5) / grid.ny <= bottom for row in range(grid.ny))
+    ]

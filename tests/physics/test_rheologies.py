@@ -308,3 +308,10 @@ def test_strain_rate_does_not_depend_on_rigid_signs() -> None:
     back = GivenFlow(-random_psi(grid)).solve(StokesProblem(grid, rough(grid), LINEAR))
     walls = slip_walls([NO_SLIP] * 4)
     np.testing.assert_array_equal(strain_rate(flow, grid, walls), strain_rate(back, grid, walls))
+
+
+def test_a_layer_that_the_grid_does_not_see_is_warned_of() -> None:
+    layers = ("rheology.layer_depths=[0.5, 0.51]", "rheology.layer_factors=[1.0, 2.0, 3.0]")
+    said: list[str] = []
+    Simulation.from_config(case(*layers), warn=said.append)
+    assert any("that layer is missing" in sentence for sentence in said)
