@@ -1,10 +1,13 @@
 """Much independent work at once: a dask cluster, local or one that runs already."""
 
 import logging
+import signal
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from multiprocessing import resource_tracker
 from typing import Any
 
+from tellus.io.signals import WATCHED, held
 from tellus.solver.errors import InputError, RunFailedError
 
 SETTINGS = {
@@ -80,14 +83,31 @@ def _client(jobs: int, scheduler: str | None) -> Iterator[Any]:
         with client:
             yield client
         return
-    with (
-        dask.config.set(SETTINGS),
-        LocalCluster(
-            n_workers=jobs,
-            threads_per_worker=1,
-            dashboard_address=":0",
-            silence_logs=logging.CRITICAL,  # what a worker fails of is raised here, and said once
-        ) as cluster,
-        Client(cluster) as client,
-    ):
+    with dask.config.set(SETTINGS), ExitStack() as stack:
+        with held(), deaf_children():
+            cluster = LocalCluster(
+                n_workers=jobs,
+                threads_per_worker=1,
+                dashboard_address="127.0.0.1:0",
+                silence_logs=logging.CRITICAL,  # a worker's failure is raised here, and said once
+            )
+            stack.enter_context(cluster)
+            client = stack.enter_context(Client(cluster))
         yield client
+
+
+@contextmanager
+def deaf_children() -> Iterator[None]:
+    """Processes that are started inside don't hear what their parent is to act on.
+
+    A terminal sends Ctrl-C, and word of its end, to all of them, and dask's would end with
+    tracebacks. They end when this process does, or asks them to.
+    """
+    # It unblocks signals when it starts, so let it have started.
+    resource_tracker.ensure_running()
+    deaf_to = {number for number in WATCHED if number != signal.SIGTERM}
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, deaf_to)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)

@@ -57,7 +57,7 @@ def check_solver(ledger: Mapping[str, Any], config: "Config", solver: StokesSolv
 
 
 def differences(
-    ledger: Mapping[str, Any], config: "Config", solver: StokesSolver | None, threads: int
+    ledger: Mapping[str, Any], config: "Config", solver: StokesSolver | None
 ) -> list[str]:
     """Sentences about what makes the run another one from here on than one never stopped."""
     said = []
@@ -66,14 +66,6 @@ def differences(
         said.append(
             f'up to here the velocity came from a solver of one\'s own, "{before}", from here on '
             f'from "{config.stokes.solver}"'
-        )
-    # Runs of earlier versions did not keep it.
-    counted = ledger.get("threads", threads)
-    # All else has the same bits on any number of threads.
-    if counted != threads and "surrogate" in config.stokes.solver.split(":"):
-        said.append(
-            f"up to here the network was asked on {counted} threads, from here on on {threads}: "
-            "the same to rounding, not to the bit"
         )
     return said
 

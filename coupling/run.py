@@ -3,7 +3,6 @@
 import csv
 import json
 import logging
-import signal
 from contextlib import suppress
 from math import ceil
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 
+from tellus.io.signals import Asked, remembered
 from tellus.solver.diagnostics import cells_across_thinnest
 from tellus.solver.errors import InputError, InterruptedRunError, RunFailedError
 from tellus.solver.stokes import StokesSolver
@@ -30,7 +30,6 @@ from .ranks import join_team, processes
 from .reopening import check_solver, checkpoint_for, differences
 from .rundir import RunFiles, began, check_free, check_same_physics
 from .setup import anchored, check_grid, initial_state, replaced, simulation_arguments
-from .signals import caught_signals
 from .simulation import Simulation, Snapshot, StepRecord
 from .solvers.names import own_name
 from .start import Start
@@ -79,12 +78,12 @@ def run_directory(
     out, config = Path(out), anchored(config)
     join_team(config.stokes.solver)
     # What overflows is found by the checks of every step, and said there in a sentence.
-    with caught_signals() as caught, np.errstate(all="ignore"):
+    with remembered() as asked, np.errstate(all="ignore"):
         if resume:
             check_same_physics(config, out)
             if began(out):
                 with sole_user(out):
-                    return _Run.reopened(config, out, solver).go(progress, caught)
+                    return _Run.reopened(config, out, solver).go(progress, asked)
         else:
             check_free(out)
         run = _Run(config, out, solver)
@@ -93,7 +92,7 @@ def run_directory(
             if began(out):
                 raise InputError(f"{out} was taken by another process: choose another directory.")
             run.create()
-            return run.go(progress, caught)
+            return run.go(progress, asked)
 
 
 def open_run(path: Path | str) -> xr.Dataset:
@@ -154,7 +153,7 @@ class _Run:
                 f"{out / FOLDER}: the checkpoint does not fit this configuration or version "
                 f"({error}); resume with those the run began with."
             ) from error
-        for sentence in damaged + differences(ledger, config, solver, run.provenance["threads"]):
+        for sentence in damaged + differences(ledger, config, solver):
             run.warn(sentence)
         run.prepare()
         run._forget_extra_output()
@@ -199,12 +198,12 @@ class _Run:
             self.files.discard()
             raise
 
-    def go(self, progress: bool, caught: list[int]) -> dict[str, Any]:
+    def go(self, progress: bool, asked: Asked) -> dict[str, Any]:
         """Step until the end, a limit, a signal or a failure; the summary goes to run.json."""
         try:
             self._write_summary("running", "")
             with RunProgress(self.simulation.time, self.config.time.end, progress) as shown:
-                self._loop(shown, caught)
+                self._loop(shown, asked)
             self._checkpoint()
             steady = self.steady is not None and self.steady.steady
             return self._write_summary("done", f"steady at {self._now()}" if steady else "")
@@ -220,7 +219,7 @@ class _Run:
             with suppress(OSError):
                 self.files.close()
 
-    def _loop(self, shown: RunProgress, caught: list[int]) -> None:
+    def _loop(self, shown: RunProgress, asked: Asked) -> None:
         simulation, settings = self.simulation, self.config
         while True:
             if self.schedule.is_due(simulation.time) and self.last_output_step != simulation.steps:
@@ -237,7 +236,7 @@ class _Run:
             if simulation.steps % settings.output.checkpoint_every == 0:
                 self._checkpoint()
             if not self._finished():
-                self._stop_if_asked(caught)
+                self._stop_if_asked(asked)
         if self.last_output_step != simulation.steps:
             self._output()
 
@@ -246,10 +245,10 @@ class _Run:
         if self.simulation.reaches(self.schedule.goal):
             self._checkpoint()
 
-    def _stop_if_asked(self, caught: list[int]) -> None:
+    def _stop_if_asked(self, asked: Asked) -> None:
         limit = self.config.time.wall_limit
-        if caught:
-            reason = signal.Signals(caught[0]).name
+        if asked.by is not None:
+            reason = asked.by.name
         elif limit is not None and perf_counter() - self._started >= limit:
             reason = f"time.wall_limit = {limit:g} s"
         else:
@@ -301,7 +300,6 @@ class _Run:
         ledger = {
             "config": self.config.model_dump(),
             "start": self.start.to_json(),
-            "threads": self.provenance["threads"],
             "outputs": self.outputs,
             "last_output_step": self.last_output_step,
             "seconds": self._elapsed(),

@@ -1,4 +1,4 @@
-"""PyTorch on one thread while something is predicted or iterated, and on its own number afterwards.
+"""PyTorch on few threads while something is predicted or iterated, on its own number afterwards.
 
 Its threads meet by spinning after every layer and every sum: see `tellus.solver.threads`.
 """
@@ -11,7 +11,7 @@ from threading import Lock
 import torch
 
 
-class _OneTorchThread:
+class _FewTorchThreads:
     """Whoever comes in first notes the number, everybody who leaves sets it again.
 
     PyTorch keeps one for each thread of Python's, and one for those that begin later.
@@ -21,12 +21,12 @@ class _OneTorchThread:
         self._lock, self._inside, self._before = Lock(), 0, 1
 
     @contextmanager
-    def __call__(self) -> Iterator[None]:
+    def __call__(self, most: int = 1) -> Iterator[None]:
         with self._lock:
             if self._inside == 0:
                 self._before = torch.get_num_threads()
             self._inside += 1
-            torch.set_num_threads(1)
+            torch.set_num_threads(min(most, self._before))
         try:
             yield
         finally:
@@ -40,8 +40,8 @@ class _OneTorchThread:
         torch.set_num_threads(1)
 
 
-one_torch_thread = _OneTorchThread()
-"""A context in which PyTorch's loops on the CPU run on one thread."""
+few_torch_threads = _FewTorchThreads()
+"""A context in which PyTorch's loops on the CPU run on one thread, or on `most`."""
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=one_torch_thread.reset)
+    os.register_at_fork(after_in_child=few_torch_threads.reset)

@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from tellus.io.signals import held
+
 if TYPE_CHECKING:
     from tellus.config import DatasetConfig
     from tellus.config_dataset import DatasetSection
@@ -38,7 +40,8 @@ def members(config: "DatasetConfig") -> list[Member]:
     corners = np.array(np.meshgrid([0, 1], [0, 1], [0, 1])).reshape(3, -1).T
     drawn_train = settings.train - (len(corners) if settings.corners else 0)
     drawn = drawn_train + settings.validation + settings.test
-    sobol = qmc.Sobol(d=3, scramble=True, rng=np.random.default_rng(settings.seed))
+    with held():  # what is raised while SciPy reads its table is lost in there, and the table too
+        sobol = qmc.Sobol(d=3, scramble=True, rng=np.random.default_rng(settings.seed))
     points = sobol.random_base2(max(drawn - 1, 1).bit_length())[:drawn]
     splits = ["test"] * settings.test + ["validation"] * settings.validation
     splits += ["train"] * settings.train

@@ -1,15 +1,15 @@
 """Commands of Tellus in processes of their own, told line by line and stopped together."""
 
 import os
-import signal
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from tempfile import TemporaryFile
 
+from tellus.io.signals import WATCHED
 from tellus.solver.errors import InputError, InterruptedRunError, RunFailedError
 
-STOPPED = (3, -signal.SIGINT, -signal.SIGTERM)
+STOPPED = (3, *(-number for number in WATCHED))
 BAD_INPUT = 2
 
 

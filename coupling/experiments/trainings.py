@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any
 from tellus.coupling.checkpoint import write_atomically
 from tellus.coupling.lock import sole_user
 from tellus.coupling.provenance import provenance
-from tellus.coupling.signals import caught_signals
 from tellus.io.names import plain_names
-from tellus.solver.errors import InputError
+from tellus.io.signals import remembered
+from tellus.solver.errors import InputError, InterruptedRunError
 from tellus.surrogate.data import Dataset
 
 from .commands import Commands
@@ -228,14 +228,17 @@ def _all(
     commands: Commands,
 ) -> None:
     """Work on all of them, `jobs` at a time; a signal stops what runs, a failure only itself."""
-    with caught_signals() as caught, ThreadPoolExecutor(jobs) as pool:
+    with remembered() as asked, ThreadPoolExecutor(jobs) as pool:
         futures = [pool.submit(work, experiment) for experiment in experiments]
         while wait(futures, timeout=LISTENING).not_done:
-            if caught:
+            if asked.by is not None:
                 commands.stop()
+        late = asked.by
     failures = [failure for future in futures if (failure := future.exception()) is not None]
     if failures:
         raise failures[0]
+    if late is not None:
+        raise InterruptedRunError(f"stopped by {late.name}. The same command goes on.")
 
 
 def _train_and_evaluate(

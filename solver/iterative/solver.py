@@ -17,7 +17,7 @@ from tellus.solver.stokes import (
     StokesSolver,
     flow_from_psi,
 )
-from tellus.solver.torch_threads import one_torch_thread
+from tellus.solver.torch_threads import few_torch_threads
 
 from .batch import (
     IterativeSettings,
@@ -104,7 +104,7 @@ class IterativeSolver(StokesSolver):
         return getattr(self.guess, "weights_sha256", None)
 
     @torch.no_grad()
-    @one_torch_thread()
+    @few_torch_threads()
     def solve(self, problem: StokesProblem) -> Flow:
         """The velocity; the estimate in the report is the last change of it.
 

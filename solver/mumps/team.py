@@ -18,6 +18,7 @@ from itertools import count
 
 import numpy as np
 
+from tellus.io.signals import WATCHED
 from tellus.solver.errors import InputError, TellusError
 from tellus.solver.grid import Array, Grid
 from tellus.solver.laps import Laps
@@ -195,7 +196,7 @@ def join() -> Team:
 
 def _help_to_the_end(team: Team) -> None:
     with suppress(ValueError):  # not the main thread
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in WATCHED:
             signal.signal(number, signal.SIG_IGN)  # mpirun sends them to all; the first decides
     try:
         team.help()

@@ -1,15 +1,29 @@
 """The `tellus` command, and `python -m tellus`."""
 
 import os
-import signal
-from types import FrameType
+import sys
+
+from tellus.io.signals import while_importing
+
+RESUME = "--resume"
+
+# Commands whose unfinished work is kept, and how to go on with it. A new `tellus run` is not
+# among them: it handles signals itself, once there is something to resume.
+GO_ON = {
+    "dataset": "the same command goes on",
+    "experiments": "the same command goes on",
+    "rollout-suite": "the same command goes on",
+    "train": "the same command with --resume goes on",
+    "unpack": "the same command goes on",
+}
+
+FAILED, RESUMABLE = 1, 3
 
 
 def main() -> None:
     """Run the command line; a signal while it is being imported ends it with a sentence too."""
-    for number in (signal.SIGINT, signal.SIGTERM):
-        if signal.getsignal(number) is not signal.SIG_IGN:
-            signal.signal(number, _stop)
+    goes_on = RESUME in sys.argv or sys.argv[1:2] in ([name] for name in GO_ON)
+    while_importing(RESUMABLE if goes_on else FAILED)
 
     # Work takes one BLAS thread (see tellus.solver.threads): so that no pool is even started.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
@@ -17,12 +31,6 @@ def main() -> None:
     from tellus.cli import app
 
     app()
-
-
-def _stop(number: int, frame: FrameType | None) -> None:
-    """Nothing is open yet that an end at once could harm."""
-    os.write(2, b"tellus: stopped by a signal.\n")
-    os._exit(1)
 
 
 if __name__ == "__main__":

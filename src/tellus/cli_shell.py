@@ -6,19 +6,20 @@ import logging
 import math
 import os
 import re
-import signal
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, redirect_stdout
+from collections.abc import Callable
+from contextlib import redirect_stdout
 from itertools import pairwise
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 import typer
 from typer.core import TyperGroup
 
-from tellus.solver.errors import TellusError
+from tellus.io.signals import Asked, prompt
+from tellus.solver.errors import InterruptedRunError, TellusError
+
+from .__main__ import FAILED, GO_ON, RESUMABLE, RESUME
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -26,18 +27,7 @@ if TYPE_CHECKING:
 # Wider than any table, so that lines in a file or a pipe stay whole.
 PLAIN_WIDTH = 250
 
-FAILED, BAD_INPUT, RESUMABLE = 1, 2, 3
-
-# Commands whose unfinished work is kept, and how to go on with it. A new `tellus run` is not
-# among them: it handles signals itself, once there is something to resume.
-GO_ON = {
-    "dataset": "the same command goes on",
-    "experiments": "the same command goes on",
-    "rollout-suite": "the same command goes on",
-    "train": "the same command with --resume goes on",
-    "unpack": "the same command goes on",
-}
-RESUME = "--resume"
+BAD_INPUT = 2
 
 BAD_PATHS = {
     errno.EACCES: "see to its permissions, or name another path",
@@ -68,25 +58,42 @@ class OneSentenceGroup(TyperGroup):
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command; errors become `typer.Exit`."""
+        asked = Asked()
         try:
-            with _signals_as_interrupt():
-                return super().invoke(ctx)
-        except TellusError as failure:
+            with prompt() as asked:
+                result = super().invoke(ctx)
+                if asked.by is None:
+                    return result
+            sentence, status = _stopped(ctx, asked)  # and what it unwound was not this
+        except InterruptedRunError as failure:
             sentence, status = str(failure), failure.exit_status
-        except KeyboardInterrupt:
-            again = "the same command goes on" if ctx.meta[RESUME] else None
-            go_on = GO_ON.get(ctx.invoked_subcommand, again)
-            sentence = f"stopped by a signal; {go_on}." if go_on else "stopped by a signal."
-            status = RESUMABLE if go_on else FAILED
-        except MemoryError as failure:
-            sentence = f"out of memory ({str(failure) or 'no size given'}); try a smaller grid."
-            status = FAILED
-        except OSError as failure:
-            if failure.errno == errno.EPIPE:
-                raise
-            sentence, status = _explained(failure)
+        except (Exception, KeyboardInterrupt) as failure:
+            if asked.by is not None or isinstance(failure, KeyboardInterrupt):
+                sentence, status = _stopped(ctx, asked)
+            else:
+                sentence, status = _failed(failure)
         complain(sentence)
         raise typer.Exit(status)
+
+
+def _stopped(ctx: Any, asked: Asked) -> tuple[str, int]:
+    """What to say after a signal, and whether what was begun can go on."""
+    name = "a signal" if asked.by is None else asked.by.name
+    again = "the same command goes on" if ctx.meta[RESUME] else None
+    go_on = GO_ON.get(ctx.invoked_subcommand, again)
+    return f"stopped by {name}{f'; {go_on}' if go_on else ''}.", RESUMABLE if go_on else FAILED
+
+
+def _failed(failure: BaseException) -> tuple[str, int]:
+    """What to say of a foreseeable failure; any other is raised again."""
+    if isinstance(failure, TellusError):
+        return str(failure), failure.exit_status
+    if isinstance(failure, MemoryError):
+        size = str(failure) or "no size given"
+        return f"out of memory ({size}); try a smaller grid.", FAILED
+    if isinstance(failure, OSError) and failure.errno != errno.EPIPE:
+        return _explained(failure)
+    raise failure
 
 
 def complain(sentence: str) -> None:
@@ -184,22 +191,3 @@ def _blank(args: list[str]) -> str | None:
         if re.fullmatch(r"--[a-z-]+=\s*", arg):
             return arg.partition("=")[0]
     return None
-
-
-@contextmanager
-def _signals_as_interrupt() -> Iterator[None]:
-    """Let SIGTERM unwind like Ctrl-C, so that files are closed and workers stopped."""
-
-    def interrupt(number: int, frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    watched = [signal.SIGTERM]
-    # A shell makes what it puts into the background deaf to Ctrl-C.
-    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
-        watched.append(signal.SIGINT)
-    before = {number: signal.signal(number, interrupt) for number in watched}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

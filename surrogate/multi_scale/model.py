@@ -1,6 +1,5 @@
 """The surrogate of Agarwal et al. (2025): temperature and parameters to velocity in one go."""
 
-from contextlib import nullcontext
 from pathlib import Path
 from time import perf_counter
 from typing import Any, Self
@@ -14,7 +13,7 @@ from tellus.solver.errors import InputError
 from tellus.solver.grid import Array, Grid
 from tellus.solver.rheology import FrankKamenetskii, Rheology
 from tellus.solver.stokes import Flow, StokesProblem, StokesReport
-from tellus.solver.torch_threads import one_torch_thread
+from tellus.solver.torch_threads import few_torch_threads
 from tellus.surrogate import files
 from tellus.surrogate.networks.multi_scale import make_multi_scale, smallest_side
 from tellus.surrogate.settings import MultiScaleNetworkSettings, MultiScaleSettings
@@ -29,7 +28,8 @@ KIND = "multi-scale"
 
 SERIAL_CELLS = 32_768
 """Grids up to which the network runs on one thread. At 512x128 one takes 444 ms, two 258, on an
-idle machine; a smaller network, or a smaller grid, gains less than waiting on a busy one costs."""
+idle machine, to the same bits; a smaller network, or a smaller grid, gains less than waiting on a
+busy one costs."""
 
 
 class MultiScaleModel(nn.Module):
@@ -128,7 +128,7 @@ class MultiScaleSurrogate:
         parameters = Parameters.one(law.gamma_T, law.gamma_p, problem.heating, temperature)
         middle = perf_counter()
         alone = problem.temperature.size <= SERIAL_CELLS
-        with torch.inference_mode(), one_torch_thread() if alone else nullcontext():
+        with torch.inference_mode(), few_torch_threads(1 if alone else 2):
             answer = self.model.answer(temperature, parameters, problem.grid).double()
             u, v = self.model.head.faces(answer, problem.grid)
         across, up = (scale * part[0].numpy() for part in (u, v))

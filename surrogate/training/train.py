@@ -1,19 +1,17 @@
 """Training: epochs over the snapshots, each validated, the best kept, every one resumable."""
 
 import json
-import signal
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from time import perf_counter
-from types import FrameType
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from tellus.io.signals import remembered
 from tellus.solver.errors import InputError, InterruptedRunError, RunFailedError
 from tellus.solver.whole_file import entries, refuse_link
 from tellus.surrogate import files
@@ -315,26 +313,15 @@ class Training:
 
 @contextmanager
 def _stoppable(out: Path) -> Iterator[Callable[[], str | None]]:
-    """What to say once SIGINT or SIGTERM has come, None before."""
-    received: list[int] = []
+    """What to say once a signal has asked to stop, None before."""
+    with remembered() as asked:
 
-    def remember(number: int, frame: FrameType | None) -> None:
-        received.append(number)
+        def wanted() -> str | None:
+            if asked.by is None:
+                return None
+            return (
+                f"training stopped by {asked.by.name}: "
+                f"{out / CHECKPOINT} holds the last whole epoch, go on with --resume."
+            )
 
-    def wanted() -> str | None:
-        if not received:
-            return None
-        return (
-            f"training stopped by {signal.Signals(received[0]).name}: "
-            f"{out / CHECKPOINT} holds the last whole epoch, go on with --resume."
-        )
-
-    if threading.current_thread() is not threading.main_thread():
         yield wanted
-        return
-    before = {n: signal.signal(n, remember) for n in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield wanted
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -13,7 +13,7 @@ from tellus.solver.errors import InputError
 from tellus.solver.grid import Array, Grid
 from tellus.solver.rheology import Rheology
 from tellus.solver.stokes import Flow, StokesProblem, StokesReport, flow_from_psi
-from tellus.solver.torch_threads import one_torch_thread
+from tellus.solver.torch_threads import few_torch_threads
 from tellus.surrogate import files
 from tellus.surrogate.base import Base, make_base
 from tellus.surrogate.features import names, observe, to_inputs
@@ -121,7 +121,7 @@ class Surrogate:
         Runs on one thread: at 512x128 two take 36 ms, one 29.
         """
         self._check_grid(problem.grid)
-        with one_torch_thread():
+        with few_torch_threads():
             return self._predict(problem)
 
     def _check_grid(self, grid: Grid) -> None:

@@ -25,7 +25,6 @@ from tellus import open_run
 from tellus.config import load_config
 from tellus.coupling.checkpoint import FOLDER, write_checkpoint
 from tellus.coupling.lock import sole_user
-from tellus.coupling.reopening import differences
 from tellus.coupling.run import run_directory
 from tellus.coupling.simulation import Simulation
 from tellus.solver.errors import InputError, InterruptedRunError
@@ -115,7 +114,17 @@ def test_resume_needs_neither_the_directory_nor_the_run_it_started_in(
     assert summary(tmp_path / "a run")["steps"] == 4
 
 
-def test_a_second_signal_ends_the_run_at_once_and_it_resumes(tmp_path: Path) -> None:
+def test_a_second_signal_right_after_the_first_still_leaves_a_checkpoint(tmp_path: Path) -> None:
+    """A terminal signals every process of a command, and queues send several signals."""
+    with pytest.raises(InterruptedRunError, match=r"SIGTERM at step 6.*checkpoint was written"):
+        run(tmp_path / "run", "time.max_steps=8", solver=Signalling(signal.SIGTERM, 7, 3))
+    assert summary(tmp_path / "run")["steps"] == 6
+
+
+def test_who_insists_ends_the_run_at_once_and_it_resumes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tellus.io.signals.INSISTS", -1.0)
     options = ["time.max_steps=8", "output.checkpoint_every=3"]
     # Solves: warm-up, estimate at step 0, then one a step; the 8th leads to step 7.
     with pytest.raises(InterruptedRunError, match=r"at once at step 6.*of step 6 with --resume"):
@@ -126,9 +135,11 @@ def test_a_second_signal_ends_the_run_at_once_and_it_resumes(tmp_path: Path) -> 
     assert_same(tmp_path / "run", run(tmp_path / "alone", *options, solver=Rolls(GRID)))
 
 
+@pytest.mark.parametrize("insists", [-1.0, 2.0])
 def test_a_second_signal_on_the_command_line_is_resumable_too(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    insists: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("tellus.io.signals.INSISTS", insists)
     solver = Signalling(signal.SIGTERM, 6, 2)
     monkeypatch.setattr("tellus.coupling.setup.make_solver", lambda *_: solver)
     config = write_case(tmp_path / "case.toml", "time.max_steps=8")
@@ -381,17 +392,6 @@ def test_another_solver_in_its_place_is_named(tmp_path: Path) -> None:
     out = run(tmp_path / "python", "time.max_steps=2", solver=Named(GRID))
     run(out, "time.max_steps=3", "stokes.solver=direct", resume=True)
     assert any("own" in warning for warning in summary(out)["warnings"])
-
-
-@pytest.mark.parametrize(("solver", "said"), [("refined", False), ("skip:9:surrogate", True)])
-def test_other_threads_are_said_where_they_matter(solver: str, said: bool) -> None:
-    """All but a network has the same bits on any number."""
-    config = load_config(None, [f"stokes.solver={solver}"])
-    ledger = {"config": config.model_dump(), "threads": 2}
-    assert differences(ledger, config, None, 2) == []
-    found = differences(ledger, config, None, 8)
-    assert len(found) == said
-    assert all("2 threads, from here on on 8" in sentence for sentence in found)
 
 
 @pytest.mark.parametrize(("end", "solver"), [("5e-4", "direct"), ("6.7e-4", "skip:7")])

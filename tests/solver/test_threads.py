@@ -24,7 +24,7 @@ from tellus.solver.psi.operator import PsiOperator
 from tellus.solver.rheology import FrankKamenetskii
 from tellus.solver.stokes import StokesProblem
 from tellus.solver.threads import allowed, at_once, limit, one_blas_thread
-from tellus.solver.torch_threads import one_torch_thread
+from tellus.solver.torch_threads import few_torch_threads
 
 WIDE = Grid(208, 104, 2.0)
 """Wide enough for factorisations from both ends."""
@@ -75,7 +75,7 @@ def test_torch_has_one_thread_inside_and_its_own_number_afterwards() -> None:
     before = torch.get_num_threads()
     torch.set_num_threads(3)
     try:
-        with one_torch_thread(), one_torch_thread():
+        with few_torch_threads(), few_torch_threads():
             assert torch.get_num_threads() == 1
         assert torch.get_num_threads() == 3
     finally:
