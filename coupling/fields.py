@@ -13,11 +13,22 @@ import xarray as xr
 import zarr
 
 from tellus.io.names import plain_names
+from tellus.io.stores import checked_compression, new_store, open_store, stored_array
 from tellus.solver.derived import DERIVED
 from tellus.solver.diagnostics import temperature_profile, vrms_profile
 from tellus.solver.errors import InputError
 from tellus.solver.grid import Array, Grid
 from tellus.solver.stokes import Flow, StokesProblem
+
+from .whole_outputs import (
+    DamagedOutputError,
+    check_present,
+    check_readable,
+    clear_begun,
+    files_of,
+    remedy,
+    spread,
+)
 
 STORE = "fields.zarr"
 
@@ -57,11 +68,13 @@ class FieldWriter:
         self._unsynced: list[int] = []
 
     @classmethod
-    def create(cls, run: Path, grid: Grid, derived: Sequence[str] = ()) -> "FieldWriter":
+    def create(
+        cls, run: Path, grid: Grid, derived: Sequence[str] = (), run_id: str | None = None
+    ) -> "FieldWriter":
         """A new, empty store in the run directory; `derived` names entries of DERIVED."""
         store = run / STORE
-        attributes = {"title": "Tellus run", "box_height": 1}
-        group = zarr.create_group(store, attributes=attributes, overwrite=True)
+        attributes = {"title": "Tellus run", "box_height": 1, "run_id": run_id}
+        group = new_store(store, attributes, overwrite=True)
         coordinates = _coordinates(grid)
         for name, values in coordinates.items():
             array = group.create_array(
@@ -70,6 +83,7 @@ class FieldWriter:
                 dtype="f8",
                 dimension_names=(name,),
                 attributes={"units": "1", "long_name": f"{name} in box heights"},
+                **checked_compression(),
             )
             array[:] = values
         for name, (dims, dtype, units, long_name) in variables(derived).items():
@@ -83,6 +97,7 @@ class FieldWriter:
                 fill_value=0 if dtype.startswith("i") else float("nan"),
                 dimension_names=("time", *dims),
                 attributes={"units": units, "long_name": long_name},
+                **checked_compression(),
             )
         writer = cls(store, group, derived)
         writer._publish()
@@ -90,25 +105,43 @@ class FieldWriter:
 
     @classmethod
     def open(
-        cls, run: Path, grid: Grid, outputs: int, derived: Sequence[str] = ()
+        cls,
+        run: Path,
+        grid: Grid,
+        outputs: int,
+        derived: Sequence[str] = (),
+        run_id: str | None = None,
     ) -> "FieldWriter":
         """The store of a run that goes on; nothing is written yet.
+
+        All files of its first `outputs` outputs are there, and those of `spread` can be read.
 
         Raises
         ------
         InputError
-            It is missing or damaged, or lacks some of the first `outputs` outputs.
+            It is missing or damaged, another run's, or lacks some of the outputs.
         """
         store = run / STORE
         try:
-            group = zarr.open_group(store, mode="r+", use_consolidated=False)
+            group = open_store(store, "r+", consolidated=False)
             writer = cls(store, group, derived)
             writer._check(_coordinates(grid), outputs)
+        except DamagedOutputError as error:
+            raise InputError(
+                f"{store} is damaged ({error}): {remedy(store, error.output)}."
+            ) from error
+        except InputError:
+            raise
         except Exception as error:
             # What a damaged store raises is up to zarr and its codecs.
             raise InputError(
                 f"{store} is missing or damaged ({_brief(error)}): start the run anew."
             ) from error
+        if group.attrs.get("run_id") != run_id:
+            raise InputError(
+                f"{store} is of another run than the checkpoint: copy both from one run, or start "
+                "the run anew."
+            )
         return writer
 
     @property
@@ -148,7 +181,8 @@ class FieldWriter:
         self._publish()
 
     def cut(self, outputs: int) -> None:
-        """Keep the first `outputs` outputs."""
+        """Keep the first `outputs` outputs, and nothing that a kill left half written."""
+        clear_begun(self._store, files_of(self._store))
         for name in ("time", *self._variables):
             array = self._arrays[name]
             if array.shape[0] > outputs:
@@ -181,6 +215,9 @@ class FieldWriter:
         for name in ("time", "step"):
             if not np.all(np.diff(np.asarray(self._arrays[name][:outputs])) > 0):
                 raise ValueError(f"{name} does not increase")
+        fields = {name: a for name, a in self._arrays.items() if self._variables[name][0]}
+        check_present(fields, files_of(self._store), outputs)
+        check_readable(fields, spread(fields, outputs))
 
     def _publish(self) -> None:
         """Consolidate the metadata: readers go by it, so they never see unequal lengths."""
@@ -190,10 +227,7 @@ class FieldWriter:
             zarr.consolidate_metadata(self._group.store)
 
     def _array(self, name: str) -> zarr.Array[Any]:
-        array = self._group[name]
-        if not isinstance(array, zarr.Array):
-            raise ValueError(f"{name} is not an array")
-        return array
+        return stored_array(self._group, name)
 
 
 def _sync(path: Path) -> None:
@@ -225,10 +259,15 @@ def open_fields(run: Path) -> xr.Dataset:
     if not store.is_dir():
         raise InputError(f"{run}: no {STORE} there; name a run directory.")
     try:
-        data: xr.Dataset = xr.open_zarr(store, consolidated=True, chunks=None)
+        group = open_store(store, consolidated=True)
+        for name in group:
+            stored_array(group, name)
+        data: xr.Dataset = xr.open_zarr(store, consolidated=True, chunks=None, zarr_format=3)
         if missing := {*VARIABLES, "x", "y", "x_node", "y_node"} - {*map(str, data.variables)}:
             raise KeyError(", ".join(sorted(missing)))
         _check_coordinates(data)
+        if not np.all(np.diff(data["time"]) > 0) or not np.all(np.isfinite(data["time"])):
+            raise ValueError("time does not increase")
     except Exception as error:
         # What a damaged store raises is up to xarray, zarr and the codecs.
         raise InputError(f"{store} is damaged ({_brief(error)}): run it anew.") from error

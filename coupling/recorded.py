@@ -16,6 +16,7 @@ from tellus.solver.errors import InputError
 from tellus.solver.grid import Array, Grid
 
 from .fields import STORE, open_fields
+from .whole_outputs import remedy
 
 COLUMNS = ("step", "time", "mean_temperature", "nusselt_top", "nusselt_bottom", "vrms")
 
@@ -46,16 +47,16 @@ class RecordedOutputs:
         """One output of one field; InputError when the file is damaged."""
         try:
             values = np.asarray(self.fields[name].isel(time=index).values, dtype=np.float64)
-        except (OSError, ValueError, RuntimeError, KeyError) as error:
-            raise InputError(
-                f"{self.path / STORE}: output {index} of {name} cannot be read; run it anew."
-            ) from error
+        except Exception as error:
+            # What a damaged chunk raises is up to its codec.
+            raise self._damaged(index, f"{name} cannot be read") from error
         if not np.all(np.isfinite(values)):
-            raise InputError(
-                f"{self.path / STORE}: output {index} of {name} is incomplete or not "
-                "finite; run it anew."
-            )
+            raise self._damaged(index, f"{name} is incomplete or not finite")
         return values
+
+    def _damaged(self, index: int, what: str) -> InputError:
+        store = self.path / STORE
+        return InputError(f"{store}: output {index} of {what}; {remedy(store, index)}.")
 
     def frame(self, index: int) -> xr.Dataset:
         """One output of every field, read and checked, in the precision it is stored in."""

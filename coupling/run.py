@@ -8,6 +8,7 @@ from math import ceil
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 import numpy as np
 import xarray as xr
@@ -28,7 +29,7 @@ from .progress import RunProgress
 from .provenance import provenance
 from .ranks import join_team, processes
 from .reopening import check_solver, checkpoint_for, differences
-from .rundir import RunFiles, began, check_free, check_same_physics
+from .rundir import RunFiles, began, check_free, check_same_physics, check_same_run
 from .setup import anchored, check_grid, initial_state, replaced, simulation_arguments
 from .simulation import Simulation, Snapshot, StepRecord
 from .solvers.names import own_name
@@ -86,7 +87,7 @@ def run_directory(
                     return _Run.reopened(config, out, solver).go(progress, asked)
         else:
             check_free(out)
-        run = _Run(config, out, solver)
+        run = _Run(config, out, solver, run_id=uuid4().hex)
         run.prepare()
         with sole_user(out):
             if began(out):
@@ -109,10 +110,11 @@ class _Run:
         out: Path,
         solver: StokesSolver | None,
         start: Start | None = None,
+        run_id: str | None = None,
     ) -> None:
         if solver is not None:
             config = replaced(config, "stokes", solver=own_name(solver))
-        self.config, self.files = config, RunFiles(out, config)
+        self.config, self.files = config, RunFiles(out, config, run_id)
         self.warnings: list[str] = []
         for sentence in check_grid(config, solver):
             self.warn(sentence)
@@ -145,7 +147,9 @@ class _Run:
             # config.toml may have been edited since.
             check_resumable(Config.model_validate(ledger["config"]), config)
             start = Start.from_json(arrays["temperature"], ledger.get("start", {}))
-            run = cls(config, out, solver, start)
+            # Runs of earlier versions have no id, and get none.
+            run_id = ledger.get("run_id")
+            run = cls(config, out, solver, start, run_id)
             run.simulation.restore(arrays)
             run._restore(ledger)
         except (KeyError, ValueError) as error:
@@ -153,11 +157,13 @@ class _Run:
                 f"{out / FOLDER}: the checkpoint does not fit this configuration or version "
                 f"({error}); resume with those the run began with."
             ) from error
+        check_same_run(out, run_id)
         for sentence in damaged + differences(ledger, config, solver):
             run.warn(sentence)
         run.prepare()
         run._forget_extra_output()
-        rows = run.files.reopen(run.simulation.grid, run.outputs, run.simulation.steps)
+        digest = ledger.get("series_sha256")
+        rows = run.files.reopen(run.simulation.grid, run.outputs, run.simulation.steps, digest)
         run._rewatch(rows)
         run._checkpointed = run.simulation.steps
         return run
@@ -298,6 +304,8 @@ class _Run:
             return
         start = perf_counter()
         ledger = {
+            "run_id": self.files.run_id,
+            "series_sha256": self.files.series_digest,
             "config": self.config.model_dump(),
             "start": self.start.to_json(),
             "outputs": self.outputs,
@@ -368,6 +376,7 @@ class _Run:
     def _write_summary(self, status: str, message: str) -> dict[str, Any]:
         tally = self.simulation.tally
         summary = {
+            "run_id": self.files.run_id,
             **self.provenance,
             "others_percent": self._others_percent(),
             "solver": self.solver_name,

@@ -64,6 +64,20 @@ def check_same_physics(config: "Config", out: Path) -> None:
         refuse_link(out / name)
 
 
+def check_same_run(out: Path, run_id: str | None) -> None:
+    """Refuse a checkpoint of another run than the one that run.json tells of (InputError)."""
+    try:
+        stored = json.loads((out / SUMMARY).read_text(encoding="utf-8"))["run_id"]
+    except (OSError, ValueError, LookupError, TypeError):
+        # Written anew by every call, so that no run depends on it; earlier versions had no id.
+        return
+    if stored != run_id:
+        raise InputError(
+            f"{out / FOLDER}: the checkpoint is of another run than {SUMMARY}: copy both from one "
+            "run, or start the run anew."
+        )
+
+
 def began(out: Path) -> bool:
     """Whether there is anything to go on from; if not, a kill came before the first checkpoint."""
     return has_checkpoint(out) or (out / SUMMARY).exists()
@@ -75,26 +89,30 @@ class RunFiles:
     _series: TimeSeries
     _fields: FieldWriter
 
-    def __init__(self, out: Path, config: "Config") -> None:
-        self.out, self._config = out, config
+    def __init__(self, out: Path, config: "Config", run_id: str | None) -> None:
+        self.out, self._config, self.run_id = out, config, run_id
 
     def create(self, grid: Grid) -> None:
         """Begin a new run directory."""
         self._clear()
         self._write_config()
-        self._fields = FieldWriter.create(self.out, grid, self._config.output.derived)
+        self._fields = FieldWriter.create(self.out, grid, self._config.output.derived, self.run_id)
         self._series = TimeSeries(self.out)
 
-    def reopen(self, grid: Grid, outputs: int, steps: int) -> str:
+    def reopen(self, grid: Grid, outputs: int, steps: int, digest: str | None) -> str:
         """Cut what was written after a checkpoint; the rows of the time series that stay.
+
+        `digest` is that of these rows, None where the run is of an earlier version.
 
         Raises
         ------
         InputError
             Something is missing or damaged; then nothing has been changed.
         """
-        rows = rows_until(self.out, steps)
-        self._fields = FieldWriter.open(self.out, grid, outputs, self._config.output.derived)
+        rows = rows_until(self.out, steps, digest)
+        self._fields = FieldWriter.open(
+            self.out, grid, outputs, self._config.output.derived, self.run_id
+        )
         drop_checkpoints_after(self.out, steps)
         self._clear()
         self._fields.cut(outputs)
@@ -116,6 +134,11 @@ class RunFiles:
     def add_output(self, problem: StokesProblem, step: int, viscosity: Array, flow: Flow) -> None:
         """One output of the fields."""
         self._fields.append(problem, step, viscosity, flow)
+
+    @property
+    def series_digest(self) -> str:
+        """SHA-256 of the time series so far."""
+        return self._series.digest
 
     def add_checkpoint(self, step: int, arrays: Arrays) -> None:
         """A checkpoint, once all that came before it is on disk."""

@@ -1,5 +1,6 @@
 """timeseries.csv: one row a step, never twice."""
 
+import hashlib
 import os
 from dataclasses import astuple, fields
 from pathlib import Path
@@ -21,6 +22,7 @@ class TimeSeries:
 
     def __init__(self, run: Path, rows: str = HEADER) -> None:
         write_atomically(run / NAME, rows.encode())
+        self._digest = hashlib.sha256(rows.encode())
         self._file = open(  # noqa: SIM115
             run / NAME, "a", encoding="utf-8", newline="", opener=not_followed
         )
@@ -28,7 +30,14 @@ class TimeSeries:
     def append(self, record: StepRecord) -> None:
         """Write one row."""
         values = (record.step, record.time, record.dt, *astuple(record.diagnostics))
-        self._file.write(",".join(map(repr, values)) + "\n")
+        row = ",".join(map(repr, values)) + "\n"
+        self._file.write(row)
+        self._digest.update(row.encode())
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the header and all rows."""
+        return self._digest.hexdigest()
 
     def sync(self) -> None:
         """See that all rows are on disk."""
@@ -40,13 +49,15 @@ class TimeSeries:
         self._file.close()
 
 
-def rows_until(run: Path, step: int) -> str:
+def rows_until(run: Path, step: int, digest: str | None = None) -> str:
     """The header and the rows of steps 1 to `step` of a run that goes on.
+
+    With `digest`, that of these rows.
 
     Raises
     ------
     InputError
-        One of them is missing or damaged.
+        One of them is missing, damaged or another run's.
     """
     path = run / NAME
     try:
@@ -63,7 +74,13 @@ def rows_until(run: Path, step: int) -> str:
             f"{path} has {max(len(lines) - 1, 0)} of the {step} rows before the checkpoint: "
             "start the run anew."
         )
-    return "".join(line + "\n" for line in lines)
+    rows = "".join(line + "\n" for line in lines)
+    if digest is not None and hashlib.sha256(rows.encode()).hexdigest() != digest:
+        raise InputError(
+            f"{path} is damaged or of another run: its rows before the checkpoint are not those "
+            "that this run wrote; copy it again, or start the run anew."
+        )
+    return rows
 
 
 def _is_row(line: str, step: int) -> bool:

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from tellus.io.arrays import Arrays, Expected, read_npz, read_stored
 from tellus.io.card_check import check_card
+from tellus.io.digests import check_digests
 from tellus.io.json_file import read_json
 from tellus.io.names import plain_names
 from tellus.solver.errors import InputError
@@ -130,22 +131,29 @@ class Dataset:
         """Arrays of one simulation, as stored; raises InputError if it is missing or damaged.
 
         Each of `wanted` is one of `PARTS`, and has a row for each snapshot. A simulation is a
-        Zarr store, or an .npz file that `tellus unpack` wrote.
+        Zarr store, or an .npz file that `tellus unpack` wrote. What is read is held against the
+        digests in the store and the card; early data sets have one of the temperatures alone.
         """
         path = self.path / "simulations" / f"{name}.zarr"
         travelled = path.with_suffix(".npz")
         if not path.exists() and not travelled.exists():
             raise _damaged(path, "is missing")
         expected = {key: self._expected(key) for key in wanted}
+        digests: dict[str, Any] = {}
         try:
             if path.exists():
-                import zarr
+                from tellus.io.stores import open_store, stored_array
 
-                store = zarr.open_group(path, mode="r")
-                arrays = {key: read_stored(store[key], expected[key], key) for key in wanted}
+                store = open_store(path)
+                if "temperature_sha256" in store.attrs:
+                    digests["temperature"] = store.attrs["temperature_sha256"]
+                arrays = {
+                    key: read_stored(stored_array(store, key), expected[key], key) for key in wanted
+                }
             else:
                 path = travelled
                 arrays = read_npz(path, expected)
+            check_digests(arrays, digests | self._digests(name))
             if len({len(values) for values in arrays.values()}) > 1:
                 raise ValueError("its arrays are not of equally many snapshots")
         except Exception as error:  # zarr's backends raise their own kinds
@@ -156,6 +164,12 @@ class Dataset:
         """Whether a simulation holds one of `PARTS`; early ones have no steps and times."""
         path = self.path / "simulations" / f"{name}.zarr"
         return (path / part).exists() or path.with_suffix(".npz").exists()
+
+    def _digests(self, name: str) -> dict[str, Any]:
+        """Those that the card has of one simulation; a card that is not written yet has none."""
+        entries = (e for e in self.card["simulations"] if e["name"] == name)
+        digests = next(entries).get("digests")
+        return digests if isinstance(digests, dict) else {}
 
     def _expected(self, part: str) -> Expected:
         places = {"temperature": self.grid.cells, "psi": self.grid.nodes}

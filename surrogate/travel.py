@@ -6,10 +6,9 @@ label is solved for on the very T that arrived, many at a time, by PyTorch: a GP
 nothing else but NumPy, neither Zarr nor the C++ extension.
 """
 
-import hashlib
 import io
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from math import ceil
 from pathlib import Path
 from time import perf_counter
@@ -21,6 +20,7 @@ from numpy.typing import NDArray
 
 from tellus.io.arrays import Arrays, Expected, read_npz
 from tellus.io.card_check import check_card
+from tellus.io.digests import digest
 from tellus.io.json_file import parse_json, small_file
 from tellus.io.names import plain_names
 from tellus.solver.boundaries import BoundaryConditions
@@ -81,23 +81,27 @@ def _content(
 ) -> tuple[Card, Arrays]:
     """Card and arrays that travel, on the grid they travel on."""
     content: Arrays = {}
-    simulations, digest = [], hashlib.sha256()
+    simulations = []
     for entry in dataset.card["simulations"]:
         arrays = dataset.arrays(entry["name"], "temperature", *CLOCK)
         chosen = _chosen(len(arrays["time"]), snapshots)
         temperature = _travelling(arrays["temperature"][chosen], half_size)
-        digest.update(temperature.tobytes())
         content[f"{entry['name']}/temperature"] = temperature
         content |= {f"{entry['name']}/{name}": arrays[name][chosen] for name in CLOCK}
-        kept = {key: value for key, value in entry.items() if key != "statistics"}
+        kept = {key: value for key, value in entry.items() if key not in ("statistics", "digests")}
         simulations.append(kept | {"snapshots": len(chosen)})
     card = {key: value for key, value in dataset.card.items() if key != "statistics"} | {
         "grid": {"nx": grid.nx, "ny": grid.ny, "aspect": grid.aspect},
         "simulations": simulations,
-        "hash": digest.hexdigest(),
+        "hash": _hash(simulations, content),
         "travel": {"format": FORMAT, "from": dataset.card["hash"], "half_size": half_size},
     }
     return card, content
+
+
+def _hash(simulations: Sequence[Card], content: Arrays) -> str:
+    """That of all temperatures that travel."""
+    return digest(*(content[f"{entry['name']}/temperature"] for entry in simulations))
 
 
 def _chosen(count: int, most: int | None) -> NDArray[np.int64]:
@@ -157,12 +161,18 @@ def unpack(
             fresh, wanted = fresh + 1, len(card["simulations"])
             left = time_left(perf_counter() - started, fresh, fresh + wanted - count)
             report(f"{count}/{wanted}: {entry['name']}; {left}")
-        found = len(Dataset(out, card, grid).arrays(entry["name"], "time")["time"])
-        simulations.append(entry | {"snapshots": found})
+        simulations.append(entry | _recorded(Dataset(out, card, grid), entry["name"]))
     labels = {"solver": "iterative", "velocity": tolerance, "device": device}
     finished = card | {"simulations": simulations, "labels": labels}
     write_bytes(out / CARD, json.dumps(finished, indent=1).encode())
     report(f"data set complete: {out}")
+
+
+def _recorded(dataset: Dataset, name: str) -> Card:
+    """How many snapshots there are of a simulation, and their digests."""
+    arrays = dataset.arrays(name, "temperature", "psi", *CLOCK)
+    digests = {part: digest(values) for part, values in arrays.items()}
+    return {"snapshots": len(arrays["time"]), "digests": digests}
 
 
 def _read(file: Path) -> tuple[Card, Arrays, Grid]:
@@ -173,6 +183,8 @@ def _read(file: Path) -> tuple[Card, Arrays, Grid]:
         check_card("travel", card)
         grid = Grid(**card["grid"])
         content = read_npz(file, _expected(card, grid))
+        if _hash(card["simulations"], content) != card["hash"]:
+            raise ValueError("its temperatures are not those that were packed")
     except (FileNotFoundError, NotADirectoryError):
         raise InputError(f"{file} is missing: `tellus export DATA --to travel` makes it.") from None
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError, InputError) as error:

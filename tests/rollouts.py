@@ -73,7 +73,8 @@ def record(run: Path) -> dict[str, Any]:
     """All that a run computed: time series, fields, newest checkpoint, counts; no wall times."""
     arrays = read_checkpoint(run, _fail)
     ledger = json.loads(str(arrays.pop("ledger")))
-    del ledger["config"]
+    for other in ("config", "run_id", "others_percent"):  # what was computed is not in them
+        ledger.pop(other, None)
     ledger["tally"] = {k: v for k, v in ledger["tally"].items() if k not in ("stokes", "energy")}
     fields = open_run(run).load()
     return {

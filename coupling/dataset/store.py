@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import zarr
 from numpy.typing import NDArray
 
 from tellus.coupling.checkpoint import write_atomically
+from tellus.io.digests import digest
+from tellus.io.stores import checked_compression, new_store, open_store, stored_array
 from tellus.solver.errors import InputError
 from tellus.solver.grid import Array, Grid
 from tellus.solver.rheology import FrankKamenetskii
@@ -55,7 +56,8 @@ def write_simulation(
         "even": np.array([moment.even for moment in moments]),
     }
     attributes = asdict(member) | {"rayleigh": rayleigh, "seconds": seconds}
-    attributes["temperature_sha256"] = hashlib.sha256(temperature.tobytes()).hexdigest()
+    attributes["temperature_sha256"] = digest(temperature)
+    attributes["digests"] = {name: digest(values) for name, values in arrays.items()}
     law = FrankKamenetskii(member.gamma_T, member.gamma_p)
     attributes["statistics"] = measure(temperature, arrays["psi"], law, grid)
     with folder_aside(final) as partial:
@@ -69,15 +71,18 @@ def _write_store(
     store: Path, attributes: dict[str, Any], arrays: dict[str, NDArray[Any]], grid: Grid
 ) -> None:
     dims = {"temperature": ("y", "x"), "psi": ("y_node", "x_node")}
-    group = zarr.create_group(store, attributes=attributes)
+    group = new_store(store, attributes)
     for name, centres in {"y": grid.y_cells, "x": grid.x_cells}.items():
-        group.create_array(name, data=centres, dimension_names=(name,))
+        group.create_array(name, data=centres, dimension_names=(name,), **checked_compression())
     for name, values in arrays.items():
         group.create_array(
             name,
             data=values,
             chunks=(1, *values.shape[1:]) if name in dims else values.shape,
             dimension_names=("snapshot", *dims.get(name, ())),
+            # A file for every chunk: what is lost is told from what is zero.
+            config={"write_empty_chunks": True},
+            **checked_compression(),
         )
 
 
@@ -86,10 +91,10 @@ def write_card(config: "DatasetConfig", out: Path) -> None:
     from tellus import __version__
     from tellus.config import boundaries_of, grid_of
 
-    simulations, digest, grid = [], hashlib.sha256(), grid_of(config)
+    simulations, whole, grid = [], hashlib.sha256(), grid_of(config)
     for member in members(config):
         content, recorded = _recorded(store_of(out, member.name), member, grid)
-        digest.update(content.encode())
+        whole.update(content.encode())
         simulations.append(asdict(member) | {"rayleigh": config.model.rayleigh} | recorded)
     seconds = [entry["seconds"] for entry in simulations]
     card = {
@@ -104,23 +109,26 @@ def write_card(config: "DatasetConfig", out: Path) -> None:
             for split in dict.fromkeys(entry["split"] for entry in simulations)
         },
         "seconds": None if None in seconds else sum(seconds),
-        "hash": digest.hexdigest(),
+        "hash": whole.hexdigest(),
         "version": __version__,
     }
     write_atomically(out / "card.json", json.dumps(card, indent=1).encode())
 
 
 def _recorded(store: Path, member: Member, grid: Grid) -> tuple[str, dict[str, Any]]:
-    """Hash of the temperatures of one simulation; its seconds, snapshots and statistics."""
+    """Hash of the temperatures of one simulation; its seconds, snapshots, digests, statistics."""
     try:
-        group = zarr.open_group(store, mode="r")
+        group = open_store(store)
         content, statistics = str(group.attrs["temperature_sha256"]), group.attrs.get("statistics")
         if not isinstance(statistics, dict):
             # A simulation of version 0.1 has none.
-            temperature, psi = (np.asarray(group[name]) for name in ("temperature", "psi"))
+            parts = (stored_array(group, name) for name in ("temperature", "psi"))
+            temperature, psi = map(np.asarray, parts)
             law = FrankKamenetskii(member.gamma_T, member.gamma_p)
             statistics = measure(temperature, psi, law, grid)
         recorded = {"seconds": group.attrs.get("seconds"), "snapshots": statistics["snapshots"]}
+        if isinstance(digests := group.attrs.get("digests"), dict):
+            recorded["digests"] = digests
         return content, recorded | {"statistics": statistics}
     except (OSError, ValueError, KeyError) as error:
         raise InputError(

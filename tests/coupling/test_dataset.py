@@ -396,3 +396,43 @@ def test_a_simulation_ends_at_its_end_time(tmp_path: Path) -> None:
     assert said.endswith("reached its end")
     assert 2e-7 <= members(config)[0].end <= 3e-7
     assert f"to t = {members(config)[0].end:.3g}," in said
+
+
+def test_a_flipped_bit_or_a_lost_chunk_never_reaches_training(made: Path, tmp_path: Path) -> None:
+    """Of each array, one bit of a chunk, the chunk, and another simulation's in its place."""
+    data = tmp_path / "set"
+    shutil.copytree(made, data)
+    dataset = Dataset.open(data)
+    store = data / "simulations" / "sim_001.zarr"
+    parts = {"temperature": "1/0/0", "psi": "1/0/0", "even": "0", "step": "0", "time": "0"}
+    for name, place in parts.items():
+        file = store / name / "c" / place
+        whole = file.read_bytes()
+        flipped = bytearray(whole)
+        flipped[len(whole) // 2] ^= 4
+        other = data / "simulations" / "sim_002.zarr" / name / "c" / place
+        for content in (bytes(flipped), None, other.read_bytes()):
+            file.unlink() if content is None else file.write_bytes(content)
+            if content == whole:
+                continue  # all members have the same steps
+            with pytest.raises(InputError, match=r"sim_001\.zarr cannot be read"):
+                dataset.arrays("sim_001", name)
+        file.write_bytes(whole)
+    shutil.rmtree(store)
+    shutil.copytree(data / "simulations" / "sim_002.zarr", store)
+    with pytest.raises(InputError, match="its digest is another one"):
+        dataset.arrays("sim_001", "temperature")
+
+
+def test_an_early_data_set_has_one_digest(made: Path, tmp_path: Path) -> None:
+    data = tmp_path / "set"
+    shutil.copytree(made, data)
+    card = json.loads((data / "card.json").read_text())
+    for entry in card["simulations"]:
+        del entry["digests"]
+    (data / "card.json").write_text(json.dumps(card))
+    dataset, store = Dataset.open(data), zarr.open_group(data / "simulations" / "sim_001.zarr")
+    dataset.arrays("sim_001", "temperature", "psi")
+    store.attrs["temperature_sha256"] = "0"
+    with pytest.raises(InputError, match="its digest is another one"):
+        dataset.arrays("sim_001", "temperature")

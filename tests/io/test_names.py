@@ -15,6 +15,7 @@ from tellus.coupling.experiments.trainings import find_experiments
 from tellus.coupling.output.pictures import plot_run
 from tellus.coupling.rollout_suite.cases import cases_of_files
 from tellus.coupling.run import run_directory
+from tellus.io.digests import digest
 from tellus.io.names import plain_names
 from tellus.solver.errors import InputError
 from tellus.surrogate.data import Dataset
@@ -78,7 +79,7 @@ def test_a_travel_file_writes_nowhere_else(tmp_path: Path) -> None:
     card = {
         "grid": {"nx": GRID.nx, "ny": GRID.ny, "aspect": GRID.aspect},
         "boundaries": "free-slip",
-        "hash": "0",
+        "hash": digest(arrays["temperature"]),
         "travel": {"format": 1, "from": "0", "half_size": False},
         "simulations": [
             {"name": name, "split": "test", "snapshots": 1, **parameters(1e3, 1.0)},

@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -311,3 +312,21 @@ def test_one_unpacking_at_a_time_and_to_one_tolerance(packed: Path, tmp_path: Pa
     refused = CliRunner().invoke(app, [*command, "1e-7"])
     assert (refused.exit_code, "begun with --tolerance 1e-06" in refused.output) == (2, True)
     assert (out / "card.json").read_bytes() == before
+
+
+def test_what_arrived_is_known_by_its_digests(arrived: Path, packed: Path, tmp_path: Path) -> None:
+    """Damage that the archive's own checksums cannot tell, as it was packed anew."""
+    with np.load(packed) as archive:
+        content = dict(archive)
+    content["sim_000/temperature"] = content["sim_000/temperature"] + np.float16(0.01)
+    np.savez(tmp_path / "set.npz", **content)
+    with pytest.raises(InputError, match="its temperatures are not those that were packed"):
+        unpack(tmp_path / "set.npz", tmp_path / "out")
+    shutil.copytree(arrived, tmp_path / "set")
+    file = tmp_path / "set" / "simulations" / "sim_000.npz"
+    with np.load(file) as archive:
+        content = dict(archive)
+    for name in ("psi", "even"):
+        np.savez(file, **content | {name: content[name][::-1] if name == "psi" else ~content[name]})
+        with pytest.raises(InputError, match=f"{name} is not what was written"):
+            list(Dataset.open(tmp_path / "set").simulations("test"))
