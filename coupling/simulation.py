@@ -15,6 +15,7 @@ from tellus.solver.energy import EXPLICIT, EnergyEquation, ExtendedBoussinesq, T
 from tellus.solver.errors import InputError
 from tellus.solver.grid import Array, Grid
 from tellus.solver.heating import Heating
+from tellus.solver.history import Moment
 from tellus.solver.limits import FINITE, NOT_NEGATIVE, Limits, check
 from tellus.solver.rheology import Rheology
 from tellus.solver.stokes import (
@@ -33,6 +34,7 @@ from .stepping import (
     OutOfBoundsError,
     Stepping,
     TemperatureBounds,
+    longest_without_overshoot,
 )
 from .tally import Tally
 
@@ -136,6 +138,7 @@ class Simulation:
         self._heated = 0.0
         self._last_dt: float | None = None
         self._flow: Flow | None = None
+        self._before: Moment | None = None
 
     @classmethod
     def from_config(
@@ -212,7 +215,11 @@ class Simulation:
 
     def _free_dt(self) -> float:
         """The next time step where no output time cuts it."""
-        stable = self.energy.stable_dt(self.flow(), self.stepping.courant)
+        flow = self.flow()
+        stable = self.energy.stable_dt(flow, self.stepping.courant)
+        if self._before is not None:
+            moved = Moment(self.time, flow.psi)
+            stable = min(stable, longest_without_overshoot(self._before, moved, self.grid))
         return self.stepping.next_dt(stable, self._last_dt)
 
     def reaches(self, until: float) -> bool:
@@ -259,6 +266,7 @@ class Simulation:
                 )
             free = 0.5 * dt
         measured = diagnose(self.state, after, flow, self.grid, dt, self.boundaries)
+        self._before = Moment(self.time, flow.psi)
         self.state, self.time, self.steps, self._heated = after, time, self.steps + 1, heated
         # A step cut short to hit `until` must not slow the growth of the ones after it.
         self._last_dt, self._flow = free, None
@@ -283,6 +291,8 @@ class Simulation:
             "steps": np.array(self.steps),
             "bounds": np.array([self.bounds.lowest, self.bounds.highest, self._heated]),
         }
+        if self._before is not None:
+            arrays |= {"before": np.array(self._before.time), "psi_before": self._before.psi}
         if self._flow is not None:
             arrays |= {"psi": self._flow.psi, "u": self._flow.u, "v": self._flow.v}
             arrays |= {"divergent": np.array(self._flow.divergent)}
@@ -315,11 +325,13 @@ class Simulation:
         self.steps = int(arrays["steps"])
         lowest, highest, self._heated = arrays["bounds"].tolist()
         self.bounds = TemperatureBounds(lowest, highest, self.stepping.bounds_tolerance)
-        self._flow = None
+        self._flow = self._before = None
         if str(arrays["velocity_from"]) != self._velocity_from():
             return
         held = {k.removeprefix("solver/"): v for k, v in arrays.items() if k.startswith("solver/")}
         self.solver.restore(held)
+        if "psi_before" in arrays:
+            self._before = Moment(float(arrays["before"]), arrays["psi_before"])
         if "psi" in arrays:
             report = StokesReport(self.solver.name, status="restored")
             divergent = bool(arrays.get("divergent", False))

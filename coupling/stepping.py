@@ -7,6 +7,7 @@ import numpy as np
 from tellus.solver.boundaries import FLUX, BoundaryConditions
 from tellus.solver.errors import RunFailedError
 from tellus.solver.grid import Array, Grid
+from tellus.solver.history import Moment
 from tellus.solver.limits import POSITIVE, Limits, check_record
 from tellus.solver.stokes import Flow
 
@@ -24,6 +25,9 @@ class NotFiniteError(RunFailedError):
 
 
 NOT_FINITE = "T is not finite"
+
+NO_MOTION = 1e-6
+"""Cells that a velocity of rounding size may cross in a step."""
 
 LAST_CHECKPOINT = "The last checkpoint is intact: go on from it with --resume --set ..."
 
@@ -72,6 +76,22 @@ class Stepping:
             f"y = {y:.4g}: bound the viscosity with rheology.floor, refine the grid, or try "
             f"--stokes direct. {LAST_CHECKPOINT}"
         )
+
+
+def longest_without_overshoot(before: Moment, now: Moment, grid: Grid) -> float:
+    """The longest dt over which a velocity that dies out may be held.
+
+    Lighter fluid over heavier comes to rest at a rate sigma that has nothing to do with how
+    fast it moves, and a velocity held for longer than 1 / sigma carries it beyond; for longer
+    than 2 / sigma, farther at every step. The last step measures sigma: psi falls by the
+    factor 1 - sigma dt along itself. Infinite where it does not fall, or where it moved
+    nothing by more than rounding.
+    """
+    size = float(np.vdot(before.psi, before.psi))
+    fallen = size - float(np.vdot(before.psi, now.psi))
+    elapsed = now.time - before.time
+    moved = elapsed * float(np.max(np.abs(before.psi))) / (grid.hx * grid.hy)
+    return elapsed * size / fallen if fallen > 0.0 and moved > NO_MOTION else float("inf")
 
 
 @dataclass(frozen=True)
