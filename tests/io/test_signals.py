@@ -2,6 +2,7 @@
 
 import os
 import signal
+import subprocess
 import sys
 import threading
 import time
@@ -132,6 +133,20 @@ def test_ignored_ones_stay_ignored() -> None:
         signal.raise_signal(HUP)
     assert asked.by is None
     signal.signal(HUP, signal.SIG_DFL)
+
+
+def test_one_that_comes_while_a_class_is_made_from_text_leaves_the_exit_status_alone() -> None:
+    """The interpreter notes a KeyboardInterrupt in there as not handled, and dies of it."""
+    program = """
+import signal
+from tellus.io.signals import prompt
+try:
+    with prompt():
+        exec("signal.raise_signal(signal.SIGTERM)")
+except KeyboardInterrupt:
+    raise SystemExit(3)
+"""
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 3
 
 
 def test_only_the_main_thread_listens() -> None:

@@ -3,9 +3,9 @@
 SIGINT (Ctrl-C), SIGTERM (a queue, `kill`) and SIGHUP (a terminal that closed) mean the same. The
 first is remembered. Then, by the innermost of these contexts,
 
-- `prompt`: KeyboardInterrupt unwinds the work at once;
+- `prompt`: `Stopped`, a KeyboardInterrupt, unwinds the work at once;
 - `remembered`: the work looks at `Asked.by` where it can stop well;
-- `held`: KeyboardInterrupt comes when the context ends.
+- `held`: `Stopped` comes when the context ends.
 
 More signals within two seconds change nothing: a terminal sends Ctrl-C to every process of a
 command, queues send several signals. Later ones are from somebody who insists, and unwind at once.
@@ -38,6 +38,15 @@ AGAIN = 0.01
 PROMPT, REMEMBERED, HELD = "prompt", "remembered", "held"
 
 
+class Stopped(KeyboardInterrupt):
+    """A signal asks what is running to unwind.
+
+    A KeyboardInterrupt itself, raised in code that was compiled from a string, as dataclasses and
+    named tuples are made while modules are imported, is noted by the interpreter as not handled,
+    and ends it by SIGINT whatever is made of it later.
+    """
+
+
 @dataclass
 class Asked:
     """Whether a signal has asked to stop: the first one, None before."""
@@ -53,10 +62,10 @@ class Asked:
         if self.by is None:
             self.by, self._since = signal.Signals(number), now
             if self._ways[-1] == PROMPT:
-                raise KeyboardInterrupt
+                raise Stopped
         elif self._lost or now - self._since > INSISTS:
             self._lost = False
-            raise KeyboardInterrupt
+            raise Stopped
 
     def take(self) -> None:
         """What was asked for is done with."""
@@ -100,7 +109,7 @@ def held() -> Iterator[None]:
     if _asked is None:
         signal.raise_signal(late)  # to whoever handled it before
     elif _asked._ways[-1] == PROMPT:
-        raise KeyboardInterrupt
+        raise Stopped
 
 
 @contextmanager
