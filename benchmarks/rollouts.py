@@ -30,7 +30,7 @@ from .fields import cache_directory
 log = logging.getLogger(__name__)
 
 # Part of every key: raise it when what an older version recorded should not be used.
-RECIPE = 1
+RECIPE = 2
 
 
 @dataclass(frozen=True)
@@ -196,14 +196,11 @@ def roll_out(plan: Plan, variation: Variation, start: Snapshot, key: str) -> Rol
 def _put_at(simulation: Simulation, start: Snapshot, variation: Variation) -> None:
     """Take over the start state and what is varied about it."""
     simulation.restore(start)
-    grid, state, stepping = simulation.grid, simulation.state, simulation.stepping
+    grid, state = simulation.grid, simulation.state
     if variation.perturbation:
         temperature = state.temperature + variation.perturbation * _pattern(grid)
         simulation.state = replace(state, temperature=temperature)
-    factor = variation.dt_factor
-    simulation.stepping = replace(
-        stepping, courant=factor * stepping.courant, dt_max=factor * stepping.dt_max
-    )
+    simulation.stepping = replace(simulation.stepping, factor=variation.dt_factor)
 
 
 def _pattern(grid: Grid) -> Array:

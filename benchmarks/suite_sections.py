@@ -29,11 +29,22 @@ def rules(reference: Row, limits: Row) -> str:
         f"The {reference['rollouts']} test simulations, each rolled out to its end or as far as "
         f"the direct solver gets in {reference['most_steps']} steps. Good: to the end, with a mean "
         f"absolute error of <T> up to {limits['mean_temperature_mae']:g} and of the averaged "
-        f"profile up to {limits['profile_mae']:g}. T is never clipped. Least part: of the model "
-        "time, by the rollout that ended first. Heat made: the most that <T> gained or lost by no "
-        "source of direct's, as a velocity with a divergence makes it. Steps: per model time, "
-        "times those of direct. Speed-up: CPU time of direct for the same model time over the "
-        "solver's own."
+        f"profile up to {limits['profile_mae']:g}{_flows(limits)} T is never clipped. Least part: "
+        "of the model time, by the rollout that ended first. Heat made: the most that <T> gained "
+        "or lost by no source of direct's, as a velocity with a divergence makes it. Steps: per "
+        "model time, times those of direct. Speed-up: CPU time of direct for the same model time "
+        "over the solver's own."
+    )
+
+
+def _flows(limits: Row) -> str:
+    """How Nu and Vrms were judged, if they were: older results have no limits for them."""
+    if "times_twin" not in limits:
+        return "; Nu and Vrms were not judged."
+    return (
+        f", and errors of Nu and Vrms up to {percent(limits['nusselt_relative'])} or "
+        f"{limits['times_twin']:g} times what half the time step changes in the direct solver's "
+        "own, whichever is more."
     )
 
 
@@ -50,6 +61,8 @@ def rollout_table(entries: Sequence[tuple[str, Row]]) -> Iterator[str]:
             "least part",
             "error of <T>",
             "error of profile",
+            "error of Nu",
+            "error of Vrms",
             "heat made",
             "CPU ms a step",
             "steps",
@@ -71,6 +84,8 @@ def _rollout_cells(name: str, row: Row) -> tuple[str, ...]:
         percent(row["least_survived"]),
         number(row["mean_temperature_mae"]),
         number(row["profile_mae"]),
+        percent(row.get("nusselt_relative")),
+        percent(row.get("vrms_relative")),
         number(row["heat_made"]),
         _decimals(row["cpu_seconds_per_step"], 1, 1e3),
         _decimals(row["relative_steps"], 2),
@@ -80,12 +95,16 @@ def _rollout_cells(name: str, row: Row) -> tuple[str, ...]:
 
 def scenarios(result: Row, pictures: set[str]) -> Iterator[str]:
     """The section of a suite of scenarios: every outcome, and a figure of each."""
+    limits = result["thresholds"]
     yield f"## Unseen scenarios, {result.get('grid', '')}".rstrip(", ")
     yield ""
     yield (
         f"Measured on {where(result)}, each as far as the direct solver gets; failures are shown "
         "as failures. A solver that needs more than three times the reference's steps has "
-        "collapsed. Speed-up: CPU time of direct for the same model time over the solver's own."
+        "collapsed. Good: errors of <T> up to "
+        f"{limits['mean_temperature_mae']:g} and of the profile up to {limits['profile_mae']:g}"
+        f"{_flows(limits)} Speed-up: CPU time of direct for the same model time over the solver's "
+        "own."
     )
     yield ""
     rows = sorted(result["results"], key=lambda row: row["case"])
@@ -98,6 +117,8 @@ def scenarios(result: Row, pictures: set[str]) -> Iterator[str]:
             "part of the time",
             "error of <T>",
             "error of profile",
+            "error of Nu",
+            "error of Vrms",
             "speed-up",
         ),
         [_scenario_cells(row) for row in rows],
@@ -116,6 +137,8 @@ def _scenario_cells(row: Row) -> tuple[str, ...]:
         percent(row["survived"]),
         number(row["mean_temperature_mae"]),
         number(row["profile_mae"]),
+        percent(row.get("nusselt_relative")),
+        percent(row.get("vrms_relative")),
         _decimals(row["cpu_speedup_to_end"], 2),
     )
 

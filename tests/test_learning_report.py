@@ -46,6 +46,7 @@ def network(name: str, error: float, wall: float, drift: float = 0.01) -> dict[s
             "least_survived": 0.25,
             "relative_steps": 1.5,
             "profile_mae": None,
+            "nusselt_relative": 0.14,
             "heat_made": 0.25,
             "cpu_seconds_per_step": 0.025,
             "cpu_speedup_to_end": 0.25,
@@ -113,6 +114,16 @@ def test_numbers_are_those_of_the_results(result: dict[str, Any], tmp_path: Path
     assert row(walls, "zeros, published at 504 x 126")[1] == "8.03"
     assert row(text, "skip:100")[1:7] == ["1", "2", "2", "1", "1", "25.0 %"]
     assert "in 350 steps" in text
+    # Results of before the twins: the error of Nu is known, that of Vrms is not.
+    assert "Nu and Vrms were not judged." in text
+    assert row(text, "skip:100")[9:11] == ["14.0 %", "-"]
+    limits = {"nusselt_relative": 0.05, "vrms_relative": 0.05, "times_twin": 3.0}
+    result["rollouts"]["thresholds"] |= limits
+    result["rollouts"]["others"][0]["vrms_relative"] = 0.5
+    judged = written(result, tmp_path)
+    assert "not judged" not in judged
+    assert "errors of Nu and Vrms up to 5.0 % or 3 times what half the time step" in judged
+    assert row(judged, "skip:100")[9:11] == ["14.0 %", "50.0 %"]
     decided = next(line for line in text.splitlines() if line.startswith("- **Zeros"))
     assert row(text, "skip:100")[-4:] == ["2.5e-01", "25.0", "1.50", "0.25"]
     assert "1 of 3 rollouts good instead of 1 of 3" in decided

@@ -6,7 +6,8 @@ import json
 import logging
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from math import ceil
 from pathlib import Path
 from time import perf_counter, process_time
 from typing import Any, Self
@@ -48,7 +49,7 @@ class Task:
     """One rollout to be done.
 
     `until` is the model time where it ends, None for a reference; `solver` is the name
-    with absolute paths, `label` the one that was typed.
+    with absolute paths, `label` the one that was typed. `dt_factor` scales every time step.
     """
 
     case: Case
@@ -58,6 +59,14 @@ class Task:
     stem: Path
     until: float | None = None
     reference_steps: int | None = None
+    dt_factor: float = 1.0
+
+    @property
+    def most_steps(self) -> int | None:
+        """After which it is given up, or, of a reference, done."""
+        if self.reference_steps is None:
+            return self.case.config.time.max_steps
+        return ceil(MOST_STEPS * self.reference_steps / self.dt_factor)
 
 
 @dataclass
@@ -128,6 +137,7 @@ def roll_out(task: Task) -> str:
         config = task.case.with_solver(task.solver)
         warnings: list[str] = []
         simulation = Simulation.from_config(config, warn=warnings.append)
+        simulation.stepping = replace(simulation.stepping, factor=task.dt_factor)
         most = task.reference_steps or config.time.max_steps
         recorder = Recorder(simulation, sample_every=max(1, (most or 0) // SAMPLES))
         ended, message = _run(task, recorder)
@@ -163,7 +173,7 @@ def _run(task: Task, recorder: "Recorder") -> tuple[str, str]:
     """How it ended, and the sentence about it."""
     simulation, time = recorder.simulation, task.case.config.time
     until = time.end if task.until is None else task.until
-    most = MOST_STEPS * task.reference_steps if task.reference_steps else time.max_steps
+    most = task.most_steps
     try:
         simulation.warm_up()
         while simulation.time < until:
@@ -171,8 +181,9 @@ def _run(task: Task, recorder: "Recorder") -> tuple[str, str]:
                 if task.until is None:
                     break
                 return COLLAPSED, (
-                    f"t = {simulation.time:.6g}: {simulation.steps} steps, {MOST_STEPS} times as "
-                    f"many as the reference took to t = {until:.6g}."
+                    f"t = {simulation.time:.6g}: {simulation.steps} steps, "
+                    f"{MOST_STEPS / task.dt_factor:g} times as many as the reference took "
+                    f"to t = {until:.6g}."
                 )
             recorder.step(until)
     except RunFailedError as error:

@@ -32,6 +32,15 @@ THRESHOLDS = {
 }
 """A rollout that got to the end has departed where any of its errors is larger."""
 
+FLOORS = {"nusselt_relative": 0.05, "vrms_relative": 0.05}
+TIMES_TWIN = 3.0
+"""Or where one of these is larger than its floor, and than so many times that of the twin: the
+reference once more with half of every time step. Where the flow is chaotic, averages over a finite
+time differ however exact the solver is."""
+
+QUIET = 1.0
+"""An rms velocity below this moves no heat to speak of: relative to it nothing is judged."""
+
 SAMPLES = 1001
 """Common times at which two series are compared."""
 
@@ -49,17 +58,32 @@ ERRORS = (
     "mean_temperature_relative",
     "profile_mae",
     "nusselt_relative",
+    "vrms_relative",
     "heat_made",
 )
 
 
-def row(case: Case, reference: Rollout, rollout: Rollout) -> Row:
+def limits(twin: Row | None) -> dict[str, float]:
+    """The largest errors of a good rollout of a case; the floors where its twin got nowhere."""
+    if twin is None or twin["ended"] != FINISHED:
+        return THRESHOLDS | FLOORS
+    apart = {name: TIMES_TWIN * (twin[name] or 0.0) for name in FLOORS}
+    return THRESHOLDS | {name: max(floor, apart[name]) for name, floor in FLOORS.items()}
+
+
+def twin_row(reference: Rollout, twin: Rollout) -> Row:
+    """What half the time step changes, and what it took."""
+    told = ("case", "ended", "message", "steps", "time", "seconds", "cpu_seconds")
+    return {key: twin.info[key] for key in told} | errors(reference, twin)
+
+
+def row(case: Case, reference: Rollout, rollout: Rollout, twin: Row | None = None) -> Row:
     """One line of the result, plain JSON: what a rollout did, and its errors.
 
     Errors are over the model time that it has in common with the reference, None where that is
     nothing; see docs/evaluation.md.
     """
-    found = errors(reference, rollout)
+    found, most = errors(reference, rollout), limits(twin)
     return {
         **plain_info(rollout),
         "parameters": case.parameters,
@@ -68,15 +92,17 @@ def row(case: Case, reference: Rollout, rollout: Rollout) -> Row:
         "cpu_seconds_per_step": _pace(rollout, "cpu_seconds"),
         "relative_steps": relative_steps(reference, rollout),
         **found,
-        "outcome": outcome(rollout.info["ended"], found),
+        "outcome": outcome(rollout.info["ended"], found, most),
+        "limits": most,
+        "departed_in": exceeded(found, most),
     }
 
 
 def errors(reference: Rollout, rollout: Rollout) -> dict[str, float | None]:
-    """Errors of <T>(t), averaged profile and averaged heat flow, and heat from nowhere."""
+    """Errors of <T>(t), of averaged profile, heat flow and velocity, and heat from nowhere."""
     end = min(reference.end, rollout.end)
     if not end > 0:
-        return dict.fromkeys((*ERRORS, "nusselt_error"))
+        return dict.fromkeys((*ERRORS, "nusselt_error", "vrms_error"))
     times = np.linspace(0.0, end, SAMPLES)
     theirs, ours = (
         np.interp(times, r.arrays["time"], r.arrays["mean_temperature"])
@@ -90,6 +116,7 @@ def errors(reference: Rollout, rollout: Rollout) -> dict[str, float | None]:
         for r in (reference, rollout)
     ]
     heat, scale = float(np.mean(np.abs(flows[1] - flows[0]))), float(np.mean(np.abs(flows[0])))
+    speeds = [float(averages(r, "vrms", *last_third)) for r in (reference, rollout)]
     given = [np.interp(times, r.arrays["time"], heat_given(r)) for r in (reference, rollout)]
     return {
         "mean_temperature_mae": drift,
@@ -97,6 +124,8 @@ def errors(reference: Rollout, rollout: Rollout) -> dict[str, float | None]:
         "profile_mae": float(np.mean(np.abs(profiles[1] - profiles[0]))),
         "nusselt_error": heat,
         "nusselt_relative": heat / scale if scale > 0 else None,
+        "vrms_error": abs(speeds[1] - speeds[0]),
+        "vrms_relative": abs(speeds[1] - speeds[0]) / max(speeds[0], QUIET),
         "heat_made": float(np.max(np.abs(given[1] - given[0]))),
     }
 
@@ -122,12 +151,16 @@ def relative_steps(reference: Rollout, rollout: Rollout) -> float | None:
     return float(density / (reference.info["steps"] / reference.end))
 
 
-def outcome(ended: str, found: Mapping[str, float | None]) -> str:
+def outcome(ended: str, found: Mapping[str, float | None], most: Mapping[str, float]) -> str:
     """One of OUTCOMES."""
     if ended != FINISHED:
         return ended
-    departed = any((found[name] or 0.0) > most for name, most in THRESHOLDS.items())
-    return DEPARTED if departed else GOOD
+    return DEPARTED if exceeded(found, most) else GOOD
+
+
+def exceeded(found: Mapping[str, float | None], most: Mapping[str, float]) -> list[str]:
+    """The errors that are larger than those of a good rollout."""
+    return [name for name, limit in most.items() if (found[name] or 0.0) > limit]
 
 
 def add_speedups(rows: Sequence[Row]) -> None:
@@ -156,6 +189,9 @@ def summary(rows: Sequence[Row], label: str) -> Row:
         "completed": len(whole),
         "completed_without_rejected_steps": sum(r["rejected"] == 0 for r in whole),
         "outcomes": {name: sum(r["outcome"] == name for r in mine) for name in OUTCOMES},
+        "departed_in": {
+            name: sum(name in r["departed_in"] for r in whole) for name in (*THRESHOLDS, *FLOORS)
+        },
         **{name: _median([r[name] for r in whole]) for name in (*ERRORS, *TO_THE_END)},
         **{name: _median([r[name] for r in mine]) for name in PACES},
         "least_survived": min(survived, default=None),

@@ -3,7 +3,7 @@
 import json
 import logging
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,13 +22,16 @@ from tellus.solver.whole_file import entries, own_folder
 from .cases import Case
 from .rollout import MOST_STEPS, Rollout, Task, file_name, roll_out
 from .scores import (
+    FLOORS,
     REFERENCE,
     THRESHOLDS,
+    TIMES_TWIN,
     Row,
     add_speedups,
     disturbed,
     row,
     summary,
+    twin_row,
 )
 
 log = logging.getLogger("tellus")
@@ -37,6 +40,9 @@ IDENTITY = "suite.json"
 RESULT = "rollout-suite.json"
 ROLLOUTS = "rollouts"
 FORMAT = 1
+
+TWIN, TWIN_FACTOR = "direct, half the time step", 0.5
+"""The reference once more, which shows how far two exact solutions differ."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +54,7 @@ class Pair:
     solver: str
     key: str
     stem: Path
+    dt_factor: float = 1.0
 
 
 def rollout_suite(
@@ -61,6 +68,9 @@ def rollout_suite(
     report: Callable[[str], None] = print,
 ) -> dict[str, Any]:
     """Roll out every case with the direct solver and then with each of the others.
+
+    Where there are others, the direct solver also rolls out every case with half of every time
+    step, which takes twice as long as the reference: what that changes is no error of the others.
 
     Parameters
     ----------
@@ -81,7 +91,8 @@ def rollout_suite(
     -------
     dict
         Plain JSON, also written to `out`: "results", a row per case and solver, the reference's
-        among them; "summary", a row per solver; "thresholds"; and where it was measured.
+        among them; "summary", a row per solver; "twins", a row per case with half the time step;
+        "thresholds"; and where it was measured.
 
     Raises
     ------
@@ -96,12 +107,14 @@ def rollout_suite(
     with sole_user(out):
         _claim(cases, out)
         references = [_pair(case, REFERENCE, None, out) for case in cases]
+        twins = [_twin(case, out) for case in cases] if labels else []
         others = [_pair(case, name, weights[name], out) for name in labels for case in cases]
         report(f"{len(cases)} simulations, {len(labels) + 1} solvers")
         _complete([_task(pair) for pair in references], jobs, scheduler, report)
         ends = {pair.case.name: _loaded(pair) for pair in references}
-        _complete(_following(others, ends), jobs, scheduler, report)
-        return _deliver(cases, [*references, *others], ends, [REFERENCE, *labels], trained, out)
+        _complete(_following([*twins, *others], ends), jobs, scheduler, report)
+        pairs = [*references, *others]
+        return _deliver(cases, pairs, twins, ends, [REFERENCE, *labels], trained, out)
 
 
 def _check_solvers(cases: Sequence[Case], labels: Sequence[str]) -> dict[str, str | None]:
@@ -132,8 +145,14 @@ def _pair(case: Case, label: str, weights: str | None, out: Path) -> Pair:
     return Pair(case, label, with_absolute_paths(label), key, stem)
 
 
+def _twin(case: Case, out: Path) -> Pair:
+    pair = _pair(case, TWIN, None, out)
+    return replace(pair, solver=REFERENCE, dt_factor=TWIN_FACTOR)
+
+
 def _task(pair: Pair, until: float | None = None, steps: int | None = None) -> Task:
-    return Task(pair.case, pair.solver, pair.label, pair.key, pair.stem, until, steps)
+    place = pair.case, pair.solver, pair.label, pair.key, pair.stem
+    return Task(*place, until, steps, pair.dt_factor)
 
 
 def _following(pairs: Sequence[Pair], ends: dict[str, Rollout]) -> Iterator[Task]:
@@ -180,6 +199,7 @@ def _loaded(pair: Pair) -> Rollout:
 def _deliver(
     cases: Sequence[Case],
     pairs: Sequence[Pair],
+    twins: Sequence[Pair],
     references: dict[str, Rollout],
     labels: Sequence[str],
     trained: Sequence[dict[str, float]],
@@ -190,19 +210,27 @@ def _deliver(
 
     rollouts: dict[tuple[str, str], Rollout] = {}
     rows: list[Row] = []
+    halved = {
+        pair.case.name: twin_row(references[pair.case.name], _loaded(pair))
+        for pair in twins
+        if references[pair.case.name].info["steps"]
+    }
     for pair in pairs:
         reference = references[pair.case.name]
         if reference.info["steps"] or pair.label == REFERENCE:
             rollouts[pair.case.name, pair.label] = found = _loaded(pair)
-            rows.append(row(pair.case, reference, found))
+            rows.append(row(pair.case, reference, found, halved.get(pair.case.name)))
     add_speedups(rows)
     result = {
         "suite": out.name,
         "grids": sorted({f"{c.config.grid.nx}x{c.config.grid.ny}" for c in cases}),
         "reference": REFERENCE,
-        "thresholds": THRESHOLDS | {"steps_over_reference": MOST_STEPS},
+        "thresholds": THRESHOLDS
+        | FLOORS
+        | {"times_twin": TIMES_TWIN, "steps_over_reference": MOST_STEPS},
         "summary": [summary(rows, label) for label in labels],
         "results": rows,
+        "twins": list(halved.values()),
         "disturbed_rollouts": disturbed(rows),
         **provenance(),
         # Rollouts run in processes of one thread each.

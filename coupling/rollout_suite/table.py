@@ -5,6 +5,7 @@ from typing import Any
 
 from tellus.coupling.comparison.words import figure
 
+from .rollout import FINISHED
 from .scores import DEPARTED, GOOD, OUTCOMES
 
 Result = Mapping[str, Any]
@@ -15,6 +16,7 @@ ERRORS: tuple[Column, ...] = (
     ("of change", "mean_temperature_relative", 100.0),
     ("|d profile|", "profile_mae", 1.0),
     ("|dNu|, %", "nusselt_relative", 100.0),
+    ("|dVrms|, %", "vrms_relative", 100.0),
     ("heat made", "heat_made", 1.0),
     ("ms a step", "seconds_per_step", 1e3),
     ("steps x", "relative_steps", 1.0),
@@ -68,8 +70,10 @@ def _notes(result: Result) -> Iterator[str]:
     yield (
         f"Departed: |d<T>| above {most['mean_temperature_mae']:g} or "
         f"{100 * most['mean_temperature_relative']:g} % of its change, or |d profile| above "
-        f"{most['profile_mae']:g}."
+        f"{most['profile_mae']:g}, or |dNu| or |dVrms| above {most['times_twin']:g} times what "
+        f"half the time step changes and above {100 * most['nusselt_relative']:g} %."
     )
+    yield from _twins(result)
     if count := result["disturbed_rollouts"]:
         yield (
             f"Other work took the processor from {count} of {len(result['results'])} rollouts: do "
@@ -86,6 +90,25 @@ def _notes(result: Result) -> Iterator[str]:
     for row in result["results"]:
         if row["message"]:
             yield f"{row['case']} {row['solver']}: {row['message']}"
+
+
+def _twins(result: Result) -> Iterator[str]:
+    """What half the time step changes, and what it took to know."""
+    twins = result["twins"]
+    if not twins:
+        return
+    flow, speed = (
+        figure(max((row[name] or 0.0 for row in twins), default=0.0), 100)
+        for name in ("nusselt_relative", "vrms_relative")
+    )
+    spent = sum(row["cpu_seconds"] for row in twins)
+    yield (
+        f"Half the time step, direct: |dNu| up to {flow} %, |dVrms| up to {speed} %; "
+        f"{len(twins)} rollouts, {figure(spent)} s of CPU."
+    )
+    for row in twins:
+        if row["ended"] != FINISHED:
+            yield f"{row['case']}, half the time step: {row['message']} Judged by the 5 % alone."
 
 
 def _headings() -> str:

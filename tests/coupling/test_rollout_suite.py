@@ -25,11 +25,12 @@ from tellus.coupling.rollout_suite.scores import (
     disturbed,
     errors,
     heat_given,
+    limits,
     outcome,
     relative_steps,
     summary,
 )
-from tellus.coupling.rollout_suite.suite import rollout_suite
+from tellus.coupling.rollout_suite.suite import TWIN, rollout_suite
 from tellus.coupling.rollout_suite.table import table
 from tellus.coupling.simulation import Simulation
 from tellus.coupling.solvers.names import SOLVERS, SolverEntry
@@ -131,6 +132,8 @@ def test_errors_are_over_the_common_time() -> None:
     assert found["profile_mae"] == pytest.approx(0.03)
     assert found["nusselt_error"] == pytest.approx(1.5)
     assert found["nusselt_relative"] == pytest.approx(0.25)
+    assert found["vrms_error"] == pytest.approx(1.0)
+    assert found["vrms_relative"] == pytest.approx(0.25)
     # Sources of -1 - 4 against -0.9 - 5 until t = 1.
     assert found["heat_made"] == pytest.approx(0.9)
     nowhere = synthetic(lambda t: 1.0 - t, 0.5, 4.0, end=0.0)
@@ -182,9 +185,33 @@ def test_departed_is_by_the_thresholds(
         "mean_temperature_mae": drift,
         "mean_temperature_relative": share,
         "profile_mae": profile,
+        "nusselt_relative": 0.0,
+        "vrms_relative": None,
     }
-    assert outcome("finished", found) == expected
-    assert outcome("dt collapsed", found) == "dt collapsed"
+    assert outcome("finished", found, limits(None)) == expected
+    assert outcome("dt collapsed", found, limits(None)) == "dt collapsed"
+
+
+@pytest.mark.parametrize("name", ["nusselt_relative", "vrms_relative"])
+def test_heat_flow_and_velocity_are_judged_by_the_twin(name: str) -> None:
+    still = dict.fromkeys(limits(None), 0.0)
+    twin = {"ended": "finished", **still}
+    assert outcome("finished", still | {name: 0.14}, limits(twin)) == "departed"
+    assert outcome("finished", still | {name: 0.049}, limits(twin)) == "good"
+    # Another time step alone makes a third of that.
+    chaotic = limits(twin | {name: 0.047})
+    assert chaotic == limits(None) | {name: pytest.approx(0.141)}
+    assert outcome("finished", still | {name: 0.14}, chaotic) == "good"
+    assert outcome("finished", still | {name: 0.142}, chaotic) == "departed"
+    assert limits(twin | {name: 0.3, "ended": "dt collapsed"}) == limits(None)
+
+
+def test_nothing_is_judged_relative_to_a_fluid_at_rest() -> None:
+    reference = synthetic(lambda t: t, 0.5, 1e-6, end=1.0)
+    found = errors(reference, synthetic(lambda t: t, 0.5, 2e-6, end=1.0))
+    assert found["vrms_relative"] == pytest.approx(1e-6)
+    moving = errors(reference, synthetic(lambda t: t, 0.5, 3.0, end=1.0))
+    assert moving["vrms_relative"] == pytest.approx(3.0)
 
 
 # Solvers that fail, each in its way.
@@ -313,18 +340,47 @@ def test_the_reference_s_own_velocity_has_no_error(serial: list[str], tmp_path: 
 
 
 @pytest.mark.usefixtures("no_pictures")
+def test_the_twin_takes_half_of_every_time_step(serial: list[str], tmp_path: Path) -> None:
+    cases = [case_of("one"), case_of("diffusive", "grid.nx=64", "grid.ny=32")]
+    result = rollout_suite(cases, ["skip:5"], tmp_path / "out", report=silent)
+    assert serial.count(f"one {TWIN}") == serial.count(f"diffusive {TWIN}") == 1
+    references = {row["case"]: row for row in result["results"] if row["solver"] == "direct"}
+    assert [twin["case"] for twin in result["twins"]] == ["one", "diffusive"]
+    for twin in result["twins"]:
+        assert twin["time"] == references[twin["case"]]["time"]
+        # While steps grow, two of them are not quite as long as one; the last is cut.
+        assert abs(twin["steps"] - 2 * references[twin["case"]]["steps"]) <= 3
+        assert 0.0 < twin["nusselt_relative"] < 0.05
+    assert f"{TWIN}" not in {row["solver"] for row in result["results"]}
+    assert "2 rollouts, " in table(result)
+
+
+@pytest.mark.usefixtures("failing_solvers", "no_pictures")
+def test_a_rollout_without_convection_has_departed_in_its_velocity(
+    serial: list[str], tmp_path: Path
+) -> None:
+    steady = case_of("two", "model.rayleigh=3e4", "time.dt_initial=1e-5", "time.dt_max=1e-5")
+    result = rollout_suite([steady], ["failing:departed"], tmp_path / "out", report=silent)
+    still = result["results"][1]
+    assert still["outcome"] == "departed"
+    assert "vrms_relative" in still["departed_in"]
+    assert still["vrms_relative"] > 0.9 > still["limits"]["vrms_relative"] == 0.05
+    assert result["summary"][1]["departed_in"]["vrms_relative"] == 1
+
+
+@pytest.mark.usefixtures("no_pictures")
 def test_what_is_there_is_not_run_again(serial: list[str], tmp_path: Path) -> None:
     out = tmp_path / "out"
     first = rollout_suite(CASES[:2], ["skip:5"], out, report=silent)
-    assert len(serial) == 4
+    assert len(serial) == 6
     rollout_suite(CASES[:2], ["skip:5"], out, report=silent)
-    assert len(serial) == 4
+    assert len(serial) == 6
     # Another solver shares the reference.
     rollout_suite(CASES[:2], ["skip:5", "skip:2"], out, report=silent)
-    assert serial[4:] == ["one skip:2", "two skip:2"]
+    assert serial[6:] == ["one skip:2", "two skip:2"]
     (out / "rollouts" / "two" / f"{file_name('skip:5')}.json").unlink()
     again = rollout_suite(CASES[:2], ["skip:5"], out, report=silent)
-    assert serial[6:] == ["two skip:5"]
+    assert serial[8:] == ["two skip:5"]
     for before, after in zip(first["results"], again["results"], strict=True):
         for name in ("steps", "time", "mean_temperature_mae", "profile_mae", "nusselt_error"):
             assert before[name] == after[name]
@@ -335,16 +391,16 @@ def test_a_suite_that_was_stopped_goes_on(
     serial: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def stop(line: str) -> None:
-        if len(serial) == 3:
+        if len(serial) == 5:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         rollout_suite(CASES[:2], ["skip:5"], tmp_path / "out", report=stop)
     said: list[str] = []
     result = rollout_suite(CASES[:2], ["skip:5"], tmp_path / "out", report=said.append)
-    assert serial[3:] == ["two skip:5"]
-    assert "1 rollouts there, 1 to do" in said
-    assert any(line.startswith("2/2: two skip:5: finished, ") for line in said)
+    assert serial[5:] == ["two skip:5"]
+    assert "3 rollouts there, 1 to do" in said
+    assert any(line.startswith("4/4: two skip:5: finished, ") for line in said)
     assert len(result["results"]) == 4
 
 
@@ -359,7 +415,7 @@ def test_a_damaged_rollout_is_done_again(
     file.write_bytes(file.read_bytes()[:100])
     with caplog.at_level(logging.WARNING, "tellus"):
         rollout_suite([CASES[0]], ["skip:5"], out, report=silent)
-    assert serial == ["one direct", "one skip:5", "one skip:5"]
+    assert serial == ["one direct", f"one {TWIN}", "one skip:5", "one skip:5"]
     assert "is damaged" in caplog.text
 
 
@@ -505,7 +561,7 @@ def test_the_command_rolls_a_data_set_out(data: Path, tmp_path: Path) -> None:
     assert [row["case"] for row in document["results"]] == 2 * ["sim_000", "sim_001"]
     assert all(row["steps"] == 20 for row in document["results"] if row["solver"] == "direct")
     assert "4/4" not in result.stdout
-    assert "2/2: sim_00" in result.stderr
+    assert "4/4: sim_00" in result.stderr
     assert {path.name for path in out.glob("*.png")} == {"outcomes.png", "chosen.png"}
 
 
