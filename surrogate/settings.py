@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, is_dataclass
 from typing import Any, ClassVar, Literal, Self, cast
 
+from tellus.solver.limits import COUNT, NOT_NEGATIVE, POSITIVE, Choice, Limits, check, check_record
+
 
 @dataclass(frozen=True)
 class _Record:
@@ -64,6 +66,11 @@ class NetworkSettings(_Record):
     widths: tuple[int, ...] = (48, 64, 96)
     depth: int = 1
 
+    def __post_init__(self) -> None:
+        check_record(self, block=COUNT, depth=COUNT)
+        for width in self.widths:
+            check("NetworkSettings", widths=(width, COUNT))
+
 
 @dataclass(frozen=True)
 class LossSettings(_Record):
@@ -82,6 +89,9 @@ class LossSettings(_Record):
     l1: float = 1.0
     l2: float = 1.0
     gradient: float = 0.0
+
+    def __post_init__(self) -> None:
+        check_record(self, l1=NOT_NEGATIVE, l2=NOT_NEGATIVE, gradient=NOT_NEGATIVE)
 
 
 @dataclass(frozen=True)
@@ -133,6 +143,24 @@ class LoopSettings(_Record):
     quiet_vrms: float = 1.0
     seed: int = 0
     time_limit: float | None = None
+
+    def __post_init__(self) -> None:
+        share = Limits(least=0.0, most=1.0)
+        check_record(
+            self,
+            epochs=COUNT,
+            batch_size=COUNT,
+            learning_rate=POSITIVE,
+            schedule=Choice(("cosine", "halving")),
+            warmup=share,
+            weight_decay=NOT_NEGATIVE,
+            gradient_clip=Limits(above=0.0, infinite=True),
+            averaging=share,
+            precision=Choice(("float32", "tf32", "bfloat16", "float64")),
+            quiet_vrms=NOT_NEGATIVE,
+            seed=Limits(least=0, whole=True),
+            time_limit=Limits(above=0.0, optional=True, infinite=True),
+        )
 
 
 @dataclass(frozen=True)

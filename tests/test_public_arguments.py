@@ -20,6 +20,12 @@ from tellus.solver.limits import COUNT, Choice, Limits
 from tellus.solver.picard import PicardSettings
 from tellus.solver.rheology import Arrhenius, Constant, FrankKamenetskii, Layered, Viscoplastic
 from tellus.solver.stokes import StokesReport, flow_from_psi, velocity
+from tellus.surrogate.settings import (
+    LossSettings,
+    MultiScaleSettings,
+    NetworkSettings,
+    TrainingSettings,
+)
 
 GRID = tellus.Grid(16, 8, 2.0)
 T = np.ones(GRID.cells)
@@ -109,6 +115,16 @@ NONSENSE: dict[str, tuple[Callable[[Any], Any], tuple[Any, ...]]] = {
         lambda v: stepped().step(until=v),
         (0.0, 1e-7, -1.0, -inf, *NO_NUMBER),
     ),
+    "epochs": (lambda v: TrainingSettings(epochs=v), (0, -1, 2.5, *NO_NUMBER)),
+    "batch_size": (lambda v: TrainingSettings(batch_size=v), (0, *NO_NUMBER)),
+    "learning_rate": (lambda v: MultiScaleSettings(learning_rate=v), (0.0, inf, *NO_NUMBER)),
+    "schedule": (lambda v: TrainingSettings(schedule=v), ("linear", None)),
+    "precision": (lambda v: TrainingSettings(precision=v), ("float16", None)),
+    "averaging": (lambda v: TrainingSettings(averaging=v), (-0.1, 1.5, *NO_NUMBER)),
+    "TrainingSettings: seed": (lambda v: TrainingSettings(seed=v), (-1, 0.5, *NO_NUMBER)),
+    "time_limit": (lambda v: TrainingSettings(time_limit=v), (0.0, -1.0, nan)),
+    "widths": (lambda v: NetworkSettings(widths=v), ((0,), (8, 2.5))),
+    "gradient": (lambda v: LossSettings(gradient=v), (-1.0, *NO_NUMBER)),
     "grid must be": (lambda v: tellus.make_solver("direct", v), ((16, 8), None, "16x8")),
     "name must be": (lambda v: tellus.make_solver(v, GRID), (None, 3)),
     "not from": (lambda v: tellus.load_config(v), (3, ["a.toml"])),
