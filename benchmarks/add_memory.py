@@ -6,13 +6,13 @@ Unlike seconds it can be measured on a machine that is busy. Each solver is aske
 grid that it did, which the tables show; the result says at which commit.
 """
 
-import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from tellus.coupling.provenance import git_hash
+from tellus.io.json_file import parse_json, small_file
 from tellus.solver.errors import InputError
 from tellus.solver.grid import Grid
 
@@ -46,7 +46,7 @@ def command(paths: Sequence[str]) -> int:
     """The command line; the exit status."""
     for path in map(Path, paths):
         try:
-            result = json.loads(path.read_text(encoding="utf-8"))
+            result = parse_json(small_file(path))
             fill(result)
         except (OSError, ValueError) as error:
             print(f"{path} is not a benchmark's result ({error}).", file=sys.stderr)

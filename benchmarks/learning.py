@@ -4,11 +4,11 @@ Every number and every verdict on the page is computed here from
 benchmarks/results/{experiments,rollouts,scenarios}-*.json; nothing on it is written by hand.
 """
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from tellus.io.json_file import parse_json, small_file
 from tellus.solver.errors import InputError
 
 from .markdown import percent, picture, table, where
@@ -78,7 +78,7 @@ def _read_all(results: Path, kind: str) -> list[dict[str, Any]]:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        result = json.loads(path.read_text(encoding="utf-8"))
+        result = parse_json(small_file(path))
         _ = result["results"], result["machine"]["processor"], result["git"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(f"{path} is no result of trainings ({error!r}): remove it.") from None

@@ -5,7 +5,6 @@ table of benchmarks/results/NAME.json. Solvers named after NAME, separated by co
 selection in that order: ``<!-- bench:stokes-some-cpu-1-thread direct,coarse:4 -->``.
 """
 
-import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import Any
 from rich.table import Table
 
 from tellus.coupling.checkpoint import write_atomically
+from tellus.io.json_file import parse_json, small_file
 from tellus.solver.errors import InputError
 
 from . import (
@@ -93,7 +93,7 @@ def filled(text: str, results: Path, path: Path) -> str:
 
 def _result(path: Path) -> dict[str, Any]:
     try:
-        result = json.loads(path.read_text(encoding="utf-8"))
+        result = parse_json(small_file(path))
     except (OSError, ValueError) as error:
         raise InputError(f"{path} is not a benchmark's result ({error}).") from None
     if not isinstance(result, dict) or result.get("benchmark") not in TABLES:

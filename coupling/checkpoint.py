@@ -12,11 +12,11 @@ from collections.abc import Callable, Mapping
 from math import inf
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tellus.io.arrays import read_npz
 from tellus.solver.errors import InputError
 from tellus.solver.whole_file import clear_partials, own_folder, written_aside
 
@@ -75,7 +75,7 @@ def read_checkpoint(
             continue
         try:
             return _read(path)
-        except (OSError, ValueError, BadZipFile, KeyError) as error:
+        except (OSError, ValueError) as error:
             warn(f"checkpoint {path} is damaged ({error}); using the one before it")
     raise InputError(f"{run / FOLDER} holds no whole checkpoint: start the run anew.")
 
@@ -91,8 +91,7 @@ def _read(path: Path) -> dict[str, NDArray[Any]]:
     match = NAME.fullmatch(path.name)
     if match is None or match.group(2) != _digest(content):
         raise ValueError("its content does not match the checksum in its name")
-    with np.load(io.BytesIO(content), allow_pickle=False) as archive:
-        return {name: archive[name] for name in archive.files}
+    return read_npz(io.BytesIO(content))
 
 
 def _newest_first(folder: Path) -> list[Path]:

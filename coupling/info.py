@@ -1,17 +1,20 @@
 """What a run, data set, model or configuration is, in about ten lines."""
 
 import csv
-import json
 import tomllib
 from collections import Counter
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from tellus.io.card_check import check_card, kind_of_model
+from tellus.io.json_file import read_json
+from tellus.io.run_files import read_settings, read_summary
 from tellus.solver.errors import InputError
 
 Facts = dict[str, str]
 
+REMEDY = "mend it, copy it again, or make it anew"
 TRAINING_SECTIONS = {"base", "features", "network", "loss", "training"}
 
 
@@ -29,7 +32,7 @@ def describe(path: Path) -> str:
     kind, facts = _recognised(path)
     try:
         lines = {kind: str(path), **facts(path)}
-    except (KeyError, IndexError, TypeError, ValueError, AttributeError) as failure:
+    except (KeyError, IndexError, TypeError, ValueError, AttributeError, csv.Error) as failure:
         raise InputError(
             f"{path}: this {kind} is damaged ({failure!r}): copy it again, or make it anew."
         ) from None
@@ -71,7 +74,7 @@ def _recognised_folder(path: Path) -> tuple[str, Callable[[Path], Facts]]:
     if (path / "run.json").exists():
         return "run", _run
     if (path / "card.json").exists():
-        if "simulations" in _json(path / "card.json"):
+        if "simulations" in read_json(path / "card.json", REMEDY):
             return "data set", _dataset
         return "model", lambda directory: _model(directory / "card.json")
     if (path / "simulations").is_dir():
@@ -89,7 +92,7 @@ def _nothing_known(path: Path) -> InputError:
 
 
 def _run(path: Path) -> Facts:
-    run, config = _json(path / "run.json"), _toml(path / "config.toml")
+    run, config = read_summary(path / "run.json"), read_settings(path / "config.toml")
     seconds = run["seconds"]
     stokes = sum(seconds["stokes"].values())
     rest = seconds["total"] - stokes - seconds["energy"]
@@ -111,7 +114,7 @@ def _run(path: Path) -> Facts:
 
 
 def _dataset(path: Path) -> Facts:
-    card = _json(path / "card.json")
+    card = _card(path / "card.json", "data set")
     simulations = card["simulations"]
     split = Counter(entry["split"] for entry in simulations)
     facts = {
@@ -157,7 +160,7 @@ def _ranges(statistics: Mapping[str, Any]) -> str:
 def _model(file: Path) -> Facts:
     if not file.exists():
         raise InputError(f"{file} is missing: weights come with their card, copy both.")
-    card = _json(file)
+    card = _card(file)
     network = dict(card["network"])
     kind = network.pop("kind", "network")
     facts = {
@@ -219,25 +222,27 @@ def _last_row(file: Path) -> str:
 
 def _outputs(store: Path) -> str:
     array = store / "time" / "zarr.json"
-    return f"{_json(array)['shape'][0]} in {store.name}" if array.exists() else "none yet"
+    return (
+        f"{read_json(array, REMEDY)['shape'][0]} in {store.name}" if array.exists() else "none yet"
+    )
 
 
-def _json(file: Path) -> dict[str, Any]:
+def _card(file: Path, kind: str | None = None) -> dict[str, Any]:
+    """A card of this kind, by default a model's."""
+    card = read_json(file, REMEDY)
     try:
-        content = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as failure:
-        raise _unreadable(file, failure) from None
-    if not isinstance(content, dict):
-        raise _unreadable(file, "it is no JSON object")
-    return content
+        check_card(kind or kind_of_model(card), card)
+    except ValueError as error:
+        raise _unreadable(file, error) from None
+    return card
 
 
 def _toml(file: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as failure:
+    except (OSError, ValueError, RecursionError) as failure:
         raise _unreadable(file, failure) from None
 
 
 def _unreadable(file: Path, why: object) -> InputError:
-    return InputError(f"{file} cannot be read ({why}): mend it, copy it again, or make it anew.")
+    return InputError(f"{file} cannot be read ({why}): {REMEDY}.")

@@ -1,8 +1,6 @@
 """A run directory that was written earlier, read and checked: where comparison starts from."""
 
 import csv
-import json
-import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,6 +10,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from tellus.io.run_files import read_settings, read_summary, read_text
 from tellus.solver.errors import InputError
 from tellus.solver.grid import Array, Grid
 
@@ -124,8 +123,8 @@ def read_run(path: Path) -> RecordedRun:
     path = _directory(path)
     return RecordedRun(
         path=path,
-        info=_read_info(path / "run.json"),
-        config=_read_config(path / "config.toml"),
+        info=read_summary(path / "run.json"),
+        config=read_settings(path / "config.toml"),
         series=_read_series(path / "timeseries.csv"),
         fields=_read_fields(path),
     )
@@ -134,7 +133,7 @@ def read_run(path: Path) -> RecordedRun:
 def read_outputs(path: Path) -> RecordedOutputs:
     """Open what a run, which may still go on, has written so far; errors as in `read_run`."""
     path = _directory(path)
-    config = _read_config(path / "config.toml")
+    config = read_settings(path / "config.toml")
     return RecordedOutputs(path=path, config=config, fields=_read_fields(path))
 
 
@@ -157,55 +156,20 @@ def _directory(path: Path) -> Path:
     return Path(path)
 
 
-def _text(file: Path) -> str:
-    try:
-        return file.read_text(encoding="utf-8")
-    except FileNotFoundError as error:
-        raise InputError(
-            f"{file}: missing; give a run directory written by `tellus run`."
-        ) from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{file}: cannot be read ({error}); run it anew.") from error
-
-
-def _read_info(file: Path) -> Mapping[str, Any]:
-    try:
-        info = json.loads(_text(file))
-        complete = (
-            isinstance(info["solver"], str)
-            and isinstance(info["status"], str)
-            and int(info["steps"]) >= 0
-            and float(info["seconds"]["total"]) >= 0
-            and all(float(s) >= 0 for s in info["seconds"]["stokes"].values())
-        )
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise InputError(
-            f"{file}: truncated or not a run summary ({type(error).__name__}: {error}); "
-            "resume the run with `tellus run --resume`, or run it anew."
-        ) from error
-    if not complete:
-        raise InputError(f"{file}: not a run summary; run it anew.")
-    return dict(info)
-
-
-def _read_config(file: Path) -> Mapping[str, Any]:
-    try:
-        return tomllib.loads(_text(file))
-    except tomllib.TOMLDecodeError as error:
-        raise InputError(f"{file}: not valid TOML ({error}); run it anew.") from error
-
-
 def _read_series(file: Path, finished: bool = True) -> Mapping[str, Array]:
-    text = _text(file)
+    text = read_text(file)
     if not finished:
         text = text[: text.rfind("\n") + 1]
-    header, *rows = list(csv.reader(text.splitlines())) or [[]]
+    remedy = "resume the run with `tellus run --resume`, or run it anew."
+    try:
+        header, *rows = list(csv.reader(text.splitlines())) or [[]]
+    except csv.Error as error:
+        raise InputError(f"{file}: truncated or damaged ({error}); {remedy}") from error
     if not set(COLUMNS) <= set(header):
         raise InputError(
             f"{file}: the columns {', '.join(sorted(set(COLUMNS) - set(header)))} are missing; "
             "give a run directory written by `tellus run`."
         )
-    remedy = "resume the run with `tellus run --resume`, or run it anew."
     try:
         table = np.array([[float(value) for value in row] for row in rows], dtype=np.float64)
     except ValueError as error:

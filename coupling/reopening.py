@@ -1,10 +1,12 @@
 """Which checkpoint a run goes on from, and what is no longer as it was."""
 
-import json
 from collections.abc import Callable, Mapping
+from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tellus.io.arrays import Expected
+from tellus.io.json_file import parse_json
 from tellus.solver.errors import InputError
 from tellus.solver.stokes import StokesSolver
 
@@ -14,6 +16,13 @@ from .stepping import Schedule
 
 if TYPE_CHECKING:
     from tellus.config import Config
+
+EXPECTED = {
+    "temperature": Expected((None, None)),
+    "steps": Expected((), "iu"),
+    "ledger": Expected((), "U"),
+}
+CLOCK = Expected((2,))
 
 
 def checkpoint_for(
@@ -25,19 +34,30 @@ def checkpoint_for(
     the later end never takes: then the one before. Raises InputError, KeyError and ValueError
     where a checkpoint is missing or not of this version.
     """
-    arrays = read_checkpoint(out, warn)
-    ledger = json.loads(str(arrays["ledger"]))
+    arrays = _checked(read_checkpoint(out, warn))
+    ledger = parse_json(str(arrays["ledger"]))
     if not _off_the_way(float(arrays["clock"][0]), ledger["config"], config):
         return arrays, ledger
     try:
-        arrays = read_checkpoint(out, warn, before=int(arrays["steps"]))
+        arrays = _checked(read_checkpoint(out, warn, before=int(arrays["steps"])))
     except InputError:
         warn(
             "the step to the earlier end was cut short for it, and no checkpoint before is left: "
             "from here on this differs from a run that never stopped there by its time steps"
         )
         return arrays, ledger
-    return arrays, json.loads(str(arrays["ledger"]))
+    return arrays, parse_json(str(arrays["ledger"]))
+
+
+def _checked(arrays: dict[str, Any]) -> dict[str, Any]:
+    """What the digest in its name does not tell: a stranger's has the right one, too."""
+    for name, expected in EXPECTED.items():
+        expected.checked(name, arrays[name])
+    # Before the first step dt is infinite.
+    CLOCK.check("clock", arrays["clock"].shape, arrays["clock"].dtype)
+    if not (0 <= arrays["clock"][0] < inf and arrays["steps"] >= 0):
+        raise ValueError(f"clock and steps are {arrays['clock'][0]} and {arrays['steps']}")
+    return arrays
 
 
 def _off_the_way(time: float, stored: Mapping[str, Any], config: "Config") -> bool:

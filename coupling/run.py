@@ -152,7 +152,7 @@ class _Run:
             run = cls(config, out, solver, start, run_id)
             run.simulation.restore(arrays)
             run._restore(ledger)
-        except (KeyError, ValueError) as error:
+        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
             raise InputError(
                 f"{out / FOLDER}: the checkpoint does not fit this configuration or version "
                 f"({error}); resume with those the run began with."

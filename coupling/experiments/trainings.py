@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from tellus.coupling.checkpoint import write_atomically
 from tellus.coupling.lock import sole_user
 from tellus.coupling.provenance import provenance
+from tellus.io.json_file import read_json, read_json_lines
 from tellus.io.names import plain_names
 from tellus.io.signals import remembered
 from tellus.solver.errors import InputError, InterruptedRunError
@@ -194,13 +195,12 @@ def find_experiments(
 
 def _check_evaluation(experiment: Experiment) -> None:
     """Refuse a damaged evaluation that an earlier command left, before anything is computed."""
-    file = experiment.evaluation
-    try:
-        whole = not file.exists() or isinstance(json.loads(file.read_text()), dict)
-    except ValueError:
-        whole = False
-    if not whole:
-        raise InputError(f"{file} is damaged: remove it, and it is evaluated again.")
+    if experiment.evaluation.exists():
+        _evaluation_of(experiment)
+
+
+def _evaluation_of(experiment: Experiment) -> Json:
+    return read_json(experiment.evaluation, "remove it, and it is evaluated again")
 
 
 def _check_model(experiment: Experiment, dataset: Dataset) -> None:
@@ -209,7 +209,7 @@ def _check_model(experiment: Experiment, dataset: Dataset) -> None:
     if not card.exists():
         return
     try:
-        found = json.loads(card.read_text())
+        found = read_json(card, f"remove {experiment.model}")
         trained = found["training"] | {"time_limit": None}, found["data"]["hash"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(f"{card} is damaged ({error!r}): remove {experiment.model}.") from None
@@ -308,8 +308,9 @@ def _beside(rollouts: Json, experiments: Sequence[Experiment]) -> Json:
 
 def _row(experiment: Experiment, rollouts: Json | None) -> Json:
     """What is known of one experiment."""
-    card = json.loads((experiment.model / "card.json").read_text())
-    lines = (experiment.model / "metrics.jsonl").read_text().splitlines()
+    card = read_json(experiment.model / "card.json", f"remove {experiment.model}")
+    metrics = experiment.model / "metrics.jsonl"
+    lines = read_json_lines(metrics, f"remove {experiment.model}")
     label = f"surrogate:{experiment.model}"
     summary = [] if rollouts is None else rollouts["summary"]
     return {
@@ -318,8 +319,8 @@ def _row(experiment: Experiment, rollouts: Json | None) -> Json:
         "meaning": experiment.config.read_text().splitlines()[0].lstrip("# "),
         "parameters": card["parameters"],
         "epochs": len(lines),
-        "training_seconds": sum(json.loads(line)["seconds"] for line in lines),
+        "training_seconds": sum(line["seconds"] for line in lines),
         "validation": card["validation"],
-        "evaluation": _kept(json.loads(experiment.evaluation.read_text())),
+        "evaluation": _kept(_evaluation_of(experiment)),
         "rollout": next((s for s in summary if s["solver"] == label), None),
     }

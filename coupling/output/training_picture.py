@@ -1,12 +1,14 @@
 """A training's curves: loss and validation scores, epoch by epoch."""
 
-import json
 from pathlib import Path
 from typing import Any
 
 import matplotlib.pyplot as plt
 from cmcrameri import cm
 
+from tellus.io.cards import conform
+from tellus.io.json_file import brief, read_json_lines
+from tellus.io.summaries import EpochLine
 from tellus.solver.errors import InputError
 
 from .picture_file import save_picture
@@ -44,15 +46,13 @@ def plot_training(model: Path, out: Path | None = None) -> Path:
 
 def read_metrics(model: Path) -> list[dict[str, Any]]:
     """A dictionary for each epoch of a training."""
-    path = model / METRICS
+    path, remedy = model / METRICS, "name a directory made by `tellus train`"
     try:
-        lines = [json.loads(line) for line in path.read_text().splitlines()]
+        lines = read_json_lines(path, remedy)
         for line in lines:
-            _ = line["epoch"], line["loss"], line["validation"]["mean"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InputError(
-            f"{path} cannot be read ({error!r}): name a directory made by `tellus train`."
-        ) from None
+            conform(EpochLine, line)
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path} cannot be read ({brief(error)}): {remedy}.") from None
     if not lines:
         raise InputError(f"{path} has no finished epoch yet: wait for the first one.")
     return lines

@@ -1,12 +1,12 @@
 """What a suite of rollouts rolls out: the simulations of a data set, or configurations."""
 
 import hashlib
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tellus.io.json_file import read_json
 from tellus.io.names import plain_names
 from tellus.solver.errors import InputError
 from tellus.surrogate.files import no_data_set
@@ -109,16 +109,16 @@ def trained_on(data: Path) -> list[dict[str, float]]:
 def read_card(data: Path) -> dict[str, Any]:
     """The card of a data set; InputError where there is none."""
     try:
-        card = json.loads((data / "card.json").read_text())
+        card = read_json(data / "card.json", "make the data set again")
         if not card["simulations"]:
             raise ValueError("it lists no simulations")
     except (FileNotFoundError, NotADirectoryError):
         raise no_data_set(data) from None
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError) as error:
         raise InputError(
             f"{data / 'card.json'} cannot be read ({error!r}): make the data set again."
         ) from None
-    return dict(card)
+    return card
 
 
 def _bounded(config: "Config", end: float, steps: int | None) -> "Config":

@@ -11,7 +11,6 @@ from math import ceil
 from pathlib import Path
 from time import perf_counter, process_time
 from typing import Any, Self
-from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +20,8 @@ from tellus.coupling.checkpoint import write_atomically
 from tellus.coupling.provenance import git_hash, machine
 from tellus.coupling.simulation import Simulation
 from tellus.coupling.stepping import CollapsedError, NotFiniteError, OutOfBoundsError
+from tellus.io.arrays import read_npz
+from tellus.io.json_file import parse_json, small_file
 from tellus.solver.diagnostics import temperature_profile
 from tellus.solver.errors import RunFailedError
 from tellus.solver.grid import Array
@@ -90,15 +91,14 @@ class Rollout:
     def load(cls, stem: Path) -> Self | None:
         """One that was saved; None where there is none, or a damaged one, to be done again."""
         try:
-            info = json.loads(_file(stem, ".json").read_text())
+            info = parse_json(small_file(_file(stem, ".json")))
             content = _file(stem, ".npz").read_bytes()
             if info["arrays_sha256"] != hashlib.sha256(content).hexdigest():
                 raise ValueError("its arrays are not those that it was saved with")
-            with np.load(io.BytesIO(content), allow_pickle=False) as archive:
-                return cls(info, {name: archive[name] for name in archive.files})
+            return cls(info, read_npz(io.BytesIO(content)))
         except FileNotFoundError:
             return None
-        except (OSError, ValueError, KeyError, TypeError, BadZipFile) as error:
+        except (OSError, ValueError, KeyError) as error:
             log.warning("%s is damaged (%s): it is rolled out again", _file(stem, ".json"), error)
             return None
 

@@ -15,6 +15,7 @@ from tellus.coupling.lock import sole_user
 from tellus.coupling.provenance import provenance
 from tellus.coupling.simulation import Simulation
 from tellus.coupling.solvers.names import make_solver
+from tellus.io.json_file import parse_json, small_file
 from tellus.io.names import plain_names
 from tellus.solver.errors import InputError
 from tellus.solver.whole_file import entries, own_folder
@@ -247,7 +248,7 @@ def _check_free(cases: Sequence[Case], out: Path) -> None:
     if out.exists() and not out.is_dir():
         raise InputError(f"{out} is a file: choose another --out.")
     try:
-        stored = json.loads((out / IDENTITY).read_text())
+        stored = parse_json(small_file(out / IDENTITY))
     except FileNotFoundError:
         if out.exists() and entries(out) - {LOCK}:
             raise InputError(

@@ -31,7 +31,7 @@ def read_checkpoint(out: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     try:
         scalars: dict[str, Any] = json.loads(metadata["state"])
         digest = scalars.pop("sha256")
-    except (AttributeError, KeyError, TypeError, ValueError):
+    except (AttributeError, KeyError, RecursionError, TypeError, ValueError):
         raise InputError(
             f"{out / CHECKPOINT} is no checkpoint of a training: start again in a new directory."
         ) from None
@@ -69,7 +69,7 @@ def cut_metrics(out: Path, epochs: int) -> None:
 def _check_line(path: Path, number: int, line: str) -> None:
     try:
         float(json.loads(line)["seconds"])
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, RecursionError, TypeError, OverflowError):
         raise InputError(
             f"{path} is damaged in line {number}: copy it again, or remove it, which forgets how "
             "the epochs so far went."

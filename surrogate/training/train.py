@@ -272,8 +272,8 @@ class Training:
         tensors, scalars = read_checkpoint(out)
         try:
             self._restore(out, tensors, scalars)
-        except (KeyError, ValueError, RuntimeError) as error:
-            reason = str(error).splitlines()[0]
+        except (KeyError, IndexError, TypeError, ValueError, RuntimeError) as error:
+            reason = (str(error).splitlines() or [repr(error)])[0]
             raise InputError(
                 f"{out / CHECKPOINT} does not fit this network or version ({reason}): resume with "
                 "those it was trained with, or name another directory."

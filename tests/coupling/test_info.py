@@ -30,16 +30,27 @@ DATASET: dict[str, Any] = {
     "hash": "feed",
     "version": "0.1.0",
     "simulations": [
-        {"split": split, "snapshots": 5, "gamma_T": 10.0**k, "gamma_p": 1.0, "heating": 3.0}
+        {
+            "name": f"sim_{k}",
+            "split": split,
+            "snapshots": 5,
+            "gamma_T": 10.0**k,
+            "gamma_p": 1.0,
+            "heating": 3.0,
+            "rayleigh": 1.0,
+        }
         for k, split in enumerate(["train", "train", "test"], start=6)
     ],
 }
 MODEL: dict[str, Any] = {
+    "format": 1,
+    "features": {"residual": True},
+    "normalisation": {"mean": [0.0] * 8, "spread": [1.0] * 8, "correction": 0.1},
     "grid": {"nx": 32, "ny": 8, "aspect": 4.0},
     "boundaries": "free-slip",
     "base": "coarse:2",
     "network": {"kind": "unet", "block": 4, "widths": [8, 8]},
-    "range": {"gamma_T": [1e6, 1e9]},
+    "range": {"gamma_T": [1e6, 1e9], "gamma_p": [1.0, 10.0]},
     "weights_sha256": "beef",
 }
 
@@ -77,7 +88,7 @@ def test_a_data_set_and_a_model(tmp_path: Path) -> None:
     for part in ("data set", "32x8", "2 train, 1 test", "15", "1e+06 to 1e+08", "feed"):
         assert part in said
     limits = {"min": -0.25, "max": 1.5}
-    ranges = {"temperature": limits, "log10_viscosity": limits}
+    ranges = dict.fromkeys(("temperature", "log10_viscosity", "u", "v"), limits)
     ranges |= {"largest_u": [1.0, 250.0], "largest_v": [0.0, 1e4]}
     splits = dict.fromkeys(("train", "validation", "test"), ranges)
     said = describe(write(tmp_path / "data", "card.json", DATASET | {"statistics": splits}))

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import torch
+from small_models import save_models
 
 from tellus.io import cards
 from tellus.io.card_check import KINDS, kind_of_model
@@ -15,45 +16,19 @@ from tellus.solver.errors import InputError
 from tellus.solver.grid import Grid
 from tellus.surrogate import files
 from tellus.surrogate.load import load_surrogate
-from tellus.surrogate.multi_scale.model import MultiScaleSurrogate, make_model
-from tellus.surrogate.multi_scale.scale import Regression
 from tellus.surrogate.profile.predictor import ProfilePredictor
-from tellus.surrogate.settings import MultiScaleNetworkSettings, MultiScaleSettings
-from tellus.surrogate.time_unet.model import TimeStepper, make_time_step_model
-from tellus.surrogate.time_unet.settings import TimeUNetNetworkSettings, TimeUNetSettings
-from tellus.surrogate.two_level.model import SHIPPED, Surrogate
+from tellus.surrogate.time_unet.model import TimeStepper
+from tellus.surrogate.two_level.model import SHIPPED
 
-GRID = Grid(16, 16, 1.0)
 PROFILE = SHIPPED.parent / "profile"
-
-
-def plain_card(settings: Any, **own: Any) -> dict[str, Any]:
-    """As training writes it, around the general part of the shipped model's."""
-    card = files.read_card(SHIPPED / files.CARD)
-    general = {k: card[k] for k in ("format", "boundaries", "range", "data", "validation")}
-    training = {"training": settings.to_json(), "parameters": 1, "kind": settings.kind}
-    grid = {"nx": GRID.nx, "ny": GRID.ny, "aspect": GRID.aspect}
-    return json.loads(json.dumps({**general, **training, "grid": grid, **own}))
 
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model of every kind, in a folder named after it."""
-    tmp_path = tmp_path_factory.mktemp("models")
-    folders = {kind: tmp_path / kind for kind in KINDS}
-    Surrogate.load().save(folders["two-level"])
-    ProfilePredictor.load().save(folders["profile"])
-    small = {"filters": 2, "levels": 1, "convolutions": 1, "size": 3}
-    paper = MultiScaleSettings(network=MultiScaleNetworkSettings(**small))
-    own = {"network": paper.network.to_json(), "scale": Regression().to_json()}
-    model = make_model(paper, GRID)
-    MultiScaleSurrogate(model, plain_card(paper, **own)).save(folders["multi-scale"])
-    stepping = TimeUNetSettings(network=TimeUNetNetworkSettings(**small))
-    own = {"network": stepping.network.to_json(), "scale": Regression().to_json()}
-    stepper = make_time_step_model(stepping, GRID, (0.0, 1.0))
-    card = plain_card(stepping, log10_dt=[0.0, 1.0], **own)
-    TimeStepper(stepper, card).save(folders["time-unet"])
-    return tmp_path
+    root = tmp_path_factory.mktemp("models")
+    save_models(root, Grid(16, 16, 1.0))
+    return root
 
 
 @pytest.fixture

@@ -94,7 +94,7 @@ def test_what_is_damaged_or_missing_is_named_before_anything_is_trained(
     evaluation.write_text('{"median": 0.')
     code, output = run(folder, dataset, out)
     assert code == 2
-    assert f"{evaluation} is damaged" in output.replace("\n", "")
+    assert f"{evaluation} cannot be read" in output.replace("\n", "")
     assert [path.name for path in out.rglob("*")] == ["paper", "evaluation.json"]
 
 

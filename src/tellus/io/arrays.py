@@ -19,6 +19,9 @@ from numpy.typing import NDArray
 COMPRESSIONS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 """What NumPy writes; of others Python may know less, or need much memory."""
 
+LARGEST = 1e100
+"""No field comes near it, its square is finite, and a flipped bit of an exponent goes beyond."""
+
 SMALL = 2**26
 """Bytes that are never too many."""
 
@@ -37,11 +40,20 @@ class Expected:
     shape : tuple
         None for a length that may be any.
     kinds : str
-        Of number, as in `numpy.dtype.kind`. Floating-point numbers must be finite.
+        Of number, as in `numpy.dtype.kind`. Floating-point numbers must be finite, and no larger
+        than `LARGEST`.
     """
 
     shape: tuple[int | None, ...]
     kinds: str = "f"
+
+    def checked(self, name: str, values: NDArray[Any]) -> NDArray[Any]:
+        """An array that has been read, or ValueError."""
+        self.check(name, values.shape, values.dtype)
+        # NaN is no number that is small enough either.
+        if values.dtype.kind == "f" and not (np.abs(values) <= LARGEST).all():
+            raise ValueError(f"{name} holds values that are not finite, or beyond {LARGEST:g}")
+        return values
 
     def check(self, name: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
         """Raise ValueError, before the array is read."""
@@ -115,7 +127,7 @@ def read_stored(array: Any, expected: Expected, name: str) -> NDArray[Any]:
     expected.check(name, shape, dtype)
     # A chunk is unpacked as a whole, however little of it the array has room for.
     _check_sizes({name: _bytes(shape, dtype), f"a chunk of {name}": _bytes(stored.chunks, dtype)})
-    return _finite(name, np.asarray(array), expected)
+    return expected.checked(name, np.asarray(array))
 
 
 def _header(archive: zipfile.ZipFile, member: zipfile.ZipInfo, expected: Expected | None) -> int:
@@ -147,13 +159,9 @@ def _values(
         values = np.asarray(npy.read_array(stream, allow_pickle=False))
         # The checksum is compared at the end of the member.
         stream.read()
-    return _finite(member.filename.removesuffix(".npy"), values, expected)
-
-
-def _finite(name: str, values: NDArray[Any], expected: Expected | None) -> NDArray[Any]:
-    if expected is not None and values.dtype.kind == "f" and not np.isfinite(values).all():
-        raise ValueError(f"{name} holds values that are not finite")
-    return values
+    if expected is None:
+        return values
+    return expected.checked(member.filename.removesuffix(".npy"), values)
 
 
 def _bytes(shape: tuple[int, ...], dtype: np.dtype[Any]) -> int:

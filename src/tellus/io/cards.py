@@ -91,12 +91,6 @@ class DatasetCard(Card):
     statistics: dict[str, Statistics] = {}
     seconds: Seconds | None = None
 
-    @model_validator(mode="after")
-    def _names_differ(self) -> Self:
-        if len({entry.name for entry in self.simulations}) < len(self.simulations):
-            raise ValueError("two of its simulations have one name")
-        return self
-
 
 class Journey(Card):
     """What a data set that travels says of that."""

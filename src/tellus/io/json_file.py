@@ -73,14 +73,14 @@ def parse_json(text: str | bytes) -> dict[str, Any]:
     return content
 
 
-def small_file(path: Path) -> bytes:
+def small_file(path: Path, largest: int = LARGEST) -> bytes:
     """A file as a whole; ValueError for one that is far larger than what Tellus writes."""
     if path.exists() and not path.is_file():
         raise ValueError("it is no file")
     with path.open("rb") as stream:
-        content = stream.read(LARGEST + 1)
-    if len(content) > LARGEST:
-        raise ValueError(f"it is longer than {LARGEST} bytes")
+        content = stream.read(largest + 1)
+    if len(content) > largest:
+        raise ValueError(f"it is longer than {largest} bytes")
     return content
 
 
