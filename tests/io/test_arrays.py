@@ -47,6 +47,9 @@ def test_what_was_written_is_read(tmp_path: Path) -> None:
         (np.ones((2, 3), dtype=int), "T holds int64"),
         (np.full((2, 3), "1"), "T holds <U1"),
         (np.array([[1.0, np.nan, 2.0]]), "not finite"),
+        (np.array([[1.0, np.inf, 2.0]], dtype=np.float16), "not finite"),
+        (np.array([[1.0, -np.inf, 2.0]], dtype=np.float32), "not finite"),
+        (np.array([[1.0, -1e292, 2.0]]), "beyond 1e\\+100"),
     ],
 )
 def test_what_is_not_expected_is_refused(
