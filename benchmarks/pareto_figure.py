@@ -3,12 +3,11 @@
 from collections.abc import Mapping
 from typing import Any
 
-import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from tellus.coupling.output.style import STYLE
+from tellus.coupling.output.style import styled
 
 from .best import exact
 from .labels import label_points
@@ -35,7 +34,7 @@ def figure(result: Mapping[str, Any]) -> Figure:
     """
     rows = [row for row in result["results"] if row["failed"] is None]
     solvers = [row for row in rows if "on_front" in row]
-    with mpl.rc_context(STYLE):
+    with styled():
         drawing = Figure(figsize=(9.6, 6.4))
         axis = drawing.subplots()
         axis.set(xscale="log", yscale="log")

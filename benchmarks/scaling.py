@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from tellus.coupling.output.picture_file import save_picture
-from tellus.coupling.output.style import STYLE
+from tellus.coupling.output.style import styled
 
 from .labels import label_points
 from .sampling import Row
@@ -58,7 +58,7 @@ def save_figure(result: Mapping[str, Any], beside: Path) -> Path:
 
 def figure(result: Mapping[str, Any]) -> Figure:
     """Seconds over cells, and, on the finest grid, velocity error over seconds."""
-    with mpl.rc_context(STYLE):
+    with styled():
         drawing = Figure(figsize=(12.6, 5.6))
         growth, tradeoff = drawing.subplots(1, 2)
         _draw_growth(growth, result["results"])

@@ -7,13 +7,12 @@ that `tellus.coupling.comparison.compare.compare` made of them.
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import matplotlib as mpl
 import numpy as np
 from cmcrameri import cm
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from tellus.coupling.output.style import STYLE, draw_map, leave_out_spikes, line
+from tellus.coupling.output.style import draw_map, leave_out_spikes, line, styled
 from tellus.coupling.recorded import RecordedRun
 
 from .maps import difference_maps, interior_scale, labels_of, temperature_maps
@@ -27,7 +26,7 @@ GREYS = {"energy": "#777777", "output": "#aaaaaa", "rest": "#d5d5d5"}
 
 def figures(result: Result, runs: Runs) -> dict[str, list[Figure]]:
     """Every figure of the report, by name."""
-    with mpl.rc_context(STYLE):
+    with styled():
         return {
             "temperature": list(temperature_maps(result, runs)),
             "difference": list(difference_maps(result, runs)),
@@ -103,7 +102,7 @@ def picture(result: Result, runs: Runs) -> Figure:
     pair, aspect = Pair(runs[0], runs[-1]), runs[0].grid.aspect
     i, j = pair.equal_outputs[-1]
     shown = [runs[0].snapshot("temperature", i), runs[-1].snapshot("temperature", j)]
-    with mpl.rc_context(STYLE):
+    with styled():
         figure = Figure(figsize=(11.0, 3.5))
         axes = figure.subplot_mosaic(
             [["above", "series"], ["below", "series"]], width_ratios=[3, 2]

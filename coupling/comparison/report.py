@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 
 import tellus
 from tellus.coupling.checkpoint import write_atomically
+from tellus.coupling.output.style import styled
 from tellus.coupling.recorded import RecordedRun
 from tellus.solver.errors import InputError
 
@@ -115,7 +116,8 @@ def render(result: Mapping[str, Any], runs: Sequence[RecordedRun]) -> str:
 def _image(figure: Figure) -> tuple[str, int]:
     """A figure as the base64 text of a PNG, and its width on the page in pixels."""
     buffer = BytesIO()
-    figure.savefig(buffer, format="png", dpi=DPI)
+    with styled():
+        figure.savefig(buffer, format="png", dpi=DPI)
     width = round(PIXELS_PER_INCH * figure.get_figwidth())
     return b64encode(buffer.getvalue()).decode("ascii"), width
 

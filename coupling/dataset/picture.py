@@ -7,13 +7,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from tellus.coupling.output.picture_file import save_picture
-from tellus.coupling.output.style import LINES, STYLE
+from tellus.coupling.output.style import LINES, styled
 from tellus.solver.errors import InputError
 from tellus.solver.grid import Array
 from tellus.surrogate.data import SPLITS, Dataset
@@ -60,7 +59,7 @@ def plot_dataset(path: Path, out: Path | None = None) -> Path:
     if out.suffix != ".png" or out.is_dir():
         raise InputError(f"--out {out}: name a .png file.")
     out.parent.mkdir(parents=True, exist_ok=True)
-    with mpl.rc_context(STYLE):
+    with styled():
         save_picture(overview(entries), out, DPI)
     return out
 

@@ -3,12 +3,11 @@
 from collections.abc import Mapping
 from typing import Any
 
-import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from .style import LINES, STYLE
+from .style import LINES, styled
 
 Result = Mapping[str, Any]
 
@@ -18,7 +17,7 @@ def figure(result: Result) -> Figure:
     parts = {"model": result}
     if "base" in result:
         parts = {result["base"]["name"]: result["base"], **parts}
-    with mpl.rc_context(STYLE):
+    with styled():
         drawing = Figure(figsize=(12.6, 3.6))
         by_decade, by_wall, by_wave = drawing.subplots(1, 3)
         _decades(by_decade, parts)

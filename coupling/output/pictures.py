@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import matplotlib as mpl
 import numpy as np
 import xarray as xr
 from cmcrameri import cm
@@ -27,7 +26,7 @@ from tellus.solver.whole_file import folder_aside, own_folder
 
 from .picture_file import save_picture
 from .planet import Units, units_of
-from .style import LINES, STYLE, leave_out_spikes
+from .style import LINES, leave_out_spikes, styled
 
 DPI = 120
 FRAMES_PER_SECOND = 10
@@ -77,7 +76,7 @@ def plot_run(path: Path, out: Path | None = None, frames: int = 50) -> list[Path
     out = own_folder(run.path / "plots") if out is None else directory(out)
     count = run.output_times.size
     chosen = np.unique(np.linspace(0, count - 1, min(frames, count)).round().astype(int)).tolist()
-    with mpl.rc_context(STYLE):
+    with styled():
         looks = _looks(run, chosen, units)
         written = list(_write_maps(run, chosen, looks, units, out))
         written.append(out / "timeseries.png")

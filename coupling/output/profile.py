@@ -6,7 +6,6 @@ from io import StringIO
 from pathlib import Path
 from typing import Any
 
-import matplotlib as mpl
 import numpy as np
 from matplotlib.figure import Figure
 from rich.table import Table
@@ -19,7 +18,7 @@ from tellus.solver.grid import Array
 
 from .picture_file import save_picture
 from .planet import Units, units_of
-from .style import LINES, STYLE
+from .style import LINES, styled
 
 TABLE, PICTURES = ".csv", (".png", ".pdf", ".svg")
 COLUMNS = ("y", "temperature", "temperature_std", "vrms", "vrms_std")
@@ -92,7 +91,7 @@ def table(result: Mapping[str, Any]) -> Table:
 
 def picture(result: Mapping[str, Any], units: Units) -> Figure:
     """Both profiles over the height, with a band of one standard deviation to either side."""
-    with mpl.rc_context(STYLE):
+    with styled():
         figure = Figure(figsize=(7.2, 4.2))
         for axis, name, colour in zip(
             figure.subplots(1, 2, sharey=True), ("temperature", "vrms"), LINES[1:], strict=False

@@ -1,9 +1,12 @@
 """How figures look: one style, lines told apart by all, fields in Crameri's (2018) colours."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 from cmcrameri import cm
+from matplotlib import style
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
@@ -24,6 +27,13 @@ STYLE: Any = {
 # Black for the reference, then Okabe and Ito's colours, told apart by the colour-blind.
 LINES = ("#222222", "#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 LID = 15  # per cent of the cells, the coldest, that share the lowest colour
+
+
+@contextmanager
+def styled() -> Iterator[None]:
+    """Figures made, and saved, inside look the same whatever a user's own settings are."""
+    with style.context(["default", STYLE]):
+        yield
 
 
 def draw_map(axis: Axes, values: Array | None, aspect: float, scale: Normalize) -> ScalarMappable:

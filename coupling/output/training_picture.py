@@ -3,8 +3,8 @@
 from pathlib import Path
 from typing import Any
 
-import matplotlib.pyplot as plt
 from cmcrameri import cm
+from matplotlib.figure import Figure
 
 from tellus.io.cards import conform
 from tellus.io.json_file import brief, read_json_lines
@@ -12,6 +12,7 @@ from tellus.io.summaries import EpochLine
 from tellus.solver.errors import InputError
 
 from .picture_file import save_picture
+from .style import styled
 
 METRICS = "metrics.jsonl"
 SCORES = ("median", "p95", "base_median")
@@ -26,8 +27,16 @@ def plot_training(model: Path, out: Path | None = None) -> Path:
     place = model / "training.png" if out is None else out
     if place.suffix != ".png" or not place.absolute().parent.is_dir():
         raise InputError(f"--out {place}: name a .png in a directory that exists.")
+    with styled():
+        save_picture(_curves(lines), place)
+    return place
+
+
+def _curves(lines: list[dict[str, Any]]) -> Figure:
+    """Losses on the left, scores on the right."""
     epochs = [line["epoch"] for line in lines]
-    figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.5), layout="constrained")
+    figure = Figure(figsize=(9, 3.5), layout="constrained")
+    left, right = figure.subplots(1, 2)
     left.semilogy(epochs, [line["loss"] for line in lines], color=cm.batlowS(2), label="training")
     if "loss" in lines[0]["validation"]:
         losses = [line["validation"]["loss"] for line in lines]
@@ -39,9 +48,7 @@ def plot_training(model: Path, out: Path | None = None) -> Path:
         right.semilogy(epochs, values, color=cm.batlowS(number + 2), label=score.replace("_", " "))
     right.set(xlabel="epoch", ylabel="relative error, validation")
     right.legend()
-    save_picture(figure, place)
-    plt.close(figure)
-    return place
+    return figure
 
 
 def read_metrics(model: Path) -> list[dict[str, Any]]:

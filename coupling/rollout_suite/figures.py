@@ -4,14 +4,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure, SubFigure
 
 from tellus.coupling.output.picture_file import save_picture
-from tellus.coupling.output.style import LID, LINES, STYLE, draw_map, leave_out_spikes
+from tellus.coupling.output.style import LID, LINES, draw_map, leave_out_spikes, styled
 from tellus.coupling.solvers.arguments import shortened
 from tellus.solver.grid import Array
 
@@ -55,7 +54,7 @@ def draw(
 ) -> list[Path]:
     """Every picture, into `out`: one per scenario; a map and three cases of a data set."""
     drawn: dict[str, Figure] = {}
-    with mpl.rc_context(STYLE):
+    with styled():
         for case in cases:
             if case.scenario:
                 drawn[case.name] = one_case(case, rollouts, result, labels)

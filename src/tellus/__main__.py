@@ -27,6 +27,8 @@ def main() -> None:
 
     # Work takes one BLAS thread (see tellus.solver.threads): so that no pool is even started.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    # Pictures go to files; what a notebook exports need not be installed, or have a screen.
+    os.environ["MPLBACKEND"] = "agg"
 
     from tellus.cli import app
 
