@@ -10,34 +10,35 @@ insulates) and `value`.
 """
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from tellus.solver.kernel import kernel
 
 from .grid import Array
 
 Flags = NDArray[np.bool_]
 
 
-@njit(cache=True, inline="always")
+@kernel(inline="always")
 def van_leer(a: float, b: float) -> float:
     """Limited difference of two neighbouring differences."""
     product = a * b
     return 2.0 * product / (a + b) if product > 0.0 else 0.0
 
 
-@njit(cache=True, inline="always")
+@kernel(inline="always")
 def wall_difference(cell: float, fixed: bool, value: float, h: float) -> float:
     """T at the wall cell minus T one cell beyond, as the wall's condition has it."""
     return 2.0 * (cell - value) if fixed else -value * h
 
 
-@njit(cache=True, inline="always")
+@kernel(inline="always")
 def wall_flux(cell: float, fixed: bool, value: float, h: float) -> float:
     """Heat flux into the box through a wall: the half-cell difference, or the given flux."""
     return 2.0 * (value - cell) / h if fixed else value
 
 
-@njit(cache=True)
+@kernel()
 def advect(
     temperature: Array,
     u: Array,
@@ -115,7 +116,7 @@ def advect(
             flux_below[i] = flux_above[i]
 
 
-@njit(cache=True)
+@kernel()
 def diffuse(
     temperature: Array, hx: float, hy: float, fixed: Flags, value: Array, out: Array
 ) -> None:
@@ -143,7 +144,7 @@ def diffuse(
             out[j, i] += flux
 
 
-@njit(cache=True)
+@kernel()
 def advection_rate(u: Array, v: Array, hx: float, hy: float) -> float:
     """max over cells of |u|/hx + |v|/hy, the larger face speed in each direction."""
     ny, nx = u.shape[0], v.shape[1]
