@@ -19,6 +19,7 @@ from tellus.solver.diagnostics import temperature_profile, vrms_profile
 from tellus.solver.errors import InputError
 from tellus.solver.grid import Array, Grid
 from tellus.solver.stokes import Flow, StokesProblem
+from tellus.solver.whole_file import sync
 
 from .whole_outputs import (
     DamagedOutputError,
@@ -235,7 +236,7 @@ def _sync(path: Path) -> None:
     with suppress(FileNotFoundError):
         file = os.open(path, os.O_RDONLY)
         try:
-            os.fsync(file)
+            sync(file)
         finally:
             os.close(file)
 

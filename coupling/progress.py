@@ -1,12 +1,13 @@
 """Progress of a run: a bar on a terminal, a plain line now and then elsewhere. On stderr."""
 
-import sys
 from contextlib import AbstractContextManager
 from time import perf_counter
 from types import TracebackType
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+
+from tellus.io.terminal import stderr
 
 from .simulation import StepRecord
 
@@ -22,7 +23,7 @@ class RunProgress(AbstractContextManager["RunProgress"]):
     """
 
     def __init__(self, start: float, end: float, enabled: bool = True) -> None:
-        self._console = Console(stderr=True)
+        self._console = Console(file=stderr())
         self._end, self._enabled = end, enabled
         self._bar: Progress | None = None
         self._task = TaskID(0)
@@ -72,8 +73,6 @@ class RunProgress(AbstractContextManager["RunProgress"]):
         else:
             speed = (record.time - self._shown_time) / since
             to_go = (self._end - record.time) / speed if speed > 0 else float("inf")
-            print(
-                f"t = {record.time:.4g}  {text}  {to_go:.0f} s to go", file=sys.stderr, flush=True
-            )
+            print(f"t = {record.time:.4g}  {text}  {to_go:.0f} s to go", file=stderr())
         self._shown, self._shown_time = perf_counter(), record.time
         self._shown_step = record.step

@@ -42,6 +42,7 @@ def check_free(out: Path) -> None:
             f"{out} cannot be written ({place} is no directory): see to that, or choose another "
             "directory."
         )
+    refuse_foreign(out)
     if (out / CONFIG).exists():
         raise InputError(f"{out} already holds a run: choose another directory, or resume it.")
     for name in CONTENTS:
@@ -52,6 +53,25 @@ def check_free(out: Path) -> None:
             )
 
 
+def refuse_foreign(out: Path) -> None:
+    """Raise InputError where config.toml is a user's own, which a run would replace.
+
+    A run that was killed at its very beginning has left nothing else; its file is as written here.
+    """
+    from tellus.config import dump, load_config
+
+    file = out / CONFIG
+    if not file.is_file() or any(
+        os.path.lexists(out / name) for name in CONTENTS if name != CONFIG
+    ):
+        return
+    if file.read_bytes() != dump(load_config(file)).encode():
+        raise InputError(
+            f"{file} is no run's, and a run would replace it: choose another directory, or rename "
+            "the file."
+        )
+
+
 def check_same_physics(config: "Config", out: Path) -> None:
     """Refuse what is no run, began with other physics, or leads elsewhere (InputError)."""
     from tellus.config import check_resumable, load_config
@@ -59,6 +79,7 @@ def check_same_physics(config: "Config", out: Path) -> None:
     stored = out / CONFIG
     if not stored.is_file():
         raise InputError(f"{out} holds no run to resume: it has no {CONFIG}.")
+    refuse_foreign(out)
     check_resumable(load_config(stored), config)
     for name in (FOLDER, STORE):
         refuse_link(out / name)

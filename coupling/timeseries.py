@@ -1,13 +1,12 @@
 """timeseries.csv: one row a step, never twice."""
 
 import hashlib
-import os
 from dataclasses import astuple, fields
 from pathlib import Path
 
 from tellus.solver.diagnostics import Diagnostics
 from tellus.solver.errors import InputError
-from tellus.solver.whole_file import not_followed
+from tellus.solver.whole_file import not_followed, sync
 
 from .checkpoint import write_atomically
 from .simulation import StepRecord
@@ -42,7 +41,7 @@ class TimeSeries:
     def sync(self) -> None:
         """See that all rows are on disk."""
         self._file.flush()
-        os.fsync(self._file.fileno())
+        sync(self._file.fileno())
 
     def close(self) -> None:
         """Flush and close."""

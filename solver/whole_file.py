@@ -4,6 +4,7 @@ What is begun has a name that nobody can know before, and links are not followed
 be a stranger's.
 """
 
+import errno
 import fcntl
 import os
 import re
@@ -20,6 +21,9 @@ from tellus.solver.errors import InputError
 PARTIAL = re.compile(r"(.+?)(\.[0-9a-f]{16})?\.partial(-\d+)?")
 """The name of what was begun; earlier versions put nothing, or a process number, into it."""
 
+NO_SYNC = (errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP)
+"""What file systems answer that cannot sync what is asked of them, folders above all."""
+
 
 @contextmanager
 def written_aside(path: Path) -> Iterator[BinaryIO]:
@@ -35,7 +39,7 @@ def written_aside(path: Path) -> Iterator[BinaryIO]:
             _clear(path.parent, lambda match: match[1] == path.name and bool(match[2]))
             yield stream
             stream.flush()
-            os.fsync(stream.fileno())
+            sync(stream.fileno())
             partial.replace(path)
     except BaseException as error:
         # On a full disk what was begun only takes room.
@@ -44,11 +48,23 @@ def written_aside(path: Path) -> Iterator[BinaryIO]:
         if isinstance(error, OSError) and error.filename in (None, str(partial)) and error.errno:
             raise OSError(error.errno, error.strerror, str(path)) from error
         raise
-    folder = os.open(path.parent, os.O_RDONLY)
     try:
-        os.fsync(folder)
+        folder = os.open(path.parent, os.O_RDONLY)
+    except PermissionError:  # a folder that may be written but not listed
+        return
+    try:
+        sync(folder)
     finally:
         os.close(folder)
+
+
+def sync(file: int) -> None:
+    """See that a file or folder is on disk, where its file system knows how to."""
+    try:
+        os.fsync(file)
+    except OSError as error:
+        if error.errno not in NO_SYNC:
+            raise
 
 
 @contextmanager

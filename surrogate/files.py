@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -13,7 +12,7 @@ from torch import Tensor, nn
 from tellus.io.card_check import check_card, kind_of_model
 from tellus.io.json_file import read_json
 from tellus.solver.errors import InputError
-from tellus.solver.whole_file import written_aside
+from tellus.solver.whole_file import sync, written_aside
 
 PICKLES = {".bin", ".ckpt", ".pickle", ".pkl", ".pt", ".pth"}
 WEIGHTS = "weights.safetensors"
@@ -143,7 +142,7 @@ def write_model(directory: Path, tensors: Mapping[str, Tensor], card: dict[str, 
     with written_aside(directory / CARD) as described:
         described.write(json.dumps(card, indent=2).encode() + b"\n")
         described.flush()
-        os.fsync(described.fileno())
+        sync(described.fileno())
         write_bytes(directory / WEIGHTS, content)
 
 

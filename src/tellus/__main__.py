@@ -3,6 +3,7 @@
 import os
 import sys
 
+from tellus.io import terminal
 from tellus.io.signals import while_importing
 
 RESUME = "--resume"
@@ -22,6 +23,7 @@ FAILED, RESUMABLE = 1, 3
 
 def main() -> None:
     """Run the command line; a signal while it is being imported ends it with a sentence too."""
+    terminal.prepare()
     goes_on = RESUME in sys.argv or sys.argv[1:2] in ([name] for name in GO_ON)
     while_importing(RESUMABLE if goes_on else FAILED)
 
@@ -32,7 +34,10 @@ def main() -> None:
 
     from tellus.cli import app
 
-    app()
+    try:
+        app()
+    finally:
+        terminal.finish()
 
 
 if __name__ == "__main__":

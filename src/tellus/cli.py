@@ -179,7 +179,7 @@ def info(
     """Say what a run, data set, model or configuration is, in ten lines."""
     from tellus.coupling.info import describe
 
-    typer.echo(describe(path))
+    show(describe(path))
 
 
 @app.command()

@@ -19,6 +19,9 @@ def fresh(
     settings = load_config(config, overrides(stokes, changes))
     directory = out or _directory_of(config)
     if (directory / "config.toml").exists():
+        from tellus.coupling.rundir import refuse_foreign
+
+        refuse_foreign(directory)
         raise InputError(
             f"{directory} already holds a run: add --resume to go on with it, or choose "
             "another --out."

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 from typer.core import TyperGroup
 
+from tellus.io import terminal
 from tellus.io.signals import Asked, prompt
 from tellus.solver.errors import InterruptedRunError, TellusError
 
@@ -42,7 +43,7 @@ BAD_PATHS = {
 }
 
 
-NO_ROOM = (errno.EDQUOT, errno.ENOSPC)
+NO_ROOM = (errno.EDQUOT, errno.EFBIG, errno.ENOSPC)
 
 
 class OneSentenceGroup(TyperGroup):
@@ -98,7 +99,7 @@ def _failed(failure: BaseException) -> tuple[str, int]:
 
 def complain(sentence: str) -> None:
     """One line on stderr."""
-    typer.echo(f"tellus: {' '.join(sentence.split())}", err=True)
+    print(f"tellus: {' '.join(sentence.split())}", file=terminal.stderr())
 
 
 class _ToStderr(logging.Handler):
@@ -118,8 +119,8 @@ def listen() -> None:
 
 
 def say(line: str) -> None:
-    """One line of progress, at once."""
-    print(line, flush=True)
+    """One line of progress, at once; where nobody can read it, work goes on."""
+    print(line, file=terminal.stdout())
 
 
 def processors() -> int:
@@ -136,7 +137,7 @@ def show(table: "Table | str") -> None:
     from rich.console import Console
 
     if isinstance(table, str):
-        print(table)
+        print(table, flush=True)
     elif sys.stdout.isatty():
         Console(markup=False, emoji=False).print(table)
     else:
@@ -153,9 +154,9 @@ def deliver(
     if not as_json:
         show(table(work()))
         return
-    with redirect_stdout(sys.stderr):
+    with redirect_stdout(terminal.stderr()):
         result = work()
-    print(json.dumps(plain(result), allow_nan=False))
+    print(json.dumps(plain(result), allow_nan=False), flush=True)
 
 
 def plain(value: Any) -> Any:

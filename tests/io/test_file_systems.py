@@ -1,0 +1,99 @@
+"""File systems that cannot sync, and limits on a file's size."""
+
+import errno
+import os
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import zarr
+from rollouts import case
+from typer.testing import CliRunner
+
+from tellus.cli import app
+from tellus.config import dump
+from tellus.coupling.output.export import export_netcdf
+from tellus.coupling.run import run_directory
+from tellus.solver.whole_file import written_aside
+
+
+@pytest.mark.parametrize("number", [errno.EINVAL, errno.ENOTSUP, errno.ENOSYS])
+@pytest.mark.parametrize("what", ["folders", "everything"])
+def test_a_run_does_without_sync(
+    number: int, what: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on some network, FUSE and shared file systems."""
+    asked = []
+
+    def fsync(file: int) -> None:
+        asked.append(file)
+        if what == "everything" or stat.S_ISDIR(os.fstat(file).st_mode):
+            raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    done = run_directory(case("time.max_steps=2"), tmp_path / "run", progress=False)
+    assert done["status"] == "done"
+    assert asked
+
+
+@pytest.mark.parametrize("number", [errno.EIO, errno.ENOSPC])
+def test_a_sync_that_failed_is_a_failure(
+    number: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fsync(file: int) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    with pytest.raises(OSError, match=os.strerror(number)), written_aside(tmp_path / "a") as file:
+        file.write(b"new")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("blocks", [1, 6])
+def test_a_netcdf_file_beyond_a_limit_is_a_sentence(blocks: int, tmp_path: Path) -> None:
+    """Status 1 and no beginning of a file; HDF5 crashes where it cannot truncate or write."""
+    run = tmp_path / "run"
+    run_directory(case("time.max_steps=2"), run, progress=False)
+    before = set(run.rglob("*"))
+    command = f"ulimit -f {blocks}; {sys.executable} -m tellus export {run} --to netcdf"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=300)
+    assert done.returncode == 1
+    assert "File too large; make room" in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert set(run.rglob("*")) == before
+
+
+def test_what_a_user_told_zarr_changes_nothing(tmp_path: Path) -> None:
+    config = case("time.max_steps=2")
+    run_directory(config, tmp_path / "plain", progress=False)
+    with zarr.config.set({"default_zarr_format": 2, "array.order": "F"}):
+        run_directory(config, tmp_path / "run", progress=False)
+        export_netcdf(tmp_path / "run")
+    for name in ("temperature", "psi", "time"):
+        left, right = (
+            zarr.open_array(tmp_path / run / "fields.zarr" / name, mode="r")
+            for run in ("plain", "run")
+        )
+        assert repr(right.metadata.to_dict()) == repr(left.metadata.to_dict())
+        assert np.array_equal(left[:], right[:])
+
+
+@pytest.mark.parametrize("resume", [[], ["--resume"]])
+def test_a_config_of_ones_own_is_not_replaced(resume: list[str], tmp_path: Path) -> None:
+    file = tmp_path / "config.toml"
+    file.write_text("# my notes\n" + dump(case("time.max_steps=2")))
+    before = file.read_bytes()
+    done = CliRunner().invoke(app, ["run", str(file), "--out", str(tmp_path), *resume])
+    assert done.exit_code == 2
+    assert "is no run's" in done.stderr
+    assert file.read_bytes() == before
+    assert [path.name for path in tmp_path.iterdir() if path.name != ".lock"] == ["config.toml"]
+
+
+def test_a_run_killed_at_its_very_beginning_goes_on(tmp_path: Path) -> None:
+    config = case("time.max_steps=2")
+    (tmp_path / "config.toml").write_text(dump(config))
+    assert run_directory(config, tmp_path, resume=True, progress=False)["status"] == "done"
