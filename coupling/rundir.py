@@ -65,7 +65,11 @@ def refuse_foreign(out: Path) -> None:
         os.path.lexists(out / name) for name in CONTENTS if name != CONFIG
     ):
         return
-    if file.read_bytes() != dump(load_config(file)).encode():
+    try:
+        written_here = file.read_bytes() == dump(load_config(file)).encode()
+    except InputError:
+        written_here = False
+    if not written_here:
         raise InputError(
             f"{file} is no run's, and a run would replace it: choose another directory, or rename "
             "the file."

@@ -2,6 +2,8 @@
 
 import os
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -15,7 +17,6 @@ from numerics import random_psi, rough_viscosity
 from threadpoolctl import threadpool_info, threadpool_limits
 
 import tellus
-from tellus.__main__ import main
 from tellus.coupling.solvers.names import make_solver
 from tellus.solver import _core
 from tellus.solver.coarse_space.projection import SplineProjection
@@ -95,16 +96,25 @@ def test_runs_on_threads_of_python_leave_blas_as_it_was(tmp_path: Path) -> None:
         assert blas_threads() == {2}
 
 
-def test_the_command_starts_no_pool_of_blas(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("OPENBLAS_NUM_THREADS", raising=False)
-    monkeypatch.setattr("tellus.cli.app", lambda: None)
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        main()
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-    assert os.environ.pop("OPENBLAS_NUM_THREADS") == "1"
+def test_the_command_starts_no_pool_of_blas(tmp_path: Path) -> None:
+    program = """
+import os, sys
+sys.argv = ["tellus", "--version"]
+try:
+    main()
+except SystemExit:
+    print(os.environ["OPENBLAS_NUM_THREADS"])
+"""
+    variables = {k: v for k, v in os.environ.items() if k != "OPENBLAS_NUM_THREADS"}
+    for asked, expected in (({}, "1"), ({"OPENBLAS_NUM_THREADS": "4"}, "4")):
+        done = subprocess.run(
+            [sys.executable, "-c", program],
+            env=variables | asked,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert done.stdout.split()[-1] == expected
 
 
 def test_work_is_shared_only_where_two_threads_are_allowed() -> None:

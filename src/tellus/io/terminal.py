@@ -4,7 +4,7 @@ import io
 import os
 import sys
 from contextlib import suppress
-from typing import Any, TextIO
+from typing import TextIO, cast
 
 
 class Unfailing(io.TextIOBase):
@@ -65,8 +65,8 @@ def stdout() -> TextIO:
 
 def unfailing(stream: TextIO | None) -> TextIO:
     """A stream as one whose writes never fail."""
-    made: Any = stream if isinstance(stream, Unfailing) else Unfailing(stream)
-    return made
+    made = stream if isinstance(stream, Unfailing) else Unfailing(stream)
+    return cast(TextIO, made)
 
 
 def prepare() -> None:
