@@ -96,10 +96,11 @@ def test_runs_on_threads_of_python_leave_blas_as_it_was(tmp_path: Path) -> None:
         assert blas_threads() == {2}
 
 
-def test_the_command_starts_no_pool_of_blas(tmp_path: Path) -> None:
+def test_the_command_starts_no_pool_of_blas() -> None:
     program = """
 import os, sys
 sys.argv = ["tellus", "--version"]
+from tellus.__main__ import main
 try:
     main()
 except SystemExit:
