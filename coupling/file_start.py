@@ -1,6 +1,7 @@
 """A start from an output of another run: its T, how far its sources had decayed, its core."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -8,6 +9,7 @@ import numpy as np
 import xarray as xr
 
 from tellus.solver import initial
+from tellus.solver.boundaries import BoundaryConditions
 from tellus.solver.errors import InputError
 from tellus.solver.grid import Array, Grid
 
@@ -79,7 +81,17 @@ def _regridded(chosen: xr.Dataset, path: Path, grid: Grid) -> Array:
     # The stored width is a sum of cells and may be off by rounding: the same box, so no
     # interpolation between equal grids.
     source = Grid(chosen.sizes["x"], chosen.sizes["y"], grid.aspect)
-    return initial.regridded(_readable(chosen["temperature"], path), source, grid)
+    walls = None if source == grid else _walls(path, int(chosen["step"]))
+    return initial.regridded(_readable(chosen["temperature"], path), source, grid, walls)
+
+
+def _walls(path: Path, step: int) -> BoundaryConditions:
+    """What held on the walls of a run after `step`."""
+    from tellus.config import Config, boundaries_of
+
+    walls = boundaries_of(Config.model_validate(read_outputs(path).config))
+    core = _core_temperature(path, step)
+    return walls if core is None else replace(walls, bottom=replace(walls.bottom, value=core))
 
 
 def _readable(temperature: xr.DataArray, path: Path) -> Array:

@@ -2,7 +2,7 @@
 
 import csv
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ import numpy as np
 import xarray as xr
 
 from tellus.io.run_files import read_settings, read_summary, read_text
+from tellus.solver.boundaries import BoundaryConditions
 from tellus.solver.errors import InputError
 from tellus.solver.grid import Array, Grid
 
@@ -95,6 +96,17 @@ class RecordedRun(RecordedOutputs):
     def steps(self) -> int:
         """Time steps taken, resumed or not."""
         return int(self.info["steps"])
+
+    def walls_at(self, times: float | Array) -> BoundaryConditions:
+        """What held on the walls, a cooling core at its mean temperature over these times."""
+        from tellus.config import Config, boundaries_of
+
+        walls = boundaries_of(Config.model_validate(self.config))
+        core = self.series.get("bottom_temperature")
+        if core is None or self.config["model"].get("core_capacity") is None:
+            return walls
+        warmth = float(np.mean(np.interp(times, self.series["time"], core)))
+        return replace(walls, bottom=replace(walls.bottom, value=warmth))
 
     @cached_property
     def stokes_seconds(self) -> dict[str, float]:

@@ -63,7 +63,7 @@ def compare(runs: Sequence[Path], out: Path | None = None) -> dict[str, Any]:
     Notes
     -----
     Runs on another grid of the same box are regridded onto the reference grid:
-    temperature linearly, with the wall temperatures as end points; the stream
+    temperature linearly, up to what holds on the walls of the run; the stream
     function by bicubic splines, then differenced, so that the velocity stays
     divergence-free.
     """
@@ -192,7 +192,7 @@ def _notes(pair: Pair) -> list[str]:
         notes.append(f"{word} at model time {run.series['time'][-1]:.4g}")
     if run.grid != pair.reference.grid:
         notes.append(f"regridded from {run.grid} to {pair.reference.grid}")
-    for section in ("model", "rheology"):
+    for section in ("model", "rheology", "boundaries"):
         ours, theirs = pair.reference.config.get(section, {}), run.config.get(section, {})
         notes += [
             f"{section}.{key} = {theirs.get(key)}, not {ours.get(key)}"

@@ -1,16 +1,19 @@
 """Two recorded runs side by side: the same times, the same grid, then differences."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
-from scipy.interpolate import RectBivariateSpline, RegularGridInterpolator
+from scipy.interpolate import RectBivariateSpline
 
 from tellus.coupling.recorded import RecordedRun
+from tellus.solver.boundaries import BoundaryConditions, Wall
 from tellus.solver.errors import InputError
 from tellus.solver.grid import Array, Grid
+from tellus.solver.initial import regridded
 from tellus.solver.stokes import StokesReport, flow_from_psi, relative_velocity_error, vrms
 
+PROFILE_TIMES = 101  # at which profiles are averaged
 SAMPLES = 1001  # common times at which two time series are compared
 QUIET_VRMS = 1.0  # flows slower than this are left out of relative errors and counted
 
@@ -55,17 +58,20 @@ class Pair:
         """Indices (reference, run) of outputs at equal times, to a hundredth of their interval."""
         a, b = self.reference.output_times, self.run.output_times
         tolerance = 0.01 * float(np.diff(a).min()) if a.size > 1 else 1e-12
-        nearest = np.abs(a[:, None] - b[None, :]).argmin(axis=1)
+        after = np.clip(np.searchsorted(b, a), 1, max(b.size - 1, 1))
+        before = after - 1
+        after = np.minimum(after, b.size - 1)
+        nearest = np.where(np.abs(a - b[before]) <= np.abs(a - b[after]), before, after)
         inside = (a >= self.span[0] - tolerance) & (a <= self.span[1] + tolerance)
         near = np.abs(a - b[nearest]) <= tolerance
         return [(int(i), int(nearest[i])) for i in np.flatnonzero(inside & near)]
 
     def temperatures(self, i: int, j: int) -> tuple[Array, Array]:
         """Both temperatures on the reference grid."""
-        theirs = self.run.snapshot("temperature", j)
+        theirs, times = self.run.snapshot("temperature", j), self.run.output_times
         return (
             self.reference.snapshot("temperature", i),
-            regrid_temperature(theirs, self.run.grid, self.reference.grid),
+            regridded(theirs, self.run.grid, self.reference.grid, self.run.walls_at(times[j])),
         )
 
     def velocity_error(self, i: int, j: int) -> float | None:
@@ -82,8 +88,8 @@ class Pair:
         if end > min(r.output_times[-1] for r in (self.reference, self.run)):
             return None
         a, b = (mean_profile(r, start, end) for r in (self.reference, self.run))
-        y = self.reference.grid.y_cells
-        return float(np.mean(np.abs(a - np.interp(y, *_with_walls(self.run.grid, b)))))
+        walls = self.run.walls_at(np.linspace(start, end, PROFILE_TIMES))
+        return float(np.mean(np.abs(a - _regridded_profile(b, self.run, self.reference, walls))))
 
     @cached_property
     def second_half(self) -> tuple[float, float]:
@@ -95,20 +101,18 @@ class Pair:
 def mean_profile(run: RecordedRun, start: float, end: float) -> Array:
     """Temperature profile averaged over [start, end], linear in time between outputs."""
     profiles = run.profiles("temperature_profile")
-    times = np.linspace(start, end, 101)
+    times = np.linspace(start, end, PROFILE_TIMES)
     levels = [np.interp(times, run.output_times, level) for level in profiles.T]
     return np.array([np.mean(level) for level in levels])
 
 
-def regrid_temperature(temperature: Array, source: Grid, target: Grid) -> Array:
-    """Linear interpolation between cell centres; walls hold 1 and 0, sides are insulating."""
-    if source == target:
-        return temperature
-    sides = np.pad(temperature, ((0, 0), (1, 1)), mode="edge")
-    padded = np.vstack([np.ones(sides.shape[1]), sides, np.zeros(sides.shape[1])])
-    y, x = _padded(source.y_cells, 1.0), _padded(source.x_cells, source.aspect)
-    points = np.meshgrid(target.y_cells, target.x_cells, indexing="ij")
-    return np.asarray(RegularGridInterpolator((y, x), padded)(tuple(points)))
+def _regridded_profile(
+    profile: Array, run: RecordedRun, reference: RecordedRun, walls: BoundaryConditions
+) -> Array:
+    """A horizontal mean at the reference's heights; sides have no part in it."""
+    everywhere = np.repeat(profile[:, None], run.grid.nx, axis=1)
+    walls = replace(walls, left=Wall(), right=Wall())
+    return regridded(everywhere, run.grid, reference.grid, walls)[:, 0]
 
 
 def regrid_stream_function(psi: Array, source: Grid, target: Grid) -> Array:
@@ -117,11 +121,3 @@ def regrid_stream_function(psi: Array, source: Grid, target: Grid) -> Array:
         return psi
     spline = RectBivariateSpline(source.y_nodes, source.x_nodes, psi, s=0)
     return np.asarray(spline(target.y_nodes, target.x_nodes))
-
-
-def _padded(cells: Array, length: float) -> Array:
-    return np.concatenate([[0.0], cells, [length]])
-
-
-def _with_walls(grid: Grid, profile: Array) -> tuple[Array, Array]:
-    return _padded(grid.y_cells, 1.0), np.concatenate([[1.0], profile, [0.0]])

@@ -2,20 +2,26 @@
 
 import json
 import shutil
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 import tomli_w
 
+from tellus.config import load_config
 from tellus.coupling.comparison.compare import compare
-from tellus.coupling.comparison.pair import regrid_stream_function, regrid_temperature
+from tellus.coupling.comparison.pair import Pair, regrid_stream_function
 from tellus.coupling.comparison.words import headline, table
 from tellus.coupling.fields import FieldWriter
+from tellus.coupling.run import run_directory
+from tellus.solver.boundaries import BoundaryConditions
 from tellus.solver.errors import InputError
 from tellus.solver.grid import Array, Grid
+from tellus.solver.initial import regridded
 from tellus.solver.rheology import FrankKamenetskii
 from tellus.solver.stokes import StokesProblem, StokesReport, flow_from_psi, velocity
 
@@ -175,7 +181,8 @@ def test_regridding_is_second_order_and_keeps_the_flow_divergence_free() -> None
     errors = []
     for n in (8, 16, 32):
         source = Grid(4 * n, n, 4.0)
-        error = regrid_temperature(temperature(source), source, target) - temperature(target)
+        walls = BoundaryConditions()
+        error = regridded(temperature(source), source, target, walls) - temperature(target)
         errors.append(np.abs(error).max())
         psi = regrid_stream_function(stream_function(source), source, target)
         u, v = velocity(psi, target)
@@ -312,3 +319,65 @@ def test_a_report_replaces_nothing_but_a_report(tmp_path: Path) -> None:
 def test_no_runs_is_bad_input() -> None:
     with pytest.raises(InputError, match="no run given"):
         compare([])
+
+
+def test_ten_thousand_outputs_are_matched_in_little_memory() -> None:
+    times = np.arange(10_000) * 1e-3
+    rng = np.random.default_rng(0)
+    other = np.sort(np.concatenate([times[::2] + 1e-6 * rng.random(5000), rng.random(3000) * 10]))
+    runs = [
+        SimpleNamespace(grid=Grid(4, 4, 1.0), output_times=t, series={"time": t}, path="run")
+        for t in (times, other)
+    ]
+    tracemalloc.start()
+    try:
+        found = Pair(*runs).equal_outputs  # type: ignore[arg-type]
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 30e6  # every time beside every other takes 800 MB
+    nearest = [int(np.abs(other - t).argmin()) for t in times]
+    expected = [(i, k) for i, k in enumerate(nearest) if abs(other[k] - times[i]) <= 1e-5]
+    assert len(expected) > 5000
+    assert found == [
+        pair for pair in expected if times[pair[0]] <= min(times[-1], other[-1]) + 1e-5
+    ]
+
+
+@pytest.mark.parametrize("walls", ["insulating", "300 K"])
+def test_a_uniform_temperature_is_the_same_on_any_grid(walls: str, tmp_path: Path) -> None:
+    """It used to be padded with T = 1 below and 0 above, whatever the walls."""
+    profile = tmp_path / "profile.txt"
+    profile.write_text("0 300\n1 300\n")
+    closed = ["boundaries.bottom_thermal=insulating", "boundaries.top_thermal=insulating"]
+    held = [
+        *["boundaries.bottom_thermal=temperature", "boundaries.bottom_value=300"],
+        *["boundaries.top_thermal=temperature", "boundaries.top_value=300"],
+    ]
+    runs = []
+    for n in (16, 8):
+        config = load_config(
+            None,
+            [
+                *(closed if walls == "insulating" else held),
+                *[f"grid.nx={n}", f"grid.ny={n}", "grid.aspect=1.0", "rheology.kind=constant"],
+                *["model.heating=0", "initial.kind=profile", f"initial.path={profile}"],
+                *["initial.amplitude=0", "time.end=1e-3", "time.dt_initial=1e-4"],
+                "output.every=5e-4",
+            ],
+        )
+        run_directory(config, tmp_path / str(n), progress=False)
+        runs.append(tmp_path / str(n))
+    entry = compare(runs)["runs"][1]
+    for name in ("temperature_field_mae", "profile_mae", "final_profile_mae"):
+        assert entry[name] == pytest.approx(0.0, abs=1e-11)
+
+
+def test_walls_that_differ_are_noted(tmp_path: Path) -> None:
+    runs = []
+    for value in (1.0, 2.0):
+        settings = ["grid.nx=16", "grid.ny=8", "grid.aspect=2", f"boundaries.bottom_value={value}"]
+        config = load_config(None, [*settings, "time.max_steps=2"])
+        run_directory(config, tmp_path / str(value), progress=False)
+        runs.append(tmp_path / str(value))
+    assert "boundaries.bottom_value = 2.0, not 1.0" in compare(runs)["runs"][1]["notes"]

@@ -22,6 +22,7 @@ from tellus.coupling.file_start import temperature_of_run
 from tellus.coupling.run import run_directory
 from tellus.coupling.stepping import Schedule
 from tellus.coupling.timeseries import COLUMNS
+from tellus.solver.boundaries import BoundaryConditions
 from tellus.solver.errors import InputError
 from tellus.solver.grid import Grid
 from tellus.solver.initial import regridded
@@ -188,10 +189,10 @@ def test_exactly_whatever_rounding_makes_of_the_width(
 def test_another_grid_is_regridded(run: Path) -> None:
     finer = Simulation.from_config(from_run(run, "grid.nx=40", "grid.ny=24")).temperature
     last = open_run(run)["temperature"].values[-1]
-    expected = regridded(last, Grid(16, 8, 2.0), Grid(40, 24, 2.0))
+    expected = regridded(last, Grid(16, 8, 2.0), Grid(40, 24, 2.0), BoundaryConditions())
     np.testing.assert_array_equal(finer, expected)
     assert finer.shape == (24, 40)
-    assert last.min() <= finer.min() < finer.max() <= last.max()
+    assert 0.0 <= finer.min() < finer.max() <= 1.0
     assert np.mean(finer) == pytest.approx(np.mean(last), abs=0.01)
 
 

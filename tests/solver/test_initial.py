@@ -5,6 +5,7 @@ import pytest
 from numerics import observed_orders, rough_field
 
 from tellus.solver import initial
+from tellus.solver.boundaries import FLUX, TEMPERATURE, BoundaryConditions, Wall
 from tellus.solver.grid import Grid
 
 GRID = Grid(64, 16, 4.0)
@@ -84,6 +85,20 @@ def test_regridding_is_second_order_between_the_outermost_cell_centres() -> None
         wrong = np.abs(moved - initial.mode_perturbation(target, 2))
         errors.append(float(np.max(wrong[1:-1, 1:-1])))
     assert min(observed_orders(errors)) >= 1.9
+
+
+def test_regridding_knows_the_walls() -> None:
+    """Straight lines between walls at their temperature, and through one with a heat flux."""
+    field = np.repeat((2.0 - 3.0 * GRID.y_cells)[:, None], GRID.nx, axis=1)
+    expected = np.repeat((2.0 - 3.0 * FINE.y_cells)[:, None], FINE.nx, axis=1)
+    bottom, top = Wall(thermal=TEMPERATURE, value=2.0), Wall(thermal=TEMPERATURE, value=-1.0)
+    inward = Wall(thermal=FLUX, value=3.0)
+    for walls in (
+        BoundaryConditions(bottom=bottom, top=top),
+        BoundaryConditions(bottom=inward, top=top),
+    ):
+        moved = initial.regridded(field, GRID, FINE, walls)
+        np.testing.assert_allclose(moved, expected, rtol=0, atol=1e-13)
 
 
 def test_regridding_takes_single_precision() -> None:
