@@ -12,7 +12,12 @@ from tellus.io.json_file import read_json
 from tellus.io.run_files import read_settings, read_summary
 from tellus.solver.errors import InputError
 
+from .timeseries import NAME as SERIES
+from .unfinished import RUNNING, so_far, state
+
 Facts = dict[str, str]
+
+STATES = {"killed": "killed; go on with --resume"}
 
 REMEDY = "mend it, copy it again, or make it anew"
 TRAINING_SECTIONS = {"base", "features", "network", "loss", "training"}
@@ -92,19 +97,22 @@ def _nothing_known(path: Path) -> InputError:
 
 
 def _run(path: Path) -> Facts:
-    run, config = read_summary(path / "run.json"), read_settings(path / "config.toml")
+    summary, config = read_summary(path / "run.json"), read_settings(path / "config.toml")
+    run, status = so_far(path, summary), state(path, summary)
     seconds = run["seconds"]
     stokes = sum(seconds["stokes"].values())
     rest = seconds["total"] - stokes - seconds["energy"]
     facts = {
-        "status": f"{run['status']}; {run['message']}" if run.get("message") else run["status"],
-        "reached": f"step {run['steps']}, time {run['time']:g} of {config['time']['end']:g}",
+        "status": f"{status}; {run['message']}"
+        if run.get("message")
+        else STATES.get(status, status),
+        "reached": f"{_reached(path / SERIES, summary)} of {config['time']['end']:g}",
         "case": _case(config),
         "start": _start(config["initial"], run.get("start") or {}),
         "solver": str(run["solver"]),
         "seconds": f"{seconds['total']:.1f} in all, {stokes:.1f} Stokes, "
         f"{seconds['energy']:.1f} energy, {rest:.1f} set-up, diagnostics and output",
-        "last row": _last_row(path / "timeseries.csv"),
+        "last row": _shown(_last_row(path / SERIES)),
         "outputs": _outputs(path / "fields.zarr"),
         "made by": _maker(run),
     }
@@ -207,15 +215,28 @@ def _maker(run: Mapping[str, Any]) -> str:
     return f"tellus {run['tellus']}{commit}, {run['threads']} threads"
 
 
-def _last_row(file: Path) -> str:
-    """A few columns of the last whole row; a killed run may have begun another."""
-    if not file.exists():
-        return "none yet"
-    header, *rows = csv.reader(file.read_text().splitlines())
+def _last_row(file: Path) -> dict[str, str]:
+    """The last whole row by column, empty where there is none; a killed run may have begun another.
+
+    A row that was cut off may look whole: only what a line's end follows is.
+    """
+    text = file.read_text() if file.exists() else ""
+    header, *rows = list(csv.reader(text[: text.rfind("\n") + 1].splitlines())) or [[]]
     row = next((row for row in reversed(rows) if len(row) == len(header)), None)
-    if row is None:
+    return {} if row is None else dict(zip(header, row, strict=True))
+
+
+def _reached(file: Path, summary: Mapping[str, Any]) -> str:
+    """By its time series where it has not ended: run.json tells of start and end alone."""
+    row = _last_row(file) if summary["status"] == RUNNING else {}
+    step = row.get("step", summary["steps"])
+    return f"step {step}, time {float(row.get('time', summary['time'])):g}"
+
+
+def _shown(values: Mapping[str, str]) -> str:
+    """A few columns of a row."""
+    if not values:
         return "none yet"
-    values = dict(zip(header, row, strict=True))
     shown = ("mean_temperature", "nusselt_top", "nusselt_bottom", "vrms")
     return ", ".join(f"{name} {float(values[name]):.5g}" for name in shown)
 

@@ -51,6 +51,18 @@ def sole_user(directory: Path) -> Iterator[None]:
         ) from error
 
 
+def in_use(directory: Path) -> bool:
+    """Whether a process is at work in it; where that cannot be known, none is."""
+    try:
+        with open(directory / NAME, "rb", opener=not_followed) as file:
+            fcntl.flock(file.fileno(), fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    return False
+
+
 def _lock(file: int, directory: Path) -> None:
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -16,6 +16,7 @@ from tellus.solver.errors import InputError
 from tellus.solver.grid import Array, Grid
 
 from .fields import STORE, open_fields
+from .unfinished import RUNNING, so_far
 from .whole_outputs import remedy
 
 COLUMNS = ("step", "time", "mean_temperature", "nusselt_top", "nusselt_bottom", "vrms")
@@ -76,7 +77,8 @@ class RecordedOutputs:
 class RecordedRun(RecordedOutputs):
     """The whole of what a run left behind.
 
-    `info` is run.json, `series` the columns of timeseries.csv up to the last finite row.
+    `info` is run.json, of a run that has not ended as it would stand at its newest checkpoint
+    (`unfinished`); `series` the columns of timeseries.csv up to the last finite row.
     """
 
     info: Mapping[str, Any]
@@ -95,6 +97,11 @@ class RecordedRun(RecordedOutputs):
     @property
     def steps(self) -> int:
         """Time steps taken, resumed or not."""
+        return int(self.series["step"][-1])
+
+    @property
+    def priced_steps(self) -> int:
+        """Time steps that the seconds are of; zero where those are not known."""
         return int(self.info["steps"])
 
     def walls_at(self, times: float | Array) -> BoundaryConditions:
@@ -133,11 +140,12 @@ def read_run(path: Path) -> RecordedRun:
         Naming the file that is missing, truncated or damaged, and the remedy.
     """
     path = _directory(path)
+    summary = read_summary(path / "run.json")
     return RecordedRun(
         path=path,
-        info=read_summary(path / "run.json"),
+        info=so_far(path, summary),
         config=read_settings(path / "config.toml"),
-        series=_read_series(path / "timeseries.csv"),
+        series=_read_series(path / "timeseries.csv", summary["status"] != RUNNING),
         fields=_read_fields(path),
     )
 
@@ -172,6 +180,8 @@ def _read_series(file: Path, finished: bool = True) -> Mapping[str, Array]:
     text = read_text(file)
     if not finished:
         text = text[: text.rfind("\n") + 1]
+        if text.count("\n") < 2:
+            raise InputError(f"{file}: the run has taken no step yet; let it go on first.")
     remedy = "resume the run with `tellus run --resume`, or run it anew."
     try:
         header, *rows = list(csv.reader(text.splitlines())) or [[]]

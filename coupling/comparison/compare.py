@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from tellus.coupling.recorded import RecordedRun, read_run
+from tellus.coupling.unfinished import RUNNING, state
 from tellus.solver.errors import InputError
 
 from .pair import Pair
@@ -145,8 +146,9 @@ def _cost(pair: Pair) -> dict[str, Any]:
     return {
         "seconds_per_step": _step_seconds(run),
         "stokes_seconds_per_step": _stokes_seconds(run),
-        "seconds_total": float(run.info["seconds"]["total"]),
-        "seconds_by_phase": run.seconds_by_phase,
+        "priced_steps": run.priced_steps,
+        "seconds_total": float(run.info["seconds"]["total"]) if run.priced_steps else None,
+        "seconds_by_phase": run.seconds_by_phase if run.priced_steps else {},
         "others_percent": _others_percent(run),
         "solver_report": dict(run.info.get("solver_report") or {}),
         "speedup": _ratio(_step_seconds(reference), _step_seconds(run)),
@@ -158,20 +160,23 @@ def _cost(pair: Pair) -> dict[str, Any]:
 
 
 def _stokes_seconds(run: RecordedRun) -> float | None:
-    return sum(run.stokes_seconds.values()) / run.steps if run.steps else None
+    steps = run.priced_steps
+    return sum(run.stokes_seconds.values()) / steps if steps else None
 
 
 def _step_seconds(run: RecordedRun) -> float | None:
     stokes = _stokes_seconds(run)
     energy = float(run.info["seconds"].get("energy", 0.0))
-    return None if stokes is None else stokes + energy / run.steps
+    return None if stokes is None else stokes + energy / run.priced_steps
 
 
-def _seconds_until(run: RecordedRun, span: tuple[float, float]) -> float:
+def _seconds_until(run: RecordedRun, span: tuple[float, float]) -> float | None:
     """Wall time charged to `span`: the run's own, by the share of its rows in that time."""
-    times = run.series["time"]
+    if not run.priced_steps:
+        return None
+    times, priced = run.series["time"], run.series["step"] <= run.priced_steps
     inside = np.count_nonzero((times > span[0]) & (times <= span[1]))
-    taken = max(int(np.count_nonzero(times > times[0])), 1)
+    taken = max(int(np.count_nonzero((times > times[0]) & priced)), 1)
     return float(run.info["seconds"]["total"]) * int(inside) / taken
 
 
@@ -185,11 +190,18 @@ def _ratio(reference: float | None, value: float | None) -> float | None:
     return reference / value if reference is not None and value else None
 
 
+ENDINGS = {"running": "still going on", "killed": "was killed", "stopped": "stopped early"}
+
+
 def _notes(pair: Pair) -> list[str]:
     run, notes = pair.run, []
     if run.status != "done":
-        word = {"running": "never finished", "stopped": "stopped early"}.get(run.status, run.status)
+        word = ENDINGS.get(state(run.path, run.info), run.status)
         notes.append(f"{word} at model time {run.series['time'][-1]:.4g}")
+    if not run.priced_steps:
+        notes.append("what it costs is not known: it has no checkpoint after its start")
+    elif run.priced_steps < run.steps and run.status == RUNNING:
+        notes.append(f"priced by its first {run.priced_steps} steps, up to its newest checkpoint")
     if run.grid != pair.reference.grid:
         notes.append(f"regridded from {run.grid} to {pair.reference.grid}")
     for section in ("model", "rheology", "boundaries"):

@@ -135,7 +135,7 @@ def _draw_phases(axis: Axes, entries: Sequence[Result]) -> None:
     left = np.zeros(len(entries))
     for phase, colour in _phase_colours(entries).items():
         seconds = [run["seconds_by_phase"].get(phase, 0.0) for run in entries]
-        width = 1e3 * np.array(seconds) / [max(run["steps"], 1) for run in entries]
+        width = 1e3 * np.array(seconds) / [max(run["priced_steps"], 1) for run in entries]
         axis.barh(places, width, left=left, height=0.6, color=colour, label=phase)
         left += width
     for place, total in enumerate(left.tolist()):
