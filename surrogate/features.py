@@ -64,6 +64,13 @@ class Inputs:
             reflect(self.residual, which, sign=-1.0),
         )
 
+    def with_mirror_image(self) -> "Inputs":
+        """These examples, and after them their reflections in x."""
+        images = self.mirrored(torch.ones(len(self.temperature), dtype=torch.bool))
+        return Inputs(
+            *(torch.cat([getattr(self, f.name), getattr(images, f.name)]) for f in fields(self))
+        )
+
 
 def reflect(values: Tensor, which: Tensor, sign: float = 1.0) -> Tensor:
     """Examples marked in `which` with x reversed and multiplied by `sign`."""

@@ -117,7 +117,9 @@ class Surrogate:
     def predict(self, problem: StokesProblem) -> tuple[Array, dict[str, float]]:
         """psi in float64, shape (ny+1, nx+1), and the seconds of each phase.
 
-        Phases: "base" (the coarse solve and its interpolation), "features" and "network".
+        Phases: "base" (the coarse solve and its interpolation), "features" and "network". The
+        network also sees the mirror image, and the correction is the mean of both: a flow that is
+        reflected in x has the reflected correction, to the bit.
         Runs on one thread: at 512x128 two take 36 ms, one 29.
         """
         self._check_grid(problem.grid)
@@ -145,10 +147,12 @@ class Surrogate:
         operator = self._operator if self.corrector.settings.residual else None
         observed, scale = observe(problem, base, operator)
         with torch.inference_mode():
-            prepared = self.corrector.prepare(to_inputs(observed), self.grid)
+            inputs = to_inputs(observed).with_mirror_image()
+            prepared = self.corrector.prepare(inputs, self.grid)
             prepared = prepared.contiguous(memory_format=torch.channels_last)
             clock.append(perf_counter())
-            correction = self.corrector.correction(prepared)[0].numpy()
+            one, image = self.corrector.correction(prepared)
+            correction = (0.5 * (one - image.flip(-1))).numpy()
         psi = base + scale * correction.astype(np.float64)
         clock.append(perf_counter())
         phases = ("base", "features", "network")

@@ -5,6 +5,7 @@ import os
 import shutil
 import signal
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,9 @@ from small_data import GRID, Member, parameters, problem, solved, write_dataset
 from typer.testing import CliRunner
 
 from tellus.cli import app
+from tellus.config import load_config
+from tellus.coupling.simulation import Simulation
+from tellus.coupling.solvers.surrogate import SurrogateSolver
 from tellus.solver.boundaries import BoundaryConditions, Wall
 from tellus.solver.direct.solver import DirectSolver
 from tellus.solver.errors import InputError, InterruptedRunError
@@ -41,6 +45,7 @@ from tellus.surrogate.features import (
     to_inputs,
     unfold,
 )
+from tellus.surrogate.load import load_surrogate
 from tellus.surrogate.networks.two_level import make_network
 from tellus.surrogate.settings import (
     FeatureSettings,
@@ -430,6 +435,40 @@ def test_prediction_follows_the_vigour_of_the_flow(trained: Path) -> None:
     np.testing.assert_allclose(strong, 100.0 * weak, rtol=1e-3, atol=1e-3 * np.max(np.abs(strong)))
 
 
+def mirrored(problem: StokesProblem) -> StokesProblem:
+    temperature = np.ascontiguousarray(problem.temperature[:, ::-1])
+    return replace(problem, temperature=temperature)
+
+
+def test_a_mirrored_problem_has_the_mirrored_flow() -> None:
+    """Of the shipped weights, trained on both, but not told that they are the same."""
+    problem = problem_on(Grid(128, 32, 4.0), seed=3)
+    surrogate = Surrogate.load(None, problem.grid)
+    psi, _ = surrogate.predict(problem)
+    image, _ = surrogate.predict(mirrored(problem))
+    base = surrogate.base_stream_function(problem)
+    assert np.abs(psi - base).max() > 1e-3 * np.abs(psi).max()  # there is a correction
+    np.testing.assert_allclose(image, -psi[:, ::-1], rtol=0, atol=1e-12 * np.abs(psi).max())
+
+
+def test_mirrored_runs_stay_mirrored() -> None:
+    grid = Grid(64, 16, 4.0)
+    config = load_config(None, ["grid.nx=64", "grid.ny=16", "rheology.gamma_T=1e6"])
+    start = problem_on(grid, seed=4).temperature
+    runs = [
+        Simulation.from_config(
+            config, SurrogateSolver(load_surrogate(None, grid)), temperature=temperature
+        )
+        for temperature in (start, np.ascontiguousarray(start[:, ::-1]))
+    ]
+    for _ in range(20):
+        for run in runs:
+            run.step()
+    one, image = (run.temperature for run in runs)
+    assert np.abs(one - start).max() > 1e-6
+    np.testing.assert_allclose(image, one[:, ::-1], rtol=0, atol=1e-9)
+
+
 def test_a_fluid_at_rest_stays_finite(trained: Path) -> None:
     still = StokesProblem(GRID, np.full(GRID.cells, 0.5), FrankKamenetskii(1e6, 10.0))
     assert np.isfinite(Surrogate.load(trained).predict(still)[0]).all()
@@ -571,7 +610,9 @@ def test_evaluation_compares_model_and_base(trained: Path, dataset: Path) -> Non
     assert set(result["walls"]) == {"left", "right", "top", "bottom"}
     assert 0 < result["relative_l2"]["median"] < result["base"]["relative_l2"]["median"] < 1
     card = json.loads((trained / "card.json").read_text())
-    assert result["relative_l2"]["median"] == pytest.approx(card["validation"]["median"], rel=1e-3)
+    # Training scores one look at each example, a prediction is the mean of two.
+    one_look = card["validation"]["median"]
+    assert 0.7 * one_look < result["relative_l2"]["median"] <= one_look
     text = table(result)
     assert "sim_002" in text
     assert "coarse:2 alone" in text
