@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner, Result
 
 from tellus.cli import app
-from tellus.config import Config, DatasetConfig, TrainingConfig, dump
+from tellus.config import Config, DatasetConfig, TrainingConfig, dump, load_config
 from tellus.config_fields import fields
 from tellus.config_read import read
 from tellus.solver.errors import InputError
@@ -221,11 +221,12 @@ def test_a_directory_that_holds_a_run_is_left_alone(tmp_path: Path) -> None:
     case.write_text("[grid]\nnx = 32\nny = 8\n")
     out = tmp_path / "run"
     out.mkdir()
-    (out / "config.toml").write_text("precious")
-    result = tellus("run", case, "--out", out)
-    assert_one_sentence(result)
-    assert "already holds a run" in result.stderr
-    assert {path.name: path.read_text() for path in out.iterdir()} == {"config.toml": "precious"}
+    for content, said in (("precious", "is no run's"), (dump(load_config(case)), "holds a run")):
+        (out / "config.toml").write_text(content)
+        result = tellus("run", case, "--out", out)
+        assert_one_sentence(result)
+        assert said in result.stderr
+        assert {path.name: path.read_text() for path in out.iterdir()} == {"config.toml": content}
 
 
 @pytest.mark.parametrize(
