@@ -10,6 +10,7 @@ from typing import Any
 from tellus.io.card_check import check_card, kind_of_model
 from tellus.io.json_file import read_json
 from tellus.io.run_files import read_settings, read_summary
+from tellus.io.shown import shown
 from tellus.solver.errors import InputError
 
 from .timeseries import NAME as SERIES
@@ -42,7 +43,7 @@ def describe(path: Path) -> str:
             f"{path}: this {kind} is damaged ({failure!r}): copy it again, or make it anew."
         ) from None
     width = max(map(len, lines))
-    return "\n".join(f"{label:<{width}}  {value}" for label, value in lines.items())
+    return "\n".join(f"{label:<{width}}  {shown(value)}" for label, value in lines.items())
 
 
 def _recognised(path: Path) -> tuple[str, Callable[[Path], Facts]]:

@@ -9,6 +9,7 @@ import numpy as np
 
 from tellus.coupling.recorded import RecordedRun, read_run
 from tellus.coupling.unfinished import RUNNING, state
+from tellus.io.shown import shown
 from tellus.solver.errors import InputError
 
 from .pair import Pair
@@ -92,7 +93,7 @@ def labels(runs: Sequence[RecordedRun]) -> list[str]:
     """Short, distinct names: the solver, with the directory where that alone is ambiguous."""
     names = [run.solver for run in runs]
     return [
-        name if names.count(name) == 1 else f"{name} ({run.path.name})"
+        shown(name if names.count(name) == 1 else f"{name} ({run.path.name})")
         for name, run in zip(names, runs, strict=True)
     ]
 

@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 
 from tellus.coupling.output.style import LID, draw_map
 from tellus.coupling.recorded import RecordedRun
+from tellus.io.shown import in_picture
 from tellus.solver.grid import Array
 
 from .pair import Pair
@@ -46,8 +47,8 @@ def difference_maps(result: Result, runs: Runs) -> Iterator[Figure]:
 
 
 def labels_of(result: Result) -> list[str]:
-    """Names of the runs, the reference first."""
-    return [str(run["label"]) for run in result["runs"]]
+    """Names of the runs for a picture, the reference first."""
+    return [in_picture(run["label"]) for run in result["runs"]]
 
 
 def _maps(

@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 
 from tellus.coupling.output.style import draw_map, leave_out_spikes, line, styled
 from tellus.coupling.recorded import RecordedRun
+from tellus.io.shown import in_picture
 
 from .maps import difference_maps, interior_scale, labels_of, temperature_maps
 from .pair import Pair, mean_profile
@@ -67,7 +68,7 @@ def profiles(result: Result, runs: Runs) -> Figure:
     final, average = figure.subplots(1, 2, sharey=True)
     for k, run in enumerate(runs):
         start, end = Pair(runs[0], run).second_half
-        label = result["runs"][k]["label"]
+        label = in_picture(result["runs"][k]["label"])
         final.plot(mean_profile(run, end, end), run.grid.y_cells, label=label, **line(k))
         average.plot(mean_profile(run, start, end), run.grid.y_cells, **line(k))
     final.set(title="at the end", xlabel="temperature", ylabel="height", ylim=(0, 1))
@@ -89,7 +90,9 @@ def drift(result: Result) -> Figure:
             # A logarithmic axis has no place for the shared start, where the difference is zero.
             shown = [(t, value) for t, value in points if value]
             if shown:
-                axis.plot(*zip(*shown, strict=True), marker=".", label=run["label"], **line(k))
+                axis.plot(
+                    *zip(*shown, strict=True), marker=".", label=in_picture(run["label"]), **line(k)
+                )
                 axis.set_yscale("log")
         axis.set(title=name, xlabel="model time")
         axis.ticklabel_format(style="sci", axis="x", scilimits=(-2, 4))
@@ -110,7 +113,7 @@ def picture(result: Result, runs: Runs) -> Figure:
         for name, values, run in zip(("above", "below"), shown, (0, -1), strict=True):
             drawn = draw_map(axes[name], values, aspect, interior_scale([shown]))
             axes[name].set_title(
-                f"{result['runs'][run]['label']}, t = {runs[0].output_times[i]:.4g}"
+                f"{in_picture(result['runs'][run]['label'])}, t = {runs[0].output_times[i]:.4g}"
             )
         maps = [axes["above"], axes["below"]]
         figure.colorbar(drawn, ax=maps, label="temperature", extend="min", aspect=30)
@@ -141,7 +144,7 @@ def _draw_phases(axis: Axes, entries: Sequence[Result]) -> None:
     for place, total in enumerate(left.tolist()):
         axis.text(total, place, f" {total:.3g}", va="center")
     axis.set(title="wall time per step by phase (ms)", yticks=places)
-    axis.set_yticklabels([run["label"] for run in entries])
+    axis.set_yticklabels([in_picture(run["label"]) for run in entries])
     axis.invert_yaxis()
     axis.margins(x=0.1)
     axis.grid(False, axis="y")
@@ -166,7 +169,7 @@ def _draw_speedups(axis: Axes, entries: Sequence[Result]) -> None:
         axis.bar_label(container, [f" {value:.3g}" for value in values])
     axis.axvline(1.0, color="#222222", linewidth=0.8)
     axis.set(title="speed-up over the reference", yticks=places)
-    axis.set_yticklabels([run["label"] for run in entries])
+    axis.set_yticklabels([in_picture(run["label"]) for run in entries])
     axis.invert_yaxis()
     axis.margins(x=0.12)
     axis.grid(False, axis="y")

@@ -71,7 +71,7 @@ def write_report(out: Path, result: Mapping[str, Any], runs: Sequence[RecordedRu
     page = render(result, runs)
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(out, page.encode())
+        write_atomically(out, page.encode(errors="backslashreplace"))
     except OSError as error:
         raise InputError(f"{out}: cannot be written ({error}); choose another --out.") from error
 

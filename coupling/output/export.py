@@ -12,6 +12,7 @@ import xarray as xr
 
 from tellus.coupling.fields import CELLS, NODES, U_FACES, V_FACES
 from tellus.coupling.recorded import RecordedOutputs, directory, read_outputs
+from tellus.io.shown import shown
 from tellus.solver.errors import InputError
 from tellus.solver.whole_file import own_folder, written_aside
 
@@ -139,7 +140,7 @@ def _described(run: RecordedOutputs, units: Units) -> xr.Dataset:
     dataset["time"].attrs["standard_name"] = "time"
     dataset.attrs = {
         "Conventions": CONVENTIONS,
-        "title": f"Mantle convection, run {run.path.resolve().name}",
+        "title": f"Mantle convection, run {shown(run.path.resolve().name)}",
         "source": f"Tellus {version('tellus-mantle')}",
         "configuration": (run.path / "config.toml").read_text(encoding="utf-8"),
     }

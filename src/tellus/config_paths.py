@@ -8,6 +8,9 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+from tellus.io.shown import shown
+from tellus.solver.errors import InputError
+
 PATH, SOLVER = "path", "solver"
 
 
@@ -21,7 +24,18 @@ def with_absolute_paths(name: str, folder: Path | str = "") -> str:
 
 
 def _absolute(path: str, folder: Path | str = "") -> str:
-    return os.path.abspath(os.path.join(folder, path)) if path else path
+    if not path:
+        return path
+    found = os.path.abspath(os.path.join(folder, path))
+    try:
+        found.encode()
+    except UnicodeEncodeError:
+        # Neither config.toml nor run.json could hold it.
+        raise InputError(
+            f"{shown(found)} is no path that a configuration can name, as it is not UTF-8: rename "
+            "it, or go there by a link."
+        ) from None
+    return found
 
 
 ABSOLUTE: dict[str, Callable[[str, Path | str], str]] = {

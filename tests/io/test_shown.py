@@ -1,0 +1,53 @@
+"""Names that are not UTF-8, hold formulas or escape sequences."""
+
+import os
+from pathlib import Path
+
+import matplotlib.figure
+import pytest
+from rollouts import case, tellus
+
+from tellus.coupling.comparison.compare import compare
+from tellus.coupling.run import run_directory
+from tellus.io.shown import in_picture, shown
+
+NAME = os.fsdecode(b"r\xe9s $\\frac$ \x1b[31m")
+
+
+def test_what_can_be_printed_stays_as_it_is() -> None:
+    assert shown("résultat 日本 <b>") == "résultat 日本 <b>"
+    assert shown(NAME) == "r\\udce9s $\\frac$ \\x1b[31m"
+    assert in_picture("$x$") == r"\$x\$"
+
+
+def test_a_run_of_such_a_name_is_compared_exported_and_told(tmp_path: Path) -> None:
+    runs = [tmp_path / NAME, tmp_path / "other"]
+    for run in runs:
+        run_directory(case("time.max_steps=2"), run, progress=False)
+    result = compare(runs, tmp_path / "report.html")
+    assert shown(NAME) in result["runs"][0]["label"]
+    assert "frac" in (tmp_path / "report.html").read_text(encoding="utf-8")
+    tellus("export", runs[0], "--to", "netcdf", "--out", tmp_path / "run.nc")
+    tellus("plot", runs[0], "--out", tmp_path / "plots")
+    said = tellus("info", runs[0]).stdout
+    assert "\x1b" not in said
+    assert "\\x1b[31m" in said
+
+
+def test_a_path_that_a_configuration_cannot_hold_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "case.toml"
+    file.write_text("")
+    start = ["--set", "initial.kind=file", "--set", f"initial.path={tmp_path / NAME}"]
+    said = tellus("run", file, "--out", tmp_path / "out", *start, status=2).stderr
+    assert "not UTF-8" in said
+    assert not (tmp_path / "out").exists()
+
+
+def test_labels_draw(tmp_path: Path) -> None:
+    figure = matplotlib.figure.Figure()
+    figure.subplots().plot([0, 1], label=in_picture(NAME))
+    figure.legend()
+    figure.savefig(tmp_path / "legend.png")
+    figure.suptitle("$\\frac$")
+    with pytest.raises(ValueError, match="frac"):  # what it would be without
+        figure.savefig(tmp_path / "broken.png")
