@@ -112,7 +112,8 @@ def _run(path: Path) -> Facts:
         "start": _start(config["initial"], run.get("start") or {}),
         "solver": str(run["solver"]),
         "seconds": f"{seconds['total']:.1f} in all, {stokes:.1f} Stokes, "
-        f"{seconds['energy']:.1f} energy, {rest:.1f} set-up, diagnostics and output",
+        f"{seconds['energy']:.1f} energy, {rest:.1f} set-up, diagnostics and output"
+        + (f", up to step {run['steps']}" if summary["status"] == RUNNING else ""),
         "last row": _shown(_last_row(path / SERIES)),
         "outputs": _outputs(path / "fields.zarr"),
         "made by": _maker(run),

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
-from math import sqrt
+from math import isfinite, nan, sqrt
 
 import numpy as np
 
@@ -274,8 +274,21 @@ class EnergyEquation:
         return np.array([w.thermal == TEMPERATURE for w in self.boundaries.walls.values()])
 
     def heating_at(self, time: float) -> float:
-        """The internal heating H at a model time."""
-        return self._source.mean(time, time)
+        """The internal heating H at a model time.
+
+        Raises InputError where a source of one's own has no mean over no time.
+        """
+        try:
+            rate = float(self._source.mean(time, time))
+        except ZeroDivisionError:
+            rate = nan
+        if not isfinite(rate):
+            name = type(self._source).__name__
+            raise InputError(
+                f"heating: {name}.mean({time:g}, {time:g}) must be H at that time, a finite "
+                "number: a mean over no time is asked for too."
+            )
+        return rate
 
     def mean_heating(self, start: float, end: float) -> float:
         """The internal heating H on average between two model times."""

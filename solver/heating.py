@@ -13,7 +13,7 @@ class Heating(Protocol):
     """A heat source per volume. A new one needs only this method."""
 
     def mean(self, start: float, end: float) -> float:
-        """The mean of H over model times [start, end]."""
+        """The mean of H over model times [start, end]; H itself where they are equal."""
         ...
 
 

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,8 +19,11 @@ from physics_cases import (
 from scipy.integrate import quad
 from scipy.linalg import expm
 
+import tellus
+from tellus.coupling.solvers.names import make_solver
 from tellus.solver.boundaries import INSULATING, TEMPERATURE, BoundaryConditions
 from tellus.solver.energy import EXPLICIT, IMPLICIT, EnergyEquation, ThermalState
+from tellus.solver.errors import InputError
 from tellus.solver.grid import Array, Grid
 from tellus.solver.heating import ConstantHeating, DecayingHeating
 
@@ -204,3 +208,45 @@ def test_a_wall_that_has_no_core_keeps_its_own_temperature() -> None:
     after = energy.step(ThermalState(np.zeros(GRID.cells)), at_rest(GRID), 1e-9)
     assert after.bottom_temperature is None
     assert after.heat_in == pytest.approx(2.0 / GRID.hy, rel=1e-6)
+
+
+def test_a_source_of_ones_own_runs_as_the_page_has_it() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "use" / "extending.md").read_text()
+    (block,) = (b for b in page.split("```python") if "class Pulse(Heating)" in b)
+    grid = Grid(16, 8, 2.0)
+    given = {
+        "tellus": tellus,
+        "grid": grid,
+        "solver": make_solver("direct", grid),
+        "start": np.full(grid.cells, 0.5),
+    }
+    exec(block.partition("```")[0], given)
+    simulation = given["simulation"]
+    assert simulation.steps == 1  # the block takes one
+    while simulation.time < 4e-6:
+        simulation.step()
+    walls_alone = tellus.Simulation(
+        grid, tellus.FrankKamenetskii(), given["solver"], given["start"]
+    )
+    while walls_alone.steps < simulation.steps:
+        walls_alone.step()
+    assert walls_alone.time == simulation.time
+    gained = simulation.temperature.mean() - walls_alone.temperature.mean()
+    assert gained == pytest.approx(1000.0 * 2e-6, rel=1e-3)
+
+
+def test_a_source_without_a_mean_over_no_time_is_named() -> None:
+    class Careless:
+        def mean(self, start: float, end: float) -> float:
+            return (end**2 - start**2) / (end - start)
+
+    grid = Grid(16, 8, 2.0)
+    simulation = tellus.Simulation(
+        grid,
+        tellus.FrankKamenetskii(),
+        make_solver("direct", grid),
+        np.full(grid.cells, 0.5),
+        heating=Careless(),
+    )
+    with pytest.raises(InputError, match=r"Careless\.mean"):
+        simulation.step()
