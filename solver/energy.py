@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
-from math import isfinite, nan, sqrt
+from math import sqrt
 
 import numpy as np
 
@@ -279,16 +279,13 @@ class EnergyEquation:
         Raises InputError where a source of one's own has no mean over no time.
         """
         try:
-            rate = float(self._source.mean(time, time))
-        except ZeroDivisionError:
-            rate = nan
-        if not isfinite(rate):
+            return self._source.mean(time, time)
+        except ZeroDivisionError as error:
             name = type(self._source).__name__
             raise InputError(
-                f"heating: {name}.mean({time:g}, {time:g}) must be H at that time, a finite "
-                "number: a mean over no time is asked for too."
-            )
-        return rate
+                f"heating: {name}.mean({time:g}, {time:g}) must be H at that time: a mean over no "
+                "time is asked for too."
+            ) from error
 
     def mean_heating(self, start: float, end: float) -> float:
         """The internal heating H on average between two model times."""
