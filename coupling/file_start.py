@@ -90,7 +90,13 @@ def _walls(path: Path, step: int) -> BoundaryConditions:
     from tellus.config import Config, boundaries_of
 
     walls = boundaries_of(Config.model_validate(read_outputs(path).config))
-    core = _core_temperature(path, step)
+    try:
+        core = _core_temperature(path, step)
+    except (OSError, LookupError, ValueError, TypeError, AttributeError) as error:
+        raise InputError(
+            f"initial.path: {path} does not say how warm its core was ({error}): start on the "
+            "grid of that run, or run it anew."
+        ) from error
     return walls if core is None else replace(walls, bottom=replace(walls.bottom, value=core))
 
 

@@ -12,6 +12,7 @@ from matplotlib.figure import Figure, SubFigure
 from tellus.coupling.output.picture_file import save_picture
 from tellus.coupling.output.style import LID, LINES, draw_map, leave_out_spikes, styled
 from tellus.coupling.solvers.arguments import shortened
+from tellus.io.shown import in_picture
 from tellus.solver.grid import Array
 
 from .cases import Case
@@ -88,7 +89,10 @@ def outcomes(
         for name in OUTCOMES:
             _mark(axis, name, [row["parameters"] for row in mine if row["outcome"] == name])
         good = sum(row["outcome"] == GOOD for row in mine)
-        axis.set(title=f"{shortened(label)}: {good} of {len(mine)} good", xlabel="log10 gamma_T")
+        axis.set(
+            title=f"{in_picture(shortened(label))}: {good} of {len(mine)} good",
+            xlabel="log10 gamma_T",
+        )
     for axis in panels[::columns]:
         axis.set(ylabel="H")
     figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=4)
@@ -165,7 +169,7 @@ def _draw_case(
     for name, rollout in mine.items():
         drawn = draw_map(axes[name], rollout.arrays["temperature"], case.config.grid.aspect, scale)
         fared = "the reference" if name == REFERENCE else rows[name]["outcome"]
-        axes[name].set_title(f"{shortened(name)}, t = {rollout.end:.4g}: {fared}")
+        axes[name].set_title(f"{in_picture(shortened(name))}, t = {rollout.end:.4g}: {fared}")
     maps = [axes[name] for name in mine]
     part.colorbar(drawn, ax=maps, label="temperature", extend="min", aspect=30)
 
@@ -176,7 +180,9 @@ def _draw_lines(axes: Mapping[str, Axes], mine: Mapping[str, Rollout]) -> None:
     for k, (name, rollout) in enumerate(mine.items()):
         style = _line(k, rollout)
         times, heights = rollout.arrays["time"], rollout.arrays["profile"].shape[1]
-        axes["mean"].plot(times, rollout.arrays["mean_temperature"], label=shortened(name), **style)
+        axes["mean"].plot(
+            times, rollout.arrays["mean_temperature"], label=in_picture(shortened(name)), **style
+        )
         if not rollout.end > 0:
             continue
         last_third = 2 / 3 * rollout.end, rollout.end

@@ -17,6 +17,7 @@ import typer
 from typer.core import TyperGroup
 
 from tellus.io import terminal
+from tellus.io.shown import shown
 from tellus.io.signals import Asked, prompt
 from tellus.solver.errors import InterruptedRunError, TellusError
 
@@ -99,7 +100,7 @@ def _failed(failure: BaseException) -> tuple[str, int]:
 
 def complain(sentence: str) -> None:
     """One line on stderr."""
-    print(f"tellus: {' '.join(sentence.split())}", file=terminal.stderr())
+    print(f"tellus: {shown(' '.join(sentence.split()))}", file=terminal.stderr())
 
 
 class _ToStderr(logging.Handler):
