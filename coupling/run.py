@@ -371,7 +371,7 @@ class _Run:
         """Of the machine's processors, used by other work over all the seconds of this run."""
         before, all_seconds = self.seconds_before, self._elapsed()
         now = self._busy.others_percent * (all_seconds - before)
-        return (self._busy_before * before + now) / all_seconds
+        return min((self._busy_before * before + now) / all_seconds, 100.0)
 
     def _write_summary(self, status: str, message: str) -> dict[str, Any]:
         tally = self.simulation.tally
