@@ -5,6 +5,8 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 DOCUMENTING := $(VENV)/.installed-docs
 PETSC := $(VENV)/.installed-petsc
+# A file of tests stays in one process, as its fixtures are made once; each takes up to 2 GB.
+PARALLEL := -n auto --maxprocesses 4 --dist loadfile
 CXX_SOURCES := $(wildcard csrc/*.hpp csrc/*.cpp)
 
 .PHONY: help demo test test-all docs lint format venv petsc rebuild clean
@@ -25,10 +27,10 @@ demo: $(INSTALLED)
 	$(BIN)/tellus demo
 
 test: lint
-	$(BIN)/pytest -m "not slow"
+	$(BIN)/pytest $(PARALLEL) -m "not slow"
 
 test-all: lint
-	$(BIN)/pytest
+	$(BIN)/pytest $(PARALLEL)
 
 docs: $(DOCUMENTING)
 	$(BIN)/sphinx-build -W --keep-going -b html docs docs/_build/html

@@ -7,6 +7,7 @@ grid that it did, which the tables show; the result says at which commit.
 """
 
 import sys
+from argparse import ArgumentParser
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -59,4 +60,6 @@ def command(paths: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(command(sys.argv[1:]))
+    parser = ArgumentParser(prog="python -m tellus.benchmarks.add_memory", description=__doc__)
+    parser.add_argument("paths", nargs="+", help="results of `tellus bench stokes --no-memory`")
+    sys.exit(command(parser.parse_args().paths))

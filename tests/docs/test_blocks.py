@@ -1,0 +1,175 @@
+"""What README and the pages tell people to type: Python runs as it stands, commands parse.
+
+Python blocks of a page follow each other in one namespace, in a folder that holds the examples
+and data sets too small to take time. Commands go through the command line's own parser; what
+they read of the checkout is opened, what they would compute is not.
+"""
+
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator
+from itertools import takewhile
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+import pytest
+import typer
+from small_data import parameters, problem, solved, write_dataset
+
+from tellus.cli import app
+from tellus.config import load_config, load_dataset_config
+from tellus.coupling.solvers.names import check_name
+from tellus.solver.grid import Grid
+from tellus.surrogate.travel import pack
+
+ROOT = Path(__file__).parents[2]
+PAGES = sorted(
+    path
+    for path in [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
+    if path.name not in ("CHANGELOG.md", "results.md") and "_build" not in path.parts
+)
+"""Pages that are written by hand."""
+
+DATA_SETS = {
+    "two-level-256x64": Grid(256, 64, 4.0),
+    "small": Grid(64, 16, 4.0),
+    "paper-128x32": Grid(32, 8, 4.0),
+}
+
+# What a fragment of a page takes as given: names that its sentences have introduced.
+GIVEN = {
+    "iterative.md": """
+import numpy as np
+import tellus
+grid = tellus.Grid(32, 16, 2.0)
+temperatures = np.random.default_rng(1).random((2, 16, 32))
+viscosities = np.exp(-temperatures)
+""",
+}
+
+# Stand-ins of usage lines for what is a number.
+NUMBERS = {"N": "2", "X": "0.5", "T0": "0.1", "T1": "0.2", "A,B": "1a,1b"}
+
+
+def blocks(page: Path) -> list[str]:
+    """The Python blocks of a page, in order."""
+    return re.findall(r"^```python\n(.*?)^```$", page.read_text(), re.MULTILINE | re.DOTALL)
+
+
+def lines(page: Path) -> list[str]:
+    """Lines of shell blocks, fenced or indented, and commands in running text."""
+    text = re.sub(r"<!-- bench:.*?<!-- /bench -->", "", page.read_text(), flags=re.DOTALL)
+    fenced = re.findall(r"^```sh\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    outside = re.sub(r"^```.*?^```$", "", text, flags=re.MULTILINE | re.DOTALL)
+    indented = re.findall(r"^    (\S.*(?:\\\n.*)*)", outside, re.MULTILINE)
+    inline = re.findall(r"`((?:tellus|make|python -m tellus)[ .][^`\n]+)`", outside)
+    found = [line for block in fenced for line in block.replace("\\\n", " ").splitlines()]
+    return [line.strip() for line in [*found, *indented, *inline] if line.strip()]
+
+
+def commands(program: str) -> list[tuple[str, str]]:
+    """Page and command, for every line that calls this program, however it is wrapped."""
+    called = [
+        (page.name, line[re.search(program, line).start() :])
+        for page in PAGES
+        for line in lines(page)
+        if re.match(rf"(\S+=\S+ |mpirun -n \d+ |torchrun \S+ \d+ (?=-m ))*(-m )?{program}", line)
+    ]
+    return sorted(set(called))
+
+
+def words(line: str) -> list[str]:
+    """Arguments of a command, optional ones included; the first where there is a choice."""
+    plain = re.sub(r"[\[\]]|\.\.\.$|\.\.\.(?=[\s\]])", " ", line)
+    chosen = [word if "://" in word else word.split("|")[0] for word in shlex.split(plain, True)]
+    return [NUMBERS.get(word, word) for word in chosen]
+
+
+@pytest.fixture
+def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with the examples, and data sets under the names that the pages use."""
+    (tmp_path / "examples").symlink_to(ROOT / "examples")
+    for name, grid in DATA_SETS.items():
+        write_dataset(tmp_path / "data" / name, grid, _members(grid))
+    pack(tmp_path / "data" / "paper-128x32", tmp_path / "paper-128x32.npz")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def _members(grid: Grid) -> Iterator[Any]:
+    numbers = np.arange(2)
+    for k, split in enumerate(["train", "train", "validation", "test"]):
+        problems = [problem(10 * k + n, 1e6, 10.0, 1.0, grid) for n in numbers]
+        arrays = solved(problems, step=numbers, time=1e-3 * numbers)
+        yield split, parameters(1e6, 10.0), arrays
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if blocks(page)], ids=lambda p: p.name)
+def test_python_runs_as_the_page_has_it(page: Path, workplace: Path) -> None:
+    names: dict[str, Any] = {}
+    exec(GIVEN.get(page.name, ""), names)
+    for block in blocks(page):
+        # There may be no GPU here; everything else stays as it stands.
+        source = block.replace('device="cuda"', 'device="cpu"')
+        exec(compile(source, page.name, "exec"), names)
+
+
+def test_every_block_is_found() -> None:
+    """A fence of another spelling would slip through unnoticed."""
+    for page in PAGES:
+        assert page.read_text().count("```python") == len(blocks(page)), page
+        assert not re.search(r"```(py|python3|bash|shell|console)\n", page.read_text()), page
+
+
+@pytest.mark.parametrize(("page", "line"), commands("tellus "))
+def test_commands_parse(page: str, line: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    given = words(line)[1:]
+    command: click.Command = typer.main.get_command(app)
+    context: click.Context | None = None
+    options: dict[str, Any] = {}
+    while isinstance(command, click.Group):
+        context = command.make_context(command.name, given[:1] or ["--help"], parent=context)
+        assert given, f"{page}: {line!r} names no command"
+        _, found, given = command.resolve_command(context, given)
+        assert found is not None, f"{page}: {line!r}"
+        command = found
+    # A command that a sentence only names has no arguments to check.
+    if given:
+        options = command.make_context(command.name, given, parent=context).params
+    for name in _solvers(options):
+        check_name(name)
+    for path in re.findall(r"\b(?:examples|experiments)/[\w*./-]+", line):
+        assert list(ROOT.glob(path)) or "NAME" in path, f"{page}: there is no {path}"
+    config = str(options.get("config") or "")
+    if config.startswith("examples/") and (ROOT / config).is_file():
+        load = {"run": load_config, "dataset": load_dataset_config}.get(str(command.name))
+        if load is not None:
+            load(Path(config), [s for s in options.get("set") or [] if "weights" not in s])
+
+
+def _solvers(options: dict[str, Any]) -> list[str]:
+    given = [str(options[key]) for key in ("stokes", "solvers") if options.get(key)]
+    return [name for text in given for name in text.split(",") if name not in ("all", "NAME")]
+
+
+@pytest.mark.parametrize(("page", "line"), commands("make "))
+def test_targets_are_in_the_makefile(page: str, line: str) -> None:
+    targets = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    asked = list(takewhile(lambda word: "=" not in word, words(line)[1:]))
+    assert asked, f"{page}: {line!r}"
+    assert set(asked) <= set(targets), page
+
+
+@pytest.mark.parametrize(("page", "line"), commands(r"python -m tellus\.benchmarks"))
+def test_modules_know_the_options(page: str, line: str) -> None:
+    _, _, module, *given = words(line)
+    told = subprocess.run(
+        [sys.executable, "-m", module, "--help"], capture_output=True, text=True, check=True
+    ).stdout
+    options = [word for word in given if word.startswith("--")]
+    assert [option for option in options if option not in told] == [], f"{page}: {line!r}"
