@@ -7,10 +7,10 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
 
+from tellus.io.arrays import read_npz
 from tellus.solver.errors import InputError
 from tellus.solver.grid import Array, Grid
 from tellus.solver.rheology import FrankKamenetskii
@@ -58,14 +58,12 @@ def read(path: Path, grids: Sequence[Grid]) -> tuple[dict[str, Any], list[list[S
     Raises InputError where it is missing or damaged, or has no such grid.
     """
     try:
-        with np.load(path, allow_pickle=False) as archive:
-            about = json.loads(str(archive["about"]))
-            law = FrankKamenetskii(about["gamma_T"], about["gamma_p"])
-            found = {
-                name: _temperatures(archive[name], kept) for name, kept in about["grids"].items()
-            }
-            times = {name: kept["times"] for name, kept in about["grids"].items()}
-    except (OSError, ValueError, KeyError, TypeError, BadZipFile) as error:
+        arrays = read_npz(path)
+        about = json.loads(str(arrays["about"]))
+        law = FrankKamenetskii(about["gamma_T"], about["gamma_p"])
+        found = {name: _temperatures(arrays[name], kept) for name, kept in about["grids"].items()}
+        times = {name: kept["times"] for name, kept in about["grids"].items()}
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(f"{path} holds no temperatures of --write ({error}).") from None
     if missing := [str(grid) for grid in grids if str(grid) not in found]:
         raise InputError(

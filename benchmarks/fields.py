@@ -17,14 +17,13 @@ import sys
 from dataclasses import asdict, dataclass
 from itertools import pairwise
 from pathlib import Path
-from zipfile import BadZipFile
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tellus.coupling.checkpoint import write_atomically
 from tellus.coupling.simulation import Simulation
 from tellus.coupling.stepping import Stepping
+from tellus.io.arrays import read_npz
 from tellus.solver import initial
 from tellus.solver.direct.solver import DirectSolver
 from tellus.solver.errors import InputError
@@ -178,12 +177,11 @@ def _key(grid: Grid, case: Case) -> str:
 def _cached(path: Path, grid: Grid, case: Case) -> tuple[Array, Array] | None:
     """The states of an earlier time; None where they are missing or damaged."""
     try:
-        with np.load(path, allow_pickle=False) as archive:
-            times: NDArray[np.float64] = archive["times"]
-            temperatures: NDArray[np.float64] = archive["temperatures"]
+        arrays = read_npz(path)
+        times, temperatures = arrays["times"], arrays["temperatures"]
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, KeyError, BadZipFile) as error:
+    except (OSError, ValueError, KeyError) as error:
         log.warning("%s is damaged (%s): made again", path, error)
         return None
     shape = (case.states, case.recorded)

@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from tellus.coupling.output.style import styled
+from tellus.io.shown import in_picture
 
 from .best import exact
 from .labels import label_points
@@ -50,7 +51,7 @@ def figure(result: Mapping[str, Any]) -> Figure:
             f"{result['threads']} thread{'s' if result['threads'] > 1 else ''}",
         )
         _legend(drawing, axis, solvers)
-        label_points(axis, [(*_place(row, bottom), row["solver"]) for row in solvers])
+        label_points(axis, [(*_place(row, bottom), in_picture(row["solver"])) for row in solvers])
     return drawing
 
 
@@ -76,7 +77,9 @@ def _draw_front(axis: Axes, rows: list[Row], bottom: float) -> None:
 
 def _draw_floors(axis: Axes, rows: list[Row]) -> None:
     for row, style in zip((r for r in rows if "on_front" not in r), (":", "-."), strict=False):
-        axis.axhline(row["field_error"], color="#777777", lw=1, ls=style, label=row["solver"])
+        axis.axhline(
+            row["field_error"], color="#777777", lw=1, ls=style, label=in_picture(row["solver"])
+        )
 
 
 def _legend(drawing: Figure, axis: Axes, rows: list[Row]) -> None:

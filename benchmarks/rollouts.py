@@ -10,7 +10,6 @@ from io import BytesIO
 from pathlib import Path
 from time import perf_counter
 from typing import Any, Self
-from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +20,7 @@ from tellus.coupling.checkpoint import write_atomically
 from tellus.coupling.progress import RunProgress
 from tellus.coupling.provenance import git_hash
 from tellus.coupling.simulation import Simulation, Snapshot
+from tellus.io.arrays import read_npz
 from tellus.solver import initial
 from tellus.solver.errors import InputError, RunFailedError
 from tellus.solver.grid import Array, Grid
@@ -120,11 +120,10 @@ class Rollout:
                 return None
             if info["failed"] is not None:
                 return cls(info)
-            with np.load(stem.with_name(stem.name + ".npz"), allow_pickle=False) as archive:
-                return cls(info, {name: archive[name] for name in archive.files})
+            return cls(info, read_npz(stem.with_name(stem.name + ".npz")))
         except FileNotFoundError:
             return None
-        except (OSError, ValueError, KeyError, BadZipFile) as error:
+        except (OSError, ValueError, KeyError) as error:
             log.warning("%s is damaged (%s): run again", stem, error)
             return None
 
@@ -147,11 +146,10 @@ def start_state(plan: Plan) -> Snapshot:
     """The snapshot at `plan.start`, run with the direct solver once and then cached."""
     path = cache_directory() / f"start-{plan.key()}.npz"
     try:
-        with np.load(path, allow_pickle=False) as archive:
-            return {name: archive[name] for name in archive.files}
+        return read_npz(path)
     except FileNotFoundError:
         log.info("running to t = %g with the direct solver (once, then cached)", plan.start)
-    except (OSError, ValueError, BadZipFile) as error:
+    except (OSError, ValueError) as error:
         log.warning("%s is damaged (%s): made again", path, error)
     simulation = Simulation.from_config(plan.with_solver("direct"))
     with RunProgress(0.0, plan.start) as progress:

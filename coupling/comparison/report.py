@@ -15,6 +15,7 @@ import tellus
 from tellus.coupling.checkpoint import write_atomically
 from tellus.coupling.output.style import styled
 from tellus.coupling.recorded import RecordedRun
+from tellus.io.shown import shown
 from tellus.solver.errors import InputError
 
 from .plots import figures
@@ -92,7 +93,9 @@ def check_place(out: Path) -> None:
 def render(result: Mapping[str, Any], runs: Sequence[RecordedRun]) -> str:
     """The report as HTML text."""
     template = files(__package__).joinpath("report.html.j2").read_text(encoding="utf-8")
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True)
+    environment = Environment(
+        autoescape=True, undefined=StrictUndefined, trim_blocks=True, finalize=_inert
+    )
     drawn = figures(result, runs)
     sections = [
         {"title": title, "caption": caption, "images": [_image(f) for f in drawn[key]]}
@@ -111,6 +114,11 @@ def render(result: Mapping[str, Any], runs: Sequence[RecordedRun]) -> str:
         version=tellus.__version__,
         date=date.today().isoformat(),
     )
+
+
+def _inert(value: Any) -> Any:
+    """Every text that the page shows passes here."""
+    return shown(value) if isinstance(value, str) else value
 
 
 def _image(figure: Figure) -> tuple[str, int]:

@@ -6,6 +6,7 @@ from typing import Any
 from rich.table import Table
 
 from tellus.coupling.busy import BUSY_PERCENT
+from tellus.io.shown import shown
 
 # Title, key and scale of the columns that a reader sees, on the terminal and in the report.
 COLUMNS = (
@@ -80,13 +81,14 @@ def busy(result: Mapping[str, Any]) -> list[str]:
 
 def table(result: Mapping[str, Any]) -> Table:
     """The comparison as a table for the terminal; the reference is the first row."""
-    view = Table(title=f"reference: {result['reference']}", title_justify="left")
+    view = Table(title=f"reference: {shown(result['reference'])}", title_justify="left")
     view.add_column("run", overflow="fold")
     for title, _, _ in COLUMNS:
         view.add_column(title, justify="right")
     for run in result["runs"]:
         view.add_row(*cells(run))
     notes = [f"{run['label']}: {note}" for run in result["runs"] for note in run["notes"]]
-    view.caption = "\n".join(notes + result["warnings"] + busy(result)) or None
+    lines = notes + result["warnings"] + busy(result)
+    view.caption = "\n".join(shown(line) for line in lines) or None
     view.caption_justify = "left"
     return view

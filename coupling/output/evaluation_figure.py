@@ -7,6 +7,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from tellus.io.shown import in_picture
+
 from .style import LINES, styled
 
 Result = Mapping[str, Any]
@@ -16,7 +18,7 @@ def figure(result: Result) -> Figure:
     """What an evaluation found, the base beside the model if it has one."""
     parts = {"model": result}
     if "base" in result:
-        parts = {result["base"]["name"]: result["base"], **parts}
+        parts = {in_picture(result["base"]["name"]): result["base"], **parts}
     with styled():
         drawing = Figure(figsize=(12.6, 3.6))
         by_decade, by_wall, by_wave = drawing.subplots(1, 3)
@@ -24,7 +26,9 @@ def figure(result: Result) -> Figure:
         _walls(by_wall, parts)
         _spectrum(by_wave, parts)
         grid, split = result["grid"], result["split"]
-        drawing.suptitle(f"{result['snapshots']} snapshots of split {split!r}, {grid}", fontsize=9)
+        drawing.suptitle(
+            f"{result['snapshots']} snapshots of split {in_picture(split)!r}, {grid}", fontsize=9
+        )
     return drawing
 
 

@@ -121,7 +121,7 @@ def listen() -> None:
 
 def say(line: str) -> None:
     """One line of progress, at once; where nobody can read it, work goes on."""
-    print(line, file=terminal.stdout())
+    print("\n".join(shown(part) for part in line.split("\n")), file=terminal.stdout())
 
 
 def processors() -> int:
