@@ -32,11 +32,17 @@ def memory_sentence(grid: Grid, solver: str) -> str:
     return f"{grid} cells, --stokes {solver}: about {memory_gib(grid, solver):.2g} GiB of memory"
 
 
-def check_memory(grid: Grid, solver: str) -> list[str]:
-    """Warnings where little memory is free; InputError where the machine has too little."""
-    need, total, free = memory_gib(grid, solver) + PROGRAM, *_machine_gib()
-    what = f"a {grid} grid with --stokes {solver} needs about {need:.3g} GiB of memory"
-    remedy = "choose smaller grid.nx and grid.ny, or a solver that needs less, such as refined"
+def check_memory(grid: Grid, solver: str, jobs: int = 1) -> list[str]:
+    """Warnings where little memory is free; InputError where the machine has too little.
+
+    `jobs` is the number of runs at once.
+    """
+    need, total, free = jobs * (memory_gib(grid, solver) + PROGRAM), *_machine_gib()
+    run = f"a {grid} grid with --stokes {solver}"
+    what = f"{run} needs" if jobs == 1 else f"{jobs} runs at once, each {run}, need"
+    what += f" about {need:.3g} GiB of memory"
+    fewer = "" if jobs == 1 else "fewer --jobs, "
+    remedy = f"choose {fewer}smaller grid.nx and grid.ny, or a solver of less, such as refined"
     if need > total:
         raise InputError(f"{what}, and this machine has {total:.3g} GiB: {remedy}.")
     return [f"{what}, and {free:.3g} GiB are free: {remedy}"] if need > free else []

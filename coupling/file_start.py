@@ -87,9 +87,7 @@ def _regridded(chosen: xr.Dataset, path: Path, grid: Grid) -> Array:
 
 def _walls(path: Path, step: int) -> BoundaryConditions:
     """What held on the walls of a run after `step`."""
-    from tellus.config import Config, boundaries_of
-
-    walls = boundaries_of(Config.model_validate(read_outputs(path).config))
+    walls = read_outputs(path).walls
     try:
         core = _core_temperature(path, step)
     except (OSError, LookupError, ValueError, TypeError, AttributeError) as error:

@@ -34,6 +34,13 @@ class RecordedOutputs:
     fields: xr.Dataset
 
     @cached_property
+    def walls(self) -> BoundaryConditions:
+        """As configured; a core that cools is as warm as it was at the start."""
+        from tellus.config import Config, boundaries_of
+
+        return boundaries_of(Config.model_validate(self.config))
+
+    @cached_property
     def grid(self) -> Grid:
         """The grid of the recorded fields."""
         sizes = self.fields.sizes
@@ -106,10 +113,7 @@ class RecordedRun(RecordedOutputs):
 
     def walls_at(self, times: float | Array) -> BoundaryConditions:
         """What held on the walls, a cooling core at its mean temperature over these times."""
-        from tellus.config import Config, boundaries_of
-
-        walls = boundaries_of(Config.model_validate(self.config))
-        core = self.series.get("bottom_temperature")
+        walls, core = self.walls, self.series.get("bottom_temperature")
         if core is None or self.config["model"].get("core_capacity") is None:
             return walls
         warmth = float(np.mean(np.interp(times, self.series["time"], core)))

@@ -1,7 +1,7 @@
 """How far runs drift from a reference run, and what each of them cost."""
 
 import statistics
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -191,6 +191,11 @@ def _ratio(reference: float | None, value: float | None) -> float | None:
     return reference / value if reference is not None and value else None
 
 
+PHYSICS = ("model", "rheology", "boundaries")
+"""Sections of a configuration that two runs of one case have in common."""
+
+Settings = Mapping[str, Any]
+
 ENDINGS = {"running": "still going on", "killed": "was killed", "stopped": "stopped early"}
 
 
@@ -205,14 +210,21 @@ def _notes(pair: Pair) -> list[str]:
         notes.append(f"priced by its first {run.priced_steps} steps, up to its newest checkpoint")
     if run.grid != pair.reference.grid:
         notes.append(f"regridded from {run.grid} to {pair.reference.grid}")
-    for section in ("model", "rheology", "boundaries"):
-        ours, theirs = pair.reference.config.get(section, {}), run.config.get(section, {})
-        notes += [
-            f"{section}.{key} = {theirs.get(key)}, not {ours.get(key)}"
-            for key in sorted(set(ours) | set(theirs))
-            if ours.get(key) != theirs.get(key)
-        ]
-    return notes
+    ours, theirs = pair.reference.config, run.config
+    notes += [note for section in PHYSICS for note in _unlike(section, ours, theirs)]
+    return [*notes, *_unlike("time", ours, theirs, ["scheme"])]
+
+
+def _unlike(
+    section: str, ours: Settings, theirs: Settings, keys: Sequence[str] | None = None
+) -> list[str]:
+    """What two configurations set differently, in a section or in some of its keys."""
+    a, b = ours.get(section, {}), theirs.get(section, {})
+    return [
+        f"{section}.{key} = {b.get(key)}, not {a.get(key)}"
+        for key in (sorted(set(a) | set(b)) if keys is None else keys)
+        if a.get(key) != b.get(key)
+    ]
 
 
 def _warnings(runs: Sequence[RecordedRun]) -> list[str]:

@@ -1,5 +1,6 @@
 """Training data: many simulations, their snapshots, and exact stream functions as labels."""
 
+import logging
 from collections.abc import Callable
 from pathlib import Path
 from time import perf_counter
@@ -10,9 +11,11 @@ from threadpoolctl import threadpool_limits
 
 from tellus.coupling.checkpoint import write_atomically
 from tellus.coupling.cluster import run_all
+from tellus.coupling.estimate import check_memory
 from tellus.coupling.lock import NAME as LOCK
 from tellus.coupling.lock import sole_user
 from tellus.coupling.simulation import Simulation
+from tellus.coupling.solvers.names import memory_of
 from tellus.solver.direct.solver import DirectSolver
 from tellus.solver.errors import InputError, RunFailedError, SolverError
 from tellus.solver.grid import Array
@@ -27,6 +30,8 @@ from .store import store_of, write_card, write_simulation
 
 if TYPE_CHECKING:
     from tellus.config import DatasetConfig
+
+log = logging.getLogger("tellus")
 
 Report = Callable[[str], None]
 
@@ -57,6 +62,8 @@ def make_dataset(
     out = out.absolute()
     _check_free(config, out)
     _check_solver(config)
+    if scheduler is None:
+        _check_memory(config, jobs)
     with sole_user(out):
         _claim(config, out)
         todo = [m for m in members(config) if not store_of(out, m.name).exists()]
@@ -162,6 +169,19 @@ def _check_solver(config: "DatasetConfig") -> None:
     first = members(config)[0]
     run = simulation_of(config, first.gamma_T, first.gamma_p, first.heating, first.seed)
     Simulation.from_config(run)
+
+
+def _check_memory(config: "DatasetConfig", jobs: int) -> None:
+    """Of all workers on this machine together."""
+    from tellus.config import grid_of
+
+    jobs = min(jobs, len(members(config)))
+    if jobs > 1:
+        grid = grid_of(config)
+        # Labels are direct solutions, whatever solver gets there.
+        name = max((config.stokes.solver, "direct"), key=lambda name: memory_of(name, grid))
+        for sentence in check_memory(grid, name, jobs):
+            log.warning("%s", sentence)
 
 
 def _claim(config: "DatasetConfig", out: Path) -> None:

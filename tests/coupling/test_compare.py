@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import tomli_w
+from rollouts import case
 
 from tellus.config import load_config
 from tellus.coupling.comparison.compare import compare
@@ -174,6 +175,14 @@ def test_another_grid_of_the_same_box_is_regridded(tmp_path: Path) -> None:
     assert entry["temperature_field_mae"] < 2e-3
     assert entry["velocity_error"] < 2e-3
     assert any("regridded from 32x8 to 64x16" in note for note in entry["notes"])
+
+
+def test_another_scheme_in_time_is_noted(tmp_path: Path) -> None:
+    runs = [tmp_path / scheme for scheme in ("explicit", "implicit")]
+    for run in runs:
+        run_directory(case("time.max_steps=2", f"time.scheme={run.name}"), run, progress=False)
+    notes = compare(runs)["runs"][1]["notes"]
+    assert notes == ["time.scheme = implicit, not explicit"]
 
 
 def test_regridding_is_second_order_and_keeps_the_flow_divergence_free() -> None:

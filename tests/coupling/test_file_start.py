@@ -5,10 +5,13 @@ import json
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from tellus.config import Config, load_config
+from tellus.coupling.comparison.compare import compare
 from tellus.coupling.info import describe
+from tellus.coupling.recorded import read_run
 from tellus.coupling.run import run_directory
 from tellus.coupling.simulation import Simulation
 from tellus.solver.errors import InputError, InterruptedRunError
@@ -150,3 +153,35 @@ def test_a_source_that_cannot_say_is_refused_with_the_keys(
         Simulation.from_config(aging(*after(copy)))
     told = ("initial.heating_age=0.03", "initial.core_temperature=0.9")
     assert Simulation.from_config(aging(*after(copy, *told))).state.bottom_temperature == 0.9
+
+
+def test_another_grid_reaches_down_to_the_core_of_that_run(first: Path) -> None:
+    """Half way between the wall and the lowest centre of the coarse grid lies a finer one."""
+    coarse = Simulation.from_config(aging(*after(first)))
+    fine = Simulation.from_config(aging(*after(first), "grid.ny=32"))
+    core = last(first)["bottom_temperature"]
+    assert core < 0.95
+    half_way = 0.5 * (core + coarse.temperature[0])
+    np.testing.assert_allclose(fine.temperature[0], half_way[0], rtol=0, atol=1e-6)
+
+
+def test_walls_of_a_recorded_run_cool_with_its_core(first: Path) -> None:
+    run = read_run(first)
+    times, core = run.series["time"], run.series["bottom_temperature"]
+    assert run.walls.bottom.value == 1.0
+    assert run.walls_at(times[3]).bottom.value == core[3]
+    middle = 0.5 * (times[3] + times[4])
+    assert run.walls_at(middle).bottom.value == pytest.approx(0.5 * (core[3] + core[4]))
+    assert run.walls_at(times[:5]).bottom.value == pytest.approx(core[:5].mean())
+    assert run.walls_at(times[3]).top == run.walls.top
+
+
+def test_a_comparison_between_grids_takes_the_walls_of_the_core(
+    first: Path, tmp_path: Path
+) -> None:
+    """Conduction alone: on both grids the profiles are those of one column, to second order."""
+    fine = ran(tmp_path / "fine", "grid.ny=32", "time.end=0.03")
+    (entry,) = compare([fine, first])["runs"][1:]
+    # With T = 1 on the floor the lowest cell alone would add (1 - core) / 2 / 32.
+    core = last(first)["bottom_temperature"]
+    assert entry["temperature_field_mae"] < 0.2 * (1.0 - core) / 64

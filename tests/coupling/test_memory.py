@@ -111,3 +111,13 @@ def test_memory_is_said_before_the_first_solve(
     with caplog.at_level(logging.INFO), pytest.raises(MemoryError):
         run_directory(case(), tmp_path / "run", progress=False)
     assert any("GiB of memory" in record.message for record in caplog.records)
+
+
+def test_workers_of_a_data_set_need_it_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Labels are direct solutions, so that is what each of them must have room for."""
+    grid = Grid(512, 128)
+    one = estimate.memory_gib(grid, "direct") + estimate.PROGRAM
+    monkeypatch.setattr(estimate, "_machine_gib", lambda: (3.5 * one, 3.5 * one))
+    assert estimate.check_memory(grid, "direct", jobs=3) == []
+    with pytest.raises(InputError, match=r"4 runs at once, .* choose fewer --jobs"):
+        estimate.check_memory(grid, "direct", jobs=4)

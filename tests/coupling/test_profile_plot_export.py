@@ -3,6 +3,8 @@
 import csv
 import json
 import shutil
+import subprocess
+import sys
 import tomllib
 import warnings
 from pathlib import Path
@@ -288,3 +290,23 @@ def test_a_file_that_is_no_netcdf_is_not_overwritten(run: Path, tmp_path: Path) 
     with pytest.raises(InputError, match=r"exists and is no \.nc file"):
         export_netcdf(run, precious)
     assert precious.read_text() == "0 1"
+
+
+def test_two_at_once_into_one_place_both_deliver(run: Path, tmp_path: Path) -> None:
+    """As a script and its impatient user start them: neither spoils the other's files."""
+    places = {
+        "plots": ("plot", "--frames", "2"),
+        "run.nc": ("export", "--to", "netcdf"),
+        "vtk": ("export", "--to", "vtk"),
+    }
+    for name, (command, *options) in places.items():
+        arguments = [command, str(run), *options, "--out", str(tmp_path / name)]
+        both = [subprocess.Popen([sys.executable, "-m", "tellus", *arguments]) for _ in range(2)]
+        assert [job.wait(timeout=120) for job in both] == [0, 0], name
+    assert not list(tmp_path.rglob("*.partial*"))
+    with xr.open_dataset(tmp_path / "run.nc") as written:
+        np.testing.assert_array_equal(written["psi"], open_run(run)["psi"])
+    drawn = plot_run(run, tmp_path / "alone", frames=2)
+    assert {path.name for path in drawn} == {path.name for path in (tmp_path / "plots").iterdir()}
+    for path in (path for path in drawn if path.suffix == ".png"):
+        assert (tmp_path / "plots" / path.name).read_bytes() == path.read_bytes()

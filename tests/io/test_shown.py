@@ -26,7 +26,12 @@ def test_a_run_of_such_a_name_is_compared_exported_and_told(tmp_path: Path) -> N
         run_directory(case("time.max_steps=2"), run, progress=False)
     result = compare(runs, tmp_path / "report.html")
     assert shown(NAME) in result["runs"][0]["label"]
-    assert "frac" in (tmp_path / "report.html").read_text(encoding="utf-8")
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "frac" in page
+    assert "\x1b" not in page
+    for line in tellus("compare", *runs).stdout, tellus("plot", runs[0]).stdout:
+        assert "frac" in line
+        assert "\x1b" not in line
     tellus("export", runs[0], "--to", "netcdf", "--out", tmp_path / "run.nc")
     tellus("plot", runs[0], "--out", tmp_path / "plots")
     said = tellus("info", runs[0]).stdout
