@@ -21,7 +21,7 @@ import numpy as np
 import torch
 
 from tellus.coupling.provenance import git_hash
-from tellus.solver.device_laps import DeviceLaps
+from tellus.solver.device_phase_timer import DevicePhaseTimer
 from tellus.solver.direct.cudss import CudssSolver
 from tellus.solver.errors import InputError, TellusError
 from tellus.solver.grid import Grid
@@ -32,10 +32,10 @@ from tellus.solver.stokes import StokesProblem, StokesReport, StokesSolver, rela
 from tellus.surrogate.files import write_bytes
 from tellus.surrogate.multi_scale.features import CHANNELS
 from tellus.surrogate.networks.multi_scale import make_multi_scale, smallest_side
-from tellus.surrogate.networks.two_level import make_network
+from tellus.surrogate.networks.residual_unet import make_network
 from tellus.surrogate.settings import MultiScaleNetworkSettings, NetworkSettings
 
-from .carried import grids_of, read, write
+from .packed_temperatures import grids_of, read, write
 from .spread import Spread
 
 Row = dict[str, Any]
@@ -122,10 +122,10 @@ def _solves(solver: StokesSolver, problems: list[StokesProblem], device: str, re
 
 
 def _one(solver: StokesSolver, problem: StokesProblem, device: str) -> tuple[float, StokesReport]:
-    laps = DeviceLaps(device)
+    timer = DevicePhaseTimer(device)
     report = solver.solve(problem).report
-    laps.lap("all")
-    return laps.seconds["all"], report
+    timer.lap("all")
+    return timer.seconds["all"], report
 
 
 def _batch(grid: Grid, problems: list[StokesProblem], device: str, repeats: int) -> Row:
@@ -192,10 +192,10 @@ def _seconds(work: Callable[[], Any], device: str, repeats: int) -> Spread:
     work()
     samples = []
     for _ in range(repeats):
-        laps = DeviceLaps(device)
+        timer = DevicePhaseTimer(device)
         work()
-        laps.lap("all")
-        samples.append(laps.seconds["all"])
+        timer.lap("all")
+        samples.append(timer.seconds["all"])
     return Spread.of(samples)
 
 

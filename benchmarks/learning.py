@@ -12,8 +12,8 @@ from tellus.io.json_file import parse_json, small_file
 from tellus.solver.errors import InputError
 
 from .markdown import percent, picture, table, where
+from .seed_repeats import headline, seed_repeats
 from .suite_sections import rollout_table, rules, scenarios, suite
-from .throws import headline, throws
 
 Row = Mapping[str, Any]
 
@@ -63,7 +63,7 @@ def page(results: Path, images: Path | None = None) -> str | None:
     ]
     for result in experiments:
         lines += ["", *_experiments(result, pictures)]
-    lines += throws(experiments)
+    lines += seed_repeats(experiments)
     for result in rollouts:
         lines += ["", *suite(result, pictures)]
     for result in unseen:

@@ -5,10 +5,10 @@ from typing import Any
 
 from rich.table import Table
 
-from .entrants import remarks
 from .record import setting
 from .sampling import Row
 from .scaling import by_solver, cells
+from .selection import remarks
 from .stokes import error_text, iterations_text, memory_text, verdicts
 
 

@@ -24,15 +24,15 @@ from tellus.coupling.simulation import Simulation, Snapshot
 from tellus.solver.errors import InputError, RunFailedError
 from tellus.solver.grid import Array
 
-from .best import add_comparisons
-from .departure import departure, deterministic_outputs, errors, rms
-from .entrants import chosen, grouped
 from .pareto_figure import figure
+from .pareto_front import add_comparisons
 from .record import save, setting
 from .rollouts import Plan, Rollout, Variation, roll_out, start_state
 from .sampling import Row
+from .selection import chosen, grouped
 from .spread import Spread
 from .timing import fixed_threads, rest, thread_pools
+from .trajectory_drift import departure, deterministic_outputs, errors, rms
 
 log = logging.getLogger(__name__)
 

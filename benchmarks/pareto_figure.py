@@ -10,8 +10,8 @@ from matplotlib.figure import Figure
 from tellus.coupling.output.style import styled
 from tellus.io.shown import in_picture
 
-from .best import exact
 from .labels import label_points
+from .pareto_front import exact
 from .sampling import Row
 
 COLOURS = {

@@ -233,18 +233,18 @@ class Recorder:
 
     def info(self) -> dict[str, Any]:
         """Seconds and counts of all steps."""
-        tally = self.simulation.tally
+        statistics = self.simulation.statistics
         return {
             # The sum: a median over steps would forget the dear ones, of which approximate
             # solvers have few.
             "seconds": float(np.sum(self._seconds)),
             "steps": len(self._seconds),
-            "stokes_seconds": sum(tally.stokes.values()),
-            "energy_seconds": tally.energy,
-            "phases": dict(tally.stokes),
-            "statuses": dict(tally.statuses),
-            "iterations": tally.iterations,
-            "rejected": tally.rejected,
+            "stokes_seconds": sum(statistics.stokes.values()),
+            "energy_seconds": statistics.energy,
+            "phases": dict(statistics.stokes),
+            "statuses": dict(statistics.statuses),
+            "iterations": statistics.iterations,
+            "rejected": statistics.rejected,
         }
 
     def arrays(self) -> dict[str, NDArray[Any]]:

@@ -75,7 +75,7 @@ class References:
         return None if self.quiet[state] else relative_velocity_error(flow, self.flows[state])
 
 
-class Contender:
+class TimedSolver:
     """A solver with the samples taken of it.
 
     A solver that remembers something between time steps (an old factor, a last solution, an

@@ -19,9 +19,9 @@ from tellus.coupling.simulation import Simulation
 from tellus.solver.grid import Grid
 from tellus.solver.stokes import StokesProblem, StokesSolver
 
-from .entrants import SINGLE_SOLVES, chosen, entrants, remarks
 from .fields import CASE, Case, problems
 from .record import document, milliseconds, save, setting
+from .selection import SINGLE_SOLVES, chosen, remarks, select
 from .spread import Spread
 from .timing import check_repeats, fixed_threads
 
@@ -53,7 +53,7 @@ def main(
     check_repeats(repeats)
     names, required = chosen(solvers, DEFAULT, EVERYTHING)
     series = [problems(grid, case)[-1] for grid in grids]
-    taking_part = [entrants(names, state, required) for state in series]
+    taking_part = [select(names, state, required) for state in series]
     with fixed_threads(threads) as count:
         result = document("step", grids, case, repeats, background_load()) | {"threads": count}
         measured = [
@@ -113,16 +113,16 @@ def _average(solver: StokesSolver) -> Average:
 
 def _block(run: Simulation, steps: int) -> Row:
     """Mean seconds of `steps` steps, by phase."""
-    stokes_before, energy_before = dict(run.tally.stokes), run.tally.energy
+    stokes_before, energy_before = dict(run.statistics.stokes), run.statistics.energy
     start = perf_counter()
     for _ in range(steps):
         run.step()
     seconds = (perf_counter() - start) / steps
     stokes = {
         phase: (total - stokes_before.get(phase, 0.0)) / steps
-        for phase, total in run.tally.stokes.items()
+        for phase, total in run.statistics.stokes.items()
     }
-    energy = (run.tally.energy - energy_before) / steps
+    energy = (run.statistics.energy - energy_before) / steps
     parts = {"stokes": sum(stokes.values()), "energy": energy}
     parts["other"] = seconds - sum(parts.values())
     return {"seconds": seconds, "phases": parts, "stokes_phases": stokes}

@@ -19,13 +19,13 @@ from tellus.solver.errors import InputError, SolverError
 from tellus.solver.grid import Grid
 from tellus.solver.stokes import StokesProblem
 
-from .bare import BareCholesky, in_words
-from .entrants import DEFAULT, SINGLE_SOLVES, Entrants, chosen, entrants, remarks
 from .fields import CASE, Case, sequences
+from .lapack_baseline import LapackBaseline, in_words
 from .memory import KilledError, Memory, memory_of
 from .record import document, milliseconds, save, setting
-from .sampling import Contender, References, Row
+from .sampling import References, Row, TimedSolver
 from .scaling import exponents, save_figure
+from .selection import DEFAULT, SINGLE_SOLVES, Selection, chosen, remarks, select
 from .spread import Spread
 from .timing import check_repeats, fixed_threads, rest, thread_pools
 
@@ -80,16 +80,16 @@ def main(
         result = document("stokes", grids, case, repeats, background_load()) | {"threads": count}
     result |= {"results": [], "aims": [], "left_out": {}, "scaling": [], "others_percent": {}}
     for grid in grids:
-        race = Race(names, required, sequences(grid, case), repeats, count)
-        taken = memory_of(names, race.sequences[0][-1], case, count) if memory else {}
+        comparison = Comparison(names, required, sequences(grid, case), repeats, count)
+        taken = memory_of(names, comparison.sequences[0][-1], case, count) if memory else {}
         with Watch() as watch:
-            race.run(taken)
+            comparison.run(taken)
         result["others_percent"][str(grid)] = watch.others_percent
-        result["results"] += race.rows
-        result["aims"] += race.aims()
-        result["thread_pools"] |= race.thread_pools
-        if race.left_out:
-            result["left_out"][str(grid)] = race.left_out
+        result["results"] += comparison.rows
+        result["aims"] += comparison.aims()
+        result["thread_pools"] |= comparison.thread_pools
+        if comparison.left_out:
+            result["left_out"][str(grid)] = comparison.left_out
         result["scaling"] = exponents(result["results"])
         if out is not None:
             # Grid by grid: the finest take long, and what is done shall not be lost.
@@ -106,7 +106,7 @@ def _refuse_skip(names: Sequence[str]) -> None:
             )
 
 
-class Race:
+class Comparison:
     """All solvers on one grid."""
 
     def __init__(
@@ -120,7 +120,7 @@ class Race:
         self.names, self.required = names, required
         self.sequences, self.repeats, self.threads = sequences, repeats, threads
         self.grid = sequences[0][0].grid
-        self.bare: BareCholesky | None = None
+        self.bare: LapackBaseline | None = None
         self.rows: list[Row] = []
         self.left_out: dict[str, str] = {}
         self.thread_pools: dict[str, int] = {}
@@ -144,54 +144,54 @@ class Race:
         return [name for name in self.names if name not in killed]
 
     def _batch(self, names: Sequence[str], references: References) -> list[Row]:
-        entered = entrants(names, self.sequences[0][0], self.required)
+        entered = select(names, self.sequences[0][0], self.required)
         # Set again here: a library that a solver has just loaded has its own idea.
         with fixed_threads(self.threads):
-            contenders = self._warmed_up(entered)
-            if "direct" in contenders and self.bare is None:
-                self.bare = BareCholesky(self.grid, self.threads)
+            timed = self._warmed_up(entered)
+            if "direct" in timed and self.bare is None:
+                self.bare = LapackBaseline(self.grid, self.threads)
             # In turn, one sample each: whatever slows the machine for a while slows all of them.
             states = cycle(enumerate(self.sequences))
             for state, sequence in islice(states, self.repeats):
-                self._round(entered, contenders, state, sequence, references)
+                self._round(entered, timed, state, sequence, references)
             self.thread_pools |= thread_pools()
         self.left_out |= entered.left_out
-        return self._rows(entered, contenders)
+        return self._rows(entered, timed)
 
-    def _warmed_up(self, entered: Entrants) -> dict[str, Contender]:
-        contenders = {}
+    def _warmed_up(self, entered: Selection) -> dict[str, TimedSolver]:
+        timed = {}
         for name, solver in list(entered.solvers.items()):
             try:
-                contenders[name] = Contender(solver, self.sequences[0][0])
+                timed[name] = TimedSolver(solver, self.sequences[0][0])
             except (SolverError, MemoryError) as error:
                 self._gave_up(entered, name, error)
-        return contenders
+        return timed
 
     def _round(
         self,
-        entered: Entrants,
-        contenders: dict[str, Contender],
+        entered: Selection,
+        timed: dict[str, TimedSolver],
         state: int,
         sequence: Sequence[StokesProblem],
         references: References,
     ) -> None:
-        for name, contender in list(contenders.items()):
+        for name, solver in list(timed.items()):
             rest()
             try:
-                contender.sample(state, sequence, references)
+                solver.sample(state, sequence, references)
             except (SolverError, MemoryError) as error:
-                del contenders[name]
+                del timed[name]
                 self._gave_up(entered, name, error)
         if self.bare is not None and not self.rows:
             self.bare.sample(sequence[-2], sequence[-1])
 
-    def _gave_up(self, entered: Entrants, name: str, error: Exception) -> None:
+    def _gave_up(self, entered: Selection, name: str, error: Exception) -> None:
         if self.required:
             raise error
         entered.leave_out(name, self.grid, str(error) or "out of memory")
 
-    def _rows(self, entered: Entrants, contenders: Mapping[str, Contender]) -> list[Row]:
-        direct = contenders.get("direct")
+    def _rows(self, entered: Selection, timed: Mapping[str, TimedSolver]) -> list[Row]:
+        direct = timed.get("direct")
         paces = [sample.seconds for sample in direct.samples] if direct else []
         already = {row["solver"] for row in self.rows}
         if "direct" not in already:
@@ -200,11 +200,11 @@ class Race:
             {
                 "grid": str(self.grid),
                 "solver": name,
-                **contender.row(entered.build_seconds[name]),
-                **_speedup(paces, contender),
+                **solver.row(entered.build_seconds[name]),
+                **_speedup(paces, solver),
                 "warnings": entered.warnings[name],
             }
-            for name, contender in contenders.items()
+            for name, solver in timed.items()
             if name not in already
         ]
 
@@ -245,11 +245,11 @@ def batches(
     return groups
 
 
-def _speedup(paces: Sequence[float], contender: Contender) -> dict[str, float]:
+def _speedup(paces: Sequence[float], solver: TimedSolver) -> dict[str, float]:
     """Direct solve over this one, taken round by round, so that slow drifts cancel."""
     if not paces:
         return {}
-    pairs = zip(paces, contender.samples, strict=True)
+    pairs = zip(paces, solver.samples, strict=True)
     return Spread.of(direct / sample.seconds for direct, sample in pairs).to_json("speedup")
 
 

@@ -11,13 +11,13 @@ COUNTS = ("OMPI_COMM_WORLD_SIZE", "PMI_SIZE")
 """Where Open MPI, and MPICH and its kin, say how many processes they have started."""
 
 
-def join_team(name: str) -> None:
+def join_workers(name: str) -> None:
     """All processes but the first stay in here and help, if a solver of this name needs them.
 
     So only one goes on to look at files, and write them. Raises InputError without PETSc.
     """
     if SHARED.intersection(name.split(":")):
-        from tellus.solver.mumps.team import join
+        from tellus.solver.mumps.workers import join
 
         join()
 

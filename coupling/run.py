@@ -27,16 +27,16 @@ from .fields import open_fields
 from .lock import sole_user
 from .progress import RunProgress
 from .provenance import provenance
-from .ranks import join_team, processes
+from .ranks import join_workers, processes
 from .reopening import check_solver, checkpoint_for, differences
+from .run_statistics import RunStatistics
 from .rundir import RunFiles, began, check_free, check_same_physics, check_same_run
-from .setup import anchored, check_grid, initial_state, replaced, simulation_arguments
+from .setup import check_grid, initial_state, replaced, resolved, simulation_arguments
 from .simulation import Simulation, Snapshot, StepRecord
 from .solvers.names import own_name
 from .start import Start
 from .steady import WATCHED, SteadyWatch
 from .stepping import Schedule
-from .tally import Tally
 
 if TYPE_CHECKING:
     from tellus.config import Config
@@ -76,8 +76,8 @@ def run_directory(
     InputError, RunFailedError, InterruptedRunError
         Exit status 2, 1 and 3 of the command line.
     """
-    out, config = Path(out), anchored(config)
-    join_team(config.stokes.solver)
+    out, config = Path(out), resolved(config)
+    join_workers(config.stokes.solver)
     # What overflows is found by the checks of every step, and said there in a sentence.
     with remembered() as asked, np.errstate(all="ignore"):
         if resume:
@@ -313,7 +313,7 @@ class _Run:
             "seconds": self._elapsed(),
             "output_seconds": self.output_seconds,
             "others_percent": self._others_percent(),
-            "tally": self.simulation.tally.to_json(),
+            "tally": self.simulation.statistics.to_json(),
             "warnings": self.warnings,
         }
         arrays: Snapshot = self.simulation.snapshot() | {"ledger": np.array(json.dumps(ledger))}
@@ -327,7 +327,7 @@ class _Run:
         self.seconds_before = ledger["seconds"]
         self._busy_before = ledger.get("others_percent", 0.0)  # earlier versions did not watch
         self.output_seconds = ledger["output_seconds"]
-        self.simulation.tally = Tally.from_json(ledger["tally"])
+        self.simulation.statistics = RunStatistics.from_json(ledger["tally"])
         self.warnings += [w for w in ledger["warnings"] if w not in self.warnings]
 
     def warn(self, sentence: str) -> None:
@@ -374,7 +374,7 @@ class _Run:
         return min((self._busy_before * before + now) / all_seconds, 100.0)
 
     def _write_summary(self, status: str, message: str) -> dict[str, Any]:
-        tally = self.simulation.tally
+        statistics = self.simulation.statistics
         summary = {
             "run_id": self.files.run_id,
             **self.provenance,
@@ -387,16 +387,16 @@ class _Run:
             "steps": self.simulation.steps,
             "time": self.simulation.time,
             "seconds": {
-                "stokes": dict(tally.stokes),
-                "energy": tally.energy,
+                "stokes": dict(statistics.stokes),
+                "energy": statistics.energy,
                 "output": self.output_seconds,
                 "total": self._elapsed(),
             },
             "solver_report": {
-                **tally.statuses,
-                "iterations": tally.iterations,
-                "rejected": tally.rejected,
-                **tally.velocity_errors,
+                **statistics.statuses,
+                "iterations": statistics.iterations,
+                "rejected": statistics.rejected,
+                **statistics.velocity_errors,
             },
             "warnings": self.warnings,
         }

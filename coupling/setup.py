@@ -169,7 +169,7 @@ def check_grid(config: "Config", solver: StokesSolver | None = None) -> list[str
     return check_memory(grid_of(config), name) + lost_layers(config.grid, config.rheology)
 
 
-def anchored(config: "Config") -> "Config":
+def resolved(config: "Config") -> "Config":
     """The same configuration with paths that hold in any working directory.
 
     `load_config` has seen to that; this is for one that was put together in Python.

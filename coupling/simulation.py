@@ -27,6 +27,7 @@ from tellus.solver.stokes import (
 from tellus.solver.strain import dissipation, effective_viscosity
 from tellus.solver.threads import one_blas_thread
 
+from .run_statistics import RunStatistics
 from .stepping import (
     LAST_CHECKPOINT,
     NOT_FINITE,
@@ -36,7 +37,6 @@ from .stepping import (
     TemperatureBounds,
     longest_without_overshoot,
 )
-from .tally import Tally
 
 if TYPE_CHECKING:
     from tellus.config import Config
@@ -128,7 +128,7 @@ class Simulation:
             core = boundaries.bottom.value
         self.state = ThermalState(initial, bottom_temperature=core)
         self.time, self.steps = time, 0
-        self.tally = Tally()
+        self.statistics = RunStatistics()
         self.bounds = TemperatureBounds.of(
             initial if core is None else np.append(initial, core),
             boundaries,
@@ -198,7 +198,7 @@ class Simulation:
         if self._flow is None:
             start = perf_counter()
             self._flow = self.solver.solve(self.problem)
-            self.tally.add(self._flow.report, perf_counter() - start)
+            self.statistics.add(self._flow.report, perf_counter() - start)
         return self._flow
 
     @one_blas_thread()
@@ -256,7 +256,7 @@ class Simulation:
             wrong = self.bounds.violation(after.temperature, self.temperature, heated, self.grid)
             if wrong is None:
                 break
-            self.tally.rejected += 1
+            self.statistics.rejected += 1
             if halvings == MOST_REJECTIONS or dt < 2.0 * self.stepping.dt_min:
                 kind = NotFiniteError if wrong.startswith(NOT_FINITE) else OutOfBoundsError
                 raise kind(
@@ -270,7 +270,7 @@ class Simulation:
         self.state, self.time, self.steps, self._heated = after, time, self.steps + 1, heated
         # A step cut short to hit `until` must not slow the growth of the ones after it.
         self._last_dt, self._flow = free, None
-        self.tally.energy += perf_counter() - start
+        self.statistics.energy += perf_counter() - start
         return StepRecord(self.steps, time, dt, measured)
 
     def _dissipation(self, flow: Flow) -> Array | None:

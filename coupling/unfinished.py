@@ -27,8 +27,8 @@ def so_far(run: Path, summary: Summary) -> Summary:
     try:
         arrays = read_checkpoint(run, lambda sentence: None)
         ledger = parse_json(str(arrays["ledger"]))
-        tally, seconds = ledger["tally"], {"total": ledger["seconds"]}
-        seconds |= {"stokes": tally["stokes"], "energy": tally["energy"]}
+        statistics, seconds = ledger["tally"], {"total": ledger["seconds"]}
+        seconds |= {"stokes": statistics["stokes"], "energy": statistics["energy"]}
         return {
             **summary,
             "steps": int(arrays["steps"]),

@@ -7,7 +7,7 @@
 #include <cmath>
 #include <vector>
 
-#include "team.hpp"
+#include "workers.hpp"
 
 // On x86 the loops that matter are compiled for several instruction sets; the loader takes the
 // best that the processor has, so that a wheel needs no -march.

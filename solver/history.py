@@ -6,14 +6,14 @@ from typing import NamedTuple
 from .grid import Array
 
 
-class Moment(NamedTuple):
+class PastFlow(NamedTuple):
     """A model time and the stream function then, shape (ny+1, nx+1)."""
 
     time: float
     psi: Array
 
 
-def extrapolated(moments: Sequence[Moment], time: float) -> Array:
+def extrapolated(moments: Sequence[PastFlow], time: float) -> Array:
     """The polynomial in time through all moments, at `time`: psi of shape (ny+1, nx+1).
 
     As many moments, that order of accuracy; their times must differ.
@@ -28,7 +28,7 @@ def extrapolated(moments: Sequence[Moment], time: float) -> Array:
     return psi
 
 
-def well_apart(moments: Sequence[Moment], time: float, part: float = 0.25) -> list[Moment]:
+def well_apart(moments: Sequence[PastFlow], time: float, part: float = 0.25) -> list[PastFlow]:
     """The last moment and those before it that a step to `time` can be extrapolated from.
 
     A polynomial through moments closer together than a `part` of that step would blow up what

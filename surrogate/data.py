@@ -36,7 +36,7 @@ PARTS = {"temperature": "f", "psi": "f", "time": "f", "step": "iu", "even": "b"}
 
 
 @dataclass(frozen=True)
-class Simulation:
+class StoredSimulation:
     """One simulation of a data set, its snapshots in memory.
 
     `temperature` (n, ny, nx) and `psi` (n, ny+1, nx+1), the direct solution, are
@@ -112,7 +112,7 @@ class Dataset:
             if not path.exists() and not path.with_suffix(".npz").exists():
                 raise _damaged(path, "is missing")
 
-    def simulations(self, split: str) -> Iterator[Simulation]:
+    def simulations(self, split: str) -> Iterator[StoredSimulation]:
         """The simulations of a split, one at a time; raises InputError if one is damaged."""
         for entry in self.entries(split):
             yield self._read(entry)
@@ -175,7 +175,7 @@ class Dataset:
         places = {"temperature": self.grid.cells, "psi": self.grid.nodes}
         return Expected((None, *places.get(part, ())), PARTS[part])
 
-    def _read(self, entry: dict[str, Any]) -> Simulation:
+    def _read(self, entry: dict[str, Any]) -> StoredSimulation:
         path = self.path / "simulations" / f"{entry['name']}.zarr"
         arrays = self.arrays(entry["name"], "temperature", "psi", "even")
         try:
@@ -190,7 +190,7 @@ class Dataset:
         except (KeyError, TypeError, ValueError) as error:
             raise _damaged(path, f"cannot be read ({error!r})") from None
         self._check(path, entry, temperature, psi, even)
-        return Simulation(
+        return StoredSimulation(
             entry["name"],
             self.grid,
             FrankKamenetskii(parameters["gamma_T"], parameters["gamma_p"]),
@@ -267,7 +267,9 @@ def load_split(dataset: Dataset, split: str, base: Base, quiet_vrms: float) -> O
     )
 
 
-def _observe_all(dataset: Dataset, simulation: Simulation, base: Base) -> dict[str, NDArray[Any]]:
+def _observe_all(
+    dataset: Dataset, simulation: StoredSimulation, base: Base
+) -> dict[str, NDArray[Any]]:
     """The snapshots of one simulation, from the cache where it has them."""
     path = dataset.path / "cache" / base.name.replace(":", "-") / f"{simulation.name}.npz"
     key = f"{CACHE_FORMAT} {dataset.card['hash']}"
@@ -289,7 +291,7 @@ def _observe_all(dataset: Dataset, simulation: Simulation, base: Base) -> dict[s
     }
 
 
-def _observe_base(simulation: Simulation, base: Base) -> dict[str, NDArray[Any]]:
+def _observe_base(simulation: StoredSimulation, base: Base) -> dict[str, NDArray[Any]]:
     """psi and residual of the base, scaled, and the scales."""
     from tellus.solver.psi.operator import PsiOperator
 

@@ -18,11 +18,11 @@ from threadpoolctl import threadpool_info
 from typer.testing import CliRunner
 
 from tellus.benchmarks import apply, energy, fields, memory, step, stokes
-from tellus.benchmarks.entrants import SINGLE_SOLVES
 from tellus.benchmarks.fields import Case, cache_directory, make_states, problems, sequences
 from tellus.benchmarks.memory import KilledError, memory_of
 from tellus.benchmarks.record import save
 from tellus.benchmarks.scaling import exponents
+from tellus.benchmarks.selection import SINGLE_SOLVES
 from tellus.benchmarks.spread import Spread
 from tellus.benchmarks.step import steps_per_block
 from tellus.benchmarks.timing import fixed_threads, thread_pools
@@ -340,7 +340,7 @@ def test_a_phase_that_only_some_solves_have_counts_at_its_share(
             return flow_from_psi(flow.psi, problem.grid, StokesReport(self.name, phases))
 
     register(Lagged)
-    monkeypatch.setattr("tellus.solver.laps.perf_counter", lambda: 0.0)
+    monkeypatch.setattr("tellus.solver.phase_timer.perf_counter", lambda: 0.0)
     (row,) = stokes.main([GRID], ["now-and-then"], threads=1, repeats=5, case=TOY)["results"]
     assert row["phases"]["factor"] == pytest.approx(0.25)
     assert row["phases"]["solve"] == pytest.approx(0.5 / 3)

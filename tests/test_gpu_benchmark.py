@@ -13,8 +13,8 @@ import torch
 from sequences import SMALL, rising
 
 from tellus.benchmarks import gpu
-from tellus.benchmarks.carried import grids_of, read, write
 from tellus.benchmarks.gpu import command
+from tellus.benchmarks.packed_temperatures import grids_of, read, write
 from tellus.solver.errors import InputError
 from tellus.solver.grid import Grid
 

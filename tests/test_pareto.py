@@ -15,10 +15,10 @@ from rich.console import Console
 from rich.table import Table
 from typer.testing import CliRunner
 
-from tellus.benchmarks import best, pareto, rollouts
-from tellus.benchmarks.departure import departure, deterministic_outputs, errors
+from tellus.benchmarks import pareto, pareto_front, rollouts
 from tellus.benchmarks.labels import label_points
 from tellus.benchmarks.rollouts import Plan, Rollout, Variation, roll_out, start_state
+from tellus.benchmarks.trajectory_drift import departure, deterministic_outputs, errors
 from tellus.cli import app
 from tellus.cli_shell import show
 from tellus.config import Config, load_config
@@ -251,7 +251,7 @@ def row(name: str, seconds: float, error: float) -> dict[str, Any]:
 def test_every_solver_is_held_against_the_best_classical_one_of_its_error(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(best, "training_seconds", lambda name: 180.0)
+    monkeypatch.setattr(pareto_front, "training_seconds", lambda name: 180.0)
     rows = [
         row("direct", 100.0, 0.0),
         row("floor", 1.0, 1e-9),
@@ -260,7 +260,7 @@ def test_every_solver_is_held_against_the_best_classical_one_of_its_error(
         row("surrogate", 10.0, 2e-3),
         row("anchored:50:surrogate", 15.0, 1e-4),
     ]
-    best.add_comparisons(rows, floors=["floor"])
+    pareto_front.add_comparisons(rows, floors=["floor"])
     found = {r["solver"]: r for r in rows if "best_classical" in r}
     assert "floor" not in found
     assert found["surrogate"]["best_classical"]["solver"] == "coarse:2"
@@ -284,7 +284,7 @@ def test_errors_far_below_the_floor_are_equal() -> None:
         row("anchored:9:coarse:4", 50.0, 1e-9),
         row("coarse:2", 30.0, 2e-5),
     ]
-    best.add_comparisons(rows, floors=["floor"])
+    pareto_front.add_comparisons(rows, floors=["floor"])
     found = {r["solver"]: r for r in rows if "best_classical" in r}
     assert {name for name, r in found.items() if r["as_good_as_exact"]} == {
         "direct",
@@ -316,7 +316,7 @@ def test_what_training_took_is_on_the_card(
         "tellus.surrogate.load.load_surrogate",
         lambda path: SimpleNamespace(card=card) if path == Path("mine") else None,
     )
-    assert best.training_seconds(name) == expected
+    assert pareto_front.training_seconds(name) == expected
     (note,) = pareto._training_note({"training": {"seconds": expected, "break_even_runs": 2.0}})
     assert ("unknown" in note) == (expected is None)
     assert ("pays after 2 such runs" in note) == (expected is not None)
@@ -324,7 +324,7 @@ def test_what_training_took_is_on_the_card(
 
 def test_training_that_never_pays() -> None:
     rows = [row("direct", 1.0, 0.0), row("surrogate", 2.0, 1e-3)]
-    best.add_comparisons(rows, floors=[])
+    pareto_front.add_comparisons(rows, floors=[])
     assert rows[1]["training"]["break_even_runs"] is None
 
 

@@ -12,7 +12,7 @@ from tellus.coupling.unfinished import RUNNING, state
 from tellus.io.shown import shown
 from tellus.solver.errors import InputError
 
-from .pair import Pair
+from .pair import RunPair
 
 
 def compare(runs: Sequence[Path], out: Path | None = None) -> dict[str, Any]:
@@ -76,7 +76,7 @@ def compare(runs: Sequence[Path], out: Path | None = None) -> dict[str, Any]:
     if not runs:
         raise InputError("compare: no run given; name one or more run directories.")
     recorded = [read_run(path) for path in runs]
-    pairs = [Pair(recorded[0], run) for run in recorded]
+    pairs = [RunPair(recorded[0], run) for run in recorded]
     result = {
         "reference": str(recorded[0].path),
         "runs": [summary(pair, label) for pair, label in zip(pairs, labels(recorded), strict=True)],
@@ -98,7 +98,7 @@ def labels(runs: Sequence[RecordedRun]) -> list[str]:
     ]
 
 
-def summary(pair: Pair, label: str) -> dict[str, Any]:
+def summary(pair: RunPair, label: str) -> dict[str, Any]:
     """One entry of ``compare(...)["runs"]``."""
     run = pair.run
     return {
@@ -116,7 +116,7 @@ def summary(pair: Pair, label: str) -> dict[str, Any]:
     }
 
 
-def _differences(pair: Pair) -> dict[str, Any]:
+def _differences(pair: RunPair) -> dict[str, Any]:
     top, bottom = pair.series_mae("nusselt_top"), pair.series_mae("nusselt_bottom")
     times = [float(pair.reference.output_times[i]) for i, _ in pair.equal_outputs]
     fields = [pair.temperatures(*both) for both in pair.equal_outputs]
@@ -142,7 +142,7 @@ def _differences(pair: Pair) -> dict[str, Any]:
     }
 
 
-def _cost(pair: Pair) -> dict[str, Any]:
+def _cost(pair: RunPair) -> dict[str, Any]:
     run, reference = pair.run, pair.reference
     return {
         "seconds_per_step": _step_seconds(run),
@@ -199,7 +199,7 @@ Settings = Mapping[str, Any]
 ENDINGS = {"running": "still going on", "killed": "was killed", "stopped": "stopped early"}
 
 
-def _notes(pair: Pair) -> list[str]:
+def _notes(pair: RunPair) -> list[str]:
     run, notes = pair.run, []
     if run.status != "done":
         word = ENDINGS.get(state(run.path, run.info), run.status)

@@ -12,7 +12,7 @@ from tellus.coupling.recorded import RecordedRun
 from tellus.io.shown import in_picture
 from tellus.solver.grid import Array
 
-from .pair import Pair
+from .pair import RunPair
 
 Runs = Sequence[RecordedRun]
 Result = Mapping[str, Any]
@@ -27,7 +27,7 @@ def temperature_maps(result: Result, runs: Runs) -> Iterator[Figure]:
 
     The coldest part, the lid, shares one colour: the convecting interior gets the others.
     """
-    pairs = [Pair(runs[0], run) for run in runs]
+    pairs = [RunPair(runs[0], run) for run in runs]
     chosen = _chosen_outputs(pairs)
     panels = [[_temperature(pair, i) for pair in pairs] for i in chosen]
     times, scale = runs[0].output_times[chosen], interior_scale(panels)
@@ -37,7 +37,7 @@ def temperature_maps(result: Result, runs: Runs) -> Iterator[Figure]:
 def difference_maps(result: Result, runs: Runs) -> Iterator[Figure]:
     """Temperature minus that of the reference, at the same times."""
     reference, *others = labels_of(result)
-    pairs = [Pair(runs[0], run) for run in runs[1:]]
+    pairs = [RunPair(runs[0], run) for run in runs[1:]]
     chosen = _chosen_outputs(pairs)
     panels = [[_difference(pair, i) for pair in pairs] for i in chosen]
     largest = max(_largest(panels), 1e-12)
@@ -81,7 +81,7 @@ def _maps(
         yield figure
 
 
-def _chosen_outputs(pairs: Sequence[Pair]) -> list[int]:
+def _chosen_outputs(pairs: Sequence[RunPair]) -> list[int]:
     """Reference outputs, evenly spaced, at which at least one other run wrote one too."""
     others = [pair for pair in pairs if pair.run is not pair.reference] or pairs
     shared = sorted({i for pair in others for i, _ in pair.equal_outputs})
@@ -91,12 +91,12 @@ def _chosen_outputs(pairs: Sequence[Pair]) -> list[int]:
     return [shared[k] for k in dict.fromkeys(places.tolist())]
 
 
-def _temperature(pair: Pair, i: int) -> Array | None:
+def _temperature(pair: RunPair, i: int) -> Array | None:
     partner = dict(pair.equal_outputs).get(i)
     return None if partner is None else pair.run.snapshot("temperature", partner)
 
 
-def _difference(pair: Pair, i: int) -> Array | None:
+def _difference(pair: RunPair, i: int) -> Array | None:
     partner = dict(pair.equal_outputs).get(i)
     if partner is None:
         return None

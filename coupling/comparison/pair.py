@@ -19,7 +19,7 @@ QUIET_VRMS = 1.0  # flows slower than this are left out of relative errors and c
 
 
 @dataclass(frozen=True)
-class Pair:
+class RunPair:
     """A run beside the reference, over the model time they have in common."""
 
     reference: RecordedRun

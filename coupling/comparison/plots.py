@@ -17,7 +17,7 @@ from tellus.coupling.recorded import RecordedRun
 from tellus.io.shown import in_picture
 
 from .maps import difference_maps, interior_scale, labels_of, temperature_maps
-from .pair import Pair, mean_profile
+from .pair import RunPair, mean_profile
 
 Runs = Sequence[RecordedRun]
 Result = Mapping[str, Any]
@@ -67,7 +67,7 @@ def profiles(result: Result, runs: Runs) -> Figure:
     figure = Figure(figsize=(8.4, 3.8))
     final, average = figure.subplots(1, 2, sharey=True)
     for k, run in enumerate(runs):
-        start, end = Pair(runs[0], run).second_half
+        start, end = RunPair(runs[0], run).second_half
         label = in_picture(result["runs"][k]["label"])
         final.plot(mean_profile(run, end, end), run.grid.y_cells, label=label, **line(k))
         average.plot(mean_profile(run, start, end), run.grid.y_cells, **line(k))
@@ -102,7 +102,7 @@ def drift(result: Result) -> Figure:
 
 def picture(result: Result, runs: Runs) -> Figure:
     """One image of a comparison: the fields of the reference and the last run, and <T>(t)."""
-    pair, aspect = Pair(runs[0], runs[-1]), runs[0].grid.aspect
+    pair, aspect = RunPair(runs[0], runs[-1]), runs[0].grid.aspect
     i, j = pair.equal_outputs[-1]
     shown = [runs[0].snapshot("temperature", i), runs[-1].snapshot("temperature", j)]
     with styled():

@@ -18,8 +18,8 @@ from tellus.coupling.recorded import RecordedRun
 from tellus.io.shown import shown
 from tellus.solver.errors import InputError
 
+from .formatting import COLUMNS, cells, headline
 from .plots import figures
-from .words import COLUMNS, cells, headline
 
 DPI = 140
 PIXELS_PER_INCH = 82

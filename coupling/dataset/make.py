@@ -25,7 +25,7 @@ from tellus.solver.time_left import time_left
 from tellus.solver.whole_file import clear_partials, entries, own_folder
 
 from .members import Member, members
-from .sampling import Moment, Moments
+from .sampling import SampledState, StateSampler
 from .store import store_of, write_card, write_simulation
 
 if TYPE_CHECKING:
@@ -100,9 +100,9 @@ def simulate(config: "DatasetConfig", member: Member, out: Path) -> str:
 
 def _run(
     simulation: Simulation, member: Member, config: "DatasetConfig"
-) -> tuple[list[Moment], str]:
+) -> tuple[list[SampledState], str]:
     """The moments kept of a simulation, and how it ended; one that fails keeps what it had."""
-    moments = Moments(config.dataset, member.seed)
+    moments = StateSampler(config.dataset, member.seed)
     try:
         while True:
             if moments.wants(simulation.steps):
@@ -116,7 +116,9 @@ def _run(
         return moments.kept(), f"stopped early: {error}"
 
 
-def _labelled(simulation: Simulation, moments: list[Moment]) -> tuple[list[Moment], list[Array]]:
+def _labelled(
+    simulation: Simulation, moments: list[SampledState]
+) -> tuple[list[SampledState], list[Array]]:
     """The moments that have a label, and the labels: see `_label`."""
     solver, labelled, labels = DirectSolver(simulation.grid), [], []
     for moment in moments:
@@ -131,7 +133,7 @@ def _labelled(simulation: Simulation, moments: list[Moment]) -> tuple[list[Momen
     return labelled, labels
 
 
-def _label(simulation: Simulation, moment: Moment, solver: DirectSolver) -> Array:
+def _label(simulation: Simulation, moment: SampledState, solver: DirectSolver) -> Array:
     """psi of the direct solution on the very float32 T that is stored."""
     problem = StokesProblem(
         simulation.grid,

@@ -18,7 +18,7 @@ PAIR = 2
 
 
 @dataclass(frozen=True)
-class Moment:
+class SampledState:
     """One temperature of a simulation; `even`: its step is a multiple of `snapshot_every`."""
 
     temperature: NDArray[np.float32]
@@ -27,7 +27,7 @@ class Moment:
     even: bool
 
 
-class Moments:
+class StateSampler:
     """The moments of one simulation that are kept, `dataset.max_snapshots` at most.
 
     All early ones are, up to `dense_until`. Of the later evenly spaced ones a moment and its
@@ -45,9 +45,9 @@ class Moments:
         self._settings = settings
         self._room = settings.max_snapshots - settings.early
         self._random, self._lone = np.random.default_rng([seed, 0]), [seed, 1]
-        self._early: list[Moment] = []
-        self._pairs: list[list[Moment]] = []
-        self._begun: list[Moment] = []
+        self._early: list[SampledState] = []
+        self._pairs: list[list[SampledState]] = []
+        self._begun: list[SampledState] = []
         self._seen = 0
 
     def wants(self, step: int) -> bool:
@@ -59,7 +59,7 @@ class Moments:
     def add(self, temperature: NDArray[np.float64], time: float, step: int) -> None:
         """Take a moment that `wants` asked for; moments come in the order of their steps."""
         even = step % self._settings.snapshot_every == 0
-        moment = Moment(temperature.astype(np.float32), time, step, even)
+        moment = SampledState(temperature.astype(np.float32), time, step, even)
         if step <= self._settings.dense_until:
             self._early.append(moment)
             return
@@ -68,7 +68,7 @@ class Moments:
             self._place(self._begun)
         self._begun.append(moment)
 
-    def kept(self) -> list[Moment]:
+    def kept(self) -> list[SampledState]:
         """What is kept so far, in the order of time."""
         pairs = [list(pair) for pair in self._pairs]
         if sum(map(len, pairs)) > self._room:
@@ -77,7 +77,7 @@ class Moments:
         later = [moment for pair in pairs for moment in pair]
         return sorted(self._early + later, key=lambda moment: moment.step)
 
-    def _place(self, pair: list[Moment]) -> None:
+    def _place(self, pair: list[SampledState]) -> None:
         """Give a pair that begins its place, perhaps another's, or none."""
         places = (self._room + 1) // PAIR
         self._seen += 1

@@ -20,7 +20,7 @@ from tellus.solver.rheology import FrankKamenetskii
 from tellus.solver.whole_file import folder_aside
 
 from .members import Member, members
-from .sampling import Moment
+from .sampling import SampledState
 from .statistics import measure, pool
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def write_simulation(
     member: Member,
     rayleigh: float,
     grid: Grid,
-    moments: Sequence[Moment],
+    moments: Sequence[SampledState],
     psi: Sequence[Array],
     seconds: float,
 ) -> None:

@@ -18,7 +18,7 @@ PARAMETERS = ("heating", "gamma_T", "gamma_p")
 
 
 @dataclass(frozen=True)
-class Case:
+class RolloutCase:
     """One simulation that every solver repeats.
 
     The reference ends at `config.time.end` or `config.time.max_steps`, whichever comes first;
@@ -48,7 +48,7 @@ class Case:
         return self.config.model_copy(update={"stokes": stokes})
 
 
-def cases_of_data(data: Path, split: str = "test", steps: int | None = None) -> list[Case]:
+def cases_of_data(data: Path, split: str = "test", steps: int | None = None) -> list[RolloutCase]:
     """The simulations of a split, from the card of a data set: parameters, seed, configuration.
 
     Raises
@@ -79,14 +79,14 @@ def cases_of_data(data: Path, split: str = "test", steps: int | None = None) -> 
         raise InputError(f'{data} has no split "{split}": choose one of {", ".join(known)}.')
     names = plain_names(named, str(data / "card.json"))
     return [
-        Case(name, _bounded(run, end, steps))
+        RolloutCase(name, _bounded(run, end, steps))
         for name, run, end in zip(names, runs, ends, strict=True)
     ]
 
 
 def cases_of_files(
     files: Sequence[Path], overrides: Sequence[str] = (), steps: int | None = None
-) -> list[Case]:
+) -> list[RolloutCase]:
     """One scenario from each configuration file, named after it; InputError for bad ones."""
     from tellus.config import load_config
 
@@ -95,7 +95,9 @@ def cases_of_files(
         if not file.is_file():
             raise InputError(f"{file} is no file: name configurations, such as a .toml.")
         config = load_config(file, overrides)
-        cases.append(Case(file.stem, _bounded(config, config.time.end, steps), scenario=True))
+        cases.append(
+            RolloutCase(file.stem, _bounded(config, config.time.end, steps), scenario=True)
+        )
     plain_names((case.name for case in cases), "configurations")
     return cases
 

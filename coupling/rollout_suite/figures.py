@@ -15,7 +15,7 @@ from tellus.coupling.solvers.arguments import shortened
 from tellus.io.shown import in_picture
 from tellus.solver.grid import Array
 
-from .cases import Case
+from .cases import RolloutCase
 from .rollout import (
     COLLAPSED,
     FINISHED,
@@ -46,7 +46,7 @@ MOST_COLUMNS = 4
 
 
 def draw(
-    cases: Sequence[Case],
+    cases: Sequence[RolloutCase],
     rollouts: Rollouts,
     result: Result,
     labels: Sequence[str],
@@ -108,7 +108,7 @@ def _mark(axis: Axes, name: str, places: Sequence[Mapping[str, float]]) -> None:
 
 
 def chosen(
-    cases: Sequence[Case], rollouts: Rollouts, result: Result, labels: Sequence[str]
+    cases: Sequence[RolloutCase], rollouts: Rollouts, result: Result, labels: Sequence[str]
 ) -> Figure:
     """Three cases at length, by the rms velocity of their reference."""
     named = by_vigour(cases, rollouts, labels[0])
@@ -119,7 +119,9 @@ def chosen(
     return figure
 
 
-def by_vigour(cases: Sequence[Case], rollouts: Rollouts, reference: str) -> dict[str, Case]:
+def by_vigour(
+    cases: Sequence[RolloutCase], rollouts: Rollouts, reference: str
+) -> dict[str, RolloutCase]:
     """The slowest, the middle and the fastest of the cases whose reference got anywhere."""
     speeds = {}
     for case in cases:
@@ -133,7 +135,9 @@ def by_vigour(cases: Sequence[Case], rollouts: Rollouts, reference: str) -> dict
     return {places[k]: ranked[k] for k in sorted(places)}
 
 
-def one_case(case: Case, rollouts: Rollouts, result: Result, labels: Sequence[str]) -> Figure:
+def one_case(
+    case: RolloutCase, rollouts: Rollouts, result: Result, labels: Sequence[str]
+) -> Figure:
     """<T>(t), Nu(t) and the averaged profile of every solver, and its last temperature."""
     figure = Figure(figsize=(11.5, _height(len(labels))), layout="constrained")
     _draw_case(figure, case, rollouts, result, labels)
@@ -146,7 +150,7 @@ def _height(solvers: int) -> float:
 
 def _draw_case(
     part: Figure | SubFigure,
-    case: Case,
+    case: RolloutCase,
     rollouts: Rollouts,
     result: Result,
     labels: Sequence[str],

@@ -27,7 +27,7 @@ from tellus.solver.errors import RunFailedError
 from tellus.solver.grid import Array
 from tellus.solver.threads import limit
 
-from .cases import Case
+from .cases import RolloutCase
 
 log = logging.getLogger("tellus")
 
@@ -53,7 +53,7 @@ class Task:
     with absolute paths, `label` the one that was typed. `dt_factor` scales every time step.
     """
 
-    case: Case
+    case: RolloutCase
     solver: str
     label: str
     key: str
@@ -141,7 +141,7 @@ def roll_out(task: Task) -> str:
         most = task.reference_steps or config.time.max_steps
         recorder = Recorder(simulation, sample_every=max(1, (most or 0) // SAMPLES))
         ended, message = _run(task, recorder)
-    tally = simulation.tally
+    statistics = simulation.statistics
     info = {
         "case": task.case.name,
         "solver": task.label,
@@ -152,10 +152,10 @@ def roll_out(task: Task) -> str:
         "time": simulation.time,
         "seconds": recorder.seconds,
         "cpu_seconds": recorder.cpu_seconds,
-        "seconds_by_phase": {**tally.stokes, "energy": tally.energy},
-        "statuses": dict(tally.statuses),
-        "iterations": tally.iterations,
-        "rejected": tally.rejected,
+        "seconds_by_phase": {**statistics.stokes, "energy": statistics.energy},
+        "statuses": dict(statistics.statuses),
+        "iterations": statistics.iterations,
+        "rejected": statistics.rejected,
         "warnings": warnings,
         "weights_sha256": getattr(simulation.solver, "weights_sha256", None),
         "git": git_hash(),

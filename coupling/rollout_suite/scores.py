@@ -8,7 +8,7 @@ import numpy as np
 
 from tellus.solver.grid import Array
 
-from .cases import Case
+from .cases import RolloutCase
 from .rollout import (
     COLLAPSED,
     FINISHED,
@@ -77,7 +77,7 @@ def twin_row(reference: Rollout, twin: Rollout) -> Row:
     return {key: twin.info[key] for key in told} | errors(reference, twin)
 
 
-def row(case: Case, reference: Rollout, rollout: Rollout, twin: Row | None = None) -> Row:
+def row(case: RolloutCase, reference: Rollout, rollout: Rollout, twin: Row | None = None) -> Row:
     """One line of the result, plain JSON: what a rollout did, and its errors.
 
     Errors are over the model time that it has in common with the reference, None where that is

@@ -20,7 +20,7 @@ from tellus.io.names import plain_names
 from tellus.solver.errors import InputError
 from tellus.solver.whole_file import entries, own_folder
 
-from .cases import Case
+from .cases import RolloutCase
 from .rollout import MOST_STEPS, Rollout, Task, file_name, roll_out
 from .scores import (
     FLOORS,
@@ -47,10 +47,10 @@ TWIN, TWIN_FACTOR = "direct, half the time step", 0.5
 
 
 @dataclass(frozen=True)
-class Pair:
+class RolloutPair:
     """A case and a solver, before it is known how far the reference gets."""
 
-    case: Case
+    case: RolloutCase
     label: str
     solver: str
     key: str
@@ -59,7 +59,7 @@ class Pair:
 
 
 def rollout_suite(
-    cases: Sequence[Case],
+    cases: Sequence[RolloutCase],
     solvers: Sequence[str],
     out: Path,
     *,
@@ -75,7 +75,7 @@ def rollout_suite(
 
     Parameters
     ----------
-    cases : sequence of Case
+    cases : sequence of RolloutCase
     solvers : sequence of str
         Names as --stokes takes them.
     out : Path
@@ -118,7 +118,7 @@ def rollout_suite(
         return _deliver(cases, pairs, twins, ends, [REFERENCE, *labels], trained, out)
 
 
-def _check_solvers(cases: Sequence[Case], labels: Sequence[str]) -> dict[str, str | None]:
+def _check_solvers(cases: Sequence[RolloutCase], labels: Sequence[str]) -> dict[str, str | None]:
     """Let every solver object to every case before any time is spent; digests of their weights."""
     from tellus.config import grid_of
 
@@ -139,24 +139,24 @@ def _check_solvers(cases: Sequence[Case], labels: Sequence[str]) -> dict[str, st
     return weights
 
 
-def _pair(case: Case, label: str, weights: str | None, out: Path) -> Pair:
+def _pair(case: RolloutCase, label: str, weights: str | None, out: Path) -> RolloutPair:
     key = " ".join([str(FORMAT), case.digest, label, weights or ""]).strip()
     stem = out / ROLLOUTS / case.name / file_name(label)
     # Workers may have another working directory.
-    return Pair(case, label, with_absolute_paths(label), key, stem)
+    return RolloutPair(case, label, with_absolute_paths(label), key, stem)
 
 
-def _twin(case: Case, out: Path) -> Pair:
+def _twin(case: RolloutCase, out: Path) -> RolloutPair:
     pair = _pair(case, TWIN, None, out)
     return replace(pair, solver=REFERENCE, dt_factor=TWIN_FACTOR)
 
 
-def _task(pair: Pair, until: float | None = None, steps: int | None = None) -> Task:
+def _task(pair: RolloutPair, until: float | None = None, steps: int | None = None) -> Task:
     place = pair.case, pair.solver, pair.label, pair.key, pair.stem
     return Task(*place, until, steps, pair.dt_factor)
 
 
-def _following(pairs: Sequence[Pair], ends: dict[str, Rollout]) -> Iterator[Task]:
+def _following(pairs: Sequence[RolloutPair], ends: dict[str, Rollout]) -> Iterator[Task]:
     """What is to be compared with a reference that got anywhere."""
     for pair in pairs:
         reference = ends[pair.case.name]
@@ -190,7 +190,7 @@ def _complete(
         report(f"{count}/{len(wanted)}: {line}")
 
 
-def _loaded(pair: Pair) -> Rollout:
+def _loaded(pair: RolloutPair) -> Rollout:
     found = Rollout.load(pair.stem)
     if found is None:
         raise InputError(f"{pair.stem}.json is lost: run the same command again.")
@@ -198,9 +198,9 @@ def _loaded(pair: Pair) -> Rollout:
 
 
 def _deliver(
-    cases: Sequence[Case],
-    pairs: Sequence[Pair],
-    twins: Sequence[Pair],
+    cases: Sequence[RolloutCase],
+    pairs: Sequence[RolloutPair],
+    twins: Sequence[RolloutPair],
     references: dict[str, Rollout],
     labels: Sequence[str],
     trained: Sequence[dict[str, float]],
@@ -243,7 +243,7 @@ def _deliver(
     return result
 
 
-def _check_free(cases: Sequence[Case], out: Path) -> None:
+def _check_free(cases: Sequence[RolloutCase], out: Path) -> None:
     """Refuse a directory that is not empty and is not this suite's."""
     if out.exists() and not out.is_dir():
         raise InputError(f"{out} is a file: choose another --out.")
@@ -266,11 +266,11 @@ def _check_free(cases: Sequence[Case], out: Path) -> None:
         )
 
 
-def _identity(cases: Sequence[Case]) -> dict[str, Any]:
+def _identity(cases: Sequence[RolloutCase]) -> dict[str, Any]:
     return {"format": FORMAT, "cases": {case.name: case.digest for case in cases}}
 
 
-def _claim(cases: Sequence[Case], out: Path) -> None:
+def _claim(cases: Sequence[RolloutCase], out: Path) -> None:
     _check_free(cases, out)
     for case in cases:
         own_folder(own_folder(out / ROLLOUTS) / case.name)

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from tellus.coupling.comparison.words import figure
+from tellus.coupling.comparison.formatting import figure
 
 from .rollout import FINISHED
 from .scores import DEPARTED, GOOD, OUTCOMES

@@ -21,10 +21,10 @@ from tellus.solver.stokes import (
     flow_from_psi,
 )
 
-from .asking import AskingSolver
+from .composite import CompositeSolver
 
 
-class AnchoredSolver(AskingSolver):
+class AnchoredSolver(CompositeSolver):
     """A direct solve at every n-th call, increments of `approximate` in between."""
 
     def __init__(
@@ -32,34 +32,34 @@ class AnchoredSolver(AskingSolver):
     ) -> None:
         self.name = f"anchored:{every}:{approximate.name}"
         self.approximate, self.direct, self.every, self.grid = approximate, direct, every, grid
-        self.asked = {"approximate": approximate, "direct": direct}
+        self.inner = {"approximate": approximate, "direct": direct}
         self._calls = 0
-        self._lack: Array | None = None
+        self._offset: Array | None = None
 
     def solve(self, problem: StokesProblem) -> Flow:
         """The direct velocity at calls 0, n, 2n, ...; increments from the last one otherwise."""
-        due = self._lack is None or self._calls % self.every == 0
+        due = self._offset is None or self._calls % self.every == 0
         self._calls += 1
         approximation = self.approximate.solve(problem)
         seconds = approximation.report.seconds
         if due:
             flow = self.direct.solve(problem)
-            self._lack = flow.psi - approximation.psi
+            self._offset = flow.psi - approximation.psi
             both = added(seconds, flow.report.seconds)
             return replace(flow, report=replace(flow.report, solver=self.name, seconds=both))
-        assert self._lack is not None
+        assert self._offset is not None
         report = StokesReport(self.name, seconds, iterations=0, status="predicted")
-        return flow_from_psi(approximation.psi + self._lack, self.grid, report)
+        return flow_from_psi(approximation.psi + self._offset, self.grid, report)
 
-    def memory(self) -> SolverState:
+    def own_state(self) -> SolverState:
         """Calls so far, and what the approximation lacked at the last anchor."""
-        lack = {} if self._lack is None else {"lack": self._lack}
+        lack = {} if self._offset is None else {"lack": self._offset}
         return {"calls": np.array(self._calls), **lack}
 
-    def recall(self, memory: SolverState) -> None:
-        """Take back what `memory` handed out."""
-        self._calls = int(memory["calls"]) if "calls" in memory else 0
-        self._lack = np.asarray(memory["lack"], dtype=np.float64) if "lack" in memory else None
+    def restore_own(self, state: SolverState) -> None:
+        """Take back what `own_state` handed out."""
+        self._calls = int(state["calls"]) if "calls" in state else 0
+        self._offset = np.asarray(state["lack"], dtype=np.float64) if "lack" in state else None
 
 
 def added(*seconds: Mapping[str, float]) -> dict[str, float]:

@@ -5,10 +5,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from tellus.solver.direct.cholesky import KeptCholesky
-from tellus.solver.direct.kept import KeptDirectSolver
+from tellus.solver.direct.cached import CachedDirectSolver
+from tellus.solver.direct.cholesky import CachedCholesky
 from tellus.solver.grid import Array, Grid
-from tellus.solver.laps import Laps
+from tellus.solver.phase_timer import PhaseTimer
 from tellus.solver.picard import PicardSettings, PicardSolver
 from tellus.solver.stokes import (
     Flow,
@@ -21,8 +21,8 @@ from tellus.solver.stokes import (
 from tellus.solver.strain import effective_viscosity
 
 from .anchored import added
-from .asking import AskingSolver
-from .outlook import Growth, relative_velocity
+from .composite import CompositeSolver
+from .error_forecast import ErrorForecast, relative_velocity
 
 SAFETY = 0.8
 """The part of the tolerance at which an error that is foreseen gets measured."""
@@ -48,14 +48,14 @@ SLOWNESS = 2.0
 parts remain. Measured: 1 where the flow is resolved, 2 where it is not."""
 
 
-class ToleranceAnchoredSolver(AskingSolver):
+class ToleranceAnchoredSolver(CompositeSolver):
     """Increments of `approximate` from the last velocity known to `tolerance`.
 
     The residual of the momentum equation, substituted into the factor of the last direct solve,
     is an estimate of the error of psi, and a correction: the increments start anew from the
     corrected psi. What a correction leaves is judged by how much smaller the next one is, where
-    there were two, and grows with the age of the factor. Between such measurements the error is
-    foreseen, see `Growth`; it is measured once `SAFETY` of the tolerance is foreseen, or after
+    there were two, and grows with the age of the factor. Between such measurements `ErrorForecast`
+    gives the error; it is measured once `SAFETY` of the tolerance is forecast, or after
     `MOST_STEPS`. A direct solve, and with it a new factor, follows where `MOST_CORRECTIONS` are
     not enough.
 
@@ -80,13 +80,13 @@ class ToleranceAnchoredSolver(AskingSolver):
     ) -> None:
         self.name = name or f"anchored:tol={tolerance:g}:{approximate.name}"
         self.approximate, self.tolerance, self.grid = approximate, tolerance, grid
-        self._cholesky = KeptCholesky(grid)
-        self.direct = PicardSolver(KeptDirectSolver(self._cholesky), picard)
-        self.asked = {"approximate": approximate, "direct": self.direct}
-        self._lack: Array | None = None
+        self._cholesky = CachedCholesky(grid)
+        self.direct = PicardSolver(CachedDirectSolver(self._cholesky), picard)
+        self.inner = {"approximate": approximate, "direct": self.direct}
+        self._offset: Array | None = None
         self._last: Array | None = None  # the approximation of the step before
-        self._error = Growth(0.0)  # since it was measured
-        self._left = Growth(0.0)  # the part that a correction leaves, since the factor was made
+        self._error = ErrorForecast(0.0)  # since it was measured
+        self._left = ErrorForecast(0.0)  # what a correction leaves, since the last factor
         self._rest = 0.0  # the error when it had been measured and corrected
         self._steps = 0  # since then
         self._looked = 0.0  # age of the factor when two corrections were last compared
@@ -100,22 +100,22 @@ class ToleranceAnchoredSolver(AskingSolver):
         seconds = approximation.report.seconds
         before, self._last = self._last, approximation.psi
         self._cholesky.operator_for(problem.boundaries)
-        if self._lack is None or before is None or self._cholesky.viscosity is None:
+        if self._offset is None or before is None or self._cholesky.viscosity is None:
             return self._solved(problem, seconds)
-        psi = approximation.psi + self._lack
+        psi = approximation.psi + self._offset
         self._go(relative_velocity(approximation.psi - before, psi, self.grid))
-        foreseen = self._rest + self._error.foreseen(problem.time)
+        foreseen = self._rest + self._error.at(problem.time)
         if foreseen < SAFETY * self.tolerance and self._steps < MOST_STEPS:
             report = StokesReport(self.name, seconds, 0, status="predicted", estimate=foreseen)
             return flow_from_psi(psi, self.grid, report)
-        laps = Laps()
+        timer = PhaseTimer()
         corrected, estimates = self._corrected(problem, psi)
-        laps.lap("estimate")
-        seconds = added(seconds, laps.seconds)
-        self._error.found(estimates[0], problem.time)
+        timer.lap("estimate")
+        seconds = added(seconds, timer.seconds)
+        self._error.observe(estimates[0], problem.time)
         if corrected is None:
             return self._solved(problem, seconds, len(estimates))
-        self._lack = corrected - approximation.psi
+        self._offset = corrected - approximation.psi
         self._start_anew(problem.time, self._after(estimates, problem.time))
         report = StokesReport(
             self.name, seconds, len(estimates), status="corrected", estimate=self._rest
@@ -130,7 +130,7 @@ class ToleranceAnchoredSolver(AskingSolver):
 
     def _start_anew(self, time: float, rest: float) -> None:
         """The error is known: what is left of it."""
-        self._error, self._rest, self._steps = self._error.anew(time), rest, 0
+        self._error, self._rest, self._steps = self._error.restarted(time), rest, 0
 
     def _corrected(self, problem: StokesProblem, psi: Array) -> tuple[Array | None, list[float]]:
         """psi corrected, None where that fails, and its errors as estimated on the way."""
@@ -146,7 +146,7 @@ class ToleranceAnchoredSolver(AskingSolver):
             psi = psi + correction
             age = time - self._left.start
             if len(estimates) > 1:
-                self._left.found(estimates[-1] / estimates[-2], time)
+                self._left.observe(estimates[-1] / estimates[-2], time)
                 self._looked = age
             known = age <= LOOK * self._looked
             if known and self._after(estimates, time) < SAFETY * self.tolerance:
@@ -164,7 +164,7 @@ class ToleranceAnchoredSolver(AskingSolver):
         if len(corrections) > 1:
             part = SLOWNESS * corrections[-1] / corrections[-2]
         else:
-            part = SLOWNESS * self._left.foreseen(time)
+            part = SLOWNESS * self._left.at(time)
         return corrections[-1] * part / (1.0 - part) if part < 1.0 else np.inf
 
     def _solved(
@@ -173,9 +173,9 @@ class ToleranceAnchoredSolver(AskingSolver):
         """The direct velocity, after what was spent before."""
         flow = self.direct.solve(problem)
         assert self._last is not None
-        self._lack = flow.psi - self._last
+        self._offset = flow.psi - self._last
         self._start_anew(problem.time, rest=0.0)
-        self._left = self._left.anew(problem.time)
+        self._left = self._left.restarted(problem.time)
         iterations = flow.report.iterations + substitutions
         both = added(seconds, flow.report.seconds)
         report = replace(flow.report, solver=self.name, seconds=both, iterations=iterations)
@@ -185,12 +185,12 @@ class ToleranceAnchoredSolver(AskingSolver):
         flow = flow_from_psi(psi, self.grid, StokesReport(self.name))
         return effective_viscosity(problem, flow)
 
-    def memory(self) -> SolverState:
+    def own_state(self) -> SolverState:
         """Where increments start, the viscosity that was factored, and what foresees errors."""
-        if self._lack is None or self._last is None or self._cholesky.viscosity is None:
+        if self._offset is None or self._last is None or self._cholesky.viscosity is None:
             return {}
         return {
-            "lack": self._lack,
+            "lack": self._offset,
             "last": self._last,
             "factored": self._cholesky.viscosity,
             "error": self._error.to_array(),
@@ -198,13 +198,13 @@ class ToleranceAnchoredSolver(AskingSolver):
             "scalars": np.array([self._rest, self._steps, self._looked]),
         }
 
-    def recall(self, memory: SolverState) -> None:
-        """Take back what `memory` handed out; the factor is made when it is used."""
-        known = {name: np.asarray(memory[name], np.float64) for name in MEMORY if name in memory}
-        self._lack, self._last = known.get("lack"), known.get("last")
+    def restore_own(self, state: SolverState) -> None:
+        """Take back what `own_state` handed out; the factor is made when it is used."""
+        known = {name: np.asarray(state[name], np.float64) for name in MEMORY if name in state}
+        self._offset, self._last = known.get("lack"), known.get("last")
         self._cholesky.restore(known.get("factored"))
-        nothing = Growth(0.0).to_array()
-        self._error = Growth.from_array(known.get("error", nothing))
-        self._left = Growth.from_array(known.get("left", nothing))
+        nothing = ErrorForecast(0.0).to_array()
+        self._error = ErrorForecast.from_array(known.get("error", nothing))
+        self._left = ErrorForecast.from_array(known.get("left", nothing))
         self._rest, steps, self._looked = known.get("scalars", np.zeros(3)).tolist()
         self._steps = int(steps)

@@ -2,14 +2,14 @@
 
 from dataclasses import replace
 
-from tellus.solver.laps import Laps
+from tellus.solver.phase_timer import PhaseTimer
 from tellus.solver.stokes import Flow, StokesProblem, StokesSolver, relative_velocity_error
 
 from .anchored import added
-from .asking import AskingSolver
+from .composite import CompositeSolver
 
 
-class CheckedSolver(AskingSolver):
+class CheckedSolver(CompositeSolver):
     """What `solver` gives, and how far that is from the direct velocity of the same state.
 
     The direct solve is of no consequence for the run; its time is reported as "check".
@@ -18,14 +18,14 @@ class CheckedSolver(AskingSolver):
     def __init__(self, solver: StokesSolver, direct: StokesSolver) -> None:
         self.name = f"check:{solver.name}"
         self.solver, self.direct = solver, direct
-        self.asked = {"checked": solver, "direct": direct}
+        self.inner = {"checked": solver, "direct": direct}
 
     def solve(self, problem: StokesProblem) -> Flow:
         """The velocity of the solver, and its relative error in the report."""
         flow = self.solver.solve(problem)
-        laps = Laps()
+        timer = PhaseTimer()
         error = relative_velocity_error(flow, self.direct.solve(problem))
-        laps.lap("check")
-        seconds = added(flow.report.seconds, laps.seconds)
+        timer.lap("check")
+        seconds = added(flow.report.seconds, timer.seconds)
         report = replace(flow.report, solver=self.name, seconds=seconds, error=error)
         return replace(flow, report=report)

@@ -3,7 +3,7 @@
 import numpy as np
 
 from tellus.solver.grid import Grid
-from tellus.solver.history import Moment, extrapolated
+from tellus.solver.history import PastFlow, extrapolated
 from tellus.solver.stokes import (
     Flow,
     SolverState,
@@ -13,10 +13,10 @@ from tellus.solver.stokes import (
     flow_from_psi,
 )
 
-from .asking import AskingSolver, packed, unpacked
+from .composite import CompositeSolver, packed, unpacked
 
 
-class SkipSolver(AskingSolver):
+class SkipSolver(CompositeSolver):
     """Ask `solver` at every n-th call and answer from memory in between.
 
     A baseline of Agarwal et al. (2025), who solve every 100th step and hold the velocity.
@@ -28,10 +28,10 @@ class SkipSolver(AskingSolver):
         asked = "" if solver.name == "direct" else f":{solver.name}"
         self.name = f"skip:{every}{':linear' if linear else ''}{asked}"
         self.solver, self.every, self.grid, self.linear = solver, every, grid, linear
-        self.asked = {"inner": solver}
+        self.inner = {"inner": solver}
         self._calls = 0
-        self._last: Moment | None = None
-        self._before: Moment | None = None
+        self._last: PastFlow | None = None
+        self._before: PastFlow | None = None
 
     def solve(self, problem: StokesProblem) -> Flow:
         """A new velocity at calls 0, n, 2n, ...; one from memory otherwise."""
@@ -41,7 +41,7 @@ class SkipSolver(AskingSolver):
             flow = self.solver.solve(problem)
             if self.linear:
                 self._before = self._last
-            self._last = Moment(problem.time, flow.psi)
+            self._last = PastFlow(problem.time, flow.psi)
             return flow
         assert self._last is not None
         held, before = self._last, self._before
@@ -51,12 +51,12 @@ class SkipSolver(AskingSolver):
         report = StokesReport(self.name, iterations=0, status="extrapolated")
         return flow_from_psi(extrapolated([before, held], problem.time), self.grid, report)
 
-    def memory(self) -> SolverState:
+    def own_state(self) -> SolverState:
         """Calls so far and what was solved last."""
         held = packed("last", self._last) | packed("before", self._before)
         return {"calls": np.array(self._calls), **held}
 
-    def recall(self, memory: SolverState) -> None:
-        """Take back what `memory` handed out."""
-        self._calls = int(memory["calls"]) if "calls" in memory else 0
-        self._last, self._before = unpacked("last", memory), unpacked("before", memory)
+    def restore_own(self, state: SolverState) -> None:
+        """Take back what `own_state` handed out."""
+        self._calls = int(state["calls"]) if "calls" in state else 0
+        self._last, self._before = unpacked("last", state), unpacked("before", state)

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from tellus.solver.grid import Grid
-from tellus.solver.history import Moment, extrapolated, well_apart
+from tellus.solver.history import PastFlow, extrapolated, well_apart
 from tellus.solver.stokes import (
     Flow,
     SolverState,
@@ -16,8 +16,8 @@ from tellus.solver.stokes import (
     flow_from_psi,
 )
 
-from .asking import AskingSolver
-from .outlook import relative_velocity
+from .composite import CompositeSolver
+from .error_forecast import relative_velocity
 
 SAFETY = 0.8
 """The part of the tolerance that an extrapolation may be foreseen to miss by."""
@@ -32,7 +32,7 @@ CLOSEST = 0.1
 """Intervals between solves over the step ahead, at least, or the solve is left out."""
 
 
-class ToleranceSkipSolver(AskingSolver):
+class ToleranceSkipSolver(CompositeSolver):
     """Extrapolate psi in model time; ask `solver` when the error may exceed a tolerance.
 
     Each solve shows what the extrapolation to it was worth. A polynomial through psi at times
@@ -53,8 +53,8 @@ class ToleranceSkipSolver(AskingSolver):
     def __init__(self, solver: StokesSolver, tolerance: float, grid: Grid, name: str) -> None:
         self.name = name
         self.solver, self.tolerance, self.grid = solver, tolerance, grid
-        self.asked = {"inner": solver}
-        self._history: list[Moment] = []
+        self.inner = {"inner": solver}
+        self._history: list[PastFlow] = []
         self._slope = np.inf  # error of the last extrapolation over the product of its intervals,
         self._through = 0  # the moments it went through,
         self._interval = 0.0  # and the time it spanned
@@ -77,10 +77,10 @@ class ToleranceSkipSolver(AskingSolver):
             self._slope = found / _intervals(through, time)
             self._through, self._interval = len(through), elapsed
         before = [moment for moment in self._history if moment.time < time]
-        self._history = [*before, Moment(time, flow.psi)][-HISTORY:]
+        self._history = [*before, PastFlow(time, flow.psi)][-HISTORY:]
         return replace(flow, report=replace(flow.report, solver=self.name, estimate=found))
 
-    def memory(self) -> SolverState:
+    def own_state(self) -> SolverState:
         """The last solves, and what the last extrapolation missed by."""
         return {
             "times": np.array([moment.time for moment in self._history]),
@@ -88,16 +88,16 @@ class ToleranceSkipSolver(AskingSolver):
             "checked": np.array([self._slope, self._through, self._interval]),
         }
 
-    def recall(self, memory: SolverState) -> None:
-        """Take back what `memory` handed out."""
-        times, psi = memory.get("times", np.array([])), memory.get("psi", np.array([]))
+    def restore_own(self, state: SolverState) -> None:
+        """Take back what `own_state` handed out."""
+        times, psi = state.get("times", np.array([])), state.get("psi", np.array([]))
         moments = zip(times.tolist(), np.asarray(psi, dtype=np.float64), strict=True)
-        self._history = [Moment(*moment) for moment in moments]
+        self._history = [PastFlow(*moment) for moment in moments]
         unchecked = np.array([np.inf, 0.0, 0.0])
-        self._slope, through, self._interval = memory.get("checked", unchecked).tolist()
+        self._slope, through, self._interval = state.get("checked", unchecked).tolist()
         self._through = int(through)
 
 
-def _intervals(moments: Sequence[Moment], time: float) -> float:
+def _intervals(moments: Sequence[PastFlow], time: float) -> float:
     """The product of the intervals from all moments to a time."""
     return float(np.prod([time - moment.time for moment in moments]))

@@ -6,7 +6,7 @@ from tellus.solver.boundaries import BoundaryConditions
 from tellus.solver.errors import InputError
 from tellus.solver.failure import failure
 from tellus.solver.grid import Grid
-from tellus.solver.laps import Laps
+from tellus.solver.phase_timer import PhaseTimer
 from tellus.solver.psi.operator import PsiOperator
 from tellus.solver.stokes import Flow, StokesProblem, StokesReport, StokesSolver, flow_from_psi
 from tellus.solver.threads import one_blas_thread
@@ -44,19 +44,19 @@ class ReducedSolver(StokesSolver):
     def solve(self, problem: StokesProblem) -> Flow:
         """psi, u and v; the report has no residual, which would cost and say little."""
         projection = self.projection(problem.boundaries)
-        laps = Laps()
+        timer = PhaseTimer()
         viscosity = problem.viscosity()
         b = projection.operator.right_hand_side(problem.temperature, problem.rayleigh)
         load = projection.restrict(b)
-        laps.lap("assemble")
+        timer.lap("assemble")
         projection.assemble(viscosity)
-        laps.lap("project")
+        timer.lap("project")
         info = projection.factor()
-        laps.lap("factor")
+        timer.lap("factor")
         psi = projection.prolong(projection.solve(load)) if info == 0 else b
-        laps.lap("solve")
+        timer.lap("solve")
         if info != 0 or not np.isfinite(psi).all():
             failed = f"failed at unknown {info}" if info else "gave no finite solution"
             what = f"{failed} at t = {problem.time:.6g}"
             raise failure(what, viscosity, problem.temperature)
-        return flow_from_psi(psi, problem.grid, StokesReport(self.name, laps.seconds))
+        return flow_from_psi(psi, problem.grid, StokesReport(self.name, timer.seconds))

@@ -6,7 +6,7 @@ from tellus.solver.errors import InputError
 from tellus.solver.grid import Grid
 from tellus.solver.psi.operator import PsiOperator
 
-from .two_level import TwoLevel
+from .spline_preconditioner import SplinePreconditioner
 
 LIMIT, COST = 6, 5
 """Iterations for which the splines' factor is kept, and what making it costs in iterations. Over
@@ -40,8 +40,8 @@ def refined_solver(
         )
 
     def build(operator: PsiOperator, present: Cholesky | None) -> Cholesky:
-        same = isinstance(present, TwoLevel) and present.operator is operator
-        return present if same and present is not None else TwoLevel(operator, apart)
+        same = isinstance(present, SplinePreconditioner) and present.operator is operator
+        return present if same and present is not None else SplinePreconditioner(operator, apart)
 
     preconditioning = Preconditioning(build, LIMIT, COST, exact=False)
     return LaggedSolver(grid, tolerance, name=name, preconditioning=preconditioning)

@@ -14,7 +14,7 @@ Build = Callable[[PsiOperator, Cholesky | None], Cholesky]
 """Room for a factor of an operator; the room that there is already may be handed back."""
 
 
-class KeptCholesky:
+class CachedCholesky:
     """The factor of A at one viscosity, made by `factor` and used by `back_substitute`.
 
     `viscosity` is what it is the factor of, shape (ny, nx), and None where there is none. From

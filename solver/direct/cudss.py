@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch.nn.functional import pad
 
-from tellus.solver.device_laps import DeviceLaps
+from tellus.solver.device_phase_timer import DevicePhaseTimer
 from tellus.solver.errors import InputError
 from tellus.solver.failure import failure
 from tellus.solver.grid import Grid
@@ -64,34 +64,34 @@ class CudssSolver(StokesSolver):
     @torch.no_grad()
     def solve(self, problem: StokesProblem) -> Flow:
         """The velocity; raises SolverError where A is not positive definite to rounding."""
-        laps = DeviceLaps(self.device)
+        timer = DevicePhaseTimer(self.device)
         viscosity = problem.viscosity()
-        laps.lap("assemble")
+        timer.lap("assemble")
         eta, T = (one_of_a_batch(array, self.device) for array in (viscosity, problem.temperature))
-        laps.lap("transfer")
+        timer.lap("transfer")
         operator = TorchPsiOperator(self.grid, problem.boundaries, eta)
         b = buoyancy(self.grid, T, problem.rayleigh)
         self._values.copy_(operator.entries()[0][self._present])
         self._b.copy_(b.flatten())
-        laps.lap("assemble")
+        timer.lap("assemble")
         if not self._planned:
             self._handle.plan()
             self._planned = True
-        laps.lap("analyse")
+        timer.lap("analyse")
         info = int(self._handle.factorize().info)
-        laps.lap("factor")
+        timer.lap("factor")
         if info != 0:
             raise failure(f"by cuDSS failed with its error {info}", viscosity)
         psi = self._handle.solve().view_as(b)
-        laps.lap("solve")
+        timer.lap("solve")
         residual = float(relative_residual(operator, psi, b))
-        laps.lap("residual")
+        timer.lap("residual")
         if not residual <= INACCURATE:
             what = f"by cuDSS left a relative residual of {residual:.3g} at t = {problem.time:.6g}"
             raise failure(what, viscosity)
         nodes = pad(psi, (1, 1, 1, 1))[0].cpu().numpy()
-        laps.lap("transfer")
-        report = StokesReport(self.name, laps.seconds, 1, residual)
+        timer.lap("transfer")
+        report = StokesReport(self.name, timer.seconds, 1, residual)
         return flow_from_psi(nodes, self.grid, report)
 
 

@@ -6,9 +6,9 @@ import numpy as np
 
 from tellus.solver.failure import failure
 from tellus.solver.grid import Array, Grid
-from tellus.solver.history import Moment, extrapolated, well_apart
-from tellus.solver.laps import Laps
-from tellus.solver.psi.krylov import Iterated, conjugate_gradients, relative_residual
+from tellus.solver.history import PastFlow, extrapolated, well_apart
+from tellus.solver.phase_timer import PhaseTimer
+from tellus.solver.psi.krylov import KrylovResult, conjugate_gradients, relative_residual
 from tellus.solver.psi.operator import PsiOperator, PsiProduct
 from tellus.solver.stokes import (
     Flow,
@@ -21,7 +21,7 @@ from tellus.solver.stokes import (
 from tellus.solver.threads import one_blas_thread
 
 from .choice import cholesky_for
-from .cholesky import Build, KeptCholesky
+from .cholesky import Build, CachedCholesky
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Preconditioning:
     Parameters
     ----------
     build : callable
-        Makes room for it, see `KeptCholesky`.
+        Makes room for it, see `CachedCholesky`.
     limit : int
         Most iterations for which it is kept.
     cost : int
@@ -99,10 +99,10 @@ class LaggedSolver(StokesSolver):
         self.grid, self.tolerance = grid, tolerance
         self.limit = preconditioning.limit if limit is None else limit
         self._preconditioning = preconditioning
-        self._kept = KeptCholesky(grid, preconditioning.build)
+        self._kept = CachedCholesky(grid, preconditioning.build)
         self._tired = False
         self._lowest = self._untried
-        self._history: list[Moment] = []
+        self._history: list[PastFlow] = []
 
     @property
     def _untried(self) -> float | None:
@@ -114,34 +114,34 @@ class LaggedSolver(StokesSolver):
 
         Raises SolverError where A cannot be factored or nothing finite comes out.
         """
-        laps = Laps()
+        timer = PhaseTimer()
         viscosity = problem.viscosity()
         operator = self._kept.operator_for(problem.boundaries)
         A = operator.at(viscosity)
         b = operator.right_hand_side(problem.temperature, problem.rayleigh)
-        laps.lap("assemble")
+        timer.lap("assemble")
         start = self._start(problem.time) if np.any(b) else np.zeros(self.grid.nodes)
         found = self._iterate(A, b, start)
-        laps.lap("solve")
+        timer.lap("solve")
         made = not found.estimate <= self.tolerance
         if made:
             self._kept.factor(viscosity)
             self._lowest = self._untried
-            laps.lap("factor")
+            timer.lap("factor")
             found = self._anew(A, b, start, found.iterations)
-            laps.lap("solve")
+            timer.lap("solve")
             if found.estimate > self.tolerance:
                 psi = start + self._directly(operator, viscosity, b - A(start))
-                found = Iterated(psi, found.iterations + 1)
-                laps.lap("factor")
+                found = KrylovResult(psi, found.iterations + 1)
+                timer.lap("factor")
         residual = relative_residual(A, found.psi, b)
-        laps.lap("residual")
+        timer.lap("residual")
         if not np.isfinite(residual):
             raise failure(f"gave no finite solution at t = {problem.time:.6g}", viscosity)
         self._tired = found.iterations > self.limit and not made
         self._remember(problem.time, found.psi)
         report = StokesReport(
-            self.name, laps.seconds, found.iterations, residual, estimate=found.estimate
+            self.name, timer.seconds, found.iterations, residual, estimate=found.estimate
         )
         return flow_from_psi(found.psi, self.grid, report)
 
@@ -153,21 +153,23 @@ class LaggedSolver(StokesSolver):
             return self._history[-1].psi
         return extrapolated(well_apart(self._history, time), time)
 
-    def _iterate(self, A: PsiProduct, b: Array, start: Array) -> Iterated:
+    def _iterate(self, A: PsiProduct, b: Array, start: Array) -> KrylovResult:
         """With the factor at hand; without one, or with one that is too old, the start itself."""
         if self._tired or self._kept.viscosity is None:
-            return Iterated(start)
+            return KrylovResult(start)
         most = self.limit + self._preconditioning.cost
         return self._conjugate_gradients(A, b, start, most)
 
-    def _anew(self, A: PsiProduct, b: Array, start: Array, before: int) -> Iterated:
+    def _anew(self, A: PsiProduct, b: Array, start: Array, before: int) -> KrylovResult:
         """With a factor of A itself; `before` counts iterations with one that was too old."""
         if self._preconditioning.exact:
-            return Iterated(start + self._kept.back_substitute(b - A(start)), before + 1)
+            return KrylovResult(start + self._kept.back_substitute(b - A(start)), before + 1)
         found = self._conjugate_gradients(A, b, start, MOST)
         return found._replace(iterations=before + found.iterations)
 
-    def _conjugate_gradients(self, A: PsiProduct, b: Array, start: Array, most: int) -> Iterated:
+    def _conjugate_gradients(
+        self, A: PsiProduct, b: Array, start: Array, most: int
+    ) -> KrylovResult:
         solve = self._kept.back_substitute
         found = conjugate_gradients(
             A, b, start, solve, self.grid, self.tolerance, most, self._lowest
@@ -177,7 +179,7 @@ class LaggedSolver(StokesSolver):
 
     def _directly(self, operator: PsiOperator, viscosity: Array, b: Array) -> Array:
         """The solution of A x = b where no iteration gets there."""
-        cholesky = KeptCholesky(self.grid)
+        cholesky = CachedCholesky(self.grid)
         cholesky.operator = operator
         cholesky.factor(viscosity)
         return cholesky.back_substitute(b)
@@ -185,7 +187,7 @@ class LaggedSolver(StokesSolver):
     def _remember(self, time: float, psi: Array) -> None:
         """Keep the last moments, this one instead of any that is not before it."""
         before = [moment for moment in self._history if moment.time < time]
-        self._history = [*before, Moment(time, psi)][-HISTORY:]
+        self._history = [*before, PastFlow(time, psi)][-HISTORY:]
 
     def state(self) -> SolverState:
         """The viscosity that was factored, and the last stream functions."""
@@ -206,6 +208,6 @@ class LaggedSolver(StokesSolver):
         self._lowest = float(state["lowest"]) if "lowest" in state else self._untried
         times, fields = state.get("times", np.array([])), state.get("psi", np.array([]))
         moments = zip(times.tolist(), np.asarray(fields, dtype=np.float64), strict=True)
-        self._history = [Moment(*moment) for moment in moments]
+        self._history = [PastFlow(*moment) for moment in moments]
         factored = state.get("factored")
         self._kept.restore(None if factored is None else np.asarray(factored, dtype=np.float64))

@@ -10,7 +10,7 @@ from scipy.sparse import csr_matrix
 from tellus.solver.errors import InputError
 from tellus.solver.failure import failure
 from tellus.solver.grid import Array, Grid
-from tellus.solver.laps import Laps
+from tellus.solver.phase_timer import PhaseTimer
 from tellus.solver.psi.krylov import relative_residual
 from tellus.solver.psi.matrix import PsiMatrix
 from tellus.solver.psi.operator import PsiOperator
@@ -47,7 +47,7 @@ class PardisoSolver(StokesSolver):
     @one_blas_thread()
     def solve(self, problem: StokesProblem) -> Flow:
         """The velocity; raises SolverError where A is not positive definite to rounding."""
-        laps = Laps()
+        timer = PhaseTimer()
         if problem.boundaries.no_slip != self.operator.no_slip:
             # Walls change weights, not the pattern: the analysis holds.
             self.operator = PsiOperator(problem.grid, problem.boundaries)
@@ -55,20 +55,20 @@ class PardisoSolver(StokesSolver):
         matrix = self._matrix_at(viscosity)
         b = self.operator.right_hand_side(problem.temperature, problem.rayleigh)
         unknowns = self.operator.to_unknowns(b)
-        laps.lap("assemble")
+        timer.lap("assemble")
         if not self._analysed:
             self._call(ANALYSE, matrix, unknowns, viscosity)
             self._analysed = True
-        laps.lap("analyse")
+        timer.lap("analyse")
         self._call(FACTOR, matrix, unknowns, viscosity)
-        laps.lap("factor")
+        timer.lap("factor")
         psi = self.operator.to_nodes(self._call(SOLVE, matrix, unknowns, viscosity))
-        laps.lap("solve")
+        timer.lap("solve")
         residual = relative_residual(self.operator.at(viscosity), psi, b)
-        laps.lap("residual")
+        timer.lap("residual")
         if not np.isfinite(residual):
             raise failure(f"gave no finite solution at t = {problem.time:.6g}", viscosity)
-        return flow_from_psi(psi, problem.grid, StokesReport(self.name, laps.seconds, 1, residual))
+        return flow_from_psi(psi, problem.grid, StokesReport(self.name, timer.seconds, 1, residual))
 
     def _matrix_at(self, viscosity: Array) -> csr_matrix:
         pattern, n = self._matrix, self.operator.unknowns

@@ -5,7 +5,7 @@ import numpy as np
 from tellus.solver.boundaries import BoundaryConditions
 from tellus.solver.failure import failure
 from tellus.solver.grid import Array, Grid
-from tellus.solver.laps import Laps
+from tellus.solver.phase_timer import PhaseTimer
 from tellus.solver.psi.krylov import relative_residual
 from tellus.solver.psi.operator import PsiOperator
 from tellus.solver.stokes import Flow, StokesProblem, StokesReport, StokesSolver, flow_from_psi
@@ -38,24 +38,24 @@ class DirectSolver(StokesSolver):
         """psi, u and v with the relative residual of A psi = b in the report."""
         operator = self._operator_for(problem.boundaries)
         cholesky = self._cholesky = cholesky_for(operator, self._cholesky)
-        laps = Laps()
+        timer = PhaseTimer()
         viscosity = problem.viscosity()
         b = operator.right_hand_side(problem.temperature, problem.rayleigh)
         cholesky.assemble(viscosity)
-        laps.lap("assemble")
+        timer.lap("assemble")
         info = cholesky.factor()
-        laps.lap("factor")
+        timer.lap("factor")
         if info != 0:
             what = f"failed at unknown {info} at t = {problem.time:.6g}"
             raise failure(what, viscosity, problem.temperature)
         psi = cholesky.solve(b)
-        laps.lap("solve")
+        timer.lap("solve")
         residual = relative_residual(operator.at(viscosity), psi, b)
-        laps.lap("residual")
+        timer.lap("residual")
         if not np.isfinite(residual):  # LAPACK hands NaN and infinity on in silence
             what = f"gave no finite solution at t = {problem.time:.6g}"
             raise failure(what, viscosity, problem.temperature)
-        report = StokesReport(self.name, laps.seconds, iterations=1, residual=residual)
+        report = StokesReport(self.name, timer.seconds, iterations=1, residual=residual)
         return flow_from_psi(psi, problem.grid, report)
 
     def stream_function(self, problem: StokesProblem) -> Array:

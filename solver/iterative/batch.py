@@ -13,7 +13,7 @@ from tellus.solver.errors import InputError
 from tellus.solver.grid import Array, Grid
 from tellus.solver.psi.torch_operator import TorchPsiOperator, buoyancy, inner
 
-from .krylov import METHODS, Iterated, Stopping
+from .krylov import METHODS, BatchKrylovResult, Stopping
 from .multigrid import Multigrid, coarsenings
 
 
@@ -91,7 +91,7 @@ def iterate(
     b: Tensor,
     start: Tensor,
     settings: IterativeSettings,
-) -> Iterated:
+) -> BatchKrylovResult:
     """Solve A psi = b from `start`, or from rest where nothing drives the flow.
 
     Products are counted with those of the preconditioner.

@@ -32,7 +32,7 @@ class Stopping:
     limit: int = 500
 
 
-class Iterated(NamedTuple):
+class BatchKrylovResult(NamedTuple):
     """Solutions, shape (batch, ny-1, nx-1), and of each system, shape (batch,), how it ended.
 
     `iterations` until it was solved, the relative `residual` then as the recursion has it, the
@@ -51,7 +51,7 @@ class Iterated(NamedTuple):
 
 def conjugate_gradients(
     A: TorchPsiOperator, precondition: Precondition, b: Tensor, start: Tensor, stopping: Stopping
-) -> Iterated:
+) -> BatchKrylovResult:
     """Preconditioned by a symmetric positive definite approximation of A^-1."""
     psi, residual = start.clone(), b - A(start)
     watch = _Watch(A, b, residual, stopping)
@@ -71,7 +71,7 @@ def conjugate_gradients(
 
 def bicgstab(
     A: TorchPsiOperator, precondition: Precondition, b: Tensor, start: Tensor, stopping: Stopping
-) -> Iterated:
+) -> BatchKrylovResult:
     """Van der Vorst (1992), preconditioned from the right; needs no symmetry."""
     psi, residual = start.clone(), b - A(start)
     watch = _Watch(A, b, residual, stopping)
@@ -147,8 +147,8 @@ class _Watch:
         self._solved |= self._open & done
         self._open = ~self._solved & ~self._failed
 
-    def result(self, psi: Tensor, products: int, corrections: int) -> Iterated:
+    def result(self, psi: Tensor, products: int, corrections: int) -> BatchKrylovResult:
         """Everything that was seen."""
         found = (self._iterations, self._relative, self._change, self._solved)
         iterations, relative, change, solved = (each.flatten() for each in found)
-        return Iterated(psi, iterations, relative, change, solved, products, corrections)
+        return BatchKrylovResult(psi, iterations, relative, change, solved, products, corrections)

@@ -4,10 +4,10 @@ import numpy as np
 import torch
 
 from tellus.solver.boundaries import BoundaryConditions
-from tellus.solver.device_laps import DeviceLaps
+from tellus.solver.device_phase_timer import DevicePhaseTimer
 from tellus.solver.errors import SolverError
 from tellus.solver.grid import Array, Grid
-from tellus.solver.history import Moment, extrapolated, well_apart
+from tellus.solver.history import PastFlow, extrapolated, well_apart
 from tellus.solver.psi.torch_operator import TorchPsiOperator, buoyancy, one_of_a_batch
 from tellus.solver.stokes import (
     Flow,
@@ -26,13 +26,13 @@ from .batch import (
     make_preconditioner,
     relative_residual,
 )
-from .krylov import Iterated
+from .krylov import BatchKrylovResult
 
 HISTORY = 3
 """Solutions the next one is extrapolated from: a parabola in time, as in `lagged`."""
 
 
-class _KeptPreconditioner:
+class _CachedPreconditioner:
     """A preconditioner that serves a number of solves, and can be made again to the bit."""
 
     def __init__(self, settings: IterativeSettings) -> None:
@@ -91,8 +91,8 @@ class IterativeSolver(StokesSolver):
         self.settings = settings or IterativeSettings()
         self.settings.check(grid)
         self.products = 0
-        self._history: list[Moment] = []
-        self._kept = _KeptPreconditioner(self.settings)
+        self._history: list[PastFlow] = []
+        self._kept = _CachedPreconditioner(self.settings)
 
     def check(self, problem: StokesProblem) -> list[str]:
         """That of the solver that guesses."""
@@ -110,32 +110,32 @@ class IterativeSolver(StokesSolver):
 
         Raises SolverError where the iteration does not get there, or gets to no finite number.
         """
-        laps = DeviceLaps(self.settings.device)
+        timer = DevicePhaseTimer(self.settings.device)
         start = self._start(problem)
-        laps.lap("assemble" if self.guess is None else "base")
+        timer.lap("assemble" if self.guess is None else "base")
         viscosity = problem.viscosity()
-        laps.lap("assemble")
+        timer.lap("assemble")
         eta, T, at_start = (
             one_of_a_batch(array, self.settings.device)
             for array in (viscosity, problem.temperature, start)
         )
-        laps.lap("transfer")
+        timer.lap("transfer")
         operator = TorchPsiOperator(self.grid, problem.boundaries, eta)
         b = buoyancy(self.grid, T, problem.rayleigh)
-        laps.lap("assemble")
+        timer.lap("assemble")
         precondition = self._kept.serve(operator, problem.boundaries, viscosity)
-        laps.lap("factor")
+        timer.lap("factor")
         found = iterate(operator, precondition, b, at_start[:, 1:-1, 1:-1], self.settings)
-        laps.lap("solve")
+        timer.lap("solve")
         residual = float(relative_residual(operator, found.psi, b))
-        laps.lap("residual")
+        timer.lap("residual")
         self._assert_solved(found, residual, viscosity, problem.time)
         psi = self._relaxed(found.psi[0].cpu().numpy())
-        laps.lap("transfer")
+        timer.lap("transfer")
         self.products = found.products
-        self._remember(Moment(problem.time, psi))
+        self._remember(PastFlow(problem.time, psi))
         iterations, change = int(found.iterations), float(found.change)
-        report = StokesReport(self.name, laps.seconds, iterations, residual, estimate=change)
+        report = StokesReport(self.name, timer.seconds, iterations, residual, estimate=change)
         return flow_from_psi(psi, self.grid, report)
 
     def _start(self, problem: StokesProblem) -> Array:
@@ -155,7 +155,7 @@ class IterativeSolver(StokesSolver):
         share = self.settings.relaxation
         return share * psi + (1.0 - share) * self._history[-1].psi if self._history else psi
 
-    def _remember(self, moment: Moment) -> None:
+    def _remember(self, moment: PastFlow) -> None:
         """Keep the last moments, this one instead of any that is not before it."""
         if self.settings.relaxation == 1.0 and not (self.settings.warm and self.guess is None):
             return
@@ -163,7 +163,7 @@ class IterativeSolver(StokesSolver):
         self._history = [*before, moment][-HISTORY:]
 
     def _assert_solved(
-        self, found: Iterated, residual: float, viscosity: Array, time: float
+        self, found: BatchKrylovResult, residual: float, viscosity: Array, time: float
     ) -> None:
         if bool(found.solved) and np.isfinite(residual):
             return
@@ -193,7 +193,7 @@ class IterativeSolver(StokesSolver):
         """Take back what `state` handed out; the hierarchy is made when it is used."""
         times, fields = state.get("times", np.array([])), state.get("psi", np.array([]))
         moments = zip(times.tolist(), np.asarray(fields, dtype=np.float64), strict=True)
-        self._history = [Moment(*moment) for moment in moments]
+        self._history = [PastFlow(*moment) for moment in moments]
         self._kept.restore(state)
         if self.guess is not None:
             start = "guess/"

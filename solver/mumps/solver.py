@@ -6,7 +6,7 @@ import numpy as np
 
 from tellus.solver.errors import SolverError
 from tellus.solver.grid import Array, Grid
-from tellus.solver.laps import Laps
+from tellus.solver.phase_timer import PhaseTimer
 from tellus.solver.psi.krylov import relative_residual
 from tellus.solver.psi.operator import PsiOperator
 from tellus.solver.stokes import (
@@ -19,8 +19,8 @@ from tellus.solver.stokes import (
 from tellus.solver.threads import one_blas_thread
 
 from .psi_rows import StreamFunctionRows
-from .team import join
 from .variants import variant
+from .workers import join
 
 
 class MumpsSolver(StokesSolver):
@@ -29,7 +29,7 @@ class MumpsSolver(StokesSolver):
     "mumps" solves the saddle-point system of velocity and pressure, the velocity to rounding
     that of the stream-function solve; "mumps-psi" that one, by Cholesky. Under mpirun every
     process holds and factors a part of the matrix, and only the first comes back from here, see
-    `team`.
+    `workers`.
 
     Parameters
     ----------
@@ -47,17 +47,17 @@ class MumpsSolver(StokesSolver):
         kind, *arguments = name.split(":")
         self.name = name
         variant(kind, arguments)  # complains before anything is loaded
-        self._team = join()
-        self.variant = variant(kind, arguments, self._team.world.size)
+        self._workers = join()
+        self.variant = variant(kind, arguments, self._workers.world.size)
         self._operator = PsiOperator(grid)
-        self._number = self._team.build(grid, self.variant)
-        forgotten = weakref.finalize(self, self._team.discard, self._number)
+        self._number = self._workers.build(grid, self.variant)
+        forgotten = weakref.finalize(self, self._workers.discard, self._number)
         forgotten.atexit = False
 
     @property
     def megabytes(self) -> int:
         """Memory of the last factorisation, in all processes together."""
-        return self._team.system(self._number).factorisation.megabytes
+        return self._workers.system(self._number).factorisation.megabytes
 
     @one_blas_thread()
     def solve(self, problem: StokesProblem) -> Flow:
@@ -65,24 +65,24 @@ class MumpsSolver(StokesSolver):
 
         Raises SolverError where the viscosity is not positive or MUMPS fails.
         """
-        laps = Laps()
+        timer = PhaseTimer()
         viscosity = problem.viscosity()
         if not (np.min(viscosity) > 0.0 and np.max(viscosity) < np.inf):
             raise _failure("cannot start", viscosity, problem)
         fields = np.stack([viscosity, problem.rayleigh * problem.temperature])
-        laps.lap("assemble")
+        timer.lap("assemble")
         try:
             no_slip = problem.boundaries.no_slip
-            unknowns = self._team.solve(self._number, fields, no_slip, laps)
+            unknowns = self._workers.solve(self._number, fields, no_slip, timer)
         except SolverError as error:
             raise _failure(f"ended: {error}", viscosity, problem) from error
         psi, p = self._psi_and_pressure(unknowns)
-        laps.lap("transfer")
+        timer.lap("transfer")
         residual = self._residual(problem, viscosity, psi)
-        laps.lap("residual")
+        timer.lap("residual")
         if not np.isfinite(residual):
             raise _failure("gave no finite solution", viscosity, problem)
-        report = StokesReport(self.name, laps.seconds, residual=residual)
+        report = StokesReport(self.name, timer.seconds, residual=residual)
         flow = flow_from_psi(psi, problem.grid, report)
         return Flow(flow.psi, flow.u, flow.v, report, p)
 
@@ -91,7 +91,7 @@ class MumpsSolver(StokesSolver):
 
         Downwards, because rounding adds up on the way and counts most in a stiff lid.
         """
-        equations = self._team.system(self._number).equations
+        equations = self._workers.system(self._number).equations
         if isinstance(equations, StreamFunctionRows):
             return equations.fields(unknowns), None
         u, _, p = equations.fields(unknowns)

@@ -11,7 +11,7 @@ from tellus.solver.grid import Array, Grid
 from .operator import PsiProduct, velocity_norm
 
 
-class Iterated(NamedTuple):
+class KrylovResult(NamedTuple):
     """psi, the back-substitutions that led to it, and its error as estimated by the last.
 
     `lowest` is the smallest eigenvalue of the preconditioned operator met so far.
@@ -32,7 +32,7 @@ def conjugate_gradients(
     tolerance: float,
     limit: int,
     lowest: float | None = None,
-) -> Iterated:
+) -> KrylovResult:
     """Solve A psi = b from psi, preconditioned by a solve with an operator close to A.
 
     A back-substitution of the residual is an estimate of the error. The iteration ends when
@@ -66,7 +66,7 @@ def conjugate_gradients(
                 found = min(found, smallest_ritz_value(steps, ratios))
             ratios.append(product / before)
             direction = correction + ratios[-1] * direction
-    return Iterated(psi + correction, iterations, estimate, found)
+    return KrylovResult(psi + correction, iterations, estimate, found)
 
 
 def smallest_ritz_value(steps: Sequence[float], ratios: Sequence[float]) -> float:

@@ -152,7 +152,7 @@ def compare(
     """Compare runs with the first of them."""
     refuse_sources(out, *runs)
     from tellus.coupling.comparison import compare as comparison
-    from tellus.coupling.comparison.words import table
+    from tellus.coupling.comparison.formatting import table
 
     deliver(lambda: comparison.compare(runs, out), as_json, table)
     if out is not None:

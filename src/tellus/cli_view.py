@@ -105,7 +105,7 @@ def export(
     """Write a run in a format of other programs, or a data set small enough to travel."""
     refuse_sources(out, run)
     if to is Format.travel:
-        from tellus.surrogate.travel import pack
+        from tellus.surrogate.packed_temperatures import pack
 
         written = pack(run, out or run.with_name(f"{run.name}.npz"), half_size, snapshots)
         say(f"{written}: {written.stat().st_size / 1e6:.3g} MB; `tellus unpack` makes labels anew")
@@ -132,8 +132,8 @@ def unpack(
     """Make a data set of a file that travelled, solving for every label anew."""
     refuse_sources(out, file)
     from tellus.coupling.lock import sole_user
-    from tellus.surrogate import travel
+    from tellus.surrogate import packed_temperatures
 
-    travel.check_free(out)
+    packed_temperatures.check_free(out)
     with sole_user(out):
-        travel.unpack(file, out, device, tolerance, say)
+        packed_temperatures.unpack(file, out, device, tolerance, say)

@@ -15,9 +15,9 @@ from tellus.solver.rheology import FrankKamenetskii, Rheology
 from tellus.solver.stokes import Flow, StokesProblem, StokesReport
 from tellus.solver.torch_threads import few_torch_threads
 from tellus.surrogate import files
+from tellus.surrogate.applicability import applicability, card_grid
 from tellus.surrogate.networks.multi_scale import make_multi_scale, smallest_side
 from tellus.surrogate.settings import MultiScaleNetworkSettings, MultiScaleSettings
-from tellus.surrogate.suitability import card_grid, suitability
 from tellus.surrogate.training.learner import PRECISIONS
 
 from .features import CHANNELS, Parameters, paper_features
@@ -140,7 +140,7 @@ class MultiScaleSurrogate:
 
     def check(self, grid: Grid, boundaries: BoundaryConditions, rheology: Rheology) -> list[str]:
         """Warnings where it was not trained; InputError where it cannot be right."""
-        return suitability(self.card, grid, boundaries, rheology)
+        return applicability(self.card, grid, boundaries, rheology)
 
 
 def _integrated(u: Array, grid: Grid) -> Array:

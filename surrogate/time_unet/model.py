@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from tellus.solver.errors import InputError
 from tellus.solver.grid import Grid
 from tellus.surrogate import files
+from tellus.surrogate.applicability import card_grid
 from tellus.surrogate.features import cell_velocity, reflect
 from tellus.surrogate.multi_scale.features import Parameters, paper_features
 from tellus.surrogate.multi_scale.heads import ExactWalls
@@ -22,7 +23,6 @@ from tellus.surrogate.multi_scale.loss import range_weight, wall_weight
 from tellus.surrogate.multi_scale.scale import Regression, scale_from_json
 from tellus.surrogate.networks.multi_scale import smallest_side
 from tellus.surrogate.networks.time_unet import make_time_unet
-from tellus.surrogate.suitability import card_grid
 from tellus.surrogate.training.learner import PRECISIONS
 
 from .settings import TimeUNetNetworkSettings, TimeUNetSettings

@@ -17,7 +17,7 @@ PATIENCE = timedelta(hours=6)
 
 
 @dataclass(frozen=True)
-class Team:
+class Processes:
     """One process among all that train together."""
 
     rank: int = 0
@@ -73,11 +73,11 @@ def usable(device: str) -> torch.device:
 
 
 @contextmanager
-def team(device: torch.device) -> Iterator[Team]:
+def processes(device: torch.device) -> Iterator[Processes]:
     """The processes of a `torchrun`, or this one alone."""
     size = os.environ.get("WORLD_SIZE", "1")
     if size == "1":
-        yield Team()
+        yield Processes()
         return
     try:
         dist.init_process_group("nccl" if device.type == "cuda" else "gloo", timeout=PATIENCE)
@@ -87,6 +87,6 @@ def team(device: torch.device) -> Iterator[Team]:
             "torchrun --nproc-per-node 2 -m tellus train ..."
         ) from error
     try:
-        yield Team(dist.get_rank(), dist.get_world_size())
+        yield Processes(dist.get_rank(), dist.get_world_size())
     finally:
         dist.destroy_process_group()

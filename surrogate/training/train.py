@@ -27,7 +27,7 @@ from .checkpoint import (
 )
 from .learner import Learner, make_learner
 from .pace import Pace
-from .parallel import Team, team, usable
+from .parallel import Processes, processes, usable
 from .sampling import epoch_order
 from .schedule import learning_rate
 from .tensorboard import scalar_writer
@@ -75,7 +75,7 @@ def train(
     started = perf_counter()
     place = usable(device)
     goes_on = check_free(out, resume)
-    with team(place) as group:
+    with processes(place) as group:
         if not group.leads:
             report = _silent
         report(f"reading {data}")
@@ -132,7 +132,7 @@ class Training:
     """A learner, its optimiser and what they have reached after `epoch` epochs."""
 
     def __init__(
-        self, settings: LoopSettings, learner: Learner, device: torch.device, group: Team
+        self, settings: LoopSettings, learner: Learner, device: torch.device, group: Processes
     ) -> None:
         self.settings, self.learner = settings, learner
         self.device, self.group = device, group

@@ -6,7 +6,7 @@ from torch import nn
 
 from tellus.surrogate.data import Dataset, Observed
 from tellus.surrogate.features import names
-from tellus.surrogate.networks.two_level import UNet
+from tellus.surrogate.networks.residual_unet import UNet
 from tellus.surrogate.settings import TrainingSettings
 
 from .corrector import Normalisation

@@ -10,7 +10,7 @@ from tellus.surrogate.base import make_base
 from tellus.surrogate.card import training_card
 from tellus.surrogate.data import Dataset, load_split
 from tellus.surrogate.features import names, reflect
-from tellus.surrogate.networks.two_level import make_network
+from tellus.surrogate.networks.residual_unet import make_network
 from tellus.surrogate.settings import TrainingSettings
 
 from .card import examples_of, own_entries

@@ -15,11 +15,11 @@ from tellus.solver.rheology import Rheology
 from tellus.solver.stokes import Flow, StokesProblem, StokesReport, flow_from_psi
 from tellus.solver.torch_threads import few_torch_threads
 from tellus.surrogate import files
+from tellus.surrogate.applicability import applicability, card_grid
 from tellus.surrogate.base import Base, make_base
 from tellus.surrogate.features import names, observe, to_inputs
-from tellus.surrogate.networks.two_level import make_network
+from tellus.surrogate.networks.residual_unet import make_network
 from tellus.surrogate.settings import FeatureSettings, NetworkSettings
-from tellus.surrogate.suitability import card_grid, suitability
 
 from .card import UNET
 from .corrector import Corrector, Normalisation
@@ -160,7 +160,7 @@ class Surrogate:
 
     def check(self, grid: Grid, boundaries: BoundaryConditions, rheology: Rheology) -> list[str]:
         """Warnings where it was not trained; InputError where it cannot be right."""
-        return suitability(self.card, grid, boundaries, rheology)
+        return applicability(self.card, grid, boundaries, rheology)
 
 
 def make_corrector(network: nn.Module, card: dict[str, Any]) -> Corrector:

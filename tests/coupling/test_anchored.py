@@ -12,12 +12,12 @@ from rollouts import Drifting, Rolls, case, summary
 from sequences import SMALL, assert_resumes, circulating, errors, rising
 
 from tellus.coupling.run import run_directory
+from tellus.coupling.run_statistics import RunStatistics
 from tellus.coupling.solvers.anchored import AnchoredSolver
 from tellus.coupling.solvers.anchored_tolerance import SAFETY, ToleranceAnchoredSolver
 from tellus.coupling.solvers.checked import CheckedSolver
+from tellus.coupling.solvers.error_forecast import ErrorForecast
 from tellus.coupling.solvers.names import make_solver
-from tellus.coupling.solvers.outlook import Growth
-from tellus.coupling.tally import Tally
 from tellus.solver.boundaries import NO_SLIP
 from tellus.solver.coarse_space.coarse import CoarseSolver
 from tellus.solver.direct.solver import DirectSolver
@@ -134,20 +134,20 @@ def test_estimates_are_close_to_the_errors_they_stand_for() -> None:
 
 
 def test_growth_is_foreseen_from_what_was_found() -> None:
-    growth = Growth(start=1.0)
-    assert growth.foreseen(1.0) == 0.0
+    growth = ErrorForecast(start=1.0)
+    assert growth.at(1.0) == 0.0
     growth.path = 0.1
-    assert growth.foreseen(1.0) == math.inf
-    growth.found(0.02, time=1.5)
-    growth = growth.anew(1.5)
+    assert growth.at(1.0) == math.inf
+    growth.observe(0.02, time=1.5)
+    growth = growth.restarted(1.5)
     growth.path = 0.3
-    assert growth.foreseen(1.5) == pytest.approx(0.3 * 0.2)
+    assert growth.at(1.5) == pytest.approx(0.3 * 0.2)
     # The flow has hardly moved, but time has passed.
-    assert growth.foreseen(4.0) == pytest.approx(2.5 * 0.04)
+    assert growth.at(4.0) == pytest.approx(2.5 * 0.04)
     # Rates at most halve.
-    growth.found(0.0, time=2.5)
-    assert growth.anew(2.5).foreseen(3.5) == pytest.approx(0.02)
-    assert Growth.from_array(growth.to_array()) == growth
+    growth.observe(0.0, time=2.5)
+    assert growth.restarted(2.5).at(3.5) == pytest.approx(0.02)
+    assert ErrorForecast.from_array(growth.to_array()) == growth
 
 
 def test_a_solver_that_never_moves_is_watched_by_the_clock() -> None:
@@ -272,10 +272,10 @@ def test_a_run_reports_how_often_it_solved_and_its_errors(tmp_path: Path) -> Non
 
 
 def test_a_tally_keeps_means_and_extremes_through_a_checkpoint() -> None:
-    tally = Tally()
+    statistics = RunStatistics()
     for estimate in (0.1, float("nan"), 0.3):
-        tally.add(StokesReport("x", estimate=estimate), 0.0)
-    restored = Tally.from_json(json.loads(json.dumps(tally.to_json())))
+        statistics.add(StokesReport("x", estimate=estimate), 0.0)
+    restored = RunStatistics.from_json(json.loads(json.dumps(statistics.to_json())))
     restored.add(StokesReport("x", estimate=0.2, error=1.0), 0.0)
     assert restored.velocity_errors == pytest.approx(
         {"mean_estimate": 0.2, "largest_estimate": 0.3, "mean_error": 1.0, "largest_error": 1.0}

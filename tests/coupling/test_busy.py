@@ -10,7 +10,7 @@ from rollouts import case
 from tellus.coupling import busy
 from tellus.coupling.busy import Watch
 from tellus.coupling.comparison.compare import compare
-from tellus.coupling.comparison.words import headline, table
+from tellus.coupling.comparison.formatting import headline, table
 from tellus.coupling.run import run_directory
 
 Times = namedtuple("Times", "user system idle iowait steal guest")

@@ -15,8 +15,8 @@ from rollouts import case
 
 from tellus.config import load_config
 from tellus.coupling.comparison.compare import compare
-from tellus.coupling.comparison.pair import Pair, regrid_stream_function
-from tellus.coupling.comparison.words import headline, table
+from tellus.coupling.comparison.formatting import headline, table
+from tellus.coupling.comparison.pair import RunPair, regrid_stream_function
 from tellus.coupling.fields import FieldWriter
 from tellus.coupling.run import run_directory
 from tellus.solver.boundaries import BoundaryConditions
@@ -340,7 +340,7 @@ def test_ten_thousand_outputs_are_matched_in_little_memory() -> None:
     ]
     tracemalloc.start()
     try:
-        found = Pair(*runs).equal_outputs  # type: ignore[arg-type]
+        found = RunPair(*runs).equal_outputs  # type: ignore[arg-type]
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()

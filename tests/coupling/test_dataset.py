@@ -17,7 +17,7 @@ from tellus.cli import app
 from tellus.config import DatasetConfig, dump, load_dataset_config
 from tellus.coupling.dataset.make import make_dataset, simulate
 from tellus.coupling.dataset.members import Member, members
-from tellus.coupling.dataset.sampling import Moment
+from tellus.coupling.dataset.sampling import SampledState
 from tellus.coupling.lock import sole_user
 from tellus.solver.direct.solver import DirectSolver
 from tellus.solver.energy import EnergyEquation
@@ -346,7 +346,7 @@ def test_a_snapshot_whose_label_cannot_be_solved_is_left_out(
 ) -> None:
     label = datasets._label
 
-    def failing(simulation: Any, moment: Moment, solver: Any) -> Any:
+    def failing(simulation: Any, moment: SampledState, solver: Any) -> Any:
         if moment.step in (2, 8):
             raise SolverError("no label.")
         return label(simulation, moment, solver)

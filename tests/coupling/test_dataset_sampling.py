@@ -11,15 +11,15 @@ from hypothesis import strategies as st
 from tellus.config import load_dataset_config
 from tellus.config_dataset import DatasetSection
 from tellus.coupling.dataset.members import end_time, members
-from tellus.coupling.dataset.sampling import Moment, Moments
+from tellus.coupling.dataset.sampling import SampledState, StateSampler
 from tellus.solver.errors import InputError
 
 TEMPERATURE = np.zeros((2, 3))
 
 
-def drawn(settings: DatasetSection, steps: int, seed: int = 0) -> list[Moment]:
+def drawn(settings: DatasetSection, steps: int, seed: int = 0) -> list[SampledState]:
     """What is kept of a simulation of so many steps; T holds the number of the step."""
-    moments = Moments(settings, seed)
+    moments = StateSampler(settings, seed)
     for step in range(steps + 1):
         if moments.wants(step):
             moments.add(TEMPERATURE + step, 1e-3 * step, step)

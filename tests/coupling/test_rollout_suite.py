@@ -15,7 +15,7 @@ import tellus.coupling.rollout_suite.suite as suites
 from tellus.cli import app
 from tellus.config import Config, load_config, load_dataset_config
 from tellus.coupling.dataset.members import members
-from tellus.coupling.rollout_suite.cases import Case, cases_of_data, cases_of_files
+from tellus.coupling.rollout_suite.cases import RolloutCase, cases_of_data, cases_of_files
 from tellus.coupling.rollout_suite.figures import by_vigour, temperature_scale
 from tellus.coupling.rollout_suite.rollout import Recorder, Rollout, averages, course, file_name
 from tellus.coupling.rollout_suite.scores import (
@@ -52,8 +52,8 @@ SETTINGS = (
 )
 
 
-def case_of(name: str = "one", *overrides: str, scenario: bool = False) -> Case:
-    return Case(name, load_config(None, [*SETTINGS, *overrides]), scenario)
+def case_of(name: str = "one", *overrides: str, scenario: bool = False) -> RolloutCase:
+    return RolloutCase(name, load_config(None, [*SETTINGS, *overrides]), scenario)
 
 
 CASES = (case_of("one"), case_of("two", "model.rayleigh=3e4"), case_of("three", "initial.seed=3"))
@@ -486,7 +486,7 @@ def test_seconds_that_were_shared_are_counted() -> None:
 
 def test_the_three_chosen_are_ranked_by_their_velocity() -> None:
     speeds = {"a": 5.0, "b": 1.0, "c": 9.0, "d": 4.0}
-    cases = [Case(name, Config()) for name in speeds]
+    cases = [RolloutCase(name, Config()) for name in speeds]
     rollouts = {
         (name, "direct"): synthetic(lambda t: t, 0.5, speed, end=1.0)
         for name, speed in speeds.items()

@@ -9,7 +9,7 @@ from rollouts import case, tellus
 
 from tellus.coupling.checkpoint import FOLDER
 from tellus.coupling.comparison.compare import compare
-from tellus.coupling.comparison.words import table
+from tellus.coupling.comparison.formatting import table
 from tellus.coupling.info import describe
 from tellus.coupling.lock import in_use, sole_user
 from tellus.coupling.recorded import read_run

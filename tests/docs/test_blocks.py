@@ -24,7 +24,7 @@ from tellus.cli import app
 from tellus.config import load_config, load_dataset_config
 from tellus.coupling.solvers.names import check_name
 from tellus.solver.grid import Grid
-from tellus.surrogate.travel import pack
+from tellus.surrogate.packed_temperatures import pack
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted(

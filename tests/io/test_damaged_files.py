@@ -26,7 +26,7 @@ from tellus.cli import app
 from tellus.coupling import checkpoint
 from tellus.coupling.dataset.statistics import measure
 from tellus.solver.grid import Grid
-from tellus.surrogate.travel import pack
+from tellus.surrogate.packed_temperatures import pack
 
 __all__ = ["library_log", "no_waiting_for_disks", "one_thread"]
 

@@ -19,7 +19,7 @@ from tellus.io.digests import digest
 from tellus.io.names import plain_names
 from tellus.solver.errors import InputError
 from tellus.surrogate.data import Dataset
-from tellus.surrogate.travel import unpack
+from tellus.surrogate.packed_temperatures import unpack
 
 HOSTILE = [
     "../../out",

@@ -10,7 +10,7 @@ from tellus.coupling.run import run_directory
 from tellus.coupling.simulation import Simulation
 from tellus.coupling.stepping import longest_without_overshoot
 from tellus.solver.grid import Grid
-from tellus.solver.history import Moment
+from tellus.solver.history import PastFlow
 
 
 def upside_down(tmp_path: Path, *overrides: str) -> tuple[str, ...]:
@@ -55,13 +55,13 @@ def test_convection_knows_no_such_limit() -> None:
 def test_the_limit_is_measured_on_the_last_step() -> None:
     """psi falls by 1 - sigma dt; what grows, stands or is rounding sets none."""
     grid, psi = Grid(4, 4, 1.0), np.ones((5, 5))
-    before = Moment(2.0, psi)
+    before = PastFlow(2.0, psi)
     for sigma in (0.1, 10.0, 400.0):
-        now = Moment(2.01, (1.0 - 0.01 * sigma) * psi)
+        now = PastFlow(2.01, (1.0 - 0.01 * sigma) * psi)
         assert longest_without_overshoot(before, now, grid) == pytest.approx(1.0 / sigma)
     for factor in (1.0, 1.5):
-        assert longest_without_overshoot(before, Moment(2.01, factor * psi), grid) == np.inf
-    tiny = Moment(2.0, 1e-12 * psi)
-    assert longest_without_overshoot(tiny, Moment(2.01, -3e-12 * psi), grid) == np.inf
-    nothing = Moment(2.0, 0.0 * psi)
-    assert longest_without_overshoot(nothing, Moment(2.01, psi), grid) == np.inf
+        assert longest_without_overshoot(before, PastFlow(2.01, factor * psi), grid) == np.inf
+    tiny = PastFlow(2.0, 1e-12 * psi)
+    assert longest_without_overshoot(tiny, PastFlow(2.01, -3e-12 * psi), grid) == np.inf
+    nothing = PastFlow(2.0, 0.0 * psi)
+    assert longest_without_overshoot(nothing, PastFlow(2.01, psi), grid) == np.inf

@@ -225,7 +225,7 @@ def test_perturbed_starts_never_leave_the_bounds_that_a_run_watches() -> None:
     assert simulation.bounds.lowest < 0.0
     for _ in range(3):
         simulation.step()
-    assert simulation.tally.rejected == 0
+    assert simulation.statistics.rejected == 0
 
 
 def test_states_of_the_wrong_shape_or_not_finite_are_refused() -> None:

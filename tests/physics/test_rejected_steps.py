@@ -72,7 +72,7 @@ def closed(**options: object) -> Simulation:
 def test_a_step_out_of_bounds_is_halved_until_it_is_within() -> None:
     simulation = Simulation.from_config(case(*OVERSHOOTING))
     record = simulation.step()
-    rejected = simulation.tally.rejected
+    rejected = simulation.statistics.rejected
     assert 1 <= rejected <= MOST_REJECTIONS
     assert record.dt == record.time == 0.1 / 2**rejected
     assert record.diagnostics.temperature_max <= 1.0 + 1e-3
@@ -87,16 +87,16 @@ def test_a_step_out_of_bounds_is_halved_until_it_is_within() -> None:
 def test_the_next_step_grows_from_the_one_taken() -> None:
     simulation = Simulation.from_config(case(*OVERSHOOTING))
     first = simulation.step()
-    simulation.tally.rejected = 0
+    simulation.statistics.rejected = 0
     second = simulation.step()
-    assert second.dt == pytest.approx(1.2 * first.dt / 2**simulation.tally.rejected, rel=1e-12)
+    assert second.dt == pytest.approx(1.2 * first.dt / 2**simulation.statistics.rejected, rel=1e-12)
 
 
 def test_a_step_cut_at_an_output_is_halved_from_there() -> None:
     simulation = Simulation.from_config(case(*OVERSHOOTING))
     record = simulation.step(until=0.09)
-    assert record.time == 0.09 / 2**simulation.tally.rejected
-    assert simulation.tally.rejected >= 1
+    assert record.time == 0.09 / 2**simulation.statistics.rejected
+    assert simulation.statistics.rejected >= 1
 
 
 def test_rejected_steps_are_counted_in_the_run_and_across_a_resume(tmp_path: Path) -> None:
@@ -123,7 +123,7 @@ def test_a_run_that_no_step_can_save_fails_and_says_so(rate: float, what: str) -
     assert sentence.startswith("step 1, t = 0: ")
     assert f"after {MOST_REJECTIONS} halvings of the time step" in sentence
     assert "time.courant" in sentence
-    assert simulation.tally.rejected == MOST_REJECTIONS + 1
+    assert simulation.statistics.rejected == MOST_REJECTIONS + 1
     # The state is the one before the step.
     assert (simulation.time, simulation.steps) == (0.0, 0)
     np.testing.assert_array_equal(simulation.temperature, 0.5)
@@ -135,7 +135,7 @@ def test_halving_stops_at_the_shortest_step() -> None:
     simulation.bounds = TemperatureBounds(0.5, 0.5, 0.0)
     with pytest.raises(RunFailedError, match=r"halvings of the time step to 5e-05"):
         simulation.step()
-    assert simulation.tally.rejected == 2
+    assert simulation.statistics.rejected == 2
 
 
 def test_a_failed_run_leaves_the_sentence_in_its_summary(tmp_path: Path) -> None:
@@ -158,7 +158,7 @@ def test_what_a_divergence_takes_from_the_mean_does_not_lower_the_bound() -> Non
         record = simulation.step()
         lost += record.dt * simulation.state.source
         assert record.diagnostics.temperature_max <= 1.0 + 1e-9
-    assert simulation.tally.rejected == 0
+    assert simulation.statistics.rejected == 0
     assert record.diagnostics.temperature_max > 0.95
 
 
@@ -201,7 +201,7 @@ def test_growth_that_is_too_fast_is_taken_in_shorter_steps() -> None:
         stepping=Stepping(dt_initial=1e-3, dt_max=1e-3),
     )
     record = simulation.step()
-    assert simulation.tally.rejected >= 1
+    assert simulation.statistics.rejected >= 1
     assert 0.0 < record.diagnostics.temperature_max <= 0.1
 
 
@@ -212,6 +212,6 @@ def test_internal_heating_raises_the_upper_bound_as_it_heats() -> None:
     )
     for _ in range(60):
         simulation.step()
-    assert simulation.tally.rejected == 0
+    assert simulation.statistics.rejected == 0
     arrays = simulation.snapshot()
     np.testing.assert_allclose(arrays["bounds"], [0.0, 1.0, 10.0 * simulation.time])

@@ -242,11 +242,11 @@ def test_iterations_are_counted_over_a_run() -> None:
         counts.append(simulation.flow().report.iterations)
         simulation.step()
     assert counts[0] > 1
-    assert simulation.tally.iterations == sum(counts)
-    assert simulation.tally.statuses == {"solved": 5}
+    assert simulation.statistics.iterations == sum(counts)
+    assert simulation.statistics.statuses == {"solved": 5}
     few = Simulation.from_config(case(*BLOCK, "stokes.picard_limit=1"))
     few.step()
-    assert few.tally.statuses == {"unconverged": 1}
+    assert few.statistics.statuses == {"unconverged": 1}
 
 
 @dataclass(frozen=True)
@@ -277,7 +277,7 @@ def test_a_law_of_ones_own_plugs_in() -> None:
         rayleigh=100.0,
     )
     simulation.step()
-    assert simulation.tally.iterations > 1
+    assert simulation.statistics.iterations > 1
 
 
 def test_layers_of_a_yielding_law_yield() -> None:

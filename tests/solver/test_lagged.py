@@ -10,12 +10,12 @@ from sequences import SMALL, assert_resumes, errors, rising
 
 from tellus.coupling.solvers.names import make_solver
 from tellus.solver.boundaries import NO_SLIP
-from tellus.solver.direct.cholesky import KeptCholesky
+from tellus.solver.direct.cholesky import CachedCholesky
 from tellus.solver.direct.lagged import CHOLESKY, LaggedSolver
 from tellus.solver.direct.solver import DirectSolver
 from tellus.solver.errors import InputError, SolverError
 from tellus.solver.grid import Grid
-from tellus.solver.history import Moment, extrapolated, well_apart
+from tellus.solver.history import PastFlow, extrapolated, well_apart
 from tellus.solver.initial import conductive
 from tellus.solver.picard import PicardSettings
 from tellus.solver.rheology import FrankKamenetskii, Given, Viscoplastic
@@ -94,7 +94,7 @@ def test_the_start_is_extrapolated_and_saves_iterations() -> None:
 
 def test_extrapolation_is_exact_for_a_parabola_in_time() -> None:
     a, b, c = (random_psi(SMALL, seed) for seed in (1, 2, 3))
-    moments = [Moment(t, a + t * b + t**2 * c) for t in (0.1, 0.25, 0.3)]
+    moments = [PastFlow(t, a + t * b + t**2 * c) for t in (0.1, 0.25, 0.3)]
     expected = a + 0.5 * b + 0.25 * c
     np.testing.assert_allclose(extrapolated(moments, 0.5), expected, rtol=0, atol=1e-12)
     np.testing.assert_allclose(extrapolated(moments, 0.25), moments[1].psi, rtol=0, atol=1e-13)
@@ -102,7 +102,7 @@ def test_extrapolation_is_exact_for_a_parabola_in_time() -> None:
 
 def test_moments_much_closer_than_the_step_are_left_out() -> None:
     psi = random_psi(SMALL)
-    moments = [Moment(t, psi) for t in (0.0, 0.99, 1.0)]
+    moments = [PastFlow(t, psi) for t in (0.0, 0.99, 1.0)]
     assert [m.time for m in well_apart(moments, 2.0)] == [1.0, 0.0]
     assert [m.time for m in well_apart(moments, 1.01)] == [1.0, 0.99, 0.0]
 
@@ -166,7 +166,7 @@ def test_an_impossible_viscosity_is_a_clear_error(value: float) -> None:
 
 @pytest.mark.parametrize("grid", GRIDS, ids=str)
 def test_a_kept_factor_solves_as_often_as_one_likes(grid: Grid) -> None:
-    eta, kept = rough_viscosity(grid, 1e6), KeptCholesky(grid)
+    eta, kept = rough_viscosity(grid, 1e6), CachedCholesky(grid)
     kept.factor(eta)
     for seed in (1, 2):
         psi = random_psi(grid, seed)

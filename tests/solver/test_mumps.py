@@ -139,31 +139,31 @@ def test_a_temperature_that_is_not_finite_is_a_clear_error() -> None:
 @pytest.mark.usefixtures("petsc")
 def test_too_little_workspace_is_made_good(monkeypatch: pytest.MonkeyPatch) -> None:
     """MUMPS is given no room beyond its estimate, which delayed pivots always exceed."""
-    from tellus.solver.mumps import team
+    from tellus.solver.mumps import workers
 
-    made = team.Variant.settings
+    made = workers.Variant.settings
 
-    def tight(self: team.Variant, parts: int) -> object:
+    def tight(self: workers.Variant, parts: int) -> object:
         settings = made(self, parts)
         return settings._replace(icntl={**settings.icntl, 14: 1})
 
-    monkeypatch.setattr(team.Variant, "settings", tight)
+    monkeypatch.setattr(workers.Variant, "settings", tight)
     grid = Grid(128, 32, 4.0)
     solver, asked = MumpsSolver(grid, "mumps:amf"), problem(grid, 1e8)
     flow = solver.solve(asked)
     assert relative_velocity_error(flow, DirectSolver(grid).solve(asked)) < 1e-8
-    factorisation = solver._team.system(solver._number).factorisation
+    factorisation = solver._workers.system(solver._number).factorisation
     assert factorisation.workspace > 1
 
 
 @pytest.mark.usefixtures("petsc")
 def test_memory_is_reported_and_given_back() -> None:
     solver = MumpsSolver(GRID)
-    team, number = solver._team, solver._number
+    workers, number = solver._workers, solver._number
     assert solver.megabytes >= 1
     del solver
     with pytest.raises(KeyError):
-        team.system(number)
+        workers.system(number)
 
 
 @pytest.mark.usefixtures("petsc")

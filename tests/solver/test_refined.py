@@ -10,7 +10,7 @@ from tellus.coupling.solvers.names import make_solver
 from tellus.solver import _core
 from tellus.solver.boundaries import FREE_SLIP, NO_SLIP, BoundaryConditions, Wall
 from tellus.solver.coarse_space.refined import fastest_factor, refined_solver
-from tellus.solver.coarse_space.two_level import TwoLevel
+from tellus.solver.coarse_space.spline_preconditioner import SplinePreconditioner
 from tellus.solver.direct.solver import DirectSolver
 from tellus.solver.errors import InputError
 from tellus.solver.grid import Array, Grid
@@ -80,8 +80,8 @@ def test_no_eigenvalue_lies_beyond_the_bound_that_the_smoother_takes(
     units = np.eye(diagonal.size).reshape(-1, *grid.nodes)
     scaled = np.array([(scale * product(scale * unit)).ravel() for unit in units])
     largest = np.linalg.eigvalsh(scaled)[-1]
-    assert largest <= TwoLevel(operator, 2).largest_eigenvalue
-    assert largest > 0.4 * TwoLevel(operator, 2).largest_eigenvalue
+    assert largest <= SplinePreconditioner(operator, 2).largest_eigenvalue
+    assert largest > 0.4 * SplinePreconditioner(operator, 2).largest_eigenvalue
 
 
 @pytest.mark.parametrize("boundaries", [FREE, HELD], ids=["free", "held"])
@@ -91,7 +91,7 @@ def test_the_preconditioner_is_symmetric_and_positive(
 ) -> None:
     grid = Grid(30, 20, 1.5)
     operator = PsiOperator(grid, boundaries)
-    approximate = TwoLevel(operator, factor)
+    approximate = SplinePreconditioner(operator, factor)
     approximate.assemble(rough_viscosity(grid, 1e6))
     assert approximate.factor() == 0
     fields = [random_psi(grid, seed) for seed in range(4)]

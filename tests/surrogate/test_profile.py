@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 
 from tellus.cli import app
 from tellus.config import Config, grid_of, load_config, load_training_config
-from tellus.coupling.setup import anchored, initial_temperature
+from tellus.coupling.setup import initial_temperature, resolved
 from tellus.solver import initial
 from tellus.solver.errors import InputError, InterruptedRunError
 from tellus.solver.grid import Array, Grid
@@ -227,7 +227,7 @@ def test_the_shipped_predictor_knows_walls_and_heating() -> None:
 def test_weights_belong_to_a_predicted_start(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"initial.weights is only read with"):
         load_config(None, ["initial.weights=somewhere"])
-    here = anchored(configured(weights=Path("models/profile")))
+    here = resolved(configured(weights=Path("models/profile")))
     assert here.initial.weights == str(Path("models/profile").absolute())
 
 

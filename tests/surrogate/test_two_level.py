@@ -46,7 +46,7 @@ from tellus.surrogate.features import (
     unfold,
 )
 from tellus.surrogate.load import load_surrogate
-from tellus.surrogate.networks.two_level import make_network
+from tellus.surrogate.networks.residual_unet import make_network
 from tellus.surrogate.settings import (
     FeatureSettings,
     LossSettings,
@@ -54,7 +54,7 @@ from tellus.surrogate.settings import (
     TrainingSettings,
 )
 from tellus.surrogate.training.checkpoint import CHECKPOINT, METRICS
-from tellus.surrogate.training.parallel import team
+from tellus.surrogate.training.parallel import processes
 from tellus.surrogate.training.train import train
 from tellus.surrogate.two_level.corrector import Corrector, Normalisation
 from tellus.surrogate.two_level.losses import loss, relative_errors
@@ -375,7 +375,7 @@ def test_processes_that_cannot_meet_are_explained(
 ) -> None:
     monkeypatch.setenv("WORLD_SIZE", size)
     monkeypatch.delenv("RANK", raising=False)
-    with pytest.raises(InputError, match="torchrun"), team(torch.device("cpu")):
+    with pytest.raises(InputError, match="torchrun"), processes(torch.device("cpu")):
         pass
 
 

@@ -22,11 +22,11 @@ from tellus.solver.direct.solver import DirectSolver
 from tellus.solver.errors import InputError, SolverError
 from tellus.solver.grid import Grid
 from tellus.solver.stokes import StokesReport, flow_from_psi, relative_velocity_error
-from tellus.surrogate import travel
+from tellus.surrogate import packed_temperatures
 from tellus.surrogate.data import SPLITS, Dataset
+from tellus.surrogate.packed_temperatures import pack, unpack
 from tellus.surrogate.snapshots import load_snapshots
 from tellus.surrogate.time_unet.data import History
-from tellus.surrogate.travel import pack, unpack
 
 GRID = Grid(32, 16, 4.0)
 TOLERANCE = 1e-7
@@ -139,19 +139,19 @@ def test_a_killed_unpacking_goes_on(packed: Path, arrived: Path, tmp_path: Path)
 def test_a_label_that_cannot_be_solved_is_left_out(
     packed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    solve = travel.solve_batch
+    solve = packed_temperatures.solve_batch
 
     def failing(*arguments: object, **more: object) -> object:
         found = solve(*arguments, **more)
         return found._replace(solved=found.solved & (found.psi[:, 8, 8] != found.psi[0, 8, 8]))
 
-    monkeypatch.setattr(travel, "solve_batch", failing)
+    monkeypatch.setattr(packed_temperatures, "solve_batch", failing)
     unpack(packed, tmp_path / "some", report=lambda line: None)
     there = Dataset.open(tmp_path / "some")
     assert [entry["snapshots"] for entry in there.card["simulations"]] == [8, 8, 8, 8]
     assert there.arrays("sim_000", "step")["step"].tolist() == [5, 10, 15, 20, 30, 40, 50, 60]
     monkeypatch.setattr(
-        travel,
+        packed_temperatures,
         "solve_batch",
         lambda *a, **k: (f := solve(*a, **k))._replace(solved=f.solved & False),
     )
@@ -180,7 +180,7 @@ from pathlib import Path
 
 from tellus.surrogate.data import Dataset
 from tellus.surrogate.snapshots import load_snapshots
-from tellus.surrogate.travel import unpack
+from tellus.surrogate.packed_temperatures import unpack
 
 unpack(Path(sys.argv[1]), Path(sys.argv[2]))
 print(len(load_snapshots(Dataset.open(Path(sys.argv[2])), "train")))

@@ -54,7 +54,7 @@ SINGLE_SOLVES = (
 
 
 @dataclass
-class Entrants:
+class Selection:
     """Solvers by name, what they warn of, and the reasons of those left out."""
 
     solvers: dict[str, StokesSolver] = field(default_factory=dict)
@@ -88,12 +88,12 @@ def chosen(
     return list(dict.fromkeys(names)), True
 
 
-def entrants(names: Sequence[str], problem: StokesProblem, required: bool) -> Entrants:
+def select(names: Sequence[str], problem: StokesProblem, required: bool) -> Selection:
     """Build the solvers called `names` for problems like this one.
 
     Raises InputError for one that cannot be built, or, unless `required`, leaves it out.
     """
-    found = Entrants()
+    found = Selection()
     for name in names:
         start = perf_counter()
         try:

@@ -15,7 +15,7 @@ def headline(result: Row) -> str:
     return f"{result['grid']}: experiments/{result['folder']}{changes}"
 
 
-def throws(experiments: Sequence[Row]) -> Iterator[str]:
+def seed_repeats(experiments: Sequence[Row]) -> Iterator[str]:
     """A section for every folder of experiments that was trained more than once on one grid."""
     folders = dict.fromkeys((result["grid"], result["folder"]) for result in experiments)
     for folder in folders:
@@ -29,7 +29,7 @@ def _side_by_side(results: Sequence[Row]) -> Iterator[str]:
     first, *_ = results
     yield f"## {first['grid']}: experiments/{first['folder']}, {len(results)} throws"
     yield ""
-    told = "; ".join(f"{_throw(k)}: {_made(result)}" for k, result in enumerate(results))
+    told = "; ".join(f"{_repeat(k)}: {_made(result)}" for k, result in enumerate(results))
     yield (
         f"The same trainings more than once ({told}): a difference between experiments that is "
         "smaller than that between throws is chance. Velocity error: median over the test split, "
@@ -41,12 +41,12 @@ def _side_by_side(results: Sequence[Row]) -> Iterator[str]:
     names = [name for name in named[0] if all(name in rows for rows in named)]
     parts = ("velocity error", "good", "error of <T>")
     yield from table(
-        ("experiment", *(f"{part}, {_throw(k)}" for part in parts for k in range(len(results)))),
+        ("experiment", *(f"{part}, {_repeat(k)}" for part in parts for k in range(len(results)))),
         [(name, *_cells([rows[name] for rows in named])) for name in names],
     )
 
 
-def _throw(index: int) -> str:
+def _repeat(index: int) -> str:
     return ascii_lowercase[index]
 
 

@@ -21,7 +21,7 @@ import numpy as np
 from tellus.io.signals import WATCHED
 from tellus.solver.errors import InputError, TellusError
 from tellus.solver.grid import Array, Grid
-from tellus.solver.laps import Laps
+from tellus.solver.phase_timer import PhaseTimer
 
 from .petsc import CHOLESKY, LDLT, Factorisation, Pattern, World
 from .psi_rows import StreamFunctionRows
@@ -63,22 +63,22 @@ class SharedSystem:
                 "or qamd."
             )
 
-    def solve(self, viscosity: Array, buoyancy: Array, no_slip: Walls, laps: Laps) -> Array:
+    def solve(self, viscosity: Array, buoyancy: Array, no_slip: Walls, timer: PhaseTimer) -> Array:
         """The unknowns of all rows, on every process."""
         values, right_hand_side, units = self.equations.assemble(viscosity, buoyancy, no_slip)
-        laps.lap("assemble")
+        timer.lap("assemble")
         analysis = self.factorisation.factor(values)
-        laps.lap("factor")
-        laps.seconds["factor"] -= analysis
-        laps.seconds["analyse"] = laps.seconds.get("analyse", 0.0) + analysis
+        timer.lap("factor")
+        timer.seconds["factor"] -= analysis
+        timer.seconds["analyse"] = timer.seconds.get("analyse", 0.0) + analysis
         own = self.factorisation.solve(right_hand_side) * units
-        laps.lap("solve")
+        timer.lap("solve")
         unknowns = self.factorisation.gather(own)
-        laps.lap("transfer")
+        timer.lap("transfer")
         return unknowns
 
 
-class Team:
+class Workers:
     """The systems that all processes hold together, and the orders of the first one."""
 
     def __init__(self, world: World) -> None:
@@ -103,12 +103,12 @@ class Team:
         """One that was built."""
         return self._systems[number]
 
-    def solve(self, number: int, fields: Array, no_slip: Walls, laps: Laps) -> Array:
+    def solve(self, number: int, fields: Array, no_slip: Walls, timer: PhaseTimer) -> Array:
         """The unknowns at a viscosity under a buoyancy, stacked, shape (2, ny, nx).
 
         Raises SolverError where MUMPS fails.
         """
-        unknowns = self._lead(SOLVE, number, no_slip, fields, laps)
+        unknowns = self._lead(SOLVE, number, no_slip, fields, timer)
         assert unknowns is not None
         return unknowns
 
@@ -128,7 +128,7 @@ class Team:
         number: int,
         arguments: Sequence[float] = (),
         fields: Array | None = None,
-        laps: Laps | None = None,
+        timer: PhaseTimer | None = None,
     ) -> Array | None:
         """Give an order and carry it out together."""
         self._clear()
@@ -137,14 +137,14 @@ class Team:
         self._midway = True
         self.world.broadcast(order)
         try:
-            result = self._carry_out(order, fields, laps or Laps())
+            result = self._carry_out(order, fields, timer or PhaseTimer())
         except TellusError:
             self._midway = False  # all processes fail alike
             raise
         self._midway = False
         return result
 
-    def _carry_out(self, order: Array, fields: Array | None, laps: Laps) -> Array | None:
+    def _carry_out(self, order: Array, fields: Array | None, timer: PhaseTimer) -> Array | None:
         verb, number, *arguments = order.tolist()
         if verb == BUILD:
             nx, ny, aspect, method, ordering, analyse = arguments
@@ -157,16 +157,16 @@ class Team:
             system = self._systems[int(number)]
             empty = np.empty((2, *system.grid.cells))
             viscosity, buoyancy = self.world.broadcast(empty if fields is None else fields)
-            laps.lap("transfer")
+            timer.lap("transfer")
             left, right, bottom, top = (bool(fast) for fast in arguments[:4])
-            return system.solve(viscosity, buoyancy, (left, right, bottom, top), laps)
+            return system.solve(viscosity, buoyancy, (left, right, bottom, top), timer)
         return None
 
     def help(self) -> None:
         """Carry out the orders of the first process until it ends."""
         while (order := self.world.broadcast(np.empty(ORDER_LENGTH)))[0] != STOP:
             with suppress(TellusError):  # the first process has the same, and will say so
-                self._carry_out(order, None, Laps())
+                self._carry_out(order, None, PhaseTimer())
 
     def dismiss(self) -> None:
         """Let the others go."""
@@ -179,27 +179,27 @@ class Team:
 
 
 @cache
-def join() -> Team:
-    """The team of this process. Of several only the first comes back from here.
+def join() -> Workers:
+    """The workers of this process. Of several only the first comes back from here.
 
     Raises InputError where PETSc is missing.
     """
     world = World()
     world.wait_for_all()
-    team = Team(world)
+    workers = Workers(world)
     if world.rank > 0:
-        _help_to_the_end(team)
+        _help_to_the_end(workers)
     if world.size > 1:
-        atexit.register(team.dismiss)
-    return team
+        atexit.register(workers.dismiss)
+    return workers
 
 
-def _help_to_the_end(team: Team) -> None:
+def _help_to_the_end(workers: Workers) -> None:
     with suppress(ValueError):  # not the main thread
         for number in WATCHED:
             signal.signal(number, signal.SIG_IGN)  # mpirun sends them to all; the first decides
     try:
-        team.help()
+        workers.help()
     except BaseException:
         traceback.print_exc()
         sys.stderr.flush()

@@ -19,7 +19,7 @@ DAMPED = 30.0
 """The steps damp eigenvalues down to the largest over this number, the splines see to the rest."""
 
 
-class TwoLevel(Cholesky):
+class SplinePreconditioner(Cholesky):
     """A symmetric approximation of A^-1, made for one viscosity and applied to residuals.
 
     Smooth, correct by the Galerkin projection onto splines with knots `factor` cells apart,

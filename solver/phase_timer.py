@@ -3,7 +3,7 @@
 from time import perf_counter
 
 
-class Laps:
+class PhaseTimer:
     """Seconds by phase: `lap` gives what has passed since the last one to a phase."""
 
     def __init__(self) -> None:

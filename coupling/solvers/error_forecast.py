@@ -1,4 +1,4 @@
-"""Errors foreseen from errors measured: in proportion to what has passed since."""
+"""Forecasts of an error from measurements of it: in proportion to what has passed since."""
 
 from dataclasses import astuple, dataclass
 from typing import Self
@@ -10,13 +10,13 @@ from tellus.solver.psi.operator import velocity_norm
 
 
 @dataclass
-class Growth:
-    """Something that grows from nothing with the way a flow has gone, and with model time.
+class ErrorForecast:
+    """An error that grows from zero with the path of the flow, and with model time.
 
     `path` is how far the velocity has moved since the time `start`, step by step and relative
-    to itself. `per_path` and `per_time` are what was found last over what had led to it, before
-    anything was found infinite. The larger of the two that they foresee counts: a flow that
-    stands still or turns back ages all the same.
+    to itself. `per_path` and `per_time` are the growth rates by the last measurement, infinite
+    before the first. The larger of the two forecasts counts: in a flow that stands still or turns
+    back the error grows all the same.
     """
 
     start: float
@@ -24,20 +24,20 @@ class Growth:
     per_path: float = np.inf
     per_time: float = np.inf
 
-    def foreseen(self, time: float) -> float:
-        """How much there is at a time."""
+    def at(self, time: float) -> float:
+        """The error forecast at a model time."""
         ways = ((self.per_path, self.path), (self.per_time, time - self.start))
         return max((rate * way for rate, way in ways if way > 0.0), default=0.0)
 
-    def found(self, value: float, time: float) -> None:
-        """Learn how much there is. Rates at most halve: one good day is no proof."""
+    def observe(self, value: float, time: float) -> None:
+        """Update the rates from an error that was measured; a small one at most halves them."""
         if self.path > 0.0:
             self.per_path = _learnt(value / self.path, self.per_path)
         if time > self.start:
             self.per_time = _learnt(value / (time - self.start), self.per_time)
 
-    def anew(self, time: float) -> Self:
-        """Nothing yet, but the rates that were found."""
+    def restarted(self, time: float) -> Self:
+        """The forecast from no error at a model time, with the rates known so far."""
         return type(self)(time, 0.0, self.per_path, self.per_time)
 
     def to_array(self) -> Array:

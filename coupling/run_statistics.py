@@ -11,7 +11,7 @@ from tellus.solver.stokes import StokesReport
 
 
 @dataclass
-class Tally:
+class RunStatistics:
     """Wall seconds by phase and counts of what the Stokes solver did, summed over steps."""
 
     stokes: defaultdict[str, float] = field(default_factory=lambda: defaultdict(float))

@@ -17,7 +17,7 @@ from .spread import Spread
 from .timing import LONG_SECONDS, rest
 
 
-class BareCholesky:
+class LapackBaseline:
     """Assembling the bands, dpbtrf and dpbtrs, called one by one on a buffer of its own.
 
     LAPACK runs on one thread and on as many as there are: the direct solver is

@@ -7,8 +7,8 @@ import stand_in_nvmath
 import torch
 from sequences import SMALL, rising
 
-from tellus.solver import laps
-from tellus.solver.device_laps import DeviceLaps
+from tellus.solver import phase_timer
+from tellus.solver.device_phase_timer import DevicePhaseTimer
 from tellus.solver.direct import cudss
 from tellus.solver.iterative import solver as iterative
 from tellus.solver.iterative.batch import IterativeSettings
@@ -25,7 +25,7 @@ def events(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         seen.append("clock")
         return float(len(seen))
 
-    monkeypatch.setattr(laps, "perf_counter", clock)
+    monkeypatch.setattr(phase_timer, "perf_counter", clock)
     monkeypatch.setattr(torch.cuda, "synchronize", lambda: seen.append("wait"))
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     for module in (cudss, iterative):
@@ -34,7 +34,7 @@ def events(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def test_every_reading_waits_for_the_device(events: list[str]) -> None:
-    timer = DeviceLaps("cuda")
+    timer = DevicePhaseTimer("cuda")
     timer.lap("a")
     timer.lap("b")
     timer.lap("a")
@@ -43,7 +43,7 @@ def test_every_reading_waits_for_the_device(events: list[str]) -> None:
 
 
 def test_a_processor_is_not_waited_for(events: list[str]) -> None:
-    DeviceLaps("cpu").lap("a")
+    DevicePhaseTimer("cpu").lap("a")
     assert events == 2 * ["clock"]
 
 

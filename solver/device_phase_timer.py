@@ -2,10 +2,10 @@
 
 import torch
 
-from .laps import Laps
+from .phase_timer import PhaseTimer
 
 
-class DeviceLaps(Laps):
+class DevicePhaseTimer(PhaseTimer):
     """Seconds by phase; the clock is only read once the device has done all it was given."""
 
     def __init__(self, device: str) -> None:

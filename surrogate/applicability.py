@@ -14,7 +14,7 @@ def card_grid(card: dict[str, Any]) -> Grid:
     return Grid(int(shape["nx"]), int(shape["ny"]), float(shape["aspect"]))
 
 
-def suitability(
+def applicability(
     card: dict[str, Any], grid: Grid, boundaries: BoundaryConditions, rheology: Rheology
 ) -> list[str]:
     """Warnings where it was not trained; InputError where it cannot be right."""

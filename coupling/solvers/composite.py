@@ -1,0 +1,68 @@
+"""What all solvers that are made of other solvers share: warnings, weights and state."""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from tellus.solver.grid import Array
+from tellus.solver.history import PastFlow
+from tellus.solver.stokes import SolverState, StokesProblem, StokesSolver
+
+
+class CompositeSolver(StokesSolver):
+    """A solver that calls others, held by name in `inner`, and may have a state of its own.
+
+    Subclasses write `solve` and, where they have one, `own_state` and `restore_own`; the states
+    of the inner solvers go along under their names.
+    """
+
+    inner: Mapping[str, StokesSolver]
+
+    def own_state(self) -> SolverState:
+        """The state of this solver without that of the inner ones, as arrays."""
+        return {}
+
+    def restore_own(self, state: SolverState) -> None:
+        """Take back what `own_state` handed out."""
+        return None
+
+    def check(self, problem: StokesProblem) -> list[str]:
+        """What the inner solvers warn of."""
+        return [warning for solver in self.inner.values() for warning in solver.check(problem)]
+
+    @property
+    def weights_sha256(self) -> str | None:
+        """That of an inner solver, where one has weights."""
+        found = (getattr(solver, "weights_sha256", None) for solver in self.inner.values())
+        return next(filter(None, found), None)
+
+    def state(self) -> SolverState:
+        """Its own state and those of the inner solvers."""
+        theirs = {
+            f"{inner}/{name}": value
+            for inner, solver in self.inner.items()
+            for name, value in solver.state().items()
+        }
+        return {**self.own_state(), **theirs}
+
+    def restore(self, state: SolverState) -> None:
+        """Take back what `state` handed out."""
+        self.restore_own(state)
+        for inner, solver in self.inner.items():
+            start = f"{inner}/"
+            theirs = {k.removeprefix(start): v for k, v in state.items() if k.startswith(start)}
+            solver.restore(theirs)
+
+
+def packed(name: str, flow: PastFlow | None) -> dict[str, Array]:
+    """A past flow as arrays called after it; nothing for None."""
+    if flow is None:
+        return {}
+    return {f"{name}_time": np.array(flow.time), f"{name}_psi": flow.psi}
+
+
+def unpacked(name: str, state: SolverState) -> PastFlow | None:
+    """The inverse of `packed`."""
+    if f"{name}_psi" not in state:
+        return None
+    return PastFlow(float(state[f"{name}_time"]), np.asarray(state[f"{name}_psi"], np.float64))
