@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from tellus.solver.direct.solver import DirectSolver
+from tellus.solver.direct import DirectSolver
 from tellus.solver.errors import InputError
 from tellus.solver.grid import Array, Grid
 from tellus.solver.pressure import pressure

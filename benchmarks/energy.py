@@ -15,7 +15,7 @@ from rich.table import Table
 
 from tellus.coupling.busy import background_load
 from tellus.coupling.stepping import Stepping
-from tellus.solver.direct.solver import DirectSolver
+from tellus.solver.direct import DirectSolver
 from tellus.solver.energy import EXPLICIT, IMPLICIT, EnergyEquation, ThermalState
 from tellus.solver.grid import Grid
 from tellus.solver.stokes import StokesProblem

@@ -25,7 +25,7 @@ from tellus.coupling.simulation import Simulation
 from tellus.coupling.stepping import Stepping
 from tellus.io.arrays import read_npz
 from tellus.solver import initial
-from tellus.solver.direct.solver import DirectSolver
+from tellus.solver.direct import DirectSolver
 from tellus.solver.errors import InputError
 from tellus.solver.grid import Array, Grid
 from tellus.solver.rheology import FrankKamenetskii

@@ -22,8 +22,8 @@ import torch
 
 from tellus.coupling.provenance import git_hash
 from tellus.solver.device_phase_timer import DevicePhaseTimer
-from tellus.solver.direct.cudss import CudssSolver
 from tellus.solver.errors import InputError, TellusError
+from tellus.solver.factor.cudss import CudssSolver
 from tellus.solver.grid import Grid
 from tellus.solver.iterative.batch import IterativeSettings, solve_batch
 from tellus.solver.iterative.krylov import Stopping

@@ -2,7 +2,7 @@
 
 from typing import Protocol
 
-from tellus.solver.coarse_space.coarse import CoarseSolver
+from tellus.solver.coarse import CoarseSolver
 from tellus.solver.errors import InputError
 from tellus.solver.grid import Array, Grid
 from tellus.solver.stokes import StokesProblem

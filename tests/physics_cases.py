@@ -3,8 +3,10 @@
 from collections.abc import Sequence
 from itertools import pairwise, product
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from allpairspy import AllPairs
 
 from tellus.config import Config, load_config
 from tellus.coupling.run import run_directory
@@ -21,8 +23,22 @@ from tellus.solver.errors import InterruptedRunError
 from tellus.solver.grid import Array, Grid
 from tellus.solver.stokes import Flow, StokesProblem, StokesReport, StokesSolver, flow_from_psi
 
-SLIPS = list(product((FREE_SLIP, NO_SLIP), repeat=4))
-THERMALS = list(product((TEMPERATURE, FLUX, INSULATING), repeat=4))
+SLIP = (FREE_SLIP, NO_SLIP)
+THERMAL = (TEMPERATURE, FLUX, INSULATING)
+SLIPS = list(product(SLIP, repeat=4))
+THERMALS = list(product(THERMAL, repeat=4))
+
+
+def covering(kinds: Sequence[str], *others: Sequence[Any]) -> list[Any]:
+    """Kinds of four walls, with one of each of the `others`, in as few cases as cover all pairs.
+
+    Whatever two walls, or a wall and another factor, can be meets at least once. A case is the
+    tuple of kinds alone where there are no others, else the tuple of kinds and the others.
+    """
+    cases = [
+        (tuple(row[:4]), *row[4:]) for row in AllPairs([list(kinds)] * 4 + [*map(list, others)])
+    ]
+    return cases if others else [kinds for (kinds,) in cases]
 
 
 def slip_walls(kinds: Sequence[str]) -> BoundaryConditions:

@@ -6,7 +6,7 @@ import numpy as np
 
 from tellus.coupling.simulation import Simulation
 from tellus.coupling.stepping import Stepping
-from tellus.solver.direct.solver import DirectSolver
+from tellus.solver.direct import DirectSolver
 from tellus.solver.grid import Grid
 from tellus.solver.initial import conductive, mode_perturbation
 from tellus.solver.rheology import FrankKamenetskii

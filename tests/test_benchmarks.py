@@ -30,7 +30,7 @@ from tellus.cli import app
 from tellus.coupling import simulation
 from tellus.coupling.solvers.names import SOLVERS, SolverEntry
 from tellus.coupling.solvers.skip import SkipSolver
-from tellus.solver.direct.solver import DirectSolver
+from tellus.solver.direct import DirectSolver
 from tellus.solver.errors import InputError, SolverError
 from tellus.solver.grid import Grid
 from tellus.solver.stokes import (

@@ -16,7 +16,7 @@ from tellus.coupling.lock import NAME as LOCK
 from tellus.coupling.lock import sole_user
 from tellus.coupling.simulation import Simulation
 from tellus.coupling.solvers.names import memory_of
-from tellus.solver.direct.solver import DirectSolver
+from tellus.solver.direct import DirectSolver
 from tellus.solver.errors import InputError, RunFailedError, SolverError
 from tellus.solver.grid import Array
 from tellus.solver.stokes import StokesProblem

@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from tellus.solver.direct.cached import CachedDirectSolver
-from tellus.solver.direct.cholesky import CachedCholesky
+from tellus.solver.direct import DirectSolver
+from tellus.solver.factor.cached import CachedFactor
 from tellus.solver.grid import Array, Grid
 from tellus.solver.phase_timer import PhaseTimer
 from tellus.solver.picard import PicardSettings, PicardSolver
@@ -80,8 +80,8 @@ class ToleranceAnchoredSolver(CompositeSolver):
     ) -> None:
         self.name = name or f"anchored:tol={tolerance:g}:{approximate.name}"
         self.approximate, self.tolerance, self.grid = approximate, tolerance, grid
-        self._cholesky = CachedCholesky(grid)
-        self.direct = PicardSolver(CachedDirectSolver(self._cholesky), picard)
+        self._factor = CachedFactor(grid)
+        self.direct = PicardSolver(DirectSolver(grid, self._factor), picard)
         self.inner = {"approximate": approximate, "direct": self.direct}
         self._offset: Array | None = None
         self._last: Array | None = None  # the approximation of the step before
@@ -99,8 +99,8 @@ class ToleranceAnchoredSolver(CompositeSolver):
         approximation = self.approximate.solve(problem)
         seconds = approximation.report.seconds
         before, self._last = self._last, approximation.psi
-        self._cholesky.operator_for(problem.boundaries)
-        if self._offset is None or before is None or self._cholesky.viscosity is None:
+        self._factor.operator_for(problem.boundaries)
+        if self._offset is None or before is None or self._factor.viscosity is None:
             return self._solved(problem, seconds)
         psi = approximation.psi + self._offset
         self._go(relative_velocity(approximation.psi - before, psi, self.grid))
@@ -134,12 +134,12 @@ class ToleranceAnchoredSolver(CompositeSolver):
 
     def _corrected(self, problem: StokesProblem, psi: Array) -> tuple[Array | None, list[float]]:
         """psi corrected, None where that fails, and its errors as estimated on the way."""
-        operator, time = self._cholesky.operator, problem.time
+        operator, time = self._factor.operator, problem.time
         b = operator.right_hand_side(problem.temperature, problem.rayleigh)
         estimates: list[float] = []
         while len(estimates) < MOST_CORRECTIONS:
             A = operator.at(self._viscosity(problem, psi))
-            correction = self._cholesky.back_substitute(b - A(psi))
+            correction = self._factor.back_substitute(b - A(psi))
             estimates.append(relative_velocity(correction, psi, self.grid))
             if estimates[-1] <= ROUNDING:
                 return psi, estimates
@@ -187,12 +187,12 @@ class ToleranceAnchoredSolver(CompositeSolver):
 
     def own_state(self) -> SolverState:
         """Where increments start, the viscosity that was factored, and what foresees errors."""
-        if self._offset is None or self._last is None or self._cholesky.viscosity is None:
+        if self._offset is None or self._last is None or self._factor.viscosity is None:
             return {}
         return {
             "lack": self._offset,
             "last": self._last,
-            "factored": self._cholesky.viscosity,
+            "factored": self._factor.viscosity,
             "error": self._error.to_array(),
             "left": self._left.to_array(),
             "scalars": np.array([self._rest, self._steps, self._looked]),
@@ -202,7 +202,7 @@ class ToleranceAnchoredSolver(CompositeSolver):
         """Take back what `own_state` handed out; the factor is made when it is used."""
         known = {name: np.asarray(state[name], np.float64) for name in MEMORY if name in state}
         self._offset, self._last = known.get("lack"), known.get("last")
-        self._cholesky.restore(known.get("factored"))
+        self._factor.restore(known.get("factored"))
         nothing = ErrorForecast(0.0).to_array()
         self._error = ErrorForecast.from_array(known.get("error", nothing))
         self._left = ErrorForecast.from_array(known.get("left", nothing))

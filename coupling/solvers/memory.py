@@ -53,7 +53,7 @@ def reduced(arguments: list[str], grid: Grid) -> float:
 
 def refined(arguments: list[str], grid: Grid) -> float:
     """Those of `reduced`, the smoother's weights and the vectors of the iteration."""
-    from tellus.solver.coarse_space.refined import fastest_factor
+    from tellus.solver.krylov.refined import fastest_factor
 
     return _splines(grid, _factor(arguments, fastest_factor(grid))) + fields(grid, 22)
 

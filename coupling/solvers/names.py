@@ -42,7 +42,7 @@ class SolverEntry(NamedTuple):
 
 
 def _direct(arguments: list[str], grid: Grid, picard: PicardSettings) -> StokesSolver:
-    from tellus.solver.direct.solver import DirectSolver
+    from tellus.solver.direct import DirectSolver
 
     no_argument("direct", arguments)
     return PicardSolver(DirectSolver(grid), picard)
@@ -68,35 +68,35 @@ def _skip(arguments: list[str], grid: Grid, picard: PicardSettings) -> StokesSol
 
 
 def _coarse(arguments: list[str], grid: Grid, picard: PicardSettings) -> StokesSolver:
-    from tellus.solver.coarse_space.coarse import CoarseSolver
+    from tellus.solver.coarse import CoarseSolver
 
     factor = whole_number("coarse", arguments, "cells in one", "coarse:4", least=2)
     return PicardSolver(CoarseSolver(grid, factor), picard)
 
 
 def _reduced(arguments: list[str], grid: Grid, picard: PicardSettings) -> StokesSolver:
-    from tellus.solver.coarse_space.reduced import ReducedSolver
+    from tellus.solver.splines.reduced import ReducedSolver
 
     factor = whole_number("reduced", arguments, "cells between knots", "reduced:4", least=2)
     return PicardSolver(ReducedSolver(grid, factor), picard)
 
 
 def _pardiso(arguments: list[str], grid: Grid, picard: PicardSettings) -> StokesSolver:
-    from tellus.solver.direct.pardiso import PardisoSolver
+    from tellus.solver.factor.pardiso import PardisoSolver
 
     no_argument("pardiso", arguments)
     return PicardSolver(PardisoSolver(grid), picard)
 
 
 def _cudss(arguments: list[str], grid: Grid, picard: PicardSettings) -> StokesSolver:
-    from tellus.solver.direct.cudss import CudssSolver
+    from tellus.solver.factor.cudss import CudssSolver
 
     no_argument("cudss", arguments)
     return PicardSolver(CudssSolver(grid), picard)
 
 
 def _lagged(arguments: list[str], grid: Grid, picard: PicardSettings) -> StokesSolver:
-    from tellus.solver.direct.lagged import CHOLESKY, LaggedSolver
+    from tellus.solver.krylov.lagged import CHOLESKY, LaggedSolver
 
     known = {"tol": tolerance, "limit": count}
     asked = settings("lagged", arguments, known, "lagged:tol=1e-6")
@@ -106,7 +106,7 @@ def _lagged(arguments: list[str], grid: Grid, picard: PicardSettings) -> StokesS
 
 
 def _refined(arguments: list[str], grid: Grid, picard: PicardSettings) -> StokesSolver:
-    from tellus.solver.coarse_space.refined import refined_solver
+    from tellus.solver.krylov.refined import refined_solver
 
     name, rest = ":".join(["refined", *arguments]), list(arguments)
     factor = int(rest.pop(0)) if rest and is_whole(rest[0], 2) else None

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from tellus.solver.grid import Grid
-from tellus.solver.history import PastFlow, extrapolated, well_apart
+from tellus.solver.history import History, PastFlow, extrapolated, well_apart
 from tellus.solver.stokes import (
     Flow,
     SolverState,
@@ -21,9 +21,6 @@ from .error_forecast import relative_velocity
 
 SAFETY = 0.8
 """The part of the tolerance that an extrapolation may be foreseen to miss by."""
-
-HISTORY = 3
-"""Solves that the next velocity is extrapolated from: a parabola in model time."""
 
 FARTHEST = 2.0
 """An interval between solves over the one before it, at most."""
@@ -54,7 +51,7 @@ class ToleranceSkipSolver(CompositeSolver):
         self.name = name
         self.solver, self.tolerance, self.grid = solver, tolerance, grid
         self.inner = {"inner": solver}
-        self._history: list[PastFlow] = []
+        self._history = History()
         self._slope = np.inf  # error of the last extrapolation over the product of its intervals,
         self._through = 0  # the moments it went through,
         self._interval = 0.0  # and the time it spanned
@@ -62,9 +59,9 @@ class ToleranceSkipSolver(CompositeSolver):
     def solve(self, problem: StokesProblem) -> Flow:
         """The velocity, "extrapolated" with the error foreseen, or as solved with the one found."""
         time, found = problem.time, np.nan
-        elapsed = time - self._history[-1].time if self._history else 0.0
+        elapsed = time - self._history.flows[-1].time if self._history.flows else 0.0
         if elapsed > 0.0:
-            through = well_apart(self._history, time, CLOSEST)
+            through = well_apart(self._history.flows, time, CLOSEST)
             psi = extrapolated(through, time)
             known = len(through) == self._through and elapsed <= FARTHEST * self._interval
             foreseen = self._slope * _intervals(through, time)
@@ -76,23 +73,19 @@ class ToleranceSkipSolver(CompositeSolver):
             found = relative_velocity(flow.psi - psi, flow.psi, self.grid)
             self._slope = found / _intervals(through, time)
             self._through, self._interval = len(through), elapsed
-        before = [moment for moment in self._history if moment.time < time]
-        self._history = [*before, PastFlow(time, flow.psi)][-HISTORY:]
+        self._history.add(time, flow.psi)
         return replace(flow, report=replace(flow.report, solver=self.name, estimate=found))
 
     def own_state(self) -> SolverState:
         """The last solves, and what the last extrapolation missed by."""
         return {
-            "times": np.array([moment.time for moment in self._history]),
-            "psi": np.array([moment.psi for moment in self._history]),
+            **self._history.state(),
             "checked": np.array([self._slope, self._through, self._interval]),
         }
 
     def restore_own(self, state: SolverState) -> None:
         """Take back what `own_state` handed out."""
-        times, psi = state.get("times", np.array([])), state.get("psi", np.array([]))
-        moments = zip(times.tolist(), np.asarray(psi, dtype=np.float64), strict=True)
-        self._history = [PastFlow(*moment) for moment in moments]
+        self._history.restore(state)
         unchecked = np.array([np.inf, 0.0, 0.0])
         self._slope, through, self._interval = state.get("checked", unchecked).tolist()
         self._through = int(through)

@@ -7,7 +7,7 @@ from tellus.solver.boundaries import BoundaryConditions
 from tellus.solver.device_phase_timer import DevicePhaseTimer
 from tellus.solver.errors import SolverError
 from tellus.solver.grid import Array, Grid
-from tellus.solver.history import PastFlow, extrapolated, well_apart
+from tellus.solver.history import History
 from tellus.solver.psi.torch_operator import TorchPsiOperator, buoyancy, one_of_a_batch
 from tellus.solver.stokes import (
     Flow,
@@ -27,9 +27,6 @@ from .batch import (
     relative_residual,
 )
 from .krylov import BatchKrylovResult
-
-HISTORY = 3
-"""Solutions the next one is extrapolated from: a parabola in time, as in `lagged`."""
 
 
 class _CachedPreconditioner:
@@ -91,7 +88,7 @@ class IterativeSolver(StokesSolver):
         self.settings = settings or IterativeSettings()
         self.settings.check(grid)
         self.products = 0
-        self._history: list[PastFlow] = []
+        self._history = History()
         self._kept = _CachedPreconditioner(self.settings)
 
     def check(self, problem: StokesProblem) -> list[str]:
@@ -133,7 +130,8 @@ class IterativeSolver(StokesSolver):
         psi = self._relaxed(found.psi[0].cpu().numpy())
         timer.lap("transfer")
         self.products = found.products
-        self._remember(PastFlow(problem.time, psi))
+        if self._looks_back:
+            self._history.add(problem.time, psi)
         iterations, change = int(found.iterations), float(found.change)
         report = StokesReport(self.name, timer.seconds, iterations, residual, estimate=change)
         return flow_from_psi(psi, self.grid, report)
@@ -142,25 +140,21 @@ class IterativeSolver(StokesSolver):
         """psi at the nodes: the guess, or what earlier solutions make one expect, or zero."""
         if self.guess is not None:
             return self.guess.solve(problem).psi
-        if not self.settings.warm or not self._history:
-            return np.zeros(self.grid.nodes)
-        if self._history[-1].time >= problem.time:
-            return self._history[-1].psi
-        return extrapolated(well_apart(self._history, problem.time), problem.time)
+        start = self._history.start(problem.time) if self.settings.warm else None
+        return np.zeros(self.grid.nodes) if start is None else start
 
     def _relaxed(self, found: Array) -> Array:
         """psi at the nodes, drawn towards the one before."""
         psi = np.zeros(self.grid.nodes)
         psi[1:-1, 1:-1] = found
         share = self.settings.relaxation
-        return share * psi + (1.0 - share) * self._history[-1].psi if self._history else psi
+        before = self._history.flows[-1:]
+        return share * psi + (1.0 - share) * before[0].psi if before else psi
 
-    def _remember(self, moment: PastFlow) -> None:
-        """Keep the last moments, this one instead of any that is not before it."""
-        if self.settings.relaxation == 1.0 and not (self.settings.warm and self.guess is None):
-            return
-        before = [each for each in self._history if each.time < moment.time]
-        self._history = [*before, moment][-HISTORY:]
+    @property
+    def _looks_back(self) -> bool:
+        """Whether anything is made of earlier solutions."""
+        return self.settings.relaxation != 1.0 or (self.settings.warm and self.guess is None)
 
     def _assert_solved(
         self, found: BatchKrylovResult, residual: float, viscosity: Array, time: float
@@ -183,17 +177,14 @@ class IterativeSolver(StokesSolver):
         """The last stream functions, what the hierarchy was made of, and the guess's memory."""
         guess = {} if self.guess is None else self.guess.state()
         return {
-            "times": np.array([moment.time for moment in self._history]),
-            "psi": np.array([moment.psi for moment in self._history]),
+            **self._history.state(),
             **self._kept.state(),
             **{f"guess/{name}": value for name, value in guess.items()},
         }
 
     def restore(self, state: SolverState) -> None:
         """Take back what `state` handed out; the hierarchy is made when it is used."""
-        times, fields = state.get("times", np.array([])), state.get("psi", np.array([]))
-        moments = zip(times.tolist(), np.asarray(fields, dtype=np.float64), strict=True)
-        self._history = [PastFlow(*moment) for moment in moments]
+        self._history.restore(state)
         self._kept.restore(state)
         if self.guess is not None:
             start = "guess/"

@@ -27,8 +27,7 @@ class StreamFunctionRows:
 
     def assemble(self, viscosity: Array, buoyancy: Array, no_slip: Walls) -> Equations:
         """The equations at a viscosity, under a buoyancy Ra T; both of shape (ny, nx)."""
-        if no_slip != self._operator.no_slip:
-            self._operator = PsiOperator(self._grid, _walls(no_slip))
+        self._operator = self._operator.between(_walls(no_slip))
         values = self._matrix.values(self._operator, viscosity)[self._stored]
         b = self._operator.to_unknowns(self._operator.right_hand_side(buoyancy, 1.0))[self._own]
         return Equations(values, b, np.ones_like(b))

@@ -7,8 +7,7 @@ import numpy as np
 from tellus.solver.errors import SolverError
 from tellus.solver.grid import Array, Grid
 from tellus.solver.phase_timer import PhaseTimer
-from tellus.solver.psi.krylov import relative_residual
-from tellus.solver.psi.operator import PsiOperator
+from tellus.solver.psi.operator import PsiOperator, relative_residual
 from tellus.solver.stokes import (
     Flow,
     StokesProblem,
@@ -101,8 +100,7 @@ class MumpsSolver(StokesSolver):
         return psi, p
 
     def _residual(self, problem: StokesProblem, viscosity: Array, psi: Array) -> float:
-        if problem.boundaries.no_slip != self._operator.no_slip:
-            self._operator = PsiOperator(problem.grid, problem.boundaries)
+        self._operator = self._operator.between(problem.boundaries)
         b = self._operator.right_hand_side(problem.temperature, problem.rayleigh)
         return relative_residual(self._operator.at(viscosity), psi, b)
 

@@ -25,6 +25,11 @@ class PsiOperator:
         self.unknowns = (grid.ny - 1) * (grid.nx - 1)
         self.half_bandwidth = 2 * (short - 1)
 
+    def between(self, boundaries: BoundaryConditions) -> "PsiOperator":
+        """The operator on this grid between these walls: this one, if they are its own."""
+        same = boundaries.no_slip == self.no_slip
+        return self if same else PsiOperator(self.grid, boundaries)
+
     def empty_bands(self) -> Array:
         """A buffer for `bands`, shape (unknowns, half_bandwidth + 1); reuse it over steps."""
         return np.empty((self.unknowns, self.half_bandwidth + 1))
@@ -126,3 +131,10 @@ class PsiProduct:
             raise ValueError(f"out must be another contiguous array of shape {self._nodes}")
         _core.apply(self._weights, nodes, result)
         return result
+
+
+def relative_residual(A: PsiProduct, psi: Array, b: Array) -> float:
+    """|A psi - b| / |b|, or zero where nothing drives the flow."""
+    scale = float(np.linalg.norm(b))
+    # A temperature that is not finite makes b NaN, and so the result.
+    return float(np.linalg.norm(A(psi) - b)) / scale if scale != 0.0 else 0.0

@@ -155,7 +155,7 @@ def _walls(velocity: str) -> BoundaryConditions:
 
 
 def _direct_seconds(problem: StokesProblem) -> float:
-    from tellus.solver.direct.solver import DirectSolver
+    from tellus.solver.direct import DirectSolver
 
     solver = DirectSolver(problem.grid)
     solver.solve(problem)

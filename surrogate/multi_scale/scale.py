@@ -128,7 +128,7 @@ class FromCoarse:
 
     def __call__(self, problem: StokesProblem) -> float:
         """One coarse solve."""
-        from tellus.solver.coarse_space.coarse import CoarseSolver
+        from tellus.solver.coarse import CoarseSolver
 
         flow = CoarseSolver(problem.grid, self.factor).solve(problem)
         return max(float(np.abs(flow.u).max()), float(np.abs(flow.v).max()), SMALLEST)

@@ -19,8 +19,8 @@ from tellus.coupling.solvers.checked import CheckedSolver
 from tellus.coupling.solvers.error_forecast import ErrorForecast
 from tellus.coupling.solvers.names import make_solver
 from tellus.solver.boundaries import NO_SLIP
-from tellus.solver.coarse_space.coarse import CoarseSolver
-from tellus.solver.direct.solver import DirectSolver
+from tellus.solver.coarse import CoarseSolver
+from tellus.solver.direct import DirectSolver
 from tellus.solver.errors import InputError, SolverError
 from tellus.solver.initial import conductive
 from tellus.solver.picard import PicardSettings
@@ -70,7 +70,7 @@ def test_nothing_to_correct_is_an_error_known_to_be_none() -> None:
 def test_a_correction_of_exactly_zero_leaves_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
     solver = ToleranceAnchoredSolver(CoarseSolver(SMALL, 2), 1e-3, SMALL)
     solver.solve(STATES[0][0])
-    monkeypatch.setattr(solver._cholesky, "back_substitute", np.zeros_like)
+    monkeypatch.setattr(solver._factor, "back_substitute", np.zeros_like)
     for problem, _ in STATES[1:]:
         report = solver.solve(problem).report
         assert report.estimate == 0.0

@@ -19,7 +19,7 @@ from tellus.coupling.dataset.make import make_dataset, simulate
 from tellus.coupling.dataset.members import Member, members
 from tellus.coupling.dataset.sampling import SampledState
 from tellus.coupling.lock import sole_user
-from tellus.solver.direct.solver import DirectSolver
+from tellus.solver.direct import DirectSolver
 from tellus.solver.energy import EnergyEquation
 from tellus.solver.errors import InputError, RunFailedError, SolverError
 from tellus.solver.grid import Grid

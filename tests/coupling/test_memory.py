@@ -12,7 +12,7 @@ from tellus import Simulation, make_solver
 from tellus.coupling import estimate
 from tellus.coupling.run import run_directory
 from tellus.coupling.solvers.names import SOLVERS, memory_of
-from tellus.solver.direct.solver import DirectSolver
+from tellus.solver.direct import DirectSolver
 from tellus.solver.errors import InputError
 from tellus.solver.grid import Grid
 from tellus.solver.initial import conductive, mode_perturbation

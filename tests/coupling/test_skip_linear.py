@@ -12,7 +12,7 @@ from sequences import SMALL, assert_resumes, errors, rising
 from tellus.coupling.run import run_directory
 from tellus.coupling.solvers.names import make_solver
 from tellus.coupling.solvers.skip import SkipSolver
-from tellus.solver.direct.solver import DirectSolver
+from tellus.solver.direct import DirectSolver
 from tellus.solver.grid import Grid
 from tellus.solver.stokes import (
     Flow,

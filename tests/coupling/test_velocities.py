@@ -13,7 +13,7 @@ from tellus.config_paths import with_absolute_paths
 from tellus.coupling.run import run_directory
 from tellus.coupling.solvers.names import listing, make_solver
 from tellus.coupling.solvers.skip import SkipSolver
-from tellus.solver.direct.solver import DirectSolver
+from tellus.solver.direct import DirectSolver
 from tellus.solver.errors import InputError
 from tellus.solver.grid import Grid
 from tellus.solver.rheology import FrankKamenetskii

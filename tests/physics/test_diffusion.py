@@ -5,10 +5,10 @@ from itertools import pairwise, product
 import numpy as np
 import pytest
 from physics_cases import (
-    THERMALS,
+    THERMAL,
     at_rest,
+    covering,
     flow_of,
-    initials,
     observed_orders,
     roll,
     rough,
@@ -26,9 +26,10 @@ VALUES = (0.7, -0.4, 1.3, 0.2)
 COLD = thermal_walls([TEMPERATURE] * 4, [0.0] * 4)
 
 
-@pytest.mark.parametrize("grid", [Grid(12, 7, 1.7), Grid(6, 11, 1.7), Grid(4, 4, 1.0)], ids=str)
-@pytest.mark.parametrize("kinds", THERMALS, ids=initials)
-def test_solution_satisfies_the_explicit_operator(grid: Grid, kinds: tuple[str, ...]) -> None:
+@pytest.mark.parametrize(
+    ("kinds", "grid"), covering(THERMAL, [Grid(12, 7, 1.7), Grid(6, 11, 1.7), Grid(4, 4, 1.0)])
+)
+def test_solution_satisfies_the_explicit_operator(kinds: tuple[str, ...], grid: Grid) -> None:
     walls, rhs = thermal_walls(kinds, VALUES), rough(grid)
     fixed = np.array([kind == TEMPERATURE for kind in kinds])
     values = np.array([wall.value for wall in walls.walls.values()])
@@ -40,7 +41,7 @@ def test_solution_satisfies_the_explicit_operator(grid: Grid, kinds: tuple[str, 
         assert np.max(np.abs(temperature - a * laplacian - rhs)) < 1e-12 * (1.0 + 100.0 * a)
 
 
-@pytest.mark.parametrize("kinds", [k for k in THERMALS if k[2] == TEMPERATURE], ids=initials)
+@pytest.mark.parametrize("kinds", [k for k in covering(THERMAL) if k[2] == TEMPERATURE])
 def test_the_core_is_one_more_row_of_the_system(kinds: tuple[str, ...]) -> None:
     """With every kind of sides: a bottom of one temperature heats the mean, or many modes."""
     grid, rhs = Grid(6, 11, 1.7), rough(Grid(6, 11, 1.7))

@@ -18,7 +18,7 @@ from physics_cases import (
 
 from tellus.coupling.simulation import Simulation
 from tellus.solver.boundaries import INSULATING
-from tellus.solver.direct.solver import DirectSolver
+from tellus.solver.direct import DirectSolver
 from tellus.solver.energy import (
     EXPLICIT,
     IMPLICIT,

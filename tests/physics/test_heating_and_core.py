@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from physics_cases import (
-    THERMALS,
+    THERMAL,
     at_rest,
+    covering,
     flow_of,
-    initials,
     observed_orders,
     roll,
     rough,
@@ -71,8 +71,10 @@ def test_steps_of_any_length_add_the_exact_integral(scheme: str) -> None:
     assert gained == pytest.approx(quad(heating_at, 0.0, times[-1], epsrel=1e-12)[0], rel=1e-10)
 
 
-@pytest.mark.parametrize("scheme", [EXPLICIT, IMPLICIT])
-@pytest.mark.parametrize("kinds", [k for k in THERMALS if k[2] == TEMPERATURE], ids=initials)
+@pytest.mark.parametrize(
+    ("kinds", "scheme"),
+    [c for c in covering(THERMAL, [EXPLICIT, IMPLICIT]) if c[0][2] == TEMPERATURE],
+)
 def test_core_and_mantle_together_keep_their_heat(kinds: tuple[str, ...], scheme: str) -> None:
     """C T_b + <T> changes by what comes through the other walls and from within, no more."""
     capacity, dt = 0.7, 1e-3

@@ -7,7 +7,9 @@ import pytest
 import reference_walls
 from manufactured import driving_temperature, velocity_errors
 from physics_cases import (
+    SLIP,
     SLIPS,
+    covering,
     flow_of,
     initials,
     observed_orders,
@@ -20,7 +22,7 @@ from physics_cases import (
 
 from tellus.solver.boundaries import FREE_SLIP, NO_SLIP, BoundaryConditions
 from tellus.solver.diagnostics import surface_velocity
-from tellus.solver.direct.solver import DirectSolver
+from tellus.solver.direct import DirectSolver
 from tellus.solver.grid import Array, Grid
 from tellus.solver.psi.operator import PsiOperator
 from tellus.solver.rheology import Given
@@ -41,10 +43,9 @@ def dense(bands: Array) -> Array:
     return matrix
 
 
-@pytest.mark.parametrize("grid", GRIDS, ids=str)
-@pytest.mark.parametrize("kinds", SLIPS, ids=initials)
+@pytest.mark.parametrize(("kinds", "grid"), covering(SLIP, GRIDS))
 def test_bands_product_and_diagonal_are_one_positive_operator(
-    grid: Grid, kinds: tuple[str, ...]
+    kinds: tuple[str, ...], grid: Grid
 ) -> None:
     operator, psi = PsiOperator(grid, slip_walls(kinds)), random_psi(grid)
     eta = rough_viscosity(grid, 1e6)
@@ -55,10 +56,9 @@ def test_bands_product_and_diagonal_are_one_positive_operator(
     assert np.linalg.eigvalsh(matrix)[0] > 0.0
 
 
-@pytest.mark.parametrize("grid", GRIDS, ids=str)
-@pytest.mark.parametrize("kinds", SLIPS, ids=initials)
+@pytest.mark.parametrize(("kinds", "grid"), covering(SLIP, GRIDS))
 def test_work_of_the_operator_is_the_integral_of_the_dissipation(
-    grid: Grid, kinds: tuple[str, ...]
+    kinds: tuple[str, ...], grid: Grid
 ) -> None:
     walls, psi, eta = slip_walls(kinds), random_psi(grid), rough_viscosity(grid, 1e4)
     work = np.sum(psi * PsiOperator(grid, walls).apply(eta, psi))

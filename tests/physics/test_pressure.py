@@ -7,7 +7,7 @@ import pytest
 from physics_cases import SLIPS, initials, observed_orders, rough, rough_viscosity, slip_walls
 
 from tellus.benchmarks.analytic import CONTRAST, Exact, errors, solcx, solkz
-from tellus.solver.direct.solver import DirectSolver
+from tellus.solver.direct import DirectSolver
 from tellus.solver.grid import Array, Grid
 from tellus.solver.pressure import momentum_residual, pressure
 from tellus.solver.rheology import Given

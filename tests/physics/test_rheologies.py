@@ -11,7 +11,7 @@ from tellus.coupling.simulation import Simulation
 from tellus.coupling.solvers.names import make_solver
 from tellus.coupling.solvers.skip import SkipSolver
 from tellus.solver.boundaries import NO_SLIP
-from tellus.solver.direct.solver import DirectSolver
+from tellus.solver.direct import DirectSolver
 from tellus.solver.errors import SolverError
 from tellus.solver.grid import Array, Grid
 from tellus.solver.picard import PicardSettings, PicardSolver

@@ -5,8 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from physics_cases import (
+    THERMAL,
     THERMALS,
     at_rest,
+    covering,
     flow_of,
     initials,
     random_psi,
@@ -38,9 +40,7 @@ SOURCES: dict[str, tuple[Heating | float, ExtendedBoussinesq | None]] = {
 }
 
 
-@pytest.mark.parametrize("source", SOURCES)
-@pytest.mark.parametrize("scheme", SCHEMES)
-@pytest.mark.parametrize("kinds", THERMALS, ids=initials)
+@pytest.mark.parametrize(("kinds", "scheme", "source"), covering(THERMAL, SCHEMES, [*SOURCES]))
 def test_heat_budget_closes_to_rounding_at_every_step(
     kinds: tuple[str, ...], scheme: str, source: str
 ) -> None:
@@ -59,8 +59,7 @@ def test_heat_budget_closes_to_rounding_at_every_step(
         state, time = after, time + dt
 
 
-@pytest.mark.parametrize("scheme", SCHEMES)
-@pytest.mark.parametrize("kinds", THERMALS, ids=initials)
+@pytest.mark.parametrize(("kinds", "scheme"), covering(THERMAL, SCHEMES))
 def test_fluxes_into_the_box_are_those_of_the_walls(kinds: tuple[str, ...], scheme: str) -> None:
     """A wall hotter than the box heats it, a flux is what was given, insulation is tight."""
     energy = EnergyEquation(GRID, thermal_walls(kinds, VALUES), scheme=scheme)

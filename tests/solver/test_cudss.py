@@ -11,7 +11,7 @@ import pytest
 import stand_in_nvmath
 import torch
 from numerics import GRIDS, random_psi, rough_field, rough_viscosity, worst_difference
-from physics_cases import SLIPS, initials, slip_walls
+from physics_cases import SLIP, covering, slip_walls
 from rollouts import tellus
 from scipy.sparse import csr_matrix
 from sequences import SMALL, rising
@@ -19,9 +19,9 @@ from stand_in_nvmath import Calls
 
 from tellus.coupling.solvers.names import make_solver
 from tellus.solver.boundaries import FREE_SLIP, NO_SLIP
-from tellus.solver.direct.cudss import CudssSolver
-from tellus.solver.direct.solver import DirectSolver
+from tellus.solver.direct import DirectSolver
 from tellus.solver.errors import InputError, SolverError
+from tellus.solver.factor.cudss import CudssSolver
 from tellus.solver.grid import Grid
 from tellus.solver.psi.operator import PsiOperator
 from tellus.solver.psi.pattern import UpperPattern
@@ -39,10 +39,9 @@ def calls() -> Iterator[Calls]:
         yield made
 
 
-@pytest.mark.parametrize("grid", [*GRIDS, Grid(24, 12, 4.0)], ids=str)
-@pytest.mark.parametrize("kinds", SLIPS, ids=initials)
+@pytest.mark.parametrize(("kinds", "grid"), covering(SLIP, [*GRIDS, Grid(24, 12, 4.0)]))
 def test_the_matrix_made_on_the_device_is_that_of_the_operator(
-    grid: Grid, kinds: tuple[str, ...]
+    kinds: tuple[str, ...], grid: Grid
 ) -> None:
     walls, eta = slip_walls(kinds), rough_viscosity(grid, 1e6)
     both = np.stack([np.ones(grid.cells), eta])

@@ -9,7 +9,7 @@ from sequences import SMALL, rising
 
 from tellus.solver import phase_timer
 from tellus.solver.device_phase_timer import DevicePhaseTimer
-from tellus.solver.direct import cudss
+from tellus.solver.factor import cudss
 from tellus.solver.iterative import solver as iterative
 from tellus.solver.iterative.batch import IterativeSettings
 from tellus.solver.psi.torch_operator import one_of_a_batch

@@ -13,7 +13,7 @@ from numerics import (
 )
 from reference_stokes import SaddlePoint
 
-from tellus.solver.direct.solver import DirectSolver
+from tellus.solver.direct import DirectSolver
 from tellus.solver.errors import SolverError
 from tellus.solver.grid import Array, Grid
 from tellus.solver.initial import conductive, mode_perturbation

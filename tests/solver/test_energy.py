@@ -9,7 +9,7 @@ from reference_energy import WEIGHTS, additive_step, advection_rate, heun_step, 
 
 from tellus.solver import energy_kernels
 from tellus.solver.diagnostics import Diagnostics, diagnose
-from tellus.solver.direct.solver import DirectSolver
+from tellus.solver.direct import DirectSolver
 from tellus.solver.energy import EnergyEquation, ThermalState
 from tellus.solver.grid import Array, Grid
 from tellus.solver.initial import conductive, hot, linear, random_perturbation

@@ -10,13 +10,13 @@ from sequences import SMALL, assert_resumes, errors, rising
 
 from tellus.coupling.solvers.names import make_solver
 from tellus.solver.boundaries import NO_SLIP
-from tellus.solver.direct.cholesky import CachedCholesky
-from tellus.solver.direct.lagged import CHOLESKY, LaggedSolver
-from tellus.solver.direct.solver import DirectSolver
+from tellus.solver.direct import DirectSolver
 from tellus.solver.errors import InputError, SolverError
+from tellus.solver.factor.cached import CachedFactor
 from tellus.solver.grid import Grid
 from tellus.solver.history import PastFlow, extrapolated, well_apart
 from tellus.solver.initial import conductive
+from tellus.solver.krylov.lagged import CHOLESKY, LaggedSolver
 from tellus.solver.picard import PicardSettings
 from tellus.solver.rheology import FrankKamenetskii, Given, Viscoplastic
 from tellus.solver.stokes import StokesProblem, relative_velocity_error
@@ -166,7 +166,7 @@ def test_an_impossible_viscosity_is_a_clear_error(value: float) -> None:
 
 @pytest.mark.parametrize("grid", GRIDS, ids=str)
 def test_a_kept_factor_solves_as_often_as_one_likes(grid: Grid) -> None:
-    eta, kept = rough_viscosity(grid, 1e6), CachedCholesky(grid)
+    eta, kept = rough_viscosity(grid, 1e6), CachedFactor(grid)
     kept.factor(eta)
     for seed in (1, 2):
         psi = random_psi(grid, seed)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from allpairspy import AllPairs
 from numerics import GRIDS, GivenViscosity, rough_field, rough_viscosity, worst_difference
 from petsc_needed import mpirun, petsc, run_python
 from physics_cases import SLIPS, case, initials, run_in_pieces, slip_walls
@@ -13,7 +14,7 @@ from physics_cases import SLIPS, case, initials, run_in_pieces, slip_walls
 from tellus.coupling.ranks import refuse_idle_processes
 from tellus.coupling.run import run_directory
 from tellus.coupling.solvers.names import make_solver
-from tellus.solver.direct.solver import DirectSolver
+from tellus.solver.direct import DirectSolver
 from tellus.solver.errors import InputError, SolverError
 from tellus.solver.grid import Array, Grid
 from tellus.solver.mumps.petsc import Factorisation
@@ -45,9 +46,10 @@ def problem(
 
 
 @pytest.mark.usefixtures("petsc")
-@pytest.mark.parametrize("contrast", [1.0, 1e6, 1e10])
-@pytest.mark.parametrize("grid", [*GRIDS, Grid(40, 16, 4.0)], ids=str)
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(
+    ("name", "grid", "contrast"),
+    AllPairs([NAMES, [*GRIDS, Grid(40, 16, 4.0)], [1.0, 1e6, 1e10]]),
+)
 def test_the_velocity_is_the_direct_solvers(name: str, grid: Grid, contrast: float) -> None:
     solver, direct = make_solver(name, grid), DirectSolver(grid)
     assert solver.name == name

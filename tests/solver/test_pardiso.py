@@ -7,15 +7,15 @@ from importlib.util import find_spec
 import numpy as np
 import pytest
 from numerics import GRIDS, rough_field, rough_viscosity, worst_difference
-from physics_cases import SLIPS, initials, slip_walls
+from physics_cases import SLIP, covering, slip_walls
 from scipy.sparse import csr_matrix
 from sequences import SMALL, rising
 
 from tellus.coupling.solvers.names import make_solver
 from tellus.solver.boundaries import FREE_SLIP, NO_SLIP
-from tellus.solver.direct.pardiso import ANALYSE, FACTOR, SOLVE, PardisoSolver
-from tellus.solver.direct.solver import DirectSolver
+from tellus.solver.direct import DirectSolver
 from tellus.solver.errors import InputError, SolverError
+from tellus.solver.factor.pardiso import ANALYSE, FACTOR, SOLVE, PardisoSolver
 from tellus.solver.grid import Grid
 from tellus.solver.psi.matrix import PsiMatrix
 from tellus.solver.psi.operator import PsiOperator
@@ -28,9 +28,8 @@ needs_mkl = pytest.mark.skipif(
 HALF_FAST = slip_walls((NO_SLIP, FREE_SLIP, FREE_SLIP, NO_SLIP))
 
 
-@pytest.mark.parametrize("grid", [*GRIDS, Grid(24, 12, 4.0)], ids=str)
-@pytest.mark.parametrize("kinds", SLIPS, ids=initials)
-def test_the_sparse_matrix_is_that_of_the_bands(grid: Grid, kinds: tuple[str, ...]) -> None:
+@pytest.mark.parametrize(("kinds", "grid"), covering(SLIP, [*GRIDS, Grid(24, 12, 4.0)]))
+def test_the_sparse_matrix_is_that_of_the_bands(kinds: tuple[str, ...], grid: Grid) -> None:
     operator, eta = PsiOperator(grid, slip_walls(kinds)), rough_viscosity(grid, 1e6)
     pattern = PsiMatrix(PsiOperator(grid))
     values = pattern.values(operator, eta)

@@ -6,14 +6,14 @@ from numerics import rough_viscosity, worst_difference
 
 from tellus.coupling.solvers.names import make_solver
 from tellus.solver.boundaries import NO_SLIP, TEMPERATURE, BoundaryConditions, Wall
-from tellus.solver.coarse_space.projection import SplineProjection
-from tellus.solver.coarse_space.reduced import ReducedSolver
-from tellus.solver.coarse_space.splines import basis_values
-from tellus.solver.direct.solver import DirectSolver
+from tellus.solver.direct import DirectSolver
 from tellus.solver.errors import InputError, SolverError
 from tellus.solver.grid import Grid
 from tellus.solver.psi.operator import PsiOperator
 from tellus.solver.rheology import FrankKamenetskii, Given, Viscoplastic
+from tellus.solver.splines.basis import basis_values
+from tellus.solver.splines.projection import SplineProjection
+from tellus.solver.splines.reduced import ReducedSolver
 from tellus.solver.stokes import Flow, StokesProblem, relative_velocity_error
 from tellus.solver.threads import limit
 
@@ -46,7 +46,7 @@ def test_the_projection_is_that_of_the_fine_operator(
     threads: int,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("tellus.solver.coarse_space.projection.WORTH_BOTH_ENDS", 0)
+    monkeypatch.setattr("tellus.solver.splines.projection.WORTH_BOTH_ENDS", 0)
     viscosity, operator = rough_viscosity(grid, 1e6), PsiOperator(grid, boundaries)
     projection, product = SplineProjection(operator, factor), operator.at(viscosity)
     columns = [projection.prolong(c) for c in np.eye(projection.unknowns)]

@@ -9,13 +9,13 @@ from sequences import SMALL, assert_resumes, errors, rising
 from tellus.coupling.solvers.names import make_solver
 from tellus.solver import _core
 from tellus.solver.boundaries import FREE_SLIP, NO_SLIP, BoundaryConditions, Wall
-from tellus.solver.coarse_space.refined import fastest_factor, refined_solver
-from tellus.solver.coarse_space.spline_preconditioner import SplinePreconditioner
-from tellus.solver.direct.solver import DirectSolver
+from tellus.solver.direct import DirectSolver
 from tellus.solver.errors import InputError
 from tellus.solver.grid import Array, Grid
+from tellus.solver.krylov.refined import fastest_factor, refined_solver
 from tellus.solver.psi.operator import PsiOperator, velocity_norm
 from tellus.solver.rheology import FrankKamenetskii, Given, Viscoplastic
+from tellus.solver.splines.preconditioner import SplinePreconditioner
 from tellus.solver.stokes import StokesProblem, relative_velocity_error, velocity
 from tellus.solver.threads import limit
 
@@ -166,7 +166,7 @@ def test_a_yielding_law_is_iterated_around_it() -> None:
 def test_where_no_iteration_gets_there_cholesky_does(monkeypatch: pytest.MonkeyPatch) -> None:
     """Contrasts of 1e8 from cell to cell: nothing about that flow is smooth."""
     problem = StokesProblem(SMALL, rough_field(SMALL), Given(rough_viscosity(SMALL, 1e8)))
-    monkeypatch.setattr("tellus.solver.direct.lagged.MOST", 3)
+    monkeypatch.setattr("tellus.solver.krylov.lagged.MOST", 3)
     flow = refined_solver(SMALL).solve(problem)
     assert flow.report.iterations == 4
     assert relative_velocity_error(flow, DirectSolver(SMALL).solve(problem)) < 1e-8

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 from numerics import GRIDS, GivenViscosity, rough_field, rough_viscosity, worst_difference
-from physics_cases import SLIPS, initials, slip_walls
+from physics_cases import SLIP, SLIPS, covering, slip_walls
 from scipy.sparse import csc_matrix, csr_matrix, triu, vstack
 from scipy.sparse.linalg import splu
 
-from tellus.solver.direct.solver import DirectSolver
+from tellus.solver.direct import DirectSolver
 from tellus.solver.grid import Array, Grid
 from tellus.solver.mumps.dissection import nested_dissection
 from tellus.solver.mumps.saddle_point import SaddlePoint
@@ -39,11 +39,9 @@ def solved(problem: StokesProblem, parts: int, upper: bool, nested: bool) -> lis
 FIELDS = ("right_hand_side", "units")
 
 
-@pytest.mark.parametrize("contrast", [1.0, 1e10])
-@pytest.mark.parametrize("kinds", SLIPS, ids=initials)
-@pytest.mark.parametrize("grid", GRIDS, ids=str)
+@pytest.mark.parametrize(("kinds", "grid", "contrast"), covering(SLIP, GRIDS, [1.0, 1e10]))
 def test_velocity_and_pressure_are_those_of_the_stream_function(
-    grid: Grid, kinds: tuple[str, ...], contrast: float
+    kinds: tuple[str, ...], grid: Grid, contrast: float
 ) -> None:
     viscosity = GivenViscosity(rough_viscosity(grid, contrast))
     problem = StokesProblem(grid, rough_field(grid), viscosity, 5.0, slip_walls(kinds))

@@ -19,10 +19,10 @@ from threadpoolctl import threadpool_info, threadpool_limits
 import tellus
 from tellus.coupling.solvers.names import make_solver
 from tellus.solver import _core
-from tellus.solver.coarse_space.projection import SplineProjection
 from tellus.solver.grid import Array, Grid
 from tellus.solver.psi.operator import PsiOperator
 from tellus.solver.rheology import FrankKamenetskii
+from tellus.solver.splines.projection import SplineProjection
 from tellus.solver.stokes import StokesProblem
 from tellus.solver.threads import allowed, at_once, limit, one_blas_thread
 from tellus.solver.torch_threads import few_torch_threads

@@ -5,12 +5,12 @@ import pytest
 from numerics import GRIDS, random_psi, rough_field, rough_viscosity, worst_difference
 
 from tellus.solver.boundaries import NO_SLIP, BoundaryConditions, Wall
-from tellus.solver.direct.banded import BandedCholesky
-from tellus.solver.direct.choice import cholesky_for
-from tellus.solver.direct.lapack import factor_bands, substitute
-from tellus.solver.direct.solver import DirectSolver
-from tellus.solver.direct.two_ended import TwoEndedCholesky
+from tellus.solver.direct import DirectSolver
 from tellus.solver.errors import SolverError
+from tellus.solver.factor.banded import BandedCholesky
+from tellus.solver.factor.choice import factor_for
+from tellus.solver.factor.lapack import factor_bands, substitute
+from tellus.solver.factor.two_ended import TwoEndedCholesky
 from tellus.solver.grid import Array, Grid
 from tellus.solver.psi.operator import PsiOperator
 from tellus.solver.rheology import Given
@@ -61,11 +61,11 @@ def test_the_factor_is_used_for_any_load_and_made_anew_for_any_viscosity(
 def test_width_alone_decides_which_one_is_taken(threads: int) -> None:
     wide, narrow = PsiOperator(Grid(120, 110, 1.0)), PsiOperator(Grid(40, 16, 1.0))
     with limit(threads):
-        both = cholesky_for(wide)
+        both = factor_for(wide)
         assert isinstance(both, TwoEndedCholesky)
-        assert cholesky_for(wide, both) is both
-        assert isinstance(cholesky_for(narrow), BandedCholesky)
-        assert cholesky_for(PsiOperator(Grid(120, 110, 1.0), HELD), both) is not both
+        assert factor_for(wide, both) is both
+        assert isinstance(factor_for(narrow), BandedCholesky)
+        assert factor_for(PsiOperator(Grid(120, 110, 1.0), HELD), both) is not both
 
 
 @pytest.mark.parametrize("end", [1, -2])

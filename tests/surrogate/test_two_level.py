@@ -22,7 +22,7 @@ from tellus.config import load_config
 from tellus.coupling.simulation import Simulation
 from tellus.coupling.solvers.surrogate import SurrogateSolver
 from tellus.solver.boundaries import BoundaryConditions, Wall
-from tellus.solver.direct.solver import DirectSolver
+from tellus.solver.direct import DirectSolver
 from tellus.solver.errors import InputError, InterruptedRunError
 from tellus.solver.grid import Array, Grid
 from tellus.solver.rheology import FrankKamenetskii

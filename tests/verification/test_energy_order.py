@@ -15,7 +15,7 @@ from numerics import cell_flow, observed_orders
 from scipy.linalg import expm
 
 from tellus.solver import energy_kernels
-from tellus.solver.direct.solver import DirectSolver
+from tellus.solver.direct import DirectSolver
 from tellus.solver.energy import EnergyEquation, ThermalState
 from tellus.solver.grid import Array, Grid
 from tellus.solver.initial import conductive, mode_perturbation

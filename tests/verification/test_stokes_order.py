@@ -12,7 +12,7 @@ from manufactured import driving_temperature, velocity_errors
 from numerics import GivenViscosity, observed_orders
 
 from tellus.solver.diagnostics import surface_velocity
-from tellus.solver.direct.solver import DirectSolver
+from tellus.solver.direct import DirectSolver
 from tellus.solver.grid import Array, Grid
 from tellus.solver.stokes import Flow, StokesProblem, vrms
 

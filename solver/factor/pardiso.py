@@ -11,9 +11,8 @@ from tellus.solver.errors import InputError
 from tellus.solver.failure import failure
 from tellus.solver.grid import Array, Grid
 from tellus.solver.phase_timer import PhaseTimer
-from tellus.solver.psi.krylov import relative_residual
 from tellus.solver.psi.matrix import PsiMatrix
-from tellus.solver.psi.operator import PsiOperator
+from tellus.solver.psi.operator import PsiOperator, relative_residual
 from tellus.solver.stokes import Flow, StokesProblem, StokesReport, StokesSolver, flow_from_psi
 from tellus.solver.threads import one_blas_thread
 
@@ -28,7 +27,7 @@ MINIMUM_DEGREE = 0
 
 
 class PardisoSolver(StokesSolver):
-    """Sparse Cholesky, its ordering and symbolic factor found at the first solve and kept.
+    """Sparse Factor, its ordering and symbolic factor found at the first solve and kept.
 
     Needs the extra `mkl`; raises InputError without it. MKL runs on one
     thread: at 512x128 a second gains nothing (156 ms on one, 158 on two).
@@ -48,9 +47,8 @@ class PardisoSolver(StokesSolver):
     def solve(self, problem: StokesProblem) -> Flow:
         """The velocity; raises SolverError where A is not positive definite to rounding."""
         timer = PhaseTimer()
-        if problem.boundaries.no_slip != self.operator.no_slip:
-            # Walls change weights, not the pattern: the analysis holds.
-            self.operator = PsiOperator(problem.grid, problem.boundaries)
+        # Walls change weights, not the pattern: the analysis holds.
+        self.operator = self.operator.between(problem.boundaries)
         viscosity = problem.viscosity()
         matrix = self._matrix_at(viscosity)
         b = self.operator.right_hand_side(problem.temperature, problem.rayleigh)

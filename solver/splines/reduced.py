@@ -8,10 +8,9 @@ from tellus.solver.failure import failure
 from tellus.solver.grid import Grid
 from tellus.solver.phase_timer import PhaseTimer
 from tellus.solver.psi.operator import PsiOperator
+from tellus.solver.splines.projection import SplineProjection
 from tellus.solver.stokes import Flow, StokesProblem, StokesReport, StokesSolver, flow_from_psi
 from tellus.solver.threads import one_blas_thread
-
-from .projection import SplineProjection
 
 
 class ReducedSolver(StokesSolver):
@@ -36,8 +35,9 @@ class ReducedSolver(StokesSolver):
 
     def projection(self, boundaries: BoundaryConditions) -> SplineProjection:
         """Splines that fit these walls."""
-        if boundaries.no_slip != self._projection.operator.no_slip:
-            self._projection = SplineProjection(PsiOperator(self.grid, boundaries), self.factor)
+        operator = self._projection.operator.between(boundaries)
+        if operator is not self._projection.operator:
+            self._projection = SplineProjection(operator, self.factor)
         return self._projection
 
     @one_blas_thread()

@@ -1,12 +1,11 @@
 """`refined`: the reduced solve, refined by conjugate gradients until the velocity is right."""
 
-from tellus.solver.direct.banded import Cholesky
-from tellus.solver.direct.lagged import LaggedSolver, Preconditioning
 from tellus.solver.errors import InputError
+from tellus.solver.factor.factor import Factor
 from tellus.solver.grid import Grid
+from tellus.solver.krylov.lagged import LaggedSolver, Preconditioning
 from tellus.solver.psi.operator import PsiOperator
-
-from .spline_preconditioner import SplinePreconditioner
+from tellus.solver.splines.preconditioner import SplinePreconditioner
 
 LIMIT, COST = 6, 5
 """Iterations for which the splines' factor is kept, and what making it costs in iterations. Over
@@ -39,7 +38,7 @@ def refined_solver(
             f"and grid.ny to at least {3 * apart}, or use --stokes direct."
         )
 
-    def build(operator: PsiOperator, present: Cholesky | None) -> Cholesky:
+    def build(operator: PsiOperator, present: Factor | None) -> Factor:
         same = isinstance(present, SplinePreconditioner) and present.operator is operator
         return present if same and present is not None else SplinePreconditioner(operator, apart)
 

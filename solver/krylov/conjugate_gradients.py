@@ -7,8 +7,7 @@ import numpy as np
 from scipy.linalg import eigvalsh_tridiagonal
 
 from tellus.solver.grid import Array, Grid
-
-from .operator import PsiProduct, velocity_norm
+from tellus.solver.psi.operator import PsiProduct, velocity_norm
 
 
 class KrylovResult(NamedTuple):
@@ -80,10 +79,3 @@ def smallest_ritz_value(steps: Sequence[float], ratios: Sequence[float]) -> floa
     diagonal = 1.0 / a
     diagonal[1:] += r / a[:-1]
     return float(eigvalsh_tridiagonal(diagonal, np.sqrt(r) / a[:-1])[0])
-
-
-def relative_residual(A: PsiProduct, psi: Array, b: Array) -> float:
-    """|A psi - b| / |b|, or zero where nothing drives the flow."""
-    scale = float(np.linalg.norm(b))
-    # A temperature that is not finite makes b NaN, and so the result.
-    return float(np.linalg.norm(A(psi) - b)) / scale if scale != 0.0 else 0.0

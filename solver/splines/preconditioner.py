@@ -3,12 +3,11 @@
 import numpy as np
 
 from tellus.solver import _core
-from tellus.solver.direct.banded import Cholesky
+from tellus.solver.factor.factor import Factor
 from tellus.solver.grid import Array
 from tellus.solver.psi.operator import PsiOperator, PsiProduct
+from tellus.solver.splines.projection import SplineProjection
 from tellus.solver.threads import one_blas_thread
-
-from .projection import SplineProjection
 
 STEPS = 6
 """Chebyshev steps before and after the splines' correction. From zero to a residual of 1e-6 at
@@ -19,7 +18,7 @@ DAMPED = 30.0
 """The steps damp eigenvalues down to the largest over this number, the splines see to the rest."""
 
 
-class SplinePreconditioner(Cholesky):
+class SplinePreconditioner(Factor):
     """A symmetric approximation of A^-1, made for one viscosity and applied to residuals.
 
     Smooth, correct by the Galerkin projection onto splines with knots `factor` cells apart,

@@ -39,7 +39,7 @@ class CoarseSolver(StokesSolver):
     @cached_property
     def _solver(self) -> StokesSolver:
         # Here and not above: where only a name or a cache is needed, LAPACK need not be.
-        from tellus.solver.direct.solver import DirectSolver
+        from tellus.solver.direct import DirectSolver
 
         return DirectSolver(self.coarse)
 

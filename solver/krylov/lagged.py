@@ -4,12 +4,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from tellus.solver.factor.cached import Build, CachedFactor
+from tellus.solver.factor.choice import factor_for
 from tellus.solver.failure import failure
 from tellus.solver.grid import Array, Grid
-from tellus.solver.history import PastFlow, extrapolated, well_apart
+from tellus.solver.history import History
+from tellus.solver.krylov.conjugate_gradients import KrylovResult, conjugate_gradients
 from tellus.solver.phase_timer import PhaseTimer
-from tellus.solver.psi.krylov import KrylovResult, conjugate_gradients, relative_residual
-from tellus.solver.psi.operator import PsiOperator, PsiProduct
+from tellus.solver.psi.operator import PsiOperator, PsiProduct, relative_residual
 from tellus.solver.stokes import (
     Flow,
     SolverState,
@@ -20,9 +22,6 @@ from tellus.solver.stokes import (
 )
 from tellus.solver.threads import one_blas_thread
 
-from .choice import cholesky_for
-from .cholesky import Build, CachedCholesky
-
 
 @dataclass(frozen=True)
 class Preconditioning:
@@ -31,7 +30,7 @@ class Preconditioning:
     Parameters
     ----------
     build : callable
-        Makes room for it, see `CachedCholesky`.
+        Makes room for it, see `CachedFactor`.
     limit : int
         Most iterations for which it is kept.
     cost : int
@@ -46,23 +45,18 @@ class Preconditioning:
     exact: bool
 
 
-CHOLESKY = Preconditioning(cholesky_for, limit=4, cost=10, exact=True)
+CHOLESKY = Preconditioning(factor_for, limit=4, cost=10, exact=True)
 """The optimum of the limit is flat: over 80 steps at 256x64 and tol = 1e-6 the cost of limits
 from 3 to 6 differs by a tenth. A factorisation takes about 15 iterations at 128x32, 13 at 256x64,
 9 at 512x128, measured on one thread."""
 
 MOST = 40
-"""Iterations with what was made at the present viscosity; where these don't do, a Cholesky
+"""Iterations with what was made at the present viscosity; where these don't do, a Factor
 factorisation does."""
 
 LOWEST = 0.5
 """Where the preconditioner is not exact, what its smallest eigenvalue is taken to be before an
 iteration has shown it."""
-
-HISTORY = 3
-"""Solutions the next one is extrapolated from: a parabola in time. Iterations over 80 steps at
-256x64, tol = 1e-6: 474 with two, 364 with three, 313 with four, which at tol = 1e-3 amplify what
-that tolerance leaves and cost a quarter more than three."""
 
 
 class LaggedSolver(StokesSolver):
@@ -99,10 +93,10 @@ class LaggedSolver(StokesSolver):
         self.grid, self.tolerance = grid, tolerance
         self.limit = preconditioning.limit if limit is None else limit
         self._preconditioning = preconditioning
-        self._kept = CachedCholesky(grid, preconditioning.build)
+        self._kept = CachedFactor(grid, preconditioning.build)
         self._tired = False
         self._lowest = self._untried
-        self._history: list[PastFlow] = []
+        self._history = History()
 
     @property
     def _untried(self) -> float | None:
@@ -120,7 +114,9 @@ class LaggedSolver(StokesSolver):
         A = operator.at(viscosity)
         b = operator.right_hand_side(problem.temperature, problem.rayleigh)
         timer.lap("assemble")
-        start = self._start(problem.time) if np.any(b) else np.zeros(self.grid.nodes)
+        start = self._history.start(problem.time) if np.any(b) else None
+        if start is None:
+            start = np.zeros(self.grid.nodes)
         found = self._iterate(A, b, start)
         timer.lap("solve")
         made = not found.estimate <= self.tolerance
@@ -139,19 +135,11 @@ class LaggedSolver(StokesSolver):
         if not np.isfinite(residual):
             raise failure(f"gave no finite solution at t = {problem.time:.6g}", viscosity)
         self._tired = found.iterations > self.limit and not made
-        self._remember(problem.time, found.psi)
+        self._history.add(problem.time, found.psi)
         report = StokesReport(
             self.name, timer.seconds, found.iterations, residual, estimate=found.estimate
         )
         return flow_from_psi(found.psi, self.grid, report)
-
-    def _start(self, time: float) -> Array:
-        """psi extrapolated in time; that of the last solve where time has not gone on."""
-        if not self._history:
-            return np.zeros(self.grid.nodes)
-        if self._history[-1].time >= time:
-            return self._history[-1].psi
-        return extrapolated(well_apart(self._history, time), time)
 
     def _iterate(self, A: PsiProduct, b: Array, start: Array) -> KrylovResult:
         """With the factor at hand; without one, or with one that is too old, the start itself."""
@@ -179,15 +167,10 @@ class LaggedSolver(StokesSolver):
 
     def _directly(self, operator: PsiOperator, viscosity: Array, b: Array) -> Array:
         """The solution of A x = b where no iteration gets there."""
-        cholesky = CachedCholesky(self.grid)
+        cholesky = CachedFactor(self.grid)
         cholesky.operator = operator
         cholesky.factor(viscosity)
         return cholesky.back_substitute(b)
-
-    def _remember(self, time: float, psi: Array) -> None:
-        """Keep the last moments, this one instead of any that is not before it."""
-        before = [moment for moment in self._history if moment.time < time]
-        self._history = [*before, PastFlow(time, psi)][-HISTORY:]
 
     def state(self) -> SolverState:
         """The viscosity that was factored, and the last stream functions."""
@@ -198,16 +181,13 @@ class LaggedSolver(StokesSolver):
             **lowest,
             "factored": self._kept.viscosity,
             "tired": np.array(self._tired),
-            "times": np.array([moment.time for moment in self._history]),
-            "psi": np.array([moment.psi for moment in self._history]),
+            **self._history.state(),
         }
 
     def restore(self, state: SolverState) -> None:
         """Take back what `state` handed out; the factor is made when it is used."""
         self._tired = bool(state.get("tired", False))
         self._lowest = float(state["lowest"]) if "lowest" in state else self._untried
-        times, fields = state.get("times", np.array([])), state.get("psi", np.array([]))
-        moments = zip(times.tolist(), np.asarray(fields, dtype=np.float64), strict=True)
-        self._history = [PastFlow(*moment) for moment in moments]
+        self._history.restore(state)
         factored = state.get("factored")
         self._kept.restore(None if factored is None else np.asarray(factored, dtype=np.float64))

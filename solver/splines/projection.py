@@ -4,12 +4,11 @@ import numpy as np
 from scipy.linalg.lapack import dpbtrf, dpbtrs
 
 from tellus.solver import _core
-from tellus.solver.direct.two_ended import TwoEnded
+from tellus.solver.factor.two_ended import TwoEnded
 from tellus.solver.grid import Array
 from tellus.solver.psi.operator import PsiOperator
+from tellus.solver.splines.basis import SplineBasis
 from tellus.solver.threads import one_blas_thread
-
-from .splines import SplineBasis
 
 # As in csrc/reduced.hpp: lines of unknowns that couple, terms of the sums, functions in a block.
 REACH, TERMS, LANES = 4, 5, 32

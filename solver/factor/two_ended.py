@@ -9,12 +9,11 @@ import numpy as np
 from scipy.linalg.lapack import dpotrf, dpotrs
 
 from tellus.solver import _core
+from tellus.solver.factor.factor import Factor
+from tellus.solver.factor.lapack import factor_bands, substitute
 from tellus.solver.grid import Array
 from tellus.solver.psi.operator import PsiOperator
 from tellus.solver.threads import at_once, one_blas_thread
-
-from .banded import Cholesky
-from .lapack import factor_bands, substitute
 
 
 class TwoEnded:
@@ -116,7 +115,7 @@ class _Half:
         return self._x[: self.lines * self._line].reshape(self.lines, self._line)
 
 
-class TwoEndedCholesky(Cholesky):
+class TwoEndedCholesky(Factor):
     """The factor of A, from both ends of the box.
 
     Memory: 8 (nx-1)(ny-1)(2 min(nx, ny) - 1) bytes and a little, reused over factorisations.

@@ -1,33 +1,15 @@
 """Cholesky factorisation of the stream-function operator in band storage, by LAPACK."""
 
-from typing import Protocol
-
 from scipy.linalg.lapack import dpbtrf, dpbtrs
 
 from tellus.solver.grid import Array
 from tellus.solver.psi.operator import PsiOperator
 from tellus.solver.threads import one_blas_thread
 
-
-class Cholesky(Protocol):
-    """A factor of A: made by `assemble` and `factor`, used by `solve` as often as one likes."""
-
-    operator: PsiOperator
-
-    def assemble(self, viscosity: Array) -> None:
-        """Fill the bands for a viscosity at the cells, shape (ny, nx)."""
-        ...
-
-    def factor(self) -> int:
-        """Factor what was assembled; returns 0, or LAPACK's info of a failure."""
-        ...
-
-    def solve(self, b: Array) -> Array:
-        """The solution of A psi = b at the nodes, zero on the walls; both (ny+1, nx+1)."""
-        ...
+from .factor import Factor
 
 
-class BandedCholesky(Cholesky):
+class BandedCholesky(Factor):
     """dpbtrf and dpbtrs from one end to the other, on one thread.
 
     Memory: 8 (nx-1)(ny-1)(2 min(nx, ny) - 1) bytes, one buffer reused over factorisations.

@@ -1,1 +1,0 @@
-"""Solves in fewer unknowns: on a coarser grid or in splines, as they are or refined."""

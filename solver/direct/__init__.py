@@ -1,1 +1,0 @@
-"""Direct solves for the stream function: a factorisation, in band storage or by a library."""

@@ -1,0 +1,84 @@
+"""A factor that is kept, for as many right-hand sides and steps as it serves."""
+
+from collections.abc import Callable
+
+from tellus.solver.boundaries import BoundaryConditions
+from tellus.solver.failure import failure
+from tellus.solver.grid import Array, Grid
+from tellus.solver.phase_timer import PhaseTimer
+from tellus.solver.psi.operator import PsiOperator
+from tellus.solver.stokes import StokesProblem
+
+from .choice import factor_for
+from .factor import Factor
+
+Build = Callable[[PsiOperator, Factor | None], Factor]
+"""Allocates a factor of an operator; the one that is there already may be handed back."""
+
+
+class CachedFactor:
+    """The factor of A at one viscosity, made by `factor` and used by `back_substitute`.
+
+    `viscosity` is what it is the factor of, shape (ny, nx), and None where there is none. From
+    it the factor is made again to the bit: that is all a checkpoint needs to hold. `build`
+    allocates it, by default the fastest Cholesky factor for the grid.
+    """
+
+    def __init__(self, grid: Grid, build: Build = factor_for) -> None:
+        self.operator = PsiOperator(grid)
+        self.viscosity: Array | None = None
+        self._build = build
+        self._allocated: Factor | None = None
+        self._made = False
+
+    def operator_for(self, boundaries: BoundaryConditions) -> PsiOperator:
+        """The operator between these walls; a factor for other ones is dropped."""
+        before, self.operator = self.operator, self.operator.between(boundaries)
+        if self._made and self.operator is not before:
+            self.restore(None)
+        return self.operator
+
+    def factor(
+        self,
+        viscosity: Array,
+        problem: StokesProblem | None = None,
+        timer: PhaseTimer | None = None,
+    ) -> None:
+        """Factor A at a viscosity, shape (ny, nx).
+
+        Parameters
+        ----------
+        viscosity : Array
+        problem : StokesProblem, optional
+            Whose time and temperature an error speaks of.
+        timer : PhaseTimer, optional
+            Gets the phases "assemble" and "factor".
+
+        Raises SolverError where A is not positive definite to rounding; no factor is kept then.
+        """
+        self.restore(None)
+        made = self._allocated = self._build(self.operator, self._allocated)
+        made.assemble(viscosity)
+        if timer is not None:
+            timer.lap("assemble")
+        info = made.factor()
+        if timer is not None:
+            timer.lap("factor")
+        if info != 0:
+            what = f"failed at unknown {info}"
+            if problem is None:
+                raise failure(what, viscosity)
+            raise failure(f"{what} at t = {problem.time:.6g}", viscosity, problem.temperature)
+        self.viscosity, self._made = viscosity.copy(), True
+
+    def restore(self, viscosity: Array | None) -> None:
+        """Go back to the factor at a viscosity, made when it is asked for; None: to none."""
+        self.viscosity, self._made = viscosity, False
+
+    def back_substitute(self, b: Array) -> Array:
+        """The x of A x = b at the nodes, zero on the walls; both of shape (ny+1, nx+1)."""
+        if not self._made:
+            assert self.viscosity is not None, "factor first"
+            self.factor(self.viscosity)
+        assert self._allocated is not None
+        return self._allocated.solve(b)

@@ -1,0 +1,1 @@
+"""Conjugate gradients with a preconditioner that is kept over time steps."""

@@ -1,0 +1,1 @@
+"""Fewer unknowns by cubic splines: a solver, and a preconditioner."""
