@@ -7,7 +7,8 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-from tellus.config import Config, grid_of, rheology_of
+from tellus.config import Config
+from tellus.coupling.build import grid_of, rheology_of
 from tellus.solver.errors import InputError
 from tellus.solver.stokes import (
     StokesProblem,

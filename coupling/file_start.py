@@ -3,11 +3,11 @@
 import json
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import xarray as xr
 
+from tellus.config import Config
 from tellus.solver import initial
 from tellus.solver.boundaries import BoundaryConditions
 from tellus.solver.errors import InputError
@@ -17,14 +17,11 @@ from .fields import open_fields
 from .recorded import read_outputs, read_series
 from .start import Start
 
-if TYPE_CHECKING:
-    from tellus.config import Config
-
 SAME_TIME = 1e-9
 """Relative difference up to which an output is at the time asked for: a person's rounding."""
 
 
-def start_of_run(config: "Config", grid: Grid) -> Start:
+def start_of_run(config: Config, grid: Grid) -> Start:
     """The state of the run `initial.path` at the output nearest to `initial.time`.
 
     Under the same physics it goes on as that run did: decaying sources are as old, and a
@@ -116,7 +113,7 @@ def _readable(temperature: xr.DataArray, path: Path) -> Array:
 
 
 def _clock_and_core(
-    config: "Config", path: Path, time: float, step: int
+    config: Config, path: Path, time: float, step: int
 ) -> tuple[float, float | None]:
     """Age of the sources and temperature of the core, each where the new run has it and asks."""
     age, core = config.initial.heating_age, config.initial.core_temperature

@@ -1,27 +1,24 @@
 """A start from the profile that a trained network expects of the steady state."""
 
 import logging
-from typing import TYPE_CHECKING
 
 import numpy as np
 
+from tellus.config import Config
+from tellus.coupling.build import boundaries_of
 from tellus.solver.boundaries import BoundaryConditions
 from tellus.solver.errors import InputError
 from tellus.solver.grid import Array, Grid
 
-if TYPE_CHECKING:
-    from tellus.config import Config
-
 log = logging.getLogger("tellus")
 
 
-def predicted_start(config: "Config", grid: Grid) -> Array:
+def predicted_start(config: Config, grid: Grid) -> Array:
     """The predicted T of height at every cell, shape (ny, nx), without perturbation.
 
     Logs a warning where the predictor was trained for something else. Raises InputError
     where the viscosity law is not the one it knows, or its weights cannot be read.
     """
-    from tellus.config import boundaries_of
     from tellus.surrogate.profile.predictor import ProfilePredictor
 
     law = config.rheology

@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from tellus.config import Config
+from tellus.coupling.build import boundaries_of
 from tellus.io.run_files import read_settings, read_summary, read_text
 from tellus.solver.boundaries import BoundaryConditions
 from tellus.solver.errors import InputError
@@ -36,8 +38,6 @@ class RecordedOutputs:
     @cached_property
     def walls(self) -> BoundaryConditions:
         """As configured; a core that cools is as warm as it was at the start."""
-        from tellus.config import Config, boundaries_of
-
         return boundaries_of(Config.model_validate(self.config))
 
     @cached_property

@@ -3,8 +3,9 @@
 from collections.abc import Callable, Mapping
 from math import inf
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from tellus.config import Config
 from tellus.io.arrays import Expected
 from tellus.io.json_file import parse_json
 from tellus.solver.errors import InputError
@@ -13,9 +14,6 @@ from tellus.solver.stokes import StokesSolver
 from .checkpoint import Arrays, read_checkpoint
 from .solvers.names import OWN
 from .stepping import Schedule
-
-if TYPE_CHECKING:
-    from tellus.config import Config
 
 EXPECTED = {
     "temperature": Expected((None, None)),
@@ -26,7 +24,7 @@ CLOCK = Expected((2,))
 
 
 def checkpoint_for(
-    config: "Config", out: Path, warn: Callable[[str], None]
+    config: Config, out: Path, warn: Callable[[str], None]
 ) -> tuple[Arrays, dict[str, Any]]:
     """The newest whole checkpoint that lies on the way to the end of `config`, and its ledger.
 
@@ -60,13 +58,13 @@ def _checked(arrays: dict[str, Any]) -> dict[str, Any]:
     return arrays
 
 
-def _off_the_way(time: float, stored: Mapping[str, Any], config: "Config") -> bool:
+def _off_the_way(time: float, stored: Mapping[str, Any], config: Config) -> bool:
     earlier = Schedule(stored["output"]["every"], stored["time"]["end"])
     later = Schedule(config.output.every, config.time.end)
     return earlier.end_is_extra and time >= earlier.goal and later.goal > time
 
 
-def check_solver(ledger: Mapping[str, Any], config: "Config", solver: StokesSolver | None) -> None:
+def check_solver(ledger: Mapping[str, Any], config: Config, solver: StokesSolver | None) -> None:
     """Refuse to go on from a solver of one's own with one that nobody named (InputError)."""
     before = _own(ledger)
     if before is not None and solver is None and "solver" not in config.stokes.model_fields_set:
@@ -77,7 +75,7 @@ def check_solver(ledger: Mapping[str, Any], config: "Config", solver: StokesSolv
 
 
 def differences(
-    ledger: Mapping[str, Any], config: "Config", solver: StokesSolver | None
+    ledger: Mapping[str, Any], config: Config, solver: StokesSolver | None
 ) -> list[str]:
     """Sentences about what makes the run another one from here on than one never stopped."""
     said = []

@@ -7,12 +7,13 @@ from contextlib import suppress
 from math import ceil
 from pathlib import Path
 from time import perf_counter
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from uuid import uuid4
 
 import numpy as np
 import xarray as xr
 
+from tellus.config import Config, check_resumable
 from tellus.io.signals import Asked, remembered
 from tellus.solver.diagnostics import cells_across_thinnest
 from tellus.solver.errors import InputError, InterruptedRunError, RunFailedError
@@ -38,15 +39,12 @@ from .start import Start
 from .steady import WATCHED, SteadyWatch
 from .stepping import Schedule
 
-if TYPE_CHECKING:
-    from tellus.config import Config
-
 log = logging.getLogger("tellus")
 
 
 @one_blas_thread()
 def run_directory(
-    config: "Config",
+    config: Config,
     out: Path | str,
     resume: bool = False,
     progress: bool = True,
@@ -106,7 +104,7 @@ class _Run:
 
     def __init__(
         self,
-        config: "Config",
+        config: Config,
         out: Path,
         solver: StokesSolver | None,
         start: Start | None = None,
@@ -133,13 +131,11 @@ class _Run:
         self._checkpointed = -1
 
     @classmethod
-    def reopened(cls, config: "Config", out: Path, solver: StokesSolver | None) -> "_Run":
+    def reopened(cls, config: Config, out: Path, solver: StokesSolver | None) -> "_Run":
         """Back at the newest whole checkpoint, with what was written after it cut.
 
         Nothing is changed before everything has been found whole.
         """
-        from tellus.config import Config, check_resumable
-
         damaged: list[str] = []
         try:
             arrays, ledger = checkpoint_for(config, out, damaged.append)

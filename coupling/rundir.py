@@ -5,8 +5,9 @@ import os
 import shutil
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from tellus.config import Config, check_resumable, dump, load_config
 from tellus.solver.errors import InputError
 from tellus.solver.grid import Array, Grid
 from tellus.solver.stokes import Flow, StokesProblem
@@ -24,9 +25,6 @@ from .fields import STORE, FieldWriter
 from .simulation import StepRecord
 from .timeseries import NAME as SERIES
 from .timeseries import TimeSeries, rows_until
-
-if TYPE_CHECKING:
-    from tellus.config import Config
 
 CONFIG, SUMMARY = "config.toml", "run.json"
 CONTENTS = (CONFIG, SUMMARY, SERIES, STORE, FOLDER)
@@ -58,8 +56,6 @@ def refuse_foreign(out: Path) -> None:
 
     A run that was killed at its very beginning has left nothing else; its file is as written here.
     """
-    from tellus.config import dump, load_config
-
     file = out / CONFIG
     if not file.is_file() or any(
         os.path.lexists(out / name) for name in CONTENTS if name != CONFIG
@@ -76,10 +72,8 @@ def refuse_foreign(out: Path) -> None:
         )
 
 
-def check_same_physics(config: "Config", out: Path) -> None:
+def check_same_physics(config: Config, out: Path) -> None:
     """Refuse what is no run, began with other physics, or leads elsewhere (InputError)."""
-    from tellus.config import check_resumable, load_config
-
     stored = out / CONFIG
     if not stored.is_file():
         raise InputError(f"{out} holds no run to resume: it has no {CONFIG}.")
@@ -114,7 +108,7 @@ class RunFiles:
     _series: TimeSeries
     _fields: FieldWriter
 
-    def __init__(self, out: Path, config: "Config", run_id: str | None) -> None:
+    def __init__(self, out: Path, config: Config, run_id: str | None) -> None:
         self.out, self._config, self.run_id = out, config, run_id
 
     def create(self, grid: Grid) -> None:
@@ -185,6 +179,5 @@ class RunFiles:
         clear_partials(self.out / FOLDER, "step-*.npz")
 
     def _write_config(self) -> None:
-        from tellus.config import dump
 
         write_atomically(self.out / CONFIG, dump(self._config).encode())

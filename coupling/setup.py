@@ -2,16 +2,17 @@
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from tellus.config_paths import with_absolute_paths
+from tellus.config import Config
+from tellus.config.grid_checks import lost_layers
+from tellus.config.paths import with_absolute_paths
+from tellus.coupling.build import grid_of, rheology_of
 from tellus.solver import initial
-from tellus.solver.energy import ExtendedBoussinesq
 from tellus.solver.errors import InputError
 from tellus.solver.grid import Array, Grid
-from tellus.solver.picard import PicardSettings
 from tellus.solver.rheology import Rheology
 from tellus.solver.stokes import StokesSolver
 
@@ -19,53 +20,11 @@ from .estimate import check_memory
 from .file_start import start_of_run
 from .predicted_start import predicted_start
 from .profile_file import profile_of_file
-from .solvers.names import make_solver, own_name
+from .solvers.names import own_name
 from .start import Start
-from .stepping import Stepping
-
-if TYPE_CHECKING:
-    from tellus.config import Config
 
 USABLE_VISCOSITY = 1e-35, 1e35
 """Within single precision, in which it is stored."""
-
-
-def simulation_arguments(
-    config: "Config", start: Start, solver: StokesSolver | None = None
-) -> dict[str, Any]:
-    """The arguments of `Simulation` that a configuration describes, from this start.
-
-    `solver` replaces what the section `stokes` asks for.
-    """
-    from tellus.config import boundaries_of, grid_of, heating_of, rheology_of
-
-    grid = grid_of(config)
-    return {
-        "grid": grid,
-        "rheology": rheology_of(config),
-        "solver": _solver(config, grid) if solver is None else solver,
-        "temperature": start.temperature,
-        "rayleigh": config.model.rayleigh,
-        "heating": heating_of(config, start.heating_age),
-        "boundaries": boundaries_of(config),
-        "scheme": config.time.scheme,
-        "extended": _extended(config),
-        "core_capacity": config.model.core_capacity,
-        "core_temperature": start.core_temperature,
-        "stepping": Stepping(
-            courant=config.time.courant,
-            dt_max=config.time.dt_max,
-            dt_initial=config.time.dt_initial,
-            dt_min=config.time.dt_min,
-            growth=config.time.growth,
-            bounds_tolerance=config.time.bounds_tolerance,
-        ),
-    }
-
-
-def _solver(config: "Config", grid: Grid) -> StokesSolver:
-    picard = PicardSettings(config.stokes.picard_tolerance, config.stokes.picard_limit)
-    return make_solver(config.stokes.solver, grid, picard)
 
 
 def _check_above(absolute_zero: float, temperature: Array) -> None:
@@ -89,17 +48,8 @@ def _check_viscosity(rheology: Rheology, temperature: Array, grid: Grid) -> None
         )
 
 
-def _extended(config: "Config") -> ExtendedBoussinesq | None:
-    model = config.model
-    if model.dissipation_number == 0.0:
-        return None
-    return ExtendedBoussinesq(model.dissipation_number, model.surface_temperature, model.rayleigh)
-
-
-def initial_state(config: "Config") -> Start:
+def initial_state(config: Config) -> Start:
     """What the section `initial` describes; InputError where nothing can be computed from it."""
-    from tellus.config import grid_of, rheology_of
-
     grid = grid_of(config)
     if config.initial.kind == "file":
         start = start_of_run(config, grid)
@@ -111,7 +61,7 @@ def initial_state(config: "Config") -> Start:
     return start
 
 
-def given_start(config: "Config", temperature: Array) -> Start:
+def given_start(config: Config, temperature: Array) -> Start:
     """A start from this temperature, of the age and with the core that a configuration says."""
     settings, half_cell = config.initial, 0.5 / config.grid.ny
     warnings = []
@@ -124,7 +74,7 @@ def given_start(config: "Config", temperature: Array) -> Start:
     return Start(temperature, age, core, warnings=tuple(warnings))
 
 
-def initial_temperature(config: "Config", grid: Grid) -> Array:
+def initial_temperature(config: Config, grid: Grid) -> Array:
     """The initial T of a configuration, perturbation included, shape (ny, nx)."""
     settings = config.initial
     if settings.kind == "file":
@@ -147,8 +97,6 @@ def initial_temperature(config: "Config", grid: Grid) -> Array:
 
 def require_config(config: object) -> None:
     """Raise InputError for anything but a configuration of a run."""
-    from tellus.config import Config
-
     if not isinstance(config, Config):
         raise InputError(
             f"a run takes what tellus.load_config returns, not {type(config).__name__} "
@@ -156,20 +104,17 @@ def require_config(config: object) -> None:
         )
 
 
-def check_grid(config: "Config", solver: StokesSolver | None = None) -> list[str]:
+def check_grid(config: Config, solver: StokesSolver | None = None) -> list[str]:
     """Raise InputError where the grid cannot fit in memory, before any of it is taken.
 
     Warnings where little is free, and of layers that the grid does not see. Of a solver handed in
     nothing is known but that it is there.
     """
-    from tellus.config import grid_of
-    from tellus.config_grid import lost_layers
-
     name = config.stokes.solver if solver is None else own_name(solver)
     return check_memory(grid_of(config), name) + lost_layers(config.grid, config.rheology)
 
 
-def resolved(config: "Config") -> "Config":
+def resolved(config: Config) -> Config:
     """The same configuration with paths that hold in any working directory.
 
     `load_config` has seen to that; this is for one that was put together in Python.
@@ -181,7 +126,7 @@ def resolved(config: "Config") -> "Config":
     return replaced(config, "stokes", solver=with_absolute_paths(config.stokes.solver))
 
 
-def replaced(config: "Config", section: str, **values: Any) -> "Config":
+def replaced(config: Config, section: str, **values: Any) -> Config:
     """The same with other values; `model_fields_set` still says what somebody asked for."""
     before = getattr(config, section)
     values = {key: value for key, value in values.items() if value != getattr(before, key)}

@@ -4,11 +4,12 @@ import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from time import perf_counter
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tellus.config import Config
 from tellus.solver.boundaries import BoundaryConditions
 from tellus.solver.diagnostics import Diagnostics, diagnose
 from tellus.solver.energy import EXPLICIT, EnergyEquation, ExtendedBoussinesq, ThermalState
@@ -37,9 +38,6 @@ from .stepping import (
     TemperatureBounds,
     longest_without_overshoot,
 )
-
-if TYPE_CHECKING:
-    from tellus.config import Config
 
 log = logging.getLogger("tellus")
 
@@ -143,7 +141,7 @@ class Simulation:
     @classmethod
     def from_config(
         cls,
-        config: "Config",
+        config: Config,
         solver: StokesSolver | None = None,
         temperature: Array | None = None,
         warn: Callable[[str], None] = log.warning,

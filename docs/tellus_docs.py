@@ -30,7 +30,7 @@ from sphinx.util.docutils import SphinxDirective, SphinxRole
 
 import tellus
 from tellus.config import TRAININGS, Config, DatasetConfig, TrainingConfig
-from tellus.config_fields import Section, rows
+from tellus.config.fields import Section, rows
 from tellus.coupling.solvers.names import listing
 
 ROOT = Path(__file__).parents[1]

@@ -17,8 +17,8 @@ from typer.testing import CliRunner, Result
 
 from tellus.cli import app
 from tellus.config import Config, DatasetConfig, TrainingConfig, dump, load_config
-from tellus.config_fields import fields
-from tellus.config_read import read
+from tellus.config.fields import fields
+from tellus.config.read import read
 from tellus.solver.errors import InputError
 
 MODELS = (Config, DatasetConfig, TrainingConfig)
@@ -202,7 +202,7 @@ def test_a_resumed_run_refuses_other_physics(tmp_path: Path, change: str) -> Non
 def test_an_edited_file_is_not_silently_ignored_on_resume(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from tellus.cli_run import resumed
+    from tellus.cli.run import resumed
 
     file = tmp_path / "case.toml"
     file.write_text("[time]\nend = 0.5\ncourant = 0.25\n")
@@ -295,7 +295,7 @@ def test_a_signal_before_a_run_goes_on_is_resumable(
         os.kill(os.getpid(), signal.SIGTERM)
         time.sleep(60)
 
-    monkeypatch.setattr("tellus.cli_run.load_config", interrupted)
+    monkeypatch.setattr("tellus.cli.run.load_config", interrupted)
     (tmp_path / "config.toml").write_text(dump(Config()))
     options = ["--resume"] if resume else ["--out", tmp_path / "new"]
     result = tellus("run", tmp_path, *options)

@@ -20,8 +20,8 @@ from tellus.config import (
     rheology_of,
     simulation_of,
 )
-from tellus.config_fields import rows
-from tellus.config_grid import lost_layers
+from tellus.config.fields import rows
+from tellus.config.grid_checks import lost_layers
 from tellus.solver.errors import InputError
 from tellus.solver.grid import Grid
 from tellus.solver.rheology import FrankKamenetskii

@@ -8,8 +8,8 @@ from rollouts import tellus
 
 from tellus import Simulation
 from tellus.config import Config, DatasetConfig, load_config, load_dataset_config
-from tellus.config_fields import fields, paths
-from tellus.config_paths import with_absolute_paths
+from tellus.config.fields import fields, paths
+from tellus.config.paths import with_absolute_paths
 from tellus.solver.errors import InputError
 
 EXAMPLES = Path(__file__).parents[1] / "examples"

@@ -20,7 +20,7 @@ from tellus.benchmarks.labels import label_points
 from tellus.benchmarks.rollouts import Plan, Rollout, Variation, roll_out, start_state
 from tellus.benchmarks.trajectory_drift import departure, deterministic_outputs, errors
 from tellus.cli import app
-from tellus.cli_shell import show
+from tellus.cli.shell import show
 from tellus.config import Config, load_config
 from tellus.coupling.simulation import Simulation
 from tellus.coupling.solvers.names import SOLVERS, SolverEntry

@@ -4,11 +4,12 @@ import logging
 from collections.abc import Callable
 from pathlib import Path
 from time import perf_counter
-from typing import TYPE_CHECKING
 
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from tellus.config import DatasetConfig, dump, load_dataset_config
+from tellus.coupling.build import grid_of, simulation_of
 from tellus.coupling.checkpoint import write_atomically
 from tellus.coupling.cluster import run_all
 from tellus.coupling.estimate import check_memory
@@ -28,16 +29,13 @@ from .members import Member, members
 from .sampling import SampledState, StateSampler
 from .store import store_of, write_card, write_simulation
 
-if TYPE_CHECKING:
-    from tellus.config import DatasetConfig
-
 log = logging.getLogger("tellus")
 
 Report = Callable[[str], None]
 
 
 def make_dataset(
-    config: "DatasetConfig",
+    config: DatasetConfig,
     out: Path,
     jobs: int = 1,
     scheduler: str | None = None,
@@ -77,10 +75,8 @@ def make_dataset(
     report(f"data set complete: {out}")
 
 
-def simulate(config: "DatasetConfig", member: Member, out: Path) -> str:
+def simulate(config: DatasetConfig, member: Member, out: Path) -> str:
     """Run one simulation and write its snapshots; the directory appears only when complete."""
-    from tellus.config import simulation_of
-
     start = perf_counter()
     with limit(1), threadpool_limits(limits=1):
         run = simulation_of(config, member.gamma_T, member.gamma_p, member.heating, member.seed)
@@ -99,7 +95,7 @@ def simulate(config: "DatasetConfig", member: Member, out: Path) -> str:
 
 
 def _run(
-    simulation: Simulation, member: Member, config: "DatasetConfig"
+    simulation: Simulation, member: Member, config: DatasetConfig
 ) -> tuple[list[SampledState], str]:
     """The moments kept of a simulation, and how it ended; one that fails keeps what it had."""
     moments = StateSampler(config.dataset, member.seed)
@@ -146,10 +142,8 @@ def _label(simulation: Simulation, moment: SampledState, solver: DirectSolver) -
     return solver.solve(problem).psi
 
 
-def _check_free(config: "DatasetConfig", out: Path) -> None:
+def _check_free(config: DatasetConfig, out: Path) -> None:
     """Refuse a directory that is not empty and is not this configuration's."""
-    from tellus.config import load_dataset_config
-
     stored = out / "config.toml"
     if out.exists() and not out.is_dir():
         raise InputError(f"{out} is a file: choose another --out.")
@@ -164,19 +158,15 @@ def _check_free(config: "DatasetConfig", out: Path) -> None:
         raise InputError(f"{out} is not empty and holds no data set: choose another --out.")
 
 
-def _check_solver(config: "DatasetConfig") -> None:
+def _check_solver(config: DatasetConfig) -> None:
     """Let the solver object before anything is written; what it warns of is logged."""
-    from tellus.config import simulation_of
-
     first = members(config)[0]
     run = simulation_of(config, first.gamma_T, first.gamma_p, first.heating, first.seed)
     Simulation.from_config(run)
 
 
-def _check_memory(config: "DatasetConfig", jobs: int) -> None:
+def _check_memory(config: DatasetConfig, jobs: int) -> None:
     """Of all workers on this machine together."""
-    from tellus.config import grid_of
-
     jobs = min(jobs, len(members(config)))
     if jobs > 1:
         grid = grid_of(config)
@@ -186,10 +176,8 @@ def _check_memory(config: "DatasetConfig", jobs: int) -> None:
             log.warning("%s", sentence)
 
 
-def _claim(config: "DatasetConfig", out: Path) -> None:
+def _claim(config: DatasetConfig, out: Path) -> None:
     """Make the directory this configuration's and clear what a killed call left half done."""
-    from tellus.config import dump
-
     _check_free(config, out)
     write_atomically(out / "config.toml", dump(config).encode())
     clear_partials(out, "config.toml", "card.json")

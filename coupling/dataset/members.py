@@ -1,15 +1,12 @@
 """Which simulations a data set holds: their parameters, splits, seeds and end times."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
+from tellus.config import DatasetConfig
+from tellus.config.dataset import DatasetSection
 from tellus.io.signals import held
-
-if TYPE_CHECKING:
-    from tellus.config import DatasetConfig
-    from tellus.config_dataset import DatasetSection
 
 SEEDS = 2**32
 
@@ -27,7 +24,7 @@ class Member:
     end: float
 
 
-def members(config: "DatasetConfig") -> list[Member]:
+def members(config: DatasetConfig) -> list[Member]:
     """The simulations of a data set, splits included, fixed by its seed.
 
     Parameters come from one scrambled Sobol sequence over H, log10 gamma_T and
@@ -56,7 +53,7 @@ def members(config: "DatasetConfig") -> list[Member]:
     return found
 
 
-def end_time(settings: "DatasetSection", log10_interior: float) -> float:
+def end_time(settings: DatasetSection, log10_interior: float) -> float:
     """The end of a simulation by its vigour, between the two of `dataset.end_times`.
 
     The interior Rayleigh number is gamma_T / gamma_p for Ra = 1. The logarithm of the end

@@ -6,13 +6,11 @@ held than will be stored.
 """
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-if TYPE_CHECKING:
-    from tellus.config_dataset import DatasetSection
+from tellus.config.dataset import DatasetSection
 
 PAIR = 2
 
@@ -41,7 +39,7 @@ class StateSampler:
         Of the draw.
     """
 
-    def __init__(self, settings: "DatasetSection", seed: int) -> None:
+    def __init__(self, settings: DatasetSection, seed: int) -> None:
         self._settings = settings
         self._room = settings.max_snapshots - settings.early
         self._random, self._lone = np.random.default_rng([seed, 0]), [seed, 1]

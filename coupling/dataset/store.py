@@ -6,11 +6,13 @@ import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tellus.config import DatasetConfig
+from tellus.coupling.build import boundaries_of, grid_of
 from tellus.coupling.checkpoint import write_atomically
 from tellus.io.digests import digest
 from tellus.io.stores import checked_compression, new_store, open_store, stored_array
@@ -22,9 +24,6 @@ from tellus.solver.whole_file import folder_aside
 from .members import Member, members
 from .sampling import SampledState
 from .statistics import measure, pool
-
-if TYPE_CHECKING:
-    from tellus.config import DatasetConfig
 
 
 def store_of(out: Path, name: str) -> Path:
@@ -86,10 +85,9 @@ def _write_store(
         )
 
 
-def write_card(config: "DatasetConfig", out: Path) -> None:
+def write_card(config: DatasetConfig, out: Path) -> None:
     """card.json: grid, parameters, splits, statistics and a hash of all temperatures."""
     from tellus import __version__
-    from tellus.config import boundaries_of, grid_of
 
     simulations, whole, grid = [], hashlib.sha256(), grid_of(config)
     for member in members(config):

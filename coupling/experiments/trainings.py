@@ -11,8 +11,9 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from tellus.config import AnyTraining, load_training_config
 from tellus.coupling.checkpoint import write_atomically
 from tellus.coupling.lock import sole_user
 from tellus.coupling.provenance import provenance
@@ -23,9 +24,6 @@ from tellus.solver.errors import InputError, InterruptedRunError
 from tellus.surrogate.data import Dataset
 
 from .commands import Commands
-
-if TYPE_CHECKING:
-    from tellus.config import AnyTraining
 
 Report = Callable[[str], None]
 Json = dict[str, Any]
@@ -48,7 +46,7 @@ class Experiment:
     """One training file, what is changed in it, and where its results go."""
 
     config: Path
-    settings: "AnyTraining"
+    settings: AnyTraining
     changes: tuple[str, ...]
     out: Path
 
@@ -170,8 +168,6 @@ def find_experiments(
     folder: Path, out: Path, only: Sequence[str] = (), changes: Sequence[str] = ()
 ) -> list[Experiment]:
     """The experiments of a folder, their files read, changed and found right."""
-    from tellus.config import load_training_config
-
     files = sorted(folder.glob("*.toml"))
     if not files:
         raise InputError(

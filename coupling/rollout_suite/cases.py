@@ -4,15 +4,14 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from tellus.config import Config, DatasetConfig, dump, load_config
+from tellus.coupling.build import simulation_of
 from tellus.io.json_file import read_json
 from tellus.io.names import plain_names
 from tellus.solver.errors import InputError
 from tellus.surrogate.files import no_data_set
-
-if TYPE_CHECKING:
-    from tellus.config import Config
 
 PARAMETERS = ("heating", "gamma_T", "gamma_p")
 
@@ -26,7 +25,7 @@ class RolloutCase:
     """
 
     name: str
-    config: "Config"
+    config: Config
     scenario: bool = False
 
     @property
@@ -38,11 +37,9 @@ class RolloutCase:
     @property
     def digest(self) -> str:
         """Of everything that decides what happens, but for the solver."""
-        from tellus.config import dump
-
         return hashlib.sha256(dump(self.with_solver("direct")).encode()).hexdigest()[:16]
 
-    def with_solver(self, name: str) -> "Config":
+    def with_solver(self, name: str) -> Config:
         """The configuration with this solver."""
         stokes = self.config.stokes.model_copy(update={"solver": name})
         return self.config.model_copy(update={"stokes": stokes})
@@ -56,8 +53,6 @@ def cases_of_data(data: Path, split: str = "test", steps: int | None = None) -> 
     InputError
         There is no card, it does not say how the simulations were made, or has no such split.
     """
-    from tellus.config import DatasetConfig, simulation_of
-
     card = read_card(data)
     try:
         entries = [entry for entry in card["simulations"] if entry["split"] == split]
@@ -88,8 +83,6 @@ def cases_of_files(
     files: Sequence[Path], overrides: Sequence[str] = (), steps: int | None = None
 ) -> list[RolloutCase]:
     """One scenario from each configuration file, named after it; InputError for bad ones."""
-    from tellus.config import load_config
-
     cases = []
     for file in files:
         if not file.is_file():
@@ -123,6 +116,6 @@ def read_card(data: Path) -> dict[str, Any]:
     return card
 
 
-def _bounded(config: "Config", end: float, steps: int | None) -> "Config":
+def _bounded(config: Config, end: float, steps: int | None) -> Config:
     time = {"end": end, "max_steps": config.time.max_steps if steps is None else steps}
     return config.model_copy(update={"time": config.time.model_copy(update=time)})

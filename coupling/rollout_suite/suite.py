@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from tellus.config_paths import with_absolute_paths
+from tellus.config.paths import with_absolute_paths
+from tellus.coupling.build import grid_of
 from tellus.coupling.checkpoint import write_atomically
 from tellus.coupling.cluster import run_all
 from tellus.coupling.lock import NAME as LOCK
@@ -120,8 +121,6 @@ def rollout_suite(
 
 def _check_solvers(cases: Sequence[RolloutCase], labels: Sequence[str]) -> dict[str, str | None]:
     """Let every solver object to every case before any time is spent; digests of their weights."""
-    from tellus.config import grid_of
-
     weights, built = {}, {}
     warned: dict[str, list[str]] = {}
     for label in labels:

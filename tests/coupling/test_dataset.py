@@ -105,7 +105,7 @@ def test_members_are_in_the_box_and_split_as_asked(
 
 
 def config_of(config: DatasetConfig, member: Member) -> Any:
-    from tellus.config import simulation_of
+    from tellus.coupling.build import simulation_of
 
     return simulation_of(config, member.gamma_T, member.gamma_p, member.heating, member.seed)
 

@@ -9,7 +9,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from tellus.config import load_dataset_config
-from tellus.config_dataset import DatasetSection
+from tellus.config.dataset import DatasetSection
 from tellus.coupling.dataset.members import end_time, members
 from tellus.coupling.dataset.sampling import SampledState, StateSampler
 from tellus.solver.errors import InputError

@@ -212,7 +212,7 @@ def test_an_error_in_a_solver_is_shown_as_it_is_and_recorded(tmp_path: Path) -> 
 def test_a_failing_run_on_the_command_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     solver = Failing(far_too_fast, AT_STEP_5)
     with monkeypatch.context() as patch:
-        patch.setattr("tellus.coupling.setup.make_solver", lambda *_: solver)
+        patch.setattr("tellus.coupling.build.make_solver", lambda *_: solver)
         config = write_case(tmp_path / "case.toml", *OPTIONS)
         said = tellus("run", config, "--out", tmp_path / "run", status=1).stderr.splitlines()
     assert said[-1].startswith("tellus: step 5, t = ")

@@ -141,7 +141,7 @@ def test_a_second_signal_on_the_command_line_is_resumable_too(
 ) -> None:
     monkeypatch.setattr("tellus.io.signals.INSISTS", insists)
     solver = Signalling(signal.SIGTERM, 6, 2)
-    monkeypatch.setattr("tellus.coupling.setup.make_solver", lambda *_: solver)
+    monkeypatch.setattr("tellus.coupling.build.make_solver", lambda *_: solver)
     config = write_case(tmp_path / "case.toml", "time.max_steps=8")
     tellus("run", config, "--out", tmp_path / "run", status=3)
     tellus("run", tmp_path / "run", "--resume")

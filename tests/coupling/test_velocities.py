@@ -9,7 +9,7 @@ from rollouts import TINY, Drifting, Rolls, case, summary, tellus, write_case
 
 import tellus as front_door
 from tellus import Simulation, open_run
-from tellus.config_paths import with_absolute_paths
+from tellus.config.paths import with_absolute_paths
 from tellus.coupling.run import run_directory
 from tellus.coupling.solvers.names import listing, make_solver
 from tellus.coupling.solvers.skip import SkipSolver

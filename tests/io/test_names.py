@@ -10,7 +10,7 @@ import pytest
 from rollouts import case
 from small_data import GRID, parameters, write_dataset
 
-from tellus.cli_run import fresh
+from tellus.cli.run import fresh
 from tellus.coupling.experiments.trainings import find_experiments
 from tellus.coupling.output.pictures import plot_run
 from tellus.coupling.rollout_suite.cases import cases_of_files

@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 
 from tellus.__main__ import GO_ON
 from tellus.cli import app
-from tellus.cli_shell import OneSentenceGroup
+from tellus.cli.shell import OneSentenceGroup
 from tellus.coupling.cluster import deaf_children, run_all
 from tellus.io import signals
 from tellus.io.signals import WATCHED, held, prompt, remembered

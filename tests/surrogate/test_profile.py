@@ -14,7 +14,8 @@ from small_data import Member, parameters, write_dataset
 from typer.testing import CliRunner
 
 from tellus.cli import app
-from tellus.config import Config, grid_of, load_config, load_training_config
+from tellus.config import Config, load_config, load_training_config
+from tellus.coupling.build import grid_of
 from tellus.coupling.setup import initial_temperature, resolved
 from tellus.solver import initial
 from tellus.solver.errors import InputError, InterruptedRunError
@@ -244,7 +245,8 @@ def test_the_command_runs_from_a_prediction_and_resumes(trained: Path, tmp_path:
 
 def test_other_starts_do_not_load_torch() -> None:
     script = (
-        "import sys; from tellus.config import load_config, grid_of; "
+        "import sys; from tellus.config import load_config; "
+        "from tellus.coupling.build import grid_of; "
         "from tellus.coupling.setup import initial_temperature; "
         "c = load_config(None, []); initial_temperature(c, grid_of(c)); "
         "sys.exit('torch' in sys.modules)"

@@ -9,10 +9,10 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Strict, Tag, model_validator
 from pydantic import ValidationError as Invalid
 
-from tellus.config_profile import ProfileNetworkSection
-from tellus.config_sections import LARGEST_SEED, GridSection
-from tellus.config_time_unet import TimeUNetNetworkSection
-from tellus.config_training import MultiScaleNetworkSection, NetworkSection
+from tellus.config.profile import ProfileNetworkSection
+from tellus.config.sections import LARGEST_SEED, GridSection
+from tellus.config.time_unet import TimeUNetNetworkSection
+from tellus.config.training import MultiScaleNetworkSection, NetworkSection
 
 MOST = 10**7
 """Simulations, snapshots, epochs: far more than anybody makes."""

@@ -8,10 +8,10 @@ import typer
 
 from tellus.solver.errors import InputError
 
-from .cli_shell import show
+from .shell import show
 
 if TYPE_CHECKING:
-    from .config_fields import Section
+    from tellus.config.fields import Section
 
 
 class Purpose(StrEnum):
@@ -38,7 +38,7 @@ def config(
     ] = False,
 ) -> None:
     """Print a configuration, or list all keys."""
-    from .config_read import dump, read_kind
+    from tellus.config.read import dump, read_kind
 
     if help_fields:
         for each in [purpose] if purpose else Purpose:
@@ -52,7 +52,7 @@ def config(
 
 def _models(purpose: Purpose) -> "dict[str, type[Section]]":
     """The configurations a command takes, by their `[model] kind` where there are several."""
-    from .config import TRAININGS, Config, DatasetConfig
+    from tellus.config import TRAININGS, Config, DatasetConfig
 
     if purpose is Purpose.train:
         return dict(TRAININGS)
@@ -62,7 +62,7 @@ def _models(purpose: Purpose) -> "dict[str, type[Section]]":
 def _print_fields(purpose: Purpose) -> None:
     from rich.table import Table
 
-    from .config_fields import FieldRow, rows
+    from tellus.config.fields import FieldRow, rows
 
     for kind, model in _models(purpose).items():
         title = f"tellus {purpose} CONFIG.toml" + (f', model.kind = "{kind}"' if kind else "")

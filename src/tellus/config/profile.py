@@ -4,8 +4,8 @@ from typing import Literal
 
 from tellus.surrogate.profile.settings import ProfileSettings
 
-from .config_fields import Section, quantity
-from .config_training import MOST_EPOCHS, TrainingSection
+from .fields import Section, quantity
+from .training import MOST_EPOCHS, TrainingSection
 
 _DEFAULT = ProfileSettings()
 

@@ -2,8 +2,8 @@
 
 from itertools import pairwise
 
-from .config_dataset import DatasetInitialSection
-from .config_sections import GridSection, InitialSection, RheologySection
+from .dataset import DatasetInitialSection
+from .sections import GridSection, InitialSection, RheologySection
 
 
 def check_perturbation(grid: GridSection, initial: InitialSection | DatasetInitialSection) -> None:

@@ -13,8 +13,8 @@ from pydantic_core import ErrorDetails
 
 from tellus.solver.errors import InputError
 
-from .config_fields import allowed, fields, paths
-from .config_paths import ABSOLUTE
+from .fields import allowed, fields, paths
+from .paths import ABSOLUTE
 
 Model = TypeVar("Model", bound=BaseModel)
 Tables = dict[str, Any]

@@ -16,12 +16,11 @@ from typing import TYPE_CHECKING, Any
 import typer
 from typer.core import TyperGroup
 
+from tellus.__main__ import FAILED, GO_ON, RESUMABLE, RESUME
 from tellus.io import terminal
 from tellus.io.shown import shown
 from tellus.io.signals import Asked, prompt
 from tellus.solver.errors import InterruptedRunError, TellusError
-
-from .__main__ import FAILED, GO_ON, RESUMABLE, RESUME
 
 if TYPE_CHECKING:
     from rich.table import Table

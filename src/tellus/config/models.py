@@ -1,8 +1,4 @@
-"""Configurations: what a run, a data set and a training need to know, checked before anything runs.
-
-The sections are in `config_sections`, `config_dataset` and `config_training`;
-reading and the sentences about bad input in `config_read`.
-"""
+"""The configurations of a run, a data set and a training, made of sections."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,18 +6,7 @@ from typing import Self
 
 from pydantic import model_validator
 
-from tellus.solver.boundaries import INSULATING, BoundaryConditions, Wall
 from tellus.solver.errors import InputError
-from tellus.solver.grid import Grid
-from tellus.solver.heating import ConstantHeating, DecayingHeating, Heating
-from tellus.solver.rheology import (
-    Arrhenius,
-    Constant,
-    FrankKamenetskii,
-    Layered,
-    Rheology,
-    Viscoplastic,
-)
 from tellus.surrogate.settings import (
     FeatureSettings,
     LossSettings,
@@ -32,12 +17,12 @@ from tellus.surrogate.settings import (
     TrainingSettings,
 )
 
-from .config_dataset import DatasetInitialSection, DatasetModelSection, DatasetSection
-from .config_fields import Section
-from .config_grid import check_perturbation
-from .config_profile import ProfileConfig
-from .config_read import dump, read, read_kind
-from .config_sections import (
+from .dataset import DatasetInitialSection, DatasetModelSection, DatasetSection
+from .fields import Section
+from .grid_checks import check_perturbation
+from .profile import ProfileConfig
+from .read import read, read_kind
+from .sections import (
     MOST_OUTPUT_TIMES,
     MOST_OUTPUTS,
     BoundariesSection,
@@ -51,8 +36,8 @@ from .config_sections import (
     StokesSection,
     TimeSection,
 )
-from .config_time_unet import TimeUNetConfig
-from .config_training import (
+from .time_unet import TimeUNetConfig
+from .training import (
     BaseSection,
     FeaturesSection,
     LossSection,
@@ -64,23 +49,6 @@ from .config_training import (
     TrainingSection,
     TwoLevelModelSection,
 )
-
-__all__ = [
-    "Config",
-    "DatasetConfig",
-    "MultiScaleConfig",
-    "TrainingConfig",
-    "boundaries_of",
-    "check_resumable",
-    "dump",
-    "grid_of",
-    "heating_of",
-    "load_config",
-    "load_dataset_config",
-    "load_training_config",
-    "rheology_of",
-    "simulation_of",
-]
 
 CHANGEABLE_ON_RESUME = ("time", "stokes", "output", "planet")
 
@@ -158,7 +126,10 @@ class Config(Section):
 
 
 class DatasetConfig(Section):
-    """Many runs that differ in heating, gamma_T, gamma_p and seed; see `simulation_of`."""
+    """Many runs that differ in heating, gamma_T, gamma_p and seed.
+
+    `tellus.coupling.build.simulation_of` makes a run of it.
+    """
 
     grid: GridSection = GridSection()
     model: DatasetModelSection = DatasetModelSection()
@@ -267,68 +238,3 @@ def check_resumable(stored: Config, changed: Config) -> None:
                     f"a resumed run keeps its {section}.{key} = {value}; to change it start a "
                     'new run, with initial.kind = "file" to begin where this one ended.'
                 )
-
-
-def grid_of(config: Config | DatasetConfig) -> Grid:
-    """The staggered grid."""
-    return Grid(config.grid.nx, config.grid.ny, config.grid.aspect)
-
-
-def rheology_of(config: Config) -> Rheology:
-    """The viscosity law, with its layers and its yielding."""
-    section = config.rheology
-    law: Rheology
-    if section.kind == "constant":
-        law = Constant()
-    elif section.kind == "arrhenius":
-        law = Arrhenius(
-            section.activation_energy,
-            section.activation_volume,
-            config.model.surface_temperature,
-            section.floor,
-            section.ceiling,
-        )
-    else:
-        law = FrankKamenetskii(section.gamma_T, section.gamma_p, section.floor, section.ceiling)
-    if section.layer_factors:
-        law = Layered(law, section.layer_depths, section.layer_factors)
-    if section.yield_stress is not None:
-        law = Viscoplastic(law, section.yield_stress, section.eta_star)
-    return law
-
-
-def heating_of(config: Config, age: float = 0.0) -> Heating:
-    """The internal heat source of a run, which has decayed for `age` when it starts."""
-    model = config.model
-    if not model.heating_fractions:
-        return ConstantHeating(model.heating)
-    return DecayingHeating(model.heating, model.heating_fractions, model.heating_decay, age)
-
-
-def boundaries_of(config: Config | DatasetConfig) -> BoundaryConditions:
-    """What holds on the walls; those of a data set are the defaults."""
-    if isinstance(config, DatasetConfig):
-        return BoundaryConditions()
-
-    def wall(name: str) -> Wall:
-        section = config.boundaries
-        velocity, thermal, value = (
-            getattr(section, f"{name}_{part}") for part in ("velocity", "thermal", "value")
-        )
-        return Wall(velocity, thermal, 0.0 if thermal == INSULATING else value)
-
-    return BoundaryConditions(**{name: wall(name) for name in ("bottom", "top", "left", "right")})
-
-
-def simulation_of(
-    config: DatasetConfig, gamma_T: float, gamma_p: float, heating: float, seed: int
-) -> Config:
-    """The run that one parameter set of a data set stands for."""
-    return Config(
-        grid=config.grid,
-        model=ModelSection(rayleigh=config.model.rayleigh, heating=heating),
-        rheology=RheologySection(gamma_T=gamma_T, gamma_p=gamma_p),
-        initial=InitialSection(**config.initial.model_dump(), seed=seed),
-        time=TimeSection(**config.time.model_dump(), max_steps=config.dataset.max_steps),
-        stokes=config.stokes,
-    )

@@ -5,8 +5,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, Strict, model_validator
 
-from .config_fields import Section, quantity
-from .config_sections import LARGEST_SEED, LONGEST_TIME, MOST_STEPS
+from .fields import Section, quantity
+from .sections import LARGEST_SEED, LONGEST_TIME, MOST_STEPS
 
 BOX_CORNERS = 8
 PAIR = 2

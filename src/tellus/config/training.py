@@ -10,8 +10,8 @@ from pydantic import Field, Strict, field_validator, model_validator
 
 from tellus.surrogate.settings import MultiScaleSettings, TrainingSettings
 
-from .config_fields import Section, quantity
-from .config_sections import LARGEST_SEED
+from .fields import Section, quantity
+from .sections import LARGEST_SEED
 
 _DEFAULT = TrainingSettings()
 _PAPER = MultiScaleSettings()

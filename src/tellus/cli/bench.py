@@ -11,7 +11,7 @@ import typer
 from tellus.io.places import refuse_sources
 from tellus.solver.errors import InputError, InterruptedRunError
 
-from .cli_shell import deliver, say
+from .shell import deliver, say
 
 if TYPE_CHECKING:
     from tellus.solver.grid import Grid

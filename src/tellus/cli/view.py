@@ -9,7 +9,7 @@ import typer
 from tellus.io.places import refuse_sources
 from tellus.solver.errors import InputError
 
-from .cli_shell import complain, deliver, say
+from .shell import complain, deliver, say
 
 RunDir = Annotated[Path, typer.Argument(metavar="RUN", help="Run directory.")]
 

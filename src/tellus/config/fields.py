@@ -24,7 +24,7 @@ def quantity(
 ) -> Any:
     """Declare a field: its default, one-line meaning, unit ("-" if none) and ge/gt/le limits.
 
-    `path` says what kind of path it holds; see `config_paths`.
+    `path` says what kind of path it holds; see `paths`.
     """
     extra: dict[str, Any] = {"unit": unit, "path": path}
     return Field(default=default, description=meaning, json_schema_extra=extra, **limits)

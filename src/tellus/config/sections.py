@@ -10,8 +10,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, Strict, field_validator, model_validator
 
-from .config_fields import Section, quantity
-from .config_paths import PATH, SOLVER
+from .fields import Section, quantity
+from .paths import PATH, SOLVER
 
 LARGEST_SEED = 2**32 - 1
 MOST_OUTPUTS = 100_000

@@ -10,8 +10,8 @@ import typer
 from tellus.io.places import refuse_sources
 from tellus.solver.errors import InputError
 
-from .cli_bench import weights_of
-from .cli_shell import complain, deliver, plain, processors, say
+from .bench import weights_of
+from .shell import complain, deliver, plain, processors, say
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
 

@@ -4,10 +4,10 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
+from tellus.config import Config, check_resumable, load_config
 from tellus.solver.errors import InputError
 
-from .cli_shell import complain
-from .config import Config, check_resumable, load_config
+from .shell import complain
 
 RUNS = Path("runs")
 

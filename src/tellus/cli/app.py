@@ -13,12 +13,12 @@ import typer
 
 from tellus.io.places import refuse_sources
 
-from .cli_bench import bench, weights_of
-from .cli_config import config
-from .cli_evaluate import evaluate, rollout_suite
-from .cli_experiments import experiments
-from .cli_shell import OneSentenceGroup, complain, deliver, listen, processors, say, show
-from .cli_view import export, plot, profile, unpack
+from .bench import bench, weights_of
+from .config import config
+from .evaluate import evaluate, rollout_suite
+from .experiments import experiments
+from .shell import OneSentenceGroup, complain, deliver, listen, processors, say, show
+from .view import export, plot, profile, unpack
 
 Set = Annotated[
     list[str] | None,
@@ -75,7 +75,7 @@ def run(
     resume: Annotated[bool, typer.Option(help="Go on with the run in the directory.")] = False,
 ) -> None:
     """Run one simulation."""
-    from .cli_run import fresh, resumed
+    from .run import fresh, resumed
 
     prepare = resumed if resume else fresh
     settings, directory = prepare(config, out, stokes, changes or [])
@@ -108,7 +108,7 @@ def dataset(
 ) -> None:
     """Run many simulations into a training set."""
     refuse_sources(out, config)
-    from .config import load_dataset_config
+    from tellus.config import load_dataset_config
 
     settings = load_dataset_config(config, changes or [])
 
@@ -128,7 +128,7 @@ def train(
 ) -> None:
     """Train a surrogate."""
     refuse_sources(out, config, data)
-    from .config import load_training_config
+    from tellus.config import load_training_config
 
     settings = load_training_config(config, changes or []).settings()
 

@@ -8,7 +8,7 @@ import typer
 from tellus.io.places import refuse_sources
 from tellus.solver.errors import InputError
 
-from .cli_shell import deliver, processors, say
+from .shell import deliver, processors, say
 
 
 def experiments(

@@ -4,9 +4,9 @@ from typing import Literal
 
 from tellus.surrogate.time_unet.settings import TimeUNetNetworkSettings, TimeUNetSettings
 
-from .config_fields import Section, quantity
-from .config_sections import MOST_STEPS
-from .config_training import LARGEST_WEIGHT, MultiScaleNetworkSection, PaperTrainingSection
+from .fields import Section, quantity
+from .sections import MOST_STEPS
+from .training import LARGEST_WEIGHT, MultiScaleNetworkSection, PaperTrainingSection
 
 _DEFAULT = TimeUNetSettings()
 

@@ -1,0 +1,132 @@
+"""From a configuration to the parts that it describes."""
+
+from typing import Any
+
+from tellus.config import Config, DatasetConfig
+from tellus.config.sections import InitialSection, ModelSection, RheologySection, TimeSection
+from tellus.solver.boundaries import INSULATING, BoundaryConditions, Wall
+from tellus.solver.energy import ExtendedBoussinesq
+from tellus.solver.grid import Grid
+from tellus.solver.heating import ConstantHeating, DecayingHeating, Heating
+from tellus.solver.picard import PicardSettings
+from tellus.solver.rheology import (
+    Arrhenius,
+    Constant,
+    FrankKamenetskii,
+    Layered,
+    Rheology,
+    Viscoplastic,
+)
+from tellus.solver.stokes import StokesSolver
+
+from .solvers.names import make_solver
+from .start import Start
+from .stepping import Stepping
+
+
+def simulation_arguments(
+    config: Config, start: Start, solver: StokesSolver | None = None
+) -> dict[str, Any]:
+    """The arguments of `Simulation` that a configuration describes, from this start.
+
+    `solver` replaces what the section `stokes` asks for.
+    """
+    grid = grid_of(config)
+    return {
+        "grid": grid,
+        "rheology": rheology_of(config),
+        "solver": _solver(config, grid) if solver is None else solver,
+        "temperature": start.temperature,
+        "rayleigh": config.model.rayleigh,
+        "heating": heating_of(config, start.heating_age),
+        "boundaries": boundaries_of(config),
+        "scheme": config.time.scheme,
+        "extended": _extended(config),
+        "core_capacity": config.model.core_capacity,
+        "core_temperature": start.core_temperature,
+        "stepping": Stepping(
+            courant=config.time.courant,
+            dt_max=config.time.dt_max,
+            dt_initial=config.time.dt_initial,
+            dt_min=config.time.dt_min,
+            growth=config.time.growth,
+            bounds_tolerance=config.time.bounds_tolerance,
+        ),
+    }
+
+
+def _solver(config: Config, grid: Grid) -> StokesSolver:
+    picard = PicardSettings(config.stokes.picard_tolerance, config.stokes.picard_limit)
+    return make_solver(config.stokes.solver, grid, picard)
+
+
+def _extended(config: Config) -> ExtendedBoussinesq | None:
+    model = config.model
+    if model.dissipation_number == 0.0:
+        return None
+    return ExtendedBoussinesq(model.dissipation_number, model.surface_temperature, model.rayleigh)
+
+
+def grid_of(config: Config | DatasetConfig) -> Grid:
+    """The staggered grid."""
+    return Grid(config.grid.nx, config.grid.ny, config.grid.aspect)
+
+
+def rheology_of(config: Config) -> Rheology:
+    """The viscosity law, with its layers and its yielding."""
+    section = config.rheology
+    law: Rheology
+    if section.kind == "constant":
+        law = Constant()
+    elif section.kind == "arrhenius":
+        law = Arrhenius(
+            section.activation_energy,
+            section.activation_volume,
+            config.model.surface_temperature,
+            section.floor,
+            section.ceiling,
+        )
+    else:
+        law = FrankKamenetskii(section.gamma_T, section.gamma_p, section.floor, section.ceiling)
+    if section.layer_factors:
+        law = Layered(law, section.layer_depths, section.layer_factors)
+    if section.yield_stress is not None:
+        law = Viscoplastic(law, section.yield_stress, section.eta_star)
+    return law
+
+
+def heating_of(config: Config, age: float = 0.0) -> Heating:
+    """The internal heat source of a run, which has decayed for `age` when it starts."""
+    model = config.model
+    if not model.heating_fractions:
+        return ConstantHeating(model.heating)
+    return DecayingHeating(model.heating, model.heating_fractions, model.heating_decay, age)
+
+
+def boundaries_of(config: Config | DatasetConfig) -> BoundaryConditions:
+    """What holds on the walls; those of a data set are the defaults."""
+    if isinstance(config, DatasetConfig):
+        return BoundaryConditions()
+
+    def wall(name: str) -> Wall:
+        section = config.boundaries
+        velocity, thermal, value = (
+            getattr(section, f"{name}_{part}") for part in ("velocity", "thermal", "value")
+        )
+        return Wall(velocity, thermal, 0.0 if thermal == INSULATING else value)
+
+    return BoundaryConditions(**{name: wall(name) for name in ("bottom", "top", "left", "right")})
+
+
+def simulation_of(
+    config: DatasetConfig, gamma_T: float, gamma_p: float, heating: float, seed: int
+) -> Config:
+    """The run that one parameter set of a data set stands for."""
+    return Config(
+        grid=config.grid,
+        model=ModelSection(rayleigh=config.model.rayleigh, heating=heating),
+        rheology=RheologySection(gamma_T=gamma_T, gamma_p=gamma_p),
+        initial=InitialSection(**config.initial.model_dump(), seed=seed),
+        time=TimeSection(**config.time.model_dump(), max_steps=config.dataset.max_steps),
+        stokes=config.stokes,
+    )
