@@ -22,7 +22,7 @@ from tellus.solver.stokes import (
     flow_from_psi,
     relative_velocity_error,
 )
-from tellus.surrogate.data import SPLITS, Dataset, Simulation
+from tellus.surrogate.data import SPLITS, Dataset, StoredSimulation
 
 from .record import save
 
@@ -93,7 +93,7 @@ def _entrants(names: Sequence[str] | None, dataset: Dataset) -> dict[str, Stokes
     return found
 
 
-def _row(solver: StokesSolver, simulation: Simulation) -> Row:
+def _row(solver: StokesSolver, simulation: StoredSimulation) -> Row:
     chosen = np.flatnonzero(simulation.even & (simulation.vrms() >= QUIET_VRMS))
     errors = [_error(solver, simulation, int(k)) for k in chosen]
     return {
@@ -107,13 +107,13 @@ def _row(solver: StokesSolver, simulation: Simulation) -> Row:
     }
 
 
-def _error(solver: StokesSolver, simulation: Simulation, snapshot: int) -> float:
+def _error(solver: StokesSolver, simulation: StoredSimulation, snapshot: int) -> float:
     problem = simulation.problem(snapshot)
     solver.check(problem)
     return relative_velocity_error(solver.solve(problem), _label(simulation, snapshot))
 
 
-def _label(simulation: Simulation, snapshot: int) -> Flow:
+def _label(simulation: StoredSimulation, snapshot: int) -> Flow:
     return flow_from_psi(simulation.psi[snapshot], simulation.grid, StokesReport("label"))
 
 

@@ -2,9 +2,10 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -125,6 +126,52 @@ def check_weights(model: StoredModel, build: Callable[[], nn.Module]) -> None:
                 f"{model.weights} holds weights that are not finite ({name}): copy it again, or "
                 "train anew."
             )
+
+
+Network = TypeVar("Network", bound=nn.Module)
+
+
+def restored(model: StoredModel, build: Callable[[], Network], part: str = "") -> Network:
+    """The module that `build` makes, with the stored weights in it, or in a `part` of it.
+
+    Errors as in `check_weights`, which comes before any memory is taken.
+    """
+    check_weights(model, lambda: build().get_submodule(part))
+    made = build()
+    made.get_submodule(part).load_state_dict(model.tensors)
+    return made
+
+
+@contextmanager
+def described(model: StoredModel) -> Iterator[None]:
+    """What goes wrong in following a card is an InputError that names the card."""
+    try:
+        yield
+    except (AttributeError, KeyError, TypeError, ValueError, RuntimeError) as error:
+        raise unknown_card(model.weights, error) from None
+
+
+class TrainedModel:
+    """A network with the card that says what it is and where it comes from.
+
+    Subclasses set `card` and say which `network` holds the weights.
+    """
+
+    card: dict[str, Any]
+
+    @property
+    def weights(self) -> nn.Module:
+        """The network whose weights are stored."""
+        raise NotImplementedError
+
+    def save(self, directory: Path) -> None:
+        """Write weights.safetensors and card.json into `directory`."""
+        write_model(directory, self.weights.state_dict(), self.card)
+
+    @property
+    def sha256(self) -> str:
+        """Digest of the weights file."""
+        return str(self.card["weights_sha256"])
 
 
 def _form(tensor: Tensor) -> str:

@@ -67,7 +67,5 @@ def load_surrogate(path: Path | str | None = None, grid: Grid | None = None) -> 
         )
     if kind != MULTI_SCALE:
         return Surrogate.load(place, grid)
-    try:
+    with files.described(stored):
         return MultiScaleSurrogate.load(stored, grid)
-    except (AttributeError, KeyError, TypeError, ValueError, RuntimeError) as error:
-        raise files.unknown_card(stored.weights, error) from None

@@ -12,7 +12,7 @@ from tellus.solver.grid import Array, Grid
 from tellus.solver.rheology import FrankKamenetskii
 from tellus.solver.stokes import StokesProblem
 
-from .data import Dataset, Simulation
+from .data import Dataset, StoredSimulation
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,7 @@ def _joined(parts: Iterator[Snapshots], room: int) -> Snapshots:
 
 
 def _of_one(
-    number: int, simulation: Simulation, quiet_vrms: float, precision: type[np.floating]
+    number: int, simulation: StoredSimulation, quiet_vrms: float, precision: type[np.floating]
 ) -> Snapshots:
     vrms = simulation.vrms()
     kept = vrms >= quiet_vrms

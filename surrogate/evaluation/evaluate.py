@@ -11,7 +11,7 @@ from tellus.solver.boundaries import NO_SLIP, BoundaryConditions
 from tellus.solver.errors import InputError, SolverError
 from tellus.solver.grid import Array, Grid
 from tellus.solver.stokes import Flow, StokesProblem, StokesReport, flow_from_psi
-from tellus.surrogate.data import Dataset, Simulation
+from tellus.surrogate.data import Dataset, StoredSimulation
 from tellus.surrogate.load import StokesSurrogate, load_surrogate
 from tellus.surrogate.two_level.model import Surrogate
 
@@ -84,7 +84,7 @@ class _Course:
         self.direct: list[float] = []
         self.quiet = 0
 
-    def run(self, simulation: Simulation) -> None:
+    def run(self, simulation: StoredSimulation) -> None:
         """Score the chosen snapshots of one simulation."""
         self.surrogate.check(self.dataset.grid, self.walls, simulation.rheology)
         moves = simulation.vrms() >= QUIET_VRMS
@@ -97,7 +97,7 @@ class _Course:
         base = None if self.two_level is None else self.base.all[begin:]
         self.rows.append(_row(simulation, base, self.model.all[begin:]))
 
-    def _snapshot(self, simulation: Simulation, k: int, before: int | None) -> None:
+    def _snapshot(self, simulation: StoredSimulation, k: int, before: int | None) -> None:
         problem, grid = simulation.problem(k), simulation.grid
         reference = _flow(simulation.psi[k], grid)
         if self.two_level is not None:
@@ -168,7 +168,9 @@ def _median_seconds(scores: Scores) -> float:
     return float(np.median([score.seconds for score in scores.all]))
 
 
-def _row(simulation: Simulation, base: list[Score] | None, model: list[Score]) -> dict[str, Any]:
+def _row(
+    simulation: StoredSimulation, base: list[Score] | None, model: list[Score]
+) -> dict[str, Any]:
     """One line of the table; a simulation that never moves has None for errors."""
     row: dict[str, Any] = {
         "name": simulation.name,

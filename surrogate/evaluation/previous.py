@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from tellus.surrogate.data import Dataset, Simulation
+from tellus.surrogate.data import Dataset, StoredSimulation
 
 from .scores import Score, spread
 
@@ -16,7 +16,7 @@ def interval(dataset: Dataset) -> int | None:
     return int(every) if every else None
 
 
-def predecessors(dataset: Dataset, simulation: Simulation) -> dict[int, int]:
+def predecessors(dataset: Dataset, simulation: StoredSimulation) -> dict[int, int]:
     """For each snapshot that has one, the number of that taken one interval before it.
 
     Where no step numbers are stored it is the even snapshot before an even one.
@@ -45,7 +45,7 @@ def compared(rival: list[Score], model: list[Score], every: int | None) -> dict[
     }
 
 
-def _steps(dataset: Dataset, simulation: Simulation) -> list[int] | None:
+def _steps(dataset: Dataset, simulation: StoredSimulation) -> list[int] | None:
     if not dataset.has(simulation.name, "step"):
         return None
     return list(map(int, dataset.arrays(simulation.name, "step", "even")["step"]))

@@ -1,6 +1,5 @@
 """The surrogate of Agarwal et al. (2025): temperature and parameters to velocity in one go."""
 
-from pathlib import Path
 from time import perf_counter
 from typing import Any, Self
 
@@ -67,7 +66,7 @@ def make_model(settings: MultiScaleSettings, grid: Grid) -> MultiScaleModel:
     return model.to(PRECISIONS[settings.precision])
 
 
-class MultiScaleSurrogate:
+class MultiScaleSurrogate(files.TrainedModel):
     """Model, velocity scale and card, used like any solver.
 
     Parameters
@@ -96,19 +95,13 @@ class MultiScaleSurrogate:
         settings = MultiScaleSettings(
             network=MultiScaleNetworkSettings.from_json(card["network"]), **training
         )
-        files.check_weights(stored, lambda: make_model(settings, card_grid(card)).network)
-        model = make_model(settings, card_grid(card))
-        model.network.load_state_dict(stored.tensors)
+        model = files.restored(stored, lambda: make_model(settings, card_grid(card)), "network")
         return cls(model, card, grid)
 
-    def save(self, directory: Path) -> None:
-        """Write weights.safetensors and card.json into `directory`."""
-        files.write_model(directory, self.model.network.state_dict(), self.card)
-
     @property
-    def sha256(self) -> str:
-        """Digest of the weights file."""
-        return str(self.card["weights_sha256"])
+    def weights(self) -> nn.Module:
+        """The network whose weights are stored."""
+        return self.model.network
 
     def flow(self, problem: StokesProblem) -> Flow:
         """The predicted flow.

@@ -6,7 +6,7 @@ import numpy as np
 
 from tellus.solver.errors import InputError
 from tellus.solver.grid import Array, Grid
-from tellus.surrogate.data import Dataset, Simulation
+from tellus.surrogate.data import Dataset, StoredSimulation
 
 from .settings import ProfileSettings
 
@@ -55,7 +55,7 @@ def heights_of(grid: Grid) -> Array:
     return np.concatenate([[0.0], grid.y_cells, [1.0]])
 
 
-def _one(simulation: Simulation, share: float) -> tuple[Array, Array, Array, Array]:
+def _one(simulation: StoredSimulation, share: float) -> tuple[Array, Array, Array, Array]:
     """Parameters, profile with the walls, drift and rms velocity of one simulation."""
     even = np.flatnonzero(simulation.even)
     last = even[-max(2, round(share * len(simulation))) :]

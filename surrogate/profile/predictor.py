@@ -10,7 +10,7 @@ from typing import Any, Self
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from tellus.solver.errors import InputError
 from tellus.solver.grid import Array
@@ -42,7 +42,7 @@ def points(parameters: Array, heights: Array) -> Tensor:
     return torch.from_numpy(np.stack([*fields, np.broadcast_to(1.0 - heights, shape)], axis=-1))
 
 
-class ProfilePredictor:
+class ProfilePredictor(files.TrainedModel):
     """A trained network and its card."""
 
     def __init__(self, network: ProfileMLP, card: dict[str, Any]) -> None:
@@ -63,26 +63,18 @@ class ProfilePredictor:
                 f"{place} holds a model of kind {card.get('kind')}: name a profile predictor, "
                 f'trained with model.kind = "{KIND}".'
             )
-        try:
-            files.check_weights(stored, lambda: _network(card))
-            network = _network(card)
-            network.load_state_dict(stored.tensors)
+        with files.described(stored):
+            network = files.restored(stored, lambda: _network(card))
             for name in PARAMETERS:
                 low, high = map(float, card["range"][name])
                 if not low <= high:
                     raise ValueError(f"the range of {name} is {low} to {high}")
             return cls(network, card)
-        except (AttributeError, KeyError, TypeError, ValueError, RuntimeError) as error:
-            raise files.unknown_card(stored.weights, error) from None
-
-    def save(self, directory: Path) -> None:
-        """Write weights.safetensors and card.json into `directory`."""
-        files.write_model(directory, self.network.state_dict(), self.card)
 
     @property
-    def sha256(self) -> str:
-        """Digest of the weights file."""
-        return str(self.card["weights_sha256"])
+    def weights(self) -> nn.Module:
+        """The network whose weights are stored."""
+        return self.network
 
     def profile(self, gamma_T: float, gamma_p: float, heating: float, heights: Array) -> Array:
         """<T> at these heights, 0 at the bottom and 1 at the top, same shape as `heights`."""

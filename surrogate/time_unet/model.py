@@ -151,7 +151,7 @@ def node_divergence(u: Tensor, v: Tensor, grid: Grid) -> Tensor:
     return 0.5 * (across[:, 1:] + across[:, :-1] + up[..., 1:] + up[..., :-1])
 
 
-class TimeStepper:
+class TimeStepper(files.TrainedModel):
     """A trained U-net with its velocity scale and card.
 
     Parameters
@@ -181,29 +181,22 @@ class TimeStepper:
                 f"{path} holds a model of kind {card.get('kind')}: name a U-net that steps in "
                 f'time, trained with model.kind = "{KIND}".'
             )
-        try:
+        with files.described(stored):
             chosen = {key: card["training"][key] for key in ("mass", "precision", "seed")}
             network = TimeUNetNetworkSettings.from_json(card["network"])
             mean, spread = map(float, card["log10_dt"])
             settings = TimeUNetSettings(network=network, **chosen)
-            files.check_weights(
+            model = files.restored(
                 stored,
-                lambda: make_time_step_model(settings, card_grid(card), (mean, spread)).network,
+                lambda: make_time_step_model(settings, card_grid(card), (mean, spread)),
+                "network",
             )
-            model = make_time_step_model(settings, card_grid(card), (mean, spread))
-            model.network.load_state_dict(stored.tensors)
             return cls(model, card)
-        except (AttributeError, KeyError, TypeError, ValueError, RuntimeError) as error:
-            raise files.unknown_card(stored.weights, error) from None
-
-    def save(self, directory: Path) -> None:
-        """Write weights.safetensors and card.json into `directory`."""
-        files.write_model(directory, self.model.network.state_dict(), self.card)
 
     @property
-    def sha256(self) -> str:
-        """Digest of the weights file."""
-        return str(self.card["weights_sha256"])
+    def weights(self) -> nn.Module:
+        """The network whose weights are stored."""
+        return self.model.network
 
     def step(self, state: State, parameters: Parameters, dt: Tensor) -> State:
         """The state after `dt`."""

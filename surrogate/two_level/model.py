@@ -27,7 +27,7 @@ from .corrector import Corrector, Normalisation
 SHIPPED = Path(__file__).parents[1] / "weights" / "two-level-256x64"
 
 
-class Surrogate:
+class Surrogate(files.TrainedModel):
     """psi = base + base's rms velocity x correction(features), zero on the walls.
 
     Any `torch.nn.Module` that takes features (n, channels, ny, nx) to one value
@@ -89,26 +89,17 @@ class Surrogate:
         """
         stored = files.read_model(SHIPPED if path is None else Path(path))
         card = stored.card
-        try:
+        with files.described(stored):
             card_grid(card)
-            files.check_weights(stored, lambda: _described_network(card, network))
-            chosen = _described_network(card, network)
-            chosen.load_state_dict(stored.tensors)
+            chosen = files.restored(stored, lambda: _described_network(card, network))
             # Convolutions on a CPU are a fifth faster on channels that lie together.
             chosen.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-            corrector = make_corrector(chosen, card)
-            return cls(corrector, card, grid)
-        except (AttributeError, KeyError, TypeError, ValueError, RuntimeError) as error:
-            raise files.unknown_card(stored.weights, error) from None
-
-    def save(self, directory: Path) -> None:
-        """Write weights.safetensors and card.json into `directory`."""
-        files.write_model(directory, self.corrector.network.state_dict(), self.card)
+            return cls(make_corrector(chosen, card), card, grid)
 
     @property
-    def sha256(self) -> str:
-        """Digest of the weights file."""
-        return str(self.card["weights_sha256"])
+    def weights(self) -> nn.Module:
+        """The network whose weights are stored."""
+        return self.corrector.network
 
     def base_stream_function(self, problem: StokesProblem) -> Array:
         """psi of the base alone, shape (ny+1, nx+1)."""
