@@ -122,8 +122,7 @@ def make_states(grid: Grid, case: Case) -> tuple[Array, Array]:
     run = case.simulation(rungs[0], _start(rungs[0], case))
     times, temperatures = [], []
     for time in np.linspace(0.0, case.end, case.states + 1)[1:].tolist():
-        while run.time < time:
-            run.step(until=time)
+        run.run(until=time)
         recorded = _refined(rungs, run.temperature, time, case)[-case.recorded :]
         times.append([at for at, _ in recorded])
         temperatures.append([temperature for _, temperature in recorded])

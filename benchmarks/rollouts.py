@@ -153,8 +153,7 @@ def start_state(plan: Plan) -> Snapshot:
         log.warning("%s is damaged (%s): made again", path, error)
     simulation = Simulation.from_config(plan.with_solver("direct"))
     with RunProgress(0.0, plan.start) as progress:
-        while simulation.time < plan.start:
-            progress.update(simulation.step(until=plan.start))
+        simulation.run(plan.start, [lambda _, record: progress.update(record)])
     found = simulation.snapshot()
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

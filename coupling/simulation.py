@@ -1,7 +1,8 @@
 """The time loop's one step: a velocity from the Stokes solver, then the energy equation."""
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from time import perf_counter
 from typing import Any, Self
@@ -16,7 +17,7 @@ from tellus.solver.energy import EXPLICIT, EnergyEquation, ExtendedBoussinesq, T
 from tellus.solver.errors import InputError
 from tellus.solver.grid import Array, Grid
 from tellus.solver.heating import Heating
-from tellus.solver.history import Moment
+from tellus.solver.history import PastFlow
 from tellus.solver.limits import FINITE, NOT_NEGATIVE, Limits, check
 from tellus.solver.rheology import Rheology
 from tellus.solver.stokes import (
@@ -136,7 +137,7 @@ class Simulation:
         self._heated = 0.0
         self._last_dt: float | None = None
         self._flow: Flow | None = None
-        self._before: Moment | None = None
+        self._before: PastFlow | None = None
 
     @classmethod
     def from_config(
@@ -216,7 +217,7 @@ class Simulation:
         flow = self.flow()
         stable = self.energy.stable_dt(flow, self.stepping.courant)
         if self._before is not None:
-            moved = Moment(self.time, flow.psi)
+            moved = PastFlow(self.time, flow.psi)
             stable = min(stable, longest_without_overshoot(self._before, moved, self.grid))
         return self.stepping.next_dt(stable, self._last_dt)
 
@@ -264,12 +265,47 @@ class Simulation:
                 )
             free = 0.5 * dt
         measured = diagnose(self.state, after, flow, self.grid, dt, self.boundaries)
-        self._before = Moment(self.time, flow.psi)
+        self._before = PastFlow(self.time, flow.psi)
         self.state, self.time, self.steps, self._heated = after, time, self.steps + 1, heated
         # A step cut short to hit `until` must not slow the growth of the ones after it.
         self._last_dt, self._flow = free, None
         self.statistics.energy += perf_counter() - start
         return StepRecord(self.steps, time, dt, measured)
+
+    def run(
+        self,
+        until: float = float("inf"),
+        observers: Sequence["Observer"] = (),
+        steps: int | None = None,
+    ) -> None:
+        """Step to a model time, or through a number of steps, whichever comes first.
+
+        Parameters
+        ----------
+        until : float
+            Model time, hit exactly.
+        observers : sequence of callables
+            After every step each is called with the simulation and the step's `StepRecord`. An
+            observer that wants no more steps raises `StopIteration`.
+        steps : int, optional
+            Most steps to take.
+
+        Raises
+        ------
+        InputError
+            Neither a time nor a number of steps is given, or the time has passed already.
+        RunFailedError
+            As in `step`.
+        """
+        check("Simulation.run", until=(until, Limits(least=self.time, infinite=True)))
+        needed = not until < float("inf")
+        check("Simulation.run", steps=(steps, Limits(least=0, whole=True, optional=not needed)))
+        last = None if steps is None else self.steps + steps
+        with suppress(StopIteration):
+            while self.time < until and self.steps != last:
+                record = self.step(until)
+                for observe in observers:
+                    observe(self, record)
 
     def _dissipation(self, flow: Flow) -> Array | None:
         """Shear heating, where the energy equation asks for it."""
@@ -329,7 +365,7 @@ class Simulation:
         held = {k.removeprefix("solver/"): v for k, v in arrays.items() if k.startswith("solver/")}
         self.solver.restore(held)
         if "psi_before" in arrays:
-            self._before = Moment(float(arrays["before"]), arrays["psi_before"])
+            self._before = PastFlow(float(arrays["before"]), arrays["psi_before"])
         if "psi" in arrays:
             report = StokesReport(self.solver.name, status="restored")
             divergent = bool(arrays.get("divergent", False))
@@ -339,3 +375,7 @@ class Simulation:
         """The solver and, where it has any, its weights."""
         weights = getattr(self.solver, "weights_sha256", None) or ""
         return f"{self.solver.name} {weights}".strip()
+
+
+Observer = Callable[[Simulation, StepRecord], object]
+"""What is called after a step."""

@@ -7,7 +7,7 @@ import numpy as np
 from tellus.solver.boundaries import FLUX, BoundaryConditions
 from tellus.solver.errors import RunFailedError
 from tellus.solver.grid import Array, Grid
-from tellus.solver.history import Moment
+from tellus.solver.history import PastFlow
 from tellus.solver.limits import POSITIVE, Limits, check_record
 from tellus.solver.stokes import Flow
 
@@ -84,7 +84,7 @@ class Stepping:
         )
 
 
-def longest_without_overshoot(before: Moment, now: Moment, grid: Grid) -> float:
+def longest_without_overshoot(before: PastFlow, now: PastFlow, grid: Grid) -> float:
     """The longest dt over which a velocity that dies out may be held.
 
     Lighter fluid over heavier comes to rest at a rate sigma that has nothing to do with how
