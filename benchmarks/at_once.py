@@ -33,6 +33,9 @@ SETTINGS: dict[str, dict[str, str]] = {
 }
 """What is set in the environment."""
 
+SHARE = "default over one alone, a core each"
+"""Of a machine that several runs share without loss it is 1, whatever their number."""
+
 VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 Row = dict[str, Any]
@@ -131,18 +134,21 @@ def table(result: Mapping[str, Any]) -> Table:
     """A row per solver and number at once, the settings side by side."""
     view = Table(title=f"seconds of {result['steps']} steps, whole commands", title_justify="left")
     view.add_column("solver")
-    for heading in ("runs at once", *SETTINGS):
+    for heading in ("runs at once", *(f"{setting}, s" for setting in SETTINGS), SHARE):
         view.add_column(heading, justify="right")
+    machine, busy = result["machine"], result["background_load_percent"]
     rows = {(r["solver"], r["at_once"], r["setting"]): r["seconds"] for r in result["results"]}
     for name, count in dict.fromkeys((r["solver"], r["at_once"]) for r in result["results"]):
-        view.add_row(
-            name, str(count), *(f"{rows[name, count, setting]:.1f}" for setting in SETTINGS)
-        )
-    machine, busy = result["machine"], result["background_load_percent"]
+        default, one = (rows[name, count, setting] for setting in SETTINGS)
+        alone = rows.get((name, 1, "one thread"))
+        in_turn = None if alone is None else alone * max(1.0, count / machine["cores"])
+        share = "-" if in_turn is None else f"{default / in_turn:.2f}"
+        view.add_row(name, str(count), f"{default:.1f}", f"{one:.1f}", share)
     shared = f"; {busy:.0f} % of it busy with other work" if busy > BUSY_PERCENT else ""
     view.caption = (
-        f"{result['grid']}, {machine['processor']}, {machine['cores']} cores{shared}; median of "
-        f"{result['repeats']}; tellus run, with its start and its outputs"
+        f"{result['steps']} steps at {result['grid']}, {machine['processor']}, "
+        f"{machine['cores']} cores{shared}; median of {result['repeats']}; tellus run, with its "
+        "start and its outputs"
     )
     view.caption_justify = "left"
     return view

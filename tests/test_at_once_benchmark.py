@@ -23,12 +23,15 @@ def test_every_solver_number_and_setting_is_timed_in_turn(
     result = at_once.main(["direct", "refined"], (1, 2), repeats=3, out=out)
     assert calls[:3] == [("direct", 1, None), ("direct", 1, "1"), ("direct", 2, None)]
     assert len(calls) == 3 * 2 * 2 * 2
+    assert calls[8:10] == [("direct", 1, "1"), ("direct", 1, None)]  # now the other way round
     first = result["results"][0]
-    assert (first["seconds"], first["seconds_min"], first["seconds_max"]) == (9.0, 1.0, 17.0)
+    assert (first["seconds"], first["seconds_min"], first["seconds_max"]) == (10.0, 1.0, 17.0)
     assert json.loads(out.read_text())["results"] == result["results"]
     view = at_once.table(result)
     assert [str(cell) for cell in view.columns[0].cells] == ["direct"] * 2 + ["refined"] * 2
-    assert next(iter(view.columns[2].cells)) == "9.0"
+    assert next(iter(view.columns[2].cells)) == "10.0"
+    # One thread came second, first and second: 2, 9 and 18.
+    assert next(iter(view.columns[4].cells)) == f"{10 / 9:.2f}"
 
 
 def test_a_run_that_fails_is_no_time() -> None:
