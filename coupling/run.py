@@ -32,7 +32,8 @@ from .ranks import join_workers, processes
 from .reopening import check_solver, checkpoint_for, differences
 from .run_statistics import RunStatistics
 from .rundir import RunFiles, began, check_free, check_same_physics, check_same_run
-from .setup import check_grid, initial_state, replaced, resolved, simulation_arguments
+from .build import simulation_arguments
+from .setup import check_grid, initial_state, replaced, resolved
 from .simulation import Simulation, Snapshot, StepRecord
 from .solvers.names import own_name
 from .start import Start

@@ -157,13 +157,8 @@ class Simulation:
         InputError
             What `tellus run` refuses, such as a box that the solver cannot be used in.
         """
-        from .setup import (
-            check_grid,
-            given_start,
-            initial_state,
-            require_config,
-            simulation_arguments,
-        )
+        from .build import simulation_arguments
+        from .setup import check_grid, given_start, initial_state, require_config
 
         require_config(config)
         of_grid = check_grid(config, solver)
