@@ -20,10 +20,10 @@ from tellus.solver.stokes import (
 
 from .checkpoint import write_atomically
 from .comparison.compare import compare
+from .comparison.formatting import busy, figure, headline
 from .comparison.pair import QUIET_VRMS
 from .comparison.plots import picture
 from .comparison.report import write_report
-from .comparison.formatting import busy, figure, headline
 from .output.picture_file import save_picture
 from .recorded import RecordedRun, read_run
 from .run import run_directory

@@ -22,6 +22,7 @@ from tellus.solver.strain import effective_viscosity
 from tellus.solver.threads import one_blas_thread
 
 from . import estimate
+from .build import simulation_arguments
 from .busy import Watch
 from .checkpoint import FOLDER
 from .fields import open_fields
@@ -32,7 +33,6 @@ from .ranks import join_workers, processes
 from .reopening import check_solver, checkpoint_for, differences
 from .run_statistics import RunStatistics
 from .rundir import RunFiles, began, check_free, check_same_physics, check_same_run
-from .build import simulation_arguments
 from .setup import check_grid, initial_state, replaced, resolved
 from .simulation import Simulation, Snapshot, StepRecord
 from .solvers.names import own_name

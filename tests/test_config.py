@@ -13,15 +13,13 @@ from tellus.config import (
     TrainingConfig,
     check_resumable,
     dump,
-    grid_of,
     load_config,
     load_dataset_config,
     load_training_config,
-    rheology_of,
-    simulation_of,
 )
 from tellus.config.fields import rows
 from tellus.config.grid_checks import lost_layers
+from tellus.coupling.build import grid_of, rheology_of, simulation_of
 from tellus.solver.errors import InputError
 from tellus.solver.grid import Grid
 from tellus.solver.rheology import FrankKamenetskii

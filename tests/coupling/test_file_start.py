@@ -3,6 +3,7 @@
 import csv
 import json
 import shutil
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -160,7 +161,7 @@ def test_another_grid_reaches_down_to_the_core_of_that_run(first: Path) -> None:
     coarse = Simulation.from_config(aging(*after(first)))
     fine = Simulation.from_config(aging(*after(first), "grid.ny=32"))
     core = last(first)["bottom_temperature"]
-    assert core < 0.95
+    assert core < 0.98
     half_way = 0.5 * (core + coarse.temperature[0])
     np.testing.assert_allclose(fine.temperature[0], half_way[0], rtol=0, atol=1e-6)
 
@@ -179,9 +180,10 @@ def test_walls_of_a_recorded_run_cool_with_its_core(first: Path) -> None:
 def test_a_comparison_between_grids_takes_the_walls_of_the_core(
     first: Path, tmp_path: Path
 ) -> None:
-    """Conduction alone: on both grids the profiles are those of one column, to second order."""
-    fine = ran(tmp_path / "fine", "grid.ny=32", "time.end=0.03")
-    (entry,) = compare([fine, first])["runs"][1:]
-    # With T = 1 on the floor the lowest cell alone would add (1 - core) / 2 / 32.
-    core = last(first)["bottom_temperature"]
-    assert entry["temperature_field_mae"] < 0.2 * (1.0 - core) / 64
+    """Conduction is second order in space; with T = 1 on the floor the difference would not be."""
+    runs = [first, *(ran(tmp_path / f"{n}", f"grid.ny={n}", "time.end=0.03") for n in (32, 64))]
+    errors = [
+        compare([fine, coarse])["runs"][1]["temperature_field_mae"]
+        for coarse, fine in pairwise(runs)
+    ]
+    assert errors[0] / errors[1] > 3.5

@@ -5,14 +5,8 @@ from typing import Any
 
 import pytest
 
-from tellus.config import (
-    boundaries_of,
-    dump,
-    heating_of,
-    load_config,
-    load_dataset_config,
-    rheology_of,
-)
+from tellus.config import dump, load_config, load_dataset_config
+from tellus.coupling.build import boundaries_of, heating_of, rheology_of
 from tellus.coupling.simulation import Simulation
 from tellus.coupling.solvers.names import make_solver
 from tellus.solver.boundaries import (
