@@ -61,7 +61,7 @@ def main(
     steps : int
         Time steps of a run.
     repeats : int
-        How often each is timed, all of them in turn.
+        How often each is timed, all of them in turn, the settings in alternating order.
     out : Path, optional
         File or directory to save the result in.
 
@@ -73,10 +73,11 @@ def main(
     """
     busy = background_load()
     samples: dict[tuple[str, int, str], list[float]] = {}
-    for _ in range(repeats):
+    for repeat in range(repeats):
         for name in solvers:
             for count in at_once:
-                for setting in SETTINGS:
+                # Whatever comes second finds files in memory and a warm processor.
+                for setting in list(SETTINGS)[:: -1 if repeat % 2 else 1]:
                     seconds = _seconds(name, count, SETTINGS[setting], grid, steps)
                     samples.setdefault((name, count, setting), []).append(seconds)
     result = {
