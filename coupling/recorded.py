@@ -116,7 +116,10 @@ class RecordedRun(RecordedOutputs):
         walls, core = self.walls, self.series.get("bottom_temperature")
         if core is None or self.config["model"].get("core_capacity") is None:
             return walls
-        warmth = float(np.mean(np.interp(times, self.series["time"], core)))
+        first = (self.info.get("start") or {}).get("core_temperature")
+        at_start = walls.bottom.value if first is None else float(first)
+        clock = np.concatenate([self.output_times[:1], self.series["time"]])
+        warmth = float(np.mean(np.interp(times, clock, [at_start, *core])))
         return replace(walls, bottom=replace(walls.bottom, value=warmth))
 
     @cached_property

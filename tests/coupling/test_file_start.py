@@ -170,6 +170,7 @@ def test_walls_of_a_recorded_run_cool_with_its_core(first: Path) -> None:
     run = read_run(first)
     times, core = run.series["time"], run.series["bottom_temperature"]
     assert run.walls.bottom.value == 1.0
+    assert run.walls_at(0.0).bottom.value == 1.0  # before the first row
     assert run.walls_at(times[3]).bottom.value == core[3]
     middle = 0.5 * (times[3] + times[4])
     assert run.walls_at(middle).bottom.value == pytest.approx(0.5 * (core[3] + core[4]))
