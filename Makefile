@@ -16,7 +16,7 @@ help:
 	@echo "make test      lint and the tests that take seconds"
 	@echo "make test-all  lint and every test, the published benchmarks included"
 	@echo "make docs      the documentation as a site, docs/_build/html"
-	@echo "make lint      ruff, mypy, clang-format: check only"
+	@echo "make lint      ruff, mypy, import-linter, clang-format: check only"
 	@echo "make format    let ruff and clang-format rewrite the sources"
 	@echo "make venv      only set up .venv (the others do it when needed)"
 	@echo "make petsc     PETSc and petsc4py for --stokes mumps, by apt on Debian and Ubuntu"
@@ -40,6 +40,7 @@ lint: $(INSTALLED)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports
 	$(BIN)/clang-format --dry-run -Werror $(CXX_SOURCES)
 
 format: $(INSTALLED)

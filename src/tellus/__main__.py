@@ -4,21 +4,8 @@ import os
 import sys
 
 from tellus.io import terminal
+from tellus.io.exit_status import FAILED, GO_ON, RESUMABLE, RESUME
 from tellus.io.signals import while_importing
-
-RESUME = "--resume"
-
-# Commands whose unfinished work is kept, and how to go on with it. A new `tellus run` is not
-# among them: it handles signals itself, once there is something to resume.
-GO_ON = {
-    "dataset": "the same command goes on",
-    "experiments": "the same command goes on",
-    "rollout-suite": "the same command goes on",
-    "train": "the same command with --resume goes on",
-    "unpack": "the same command goes on",
-}
-
-FAILED, RESUMABLE = 1, 3
 
 
 def main() -> None:

@@ -13,11 +13,11 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from tellus.__main__ import GO_ON
 from tellus.cli import app
 from tellus.cli.shell import OneSentenceGroup
 from tellus.coupling.cluster import deaf_children, run_all
 from tellus.io import signals
+from tellus.io.exit_status import GO_ON
 from tellus.io.signals import WATCHED, held, prompt, remembered
 
 HUP, INT, TERM = signal.SIGHUP, signal.SIGINT, signal.SIGTERM

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 import typer
 from typer.core import TyperGroup
 
-from tellus.__main__ import FAILED, GO_ON, RESUMABLE, RESUME
 from tellus.io import terminal
+from tellus.io.exit_status import BAD_INPUT, FAILED, GO_ON, RESUMABLE, RESUME
 from tellus.io.shown import shown
 from tellus.io.signals import Asked, prompt
 from tellus.solver.errors import InterruptedRunError, TellusError
@@ -27,8 +27,6 @@ if TYPE_CHECKING:
 
 # Wider than any table, so that lines in a file or a pipe stay whole.
 PLAIN_WIDTH = 250
-
-BAD_INPUT = 2
 
 BAD_PATHS = {
     errno.EACCES: "see to its permissions, or name another path",
