@@ -1,4 +1,4 @@
-"""Imports: `make lint` holds the directions between rooms (import-linter), this that none circles."""
+"""Imports: `make lint` holds the directions between rooms; here, that none goes in a circle."""
 
 import grimp
 import networkx
