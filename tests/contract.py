@@ -152,7 +152,10 @@ def _outputs(root: Path) -> Iterator[tuple[str, Any]]:
     for name in ("direct", "refined,skip:3"):
         options = ("--solvers", name, "--repeats", "5", *size)
         yield f"bench step, {name}", _json("bench", "step", *options)
-    yield "bench stokes", _json("bench", "stokes", "--solvers", "direct,coarse:4", *size)
+    yield (
+        "bench stokes",
+        _json("bench", "stokes", "--solvers", "direct,coarse:4", *size, "--no-memory"),
+    )
     yield "bench energy", _json("bench", "energy", *size)
     yield "bench apply", _json("bench", "apply", *size)
     yield (

@@ -10,6 +10,7 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from itertools import takewhile
 from pathlib import Path
 from typing import Any
@@ -165,11 +166,16 @@ def test_targets_are_in_the_makefile(page: str, line: str) -> None:
     assert set(asked) <= set(targets), page
 
 
+@cache
+def help_of(module: str) -> str:
+    """What a module prints with --help."""
+    command = [sys.executable, "-m", module, "--help"]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+
 @pytest.mark.parametrize(("page", "line"), commands(r"python -m tellus\.benchmarks"))
 def test_modules_know_the_options(page: str, line: str) -> None:
     _, _, module, *given = words(line)
-    told = subprocess.run(
-        [sys.executable, "-m", module, "--help"], capture_output=True, text=True, check=True
-    ).stdout
+    told = help_of(module)
     options = [word for word in given if word.startswith("--")]
     assert [option for option in options if option not in told] == [], f"{page}: {line!r}"
