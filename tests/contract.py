@@ -35,6 +35,9 @@ ROOT = Path(__file__).parents[1]
 
 HELP, OUTPUTS, RUNS = "help.txt", "outputs.json", "runs.json"
 
+INSTALLED = ("thread_pools", "versions")
+"""Keys of outputs whose content says what is installed and loaded."""
+
 STEPS = 8
 BOX = ("grid.nx=64", "grid.ny=16", "grid.aspect=4.0", "time.dt_initial=1e-5")
 CONVECTING = (
@@ -175,7 +178,8 @@ def _read(path: Path) -> Any:
 def keys(value: Any) -> Any:
     """Of nested dictionaries the keys; of a list what its first element has; nothing of values."""
     if isinstance(value, dict):
-        return {key: keys(entry) for key, entry in sorted(value.items())}
+        shown = {key: None if key in INSTALLED else entry for key, entry in value.items()}
+        return {key: keys(entry) for key, entry in sorted(shown.items())}
     if isinstance(value, list):
         return [keys(value[0])] if value and isinstance(value[0], dict | list) else []
     return None

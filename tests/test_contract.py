@@ -31,4 +31,6 @@ def test_short_runs_end_where_they_did(name: str, request: pytest.FixtureRequest
     before = json.loads(recorded(RUNS))[name]
     after = numbers(run_cases()[name])
     del before["sha256"], after["sha256"]
-    assert after == pytest.approx(before, rel=1e-7, abs=1e-12), REMEDY
+    single_precision = "surrogate" in name or "predicted" in name
+    tolerance = 1e-4 if single_precision else 1e-6
+    assert after == pytest.approx(before, rel=tolerance, abs=1e-12), REMEDY

@@ -48,7 +48,7 @@ def problem(
 @pytest.mark.usefixtures("petsc")
 @pytest.mark.parametrize(
     ("name", "grid", "contrast"),
-    AllPairs([NAMES, [*GRIDS, Grid(40, 16, 4.0)], [1.0, 1e6, 1e10]]),
+    list(AllPairs([NAMES, [*GRIDS, Grid(40, 16, 4.0)], [1.0, 1e6, 1e10]])),
 )
 def test_the_velocity_is_the_direct_solvers(name: str, grid: Grid, contrast: float) -> None:
     solver, direct = make_solver(name, grid), DirectSolver(grid)
