@@ -7,6 +7,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from tellus.config.solver_spec import SolverSpec
 from tellus.coupling.output.style import styled
 from tellus.io.shown import in_picture
 
@@ -57,7 +58,7 @@ def figure(result: Mapping[str, Any]) -> Figure:
 
 def kind(row: Row) -> str:
     """The first word of the solver's name."""
-    return str(row["name"].split(":")[0])
+    return SolverSpec.parse(row["name"]).kind
 
 
 def _place(row: Row, bottom: float) -> tuple[float, float]:

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from tellus.config.solver_spec import SURROGATE, SolverSpec
+
 from .sampling import Row
 
 YARDSTICK = "field_error"
@@ -40,7 +42,7 @@ def exact(rows: Sequence[Row], floors: Sequence[str]) -> float:
 
 def is_learned(row: Row) -> bool:
     """Whether a network has a part in it."""
-    return "surrogate" in row["name"].split(":")
+    return SURROGATE in SolverSpec.parse(row["name"]).kinds
 
 
 def _dominates(other: Row, row: Row, nothing: float) -> bool:

@@ -14,6 +14,7 @@ from typing import Any
 import psutil
 from rich.table import Table
 
+from tellus.config.solver_spec import SolverSpec
 from tellus.coupling.busy import BUSY_PERCENT, Watch, background_load
 from tellus.solver.errors import InputError, SolverError
 from tellus.solver.grid import Grid
@@ -99,7 +100,7 @@ def main(
 
 def _refuse_skip(names: Sequence[str]) -> None:
     for name in names:
-        if name.partition(":")[0] == "skip":
+        if SolverSpec.parse(name).kind == "skip":
             raise InputError(
                 f"bench stokes times single solves, and {name} holds the velocity between direct "
                 "ones: leave it out, or use `tellus bench step`."
@@ -258,7 +259,7 @@ def _best_mumps(rows: Sequence[Row]) -> Row:
     rivals = [
         row
         for row in rows
-        if row["solver"].split(":")[0] == "mumps"
+        if SolverSpec.parse(row["solver"]).kind == "mumps"
         and row["velocity_error"] is not None
         and row["velocity_error"] <= ACCURATE
     ]

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from tellus.config.solver_spec import SolverSpec
 from tellus.solver.errors import InputError
 from tellus.solver.grid import Grid
 from tellus.solver.rheology import Rheology
@@ -82,8 +83,9 @@ def cost_sentence(grid: Grid, solver: str, solve_seconds: float, steps: int) -> 
 
     `steps` is the fewest that the run can take.
     """
-    kind, _, argument = solver.partition(":")
-    solves = ceil(steps / int(argument)) if kind == "skip" and argument.isdecimal() else steps
+    spec = SolverSpec.parse(solver)
+    held = spec.kind == "skip" and spec.arguments[:1] != () and spec.arguments[0].isdecimal()
+    solves = ceil(steps / int(spec.arguments[0])) if held else steps
     return (
         f"{grid} cells, --stokes {solver}: one solve took {1e3 * solve_seconds:.3g} ms, so at "
         f"least {steps} steps and {solves * solve_seconds:.3g} s, more where the flow limits the "

@@ -2,6 +2,7 @@
 
 import os
 
+from tellus.config.solver_spec import SolverSpec
 from tellus.solver.errors import InputError
 
 SHARED = {"mumps", "mumps-psi"}
@@ -16,7 +17,7 @@ def join_workers(name: str) -> None:
 
     So only one goes on to look at files, and write them. Raises InputError without PETSc.
     """
-    if SHARED.intersection(name.split(":")):
+    if SHARED.intersection(SolverSpec.parse(name).kinds):
         from tellus.solver.mumps.workers import join
 
         join()
@@ -30,7 +31,7 @@ def processes() -> int:
 def refuse_idle_processes(name: str) -> None:
     """Raises InputError where mpirun started several processes for a solver that uses one."""
     started = processes()
-    if started > 1 and not SHARED.intersection(name.split(":")):
+    if started > 1 and not SHARED.intersection(SolverSpec.parse(name).kinds):
         raise InputError(
             f'stokes.solver: "{name}" works in one process, and mpirun started {started}: leave '
             "mpirun out, or choose mumps."

@@ -127,7 +127,7 @@ def register(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
 
     def add(*kinds: type[Half]) -> None:
         for kind in kinds:
-            entry = SolverEntry(kind.name, "", "-", lambda arguments, grid, picard, k=kind: k(grid))
+            entry = SolverEntry(kind.name, "", "-", lambda spec, grid, picard, k=kind: k(grid))
             monkeypatch.setitem(SOLVERS, kind.name, entry)
 
     return add

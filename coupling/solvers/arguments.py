@@ -2,18 +2,20 @@
 
 from collections.abc import Callable, Mapping, Sequence
 
+from tellus.config.solver_spec import SolverSpec
 from tellus.solver.errors import InputError
 
 
-def refusal(kind: str, arguments: Sequence[str], wanted: str) -> InputError:
+def refusal(spec: SolverSpec, wanted: str) -> InputError:
     """The error that quotes the name and says what is wanted of it."""
-    return InputError(f'stokes.solver: "{":".join([kind, *arguments])}" {wanted}')
+    return InputError(f'stokes.solver: "{spec}" {wanted}')
 
 
-def no_argument(kind: str, arguments: Sequence[str]) -> None:
+def no_argument(spec: SolverSpec) -> None:
     """Raises InputError where there is one."""
-    if arguments:
-        raise InputError(f'stokes.solver: "{kind}" takes no argument, not "{":".join(arguments)}".')
+    if spec.arguments:
+        found = ":".join(spec.arguments)
+        raise InputError(f'stokes.solver: "{spec.kind}" takes no argument, not "{found}".')
 
 
 def is_whole(text: str, least: int = 1) -> bool:
@@ -21,15 +23,12 @@ def is_whole(text: str, least: int = 1) -> bool:
     return text.isascii() and text.isdecimal() and int(text) >= least
 
 
-def whole_number(
-    kind: str, arguments: Sequence[str], what: str, example: str, least: int = 1
-) -> int:
+def whole_number(spec: SolverSpec, what: str, example: str, least: int = 1) -> int:
     """The one argument, a whole number of `what`; raises InputError for anything else."""
+    arguments = spec.arguments
     if len(arguments) != 1 or not is_whole(arguments[0], least):
         at_least = f", at least {least}" if least > 1 else ""
-        raise refusal(
-            kind, arguments, f'needs one whole number of {what}{at_least}, as in "{example}".'
-        )
+        raise refusal(spec, f'needs one whole number of {what}{at_least}, as in "{example}".')
     return int(arguments[0])
 
 
@@ -37,7 +36,7 @@ Setting = Callable[[str], float]
 
 
 def settings(
-    kind: str, arguments: Sequence[str], known: Mapping[str, Setting], example: str
+    spec: SolverSpec, arguments: Sequence[str], known: Mapping[str, Setting], example: str
 ) -> dict[str, float]:
     """Arguments of the form key=value, each key at most once; raises InputError.
 
@@ -48,11 +47,11 @@ def settings(
         key, equals, text = argument.partition("=")
         if not equals or key not in known or key in found:
             keys = " or ".join(f"{name}=..." for name in known)
-            raise refusal(kind, arguments, f'takes {keys}, each once, as in "{example}".')
+            raise refusal(spec, f'takes {keys}, each once, as in "{example}".')
         try:
             found[key] = known[key](text)
         except ValueError as error:
-            raise refusal(kind, arguments, f'needs {error}, as in "{example}".') from None
+            raise refusal(spec, f'needs {error}, as in "{example}".') from None
     return found
 
 

@@ -6,9 +6,13 @@ Arrays are counted; what cannot be, libraries and the factors of sparse solvers,
 
 from math import log2
 
+from tellus.config.solver_spec import SolverSpec
 from tellus.solver.grid import Grid
 
 from .arguments import is_whole
+
+BASE = SolverSpec("coarse", ("4",))
+"""Of the shipped surrogate."""
 
 FLOAT = 8.0
 TORCH, PETSC, MKL = 195e6, 60e6, 40e6
@@ -28,65 +32,65 @@ def bands(grid: Grid) -> float:
     return FLOAT * (grid.nx - 1) * (grid.ny - 1) * (2 * min(grid.nx, grid.ny) - 1)
 
 
-def direct(arguments: list[str], grid: Grid) -> float:
+def direct(spec: SolverSpec, grid: Grid) -> float:
     """The bands."""
     return bands(grid)
 
 
-def lagged(arguments: list[str], grid: Grid) -> float:
+def lagged(spec: SolverSpec, grid: Grid) -> float:
     """The bands and the vectors of the iteration."""
     return bands(grid) + fields(grid, 8)
 
 
-def coarse(arguments: list[str], grid: Grid) -> float:
+def coarse(spec: SolverSpec, grid: Grid) -> float:
     """The bands of the coarse grid, and its nodes interpolated along each direction."""
-    factor = _factor(arguments, 4)
+    factor = _factor(spec, 4)
     small = max(4, grid.nx // factor), max(4, grid.ny // factor)
     between = FLOAT * (grid.nx * small[0] + grid.ny * small[1])
     return bands(Grid(*small)) + between + fields(grid, 4)
 
 
-def reduced(arguments: list[str], grid: Grid) -> float:
+def reduced(spec: SolverSpec, grid: Grid) -> float:
     """The bands between splines, and the sums that fill them."""
-    return _splines(grid, _factor(arguments, 4)) + fields(grid, 8)
+    return _splines(grid, _factor(spec, 4)) + fields(grid, 8)
 
 
-def refined(arguments: list[str], grid: Grid) -> float:
+def refined(spec: SolverSpec, grid: Grid) -> float:
     """Those of `reduced`, the smoother's weights and the vectors of the iteration."""
     from tellus.solver.krylov.refined import fastest_factor
 
-    return _splines(grid, _factor(arguments, fastest_factor(grid))) + fields(grid, 22)
+    return _splines(grid, _factor(spec, fastest_factor(grid))) + fields(grid, 22)
 
 
-def pardiso(arguments: list[str], grid: Grid) -> float:
+def pardiso(spec: SolverSpec, grid: Grid) -> float:
     """A sparse factor, and MKL."""
     cells = grid.nx * grid.ny
     return MKL + 55.0 * cells * log2(cells)
 
 
-def cudss(arguments: list[str], grid: Grid) -> float:
+def cudss(spec: SolverSpec, grid: Grid) -> float:
     """The matrix; the factor lies on the GPU."""
     return fields(grid, 40)
 
 
-def mumps(arguments: list[str], grid: Grid) -> float:
+def mumps(spec: SolverSpec, grid: Grid) -> float:
     """A sparse factor of u, v and p, and PETSc."""
-    return _mumps("mumps:lu" if "lu" in arguments else "mumps", grid)
+    return _mumps("mumps:lu" if "lu" in spec.arguments else "mumps", grid)
 
 
-def mumps_psi(arguments: list[str], grid: Grid) -> float:
+def mumps_psi(spec: SolverSpec, grid: Grid) -> float:
     """A sparse factor of psi, and PETSc."""
     return _mumps("mumps-psi", grid)
 
 
-def iterative(arguments: list[str], grid: Grid) -> float:
+def iterative(spec: SolverSpec, grid: Grid) -> float:
     """The grids of multigrid, and PyTorch."""
     return TORCH + fields(grid, 85)
 
 
-def surrogate(arguments: list[str], grid: Grid) -> float:
+def surrogate(spec: SolverSpec, grid: Grid) -> float:
     """The base, what the network computes on, and PyTorch."""
-    return TORCH + coarse(["4"], grid) + fields(grid, 32)
+    return TORCH + coarse(BASE, grid) + fields(grid, 32)
 
 
 def _mumps(kind: str, grid: Grid) -> float:
@@ -99,5 +103,6 @@ def _splines(grid: Grid, factor: int) -> float:
     return FLOAT * along * (across * (4 * across + 1) + 25 * factor * across)
 
 
-def _factor(arguments: list[str], default: int) -> int:
-    return int(arguments[0]) if arguments and is_whole(arguments[0]) else default
+def _factor(spec: SolverSpec, default: int) -> int:
+    first = spec.arguments[:1]
+    return int(first[0]) if first and is_whole(first[0]) else default

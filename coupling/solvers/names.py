@@ -5,6 +5,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import NamedTuple
 
+from tellus.config.solver_spec import SolverSpec
 from tellus.solver.errors import InputError
 from tellus.solver.grid import Grid
 from tellus.solver.picard import PicardSettings, PicardSolver
@@ -21,6 +22,8 @@ from .arguments import (
     whole_number,
 )
 
+DIRECT = SolverSpec("direct")
+
 OWN = "own"
 """Kind of a name that only says what a solver handed in from Python called itself."""
 
@@ -28,173 +31,169 @@ OWN = "own"
 class SolverEntry(NamedTuple):
     """One row of `tellus solvers`, and the function that builds what it describes.
 
-    `build` gets the arguments after the first colon, the grid, and when the iteration around a
-    non-linear viscosity law stops; it imports what it needs, and raises InputError for arguments
-    that it does not know and for requirements that are missing. `memory` gets the arguments and
-    the grid, and says in bytes what the solver will hold.
+    `build` gets what the name says, the grid, and when the iteration around a non-linear viscosity
+    law stops; it imports what it needs, and raises InputError for arguments that it does not know
+    and for requirements that are missing. `memory` says in bytes what the solver will hold, those
+    that it calls included.
     """
 
     usage: str
     meaning: str
     requirements: str
-    build: Callable[[list[str], Grid, PicardSettings], StokesSolver]
-    memory: Callable[[list[str], Grid], float] = lambda arguments, grid: 0.0
+    build: Callable[[SolverSpec, Grid, PicardSettings], StokesSolver]
+    memory: Callable[[SolverSpec, Grid], float] = lambda spec, grid: 0.0
 
 
-def _direct(arguments: list[str], grid: Grid, picard: PicardSettings) -> StokesSolver:
+def _direct(spec: SolverSpec, grid: Grid, picard: PicardSettings) -> StokesSolver:
     from tellus.solver.direct import DirectSolver
 
-    no_argument("direct", arguments)
+    no_argument(spec)
     return PicardSolver(DirectSolver(grid), picard)
 
 
-def _skip(arguments: list[str], grid: Grid, picard: PicardSettings) -> StokesSolver:
+def _skip(spec: SolverSpec, grid: Grid, picard: PicardSettings) -> StokesSolver:
     from .skip import SkipSolver
     from .skip_tolerance import ToleranceSkipSolver
 
-    often, *rest = arguments or [""]
+    often, *linear = spec.arguments or [""]
     if not is_whole(often) and not often.startswith("tol="):
         raise refusal(
-            "skip",
-            arguments,
+            spec,
             'needs one whole number of steps or a tolerance, as in "skip:10" or "skip:tol=1e-2".',
         )
-    linear = is_whole(often) and rest[:1] == ["linear"]
-    asked = make_solver(":".join(rest[linear:]) or "direct", grid, picard)
+    inner = built(spec.inner or DIRECT, grid, picard)
     if is_whole(often):
-        return SkipSolver(asked, int(often), grid, linear)
-    known = settings("skip", [often], {"tol": tolerance}, "skip:tol=1e-2")
-    return ToleranceSkipSolver(asked, known["tol"], grid, ":".join(["skip", *arguments]))
+        return SkipSolver(inner, int(often), grid, bool(linear))
+    known = settings(spec, [often], {"tol": tolerance}, "skip:tol=1e-2")
+    return ToleranceSkipSolver(inner, known["tol"], grid, str(spec))
 
 
-def _coarse(arguments: list[str], grid: Grid, picard: PicardSettings) -> StokesSolver:
+def _coarse(spec: SolverSpec, grid: Grid, picard: PicardSettings) -> StokesSolver:
     from tellus.solver.coarse import CoarseSolver
 
-    factor = whole_number("coarse", arguments, "cells in one", "coarse:4", least=2)
+    factor = whole_number(spec, "cells in one", "coarse:4", least=2)
     return PicardSolver(CoarseSolver(grid, factor), picard)
 
 
-def _reduced(arguments: list[str], grid: Grid, picard: PicardSettings) -> StokesSolver:
+def _reduced(spec: SolverSpec, grid: Grid, picard: PicardSettings) -> StokesSolver:
     from tellus.solver.splines.reduced import ReducedSolver
 
-    factor = whole_number("reduced", arguments, "cells between knots", "reduced:4", least=2)
+    factor = whole_number(spec, "cells between knots", "reduced:4", least=2)
     return PicardSolver(ReducedSolver(grid, factor), picard)
 
 
-def _pardiso(arguments: list[str], grid: Grid, picard: PicardSettings) -> StokesSolver:
+def _pardiso(spec: SolverSpec, grid: Grid, picard: PicardSettings) -> StokesSolver:
     from tellus.solver.factor.pardiso import PardisoSolver
 
-    no_argument("pardiso", arguments)
+    no_argument(spec)
     return PicardSolver(PardisoSolver(grid), picard)
 
 
-def _cudss(arguments: list[str], grid: Grid, picard: PicardSettings) -> StokesSolver:
+def _cudss(spec: SolverSpec, grid: Grid, picard: PicardSettings) -> StokesSolver:
     from tellus.solver.factor.cudss import CudssSolver
 
-    no_argument("cudss", arguments)
+    no_argument(spec)
     return PicardSolver(CudssSolver(grid), picard)
 
 
-def _lagged(arguments: list[str], grid: Grid, picard: PicardSettings) -> StokesSolver:
+def _lagged(spec: SolverSpec, grid: Grid, picard: PicardSettings) -> StokesSolver:
     from tellus.solver.krylov.lagged import CHOLESKY, LaggedSolver
 
     known = {"tol": tolerance, "limit": count}
-    asked = settings("lagged", arguments, known, "lagged:tol=1e-6")
+    asked = settings(spec, spec.arguments, known, "lagged:tol=1e-6")
     limit = int(asked.get("limit", CHOLESKY.limit))
-    solver = LaggedSolver(grid, asked.get("tol", 1e-6), limit, ":".join(["lagged", *arguments]))
+    solver = LaggedSolver(grid, asked.get("tol", 1e-6), limit, str(spec))
     return PicardSolver(solver, picard)
 
 
-def _refined(arguments: list[str], grid: Grid, picard: PicardSettings) -> StokesSolver:
+def _refined(spec: SolverSpec, grid: Grid, picard: PicardSettings) -> StokesSolver:
     from tellus.solver.krylov.refined import refined_solver
 
-    name, rest = ":".join(["refined", *arguments]), list(arguments)
+    rest = list(spec.arguments)
     factor = int(rest.pop(0)) if rest and is_whole(rest[0], 2) else None
-    asked = settings("refined", rest, {"tol": tolerance}, "refined:3:tol=1e-6")
-    return PicardSolver(refined_solver(grid, factor, asked.get("tol", 1e-6), name), picard)
+    asked = settings(spec, rest, {"tol": tolerance}, "refined:3:tol=1e-6")
+    return PicardSolver(refined_solver(grid, factor, asked.get("tol", 1e-6), str(spec)), picard)
 
 
-def _iterative(arguments: list[str], grid: Grid, picard: PicardSettings) -> StokesSolver:
+def _iterative(spec: SolverSpec, grid: Grid, picard: PicardSettings) -> StokesSolver:
     from tellus.solver.iterative.solver import IterativeSolver
 
     from .iterative import iterative_settings
 
-    asked, guess = iterative_settings(arguments)
-    start = None if guess is None else make_solver(guess, grid, picard)
-    name = ":".join(["iterative", *arguments])
-    return PicardSolver(IterativeSolver(grid, asked, start, name), picard)
+    asked = iterative_settings(spec)
+    start = None if spec.inner is None else built(spec.inner, grid, picard)
+    return PicardSolver(IterativeSolver(grid, asked, start, str(spec)), picard)
 
 
-def _mumps(arguments: list[str], grid: Grid, picard: PicardSettings) -> StokesSolver:
+def _mumps(spec: SolverSpec, grid: Grid, picard: PicardSettings) -> StokesSolver:
     from tellus.solver.mumps.solver import MumpsSolver
 
-    return PicardSolver(MumpsSolver(grid, ":".join(["mumps", *arguments])), picard)
+    return PicardSolver(MumpsSolver(grid, str(spec)), picard)
 
 
-def _mumps_psi(arguments: list[str], grid: Grid, picard: PicardSettings) -> StokesSolver:
+def _mumps_psi(spec: SolverSpec, grid: Grid, picard: PicardSettings) -> StokesSolver:
     from tellus.solver.mumps.solver import MumpsSolver
 
-    return PicardSolver(MumpsSolver(grid, ":".join(["mumps-psi", *arguments])), picard)
+    return PicardSolver(MumpsSolver(grid, str(spec)), picard)
 
 
-def _surrogate(arguments: list[str], grid: Grid, picard: PicardSettings) -> StokesSolver:
+def _surrogate(spec: SolverSpec, grid: Grid, picard: PicardSettings) -> StokesSolver:
     from .surrogate import SurrogateSolver
 
-    path = Path(":".join(arguments)) if arguments else None
+    path = Path(spec.weights) if spec.arguments else None
     return SurrogateSolver.from_weights(path, grid)
 
 
-def _anchored(arguments: list[str], grid: Grid, picard: PicardSettings) -> StokesSolver:
+def _anchored(spec: SolverSpec, grid: Grid, picard: PicardSettings) -> StokesSolver:
     from .anchored import AnchoredSolver
     from .anchored_tolerance import ToleranceAnchoredSolver
 
-    often, *asked = arguments or [""]
-    if not asked or not (is_whole(often) or often.startswith("tol=")):
+    (often,) = spec.arguments or [""]
+    if spec.inner is None or not (is_whole(often) or often.startswith("tol=")):
         raise refusal(
-            "anchored",
-            arguments,
+            spec,
             "needs a number of steps or a tolerance, and the name of a solver, as in "
             '"anchored:50:reduced:4" or "anchored:tol=1e-3:reduced:4".',
         )
-    approximate = make_solver(":".join(asked), grid, picard)
+    approximate = built(spec.inner, grid, picard)
     if is_whole(often):
-        return AnchoredSolver(approximate, _direct([], grid, picard), int(often), grid)
-    known = settings("anchored", [often], {"tol": tolerance}, "anchored:tol=1e-3:reduced:4")
+        return AnchoredSolver(approximate, _direct(DIRECT, grid, picard), int(often), grid)
+    known = settings(spec, [often], {"tol": tolerance}, "anchored:tol=1e-3:reduced:4")
     name = f"anchored:{often}:{approximate.name}"
     return ToleranceAnchoredSolver(approximate, known["tol"], grid, picard, name)
 
 
-def _check(arguments: list[str], grid: Grid, picard: PicardSettings) -> StokesSolver:
+def _check(spec: SolverSpec, grid: Grid, picard: PicardSettings) -> StokesSolver:
     from .checked import CheckedSolver
 
-    if not arguments:
-        raise refusal("check", arguments, 'needs the name of a solver, as in "check:reduced:4".')
-    solver = make_solver(":".join(arguments), grid, picard)
-    return CheckedSolver(solver, _direct([], grid, picard))
+    if spec.inner is None:
+        raise refusal(spec, 'needs the name of a solver, as in "check:reduced:4".')
+    return CheckedSolver(built(spec.inner, grid, picard), _direct(DIRECT, grid, picard))
 
 
 def memory_of(name: str, grid: Grid) -> float:
     """Bytes that a solver will hold at most; 0 for a name that is not known."""
-    kind, *arguments = name.split(":")
-    return SOLVERS[kind].memory(arguments, grid) if kind in SOLVERS else 0.0
+    return _memory(SolverSpec.parse(name), grid)
 
 
-def _skip_memory(arguments: list[str], grid: Grid) -> float:
-    linear = arguments[1:2] == ["linear"]
-    return memory_of(":".join(arguments[1 + linear :]) or "direct", grid)
+def _memory(spec: SolverSpec | None, grid: Grid) -> float:
+    return SOLVERS[spec.kind].memory(spec, grid) if spec and spec.kind in SOLVERS else 0.0
 
 
-def _directly_too(arguments: list[str], grid: Grid) -> float:
-    return memory_of(":".join(arguments[1:]), grid) + memory.lagged([], grid)
+def _skip_memory(spec: SolverSpec, grid: Grid) -> float:
+    return _memory(spec.inner or DIRECT, grid)
 
 
-def _check_memory(arguments: list[str], grid: Grid) -> float:
-    return memory_of(":".join(arguments), grid) + memory.direct([], grid)
+def _anchored_memory(spec: SolverSpec, grid: Grid) -> float:
+    return _memory(spec.inner, grid) + memory.lagged(spec, grid)
 
 
-def _iterative_memory(arguments: list[str], grid: Grid) -> float:
-    _, _, guess = ":".join(arguments).partition("from:")
-    return memory.iterative(arguments, grid) + memory_of(guess, grid)
+def _check_memory(spec: SolverSpec, grid: Grid) -> float:
+    return _memory(spec.inner, grid) + memory.direct(spec, grid)
+
+
+def _iterative_memory(spec: SolverSpec, grid: Grid) -> float:
+    return _memory(spec.inner, grid) + memory.iterative(spec, grid)
 
 
 SOLVERS = {
@@ -287,7 +286,7 @@ SOLVERS = {
         "direct every N-th step, or when the error may exceed X; increments of NAME between",
         "those of NAME",
         _anchored,
-        _directly_too,
+        _anchored_memory,
     ),
     "check": SolverEntry(
         "check:NAME",
@@ -312,8 +311,13 @@ def make_solver(name: str, grid: Grid, picard: PicardSettings | None = None) -> 
     if not isinstance(grid, Grid):
         raise InputError(f"make_solver: grid must be a tellus.Grid, not {grid!r}.")
     check_name(name)
-    kind, *arguments = name.split(":")
-    return SOLVERS[kind].build(arguments, grid, picard or PicardSettings())
+    return built(SolverSpec.parse(name), grid, picard or PicardSettings())
+
+
+def built(spec: SolverSpec, grid: Grid, picard: PicardSettings) -> StokesSolver:
+    """The solver that is meant; errors as in `make_solver`."""
+    check_name(str(spec))
+    return SOLVERS[spec.kind].build(spec, grid, picard)
 
 
 def own_name(solver: StokesSolver) -> str:

@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 import tellus.coupling.rollout_suite.suite as suites
 from tellus.cli import app
 from tellus.config import Config, load_config, load_dataset_config
+from tellus.config.solver_spec import SolverSpec
 from tellus.coupling.dataset.members import members
 from tellus.coupling.rollout_suite.cases import RolloutCase, cases_of_data, cases_of_files
 from tellus.coupling.rollout_suite.figures import by_vigour, temperature_scale
@@ -261,8 +262,8 @@ OUTRIGHT = ["solver failed", "dt collapsed", "temperature out of bounds", "depar
 
 @pytest.fixture
 def failing_solvers(monkeypatch: pytest.MonkeyPatch) -> None:
-    def build(arguments: list[str], grid: Any, picard: Any) -> StokesSolver:
-        return Failing("failing:" + ":".join(arguments), grid, SPOILT[arguments[0]])
+    def build(spec: SolverSpec, grid: Any, picard: Any) -> StokesSolver:
+        return Failing(str(spec), grid, SPOILT[spec.arguments[0]])
 
     monkeypatch.setitem(SOLVERS, "failing", SolverEntry("failing:HOW", "fails", "-", build))
 

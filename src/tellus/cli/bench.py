@@ -210,8 +210,10 @@ def verification(
 
 def weights_of(names: Iterable[str] | None) -> list[Path]:
     """The models that names of solvers speak of, such as anchored:50:surrogate:MODEL."""
-    parts = (name.partition("surrogate:")[2] for name in names or ())
-    return [Path(part) for part in parts if part]
+    from tellus.config.solver_spec import SolverSpec
+
+    found = (SolverSpec.parse(name).weights for name in names or ())
+    return [Path(path) for path in found if path]
 
 
 def _sizes(text: str) -> list[int]:

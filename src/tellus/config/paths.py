@@ -11,6 +11,8 @@ from pathlib import Path
 from tellus.io.shown import shown
 from tellus.solver.errors import InputError
 
+from .solver_spec import SolverSpec
+
 PATH, SOLVER = "path", "solver"
 
 
@@ -19,8 +21,8 @@ def with_absolute_paths(name: str, folder: Path | str = "") -> str:
 
     Relative ones begin in `folder`, by default the working directory.
     """
-    before, kind, path = f":{name}".partition(":surrogate:")
-    return f"{before}{kind}{_absolute(path, folder)}"[1:] if path else name
+    spec = SolverSpec.parse(name)
+    return str(spec.with_weights(_absolute(spec.weights, folder))) if spec.weights else name
 
 
 def _absolute(path: str, folder: Path | str = "") -> str:
