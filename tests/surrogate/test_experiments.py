@@ -18,10 +18,25 @@ TINY = (
 )
 
 
+SEED = ("--set", "training.seed=1")
+
+
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """Two networks that differ in their walls."""
-    made = tmp_path / "folder"
+    return written(tmp_path / "folder")
+
+
+@pytest.fixture(scope="module")
+def trained(dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Both of them, trained, evaluated and told of, with another seed than their files say."""
+    root = tmp_path_factory.mktemp("experiments")
+    code, said = run(written(root / "folder"), dataset, root / "seed-1", *SEED)
+    assert code == 0, said
+    return root / "seed-1"
+
+
+def written(made: Path) -> Path:
     made.mkdir()
     for name, walls in (("1-paper", "paper"), ("2-exact-walls", "exact")):
         text = f'# Walls: {walls}.\n[model]\nkind = "multi-scale"\nwalls = "{walls}"\n{TINY}'
@@ -35,20 +50,25 @@ def run(folder: Path, data: Path, out: Path, *more: str) -> tuple[int, str]:
     return result.exit_code, result.output
 
 
-def test_all_are_trained_evaluated_and_told(folder: Path, dataset: Path, tmp_path: Path) -> None:
-    out = tmp_path / "out"
-    code, said = run(folder, dataset, out)
-    assert code == 0, said
-    rows = json.loads((out / "experiments.json").read_text())["results"]
+def test_all_are_trained_evaluated_and_told(folder: Path, dataset: Path, trained: Path) -> None:
+    out = trained
+    result = json.loads((out / "experiments.json").read_text())
+    rows = result["results"]
     assert [row["name"] for row in rows] == ["paper", "exact-walls"]
     assert rows[0]["meaning"] == "Walls: paper."
     inside = [row["evaluation"]["max_divergence"] for row in rows]
     assert inside[1] < 1e-12 < inside[0], "only exact walls leave no cell with a divergence"
+    cards = [json.loads(card.read_text()) for card in out.glob("*/model/card.json")]
+    assert [card["training"]["seed"] for card in cards] == [1, 1]
+    assert (result["changes"], result["out"]) == (["training.seed=1"], "seed-1")
+    parts = sum(row["training_seconds"] for row in rows)
+    assert result["trainings_seconds"] > parts / 2, "two at a time"
     before = (out / "paper" / "model" / "weights.safetensors").stat().st_mtime_ns
     (out / "exact-walls" / "evaluation.json").unlink()
-    assert run(folder, dataset, out)[0] == 0
+    assert run(folder, dataset, out, *SEED)[0] == 0
     assert (out / "paper" / "model" / "weights.safetensors").stat().st_mtime_ns == before
     assert (out / "exact-walls" / "evaluation.json").exists()
+    assert json.loads((out / "experiments.json").read_text())["trainings_seconds"] is None
 
 
 @pytest.mark.parametrize(
@@ -99,10 +119,9 @@ def test_what_is_damaged_or_missing_is_named_before_anything_is_trained(
 
 
 def test_models_of_other_settings_or_data_are_refused(
-    folder: Path, dataset: Path, tmp_path: Path
+    folder: Path, dataset: Path, trained: Path, tmp_path: Path
 ) -> None:
-    out = tmp_path / "out"
-    assert run(folder, dataset, out, "--only", "paper")[0] == 0
+    out = trained
     weights = (out / "paper" / "model" / "weights.safetensors").read_bytes()
     other = tmp_path / "other"
     shutil.copytree(dataset, other)
@@ -112,30 +131,19 @@ def test_models_of_other_settings_or_data_are_refused(
         file = folder / "1-paper.toml"
         before = file.read_text()
         file.write_text(before + change)
-        code, said = run(folder, data, out, "--only", "paper")
+        code, said = run(folder, data, out, "--only", "paper", *SEED)
         file.write_text(before)
         assert code == 2
         assert "was trained under other settings" in said
     assert (out / "paper" / "model" / "weights.safetensors").read_bytes() == weights
 
 
-def test_a_setting_changed_for_all_reaches_every_training(
-    folder: Path, dataset: Path, tmp_path: Path
+def test_settings_changed_for_all_are_checked_before_anything_is_trained(
+    folder: Path, dataset: Path, trained: Path, tmp_path: Path
 ) -> None:
-    out = tmp_path / "seed-1"
-    code, said = run(folder, dataset, out, "--set", "training.seed=1")
-    assert code == 0, said
-    cards = [json.loads(card.read_text()) for card in out.glob("*/model/card.json")]
-    assert [card["training"]["seed"] for card in cards] == [1, 1]
-    result = json.loads((out / "experiments.json").read_text())
-    assert (result["changes"], result["out"]) == (["training.seed=1"], "seed-1")
-    parts = sum(row["training_seconds"] for row in result["results"])
-    assert result["trainings_seconds"] > parts / 2, "two at a time"
-    code, said = run(folder, dataset, out)
+    code, said = run(folder, dataset, trained)
     assert code == 2
     assert "was trained under other settings" in said
-    assert run(folder, dataset, out, "--set", "training.seed=1")[0] == 0
-    assert json.loads((out / "experiments.json").read_text())["trainings_seconds"] is None
     code, said = run(folder, dataset, tmp_path / "new", "--set", "training.sed=1")
     assert (code, (tmp_path / "new").exists()) == (2, False)
     assert "training.sed" in said
