@@ -26,7 +26,7 @@ EVERYTHING = (
     "boundaries.right_value=0.5",
     'output.derived=["pressure", "dissipation"]',
     "output.every=1e-4",
-    "time.end=2e-4",
+    "time.end=3e-4",
 )
 
 
