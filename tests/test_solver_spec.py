@@ -3,6 +3,7 @@
 import pytest
 
 from tellus.config.solver_spec import SolverSpec
+from tellus.solver.errors import InputError
 
 NAMES = {
     "direct": [("direct", ())],
@@ -30,6 +31,12 @@ def test_a_name_is_its_kind_its_arguments_and_the_solver_within(name: str) -> No
     spec = SolverSpec.parse(name)
     assert [(part.kind, part.arguments) for part in spec.chain()] == NAMES[name]
     assert str(spec) == name
+
+
+def test_names_within_names_have_an_end() -> None:
+    assert len(SolverSpec.parse("check:" * 20 + "direct").kinds) == 21
+    with pytest.raises(InputError, match="20 deep"):
+        SolverSpec.parse("check:" * 3000 + "direct")
 
 
 def test_the_path_of_weights_wherever_it_stands() -> None:

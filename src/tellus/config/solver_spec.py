@@ -11,7 +11,10 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Self
 
+from tellus.solver.errors import InputError
+
 SURROGATE = "surrogate"
+DEEPEST = 20
 
 
 def _skip(arguments: Sequence[str]) -> int:
@@ -50,12 +53,16 @@ class SolverSpec:
     inner: "SolverSpec | None" = None
 
     @classmethod
-    def parse(cls, name: str) -> Self:
-        """The inverse of `str`."""
+    def parse(cls, name: str, within: int = 0) -> Self:
+        """The inverse of `str`; InputError for names within names without end."""
+        if within > DEEPEST:
+            raise InputError(
+                f"stokes.solver: names within names may be {DEEPEST} deep: name fewer solvers."
+            )
         kind, *words = name.split(":")
         own = OWN_ARGUMENTS.get(kind, len)(words)
         after = ":".join(words[own:])
-        inner = cls.parse(after) if after else None
+        inner = cls.parse(after, within + 1) if after else None
         return cls(kind, tuple(words[:own]), inner)
 
     def __str__(self) -> str:
