@@ -12,9 +12,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from tellus.coupling.provenance import git_hash
+from tellus.coupling.runs.provenance import git_hash
+from tellus.errors import InputError
 from tellus.io.json_file import parse_json, small_file
-from tellus.solver.errors import InputError
 from tellus.solver.grid import Grid
 
 from .fields import Case, sequences

@@ -16,8 +16,8 @@ from typing import Any
 
 import numpy as np
 
+from tellus.errors import InputError
 from tellus.solver.direct import DirectSolver
-from tellus.solver.errors import InputError
 from tellus.solver.grid import Array, Grid
 from tellus.solver.pressure import pressure
 from tellus.solver.rheology import Given

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from rich.table import Table
 
-from tellus.coupling.busy import background_load
+from tellus.io.busy import background_load
 from tellus.solver import initial
 from tellus.solver.grid import Array, Grid
 from tellus.solver.psi.operator import PsiOperator

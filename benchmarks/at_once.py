@@ -19,9 +19,9 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from tellus.coupling.busy import BUSY_PERCENT, background_load
-from tellus.coupling.provenance import provenance
-from tellus.solver.errors import RunFailedError
+from tellus.coupling.runs.provenance import provenance
+from tellus.errors import RunFailedError
+from tellus.io.busy import BUSY_PERCENT, background_load
 
 from .record import save
 

@@ -7,7 +7,7 @@ walls free-slip. Nu is the heat flux through the top, Vrms the root mean square 
 from time import perf_counter
 from typing import Any
 
-from tellus.solver.errors import InputError
+from tellus.errors import InputError
 
 from .steady import SteadyCase, verify
 

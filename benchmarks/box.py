@@ -12,9 +12,9 @@ import numpy as np
 from rich.table import Table
 
 from tellus.coupling.comparison.pair import QUIET_VRMS
-from tellus.coupling.provenance import provenance
+from tellus.coupling.runs.provenance import provenance
 from tellus.coupling.solvers.names import make_solver
-from tellus.solver.errors import InputError
+from tellus.errors import InputError
 from tellus.solver.stokes import (
     Flow,
     StokesReport,

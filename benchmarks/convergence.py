@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 
 from tellus.config import load_config
-from tellus.coupling.simulation import Simulation
-from tellus.coupling.stepping import Stepping
-from tellus.solver.errors import InputError, RunFailedError
+from tellus.coupling.simulation.loop import Simulation
+from tellus.coupling.simulation.stepping import Stepping
+from tellus.errors import InputError, RunFailedError
 from tellus.solver.grid import Array
 from tellus.solver.stokes import vrms
 

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 from rich.table import Table
 
-from tellus.coupling.busy import background_load
-from tellus.coupling.stepping import Stepping
+from tellus.coupling.simulation.stepping import Stepping
+from tellus.io.busy import background_load
 from tellus.solver.direct import DirectSolver
 from tellus.solver.energy import EXPLICIT, IMPLICIT, EnergyEquation, ThermalState
 from tellus.solver.grid import Grid

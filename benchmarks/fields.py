@@ -20,13 +20,13 @@ from pathlib import Path
 
 import numpy as np
 
-from tellus.coupling.checkpoint import write_atomically
-from tellus.coupling.simulation import Simulation
-from tellus.coupling.stepping import Stepping
+from tellus.coupling.simulation.loop import Simulation
+from tellus.coupling.simulation.stepping import Stepping
+from tellus.errors import InputError
 from tellus.io.arrays import read_npz
+from tellus.io.whole_file import write_atomically
 from tellus.solver import initial
 from tellus.solver.direct import DirectSolver
-from tellus.solver.errors import InputError
 from tellus.solver.grid import Array, Grid
 from tellus.solver.rheology import FrankKamenetskii
 from tellus.solver.stokes import StokesProblem, StokesSolver

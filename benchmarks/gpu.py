@@ -20,9 +20,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from tellus.coupling.provenance import git_hash
+from tellus.coupling.runs.provenance import git_hash
+from tellus.errors import InputError, TellusError
 from tellus.solver.device_phase_timer import DevicePhaseTimer
-from tellus.solver.errors import InputError, TellusError
 from tellus.solver.factor.cudss import CudssSolver
 from tellus.solver.grid import Grid
 from tellus.solver.iterative.batch import IterativeSettings, solve_batch

@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 from rich.table import Table
 
-from tellus.coupling.busy import background_load
 from tellus.coupling.solvers.names import make_solver
+from tellus.io.busy import background_load
 from tellus.solver.direct import DirectSolver
 from tellus.solver.grid import Grid
 from tellus.solver.stokes import Flow, StokesProblem, StokesSolver, relative_velocity_error

@@ -8,8 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from tellus.errors import InputError
 from tellus.io.json_file import parse_json, small_file
-from tellus.solver.errors import InputError
 
 from .markdown import percent, picture, table, where
 from .seed_repeats import headline, seed_repeats

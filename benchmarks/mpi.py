@@ -21,9 +21,9 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from tellus.coupling.busy import Watch
-from tellus.coupling.provenance import provenance
-from tellus.solver.errors import RunFailedError
+from tellus.coupling.runs.provenance import provenance
+from tellus.errors import RunFailedError
+from tellus.io.busy import Watch
 from tellus.solver.grid import Array, Grid
 from tellus.solver.initial import regridded
 from tellus.solver.mumps.solver import MumpsSolver

@@ -10,12 +10,12 @@ from typing import Any
 
 import numpy as np
 
+from tellus.errors import InputError
 from tellus.io.arrays import read_npz
-from tellus.solver.errors import InputError
+from tellus.io.whole_file import written_aside
 from tellus.solver.grid import Array, Grid
 from tellus.solver.rheology import FrankKamenetskii
 from tellus.solver.stokes import StokesProblem
-from tellus.solver.whole_file import written_aside
 
 LEVELS = 65535
 ASPECT = 4.0

@@ -16,12 +16,12 @@ import numpy as np
 from rich.table import Table
 
 from tellus.config import Config
-from tellus.coupling.busy import BUSY_PERCENT, background_load
-from tellus.coupling.lock import sole_user
 from tellus.coupling.output.picture_file import save_picture
-from tellus.coupling.provenance import provenance
-from tellus.coupling.simulation import Simulation, Snapshot
-from tellus.solver.errors import InputError, RunFailedError
+from tellus.coupling.runs.provenance import provenance
+from tellus.coupling.simulation.loop import Simulation, Snapshot
+from tellus.errors import InputError, RunFailedError
+from tellus.io.busy import BUSY_PERCENT, background_load
+from tellus.io.lock import sole_user
 from tellus.solver.grid import Array
 
 from .pareto_figure import figure

@@ -7,9 +7,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from tellus.coupling.busy import BUSY_PERCENT
-from tellus.coupling.checkpoint import write_atomically
-from tellus.coupling.provenance import provenance
+from tellus.coupling.runs.provenance import provenance
+from tellus.io.busy import BUSY_PERCENT
+from tellus.io.whole_file import write_atomically
 from tellus.solver.grid import Grid
 
 from .fields import Case

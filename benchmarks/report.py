@@ -12,9 +12,9 @@ from typing import Any
 
 from rich.table import Table
 
-from tellus.coupling.checkpoint import write_atomically
+from tellus.errors import InputError
 from tellus.io.json_file import parse_json, small_file
-from tellus.solver.errors import InputError
+from tellus.io.whole_file import write_atomically
 
 from . import (
     apply,

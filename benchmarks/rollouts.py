@@ -15,14 +15,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tellus.config import Config, dump
-from tellus.coupling.busy import Watch
-from tellus.coupling.checkpoint import write_atomically
-from tellus.coupling.progress import RunProgress
-from tellus.coupling.provenance import git_hash
-from tellus.coupling.simulation import Simulation, Snapshot
+from tellus.coupling.runs.progress import RunProgress
+from tellus.coupling.runs.provenance import git_hash
+from tellus.coupling.simulation.loop import Simulation, Snapshot
+from tellus.errors import InputError, RunFailedError
 from tellus.io.arrays import read_npz
+from tellus.io.busy import Watch
+from tellus.io.whole_file import write_atomically
 from tellus.solver import initial
-from tellus.solver.errors import InputError, RunFailedError
 from tellus.solver.grid import Array, Grid
 
 from .fields import cache_directory

@@ -7,7 +7,7 @@ from time import perf_counter
 from typing import Any
 
 from tellus.coupling.solvers.names import check_name, make_solver
-from tellus.solver.errors import InputError
+from tellus.errors import InputError
 from tellus.solver.grid import Grid
 from tellus.solver.stokes import StokesProblem, StokesSolver
 

@@ -8,11 +8,11 @@ from time import perf_counter
 import numpy as np
 
 from tellus.config import Config, load_config
-from tellus.coupling.simulation import Simulation
+from tellus.coupling.simulation.loop import Simulation
+from tellus.coupling.simulation.steady import WATCHED, SteadyWatch
 from tellus.coupling.solvers.names import make_solver
-from tellus.coupling.steady import WATCHED, SteadyWatch
+from tellus.errors import RunFailedError
 from tellus.solver.diagnostics import surface_velocity
-from tellus.solver.errors import RunFailedError
 from tellus.solver.grid import Array, Grid
 from tellus.solver.initial import regridded
 from tellus.solver.picard import PicardSettings

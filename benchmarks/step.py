@@ -14,8 +14,8 @@ from typing import Any
 
 from rich.table import Table
 
-from tellus.coupling.busy import background_load
-from tellus.coupling.simulation import Simulation
+from tellus.coupling.simulation.loop import Simulation
+from tellus.io.busy import background_load
 from tellus.solver.grid import Grid
 from tellus.solver.stokes import StokesProblem, StokesSolver
 

@@ -15,8 +15,8 @@ import psutil
 from rich.table import Table
 
 from tellus.config.solver_spec import SolverSpec
-from tellus.coupling.busy import BUSY_PERCENT, Watch, background_load
-from tellus.solver.errors import InputError, SolverError
+from tellus.errors import InputError, SolverError
+from tellus.io.busy import BUSY_PERCENT, Watch, background_load
 from tellus.solver.grid import Grid
 from tellus.solver.stokes import StokesProblem
 

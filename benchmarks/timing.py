@@ -9,7 +9,7 @@ from typing import Any
 
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from tellus.solver.errors import InputError
+from tellus.errors import InputError
 from tellus.solver.threads import allowed, limit
 
 FEWEST_REPEATS = 5

@@ -11,7 +11,7 @@ Case 5a (yield stress 4) is periodic in time: examples/tosi-5a.toml runs it.
 from time import perf_counter
 from typing import Any
 
-from tellus.solver.errors import InputError
+from tellus.errors import InputError
 
 from .rows import Range
 from .steady import SteadyCase, verify

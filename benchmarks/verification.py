@@ -9,9 +9,9 @@ from typing import Any
 
 from rich.table import Table
 
-from tellus.coupling.checkpoint import write_atomically
-from tellus.coupling.provenance import provenance
-from tellus.solver.errors import InputError
+from tellus.coupling.runs.provenance import provenance
+from tellus.errors import InputError
+from tellus.io.whole_file import write_atomically
 
 from . import analytic, blankenbach, convergence, steady, tosi
 from .record import save

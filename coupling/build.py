@@ -4,6 +4,8 @@ from typing import Any
 
 from tellus.config import Config, DatasetConfig
 from tellus.config.sections import InitialSection, ModelSection, RheologySection, TimeSection
+from tellus.coupling.simulation.stepping import Stepping
+from tellus.coupling.starts.start import Start
 from tellus.solver.boundaries import INSULATING, BoundaryConditions, Wall
 from tellus.solver.energy import ExtendedBoussinesq
 from tellus.solver.grid import Grid
@@ -20,8 +22,6 @@ from tellus.solver.rheology import (
 from tellus.solver.stokes import StokesSolver
 
 from .solvers.names import make_solver
-from .start import Start
-from .stepping import Stepping
 
 
 def simulation_arguments(

@@ -7,8 +7,8 @@ from contextlib import ExitStack, contextmanager
 from multiprocessing import resource_tracker
 from typing import Any
 
+from tellus.errors import InputError, RunFailedError
 from tellus.io.signals import WATCHED, held
-from tellus.solver.errors import InputError, RunFailedError
 
 SETTINGS = {
     # On a busy machine a worker may say nothing for minutes; that is no reason to start it anew.

@@ -9,7 +9,10 @@ from typing import Any
 
 from tellus.config import Config
 from tellus.coupling.build import grid_of, rheology_of
-from tellus.solver.errors import InputError
+from tellus.coupling.runs.recorded import RecordedRun, read_run
+from tellus.coupling.runs.run import run_directory
+from tellus.errors import InputError
+from tellus.io.whole_file import write_atomically
 from tellus.solver.stokes import (
     StokesProblem,
     StokesReport,
@@ -18,15 +21,12 @@ from tellus.solver.stokes import (
     vrms,
 )
 
-from .checkpoint import write_atomically
 from .comparison.compare import compare
 from .comparison.formatting import busy, figure, headline
 from .comparison.pair import QUIET_VRMS
 from .comparison.plots import picture
 from .comparison.report import write_report
 from .output.picture_file import save_picture
-from .recorded import RecordedRun, read_run
-from .run import run_directory
 from .solvers.names import make_solver
 
 MARKER = ".tellus-demo"

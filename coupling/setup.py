@@ -10,18 +10,18 @@ from tellus.config import Config
 from tellus.config.grid_checks import lost_layers
 from tellus.config.paths import with_absolute_paths
 from tellus.coupling.build import grid_of, rheology_of
+from tellus.coupling.runs.estimate import check_memory
+from tellus.coupling.starts.file import start_of_run
+from tellus.coupling.starts.predicted import predicted_start
+from tellus.coupling.starts.profile_file import profile_of_file
+from tellus.coupling.starts.start import Start
+from tellus.errors import InputError
 from tellus.solver import initial
-from tellus.solver.errors import InputError
 from tellus.solver.grid import Array, Grid
 from tellus.solver.rheology import Rheology
 from tellus.solver.stokes import StokesSolver
 
-from .estimate import check_memory
-from .file_start import start_of_run
-from .predicted_start import predicted_start
-from .profile_file import profile_of_file
 from .solvers.names import own_name
-from .start import Start
 
 USABLE_VISCOSITY = 1e-35, 1e35
 """Within single precision, in which it is stored."""

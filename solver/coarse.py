@@ -6,8 +6,8 @@ from time import perf_counter
 
 import numpy as np
 
+from tellus.errors import InputError
 from tellus.solver.boundaries import BoundaryConditions
-from tellus.solver.errors import InputError
 from tellus.solver.grid import Array, Grid
 from tellus.solver.rheology import Given
 from tellus.solver.stokes import Flow, StokesProblem, StokesReport, StokesSolver, flow_from_psi

@@ -7,11 +7,12 @@ from math import sqrt
 
 import numpy as np
 
+from tellus.errors import InputError
+
 from . import energy_kernels
 from .boundaries import TEMPERATURE, BoundaryConditions
 from .core import Core
 from .diffusion import DiffusionSolver
-from .errors import InputError
 from .grid import Array, Grid
 from .heating import ConstantHeating, Heating
 from .limits import FINITE, NOT_NEGATIVE, POSITIVE, Choice, Limits, check, check_record

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from .errors import SolverError
+from tellus.errors import SolverError
+
 from .grid import Array
 
 

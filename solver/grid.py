@@ -6,7 +6,8 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from .errors import InputError
+from tellus.errors import InputError
+
 from .limits import COUNT, POSITIVE, Limits, check
 
 Array = NDArray[np.float64]

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from math import exp, expm1
 from typing import Protocol
 
-from .errors import InputError
+from tellus.errors import InputError
+
 from .limits import FINITE, NOT_NEGATIVE, check, check_record
 
 

@@ -11,7 +11,7 @@ from math import inf, isfinite
 from numbers import Integral, Real
 from typing import Any
 
-from .errors import InputError
+from tellus.errors import InputError
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from .errors import SolverError
+from tellus.errors import SolverError
+
 from .grid import Array
 from .limits import COUNT, POSITIVE, check_record
 from .rheology import Given, depends_on_strain_rate

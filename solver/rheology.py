@@ -11,7 +11,8 @@ from typing import ClassVar, Protocol
 
 import numpy as np
 
-from .errors import InputError
+from tellus.errors import InputError
+
 from .grid import Array, Grid
 from .limits import NOT_NEGATIVE, POSITIVE, Limits, check, check_record
 

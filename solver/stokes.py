@@ -7,8 +7,9 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from tellus.errors import SolverError
+
 from .boundaries import BoundaryConditions
-from .errors import SolverError
 from .grid import Array, Grid
 from .limits import FINITE, check_record, check_shape
 from .rheology import Rheology, depends_on_strain_rate

@@ -2,8 +2,8 @@
 
 from typing import Protocol
 
+from tellus.errors import InputError
 from tellus.solver.coarse import CoarseSolver
-from tellus.solver.errors import InputError
 from tellus.solver.grid import Array, Grid
 from tellus.solver.stokes import StokesProblem
 

@@ -12,16 +12,16 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from tellus.errors import InputError
 from tellus.io.arrays import Arrays, Expected, read_npz, read_stored
 from tellus.io.card_check import check_card
 from tellus.io.digests import check_digests
 from tellus.io.json_file import read_json
 from tellus.io.names import plain_names
-from tellus.solver.errors import InputError
+from tellus.io.whole_file import own_folder, written_aside
 from tellus.solver.grid import Array, Grid
 from tellus.solver.rheology import FrankKamenetskii
 from tellus.solver.stokes import StokesProblem
-from tellus.solver.whole_file import own_folder, written_aside
 
 from .base import Base
 from .features import Inputs, observe, rms_velocity

@@ -10,10 +10,10 @@ from typing import Any, NamedTuple, TypeVar
 import torch
 from torch import Tensor, nn
 
+from tellus.errors import InputError
 from tellus.io.card_check import check_card, kind_of_model
 from tellus.io.json_file import read_json
-from tellus.solver.errors import InputError
-from tellus.solver.whole_file import sync, written_aside
+from tellus.io.whole_file import sync, written_aside
 
 PICKLES = {".bin", ".ckpt", ".pickle", ".pkl", ".pt", ".pth"}
 WEIGHTS = "weights.safetensors"

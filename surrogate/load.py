@@ -3,9 +3,9 @@
 from pathlib import Path
 from typing import Any, Protocol
 
+from tellus.errors import InputError
 from tellus.io.card_check import kind_of_model
 from tellus.solver.boundaries import BoundaryConditions
-from tellus.solver.errors import InputError
 from tellus.solver.grid import Grid
 from tellus.solver.rheology import Rheology
 from tellus.solver.stokes import Flow, StokesProblem

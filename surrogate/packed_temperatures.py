@@ -18,19 +18,19 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from tellus.errors import InputError, SolverError
 from tellus.io.arrays import Arrays, Expected, read_npz
 from tellus.io.card_check import check_card
 from tellus.io.digests import digest
 from tellus.io.json_file import parse_json, small_file
 from tellus.io.names import plain_names
+from tellus.io.whole_file import entries, own_folder, written_aside
 from tellus.solver.boundaries import BoundaryConditions
-from tellus.solver.errors import InputError, SolverError
 from tellus.solver.grid import Grid
 from tellus.solver.iterative.batch import IterativeSettings, solve_batch
 from tellus.solver.iterative.krylov import Stopping
 from tellus.solver.rheology import FrankKamenetskii
 from tellus.solver.time_left import time_left
-from tellus.solver.whole_file import entries, own_folder, written_aside
 
 from .data import PARTS, Dataset
 from .files import CARD, LOCK, SIMULATIONS, write_bytes

@@ -28,7 +28,7 @@ from typer.testing import CliRunner
 
 from tellus.cli import app
 from tellus.config import Config, load_config
-from tellus.coupling.simulation import Simulation
+from tellus.coupling.simulation.loop import Simulation
 
 HERE = Path(__file__).parent / "recorded"
 ROOT = Path(__file__).parents[1]

@@ -9,7 +9,8 @@ import numpy as np
 from allpairspy import AllPairs
 
 from tellus.config import Config, load_config
-from tellus.coupling.run import run_directory
+from tellus.coupling.runs.run import run_directory
+from tellus.errors import InterruptedRunError
 from tellus.solver.boundaries import (
     FLUX,
     FREE_SLIP,
@@ -19,7 +20,6 @@ from tellus.solver.boundaries import (
     BoundaryConditions,
     Wall,
 )
-from tellus.solver.errors import InterruptedRunError
 from tellus.solver.grid import Array, Grid
 from tellus.solver.stokes import Flow, StokesProblem, StokesReport, StokesSolver, flow_from_psi
 

@@ -12,7 +12,7 @@ from typer.testing import CliRunner, Result
 from tellus import open_run
 from tellus.cli import app
 from tellus.config import Config, load_config
-from tellus.coupling.checkpoint import FOLDER, read_checkpoint
+from tellus.coupling.runs.checkpoint import FOLDER, read_checkpoint
 from tellus.solver.grid import Grid
 from tellus.solver.stokes import Flow, StokesProblem, StokesReport, StokesSolver, flow_from_psi
 

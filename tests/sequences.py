@@ -4,8 +4,8 @@ from functools import cache
 
 import numpy as np
 
-from tellus.coupling.simulation import Simulation
-from tellus.coupling.stepping import Stepping
+from tellus.coupling.simulation.loop import Simulation
+from tellus.coupling.simulation.stepping import Stepping
 from tellus.solver.direct import DirectSolver
 from tellus.solver.grid import Grid
 from tellus.solver.initial import conductive, mode_perturbation

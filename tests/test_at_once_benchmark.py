@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tellus.benchmarks import at_once
-from tellus.solver.errors import RunFailedError
+from tellus.errors import RunFailedError
 
 
 def test_every_solver_number_and_setting_is_timed_in_turn(

@@ -11,7 +11,7 @@ from tellus.benchmarks import add_memory, report, stokes
 from tellus.benchmarks.fields import Case
 from tellus.benchmarks.memory import KilledError
 from tellus.cli import app
-from tellus.solver.errors import InputError
+from tellus.errors import InputError
 from tellus.solver.grid import Grid
 from tellus.solver.stokes import StokesProblem
 

@@ -27,11 +27,11 @@ from tellus.benchmarks.spread import Spread
 from tellus.benchmarks.step import steps_per_block
 from tellus.benchmarks.timing import fixed_threads, thread_pools
 from tellus.cli import app
-from tellus.coupling import simulation
+from tellus.coupling.simulation import loop as simulation
 from tellus.coupling.solvers.names import SOLVERS, SolverEntry
 from tellus.coupling.solvers.skip import SkipSolver
+from tellus.errors import InputError, SolverError
 from tellus.solver.direct import DirectSolver
-from tellus.solver.errors import InputError, SolverError
 from tellus.solver.grid import Grid
 from tellus.solver.stokes import (
     Flow,

@@ -10,7 +10,7 @@ from tellus.benchmarks import box
 from tellus.cli import app
 from tellus.config import load_dataset_config
 from tellus.coupling.dataset.make import make_dataset
-from tellus.solver.errors import InputError
+from tellus.errors import InputError
 
 SETTINGS = (
     "grid.nx=32",

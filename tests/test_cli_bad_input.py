@@ -19,7 +19,7 @@ from tellus.cli import app
 from tellus.config import Config, DatasetConfig, TrainingConfig, dump, load_config
 from tellus.config.fields import fields
 from tellus.config.read import read
-from tellus.solver.errors import InputError
+from tellus.errors import InputError
 
 MODELS = (Config, DatasetConfig, TrainingConfig)
 KEYS = [key for key, _ in fields(Config)]
@@ -315,7 +315,7 @@ def test_full_disk_and_memory_are_one_sentence(
     def full(path: Path) -> str:
         raise OSError(28, "No space left on device", "fields.zarr")
 
-    monkeypatch.setattr("tellus.coupling.info.describe", full)
+    monkeypatch.setattr("tellus.coupling.runs.info.describe", full)
     result = tellus("info", tmp_path)
     assert_one_sentence(result, status=1)
     said = "tellus: fields.zarr: No space left on device; make room, or name another path.\n"
@@ -324,7 +324,7 @@ def test_full_disk_and_memory_are_one_sentence(
     def large(path: Path) -> str:
         raise MemoryError("Unable to allocate 9 TiB")
 
-    monkeypatch.setattr("tellus.coupling.info.describe", large)
+    monkeypatch.setattr("tellus.coupling.runs.info.describe", large)
     assert_one_sentence(tellus("info", tmp_path), status=1)
 
 

@@ -20,7 +20,7 @@ from tellus.config import (
 from tellus.config.fields import rows
 from tellus.config.grid_checks import lost_layers
 from tellus.coupling.build import grid_of, rheology_of, simulation_of
-from tellus.solver.errors import InputError
+from tellus.errors import InputError
 from tellus.solver.grid import Grid
 from tellus.solver.rheology import FrankKamenetskii
 from tellus.surrogate.settings import TrainingSettings

@@ -10,7 +10,7 @@ from tellus import Simulation
 from tellus.config import Config, DatasetConfig, load_config, load_dataset_config
 from tellus.config.fields import fields, paths
 from tellus.config.paths import with_absolute_paths
-from tellus.solver.errors import InputError
+from tellus.errors import InputError
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 PLACED = ["grid.nx=16", "grid.ny=8"]

@@ -15,7 +15,7 @@ from sequences import SMALL, rising
 from tellus.benchmarks import gpu
 from tellus.benchmarks.gpu import command
 from tellus.benchmarks.packed_temperatures import grids_of, read, write
-from tellus.solver.errors import InputError
+from tellus.errors import InputError
 from tellus.solver.grid import Grid
 
 # What a GPU machine may lack.

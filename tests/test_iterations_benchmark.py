@@ -7,7 +7,7 @@ import pytest
 
 from tellus.benchmarks import iterations
 from tellus.benchmarks.fields import Case
-from tellus.solver.errors import InputError
+from tellus.errors import InputError
 from tellus.solver.grid import Grid
 
 CASE = Case(gamma_T=1e6, end=0.004, states=1, steps=2, recorded=2, coarse_ny=8)

@@ -9,7 +9,7 @@ import pytest
 
 from tellus.benchmarks.learning import page
 from tellus.benchmarks.report import main
-from tellus.solver.errors import InputError
+from tellus.errors import InputError
 
 
 def spread(median: float) -> dict[str, float]:

@@ -22,9 +22,9 @@ from tellus.benchmarks.trajectory_drift import departure, deterministic_outputs,
 from tellus.cli import app
 from tellus.cli.shell import show
 from tellus.config import Config, load_config
-from tellus.coupling.simulation import Simulation
+from tellus.coupling.simulation.loop import Simulation
 from tellus.coupling.solvers.names import SOLVERS, SolverEntry
-from tellus.solver.errors import InputError, RunFailedError, SolverError
+from tellus.errors import InputError, RunFailedError, SolverError
 from tellus.solver.stokes import Flow, StokesProblem, StokesSolver
 
 EXAMPLE = Path(__file__).parents[1] / "examples" / "pareto.toml"

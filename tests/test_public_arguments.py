@@ -9,11 +9,11 @@ import pytest
 from physics_cases import case
 
 import tellus
-from tellus.coupling.steady import SteadyWatch
-from tellus.coupling.stepping import Stepping
+from tellus.coupling.simulation.steady import SteadyWatch
+from tellus.coupling.simulation.stepping import Stepping
+from tellus.errors import InputError
 from tellus.solver.boundaries import FLUX, BoundaryConditions, Wall
 from tellus.solver.energy import EnergyEquation, ExtendedBoussinesq, ThermalState
-from tellus.solver.errors import InputError
 from tellus.solver.heating import ConstantHeating, DecayingHeating
 from tellus.solver.initial import linear, mode_perturbation, random_perturbation, regridded
 from tellus.solver.limits import COUNT, Choice, Limits

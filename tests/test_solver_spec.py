@@ -3,7 +3,7 @@
 import pytest
 
 from tellus.config.solver_spec import SolverSpec
-from tellus.solver.errors import InputError
+from tellus.errors import InputError
 
 NAMES = {
     "direct": [("direct", ())],

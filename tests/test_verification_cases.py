@@ -16,8 +16,8 @@ from tellus.benchmarks.rows import Row
 from tellus.benchmarks.steady import SteadyCase, ladder, verify
 from tellus.cli import app
 from tellus.config import Config, load_config
-from tellus.coupling.simulation import Simulation
-from tellus.solver.errors import InputError
+from tellus.coupling.simulation.loop import Simulation
+from tellus.errors import InputError
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 OF_OTHER_COMMANDS = ("dataset-", "train-")

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from tellus.coupling.recorded import RecordedRun, read_run
-from tellus.coupling.unfinished import RUNNING, state
+from tellus.coupling.runs.recorded import RecordedRun, read_run
+from tellus.coupling.runs.unfinished import RUNNING, state
+from tellus.errors import InputError
 from tellus.io.shown import shown
-from tellus.solver.errors import InputError
 
 from .pair import RunPair
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from rich.table import Table
 
-from tellus.coupling.busy import BUSY_PERCENT
+from tellus.io.busy import BUSY_PERCENT
 from tellus.io.shown import shown
 
 # Title, key and scale of the columns that a reader sees, on the terminal and in the report.

@@ -8,7 +8,7 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
 from tellus.coupling.output.style import LID, draw_map
-from tellus.coupling.recorded import RecordedRun
+from tellus.coupling.runs.recorded import RecordedRun
 from tellus.io.shown import in_picture
 from tellus.solver.grid import Array
 

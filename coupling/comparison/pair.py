@@ -6,9 +6,9 @@ from functools import cached_property
 import numpy as np
 from scipy.interpolate import RectBivariateSpline
 
-from tellus.coupling.recorded import RecordedRun
+from tellus.coupling.runs.recorded import RecordedRun
+from tellus.errors import InputError
 from tellus.solver.boundaries import BoundaryConditions, Wall
-from tellus.solver.errors import InputError
 from tellus.solver.grid import Array, Grid
 from tellus.solver.initial import regridded
 from tellus.solver.stokes import StokesReport, flow_from_psi, relative_velocity_error, vrms

@@ -13,7 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from tellus.coupling.output.style import draw_map, leave_out_spikes, line, styled
-from tellus.coupling.recorded import RecordedRun
+from tellus.coupling.runs.recorded import RecordedRun
 from tellus.io.shown import in_picture
 
 from .maps import difference_maps, interior_scale, labels_of, temperature_maps

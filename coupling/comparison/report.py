@@ -12,11 +12,11 @@ from jinja2 import Environment, StrictUndefined
 from matplotlib.figure import Figure
 
 import tellus
-from tellus.coupling.checkpoint import write_atomically
 from tellus.coupling.output.style import styled
-from tellus.coupling.recorded import RecordedRun
+from tellus.coupling.runs.recorded import RecordedRun
+from tellus.errors import InputError
 from tellus.io.shown import shown
-from tellus.solver.errors import InputError
+from tellus.io.whole_file import write_atomically
 
 from .formatting import COLUMNS, cells, headline
 from .plots import figures

@@ -10,20 +10,19 @@ from threadpoolctl import threadpool_limits
 
 from tellus.config import DatasetConfig, dump, load_dataset_config
 from tellus.coupling.build import grid_of, simulation_of
-from tellus.coupling.checkpoint import write_atomically
 from tellus.coupling.cluster import run_all
-from tellus.coupling.estimate import check_memory
-from tellus.coupling.lock import NAME as LOCK
-from tellus.coupling.lock import sole_user
-from tellus.coupling.simulation import Simulation
+from tellus.coupling.runs.estimate import check_memory
+from tellus.coupling.simulation.loop import Simulation
 from tellus.coupling.solvers.names import memory_of
+from tellus.errors import InputError, RunFailedError, SolverError
+from tellus.io.lock import NAME as LOCK
+from tellus.io.lock import sole_user
+from tellus.io.whole_file import clear_partials, entries, own_folder, write_atomically
 from tellus.solver.direct import DirectSolver
-from tellus.solver.errors import InputError, RunFailedError, SolverError
 from tellus.solver.grid import Array
 from tellus.solver.stokes import StokesProblem
 from tellus.solver.threads import limit
 from tellus.solver.time_left import time_left
-from tellus.solver.whole_file import clear_partials, entries, own_folder
 
 from .members import Member, members
 from .sampling import SampledState, StateSampler

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 
 from tellus.coupling.output.picture_file import save_picture
 from tellus.coupling.output.style import LINES, styled
-from tellus.solver.errors import InputError
+from tellus.errors import InputError
 from tellus.solver.grid import Array
 from tellus.surrogate.data import SPLITS, Dataset
 from tellus.surrogate.multi_scale.scale import Regression

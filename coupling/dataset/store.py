@@ -13,13 +13,12 @@ from numpy.typing import NDArray
 
 from tellus.config import DatasetConfig
 from tellus.coupling.build import boundaries_of, grid_of
-from tellus.coupling.checkpoint import write_atomically
+from tellus.errors import InputError
 from tellus.io.digests import digest
 from tellus.io.stores import checked_compression, new_store, open_store, stored_array
-from tellus.solver.errors import InputError
+from tellus.io.whole_file import folder_aside, write_atomically
 from tellus.solver.grid import Array, Grid
 from tellus.solver.rheology import FrankKamenetskii
-from tellus.solver.whole_file import folder_aside
 
 from .members import Member, members
 from .sampling import SampledState

@@ -6,8 +6,8 @@ import sys
 from collections.abc import Callable, Sequence
 from tempfile import TemporaryFile
 
+from tellus.errors import InputError, InterruptedRunError, RunFailedError
 from tellus.io.signals import WATCHED
-from tellus.solver.errors import InputError, InterruptedRunError, RunFailedError
 
 STOPPED = (3, *(-number for number in WATCHED))
 BAD_INPUT = 2

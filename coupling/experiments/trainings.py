@@ -14,13 +14,13 @@ from time import perf_counter
 from typing import Any
 
 from tellus.config import AnyTraining, load_training_config
-from tellus.coupling.checkpoint import write_atomically
-from tellus.coupling.lock import sole_user
-from tellus.coupling.provenance import provenance
+from tellus.coupling.runs.provenance import provenance
+from tellus.errors import InputError, InterruptedRunError
 from tellus.io.json_file import read_json, read_json_lines
+from tellus.io.lock import sole_user
 from tellus.io.names import plain_names
 from tellus.io.signals import remembered
-from tellus.solver.errors import InputError, InterruptedRunError
+from tellus.io.whole_file import write_atomically
 from tellus.surrogate.data import Dataset
 
 from .commands import Commands

@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from tellus.coupling.fields import CELLS, NODES, U_FACES, V_FACES
-from tellus.coupling.recorded import RecordedOutputs, directory, read_outputs
+from tellus.coupling.runs.fields import CELLS, NODES, U_FACES, V_FACES
+from tellus.coupling.runs.recorded import RecordedOutputs, directory, read_outputs
+from tellus.errors import InputError
 from tellus.io.shown import shown
-from tellus.solver.errors import InputError
-from tellus.solver.whole_file import own_folder, written_aside
+from tellus.io.whole_file import own_folder, written_aside
 
 from .planet import Units, units_of
 from .vtk import Mesh, Values, write_pvd, write_vtu

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from tellus.coupling.checkpoint import write_atomically
+from tellus.io.whole_file import write_atomically
 
 from .style import styled
 

@@ -19,10 +19,10 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Colormap, LogNorm, Normalize
 from matplotlib.figure import Figure
 
-from tellus.coupling.fields import CELLS, NODES
-from tellus.coupling.recorded import RecordedOutputs, directory, read_outputs, read_series
+from tellus.coupling.runs.fields import CELLS, NODES
+from tellus.coupling.runs.recorded import RecordedOutputs, directory, read_outputs, read_series
+from tellus.io.whole_file import folder_aside, own_folder
 from tellus.solver.grid import Array
-from tellus.solver.whole_file import folder_aside, own_folder
 
 from .picture_file import save_picture
 from .planet import Units, units_of

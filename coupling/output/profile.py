@@ -10,10 +10,10 @@ import numpy as np
 from matplotlib.figure import Figure
 from rich.table import Table
 
-from tellus.coupling.checkpoint import write_atomically
-from tellus.coupling.recorded import RecordedOutputs, read_outputs
-from tellus.coupling.timeseries import NAME as SERIES
-from tellus.solver.errors import InputError
+from tellus.coupling.runs.recorded import RecordedOutputs, read_outputs
+from tellus.coupling.runs.timeseries import NAME as SERIES
+from tellus.errors import InputError
+from tellus.io.whole_file import write_atomically
 from tellus.solver.grid import Array
 
 from .picture_file import save_picture

@@ -6,10 +6,10 @@ from typing import Any
 from cmcrameri import cm
 from matplotlib.figure import Figure
 
-from tellus.io.cards import conform
+from tellus.config.cards import conform
+from tellus.config.summaries import EpochLine
+from tellus.errors import InputError
 from tellus.io.json_file import brief, read_json_lines
-from tellus.io.summaries import EpochLine
-from tellus.solver.errors import InputError
 
 from .picture_file import save_picture
 from .style import styled

@@ -14,7 +14,7 @@ from xml.sax.saxutils import quoteattr
 import numpy as np
 from numpy.typing import NDArray
 
-from tellus.coupling.checkpoint import write_atomically
+from tellus.io.whole_file import write_atomically
 from tellus.solver.grid import Array
 
 Values = NDArray[Any]

@@ -8,9 +8,9 @@ from typing import Any
 
 from tellus.config import Config, DatasetConfig, dump, load_config
 from tellus.coupling.build import simulation_of
+from tellus.errors import InputError
 from tellus.io.json_file import read_json
 from tellus.io.names import plain_names
-from tellus.solver.errors import InputError
 from tellus.surrogate.files import no_data_set
 
 PARAMETERS = ("heating", "gamma_T", "gamma_p")

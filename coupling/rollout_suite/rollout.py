@@ -16,14 +16,14 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from tellus.coupling.checkpoint import write_atomically
-from tellus.coupling.provenance import git_hash, machine
-from tellus.coupling.simulation import Simulation
-from tellus.coupling.stepping import CollapsedError, NotFiniteError, OutOfBoundsError
+from tellus.coupling.runs.provenance import git_hash, machine
+from tellus.coupling.simulation.loop import Simulation
+from tellus.coupling.simulation.stepping import CollapsedError, NotFiniteError, OutOfBoundsError
+from tellus.errors import RunFailedError
 from tellus.io.arrays import read_npz
 from tellus.io.json_file import parse_json, small_file
+from tellus.io.whole_file import write_atomically
 from tellus.solver.diagnostics import temperature_profile
-from tellus.solver.errors import RunFailedError
 from tellus.solver.grid import Array
 from tellus.solver.threads import limit
 

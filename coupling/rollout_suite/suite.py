@@ -9,17 +9,16 @@ from typing import Any
 
 from tellus.config.paths import with_absolute_paths
 from tellus.coupling.build import grid_of
-from tellus.coupling.checkpoint import write_atomically
 from tellus.coupling.cluster import run_all
-from tellus.coupling.lock import NAME as LOCK
-from tellus.coupling.lock import sole_user
-from tellus.coupling.provenance import provenance
-from tellus.coupling.simulation import Simulation
+from tellus.coupling.runs.provenance import provenance
+from tellus.coupling.simulation.loop import Simulation
 from tellus.coupling.solvers.names import make_solver
+from tellus.errors import InputError
 from tellus.io.json_file import parse_json, small_file
+from tellus.io.lock import NAME as LOCK
+from tellus.io.lock import sole_user
 from tellus.io.names import plain_names
-from tellus.solver.errors import InputError
-from tellus.solver.whole_file import entries, own_folder
+from tellus.io.whole_file import entries, own_folder, write_atomically
 
 from .cases import RolloutCase
 from .rollout import MOST_STEPS, Rollout, Task, file_name, roll_out

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 
 from tellus.config.solver_spec import SolverSpec
-from tellus.solver.errors import InputError
+from tellus.errors import InputError
 
 
 def refusal(spec: SolverSpec, wanted: str) -> InputError:

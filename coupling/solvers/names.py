@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tellus.config.solver_spec import SolverSpec
-from tellus.solver.errors import InputError
+from tellus.errors import InputError
 from tellus.solver.grid import Grid
 from tellus.solver.picard import PicardSettings, PicardSolver
 from tellus.solver.stokes import StokesSolver

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from tellus.solver.errors import SolverError
+from tellus.errors import SolverError
 from tellus.solver.grid import Grid
 from tellus.solver.stokes import Flow, StokesProblem, StokesSolver
 from tellus.surrogate.load import StokesSurrogate, load_surrogate

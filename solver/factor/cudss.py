@@ -8,8 +8,8 @@ from typing import Any
 import torch
 from torch.nn.functional import pad
 
+from tellus.errors import InputError
 from tellus.solver.device_phase_timer import DevicePhaseTimer
-from tellus.solver.errors import InputError
 from tellus.solver.failure import failure
 from tellus.solver.grid import Grid
 from tellus.solver.iterative.batch import relative_residual

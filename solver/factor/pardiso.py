@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from scipy.sparse import csr_matrix
 
-from tellus.solver.errors import InputError
+from tellus.errors import InputError
 from tellus.solver.failure import failure
 from tellus.solver.grid import Array, Grid
 from tellus.solver.phase_timer import PhaseTimer

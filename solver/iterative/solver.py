@@ -3,9 +3,9 @@
 import numpy as np
 import torch
 
+from tellus.errors import SolverError
 from tellus.solver.boundaries import BoundaryConditions
 from tellus.solver.device_phase_timer import DevicePhaseTimer
-from tellus.solver.errors import SolverError
 from tellus.solver.grid import Array, Grid
 from tellus.solver.history import History
 from tellus.solver.psi.torch_operator import TorchPsiOperator, buoyancy, one_of_a_batch

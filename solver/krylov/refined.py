@@ -1,6 +1,6 @@
 """`refined`: the reduced solve, refined by conjugate gradients until the velocity is right."""
 
-from tellus.solver.errors import InputError
+from tellus.errors import InputError
 from tellus.solver.factor.factor import Factor
 from tellus.solver.grid import Grid
 from tellus.solver.krylov.lagged import LaggedSolver, Preconditioning

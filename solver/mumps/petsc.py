@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tellus.solver.errors import InputError, SolverError
+from tellus.errors import InputError, SolverError
 from tellus.solver.grid import Array
 
 from .slabs import Indices

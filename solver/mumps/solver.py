@@ -4,7 +4,7 @@ import weakref
 
 import numpy as np
 
-from tellus.solver.errors import SolverError
+from tellus.errors import SolverError
 from tellus.solver.grid import Array, Grid
 from tellus.solver.phase_timer import PhaseTimer
 from tellus.solver.psi.operator import PsiOperator, relative_residual

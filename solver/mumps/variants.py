@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tellus.solver.errors import InputError
+from tellus.errors import InputError
 
 from .petsc import CHOLESKY, LDLT, LU, MumpsSettings
 

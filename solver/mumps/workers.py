@@ -18,8 +18,8 @@ from itertools import count
 
 import numpy as np
 
+from tellus.errors import InputError, TellusError
 from tellus.io.signals import WATCHED
-from tellus.solver.errors import InputError, TellusError
 from tellus.solver.grid import Array, Grid
 from tellus.solver.phase_timer import PhaseTimer
 

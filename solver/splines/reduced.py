@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from tellus.errors import InputError
 from tellus.solver.boundaries import BoundaryConditions
-from tellus.solver.errors import InputError
 from tellus.solver.failure import failure
 from tellus.solver.grid import Grid
 from tellus.solver.phase_timer import PhaseTimer

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from tellus.config import Config, load_config
-    from tellus.coupling.run import open_run
-    from tellus.coupling.run import run_directory as run
-    from tellus.coupling.simulation import Simulation
+    from tellus.coupling.runs.run import open_run
+    from tellus.coupling.runs.run import run_directory as run
+    from tellus.coupling.simulation.loop import Simulation
     from tellus.coupling.solvers.names import make_solver
-    from tellus.solver.errors import (
+    from tellus.errors import (
         InputError,
         InterruptedRunError,
         RunFailedError,
@@ -32,20 +32,20 @@ _HOMES = {
     "Flow": "tellus.solver.stokes",
     "FrankKamenetskii": "tellus.solver.rheology",
     "Grid": "tellus.solver.grid",
-    "InputError": "tellus.solver.errors",
-    "InterruptedRunError": "tellus.solver.errors",
-    "RunFailedError": "tellus.solver.errors",
-    "Simulation": "tellus.coupling.simulation",
-    "SolverError": "tellus.solver.errors",
+    "InputError": "tellus.errors",
+    "InterruptedRunError": "tellus.errors",
+    "RunFailedError": "tellus.errors",
+    "Simulation": "tellus.coupling.simulation.loop",
+    "SolverError": "tellus.errors",
     "StokesProblem": "tellus.solver.stokes",
     "StokesReport": "tellus.solver.stokes",
     "StokesSolver": "tellus.solver.stokes",
     "Surrogate": "tellus.surrogate.two_level.model",
-    "TellusError": "tellus.solver.errors",
+    "TellusError": "tellus.errors",
     "load_config": "tellus.config",
     "make_solver": "tellus.coupling.solvers.names",
-    "open_run": "tellus.coupling.run",
-    "run": "tellus.coupling.run:run_directory",
+    "open_run": "tellus.coupling.runs.run",
+    "run": "tellus.coupling.runs.run:run_directory",
 }
 
 __all__ = [

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from tellus.errors import InputError, SolverError
 from tellus.solver.boundaries import NO_SLIP, BoundaryConditions
-from tellus.solver.errors import InputError, SolverError
 from tellus.solver.grid import Array, Grid
 from tellus.solver.stokes import Flow, StokesProblem, StokesReport, flow_from_psi
 from tellus.surrogate.data import Dataset, StoredSimulation

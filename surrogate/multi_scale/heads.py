@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from tellus.solver.errors import InputError
+from tellus.errors import InputError
 from tellus.solver.grid import Grid
 from tellus.surrogate.features import face_velocity, unfold
 

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from tellus.solver.errors import InputError
+from tellus.errors import InputError
 from tellus.surrogate.card import PARAMETERS, training_card
 from tellus.surrogate.data import Dataset
 from tellus.surrogate.networks.profile_mlp import ProfileMLP, make_profile_mlp

@@ -8,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from tellus.solver.errors import InputError
+from tellus.errors import InputError
 from tellus.solver.grid import Array, Grid
 from tellus.surrogate.data import Dataset
 from tellus.surrogate.multi_scale.features import Parameters

@@ -12,7 +12,7 @@ from typing import Any, Self
 import torch
 from torch import Tensor, nn
 
-from tellus.solver.errors import InputError
+from tellus.errors import InputError
 from tellus.solver.grid import Grid
 from tellus.surrogate import files
 from tellus.surrogate.applicability import card_grid

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from tellus.solver.errors import InputError
+from tellus.errors import InputError
 from tellus.surrogate.data import Dataset
 
 from .data import History, Numbers, longest_chain

@@ -9,8 +9,8 @@ from typing import Any
 
 from torch import Tensor
 
-from tellus.solver.errors import InputError
-from tellus.solver.whole_file import not_followed
+from tellus.errors import InputError
+from tellus.io.whole_file import not_followed
 from tellus.surrogate import files
 
 CHECKPOINT = Path("checkpoint") / "last.safetensors"

@@ -7,7 +7,7 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 
-from tellus.solver.errors import InputError
+from tellus.errors import InputError
 from tellus.surrogate.data import Dataset
 from tellus.surrogate.settings import LoopSettings
 

@@ -10,7 +10,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
-from tellus.solver.errors import InputError
+from tellus.errors import InputError
 
 PATIENCE = timedelta(hours=6)
 """The others wait while the leader validates, which at 512x128 takes minutes on a CPU."""

@@ -11,9 +11,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from tellus.errors import InputError, InterruptedRunError, RunFailedError
 from tellus.io.signals import remembered
-from tellus.solver.errors import InputError, InterruptedRunError, RunFailedError
-from tellus.solver.whole_file import entries, refuse_link
+from tellus.io.whole_file import entries, refuse_link
 from tellus.surrogate import files
 from tellus.surrogate.settings import LoopSettings
 

@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from torch import nn
 
+from tellus.errors import InputError
 from tellus.solver.boundaries import BoundaryConditions
-from tellus.solver.errors import InputError
 from tellus.solver.grid import Array, Grid
 from tellus.solver.rheology import Rheology
 from tellus.solver.stokes import Flow, StokesProblem, StokesReport, flow_from_psi

@@ -11,17 +11,17 @@ from physics_cases import slip_walls
 from rollouts import Drifting, Rolls, case, summary
 from sequences import SMALL, assert_resumes, circulating, errors, rising
 
-from tellus.coupling.run import run_directory
-from tellus.coupling.run_statistics import RunStatistics
+from tellus.coupling.runs.run import run_directory
+from tellus.coupling.simulation.statistics import RunStatistics
 from tellus.coupling.solvers.anchored import AnchoredSolver
 from tellus.coupling.solvers.anchored_tolerance import SAFETY, ToleranceAnchoredSolver
 from tellus.coupling.solvers.checked import CheckedSolver
 from tellus.coupling.solvers.error_forecast import ErrorForecast
 from tellus.coupling.solvers.names import make_solver
+from tellus.errors import InputError, SolverError
 from tellus.solver.boundaries import NO_SLIP
 from tellus.solver.coarse import CoarseSolver
 from tellus.solver.direct import DirectSolver
-from tellus.solver.errors import InputError, SolverError
 from tellus.solver.initial import conductive
 from tellus.solver.picard import PicardSettings
 from tellus.solver.rheology import FrankKamenetskii, Given, Viscoplastic

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 from rollouts import case
 
-from tellus.coupling import busy
-from tellus.coupling.busy import Watch
 from tellus.coupling.comparison.compare import compare
 from tellus.coupling.comparison.formatting import headline, table
-from tellus.coupling.run import run_directory
+from tellus.coupling.runs.run import run_directory
+from tellus.io import busy
+from tellus.io.busy import Watch
 
 Times = namedtuple("Times", "user system idle iowait steal guest")
 

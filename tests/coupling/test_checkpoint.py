@@ -14,15 +14,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from tellus.coupling.checkpoint import (
+from tellus.coupling.runs.checkpoint import (
     FOLDER,
     NAME,
     has_checkpoint,
     read_checkpoint,
-    write_atomically,
     write_checkpoint,
 )
-from tellus.solver.errors import InputError
+from tellus.errors import InputError
+from tellus.io.whole_file import write_atomically
 
 Arrays = dict[str, np.ndarray[Any, Any]]
 

@@ -17,10 +17,10 @@ from tellus.config import load_config
 from tellus.coupling.comparison.compare import compare
 from tellus.coupling.comparison.formatting import headline, table
 from tellus.coupling.comparison.pair import RunPair, regrid_stream_function
-from tellus.coupling.fields import FieldWriter
-from tellus.coupling.run import run_directory
+from tellus.coupling.runs.fields import FieldWriter
+from tellus.coupling.runs.run import run_directory
+from tellus.errors import InputError
 from tellus.solver.boundaries import BoundaryConditions
-from tellus.solver.errors import InputError
 from tellus.solver.grid import Array, Grid
 from tellus.solver.initial import regridded
 from tellus.solver.rheology import FrankKamenetskii

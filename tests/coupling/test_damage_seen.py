@@ -9,14 +9,14 @@ import zarr
 from rollouts import case, summary
 
 from tellus import open_run
-from tellus.coupling.checkpoint import FOLDER
-from tellus.coupling.fields import STORE
-from tellus.coupling.file_start import temperature_of_run
-from tellus.coupling.recorded import read_run
-from tellus.coupling.run import run_directory
-from tellus.coupling.whole_outputs import fields_of, spread
+from tellus.coupling.runs.checkpoint import FOLDER
+from tellus.coupling.runs.fields import STORE
+from tellus.coupling.runs.recorded import read_run
+from tellus.coupling.runs.run import run_directory
+from tellus.coupling.runs.whole_outputs import fields_of, spread
+from tellus.coupling.starts.file import temperature_of_run
+from tellus.errors import InputError
 from tellus.io.stores import open_store
-from tellus.solver.errors import InputError
 from tellus.solver.grid import Grid
 
 CONFIG = ("time.end=1e-3", "output.checkpoint_every=100", 'output.derived=["stress"]')
@@ -110,7 +110,7 @@ def test_of_many_outputs_some_are_read(run: Path, monkeypatch: pytest.MonkeyPatc
     assert spread(arrays, 6) == list(range(6))
     some = spread(arrays, 5000)
     assert (some[0], some[-1], len(some)) == (0, 4999, 100)
-    monkeypatch.setattr("tellus.coupling.whole_outputs.MOST_BYTES", 4 * 4600)
+    monkeypatch.setattr("tellus.coupling.runs.whole_outputs.MOST_BYTES", 4 * 4600)
     assert spread(arrays, 6) == [0, 2, 3, 5]
     flip(chunk(run, "u", 4), 0.5)
     resume(run)
@@ -173,7 +173,7 @@ def test_a_run_of_an_earlier_version_goes_on(run: Path, monkeypatch: pytest.Monk
     """Without ids, digests and checksums."""
     import json
 
-    from tellus.coupling.checkpoint import read_checkpoint, write_checkpoint
+    from tellus.coupling.runs.checkpoint import read_checkpoint, write_checkpoint
 
     arrays = read_checkpoint(run, print)
     ledger = json.loads(str(arrays["ledger"]))

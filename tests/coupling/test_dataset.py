@@ -18,10 +18,10 @@ from tellus.config import DatasetConfig, dump, load_dataset_config
 from tellus.coupling.dataset.make import make_dataset, simulate
 from tellus.coupling.dataset.members import Member, members
 from tellus.coupling.dataset.sampling import SampledState
-from tellus.coupling.lock import sole_user
+from tellus.errors import InputError, RunFailedError, SolverError
+from tellus.io.lock import sole_user
 from tellus.solver.direct import DirectSolver
 from tellus.solver.energy import EnergyEquation
-from tellus.solver.errors import InputError, RunFailedError, SolverError
 from tellus.solver.grid import Grid
 from tellus.solver.rheology import FrankKamenetskii
 from tellus.solver.stokes import StokesProblem

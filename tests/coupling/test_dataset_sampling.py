@@ -12,7 +12,7 @@ from tellus.config import load_dataset_config
 from tellus.config.dataset import DatasetSection
 from tellus.coupling.dataset.members import end_time, members
 from tellus.coupling.dataset.sampling import SampledState, StateSampler
-from tellus.solver.errors import InputError
+from tellus.errors import InputError
 
 TEMPERATURE = np.zeros((2, 3))
 

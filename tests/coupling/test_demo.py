@@ -6,7 +6,7 @@ import pytest
 
 from tellus.coupling import demo as module
 from tellus.coupling.demo import demo
-from tellus.solver.errors import InputError
+from tellus.errors import InputError
 
 
 @pytest.fixture

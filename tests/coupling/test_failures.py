@@ -12,14 +12,14 @@ import pytest
 import zarr.storage._local as zarr_files
 from rollouts import Rolls, assert_same, case, files, steps_of, summary, tellus, write_case
 
-import tellus.coupling.rundir as directory
-import tellus.coupling.timeseries as series
+import tellus.coupling.runs.directory as directory
+import tellus.coupling.runs.timeseries as series
 from tellus import open_run
-from tellus.coupling.checkpoint import read_checkpoint
-from tellus.coupling.run import run_directory
-from tellus.coupling.rundir import CONTENTS
-from tellus.coupling.stepping import TemperatureBounds
-from tellus.solver.errors import InputError, RunFailedError, SolverError
+from tellus.coupling.runs.checkpoint import read_checkpoint
+from tellus.coupling.runs.directory import CONTENTS
+from tellus.coupling.runs.run import run_directory
+from tellus.coupling.simulation.stepping import TemperatureBounds
+from tellus.errors import InputError, RunFailedError, SolverError
 from tellus.solver.grid import Grid
 from tellus.solver.stokes import Flow, StokesProblem, StokesReport, flow_from_psi
 
@@ -139,7 +139,7 @@ def test_bounds_of_the_temperature(value: float, said: str | None) -> None:
 
 
 def test_the_state_is_as_it_was_before_the_step_that_failed() -> None:
-    from tellus.coupling.simulation import Simulation
+    from tellus.coupling.simulation.loop import Simulation
 
     simulation = Simulation.from_config(case(), Failing(not_a_number, 2))
     simulation.step()

@@ -11,11 +11,11 @@ import pytest
 
 from tellus.config import Config, load_config
 from tellus.coupling.comparison.compare import compare
-from tellus.coupling.info import describe
-from tellus.coupling.recorded import read_run
-from tellus.coupling.run import run_directory
-from tellus.coupling.simulation import Simulation
-from tellus.solver.errors import InputError, InterruptedRunError
+from tellus.coupling.runs.info import describe
+from tellus.coupling.runs.recorded import read_run
+from tellus.coupling.runs.run import run_directory
+from tellus.coupling.simulation.loop import Simulation
+from tellus.errors import InputError, InterruptedRunError
 
 AGING = (
     "grid.nx=8",

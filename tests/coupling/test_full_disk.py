@@ -11,15 +11,15 @@ import pytest
 from matplotlib.figure import Figure
 from rollouts import case
 
-from tellus.coupling.checkpoint import write_atomically
-from tellus.coupling.lock import NAME, sole_user
 from tellus.coupling.output import export as exporting
 from tellus.coupling.output.export import export_netcdf, export_vtk
 from tellus.coupling.output.picture_file import save_picture
 from tellus.coupling.output.profile import profile
 from tellus.coupling.output.vtk import write_pvd
-from tellus.coupling.run import run_directory
-from tellus.solver.errors import InputError, RunFailedError
+from tellus.coupling.runs.run import run_directory
+from tellus.errors import InputError, RunFailedError
+from tellus.io.lock import NAME, sole_user
+from tellus.io.whole_file import write_atomically
 
 
 def full(*arguments: Any, **options: Any) -> Any:
@@ -117,7 +117,7 @@ def test_a_lock_that_was_removed_meanwhile_is_none(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Opened before the process that made the directory failed, taken after."""
-    from tellus.coupling import lock
+    from tellus.io import lock
 
     original = lock.fcntl.flock
 

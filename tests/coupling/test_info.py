@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from tellus.config import dump, load_config
-from tellus.coupling.info import describe
-from tellus.solver.errors import InputError
+from tellus.coupling.runs.info import describe
+from tellus.errors import InputError
 
 SHIPPED = Path(__file__).parents[2] / "surrogate" / "weights" / "two-level-256x64"
 RUN: dict[str, Any] = {

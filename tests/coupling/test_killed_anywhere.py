@@ -16,9 +16,9 @@ from rollouts import assert_same, case, files, summary
 
 from tellus import open_run
 from tellus.config import dump
-from tellus.coupling.checkpoint import read_checkpoint
-from tellus.coupling.run import run_directory
-from tellus.coupling.rundir import CONFIG
+from tellus.coupling.runs.checkpoint import read_checkpoint
+from tellus.coupling.runs.directory import CONFIG
+from tellus.coupling.runs.run import run_directory
 
 OVERRIDES = (
     "stokes.solver=skip:3",
@@ -31,7 +31,7 @@ KILLER = """
 import os, signal
 from pathlib import Path
 from tellus.config import load_config
-from tellus.coupling import run as running
+from tellus.coupling.runs import run as running
 
 config = load_config("case.toml")
 os.fsync = lambda file: None

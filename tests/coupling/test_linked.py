@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 from rollouts import case
 
-from tellus.coupling.checkpoint import FOLDER
-from tellus.coupling.fields import STORE
 from tellus.coupling.output.export import export_vtk
 from tellus.coupling.output.pictures import plot_run
-from tellus.coupling.run import run_directory
-from tellus.solver.errors import InputError
+from tellus.coupling.runs.checkpoint import FOLDER
+from tellus.coupling.runs.fields import STORE
+from tellus.coupling.runs.run import run_directory
+from tellus.errors import InputError
 
 CONFIG = ("time.max_steps=4", "output.checkpoint_every=2", "output.keep_checkpoints=2")
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from rollouts import CASE, assert_same, case, steps_of, summary, tellus, write_case
 
-from tellus.coupling.run import run_directory
+from tellus.coupling.runs.run import run_directory
 
 PATIENCE = 120.0
 # The shipped surrogate divides the grid by 16.

@@ -9,11 +9,11 @@ from physics_cases import case
 from rollouts import tellus, write_case
 
 from tellus import Simulation, make_solver
-from tellus.coupling import estimate
-from tellus.coupling.run import run_directory
+from tellus.coupling.runs import estimate
+from tellus.coupling.runs.run import run_directory
 from tellus.coupling.solvers.names import SOLVERS, memory_of
+from tellus.errors import InputError
 from tellus.solver.direct import DirectSolver
-from tellus.solver.errors import InputError
 from tellus.solver.grid import Grid
 from tellus.solver.initial import conductive, mode_perturbation
 from tellus.solver.rheology import FrankKamenetskii

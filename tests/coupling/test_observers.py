@@ -5,7 +5,7 @@ import pytest
 from rollouts import case
 
 from tellus import InputError, Simulation
-from tellus.coupling.simulation import StepRecord
+from tellus.coupling.simulation.loop import StepRecord
 
 
 def started() -> Simulation:

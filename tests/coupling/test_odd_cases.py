@@ -10,7 +10,7 @@ import pytest
 from rollouts import assert_same, case, steps_of, write_case
 
 from tellus import open_run
-from tellus.coupling.run import run_directory
+from tellus.coupling.runs.run import run_directory
 
 ODD = {
     "smallest grid": ["grid.nx=4", "grid.ny=4", "stokes.solver=skip:3"],

@@ -16,14 +16,14 @@ from hypothesis import strategies as st
 from rollouts import case, summary, tellus, write_case
 
 from tellus import Simulation, open_run
-from tellus.coupling import estimate
-from tellus.coupling.fields import VARIABLES, FieldWriter
-from tellus.coupling.file_start import temperature_of_run
-from tellus.coupling.run import run_directory
-from tellus.coupling.stepping import Schedule
-from tellus.coupling.timeseries import COLUMNS
+from tellus.coupling.runs import estimate
+from tellus.coupling.runs.fields import VARIABLES, FieldWriter
+from tellus.coupling.runs.run import run_directory
+from tellus.coupling.runs.timeseries import COLUMNS
+from tellus.coupling.simulation.stepping import Schedule
+from tellus.coupling.starts.file import temperature_of_run
+from tellus.errors import InputError
 from tellus.solver.boundaries import BoundaryConditions
-from tellus.solver.errors import InputError
 from tellus.solver.grid import Grid
 from tellus.solver.initial import regridded
 from tellus.solver.rheology import Constant, FrankKamenetskii

@@ -26,8 +26,8 @@ from tellus.coupling.output import pictures
 from tellus.coupling.output.export import export_netcdf, export_vtk
 from tellus.coupling.output.pictures import plot_run
 from tellus.coupling.output.profile import profile
-from tellus.coupling.run import open_run, run_directory
-from tellus.solver.errors import InputError
+from tellus.coupling.runs.run import open_run, run_directory
+from tellus.errors import InputError
 
 CASE = [
     "grid.nx=16",

@@ -20,14 +20,14 @@ from rollouts import (
     write_case,
 )
 
-import tellus.coupling.run as running
+import tellus.coupling.runs.run as running
 from tellus import open_run
 from tellus.config import load_config
-from tellus.coupling.checkpoint import FOLDER, write_checkpoint
-from tellus.coupling.lock import sole_user
-from tellus.coupling.run import run_directory
-from tellus.coupling.simulation import Simulation
-from tellus.solver.errors import InputError, InterruptedRunError
+from tellus.coupling.runs.checkpoint import FOLDER, write_checkpoint
+from tellus.coupling.runs.run import run_directory
+from tellus.coupling.simulation.loop import Simulation
+from tellus.errors import InputError, InterruptedRunError
+from tellus.io.lock import sole_user
 from tellus.solver.grid import Grid
 from tellus.solver.stokes import Flow, StokesProblem
 

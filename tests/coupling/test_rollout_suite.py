@@ -33,10 +33,10 @@ from tellus.coupling.rollout_suite.scores import (
 )
 from tellus.coupling.rollout_suite.suite import TWIN, rollout_suite
 from tellus.coupling.rollout_suite.table import table
-from tellus.coupling.simulation import Simulation
+from tellus.coupling.simulation.loop import Simulation
 from tellus.coupling.solvers.names import SOLVERS, SolverEntry
+from tellus.errors import InputError, SolverError
 from tellus.solver.direct import DirectSolver
-from tellus.solver.errors import InputError, SolverError
 from tellus.solver.stokes import Flow, StokesProblem, StokesSolver
 
 SETTINGS = (

@@ -9,7 +9,7 @@ from numerics import random_psi
 from rollouts import case, summary
 from sequences import SMALL, assert_resumes, errors, rising
 
-from tellus.coupling.run import run_directory
+from tellus.coupling.runs.run import run_directory
 from tellus.coupling.solvers.names import make_solver
 from tellus.coupling.solvers.skip import SkipSolver
 from tellus.solver.direct import DirectSolver

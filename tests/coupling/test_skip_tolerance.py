@@ -9,11 +9,11 @@ from numerics import random_psi
 from rollouts import case, summary
 from sequences import SMALL, assert_resumes, circulating, errors, rising
 
-from tellus.coupling.run import run_directory
+from tellus.coupling.runs.run import run_directory
 from tellus.coupling.solvers.names import make_solver
 from tellus.coupling.solvers.skip_tolerance import SAFETY, ToleranceSkipSolver
+from tellus.errors import InputError
 from tellus.solver.direct import DirectSolver
-from tellus.solver.errors import InputError
 from tellus.solver.grid import Grid
 from tellus.solver.picard import PicardSettings
 from tellus.solver.rheology import FrankKamenetskii, Viscoplastic

@@ -10,11 +10,11 @@ from rollouts import TINY, Drifting, Rolls, case, summary, tellus, write_case
 import tellus as front_door
 from tellus import Simulation, open_run
 from tellus.config.paths import with_absolute_paths
-from tellus.coupling.run import run_directory
+from tellus.coupling.runs.run import run_directory
 from tellus.coupling.solvers.names import listing, make_solver
 from tellus.coupling.solvers.skip import SkipSolver
+from tellus.errors import InputError
 from tellus.solver.direct import DirectSolver
-from tellus.solver.errors import InputError
 from tellus.solver.grid import Grid
 from tellus.solver.rheology import FrankKamenetskii
 from tellus.solver.stokes import Flow, StokesProblem, StokesReport, StokesSolver, flow_from_psi

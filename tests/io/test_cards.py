@@ -10,9 +10,9 @@ import pytest
 import torch
 from small_models import save_models
 
-from tellus.io import cards
+from tellus.config import cards
+from tellus.errors import InputError
 from tellus.io.card_check import KINDS, kind_of_model
-from tellus.solver.errors import InputError
 from tellus.solver.grid import Grid
 from tellus.surrogate import files
 from tellus.surrogate.load import load_surrogate

@@ -23,8 +23,8 @@ from typer.testing import CliRunner
 
 import tellus
 from tellus.cli import app
-from tellus.coupling import checkpoint
 from tellus.coupling.dataset.statistics import measure
+from tellus.coupling.runs import checkpoint
 from tellus.solver.grid import Grid
 from tellus.surrogate.packed_temperatures import pack
 
@@ -208,7 +208,7 @@ def outcome(case: Case, made: Path, place: Path) -> Any:
 @pytest.fixture(autouse=True)
 def nobody_else_is_busy(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is not watched takes no time."""
-    monkeypatch.setattr("tellus.coupling.busy.background_load", lambda: 0.0)
+    monkeypatch.setattr("tellus.io.busy.background_load", lambda: 0.0)
 
 
 def check(name: str, count: int, made: Path, tmp_path: Path) -> None:

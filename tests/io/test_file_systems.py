@@ -16,8 +16,8 @@ from typer.testing import CliRunner
 from tellus.cli import app
 from tellus.config import dump
 from tellus.coupling.output.export import export_netcdf
-from tellus.coupling.run import run_directory
-from tellus.solver.whole_file import written_aside
+from tellus.coupling.runs.run import run_directory
+from tellus.io.whole_file import written_aside
 
 
 @pytest.mark.parametrize("number", [errno.EINVAL, errno.ENOTSUP, errno.ENOSYS])

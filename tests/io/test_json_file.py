@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from tellus.errors import InputError
 from tellus.io.json_file import LARGEST, read_json, read_json_lines
-from tellus.solver.errors import InputError
 
 BAD = {
     "empty": b"",

@@ -14,10 +14,10 @@ from tellus.cli.run import fresh
 from tellus.coupling.experiments.trainings import find_experiments
 from tellus.coupling.output.pictures import plot_run
 from tellus.coupling.rollout_suite.cases import cases_of_files
-from tellus.coupling.run import run_directory
+from tellus.coupling.runs.run import run_directory
+from tellus.errors import InputError
 from tellus.io.digests import digest
 from tellus.io.names import plain_names
-from tellus.solver.errors import InputError
 from tellus.surrogate.data import Dataset
 from tellus.surrogate.packed_temperatures import unpack
 

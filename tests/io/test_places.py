@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from rollouts import tellus
 
+from tellus.errors import InputError
 from tellus.io.places import READ, refuse_sources
-from tellus.solver.errors import InputError
 
 
 @pytest.fixture
@@ -110,6 +110,6 @@ def test_every_command_asks(command: tuple[str, ...], place: Path, tmp_path: Pat
 
 
 def test_all_that_a_run_holds_is_named() -> None:
-    from tellus.coupling.rundir import CONTENTS
+    from tellus.coupling.runs.directory import CONTENTS
 
     assert {*CONTENTS} < {*READ}

@@ -10,10 +10,10 @@ import zarr
 from rollouts import case
 from small_data import GRID, parameters, write_dataset
 
-from tellus.coupling.fields import open_fields
-from tellus.coupling.run import run_directory
+from tellus.coupling.runs.fields import open_fields
+from tellus.coupling.runs.run import run_directory
+from tellus.errors import InputError
 from tellus.io.stores import checked_compression, new_store, open_store, stored_array
-from tellus.solver.errors import InputError
 from tellus.surrogate.data import Dataset
 
 

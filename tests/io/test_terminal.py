@@ -12,8 +12,8 @@ import pytest
 from rollouts import case
 
 from tellus.config import dump
-from tellus.coupling import progress
-from tellus.coupling.run import run_directory
+from tellus.coupling.runs import progress
+from tellus.coupling.runs.run import run_directory
 from tellus.io.terminal import unfailing
 
 TELLUS = f"{sys.executable} -m tellus"

@@ -7,8 +7,9 @@ import pytest
 
 from tellus.config import dump, load_config, load_dataset_config
 from tellus.coupling.build import boundaries_of, heating_of, rheology_of
-from tellus.coupling.simulation import Simulation
+from tellus.coupling.simulation.loop import Simulation
 from tellus.coupling.solvers.names import make_solver
+from tellus.errors import InputError
 from tellus.solver.boundaries import (
     FLUX,
     FREE_SLIP,
@@ -19,7 +20,6 @@ from tellus.solver.boundaries import (
     Wall,
 )
 from tellus.solver.energy import ExtendedBoussinesq
-from tellus.solver.errors import InputError
 from tellus.solver.heating import ConstantHeating, DecayingHeating
 from tellus.solver.picard import PicardSolver
 from tellus.solver.rheology import (

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from physics_cases import case
 
-from tellus.coupling.run import open_run, run_directory
+from tellus.coupling.runs.run import open_run, run_directory
+from tellus.errors import InputError
 from tellus.solver.derived import DERIVED
-from tellus.solver.errors import InputError
 from tellus.solver.grid import Array, Grid
 
 ALL = 'output.derived=["pressure", "strain_rate", "stress", "dissipation"]'

@@ -16,7 +16,7 @@ from physics_cases import (
     thermal_walls,
 )
 
-from tellus.coupling.simulation import Simulation
+from tellus.coupling.simulation.loop import Simulation
 from tellus.solver.boundaries import INSULATING
 from tellus.solver.direct import DirectSolver
 from tellus.solver.energy import (

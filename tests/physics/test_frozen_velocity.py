@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from physics_cases import case, run_in_pieces
 
-from tellus.coupling.run import run_directory
-from tellus.coupling.simulation import Simulation
-from tellus.coupling.stepping import longest_without_overshoot
+from tellus.coupling.runs.run import run_directory
+from tellus.coupling.simulation.loop import Simulation
+from tellus.coupling.simulation.stepping import longest_without_overshoot
 from tellus.solver.grid import Grid
 from tellus.solver.history import PastFlow
 

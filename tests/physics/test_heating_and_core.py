@@ -21,9 +21,9 @@ from scipy.linalg import expm
 
 import tellus
 from tellus.coupling.solvers.names import make_solver
+from tellus.errors import InputError
 from tellus.solver.boundaries import INSULATING, TEMPERATURE, BoundaryConditions
 from tellus.solver.energy import EXPLICIT, IMPLICIT, EnergyEquation, ThermalState
-from tellus.solver.errors import InputError
 from tellus.solver.grid import Array, Grid
 from tellus.solver.heating import ConstantHeating, DecayingHeating
 

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from physics_cases import case, rough
 
-from tellus.coupling.profile_file import profile_of_file
-from tellus.coupling.run import run_directory
+from tellus.coupling.runs.run import run_directory
 from tellus.coupling.setup import initial_temperature
-from tellus.coupling.simulation import Simulation
+from tellus.coupling.simulation.loop import Simulation
+from tellus.coupling.starts.profile_file import profile_of_file
+from tellus.errors import InputError
 from tellus.solver import initial
-from tellus.solver.errors import InputError
 from tellus.solver.grid import Array, Grid
 
 GRID = Grid(16, 8, 2.0)

@@ -16,12 +16,12 @@ from physics_cases import (
     thermal_walls,
 )
 
-from tellus.coupling.run import run_directory
-from tellus.coupling.simulation import MOST_REJECTIONS, Simulation
-from tellus.coupling.stepping import Stepping, TemperatureBounds
+from tellus.coupling.runs.run import run_directory
+from tellus.coupling.simulation.loop import MOST_REJECTIONS, Simulation
+from tellus.coupling.simulation.stepping import Stepping, TemperatureBounds
+from tellus.errors import RunFailedError
 from tellus.solver.boundaries import FLUX, INSULATING, TEMPERATURE, BoundaryConditions
 from tellus.solver.energy import IMPLICIT, ExtendedBoussinesq
-from tellus.solver.errors import RunFailedError
 from tellus.solver.grid import Grid
 from tellus.solver.rheology import Constant
 from tellus.solver.stokes import Flow, StokesProblem, StokesReport, StokesSolver

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from physics_cases import case, run_in_pieces
 
-from tellus.coupling.checkpoint import read_checkpoint
-from tellus.coupling.run import open_run, run_directory
+from tellus.coupling.runs.checkpoint import read_checkpoint
+from tellus.coupling.runs.run import open_run, run_directory
 
 EVERYTHING = (
     "time.scheme=implicit",

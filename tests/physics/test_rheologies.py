@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 from physics_cases import GivenFlow, case, random_psi, rough, slip_walls, worst_difference
 
-from tellus.coupling.simulation import Simulation
+from tellus.coupling.simulation.loop import Simulation
 from tellus.coupling.solvers.names import make_solver
 from tellus.coupling.solvers.skip import SkipSolver
+from tellus.errors import SolverError
 from tellus.solver.boundaries import NO_SLIP
 from tellus.solver.direct import DirectSolver
-from tellus.solver.errors import SolverError
 from tellus.solver.grid import Array, Grid
 from tellus.solver.picard import PicardSettings, PicardSolver
 from tellus.solver.psi.operator import PsiOperator

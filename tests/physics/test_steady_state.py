@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from physics_cases import case
 
-from tellus.coupling.run import open_run, run_directory
-from tellus.coupling.steady import STRIDE, WATCHED, SteadyWatch
+from tellus.coupling.runs.run import open_run, run_directory
+from tellus.coupling.simulation.steady import STRIDE, WATCHED, SteadyWatch
 
 WINDOW = 0.02
 SETTLING = (

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from physics_cases import case
 
-from tellus.coupling.simulation import Simulation
+from tellus.coupling.simulation.loop import Simulation
 from tellus.solver.grid import Array
 
 BOX = (

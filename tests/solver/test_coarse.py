@@ -8,10 +8,10 @@ from numerics import observed_orders, rough_viscosity
 from physics_cases import initials, slip_walls
 
 from tellus.coupling.solvers.names import make_solver
+from tellus.errors import InputError
 from tellus.solver.boundaries import FREE_SLIP, NO_SLIP
 from tellus.solver.coarse import CoarseSolver, block_mean, spline_matrix
 from tellus.solver.direct import DirectSolver
-from tellus.solver.errors import InputError
 from tellus.solver.grid import Grid
 from tellus.solver.initial import conductive, mode_perturbation
 from tellus.solver.rheology import FrankKamenetskii, Given, Viscoplastic

@@ -18,9 +18,9 @@ from sequences import SMALL, rising
 from stand_in_nvmath import Calls
 
 from tellus.coupling.solvers.names import make_solver
+from tellus.errors import InputError, SolverError
 from tellus.solver.boundaries import FREE_SLIP, NO_SLIP
 from tellus.solver.direct import DirectSolver
-from tellus.solver.errors import InputError, SolverError
 from tellus.solver.factor.cudss import CudssSolver
 from tellus.solver.grid import Grid
 from tellus.solver.psi.operator import PsiOperator

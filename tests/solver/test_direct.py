@@ -13,8 +13,8 @@ from numerics import (
 )
 from reference_stokes import SaddlePoint
 
+from tellus.errors import SolverError
 from tellus.solver.direct import DirectSolver
-from tellus.solver.errors import SolverError
 from tellus.solver.grid import Array, Grid
 from tellus.solver.initial import conductive, mode_perturbation
 from tellus.solver.rheology import FrankKamenetskii

@@ -12,9 +12,9 @@ from physics_cases import slip_walls
 from sequences import SMALL, assert_resumes, errors, rising
 
 from tellus.coupling.solvers.names import make_solver
+from tellus.errors import InputError, SolverError
 from tellus.solver.boundaries import NO_SLIP
 from tellus.solver.direct import DirectSolver
-from tellus.solver.errors import InputError, SolverError
 from tellus.solver.grid import Grid
 from tellus.solver.initial import conductive
 from tellus.solver.iterative.batch import IterativeSettings, solve_batch

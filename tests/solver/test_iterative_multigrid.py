@@ -8,8 +8,8 @@ from physics_cases import slip_walls
 from reference_stokes import interior, operator_matrix
 from torch import Tensor
 
+from tellus.errors import InputError
 from tellus.solver.boundaries import BoundaryConditions
-from tellus.solver.errors import InputError
 from tellus.solver.grid import Array, Grid
 from tellus.solver.initial import conductive, mode_perturbation
 from tellus.solver.iterative.multigrid import Multigrid, coarsenings

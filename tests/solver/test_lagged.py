@@ -9,9 +9,9 @@ from physics_cases import slip_walls
 from sequences import SMALL, assert_resumes, errors, rising
 
 from tellus.coupling.solvers.names import make_solver
+from tellus.errors import InputError, SolverError
 from tellus.solver.boundaries import NO_SLIP
 from tellus.solver.direct import DirectSolver
-from tellus.solver.errors import InputError, SolverError
 from tellus.solver.factor.cached import CachedFactor
 from tellus.solver.grid import Grid
 from tellus.solver.history import PastFlow, extrapolated, well_apart

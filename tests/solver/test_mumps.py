@@ -11,11 +11,11 @@ from numerics import GRIDS, GivenViscosity, rough_field, rough_viscosity, worst_
 from petsc_needed import mpirun, petsc, run_python
 from physics_cases import SLIPS, case, initials, run_in_pieces, slip_walls
 
-from tellus.coupling.ranks import refuse_idle_processes
-from tellus.coupling.run import run_directory
+from tellus.coupling.runs.run import run_directory
+from tellus.coupling.simulation.ranks import refuse_idle_processes
 from tellus.coupling.solvers.names import make_solver
+from tellus.errors import InputError, SolverError
 from tellus.solver.direct import DirectSolver
-from tellus.solver.errors import InputError, SolverError
 from tellus.solver.grid import Array, Grid
 from tellus.solver.mumps.petsc import Factorisation
 from tellus.solver.mumps.solver import MumpsSolver
@@ -184,7 +184,7 @@ def test_a_run_is_that_of_the_direct_solver_and_resumes_bitwise(tmp_path: Path) 
 @pytest.mark.usefixtures("petsc")
 def test_a_viscosity_that_depends_on_the_flow_is_iterated() -> None:
     asked = case("rheology.yield_stress=3.0", "time.max_steps=1")
-    from tellus.coupling.simulation import Simulation
+    from tellus.coupling.simulation.loop import Simulation
 
     flows = [
         Simulation.from_config(asked.model_copy(update={"stokes": stokes})).flow()
@@ -214,7 +214,7 @@ def test_two_processes_find_what_one_finds(name: str, tmp_path: Path) -> None:
     script.write_text(
         f"""
 import numpy as np
-from tellus.solver.errors import SolverError
+from tellus.errors import SolverError
 from tellus.solver.grid import Grid
 from tellus.solver.mumps.solver import MumpsSolver
 from tellus.solver.rheology import FrankKamenetskii

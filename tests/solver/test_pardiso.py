@@ -12,9 +12,9 @@ from scipy.sparse import csr_matrix
 from sequences import SMALL, rising
 
 from tellus.coupling.solvers.names import make_solver
+from tellus.errors import InputError, SolverError
 from tellus.solver.boundaries import FREE_SLIP, NO_SLIP
 from tellus.solver.direct import DirectSolver
-from tellus.solver.errors import InputError, SolverError
 from tellus.solver.factor.pardiso import ANALYSE, FACTOR, SOLVE, PardisoSolver
 from tellus.solver.grid import Grid
 from tellus.solver.psi.matrix import PsiMatrix

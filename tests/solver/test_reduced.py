@@ -5,9 +5,9 @@ import pytest
 from numerics import rough_viscosity, worst_difference
 
 from tellus.coupling.solvers.names import make_solver
+from tellus.errors import InputError, SolverError
 from tellus.solver.boundaries import NO_SLIP, TEMPERATURE, BoundaryConditions, Wall
 from tellus.solver.direct import DirectSolver
-from tellus.solver.errors import InputError, SolverError
 from tellus.solver.grid import Grid
 from tellus.solver.psi.operator import PsiOperator
 from tellus.solver.rheology import FrankKamenetskii, Given, Viscoplastic

@@ -7,10 +7,10 @@ from physics_cases import slip_walls
 from sequences import SMALL, assert_resumes, errors, rising
 
 from tellus.coupling.solvers.names import make_solver
+from tellus.errors import InputError
 from tellus.solver import _core
 from tellus.solver.boundaries import FREE_SLIP, NO_SLIP, BoundaryConditions, Wall
 from tellus.solver.direct import DirectSolver
-from tellus.solver.errors import InputError
 from tellus.solver.grid import Array, Grid
 from tellus.solver.krylov.refined import fastest_factor, refined_solver
 from tellus.solver.psi.operator import PsiOperator, velocity_norm

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numerics import rough_field
 
-from tellus.solver.errors import InputError
+from tellus.errors import InputError
 from tellus.solver.grid import Grid
 from tellus.solver.rheology import FrankKamenetskii
 

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from numerics import GRIDS, random_psi, rough_field, rough_viscosity, worst_difference
 
+from tellus.errors import SolverError
 from tellus.solver.boundaries import NO_SLIP, BoundaryConditions, Wall
 from tellus.solver.direct import DirectSolver
-from tellus.solver.errors import SolverError
 from tellus.solver.factor.banded import BandedCholesky
 from tellus.solver.factor.choice import factor_for
 from tellus.solver.factor.lapack import factor_bands, substitute

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tellus.solver.errors import InputError
-from tellus.solver.whole_file import (
+from tellus.errors import InputError
+from tellus.io.whole_file import (
     clear_partials,
     entries,
     folder_aside,

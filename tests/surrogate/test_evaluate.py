@@ -14,8 +14,8 @@ from typer.testing import CliRunner
 import tellus.surrogate.evaluation.evaluate as evaluation
 from tellus.cli import app
 from tellus.coupling.output.evaluation_figure import figure
+from tellus.errors import InputError, SolverError
 from tellus.solver.direct import DirectSolver
-from tellus.solver.errors import InputError, SolverError
 from tellus.solver.grid import Array
 from tellus.solver.rheology import FrankKamenetskii
 from tellus.solver.stokes import Flow, StokesProblem, StokesReport, flow_from_psi

@@ -16,10 +16,10 @@ import torch
 from rollouts import assert_same, case
 from small_data import GRID, problem
 
-from tellus.coupling.checkpoint import FOLDER
-from tellus.coupling.run import run_directory
+from tellus.coupling.runs.checkpoint import FOLDER
+from tellus.coupling.runs.run import run_directory
 from tellus.coupling.solvers.names import make_solver
-from tellus.solver.errors import InputError
+from tellus.errors import InputError
 from tellus.solver.grid import Grid
 from tellus.solver.rheology import FrankKamenetskii
 from tellus.solver.stokes import StokesProblem

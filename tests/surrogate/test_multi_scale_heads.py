@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from tellus.solver.errors import InputError
+from tellus.errors import InputError
 from tellus.solver.grid import Grid
 from tellus.surrogate.multi_scale.heads import ExactWalls, Head, PaperWalls, SoftMass, make_head
 

@@ -17,9 +17,9 @@ from tellus.config import DatasetConfig, load_dataset_config
 from tellus.coupling.dataset.make import simulate
 from tellus.coupling.dataset.members import members
 from tellus.coupling.dataset.store import write_card
-from tellus.coupling.lock import sole_user
+from tellus.errors import InputError, SolverError
+from tellus.io.lock import sole_user
 from tellus.solver.direct import DirectSolver
-from tellus.solver.errors import InputError, SolverError
 from tellus.solver.grid import Grid
 from tellus.solver.stokes import StokesReport, flow_from_psi, relative_velocity_error
 from tellus.surrogate import packed_temperatures

@@ -17,8 +17,8 @@ from tellus.cli import app
 from tellus.config import Config, load_config, load_training_config
 from tellus.coupling.build import grid_of
 from tellus.coupling.setup import initial_temperature, resolved
+from tellus.errors import InputError, InterruptedRunError
 from tellus.solver import initial
-from tellus.solver.errors import InputError, InterruptedRunError
 from tellus.solver.grid import Array, Grid
 from tellus.surrogate.data import Dataset
 from tellus.surrogate.profile.data import Profiles, heights_of

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from small_data import GRID, SNAPSHOTS
 
-from tellus.solver.errors import InputError
+from tellus.errors import InputError
 from tellus.surrogate.data import Dataset
 from tellus.surrogate.snapshots import load_snapshots
 from tellus.surrogate.training.sampling import balanced_weights, epoch_order

@@ -13,7 +13,7 @@ from tellus.config import load_dataset_config, load_training_config
 from tellus.coupling.dataset.make import simulate
 from tellus.coupling.dataset.members import members
 from tellus.coupling.dataset.store import write_card
-from tellus.solver.errors import InputError, InterruptedRunError
+from tellus.errors import InputError, InterruptedRunError
 from tellus.solver.grid import Grid
 from tellus.solver.rheology import FrankKamenetskii
 from tellus.surrogate.data import Dataset

@@ -13,7 +13,7 @@ import torch
 from typer.testing import CliRunner, Result
 
 from tellus.cli import app
-from tellus.coupling.lock import NAME, sole_user
+from tellus.io.lock import NAME, sole_user
 from tellus.solver.grid import Grid
 from tellus.surrogate import data as reading
 from tellus.surrogate import files

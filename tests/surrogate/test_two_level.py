@@ -19,11 +19,11 @@ from typer.testing import CliRunner
 
 from tellus.cli import app
 from tellus.config import load_config
-from tellus.coupling.simulation import Simulation
+from tellus.coupling.simulation.loop import Simulation
 from tellus.coupling.solvers.surrogate import SurrogateSolver
+from tellus.errors import InputError, InterruptedRunError
 from tellus.solver.boundaries import BoundaryConditions, Wall
 from tellus.solver.direct import DirectSolver
-from tellus.solver.errors import InputError, InterruptedRunError
 from tellus.solver.grid import Array, Grid
 from tellus.solver.rheology import FrankKamenetskii
 from tellus.solver.stokes import (

@@ -3,7 +3,7 @@
 import pytest
 
 from tellus.benchmarks.blankenbach import main
-from tellus.solver.errors import InputError
+from tellus.errors import InputError
 
 
 def deviations(case: str, resolution: int) -> dict[str, float]:

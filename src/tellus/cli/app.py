@@ -83,9 +83,9 @@ def run(
         read = filter(None, (settings.initial.path, settings.initial.weights))
         refuse_sources(directory, *map(Path, read), *weights_of([settings.stokes.solver]))
 
-    from tellus.coupling.busy import BUSY_PERCENT
-    from tellus.coupling.ranks import refuse_idle_processes
-    from tellus.coupling.run import run_directory
+    from tellus.coupling.runs.run import run_directory
+    from tellus.coupling.simulation.ranks import refuse_idle_processes
+    from tellus.io.busy import BUSY_PERCENT
 
     refuse_idle_processes(settings.stokes.solver)
     done = run_directory(settings, directory, resume=resume)
@@ -132,7 +132,7 @@ def train(
 
     settings = load_training_config(config, changes or []).settings()
 
-    from tellus.coupling.lock import sole_user
+    from tellus.io.lock import sole_user
     from tellus.surrogate.training.parallel import is_first
     from tellus.surrogate.training.train import check_free
     from tellus.surrogate.training.train import train as train_surrogate
@@ -177,7 +177,7 @@ def info(
     path: Annotated[Path, typer.Argument(help="Run, data set, model or configuration.")],
 ) -> None:
     """Say what a run, data set, model or configuration is, in ten lines."""
-    from tellus.coupling.info import describe
+    from tellus.coupling.runs.info import describe
 
     show(describe(path))
 

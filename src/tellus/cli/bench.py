@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from tellus.errors import InputError, InterruptedRunError
 from tellus.io.places import refuse_sources
-from tellus.solver.errors import InputError, InterruptedRunError
 
 from .shell import deliver, say
 

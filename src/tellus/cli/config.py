@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tellus.solver.errors import InputError
+from tellus.errors import InputError
 
 from .shell import show
 

@@ -7,8 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
+from tellus.errors import InputError
 from tellus.io.places import refuse_sources
-from tellus.solver.errors import InputError
 
 from .bench import weights_of
 from .shell import complain, deliver, plain, processors, say
@@ -46,8 +46,8 @@ def evaluate(
     score, table = _evaluation(kind)
 
     def work() -> dict[str, Any]:
-        from tellus.coupling.busy import background_load
-        from tellus.coupling.provenance import provenance
+        from tellus.coupling.runs.provenance import provenance
+        from tellus.io.busy import background_load
 
         named = {"model": "shipped" if model is None else str(model), "data": str(data)}
         busy = {"background_load_percent": background_load()}
@@ -81,7 +81,7 @@ def _check_place(option: str, path: Path | None) -> None:
 
 def _write(result: dict[str, Any], out: Path | None, plot: Path | None) -> None:
     if out is not None:
-        from tellus.coupling.checkpoint import write_atomically
+        from tellus.io.whole_file import write_atomically
 
         write_atomically(out, json.dumps(plain(result), indent=1).encode() + b"\n")
         complain(f"the result is in {out}")

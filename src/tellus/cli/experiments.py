@@ -5,8 +5,8 @@ from typing import Annotated, Any
 
 import typer
 
+from tellus.errors import InputError
 from tellus.io.places import refuse_sources
-from tellus.solver.errors import InputError
 
 from .shell import deliver, processors, say
 

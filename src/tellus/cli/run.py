@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tellus.config import Config, check_resumable, load_config
-from tellus.solver.errors import InputError
+from tellus.errors import InputError
 
 from .shell import complain
 
@@ -19,7 +19,7 @@ def fresh(
     settings = load_config(config, overrides(stokes, changes))
     directory = out or _directory_of(config)
     if (directory / "config.toml").exists():
-        from tellus.coupling.rundir import refuse_foreign
+        from tellus.coupling.runs.directory import refuse_foreign
 
         refuse_foreign(directory)
         raise InputError(

@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING, Any
 import typer
 from typer.core import TyperGroup
 
+from tellus.errors import InterruptedRunError, TellusError
 from tellus.io import terminal
 from tellus.io.exit_status import BAD_INPUT, FAILED, GO_ON, RESUMABLE, RESUME
 from tellus.io.shown import shown
 from tellus.io.signals import Asked, prompt
-from tellus.solver.errors import InterruptedRunError, TellusError
 
 if TYPE_CHECKING:
     from rich.table import Table

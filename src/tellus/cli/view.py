@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
+from tellus.errors import InputError
 from tellus.io.places import refuse_sources
-from tellus.solver.errors import InputError
 
 from .shell import complain, deliver, say
 
@@ -131,7 +131,7 @@ def unpack(
 ) -> None:
     """Make a data set of a file that travelled, solving for every label anew."""
     refuse_sources(out, file)
-    from tellus.coupling.lock import sole_user
+    from tellus.io.lock import sole_user
     from tellus.surrogate import packed_temperatures
 
     packed_temperatures.check_free(out)

@@ -6,7 +6,7 @@ from typing import Self
 
 from pydantic import model_validator
 
-from tellus.solver.errors import InputError
+from tellus.errors import InputError
 from tellus.surrogate.settings import (
     FeatureSettings,
     LossSettings,

@@ -8,8 +8,8 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+from tellus.errors import InputError
 from tellus.io.shown import shown
-from tellus.solver.errors import InputError
 
 from .solver_spec import SolverSpec
 

@@ -11,7 +11,7 @@ import tomli_w
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from tellus.solver.errors import InputError
+from tellus.errors import InputError
 
 from .fields import allowed, fields, paths
 from .paths import ABSOLUTE

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Self
 
-from tellus.solver.errors import InputError
+from tellus.errors import InputError
 
 SURROGATE = "surrogate"
 DEEPEST = 20

@@ -14,7 +14,7 @@ def check_card(kind: str, card: dict[str, Any]) -> None:
     stumbles over it.
     """
     try:
-        from . import cards
+        from tellus.config import cards
     except ModuleNotFoundError as error:
         if error.name != "pydantic":
             raise

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from tellus.solver.errors import InputError
+from tellus.errors import InputError
 
 LARGEST = 2**26
 """Bytes of a file; the largest that Tellus writes, a data set's card, has a few million."""

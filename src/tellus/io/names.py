@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
-from tellus.solver.errors import InputError
+from tellus.errors import InputError
 
 PLAIN = re.compile(r"[A-Za-z0-9_-]{1,100}", re.ASCII)
 

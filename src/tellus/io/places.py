@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from tellus.solver.errors import InputError
+from tellus.errors import InputError
 
 READ = (
     "config.toml",

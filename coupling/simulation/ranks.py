@@ -3,7 +3,7 @@
 import os
 
 from tellus.config.solver_spec import SolverSpec
-from tellus.solver.errors import InputError
+from tellus.errors import InputError
 
 SHARED = {"mumps", "mumps-psi"}
 """Solvers that several processes share."""

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from tellus.errors import RunFailedError
 from tellus.solver.boundaries import FLUX, BoundaryConditions
-from tellus.solver.errors import RunFailedError
 from tellus.solver.grid import Array, Grid
 from tellus.solver.history import PastFlow
 from tellus.solver.limits import POSITIVE, Limits, check_record

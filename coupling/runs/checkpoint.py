@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tellus.errors import InputError
 from tellus.io.arrays import read_npz
-from tellus.solver.errors import InputError
-from tellus.solver.whole_file import clear_partials, own_folder, written_aside
+from tellus.io.whole_file import clear_partials, own_folder, write_atomically
 
 FOLDER = "checkpoints"
 NAME = re.compile(r"step-(\d{9,})-([0-9a-f]{16})\.npz")
@@ -78,12 +78,6 @@ def read_checkpoint(
         except (OSError, ValueError) as error:
             warn(f"checkpoint {path} is damaged ({error}); using the one before it")
     raise InputError(f"{run / FOLDER} holds no whole checkpoint: start the run anew.")
-
-
-def write_atomically(path: Path, content: bytes) -> None:
-    """Write to a temporary name, sync, rename, sync the folder."""
-    with written_aside(path) as file:
-        file.write(content)
 
 
 def _read(path: Path) -> dict[str, NDArray[Any]]:

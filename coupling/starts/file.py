@@ -8,14 +8,13 @@ import numpy as np
 import xarray as xr
 
 from tellus.config import Config
+from tellus.coupling.runs.fields import open_fields
+from tellus.coupling.runs.recorded import read_outputs, read_series
+from tellus.coupling.starts.start import Start
+from tellus.errors import InputError
 from tellus.solver import initial
 from tellus.solver.boundaries import BoundaryConditions
-from tellus.solver.errors import InputError
 from tellus.solver.grid import Array, Grid
-
-from .fields import open_fields
-from .recorded import read_outputs, read_series
-from .start import Start
 
 SAME_TIME = 1e-9
 """Relative difference up to which an output is at the time asked for: a person's rounding."""

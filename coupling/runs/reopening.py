@@ -6,14 +6,13 @@ from pathlib import Path
 from typing import Any
 
 from tellus.config import Config
+from tellus.coupling.runs.checkpoint import Arrays, read_checkpoint
+from tellus.coupling.simulation.stepping import Schedule
+from tellus.coupling.solvers.names import OWN
+from tellus.errors import InputError
 from tellus.io.arrays import Expected
 from tellus.io.json_file import parse_json
-from tellus.solver.errors import InputError
 from tellus.solver.stokes import StokesSolver
-
-from .checkpoint import Arrays, read_checkpoint
-from .solvers.names import OWN
-from .stepping import Schedule
 
 EXPECTED = {
     "temperature": Expected((None, None)),

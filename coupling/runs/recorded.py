@@ -12,14 +12,13 @@ import xarray as xr
 
 from tellus.config import Config
 from tellus.coupling.build import boundaries_of
-from tellus.io.run_files import read_settings, read_summary, read_text
+from tellus.coupling.runs.fields import STORE, open_fields
+from tellus.coupling.runs.files import read_settings, read_summary, read_text
+from tellus.coupling.runs.unfinished import RUNNING, so_far
+from tellus.coupling.runs.whole_outputs import remedy
+from tellus.errors import InputError
 from tellus.solver.boundaries import BoundaryConditions
-from tellus.solver.errors import InputError
 from tellus.solver.grid import Array, Grid
-
-from .fields import STORE, open_fields
-from .unfinished import RUNNING, so_far
-from .whole_outputs import remedy
 
 COLUMNS = ("step", "time", "mean_temperature", "nusselt_top", "nusselt_bottom", "vrms")
 

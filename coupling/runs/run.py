@@ -14,31 +14,36 @@ import numpy as np
 import xarray as xr
 
 from tellus.config import Config, check_resumable
+from tellus.coupling.build import simulation_arguments
+from tellus.coupling.runs import estimate
+from tellus.coupling.runs.checkpoint import FOLDER
+from tellus.coupling.runs.directory import (
+    RunFiles,
+    began,
+    check_free,
+    check_same_physics,
+    check_same_run,
+)
+from tellus.coupling.runs.fields import open_fields
+from tellus.coupling.runs.progress import RunProgress
+from tellus.coupling.runs.provenance import provenance
+from tellus.coupling.runs.reopening import check_solver, checkpoint_for, differences
+from tellus.coupling.setup import check_grid, initial_state, replaced, resolved
+from tellus.coupling.simulation.loop import Simulation, Snapshot, StepRecord
+from tellus.coupling.simulation.ranks import join_workers, processes
+from tellus.coupling.simulation.statistics import RunStatistics
+from tellus.coupling.simulation.steady import WATCHED, SteadyWatch
+from tellus.coupling.simulation.stepping import Schedule
+from tellus.coupling.solvers.names import own_name
+from tellus.coupling.starts.start import Start
+from tellus.errors import InputError, InterruptedRunError, RunFailedError
+from tellus.io.busy import Watch
+from tellus.io.lock import sole_user
 from tellus.io.signals import Asked, remembered
 from tellus.solver.diagnostics import cells_across_thinnest
-from tellus.solver.errors import InputError, InterruptedRunError, RunFailedError
 from tellus.solver.stokes import StokesSolver
 from tellus.solver.strain import effective_viscosity
 from tellus.solver.threads import one_blas_thread
-
-from . import estimate
-from .build import simulation_arguments
-from .busy import Watch
-from .checkpoint import FOLDER
-from .fields import open_fields
-from .lock import sole_user
-from .progress import RunProgress
-from .provenance import provenance
-from .ranks import join_workers, processes
-from .reopening import check_solver, checkpoint_for, differences
-from .run_statistics import RunStatistics
-from .rundir import RunFiles, began, check_free, check_same_physics, check_same_run
-from .setup import check_grid, initial_state, replaced, resolved
-from .simulation import Simulation, Snapshot, StepRecord
-from .solvers.names import own_name
-from .start import Start
-from .steady import WATCHED, SteadyWatch
-from .stepping import Schedule
 
 log = logging.getLogger("tellus")
 

@@ -7,14 +7,13 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from tellus.coupling.runs.files import read_settings, read_summary
+from tellus.coupling.runs.timeseries import NAME as SERIES
+from tellus.coupling.runs.unfinished import RUNNING, so_far, state
+from tellus.errors import InputError
 from tellus.io.card_check import check_card, kind_of_model
 from tellus.io.json_file import read_json
-from tellus.io.run_files import read_settings, read_summary
 from tellus.io.shown import shown
-from tellus.solver.errors import InputError
-
-from .timeseries import NAME as SERIES
-from .unfinished import RUNNING, so_far, state
 
 Facts = dict[str, str]
 

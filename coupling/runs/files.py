@@ -3,9 +3,8 @@
 from pathlib import Path
 from typing import Any
 
-from tellus.solver.errors import InputError
-
-from .json_file import brief, parse_json, small_file
+from tellus.errors import InputError
+from tellus.io.json_file import brief, parse_json, small_file
 
 LARGEST_TEXT = 2**30
 """Bytes; a time series of millions of steps has a few hundred million."""
@@ -31,8 +30,8 @@ def read_summary(file: Path) -> dict[str, Any]:
     InputError
         Naming the file that is missing, truncated or damaged, and the remedy.
     """
-    from .cards import conform
-    from .summaries import RunSummary
+    from tellus.config.cards import conform
+    from tellus.config.summaries import RunSummary
 
     try:
         info = parse_json(read_text(file))

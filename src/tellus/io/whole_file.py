@@ -16,7 +16,7 @@ from fnmatch import fnmatch
 from pathlib import Path
 from typing import BinaryIO
 
-from tellus.solver.errors import InputError
+from tellus.errors import InputError
 
 PARTIAL = re.compile(r"(.+?)(\.[0-9a-f]{16})?\.partial(-\d+)?")
 """The name of what was begun; earlier versions put nothing, or a process number, into it."""
@@ -56,6 +56,12 @@ def written_aside(path: Path) -> Iterator[BinaryIO]:
         sync(folder)
     finally:
         os.close(folder)
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Write to a temporary name, sync, rename, sync the folder."""
+    with written_aside(path) as file:
+        file.write(content)
 
 
 def sync(file: int) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tellus.solver.errors import InputError
+from tellus.errors import InputError
 from tellus.solver.grid import Array, Grid
 
 NAMES = {"y": "y", "height": "y", "t": "T", "temperature": "T"}

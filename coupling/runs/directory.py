@@ -8,23 +8,21 @@ from pathlib import Path
 from typing import Any
 
 from tellus.config import Config, check_resumable, dump, load_config
-from tellus.solver.errors import InputError
-from tellus.solver.grid import Array, Grid
-from tellus.solver.stokes import Flow, StokesProblem
-from tellus.solver.whole_file import clear_partials, refuse_link
-
-from .checkpoint import (
+from tellus.coupling.runs.checkpoint import (
     FOLDER,
     Arrays,
     drop_checkpoints_after,
     has_checkpoint,
-    write_atomically,
     write_checkpoint,
 )
-from .fields import STORE, FieldWriter
-from .simulation import StepRecord
-from .timeseries import NAME as SERIES
-from .timeseries import TimeSeries, rows_until
+from tellus.coupling.runs.fields import STORE, FieldWriter
+from tellus.coupling.runs.timeseries import NAME as SERIES
+from tellus.coupling.runs.timeseries import TimeSeries, rows_until
+from tellus.coupling.simulation.loop import StepRecord
+from tellus.errors import InputError
+from tellus.io.whole_file import clear_partials, refuse_link, write_atomically
+from tellus.solver.grid import Array, Grid
+from tellus.solver.stokes import Flow, StokesProblem
 
 CONFIG, SUMMARY = "config.toml", "run.json"
 CONTENTS = (CONFIG, SUMMARY, SERIES, STORE, FOLDER)

@@ -7,11 +7,10 @@ from pathlib import Path
 import numpy as np
 
 from tellus.config.solver_spec import SolverSpec
-from tellus.solver.errors import InputError
+from tellus.coupling.solvers.names import memory_of
+from tellus.errors import InputError
 from tellus.solver.grid import Grid
 from tellus.solver.rheology import Rheology
-
-from .solvers.names import memory_of
 
 ENOUGH_CELLS = 4.0
 CRITICAL_RAYLEIGH = 1000.0

@@ -6,8 +6,8 @@ import numpy as np
 
 from tellus.config import Config
 from tellus.coupling.build import boundaries_of
+from tellus.errors import InputError
 from tellus.solver.boundaries import BoundaryConditions
-from tellus.solver.errors import InputError
 from tellus.solver.grid import Array, Grid
 
 log = logging.getLogger("tellus")

@@ -4,11 +4,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from tellus.coupling.runs.checkpoint import read_checkpoint
+from tellus.errors import InputError
 from tellus.io.json_file import parse_json
-from tellus.solver.errors import InputError
-
-from .checkpoint import read_checkpoint
-from .lock import in_use
+from tellus.io.lock import in_use
 
 RUNNING = "running"
 

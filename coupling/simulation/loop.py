@@ -11,10 +11,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tellus.config import Config
+from tellus.coupling.simulation.statistics import RunStatistics
+from tellus.coupling.simulation.stepping import (
+    LAST_CHECKPOINT,
+    NOT_FINITE,
+    NotFiniteError,
+    OutOfBoundsError,
+    Stepping,
+    TemperatureBounds,
+    longest_without_overshoot,
+)
+from tellus.errors import InputError
 from tellus.solver.boundaries import BoundaryConditions
 from tellus.solver.diagnostics import Diagnostics, diagnose
 from tellus.solver.energy import EXPLICIT, EnergyEquation, ExtendedBoussinesq, ThermalState
-from tellus.solver.errors import InputError
 from tellus.solver.grid import Array, Grid
 from tellus.solver.heating import Heating
 from tellus.solver.history import PastFlow
@@ -28,17 +38,6 @@ from tellus.solver.stokes import (
 )
 from tellus.solver.strain import dissipation, effective_viscosity
 from tellus.solver.threads import one_blas_thread
-
-from .run_statistics import RunStatistics
-from .stepping import (
-    LAST_CHECKPOINT,
-    NOT_FINITE,
-    NotFiniteError,
-    OutOfBoundsError,
-    Stepping,
-    TemperatureBounds,
-    longest_without_overshoot,
-)
 
 log = logging.getLogger("tellus")
 
@@ -157,8 +156,8 @@ class Simulation:
         InputError
             What `tellus run` refuses, such as a box that the solver cannot be used in.
         """
-        from .build import simulation_arguments
-        from .setup import check_grid, given_start, initial_state, require_config
+        from tellus.coupling.build import simulation_arguments
+        from tellus.coupling.setup import check_grid, given_start, initial_state, require_config
 
         require_config(config)
         of_grid = check_grid(config, solver)

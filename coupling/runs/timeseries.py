@@ -4,12 +4,10 @@ import hashlib
 from dataclasses import astuple, fields
 from pathlib import Path
 
+from tellus.coupling.simulation.loop import StepRecord
+from tellus.errors import InputError
+from tellus.io.whole_file import not_followed, sync, write_atomically
 from tellus.solver.diagnostics import Diagnostics
-from tellus.solver.errors import InputError
-from tellus.solver.whole_file import not_followed, sync
-
-from .checkpoint import write_atomically
-from .simulation import StepRecord
 
 NAME = "timeseries.csv"
 COLUMNS = ("step", "time", "dt", *(f.name for f in fields(Diagnostics)))

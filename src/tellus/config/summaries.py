@@ -4,7 +4,7 @@ from typing import Any
 
 from pydantic import Field
 
-from .cards import Card, Count, Number, Seconds
+from tellus.config.cards import Card, Count, Number, Seconds
 
 
 class RunSeconds(Card):

@@ -11,7 +11,7 @@ import zarr
 
 from tellus.io.json_file import brief
 from tellus.io.stores import open_store, stored_array
-from tellus.solver.whole_file import refuse_link
+from tellus.io.whole_file import refuse_link
 
 MOST_READ, MOST_BYTES = 100, 2**28
 """Of the outputs that are read when a run goes on, in some two seconds; of the others it is seen

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from tellus.solver.errors import InputError, RunFailedError
-from tellus.solver.whole_file import not_followed
+from tellus.errors import InputError, RunFailedError
+from tellus.io.whole_file import not_followed
 
 NAME = ".lock"
 OUT_OF_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EIO)

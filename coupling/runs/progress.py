@@ -7,9 +7,8 @@ from types import TracebackType
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
+from tellus.coupling.simulation.loop import StepRecord
 from tellus.io.terminal import stderr
-
-from .simulation import StepRecord
 
 SECONDS_BETWEEN_LINES = 10.0
 SECONDS_BETWEEN_UPDATES = 0.2

@@ -12,16 +12,7 @@ import numpy as np
 import xarray as xr
 import zarr
 
-from tellus.io.names import plain_names
-from tellus.io.stores import checked_compression, new_store, open_store, stored_array
-from tellus.solver.derived import DERIVED
-from tellus.solver.diagnostics import temperature_profile, vrms_profile
-from tellus.solver.errors import InputError
-from tellus.solver.grid import Array, Grid
-from tellus.solver.stokes import Flow, StokesProblem
-from tellus.solver.whole_file import sync
-
-from .whole_outputs import (
+from tellus.coupling.runs.whole_outputs import (
     DamagedOutputError,
     check_present,
     check_readable,
@@ -30,6 +21,14 @@ from .whole_outputs import (
     remedy,
     spread,
 )
+from tellus.errors import InputError
+from tellus.io.names import plain_names
+from tellus.io.stores import checked_compression, new_store, open_store, stored_array
+from tellus.io.whole_file import sync
+from tellus.solver.derived import DERIVED
+from tellus.solver.diagnostics import temperature_profile, vrms_profile
+from tellus.solver.grid import Array, Grid
+from tellus.solver.stokes import Flow, StokesProblem
 
 STORE = "fields.zarr"
 
