@@ -9,13 +9,14 @@ PETSC := $(VENV)/.installed-petsc
 PARALLEL := -n auto --maxprocesses 4 --dist loadfile
 CXX_SOURCES := $(wildcard csrc/*.hpp csrc/*.cpp)
 
-.PHONY: help demo test test-all docs lint format venv petsc rebuild clean
+.PHONY: help demo test test-all docs house lint format venv petsc rebuild clean
 
 help:
 	@echo "make demo      the main job, start to end: roll out, compare, report"
 	@echo "make test      lint and the tests that take seconds"
 	@echo "make test-all  lint and every test, the published benchmarks included"
 	@echo "make docs      the documentation as a site, docs/_build/html"
+	@echo "make house     the rooms and their imports, drawn into CONTRIBUTING.md"
 	@echo "make lint      ruff, mypy, import-linter, clang-format: check only"
 	@echo "make format    let ruff and clang-format rewrite the sources"
 	@echo "make venv      only set up .venv (the others do it when needed)"
@@ -35,6 +36,9 @@ test-all: lint
 docs: $(DOCUMENTING)
 	$(BIN)/sphinx-build -W --keep-going -b html docs docs/_build/html
 	@echo "open docs/_build/html/index.html"
+
+house: $(INSTALLED)
+	$(BIN)/python scripts/house.py
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .

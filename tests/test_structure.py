@@ -1,4 +1,7 @@
-"""Imports: `make lint` holds the directions between rooms; here, that none goes in a circle."""
+"""Imports: `make lint` holds their directions; here, that none goes in a circle, and the figure."""
+
+import runpy
+from pathlib import Path
 
 import grimp
 import networkx
@@ -14,3 +17,11 @@ def test_no_module_imports_itself_on_any_way() -> None:
     assert imports.has_edge("tellus.solver.direct", "tellus.solver.factor.cached")
     circles = [sorted(c) for c in networkx.strongly_connected_components(imports) if len(c) > 1]
     assert circles == []
+
+
+def test_the_figure_in_contributing_shows_the_house_as_it_is() -> None:
+    script = Path(__file__).parents[1] / "scripts/house.py"
+    house = runpy.run_path(str(script))
+    page = house["PAGE"].read_text()
+    assert "solver --> io" in page
+    assert house["drawn"](page) == page, "`make house` draws it anew"

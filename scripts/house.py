@@ -1,0 +1,53 @@
+"""Draw the rooms of the house, as their imports are, into CONTRIBUTING.md (`make house`).
+
+A box is a room with its folders; an arrow says that something in the one imports something in the
+other. What follows from other arrows is left out, so a direction that should not be stands out.
+"""
+
+from pathlib import Path
+
+import grimp
+import networkx
+
+PAGE = Path(__file__).parents[1] / "CONTRIBUTING.md"
+BEGIN, END = "<!-- make house: begin -->\n", "<!-- make house: end -->\n"
+SPARED = ("tellus", "tellus.__main__")
+"""The public names and the start of the command: they only pass on."""
+
+
+def room(module: str) -> str:
+    """What stands after `tellus.` in a module's name."""
+    return module.split(".")[1]
+
+
+def figure() -> str:
+    """The rooms in Mermaid's language, which GitHub and GitLab draw."""
+    graph = grimp.build_graph("tellus", exclude_type_checking_imports=True)
+    modules = sorted(graph.modules - {*SPARED})
+    folders: dict[str, list[str]] = {room(module): [] for module in modules}
+    imports = networkx.DiGraph()
+    for module in modules:
+        if module.count(".") == 2 and graph.find_children(module):
+            folders[room(module)].append(module.split(".")[2])
+        for imported in graph.find_modules_directly_imported_by(module) - {*SPARED}:
+            # Looked at only where pydantic is there; see [tool.importlinter] in pyproject.toml.
+            if (room(module), room(imported)) not in {(room(module),) * 2, ("io", "config")}:
+                imports.add_edge(room(module), room(imported))
+    lines = ["```mermaid", "flowchart TD"]
+    for name, inside in folders.items():
+        shown = "<br>".join([f"<b>{name}</b>", *(f"{folder}/" for folder in inside)])
+        lines.append(f'    {name}["{shown}"]')
+    needed = networkx.transitive_reduction(imports)
+    lines += [f"    {above} --> {below}" for above, below in sorted(needed.edges)]
+    return "\n".join([*lines, "```\n"])
+
+
+def drawn(page: str) -> str:
+    """The page with the figure as it should be."""
+    before, _, rest = page.partition(BEGIN)
+    _, _, after = rest.partition(END)
+    return before + BEGIN + figure() + END + after
+
+
+if __name__ == "__main__":
+    PAGE.write_text(drawn(PAGE.read_text()))
