@@ -16,6 +16,9 @@ from .rheology import Rheology, depends_on_strain_rate
 
 SolverState = Mapping[str, NDArray[np.generic]]
 
+QUIET_VRMS = 1.0
+"""A flow with a slower rms velocity moves no heat to speak of: nothing is judged relative to it."""
+
 
 @dataclass(frozen=True)
 class StokesProblem:

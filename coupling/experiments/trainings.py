@@ -277,8 +277,8 @@ def _rolled_out(
     report: Report,
 ) -> Json | None:
     """The rollouts of all Stokes networks, beside classical solvers, from one suite."""
-    from tellus.coupling.rollout_suite.cases import cases_of_data, trained_on
-    from tellus.coupling.rollout_suite.suite import rollout_suite
+    from tellus.coupling.trajectory.cases import cases_of_data, trained_on
+    from tellus.coupling.trajectory.suite.suite import rollout_suite
 
     networks = [
         f"surrogate:{e.model}" for e in experiments if e.settings.model.kind not in STEPPERS
