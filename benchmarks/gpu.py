@@ -22,6 +22,7 @@ import torch
 
 from tellus.coupling.runs.provenance import git_hash
 from tellus.errors import InputError, TellusError
+from tellus.io.whole_file import write_atomically
 from tellus.solver.device_phase_timer import DevicePhaseTimer
 from tellus.solver.factor.cudss import CudssSolver
 from tellus.solver.grid import Grid
@@ -29,11 +30,11 @@ from tellus.solver.iterative.batch import IterativeSettings, solve_batch
 from tellus.solver.iterative.krylov import Stopping
 from tellus.solver.iterative.solver import IterativeSolver
 from tellus.solver.stokes import StokesProblem, StokesReport, StokesSolver, relative_velocity_error
-from tellus.surrogate.files import write_bytes
 from tellus.surrogate.multi_scale.features import CHANNELS
+from tellus.surrogate.multi_scale.settings import MultiScaleNetworkSettings
 from tellus.surrogate.networks.multi_scale import make_multi_scale, smallest_side
 from tellus.surrogate.networks.residual_unet import make_network
-from tellus.surrogate.settings import MultiScaleNetworkSettings, NetworkSettings
+from tellus.surrogate.two_level.settings import NetworkSettings
 
 from .packed_temperatures import grids_of, read, write
 from .spread import Spread
@@ -273,7 +274,8 @@ def _run(asked: argparse.Namespace) -> None:
     print("\n".join(lines(result)))
     if asked.out is not None:
         content = json.dumps(result, indent=1, allow_nan=False) + "\n"
-        write_bytes(asked.out, content.encode())
+        asked.out.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(asked.out, content.encode())
 
 
 if __name__ == "__main__":

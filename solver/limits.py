@@ -21,6 +21,7 @@ class Limits:
     least: float = -inf
     above: float = -inf
     most: float = inf
+    below: float = inf
     whole: bool = False
     optional: bool = False
     infinite: bool = False
@@ -36,11 +37,18 @@ class Limits:
         except OverflowError:  # an integer beyond floating point
             return False
         finite = isfinite(number) or (self.infinite and number > 0)
-        return finite and number >= self.least and number > self.above and number <= self.most
+        if not (finite and self.least <= number <= self.most):
+            return False
+        return self.above < number and (number < self.below or self.below == inf)
 
     def __str__(self) -> str:
         kind = "a whole" if self.whole else "a" if self.infinite else "a finite"
-        bounds = {"at least": self.least, "above": self.above, "at most": self.most}
+        bounds = {
+            "at least": self.least,
+            "above": self.above,
+            "at most": self.most,
+            "below": self.below,
+        }
         said = [f"{word} {bound:g}" for word, bound in bounds.items() if isfinite(bound)]
         return f"{kind} number{', ' if said else ''}{' and '.join(said)}"
 

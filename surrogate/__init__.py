@@ -4,9 +4,9 @@ from importlib import import_module
 from typing import Any
 
 _HOMES = {
-    "MultiScaleSettings": "settings",
+    "MultiScaleSettings": "multi_scale.settings",
     "Surrogate": "two_level.model",
-    "TrainingSettings": "settings",
+    "TrainingSettings": "two_level.settings",
     "load_surrogate": "load",
     "make_base": "base",
     "train": "training.train",

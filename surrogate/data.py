@@ -1,6 +1,5 @@
-"""Reading a data set of direct solutions, with the base solution of every snapshot beside it."""
+"""Reading a data set of direct solutions."""
 
-import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 from math import inf
@@ -8,9 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from tellus.errors import InputError
 from tellus.io.arrays import Arrays, Expected, read_npz, read_stored
@@ -18,18 +15,13 @@ from tellus.io.card_check import check_card
 from tellus.io.digests import check_digests
 from tellus.io.json_file import read_json
 from tellus.io.names import plain_names
-from tellus.io.whole_file import own_folder, written_aside
 from tellus.solver.grid import Array, Grid
 from tellus.solver.rheology import FrankKamenetskii
 from tellus.solver.stokes import StokesProblem
 
-from .base import Base
-from .features import Inputs, observe, rms_velocity
+from .features import rms_velocity
 from .files import CARD, no_data_set
 
-log = logging.getLogger("tellus")
-
-CACHE_FORMAT = 1
 SPLITS = ("train", "validation", "test")
 PARTS = {"temperature": "f", "psi": "f", "time": "f", "step": "iu", "even": "b"}
 """What a simulation holds, and of which kinds of number, see `Expected`."""
@@ -221,107 +213,3 @@ def _damaged(path: Path, what: str) -> InputError:
     command = "tellus unpack" if path.suffix == ".npz" else "tellus dataset"
     remove = "remove it and " if path.exists() else ""
     return InputError(f"{path} {what}: {remove}run `{command}` again.")
-
-
-@dataclass(frozen=True)
-class Observed:
-    """The snapshots of a split as the network meets them.
-
-    `target` is the direct psi over `scale`, the base's rms velocity.
-    """
-
-    inputs: Inputs
-    target: Tensor
-    scale: Array
-    vrms: Array
-    even: NDArray[np.bool_]
-
-    def __len__(self) -> int:
-        return len(self.target)
-
-    def to(self, device: torch.device) -> "Observed":
-        """The same with its tensors on `device`."""
-        return Observed(
-            self.inputs.to(device), self.target.to(device), self.scale, self.vrms, self.even
-        )
-
-
-def load_split(dataset: Dataset, split: str, base: Base, quiet_vrms: float) -> Observed:
-    """All snapshots of a split with rms velocity of at least `quiet_vrms`, in memory."""
-    loaded = [_observe_all(dataset, s, base) for s in dataset.simulations(split)]
-    joined = {name: np.concatenate([part[name] for part in loaded]) for name in loaded[0]}
-    lively = joined["vrms"] >= quiet_vrms
-    if not lively.any():
-        raise InputError(
-            f'{dataset.path}: every snapshot of "{split}" has rms velocity below {quiet_vrms:g}; '
-            "lower training.quiet_vrms or make a data set at higher gamma_T."
-        )
-    joined = {name: values[lively] for name, values in joined.items()}
-    fields = ("temperature", "log_viscosity", "psi", "residual")
-    return Observed(
-        Inputs(**{name: torch.from_numpy(joined[name]) for name in fields}),
-        torch.from_numpy(joined["target"]),
-        joined["scale"],
-        joined["vrms"],
-        joined["even"],
-    )
-
-
-def _observe_all(
-    dataset: Dataset, simulation: StoredSimulation, base: Base
-) -> dict[str, NDArray[Any]]:
-    """The snapshots of one simulation, from the cache where it has them."""
-    path = dataset.path / "cache" / base.name.replace(":", "-") / f"{simulation.name}.npz"
-    key = f"{CACHE_FORMAT} {dataset.card['hash']}"
-    cached = _read_cache(path, key, len(simulation), dataset.grid)
-    if cached is None:
-        cached = _observe_base(simulation, base)
-        _write_cache(path, key, cached)
-    scale = cached["scale"][:, None, None]
-    viscosity = [
-        np.log10(simulation.problem(k).viscosity()).astype(np.float32)
-        for k in range(len(simulation))
-    ]
-    return cached | {
-        "temperature": simulation.temperature,
-        "log_viscosity": np.stack(viscosity),
-        "target": (simulation.psi / scale).astype(np.float32),
-        "vrms": simulation.vrms(),
-        "even": simulation.even,
-    }
-
-
-def _observe_base(simulation: StoredSimulation, base: Base) -> dict[str, NDArray[Any]]:
-    """psi and residual of the base, scaled, and the scales."""
-    from tellus.solver.psi.operator import PsiOperator
-
-    operator = PsiOperator(simulation.grid)
-    psi = np.empty((len(simulation), *simulation.grid.nodes), np.float32)
-    residual = np.empty_like(psi)
-    scale = np.empty(len(simulation))
-    for k in range(len(simulation)):
-        problem = simulation.problem(k)
-        observed, scale[k] = observe(problem, base.stream_function(problem), operator)
-        psi[k], residual[k] = observed["psi"], observed["residual"]
-    return {"psi": psi, "residual": residual, "scale": scale}
-
-
-def _read_cache(path: Path, key: str, snapshots: int, grid: Grid) -> Arrays | None:
-    """What `_write_cache` wrote for the same data, else None."""
-    nodes = Expected((snapshots, *grid.nodes))
-    expected = {"psi": nodes, "residual": nodes, "scale": Expected((snapshots,))}
-    try:
-        arrays = read_npz(path, expected | {"key": Expected((), "U")})
-    except (OSError, ValueError):
-        return None
-    return arrays if str(arrays.pop("key")) == key else None
-
-
-def _write_cache(path: Path, key: str, values: dict[str, NDArray[Any]]) -> None:
-    """Best effort: a full or read-only disk costs the next training the time, not this one."""
-    try:
-        own_folder(own_folder(path.parent.parent) / path.parent.name)
-        with written_aside(path) as stream:
-            np.savez(stream, allow_pickle=False, key=np.array(key), **values)
-    except (OSError, InputError) as error:
-        log.warning("%s: base solutions could not be kept for the next training: %s", path, error)

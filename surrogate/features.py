@@ -9,7 +9,7 @@ zero on all four walls. Interior nodes, of which there are (ny-1)(nx-1), are tho
 of the cells outside row 0 and column 0.
 """
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -21,15 +21,20 @@ from torch.nn.functional import pad
 from tellus.solver.grid import Array, Grid
 from tellus.solver.stokes import StokesProblem, velocity
 
+from .rows import Rows
+
 if TYPE_CHECKING:
     from tellus.solver.psi.operator import PsiOperator
+
+Velocity = tuple[Tensor, Tensor]
+"""u and v, in the same places for a prediction as for the truth."""
 
 RESIDUAL_UNIT = 1e-4
 """Scaled residuals span decades: shown as sign(r) log(1 + |r| / RESIDUAL_UNIT)."""
 
 
 @dataclass(frozen=True)
-class Inputs:
+class Inputs(Rows):
     """One or many problems with their base solutions, float32, a leading axis of examples.
 
     Parameters
@@ -47,14 +52,6 @@ class Inputs:
     psi: Tensor
     residual: Tensor
 
-    def select(self, index: Tensor) -> "Inputs":
-        """The examples numbered `index`."""
-        return Inputs(*(getattr(self, f.name)[index] for f in fields(self)))
-
-    def to(self, device: torch.device) -> "Inputs":
-        """The same on `device`."""
-        return Inputs(*(getattr(self, f.name).to(device) for f in fields(self)))
-
     def mirrored(self, which: Tensor) -> "Inputs":
         """Examples marked in `which`, shape (n,), reflected in x: psi changes its sign."""
         return Inputs(
@@ -67,9 +64,7 @@ class Inputs:
     def with_mirror_image(self) -> "Inputs":
         """These examples, and after them their reflections in x."""
         images = self.mirrored(torch.ones(len(self.temperature), dtype=torch.bool))
-        return Inputs(
-            *(torch.cat([getattr(self, f.name), getattr(images, f.name)]) for f in fields(self))
-        )
+        return Inputs.joined([self, images])
 
 
 def reflect(values: Tensor, which: Tensor, sign: float = 1.0) -> Tensor:
@@ -160,15 +155,29 @@ def _positions(grid: Grid, device: torch.device) -> tuple[Tensor, Tensor]:
     )
 
 
-def face_velocity(psi: Tensor, grid: Grid) -> tuple[Tensor, Tensor]:
+def face_velocity(psi: Tensor, grid: Grid) -> Velocity:
     """u (n, ny, nx+1) and v (n, ny+1, nx) of psi, as the solver differences it."""
     return torch.diff(psi, dim=1) / grid.hy, torch.diff(psi, dim=2) / -grid.hx
 
 
-def cell_velocity(psi: Tensor, grid: Grid) -> tuple[Tensor, Tensor]:
+def cell_velocity(psi: Tensor, grid: Grid) -> Velocity:
     """u and v averaged to the cells, each (n, ny, nx)."""
-    u, v = face_velocity(psi, grid)
+    return cell_means(*face_velocity(psi, grid))
+
+
+def cell_means(u: Tensor, v: Tensor) -> Velocity:
+    """Means of the two faces of each cell, (n, ny, nx) each."""
     return 0.5 * (u[..., 1:] + u[..., :-1]), 0.5 * (v[:, 1:] + v[:, :-1])
+
+
+def relative_errors(gap: Velocity, truth: Velocity) -> Tensor:
+    """Of each example, shape (n,): the size of `gap` over that of `truth`, as evaluation has it."""
+    return torch.sqrt(square_sum(*gap) / square_sum(*truth))
+
+
+def square_sum(*parts: Tensor) -> Tensor:
+    """Of all values of each example, shape (n,)."""
+    return torch.stack([part.square().sum(dim=(1, 2)) for part in parts]).sum(dim=0)
 
 
 def fold(nodes: Tensor) -> Tensor:

@@ -1,44 +1,21 @@
 """Any trained Stokes surrogate from its directory, whatever kind it is of."""
 
 from pathlib import Path
-from typing import Any, Protocol
 
 from tellus.errors import InputError
-from tellus.io.card_check import kind_of_model
-from tellus.solver.boundaries import BoundaryConditions
 from tellus.solver.grid import Grid
-from tellus.solver.rheology import Rheology
-from tellus.solver.stokes import Flow, StokesProblem
 
-from . import files
-from .multi_scale.model import KIND as MULTI_SCALE
-from .multi_scale.model import MultiScaleSurrogate
-from .two_level.model import SHIPPED, Surrogate
+from .kind import Kind
+from .kinds import KINDS
+from .model import SHIPPED_WEIGHTS, StokesSurrogate
+from .model_files import read_model
 
-
-class StokesSurrogate(Protocol):
-    """A network in a Stokes solver's place."""
-
-    card: dict[str, Any]
-    grid: Grid
-
-    @property
-    def sha256(self) -> str:
-        """Digest of the weights file."""
-        ...
-
-    def flow(self, problem: StokesProblem) -> Flow:
-        """The predicted flow, in float64."""
-        ...
-
-    def check(self, grid: Grid, boundaries: BoundaryConditions, rheology: Rheology) -> list[str]:
-        """Warnings where it was not trained; InputError where it cannot be right."""
-        ...
+DEFAULT = SHIPPED_WEIGHTS / "two-level-256x64"
 
 
-def kind_of(path: Path | str | None) -> str:
-    """The `[model] kind` that a directory of weights holds, the shipped ones by default."""
-    return kind_of_model(files.read_model(SHIPPED if path is None else Path(path)).card)
+def kind_of(path: Path | str | None) -> Kind:
+    """The kind of model that a directory of weights holds, the shipped ones by default."""
+    return read_model(DEFAULT if path is None else Path(path)).kind
 
 
 def load_surrogate(path: Path | str | None = None, grid: Grid | None = None) -> StokesSurrogate:
@@ -57,15 +34,13 @@ def load_surrogate(path: Path | str | None = None, grid: Grid | None = None) -> 
     InputError
         The files are missing, damaged, pickles, of no Stokes surrogate, or do not belong together.
     """
-    place = SHIPPED if path is None else Path(path)
-    stored = files.read_model(place)
-    kind = kind_of_model(stored.card)
-    if kind in ("time-unet", "profile"):
+    place = DEFAULT if path is None else Path(path)
+    stored = read_model(place)
+    if not stored.kind.solves:
+        solving = " or ".join(kind.name for kind in KINDS.values() if kind.solves)
         raise InputError(
-            f"{place} holds a model of kind {kind}, which gives no velocity for a temperature: "
-            "name one of kind two-level or multi-scale."
+            f"{place} holds a model of kind {stored.kind.name}, which gives no velocity for a "
+            f"temperature: name one of kind {solving}."
         )
-    if kind != MULTI_SCALE:
-        return Surrogate.load(place, grid)
-    with files.described(stored):
-        return MultiScaleSurrogate.load(stored, grid)
+    found: StokesSurrogate = stored.kind.find("model").from_stored(stored, grid)
+    return found

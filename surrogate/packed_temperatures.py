@@ -24,7 +24,7 @@ from tellus.io.card_check import check_card
 from tellus.io.digests import digest
 from tellus.io.json_file import parse_json, small_file
 from tellus.io.names import plain_names
-from tellus.io.whole_file import entries, own_folder, written_aside
+from tellus.io.whole_file import entries, own_folder, write_atomically, written_aside
 from tellus.solver.boundaries import BoundaryConditions
 from tellus.solver.grid import Grid
 from tellus.solver.iterative.batch import IterativeSettings, solve_batch
@@ -33,7 +33,7 @@ from tellus.solver.rheology import FrankKamenetskii
 from tellus.solver.time_left import time_left
 
 from .data import PARTS, Dataset
-from .files import CARD, LOCK, SIMULATIONS, write_bytes
+from .files import CARD, LOCK, SIMULATIONS
 from .training.parallel import usable
 
 FORMAT = 1
@@ -157,14 +157,14 @@ def unpack(
         stored = out / SIMULATIONS / f"{entry['name']}.npz"
         if not stored.exists():
             arrays = {key: content[f"{entry['name']}/{key}"] for key in ("temperature", *CLOCK)}
-            write_bytes(stored, _labelled(entry, grid, arrays, settings))
+            write_atomically(stored, _labelled(entry, grid, arrays, settings))
             fresh, wanted = fresh + 1, len(card["simulations"])
             left = time_left(perf_counter() - started, fresh, fresh + wanted - count)
             report(f"{count}/{wanted}: {entry['name']}; {left}")
         simulations.append(entry | _recorded(Dataset(out, card, grid), entry["name"]))
     labels = {"solver": "iterative", "velocity": tolerance, "device": device}
     finished = card | {"simulations": simulations, "labels": labels}
-    write_bytes(out / CARD, json.dumps(finished, indent=1).encode())
+    write_atomically(out / CARD, json.dumps(finished, indent=1).encode())
     report(f"data set complete: {out}")
 
 
@@ -236,7 +236,8 @@ def _claim(out: Path, card: Card, tolerance: float) -> None:
         raise InputError(
             f"{out} was begun with --tolerance {before}: give that again, or choose another --out."
         )
-    write_bytes(out / OWNER, json.dumps(mine).encode())
+    out.mkdir(parents=True, exist_ok=True)
+    write_atomically(out / OWNER, json.dumps(mine).encode())
     own_folder(out / SIMULATIONS)
 
 

@@ -1,20 +1,104 @@
-"""Every choice that shapes a surrogate, as frozen records with defaults.
+"""Settings of a training, each declared once.
 
-They are plain dataclasses, so that training from Python needs no configuration
-file; the command line fills the same records from TOML. All of them are written
-to the card of the trained model.
+A setting is a field of a frozen record, with its default, meaning, unit and limits. Training from
+Python takes the record, a card stores it, and `tellus.config.training` derives the tables of a
+TOML file from it, with their help and their refusals. Nothing here needs more than Python.
 """
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, is_dataclass
-from typing import Any, ClassVar, Literal, Self, cast
+from types import UnionType
+from typing import Any, ClassVar, Literal, NamedTuple, Self, get_args, get_origin, get_type_hints
 
-from tellus.solver.limits import COUNT, NOT_NEGATIVE, POSITIVE, Choice, Limits, check, check_record
+from tellus.solver.limits import Choice, Limits, check
+
+MOST_EPOCHS, LARGEST_BATCH, LARGEST_WEIGHT = 10**7, 10**6, 1e6
+LARGEST_SEED = 2**32 - 1
+SHARE = Limits(least=0, most=1)
+WEIGHT = Limits(least=0, most=LARGEST_WEIGHT)
+
+
+class Setting(NamedTuple):
+    """What is said of a field beside its type and its default.
+
+    Parameters
+    ----------
+    meaning : str
+        In a few words, as `tellus config --help-fields` shows it.
+    unit : str
+        "-" if none.
+    limits : Limits, optional
+        Of a number, or of every number of a list.
+    section, key : str
+        Where a TOML file has it; the key is the field's name by default. What a record within a
+        record holds is in the section called like that record.
+    length : tuple of int, optional
+        The fewest and the most items of a list.
+    """
+
+    meaning: str
+    unit: str = "-"
+    limits: Limits | None = None
+    section: str = "training"
+    key: str = ""
+    length: tuple[int, int] | None = None
+
+
+def setting(default: Any, meaning: str, unit: str = "-", **said: Any) -> Any:
+    """Declare a field of a `Record` by its default and what `Setting` has."""
+    return field(default=default, metadata={"setting": Setting(meaning, unit, **said)})
+
+
+def count(most: int, least: int = 1) -> Limits:
+    """Limits of a whole number."""
+    return Limits(least=least, most=most, whole=True)
+
+
+class Declared(NamedTuple):
+    """A field with what is said of it, its type without None, and its default."""
+
+    said: Setting
+    type: Any
+    optional: bool
+    default: Any
+
+
+def declared(record: type["Record"]) -> dict[str, Declared]:
+    """The settings of a record, in order; those of records within it are not among them.
+
+    A subclass that changes a default alone keeps what its base says of the field.
+    """
+    types = get_type_hints(record)
+    found = {}
+    for own in fields(record):
+        if is_dataclass(types[own.name]):
+            continue
+        homes = (c.__dict__.get("__dataclass_fields__", {}) for c in record.__mro__)
+        said = next(h[own.name].metadata for h in homes if own.name in h and h[own.name].metadata)
+        optional = get_origin(types[own.name]) is UnionType
+        plain = get_args(types[own.name])[0] if optional else types[own.name]
+        found[own.name] = Declared(said["setting"], plain, optional, own.default)
+    return found
+
+
+def parts(record: type["Record"]) -> dict[str, type["Record"]]:
+    """The records within a record, by name."""
+    types = get_type_hints(record)
+    return {own.name: types[own.name] for own in fields(record) if is_dataclass(types[own.name])}
 
 
 @dataclass(frozen=True)
-class _Record:
-    """A dataclass that goes to JSON and comes back."""
+class Record:
+    """Settings that go to JSON and come back; values out of their limits raise InputError."""
+
+    def __post_init__(self) -> None:
+        for name, (said, kind, optional, _) in declared(type(self)).items():
+            value = getattr(self, name)
+            choice = Choice(get_args(kind)) if get_origin(kind) is Literal else None
+            allowed = choice or said.limits
+            if allowed is not None and not (optional and value is None):
+                for item in value if isinstance(value, tuple) else (value,):
+                    check(type(self).__name__, **{name: (item, allowed)})
 
     def to_json(self) -> dict[str, Any]:
         """Plain dictionaries, lists, numbers and strings."""
@@ -23,242 +107,73 @@ class _Record:
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Self:
         """The record that `to_json` wrote; unknown keys raise TypeError."""
-        nested = {f.name: f.default_factory for f in fields(cls)}
-        filled = {name: _revive(nested.get(name), value) for name, value in values.items()}
+        within = parts(cls)
+        filled = {
+            name: within[name].from_json(value) if name in within else _tuple(value)
+            for name, value in values.items()
+        }
         return cls(**filled)
 
 
-def _revive(kind: Any, value: Any) -> Any:
-    if isinstance(kind, type) and is_dataclass(kind):
-        return cast(type[_Record], kind).from_json(value)
+def _tuple(value: Any) -> Any:
     return tuple(value) if isinstance(value, list) else value
 
 
 @dataclass(frozen=True)
-class FeatureSettings(_Record):
-    """What the network is shown besides temperature, viscosity and the base flow.
-
-    Parameters
-    ----------
-    residual : bool
-        Show the residual of the momentum equation that the base leaves on the
-        fine grid, over the diagonal of the operator: where the base errs.
-    """
-
-    residual: bool = True
-
-
-@dataclass(frozen=True)
-class NetworkSettings(_Record):
-    """The multi-scale convolutional network.
-
-    Parameters
-    ----------
-    block : int
-        Space-to-depth factor: the network runs on a grid `block` times coarser.
-    widths : tuple of int
-        Channels at each level, from the finest to the coarsest.
-    depth : int
-        Residual blocks on the way down and on the way up at each level.
-    """
-
-    block: int = 4
-    widths: tuple[int, ...] = (48, 64, 96)
-    depth: int = 1
-
-    def __post_init__(self) -> None:
-        check_record(self, block=COUNT, depth=COUNT)
-        for width in self.widths:
-            check("NetworkSettings", widths=(width, COUNT))
-
-
-@dataclass(frozen=True)
-class LossSettings(_Record):
-    """Weights of the terms of the training loss, each relative to the example's own flow.
-
-    Parameters
-    ----------
-    l1 : float
-        Mean absolute error of the velocity over its rms.
-    l2 : float
-        Relative velocity error, as evaluation measures it.
-    gradient : float
-        Mean absolute error of the velocity gradient over its rms.
-    """
-
-    l1: float = 1.0
-    l2: float = 1.0
-    gradient: float = 0.0
-
-    def __post_init__(self) -> None:
-        check_record(self, l1=NOT_NEGATIVE, l2=NOT_NEGATIVE, gradient=NOT_NEGATIVE)
-
-
-@dataclass(frozen=True)
-class LoopSettings(_Record):
+class LoopSettings(Record):
     """What every training has, whatever it trains.
 
     Parameters
     ----------
-    epochs, batch_size : int
-        Passes over the training snapshots, and snapshots per step (over all processes).
-    learning_rate : float
-        Peak of the schedule.
+    batch_size : int
+        Over all processes.
     schedule : str
         "cosine": linear warm-up over `warmup` of all steps, then a cosine to zero.
         "halving": `learning_rate` halved after each of the epochs in `halve_after`.
-    weight_decay, gradient_clip : float
-        AdamW's decoupled decay (0: Adam), and the largest norm of the gradient.
     averaging : float
         Decay per step of the moving average of the weights, which is what is
         validated and kept; 0 keeps the weights themselves.
-    mirror : bool
-        Show half of the examples reflected in x.
-    balanced : bool
-        Draw examples so that every decade of rms velocity comes equally often.
     precision : str
-        "float32", "float64", or on a GPU "tf32" and "bfloat16" (mixed: weights stay float32).
-    quiet_vrms : float
-        Snapshots whose rms velocity is below this are left out.
+        On a GPU "tf32" and "bfloat16" (mixed: weights stay float32) too.
     seed : int
         Fixes the initial weights, the order of the examples and the reflections.
     time_limit : float, optional
-        Seconds after which training stops at the end of an epoch, to be resumed.
+        Training stops at the end of an epoch, to be resumed.
     """
 
     kind: ClassVar[str]
+    meaning: ClassVar[str]
+    """What is trained, in a few words."""
 
-    epochs: int = 60
-    batch_size: int = 16
-    learning_rate: float = 2e-3
-    schedule: str = "cosine"
-    halve_after: tuple[int, ...] = (20, 40, 60, 80, 120)
-    warmup: float = 0.05
-    weight_decay: float = 1e-4
-    gradient_clip: float = 1.0
-    averaging: float = 0.995
-    mirror: bool = True
-    balanced: bool = False
-    precision: str = "float32"
-    quiet_vrms: float = 1.0
-    seed: int = 0
-    time_limit: float | None = None
-
-    def __post_init__(self) -> None:
-        share = Limits(least=0.0, most=1.0)
-        check_record(
-            self,
-            epochs=COUNT,
-            batch_size=COUNT,
-            learning_rate=POSITIVE,
-            schedule=Choice(("cosine", "halving")),
-            warmup=share,
-            weight_decay=NOT_NEGATIVE,
-            gradient_clip=Limits(above=0.0, infinite=True),
-            averaging=share,
-            precision=Choice(("float32", "tf32", "bfloat16", "float64")),
-            quiet_vrms=NOT_NEGATIVE,
-            seed=Limits(least=0, whole=True),
-            time_limit=Limits(above=0.0, optional=True, infinite=True),
-        )
-
-
-@dataclass(frozen=True)
-class TrainingSettings(LoopSettings):
-    """Training of the two-level surrogate.
-
-    Parameters
-    ----------
-    base : str
-        The cheap solution that the network corrects, e.g. "coarse:4".
-    features, network, loss
-        See their classes; the rest is in `LoopSettings`.
-    """
-
-    kind: ClassVar[str] = "two-level"
-
-    base: str = "coarse:4"
-    features: FeatureSettings = field(default_factory=FeatureSettings)
-    network: NetworkSettings = field(default_factory=NetworkSettings)
-    loss: LossSettings = field(default_factory=LossSettings)
-
-
-@dataclass(frozen=True)
-class MultiScaleNetworkSettings(_Record):
-    """The network of Agarwal et al. (2025), after Tompson et al. (2017).
-
-    Parameters
-    ----------
-    filters : int
-        Channels of every layer.
-    levels : int
-        The first at the full grid, each further one averaged over 2 x 2 once more.
-    convolutions : int
-        At each level, before it is brought back to the full grid.
-    size : int
-        Cells along a side of a filter.
-    padding : str
-        "learned" (own filters beside edges and in corners), "zeros" or "replicate".
-    """
-
-    filters: int = 16
-    levels: int = 5
-    convolutions: int = 5
-    size: int = 5
-    padding: Literal["learned", "zeros", "replicate"] = "learned"
-
-
-@dataclass(frozen=True)
-class PaperLossSettings(_Record):
-    """Which terms of the loss of Agarwal et al. (2025) count.
-
-    Parameters
-    ----------
-    scaling : bool
-        Divide each field of each example by its range (eq. 6).
-    wall_weight : float
-        Added to the weight of the two cells next to every wall (eq. 7).
-    derivative : bool
-        Add the error of du/dy and dv/dx (eq. 10).
-    divergence : bool
-        Add |div u|: next to the walls under hard mass conservation, everywhere else
-        under soft (eq. 9). Nothing is left of it under exact walls.
-    """
-
-    scaling: bool = True
-    wall_weight: float = 10.0
-    derivative: bool = True
-    divergence: bool = True
-
-
-@dataclass(frozen=True)
-class MultiScaleSettings(LoopSettings):
-    """Training of the paper's network; defaults are the paper's where it states them.
-
-    Parameters
-    ----------
-    mass : str
-        "hard": velocity from a stream function; "soft": velocities, and div u in the loss.
-    walls : str
-        "paper": a at the cells and a ring of ghost points, central differences, normal
-        velocity zero at the walls afterwards; "exact": psi at the nodes, zero on the walls.
-    scale : str
-        What velocities are divided by: "regression" (eq. 4, fitted to the training data),
-        "viscosity" (from the fields alone) or "coarse:N" (rms velocity of a coarse solve).
-    network, loss
-        See their classes; the rest is in `LoopSettings`.
-    """
-
-    kind: ClassVar[str] = "multi-scale"
-
-    network: MultiScaleNetworkSettings = field(default_factory=MultiScaleNetworkSettings)
-    loss: PaperLossSettings = field(default_factory=PaperLossSettings)
-    mass: str = "hard"
-    walls: str = "paper"
-    scale: str = "regression"
-    epochs: int = 100
-    learning_rate: float = 1e-3
-    schedule: str = "halving"
-    weight_decay: float = 0.0
-    averaging: float = 0.0
-    quiet_vrms: float = 0.0
+    epochs: int = setting(60, "passes over the snapshots", limits=count(MOST_EPOCHS))
+    batch_size: int = setting(16, "snapshots per step", limits=count(LARGEST_BATCH))
+    learning_rate: float = setting(2e-3, "peak learning rate", limits=Limits(above=0, most=1))
+    schedule: Literal["cosine", "halving"] = setting("cosine", "of the learning rate")
+    halve_after: tuple[int, ...] = setting(
+        (20, 40, 60, 80, 120),
+        "epochs after which schedule = halving halves it",
+        limits=count(MOST_EPOCHS),
+    )
+    warmup: float = setting(0.05, "share of all steps that warm up", limits=SHARE)
+    weight_decay: float = setting(1e-4, "decoupled decay of AdamW", limits=SHARE)
+    gradient_clip: float = setting(
+        1.0, "largest norm of a gradient", limits=Limits(above=0, most=1e30)
+    )
+    averaging: float = setting(
+        0.995, "decay of the averaged weights (0: no average)", limits=Limits(least=0, below=1)
+    )
+    mirror: bool = setting(True, "show half of the examples reflected in x")
+    balanced: bool = setting(False, "draw every decade of rms velocity equally often")
+    precision: Literal["float32", "tf32", "bfloat16", "float64"] = setting(
+        "float32", "of the arithmetic; tf32 and bfloat16 for GPUs"
+    )
+    quiet_vrms: float = setting(
+        1.0,
+        "leave out flows slower than this",
+        "height / diffusion time",
+        limits=Limits(least=0, most=1e12),
+    )
+    seed: int = setting(0, "seed of weights and order", limits=count(LARGEST_SEED, least=0))
+    time_limit: float | None = setting(
+        None, "stop after this long, resumable", "s", limits=Limits(above=0, most=1e9)
+    )

@@ -13,10 +13,11 @@ from tellus.solver.rheology import FrankKamenetskii
 from tellus.solver.stokes import StokesProblem
 
 from .data import Dataset, StoredSimulation
+from .rows import Rows
 
 
 @dataclass(frozen=True)
-class Snapshots:
+class Snapshots(Rows):
     """Many snapshots of many simulations, one row each.
 
     `temperature` (n, ny, nx) and `psi` (n, ny+1, nx+1), the direct solution, in
@@ -49,6 +50,10 @@ class Snapshots:
             heating=float(self.heating[snapshot]),
         )
 
+    def problems(self, grid: Grid) -> Iterator[StokesProblem]:
+        """The Stokes problems of all snapshots."""
+        return (self.problem(k, grid) for k in range(len(self)))
+
 
 def load_snapshots(
     dataset: Dataset,
@@ -66,11 +71,16 @@ def load_snapshots(
     )
     found = _joined(parts, sum(entry["snapshots"] for entry in dataset.entries(split)))
     if not len(found):
-        raise InputError(
-            f'{dataset.path}: every snapshot of "{split}" has rms velocity below {quiet_vrms:g}; '
-            "lower training.quiet_vrms or make a data set at higher gamma_T."
-        )
+        raise too_quiet(dataset, split, quiet_vrms)
     return found
+
+
+def too_quiet(dataset: Dataset, split: str, quiet_vrms: float) -> InputError:
+    """What to say of a split none of whose snapshots moves as fast as training asks for."""
+    return InputError(
+        f'{dataset.path}: every snapshot of "{split}" has rms velocity below {quiet_vrms:g}; '
+        "lower training.quiet_vrms or make a data set at higher gamma_T."
+    )
 
 
 def _joined(parts: Iterator[Snapshots], room: int) -> Snapshots:

@@ -4,13 +4,13 @@ import json
 from pathlib import Path
 from typing import Any
 
-from tellus.io.card_check import KINDS
 from tellus.solver.grid import Grid
-from tellus.surrogate import files
+from tellus.surrogate import files, model_files
+from tellus.surrogate.kinds import KINDS
 from tellus.surrogate.multi_scale.model import MultiScaleSurrogate, make_model
 from tellus.surrogate.multi_scale.scale import Regression
+from tellus.surrogate.multi_scale.settings import MultiScaleNetworkSettings, MultiScaleSettings
 from tellus.surrogate.profile.predictor import ProfilePredictor
-from tellus.surrogate.settings import MultiScaleNetworkSettings, MultiScaleSettings
 from tellus.surrogate.time_unet.model import TimeStepper, make_time_step_model
 from tellus.surrogate.time_unet.settings import TimeUNetNetworkSettings, TimeUNetSettings
 from tellus.surrogate.two_level.model import SHIPPED, Surrogate
@@ -34,7 +34,7 @@ def save_models(root: Path, grid: Grid) -> dict[str, Path]:
 
 def _card(settings: Any, grid: Grid, **own: Any) -> dict[str, Any]:
     """Around the general part of the shipped model's."""
-    card = files.read_card(SHIPPED / files.CARD)
+    card = model_files.read_card(SHIPPED / files.CARD)
     general = {k: card[k] for k in ("format", "boundaries", "range", "data", "validation")}
     general |= {"kind": settings.kind, "parameters": 1, "training": settings.to_json()}
     general["grid"] = {"nx": grid.nx, "ny": grid.ny, "aspect": grid.aspect}

@@ -23,7 +23,7 @@ from tellus.coupling.build import grid_of, rheology_of, simulation_of
 from tellus.errors import InputError
 from tellus.solver.grid import Grid
 from tellus.solver.rheology import FrankKamenetskii
-from tellus.surrogate.settings import TrainingSettings
+from tellus.surrogate.two_level.settings import TrainingSettings
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 

@@ -20,12 +20,8 @@ from tellus.solver.limits import COUNT, Choice, Limits
 from tellus.solver.picard import PicardSettings
 from tellus.solver.rheology import Arrhenius, Constant, FrankKamenetskii, Layered, Viscoplastic
 from tellus.solver.stokes import StokesReport, flow_from_psi, velocity
-from tellus.surrogate.settings import (
-    LossSettings,
-    MultiScaleSettings,
-    NetworkSettings,
-    TrainingSettings,
-)
+from tellus.surrogate.multi_scale.settings import MultiScaleSettings
+from tellus.surrogate.two_level.settings import LossSettings, NetworkSettings, TrainingSettings
 
 GRID = tellus.Grid(16, 8, 2.0)
 T = np.ones(GRID.cells)

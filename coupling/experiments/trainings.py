@@ -28,9 +28,6 @@ from .commands import Commands
 Report = Callable[[str], None]
 Json = dict[str, Any]
 
-STEPPERS = ("time-unet",)
-"""Kinds that step in time themselves: they are rolled out by their evaluation."""
-
 CLASSICAL = ("refined:tol=1e-3", "skip:100")
 """Rolled out beside the networks and the direct solver: the best there is, and the cheapest."""
 
@@ -59,7 +56,7 @@ class Experiment:
     @property
     def kind(self) -> str:
         """What is trained, such as "multi-scale"."""
-        return self.settings.model.kind
+        return self.settings.kind.name
 
     @property
     def model(self) -> Path:
@@ -176,10 +173,10 @@ def find_experiments(
     found = []
     for file in files:
         config = load_training_config(file, changes)
-        if config.model.kind == "profile":
+        if not config.kind.moves:
             raise InputError(
-                f'{file}: model.kind = "profile" predicts no velocity to compare; train it with '
-                "`tellus train`."
+                f'{file}: model.kind = "{config.kind.name}" predicts no velocity to compare; train '
+                "it with `tellus train`."
             )
         found.append(Experiment(file, config, tuple(changes), out))
     names = plain_names((e.name for e in found), str(folder))
@@ -241,7 +238,7 @@ def _train_and_evaluate(
     experiment: Experiment, data: Path, device: str, commands: Commands
 ) -> None:
     name = experiment.name
-    if _epochs_done(experiment) < experiment.settings.training.epochs:
+    if _epochs_done(experiment) < experiment.settings.settings().epochs:
         places = ["--data", str(data), "--out", str(experiment.model)]
         changes = [f"--set={change}" for change in experiment.changes]
         command = ["train", str(experiment.config), *changes, *places]
@@ -277,12 +274,11 @@ def _rolled_out(
     report: Report,
 ) -> Json | None:
     """The rollouts of all Stokes networks, beside classical solvers, from one suite."""
-    from tellus.coupling.trajectory.cases import cases_of_data, trained_on
-    from tellus.coupling.trajectory.suite.suite import rollout_suite
+    from tellus.coupling.rollout_suite.cases import cases_of_data, trained_on
+    from tellus.coupling.rollout_suite.suite import rollout_suite
 
-    networks = [
-        f"surrogate:{e.model}" for e in experiments if e.settings.model.kind not in STEPPERS
-    ]
+    # Kinds that step in time themselves are rolled out by their evaluation.
+    networks = [f"surrogate:{e.model}" for e in experiments if e.settings.kind.solves]
     if steps == 0 or not networks:
         return None
     return rollout_suite(

@@ -11,9 +11,10 @@ from tellus.coupling.runs.files import read_settings, read_summary
 from tellus.coupling.runs.timeseries import NAME as SERIES
 from tellus.coupling.runs.unfinished import RUNNING, so_far, state
 from tellus.errors import InputError
-from tellus.io.card_check import check_card, kind_of_model
+from tellus.io.card_check import check_card
 from tellus.io.json_file import read_json
 from tellus.io.shown import shown
+from tellus.surrogate.kinds import kind_of_card
 
 Facts = dict[str, str]
 
@@ -173,7 +174,7 @@ def _model(file: Path) -> Facts:
     network = dict(card["network"])
     kind = network.pop("kind", "network")
     facts = {
-        "kind": str(card.get("kind", "two-level")),
+        "kind": kind_of_card(card).name,
         "grid": _grid(card["grid"]),
         "walls": str(card["boundaries"]),
         "network": f"{kind}: " + ", ".join(f"{key} {value}" for key, value in network.items()),
@@ -253,7 +254,7 @@ def _card(file: Path, kind: str | None = None) -> dict[str, Any]:
     """A card of this kind, by default a model's."""
     card = read_json(file, REMEDY)
     try:
-        check_card(kind or kind_of_model(card), card)
+        check_card(kind or kind_of_card(card).name, card)
     except ValueError as error:
         raise _unreadable(file, error) from None
     return card

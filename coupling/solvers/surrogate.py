@@ -5,7 +5,8 @@ from pathlib import Path
 from tellus.errors import SolverError
 from tellus.solver.grid import Grid
 from tellus.solver.stokes import Flow, StokesProblem, StokesSolver
-from tellus.surrogate.load import StokesSurrogate, load_surrogate
+from tellus.surrogate.load import load_surrogate
+from tellus.surrogate.model import StokesSurrogate
 
 
 class SurrogateSolver(StokesSolver):

@@ -10,19 +10,16 @@ import numpy as np
 from tellus.errors import InputError, SolverError
 from tellus.solver.boundaries import NO_SLIP, BoundaryConditions
 from tellus.solver.grid import Array, Grid
-from tellus.solver.stokes import Flow, StokesProblem, StokesReport, flow_from_psi
+from tellus.solver.stokes import QUIET_VRMS, Flow, StokesProblem, StokesReport, flow_from_psi
 from tellus.surrogate.data import Dataset, StoredSimulation
-from tellus.surrogate.load import StokesSurrogate, load_surrogate
-from tellus.surrogate.two_level.model import Surrogate
+from tellus.surrogate.load import load_surrogate
+from tellus.surrogate.model import StokesSurrogate
 
 from .previous import compared, interval, predecessors
 from .scores import Score, Scores, errors
 from .table import table
 
 __all__ = ["evaluate", "table"]
-
-QUIET_VRMS = 1.0
-"""Snapshots with a slower flow are left out of relative errors, and counted."""
 
 TIMED_DIRECT_SOLVES = 20
 
@@ -75,8 +72,6 @@ class _Course:
         self.dataset, self.surrogate = dataset, surrogate
         self.walls = _walls(dataset.card["boundaries"])
         odd = self.walls.left.velocity == NO_SLIP
-        # The one kind with a base.
-        self.two_level = surrogate if isinstance(surrogate, Surrogate) else None
         self.base, self.model, self.held = Scores(odd), Scores(odd), Scores(odd)
         # Those of the model's scores that have one in `held`.
         self.beside_held: list[Score] = []
@@ -94,15 +89,15 @@ class _Course:
         begin = len(self.model.all)
         for k in chosen:
             self._snapshot(simulation, k, before.get(k))
-        base = None if self.two_level is None else self.base.all[begin:]
+        base = None if self.surrogate.base is None else self.base.all[begin:]
         self.rows.append(_row(simulation, base, self.model.all[begin:]))
 
     def _snapshot(self, simulation: StoredSimulation, k: int, before: int | None) -> None:
         problem, grid = simulation.problem(k), simulation.grid
         reference = _flow(simulation.psi[k], grid)
-        if self.two_level is not None:
+        if self.surrogate.base is not None:
             start = perf_counter()
-            psi = self.two_level.base_stream_function(problem)
+            psi = self.surrogate.base.stream_function(problem)
             seconds = perf_counter() - start
             self.base.add(_flow(psi, grid), reference, grid, seconds)
         start = perf_counter()
@@ -124,9 +119,9 @@ class _Course:
         """All but the split."""
         seconds = {"model": _median_seconds(self.model), "direct": float(np.median(self.direct))}
         result = self.model.summary()
-        if self.two_level is not None:
+        if self.surrogate.base is not None:
             seconds["base"] = _median_seconds(self.base)
-            result["base"] = {"name": self.two_level.card["base"], **self.base.summary()}
+            result["base"] = {"name": self.surrogate.base.name, **self.base.summary()}
             medians = (part["relative_l2"]["median"] for part in (result["base"], result))
             result["improvement"] = float(np.divide(*medians))
         every = interval(self.dataset)

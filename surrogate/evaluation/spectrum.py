@@ -23,15 +23,14 @@ def power_by_wave_number(values: Array, odd: bool = False) -> Array:
     Returns
     -------
     array, shape (n+1,)
-        Of cos or sin(pi k x / width), k = 0..n; they add up to the sum of `values` squared. It
-        is the discrete cosine (sine) transform of the second kind, taken as the Fourier transform
-        of the field and its mirror image.
+        Of cos or sin(pi k x / width), k = 0..n; they add up to the sum of `values` squared.
     """
-    image = -values[:, ::-1] if odd else values[:, ::-1]
-    amplitudes = np.fft.rfft(np.concatenate([values, image], axis=1), axis=1)
-    power: Array = np.sum(np.abs(amplitudes) ** 2, axis=0) / (4 * values.shape[1])
-    power[1:-1] *= 2.0
-    return power
+    from scipy.fft import dct, dst
+
+    amplitudes = (dst if odd else dct)(values, type=2, axis=1, norm="ortho")
+    power: Array = np.sum(amplitudes**2, axis=0)
+    # Cosines have the numbers 0 to n-1, sines 1 to n.
+    return np.pad(power, (1, 0) if odd else (0, 1))
 
 
 class Spectrum:

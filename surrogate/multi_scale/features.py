@@ -2,13 +2,15 @@
 
 from dataclasses import dataclass
 from math import log, log10
-from typing import Any, Self
+from typing import Self
 
 import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
 from tellus.solver.grid import Grid
+from tellus.surrogate.rows import Rows
+from tellus.surrogate.snapshots import Snapshots
 
 CHANNELS = ("x", "y", "log_viscosity", "heating", "gamma_T", "gamma_p", "temperature")
 
@@ -20,7 +22,7 @@ LOG10_GAMMA_P = (0.0, 2.0)
 
 
 @dataclass(frozen=True)
-class Parameters:
+class Parameters(Rows):
     """One number per example, shape (n,)."""
 
     gamma_T: Tensor
@@ -32,13 +34,11 @@ class Parameters:
         """Of a single example."""
         return cls(*(like.new_full((1,), value) for value in (gamma_T, gamma_p, heating)))
 
-    def select(self, index: Tensor) -> "Parameters":
-        """Those numbered `index`."""
-        return Parameters(self.gamma_T[index], self.gamma_p[index], self.heating[index])
-
-    def to(self, *args: Any) -> "Parameters":
-        """The same on another device or in another precision."""
-        return Parameters(self.gamma_T.to(*args), self.gamma_p.to(*args), self.heating.to(*args))
+    @classmethod
+    def of(cls, snapshots: Snapshots) -> Self:
+        """Of each snapshot."""
+        columns = (snapshots.gamma_T, snapshots.gamma_p, snapshots.heating)
+        return cls(*map(torch.from_numpy, columns))
 
 
 def paper_features(temperature: Tensor, parameters: Parameters, grid: Grid, ring: bool) -> Tensor:

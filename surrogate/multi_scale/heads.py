@@ -12,14 +12,11 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from tellus.errors import InputError
 from tellus.solver.grid import Grid
-from tellus.surrogate.features import face_velocity, unfold
+from tellus.surrogate.features import Velocity, cell_means, face_velocity, unfold
 
 A_BOUND = 10.0
 """Agarwal et al. 2025, section II.3.2: brings the network's answer to about -1..1."""
-
-Velocity = tuple[Tensor, Tensor]
 
 
 class Head(Protocol):
@@ -62,15 +59,15 @@ class ExactWalls:
         return face_velocity(self.stream_function(answer, grid), grid)
 
     def target(self, u: Tensor, v: Tensor) -> Velocity:
-        """As they are."""
+        """Velocities on the faces stay there."""
         return u, v
 
     def faces(self, answer: Tensor, grid: Grid) -> Velocity:
-        """As they are."""
+        """The same as `velocity`, which is on the faces."""
         return self.velocity(answer, grid)
 
     def divergence(self, velocity: Velocity, grid: Grid) -> Tensor | None:
-        """None."""
+        """None: it vanishes in every cell."""
         return None
 
 
@@ -97,7 +94,7 @@ class PaperWalls:
 
     def target(self, u: Tensor, v: Tensor) -> Velocity:
         """Means of the two faces of each cell."""
-        return 0.5 * (u[..., 1:] + u[..., :-1]), 0.5 * (v[:, 1:] + v[:, :-1])
+        return cell_means(u, v)
 
     def faces(self, answer: Tensor, grid: Grid) -> Velocity:
         """Means of the two cells of each face, zero on the walls."""
@@ -124,23 +121,10 @@ class SoftMass(PaperWalls):
 
 
 def make_head(mass: str, walls: str) -> Head:
-    """The head of these settings of `MultiScaleSettings`; InputError for others."""
-    if mass == "soft" and walls == "exact":
-        raise InputError(
-            'model.walls = "exact" needs a stream function: take model.mass = "hard", or '
-            'walls = "paper".'
-        )
-    heads: dict[tuple[str, str], type[Head]] = {
-        ("hard", "exact"): ExactWalls,
-        ("hard", "paper"): PaperWalls,
-        ("soft", "paper"): SoftMass,
-    }
-    if (mass, walls) not in heads:
-        raise InputError(
-            f'model.mass = "{mass}" with model.walls = "{walls}" is not known: mass is "hard" or '
-            '"soft", walls "paper" or "exact".'
-        )
-    return heads[mass, walls]()
+    """The head of these settings of `MultiScaleSettings`."""
+    if mass == "soft":
+        return SoftMass()
+    return ExactWalls() if walls == "exact" else PaperWalls()
 
 
 def faces_from_cells(u: Tensor, v: Tensor) -> Velocity:

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from tellus.surrogate.settings import PaperLossSettings
+from .settings import PaperLossSettings
 
 LARGEST_SCALE = 10.0
 WALL_CELLS = 2

@@ -8,22 +8,19 @@ import torch
 from torch import Tensor, nn
 
 from tellus.errors import InputError
-from tellus.solver.boundaries import BoundaryConditions
 from tellus.solver.grid import Array, Grid
-from tellus.solver.rheology import FrankKamenetskii, Rheology
+from tellus.solver.rheology import FrankKamenetskii
 from tellus.solver.stokes import Flow, StokesProblem, StokesReport
 from tellus.solver.torch_threads import few_torch_threads
-from tellus.surrogate import files
-from tellus.surrogate.applicability import applicability, card_grid
+from tellus.surrogate.card import card_grid
+from tellus.surrogate.model import PRECISIONS, StokesSurrogate
+from tellus.surrogate.model_files import StoredModel, restored
 from tellus.surrogate.networks.multi_scale import make_multi_scale, smallest_side
-from tellus.surrogate.settings import MultiScaleNetworkSettings, MultiScaleSettings
-from tellus.surrogate.training.learner import PRECISIONS
 
 from .features import CHANNELS, Parameters, paper_features
 from .heads import Head, make_head
 from .scale import scale_from_json
-
-KIND = "multi-scale"
+from .settings import MultiScaleNetworkSettings, MultiScaleSettings
 
 SERIAL_CELLS = 32_768
 """Grids up to which the network runs on one thread. At 512x128 one takes 444 ms, two 258, on an
@@ -55,18 +52,23 @@ class MultiScaleModel(nn.Module):
 def make_model(settings: MultiScaleSettings, grid: Grid) -> MultiScaleModel:
     """A model with reproducible initial weights; InputError where the grid is too small."""
     head = make_head(settings.mass, settings.walls)
-    least = smallest_side(settings.network) - 2 * head.ring
-    if min(grid.nx, grid.ny) < least:
-        raise InputError(
-            f"network.levels = {settings.network.levels} with {settings.network.padding} padding "
-            f"needs at least {least} cells each way, the grid has {grid}: take fewer levels."
-        )
+    check_room(settings.network, grid, 2 * head.ring)
     network = make_multi_scale(len(CHANNELS), head.outputs, settings.network, settings.seed)
     model = MultiScaleModel(network, head)
     return model.to(PRECISIONS[settings.precision])
 
 
-class MultiScaleSurrogate(files.TrainedModel):
+def check_room(settings: MultiScaleNetworkSettings, grid: Grid, beside: int = 0) -> None:
+    """Raise InputError where a grid, with `beside` points more each way, is too small."""
+    least = smallest_side(settings) - beside
+    if min(grid.nx, grid.ny) < least:
+        raise InputError(
+            f"network.levels = {settings.levels} with {settings.padding} padding needs at least "
+            f"{least} cells each way, the grid has {grid}: take fewer levels."
+        )
+
+
+class MultiScaleSurrogate(StokesSurrogate):
     """Model, velocity scale and card, used like any solver.
 
     Parameters
@@ -78,24 +80,26 @@ class MultiScaleSurrogate(files.TrainedModel):
         The grid it will be used on, if not the one it was trained on.
     """
 
+    kind = MultiScaleSettings.kind
+    called = "the network of Agarwal et al. (2025)"
+
     def __init__(
         self, model: MultiScaleModel, card: dict[str, Any], grid: Grid | None = None
     ) -> None:
+        super().__init__(card, grid)
         self.model = model.eval()
-        self.card = card
-        self.grid = grid or card_grid(card)
         self.scale = scale_from_json(card["scale"])
         self._type = next(model.parameters()).dtype
 
     @classmethod
-    def load(cls, stored: files.StoredModel, grid: Grid | None = None) -> Self:
-        """As `load_surrogate` read it; raises as a bad card does."""
+    def of(cls, stored: StoredModel, grid: Grid | None) -> Self:
+        """The model that the files hold; raises as following a bad card does."""
         card = stored.card
         training = {key: card["training"][key] for key in ("mass", "walls", "precision", "seed")}
         settings = MultiScaleSettings(
             network=MultiScaleNetworkSettings.from_json(card["network"]), **training
         )
-        model = files.restored(stored, lambda: make_model(settings, card_grid(card)), "network")
+        model = restored(stored, lambda: make_model(settings, card_grid(card)), "network")
         return cls(model, card, grid)
 
     @property
@@ -130,10 +134,6 @@ class MultiScaleSurrogate(files.TrainedModel):
         report = StokesReport("surrogate", seconds, status="predicted")
         divergent = self.model.head.divergent
         return Flow(_integrated(across, problem.grid), across, up, report, None, divergent)
-
-    def check(self, grid: Grid, boundaries: BoundaryConditions, rheology: Rheology) -> list[str]:
-        """Warnings where it was not trained; InputError where it cannot be right."""
-        return applicability(self.card, grid, boundaries, rheology)
 
 
 def _integrated(u: Array, grid: Grid) -> Array:

@@ -3,35 +3,43 @@
 Every scale is a formula with coefficients fitted to training data, kept in the card.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, ClassVar, Protocol, Self
+from typing import Any, ClassVar, Self, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tellus.errors import InputError
-from tellus.solver.grid import Array
+from tellus.solver.grid import Array, Grid
 from tellus.solver.rheology import FrankKamenetskii
-from tellus.solver.stokes import StokesProblem
+from tellus.solver.stokes import QUIET_VRMS, StokesProblem
+from tellus.surrogate.snapshots import Snapshots
 
 SMALLEST = 1e-12
 
 
-class VelocityScale(Protocol):
-    """A velocity that a problem's flow is likely to have."""
+class VelocityScale(ABC):
+    """A velocity that a problem's flow is likely to have; a frozen dataclass of coefficients."""
 
+    kind: ClassVar[str]
+
+    @abstractmethod
     def __call__(self, problem: StokesProblem) -> float:
         """The scale, in height over diffusion time."""
-        ...
+
+    @abstractmethod
+    def each(self, snapshots: Snapshots, grid: Grid) -> Array:
+        """The scale of every snapshot, shape (n,)."""
 
     def to_json(self) -> dict[str, Any]:
         """Its kind and coefficients."""
-        ...
+        return {"kind": self.kind, **asdict(cast(Any, self))}
 
 
 @dataclass(frozen=True)
-class Regression:
+class Regression(VelocityScale):
     """exp(constant + heating H / 10 + gamma_T ln gamma_T + gamma_p ln gamma_p), times Ra.
 
     The defaults are those of Agarwal et al. (2025), eq. 4.
@@ -53,6 +61,21 @@ class Regression:
         columns = np.stack([one, heating / 10, np.log(gamma_T), np.log(gamma_p)], axis=1)
         return cls(*_least_squares(columns, np.log(largest / rayleigh)))
 
+    @classmethod
+    def fitted(cls, snapshots: Snapshots, grid: Grid) -> Self:
+        """Fitted to all simulations that move."""
+        every = largest_velocity(snapshots.psi, grid)
+        simulations, first = np.unique(snapshots.simulation, return_index=True)
+        largest = np.array([every[snapshots.simulation == s].max() for s in simulations])
+        moving = largest >= QUIET_VRMS
+        one = snapshots.select(first[moving])
+        return cls.fit(one.gamma_T, one.gamma_p, one.heating, one.rayleigh, largest[moving])
+
+    def each(self, snapshots: Snapshots, grid: Grid) -> Array:
+        """From the parameters of each snapshot's simulation."""
+        part = snapshots
+        return self.of(part.gamma_T, part.gamma_p, part.heating, part.rayleigh)
+
     def of(self, gamma_T: Array, gamma_p: Array, heating: Array, rayleigh: Array) -> Array:
         """The scale for arrays of parameters."""
         exponent = self.constant + self.heating * heating / 10
@@ -70,13 +93,9 @@ class Regression:
         values = (law.gamma_T, law.gamma_p, problem.heating, problem.rayleigh)
         return float(self.of(*(np.asarray(value, dtype=np.float64) for value in values)))
 
-    def to_json(self) -> dict[str, Any]:
-        """Its kind and coefficients."""
-        return {"kind": self.kind, **asdict(self)}
-
 
 @dataclass(frozen=True)
-class FromViscosity:
+class FromViscosity(VelocityScale):
     """Ra times buoyancy over viscosity, powers fitted: no parameter of the law is needed.
 
     exp(constant) Ra buoyancy^buoyancy smallest^smallest mean^mean, where buoyancy is the rms
@@ -91,35 +110,38 @@ class FromViscosity:
     mean: float
 
     @staticmethod
-    def seen(temperature: Array, viscosity: Array) -> Array:
-        """1 and logarithms of the three numbers above for one snapshot, shape (4,)."""
+    def seen(problem: StokesProblem) -> Array:
+        """1 and logarithms of the three numbers above, shape (4,)."""
+        temperature = problem.temperature
         lateral = temperature - temperature.mean(axis=1, keepdims=True)
         buoyancy = np.sqrt(np.mean(lateral**2)) + SMALLEST
-        logarithm = np.log(viscosity)
+        logarithm = np.log(problem.viscosity())
         return np.array([1.0, np.log(buoyancy), logarithm.min(), logarithm.mean()])
 
     @classmethod
-    def fit(cls, seen: Array, largest: Array, rayleigh: Array) -> Self:
-        """Least squares; `seen` (n, 4) and the largest velocity (n,) of each snapshot."""
-        return cls(*_least_squares(seen, np.log(largest / rayleigh)))
+    def fitted(cls, snapshots: Snapshots, grid: Grid) -> Self:
+        """Least squares through the largest |u| or |v| of each snapshot that moves."""
+        moving = np.flatnonzero(snapshots.vrms >= QUIET_VRMS)
+        largest = np.maximum(largest_velocity(snapshots.psi, grid), SMALLEST)[moving]
+        columns = np.array([cls.seen(snapshots.problem(k, grid)) for k in moving.tolist()])
+        return cls(*_least_squares(columns, np.log(largest / snapshots.rayleigh[moving])))
 
-    def of(self, seen: Array, rayleigh: Array) -> Array:
-        """The scale of what `seen` found in many snapshots, shape (n,)."""
-        powers = np.array([self.constant, self.buoyancy, self.smallest, self.mean])
-        return np.asarray(rayleigh * np.exp(seen @ powers), dtype=np.float64)
+    def each(self, snapshots: Snapshots, grid: Grid) -> Array:
+        """From the fields of each snapshot."""
+        seen = np.array([self.seen(problem) for problem in snapshots.problems(grid)])
+        return self._of(seen, snapshots.rayleigh)
 
     def __call__(self, problem: StokesProblem) -> float:
         """From the fields alone."""
-        seen = self.seen(problem.temperature, problem.viscosity())
-        return float(self.of(seen, np.asarray(problem.rayleigh)))
+        return float(self._of(self.seen(problem), np.asarray(problem.rayleigh)))
 
-    def to_json(self) -> dict[str, Any]:
-        """Its kind and coefficients."""
-        return {"kind": self.kind, **asdict(self)}
+    def _of(self, seen: Array, rayleigh: Array) -> Array:
+        powers = np.array([self.constant, self.buoyancy, self.smallest, self.mean])
+        return np.asarray(rayleigh * np.exp(seen @ powers), dtype=np.float64)
 
 
 @dataclass(frozen=True)
-class FromCoarse:
+class FromCoarse(VelocityScale):
     """The largest velocity of a solve on a grid `factor` times coarser."""
 
     kind: ClassVar[str] = "coarse"
@@ -133,9 +155,9 @@ class FromCoarse:
         flow = CoarseSolver(problem.grid, self.factor).solve(problem)
         return max(float(np.abs(flow.u).max()), float(np.abs(flow.v).max()), SMALLEST)
 
-    def to_json(self) -> dict[str, Any]:
-        """Its kind and coefficients."""
-        return {"kind": self.kind, **asdict(self)}
+    def each(self, snapshots: Snapshots, grid: Grid) -> Array:
+        """One coarse solve for each snapshot."""
+        return np.array([self(problem) for problem in snapshots.problems(grid)])
 
 
 def scale_from_json(values: Mapping[str, Any]) -> VelocityScale:
@@ -146,6 +168,22 @@ def scale_from_json(values: Mapping[str, Any]) -> VelocityScale:
         raise ValueError("a coefficient of the velocity scale is not finite")
     scale: VelocityScale = kinds[values["kind"]](**coefficients)
     return scale
+
+
+def fitted_scale(name: str, snapshots: Snapshots, grid: Grid) -> VelocityScale:
+    """The scale that `MultiScaleSettings.scale` names, fitted to training snapshots."""
+    if name == Regression.kind:
+        return Regression.fitted(snapshots, grid)
+    if name == FromViscosity.kind:
+        return FromViscosity.fitted(snapshots, grid)
+    return FromCoarse(int(name.removeprefix("coarse:")))
+
+
+def largest_velocity(psi: NDArray[np.floating], grid: Grid) -> Array:
+    """The largest |u| or |v| of each snapshot, shape (n,)."""
+    u = np.abs(np.diff(psi, axis=1)).max(axis=(1, 2)) / grid.hy
+    v = np.abs(np.diff(psi, axis=2)).max(axis=(1, 2)) / grid.hx
+    return np.asarray(np.maximum(u, v), dtype=np.float64)
 
 
 def _least_squares(columns: Array, values: NDArray[np.float64]) -> list[float]:

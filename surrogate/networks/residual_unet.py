@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import interpolate, pad
 
-from tellus.surrogate.settings import NetworkSettings
+from tellus.surrogate.two_level.settings import NetworkSettings
 
 
 class ResidualBlock(nn.Module):

@@ -7,12 +7,13 @@ import numpy as np
 from tellus.errors import InputError
 from tellus.solver.grid import Array, Grid
 from tellus.surrogate.data import Dataset, StoredSimulation
+from tellus.surrogate.rows import Rows
 
 from .settings import ProfileSettings
 
 
 @dataclass(frozen=True)
-class Profiles:
+class Profiles(Rows):
     """The simulations of a split whose profile is steady enough.
 
     `parameters` has a column for each of `card.PARAMETERS`, shape (n, 4); `temperature` is the
@@ -41,13 +42,8 @@ class Profiles:
                 f"{drift.min():.3g}: raise model.drift, lower training.quiet_vrms, or make a data "
                 "set of longer simulations."
             )
-        return cls(
-            parameters[steady],
-            temperature[steady],
-            drift[steady],
-            vrms[steady],
-            unsteady=int((~steady).sum()),
-        )
+        found = cls(parameters, temperature, drift, vrms, unsteady=int((~steady).sum()))
+        return found.select(steady)
 
 
 def heights_of(grid: Grid) -> Array:

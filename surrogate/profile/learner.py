@@ -1,42 +1,32 @@
 """The predictor of the profile of temperature in training."""
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from tellus.errors import InputError
-from tellus.surrogate.card import PARAMETERS, training_card
-from tellus.surrogate.data import Dataset
+from tellus.surrogate.card import PARAMETERS
+from tellus.surrogate.model import PRECISIONS
 from tellus.surrogate.networks.profile_mlp import ProfileMLP, make_profile_mlp
-from tellus.surrogate.training.learner import PRECISIONS
+from tellus.surrogate.training.learner import Learner
 
 from .data import Profiles, heights_of
 from .predictor import INPUTS, ProfilePredictor, points
 from .settings import ProfileSettings
 
 
-class ProfileLearner:
+class ProfileLearner(Learner[ProfileSettings]):
     """See `Learner`; an example is a simulation, and mirrored it is the same."""
 
-    def __init__(
-        self,
-        settings: ProfileSettings,
-        data: Path,
-        device: torch.device,
-        network: nn.Module | None = None,
-    ) -> None:
-        if network is not None:
-            raise InputError(
-                "the profile predictor cannot be exchanged for a network of one's own: leave out "
-                "`network`."
-            )
-        self.settings = settings
-        self.dataset = Dataset.open(data)
-        self.device = device
-        self.heights = heights_of(self.dataset.grid)
+    takes_network = False
+    counted = "simulations"
+    parts: dict[str, Profiles]
+
+    def build(self, network: nn.Module | None) -> None:
+        """Read the examples and make the module."""
+        settings = self.settings
+        self.heights = heights_of(self.grid)
         splits = {s["split"] for s in self.dataset.card["simulations"]} & {"test"}
         self.parts = {
             split: Profiles.load(self.dataset, split, settings)
@@ -45,20 +35,12 @@ class ProfileLearner:
         self._dtype = PRECISIONS[settings.precision]
         self._points, self._target = self._tensors(self.parts["train"])
         made = make_profile_mlp(len(INPUTS), settings.width, settings.depth, settings.seed)
-        self.module: nn.Module = made.to(device, self._dtype)
+        self.module = made.to(self.device, self._dtype)
 
     def _tensors(self, part: Profiles) -> tuple[Tensor, Tensor]:
         target = torch.from_numpy(part.temperature)
         seen = points(part.parameters, self.heights)
         return seen.to(self.device, self._dtype), target.to(self.device, self._dtype)
-
-    def __len__(self) -> int:
-        """Training examples."""
-        return len(self.parts["train"])
-
-    def rms_velocity(self) -> Tensor:
-        """Of each training example."""
-        return torch.from_numpy(self.parts["train"].vrms)
 
     def loss(self, index: Tensor, mirrored: Tensor) -> Tensor:
         """Mean absolute error over examples and heights."""
@@ -82,35 +64,31 @@ class ProfileLearner:
             "largest": float(difference.max()),
         }
 
-    def export(self, out: Path, scores: dict[str, float], spent: float) -> None:
-        """Weights and card, which has the errors on the test split if there is one."""
+    def trained(self, card: dict[str, Any]) -> ProfilePredictor:
+        """The network with this card."""
         assert isinstance(self.module, ProfileMLP)
-        ProfilePredictor(self.module, self._card(scores, spent)).save(out)
-        self.module.train()
+        return ProfilePredictor(self.module, card)
 
-    def _card(self, scores: dict[str, float], spent: float) -> dict[str, Any]:
-        settings, train = self.settings, self.parts["train"].parameters
-        examples = {
-            "simulations": {split: len(part) for split, part in self.parts.items()},
+    def examples(self) -> dict[str, Any]:
+        """How many simulations were learned from, and how steady they are."""
+        return {
+            **super().examples(),
             "unsteady_left_out": {split: part.unsteady for split, part in self.parts.items()},
             "median_drift": {split: float(np.median(p.drift)) for split, p in self.parts.items()},
         }
-        return training_card(
-            settings,
-            self.dataset,
-            self.module,
-            examples,
-            scores,
-            spent,
-            inputs=list(INPUTS),
-            network={"width": settings.width, "depth": settings.depth},
-            # Of the simulations that were steady enough to learn from.
-            range={
+
+    def own_entries(self) -> dict[str, Any]:
+        """Inputs, network, the range of what was steady, and errors on a test split, if any."""
+        settings, train = self.settings, self.parts["train"].parameters
+        return {
+            "inputs": list(INPUTS),
+            "network": {"width": settings.width, "depth": settings.depth},
+            "range": {
                 name: [float(train[:, k].min()), float(train[:, k].max())]
                 for k, name in enumerate(PARAMETERS)
             },
-            test=self._errors(self.parts["test"]) if "test" in self.parts else None,
-        )
+            "test": self._errors(self.parts["test"]) if "test" in self.parts else None,
+        }
 
     def progress(self, scores: dict[str, float]) -> str:
         """Mean and worst error."""

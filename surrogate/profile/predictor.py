@@ -5,24 +5,23 @@ horizontally averaged temperature of the statistically steady state out. A run t
 starts from it is spared most of its transient.
 """
 
-from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from tellus.errors import InputError
-from tellus.solver.grid import Array
-from tellus.surrogate import files
-from tellus.surrogate.card import PARAMETERS
+from tellus.solver.grid import Array, Grid
+from tellus.surrogate.card import PARAMETERS, card_grid, outside
+from tellus.surrogate.model import PRECISIONS, SHIPPED_WEIGHTS, TrainedModel
+from tellus.surrogate.model_files import StoredModel, restored
 from tellus.surrogate.multi_scale.features import HEATING, LOG10_GAMMA_P, LOG10_GAMMA_T
 from tellus.surrogate.networks.profile_mlp import ProfileMLP, make_profile_mlp
-from tellus.surrogate.training.learner import PRECISIONS
 
-KIND = "profile"
+from .settings import ProfileSettings
+
 INPUTS = ("heating", "gamma_T", "gamma_p", "depth")
-SHIPPED = Path(__file__).parents[1] / "weights" / "profile"
+SHIPPED = SHIPPED_WEIGHTS / "profile"
 
 
 def _network(card: dict[str, Any]) -> ProfileMLP:
@@ -42,34 +41,28 @@ def points(parameters: Array, heights: Array) -> Tensor:
     return torch.from_numpy(np.stack([*fields, np.broadcast_to(1.0 - heights, shape)], axis=-1))
 
 
-class ProfilePredictor(files.TrainedModel):
+class ProfilePredictor(TrainedModel):
     """A trained network and its card."""
+
+    kind = ProfileSettings.kind
+    called = "a profile predictor"
+    shipped = SHIPPED
 
     def __init__(self, network: ProfileMLP, card: dict[str, Any]) -> None:
         self.network = network.eval()
         self.card = card
+        self.grid = card_grid(card)
 
     @classmethod
-    def load(cls, path: Path | str | None = None) -> Self:
-        """Read weights and card, the shipped ones by default.
-
-        Raises InputError where they are missing, damaged, a pickle or of another kind.
-        """
-        place = SHIPPED if path is None else Path(path)
-        stored = files.read_model(place)
+    def of(cls, stored: StoredModel, grid: Grid | None) -> Self:
+        """The model that the files hold, for any heights; raises as following a bad card does."""
         card = stored.card
-        if card.get("kind") != KIND:
-            raise InputError(
-                f"{place} holds a model of kind {card.get('kind')}: name a profile predictor, "
-                f'trained with model.kind = "{KIND}".'
-            )
-        with files.described(stored):
-            network = files.restored(stored, lambda: _network(card))
-            for name in PARAMETERS:
-                low, high = map(float, card["range"][name])
-                if not low <= high:
-                    raise ValueError(f"the range of {name} is {low} to {high}")
-            return cls(network, card)
+        network = restored(stored, lambda: _network(card))
+        for name in PARAMETERS:
+            low, high = map(float, card["range"][name])
+            if not low <= high:
+                raise ValueError(f"the range of {name} is {low} to {high}")
+        return cls(network, card)
 
     @property
     def weights(self) -> nn.Module:
@@ -87,13 +80,6 @@ class ProfilePredictor(files.TrainedModel):
         self, gamma_T: float, gamma_p: float, heating: float, rayleigh: float = 1.0
     ) -> list[str]:
         """A warning for each parameter outside the trained range."""
-        warnings = []
         values = (gamma_T, gamma_p, heating, rayleigh)
-        for name, value in zip(PARAMETERS, values, strict=True):
-            low, high = self.card["range"][name]
-            if not low * (1 - 1e-9) <= value <= high * (1 + 1e-9):
-                warnings.append(
-                    f"{name} = {value:g} is outside {low:g}..{high:g}, where the profile predictor "
-                    "was trained"
-                )
-        return warnings
+        asked = dict(zip(PARAMETERS, values, strict=True))
+        return outside(self.card["range"], asked, "the profile predictor")

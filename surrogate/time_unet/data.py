@@ -1,7 +1,7 @@
 """Pairs of snapshots an equal number of solver steps apart, and chains of them."""
 
 from copy import copy
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -21,13 +21,12 @@ Numbers = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
-class History:
+class History(Snapshots):
     """All snapshots of a split, with the step and the time of each, shape (n,).
 
-    `names` are those of its simulations, in the order of `snapshots.simulation`.
+    `names` are those of its simulations, in the order of `simulation`.
     """
 
-    snapshots: Snapshots
     step: Numbers
     time: Array
     names: list[str]
@@ -36,7 +35,7 @@ class History:
     def load(cls, dataset: Dataset, split: str) -> "History":
         """Raises InputError if the split is unknown or damaged, or holds no steps and times."""
         snapshots = load_snapshots(dataset, split)
-        names = [s["name"] for s in dataset.card["simulations"] if s["split"] == split]
+        names = [entry["name"] for entry in dataset.entries(split)]
         clocks = [dataset.arrays(name, "step", "time") for name in names]
         step = np.concatenate([clock["step"] for clock in clocks])
         time = np.concatenate([clock["time"] for clock in clocks])
@@ -45,26 +44,13 @@ class History:
                 f"{dataset.path} does not hold a step and a time for each snapshot: make the data "
                 "set again."
             )
-        return cls(snapshots, step, time, names)
-
-    def select(self, index: Numbers) -> "History":
-        """The snapshots numbered `index`."""
-        part = self.snapshots
-        rows = (getattr(part, f.name)[index] for f in fields(part))
-        return History(Snapshots(*rows), self.step[index], self.time[index], self.names)
-
-    def scale(self, regression: Regression) -> Array:
-        """The velocity scale of each snapshot's simulation, shape (n,)."""
-        part = self.snapshots
-        return regression.of(part.gamma_T, part.gamma_p, part.heating, part.rayleigh)
+        return cls(**vars(snapshots), step=step, time=time, names=names)
 
     def states(self, regression: Regression) -> tuple[Tensor, Tensor, Parameters]:
         """T, psi over the velocity scale, and parameters of each snapshot."""
-        part = self.snapshots
-        psi = (part.psi / self.scale(regression)[:, None, None]).astype(np.float32)
-        columns = (part.gamma_T, part.gamma_p, part.heating)
-        parameters = Parameters(*(torch.from_numpy(values) for values in columns))
-        return torch.from_numpy(part.temperature), torch.from_numpy(psi), parameters
+        scale = regression.of(self.gamma_T, self.gamma_p, self.heating, self.rayleigh)
+        psi = (self.psi / scale[:, None, None]).astype(np.float32)
+        return torch.from_numpy(self.temperature), torch.from_numpy(psi), Parameters.of(self)
 
 
 def find_pairs(simulation: Numbers, step: Numbers, interval: int) -> tuple[Numbers, Numbers]:
@@ -115,9 +101,8 @@ class Pairs:
         quiet_vrms: float = 0.0,
         dtype: torch.dtype = torch.float32,
     ) -> None:
-        snapshots = history.snapshots
-        before, after = find_pairs(snapshots.simulation, history.step, interval)
-        moving = snapshots.vrms[after] >= quiet_vrms
+        before, after = find_pairs(history.simulation, history.step, interval)
+        moving = history.vrms[after] >= quiet_vrms
         before, after = before[moving], after[moving]
         if not len(before):
             raise InputError(
@@ -129,7 +114,7 @@ class Pairs:
         self.parameters = parameters.to(dtype)
         self.before, self.after = torch.from_numpy(before), torch.from_numpy(after)
         self.dt = torch.from_numpy(history.time[after] - history.time[before]).to(dtype)
-        self.vrms = snapshots.vrms[after]
+        self.vrms = history.vrms[after]
 
     def __len__(self) -> int:
         return len(self.before)

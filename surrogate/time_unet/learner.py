@@ -5,7 +5,6 @@ it takes temperature and velocities a hundred solver steps on in one go, and fee
 on its own answers when it is rolled out, see `time_rollout`.
 """
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,12 +12,10 @@ import torch
 from torch import Tensor, nn
 
 from tellus.errors import InputError
-from tellus.solver.grid import Grid
-from tellus.surrogate.card import training_card
-from tellus.surrogate.data import Dataset
-from tellus.surrogate.multi_scale.learner import fitted_scale
+from tellus.solver.stokes import QUIET_VRMS
+from tellus.surrogate.model import PRECISIONS
 from tellus.surrogate.multi_scale.scale import Regression
-from tellus.surrogate.training.learner import PRECISIONS
+from tellus.surrogate.training.learner import Learner
 
 from .data import History, Pairs
 from .model import (
@@ -32,57 +29,34 @@ from .model import (
 from .settings import TimeUNetSettings
 
 VALIDATION_BATCH = 16
-QUIET_VRMS = 1.0
-"""Pairs that end in a slower flow are left out of relative errors, as in evaluation."""
 
 
-class TimeStepLearner:
+class TimeStepLearner(Learner[TimeUNetSettings]):
     """See `Learner`; `module` is the network alone."""
 
-    def __init__(
-        self,
-        settings: TimeUNetSettings,
-        data: Path,
-        device: torch.device,
-        network: nn.Module | None = None,
-    ) -> None:
-        if network is not None:
-            raise InputError(
-                "a U-net that steps in time cannot be exchanged for a network of one's own: leave "
-                "out `network`."
-            )
-        self.settings = settings
-        self.dataset = Dataset.open(data)
-        self.grid: Grid = self.dataset.grid
-        self.device = device
+    takes_network = False
+    counted = "pairs"
+    parts: dict[str, Pairs]
+
+    def build(self, network: nn.Module | None) -> None:
+        """Read the examples and make the module."""
         self.scale: Regression | None = None
-        self.train_part = self._pairs("train")
-        self.validation_part = self._pairs("validation")
-        log10_dt = self.train_part.log10_dt()
-        self.model = make_time_step_model(settings, self.grid, log10_dt).to(device)
+        self.parts = {split: self._pairs(split) for split in ("train", "validation")}
+        log10_dt = self.parts["train"].log10_dt()
+        self.model = make_time_step_model(self.settings, self.grid, log10_dt).to(self.device)
         self.module = self.model.network
 
     def _pairs(self, split: str) -> Pairs:
         history, settings = History.load(self.dataset, split), self.settings
         if self.scale is None:
-            scale = fitted_scale("regression", history.snapshots, self.grid)
-            assert isinstance(scale, Regression)
-            self.scale = scale
+            self.scale = Regression.fitted(history, self.grid)
         dtype = PRECISIONS[settings.precision]
         pairs = Pairs(history, self.scale, settings.interval, settings.quiet_vrms, dtype)
         return pairs.to(self.device)
 
-    def __len__(self) -> int:
-        """Training examples."""
-        return len(self.train_part)
-
-    def rms_velocity(self) -> Tensor:
-        """Of the later state of each training example."""
-        return torch.from_numpy(self.train_part.vrms)
-
     def loss(self, index: Tensor, mirrored: Tensor) -> Tensor:
         """Mean over the examples of the sum over T, u and v."""
-        losses, _, _ = self._losses(self.train_part, index, mirrored)
+        losses, _, _ = self._losses(self.parts["train"], index, mirrored)
         return losses.sum(dim=1).mean()
 
     def _losses(self, part: Pairs, index: Tensor, mirrored: Tensor) -> tuple[Tensor, State, State]:
@@ -95,7 +69,7 @@ class TimeStepLearner:
 
     def validate(self) -> dict[str, float]:
         """Losses over all pairs, and relative errors over those that move."""
-        part, found = self.validation_part, []
+        part, found = self.parts["validation"], []
         with torch.inference_mode():
             every = torch.arange(len(part), device=self.device)
             for index in every.split(VALIDATION_BATCH):  # type: ignore[no-untyped-call]
@@ -118,26 +92,19 @@ class TimeStepLearner:
             "velocity_p95": float(np.percentile(velocity, 95)),
         }
 
-    def export(self, out: Path, scores: dict[str, float], spent: float) -> None:
-        """Weights and card."""
-        TimeStepper(self.model, self._card(scores, spent)).save(out)
-        self.model.train()
+    def trained(self, card: dict[str, Any]) -> TimeStepper:
+        """The model with this card."""
+        return TimeStepper(self.model, card)
 
-    def _card(self, scores: dict[str, float], spent: float) -> dict[str, Any]:
+    def own_entries(self) -> dict[str, Any]:
+        """Channels, network, scale and intervals."""
         assert self.scale is not None
-        pairs = {"train": len(self.train_part), "validation": len(self.validation_part)}
-        return training_card(
-            self.settings,
-            self.dataset,
-            self.module,
-            {"pairs": pairs},
-            scores,
-            spent,
-            channels=list(CHANNELS),
-            network=self.settings.network.to_json(),
-            scale=self.scale.to_json(),
-            log10_dt=list(self.model.log10_dt),
-        )
+        return {
+            "channels": list(CHANNELS),
+            "network": self.settings.network.to_json(),
+            "scale": self.scale.to_json(),
+            "log10_dt": list(self.model.log10_dt),
+        }
 
     def progress(self, scores: dict[str, float]) -> str:
         """Loss and errors."""

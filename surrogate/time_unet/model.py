@@ -6,28 +6,26 @@ simulation.
 """
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
 
-from tellus.errors import InputError
 from tellus.solver.grid import Grid
-from tellus.surrogate import files
-from tellus.surrogate.applicability import card_grid
+from tellus.surrogate.card import card_grid
 from tellus.surrogate.features import cell_velocity, reflect
+from tellus.surrogate.model import PRECISIONS, TrainedModel
+from tellus.surrogate.model_files import StoredModel, restored
 from tellus.surrogate.multi_scale.features import Parameters, paper_features
 from tellus.surrogate.multi_scale.heads import ExactWalls
 from tellus.surrogate.multi_scale.loss import range_weight, wall_weight
+from tellus.surrogate.multi_scale.model import check_room
 from tellus.surrogate.multi_scale.scale import Regression, scale_from_json
-from tellus.surrogate.networks.multi_scale import smallest_side
 from tellus.surrogate.networks.time_unet import make_time_unet
-from tellus.surrogate.training.learner import PRECISIONS
+from tellus.surrogate.rows import Rows
 
 from .settings import TimeUNetNetworkSettings, TimeUNetSettings
 
-KIND = "time-unet"
 CHANNELS = ("x", "y", "log_viscosity", "temperature", "u", "v", "dt")
 FIELDS = ("temperature", "u", "v")
 
@@ -39,7 +37,7 @@ OUTPUTS = {"hard": 2, "none": 3}
 
 
 @dataclass(frozen=True)
-class State:
+class State(Rows):
     """One or many moments: T, and u and v over the velocity scale, each (n, ny, nx)."""
 
     temperature: Tensor
@@ -115,17 +113,7 @@ def make_time_step_model(
     settings: TimeUNetSettings, grid: Grid, log10_dt: tuple[float, float]
 ) -> TimeStepModel:
     """A model with reproducible initial weights; InputError where the grid is too small."""
-    if settings.mass not in OUTPUTS:
-        raise InputError(
-            f'model.mass = "{settings.mass}" is not known to a U-net that steps in time: write '
-            '"hard" or "none".'
-        )
-    least = smallest_side(settings.network)
-    if min(grid.nx, grid.ny) < least:
-        raise InputError(
-            f"network.levels = {settings.network.levels} with {settings.network.padding} padding "
-            f"needs at least {least} cells each way, the grid has {grid}: take fewer levels."
-        )
+    check_room(settings.network, grid)
     outputs = OUTPUTS[settings.mass]
     network = make_time_unet(len(CHANNELS), outputs, settings.network, settings.seed)
     model = TimeStepModel(network, settings.mass, log10_dt)
@@ -151,15 +139,18 @@ def node_divergence(u: Tensor, v: Tensor, grid: Grid) -> Tensor:
     return 0.5 * (across[:, 1:] + across[:, :-1] + up[..., 1:] + up[..., :-1])
 
 
-class TimeStepper(files.TrainedModel):
+class TimeStepper(TrainedModel):
     """A trained U-net with its velocity scale and card.
 
     Parameters
     ----------
     model : TimeStepModel
     card : dict
-        Plain JSON, see `learner`.
+        Plain JSON, see `TimeStepLearner`.
     """
+
+    kind = TimeUNetSettings.kind
+    called = "a U-net that steps in time"
 
     def __init__(self, model: TimeStepModel, card: dict[str, Any]) -> None:
         scale = scale_from_json(card["scale"])
@@ -172,26 +163,21 @@ class TimeStepper(files.TrainedModel):
         self.dtype = next(model.parameters()).dtype
 
     @classmethod
-    def load(cls, path: Path | str) -> Self:
-        """Read weights and card; InputError where they are missing, damaged, or of another kind."""
-        stored = files.read_model(Path(path))
+    def of(cls, stored: StoredModel, grid: Grid | None) -> Self:
+        """The model that the files hold, on its own grid; raises as following a bad card does."""
         card = stored.card
-        if card.get("kind") != KIND:
-            raise InputError(
-                f"{path} holds a model of kind {card.get('kind')}: name a U-net that steps in "
-                f'time, trained with model.kind = "{KIND}".'
-            )
-        with files.described(stored):
-            chosen = {key: card["training"][key] for key in ("mass", "precision", "seed")}
-            network = TimeUNetNetworkSettings.from_json(card["network"])
-            mean, spread = map(float, card["log10_dt"])
-            settings = TimeUNetSettings(network=network, **chosen)
-            model = files.restored(
-                stored,
-                lambda: make_time_step_model(settings, card_grid(card), (mean, spread)),
-                "network",
-            )
-            return cls(model, card)
+        _ = int(card["parameters"])
+        named = ("mass", "interval", "precision", "seed")
+        chosen = {key: card["training"][key] for key in named}
+        network = TimeUNetNetworkSettings.from_json(card["network"])
+        mean, spread = map(float, card["log10_dt"])
+        settings = TimeUNetSettings(network=network, **chosen)
+        model = restored(
+            stored,
+            lambda: make_time_step_model(settings, card_grid(card), (mean, spread)),
+            "network",
+        )
+        return cls(model, card)
 
     @property
     def weights(self) -> nn.Module:

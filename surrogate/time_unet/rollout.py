@@ -9,7 +9,6 @@ import numpy as np
 import torch
 
 from tellus.errors import InputError
-from tellus.solver.stokes import QUIET_VRMS
 from tellus.surrogate.data import Dataset
 
 from .data import History, Numbers, longest_chain
@@ -17,6 +16,9 @@ from .model import State, TimeStepper
 
 STEPS = 16
 """After as many the best U-net of Agarwal et al. (2025) had diverged (section III.3)."""
+
+QUIET_VRMS = 1.0
+"""States with a slower flow are left out of relative velocity errors, as in evaluation."""
 
 STARTS = ("early", "late")
 
@@ -26,10 +28,7 @@ MARGIN = 0.5
 
 @dataclass
 class Course:
-    """What became of one rollout, a number for every step; `held` is if nothing ever changed.
-
-    Velocity errors are None where the reference is quiet, as in evaluation.
-    """
+    """What became of one rollout, a number for every step; `held` is if nothing ever changed."""
 
     temperature_error: list[float] = field(default_factory=list)
     velocity_error: list[float | None] = field(default_factory=list)
@@ -80,7 +79,7 @@ def time_rollout(
     interval = int(stepper.card["training"]["interval"])
     rows, courses = [], []
     for number in range(len(history.names)):
-        inside = np.flatnonzero(history.snapshots.simulation == number)
+        inside = np.flatnonzero(history.simulation == number)
         chain = inside[longest_chain(history.step[inside], interval)]
         chain = chain[: steps + 1] if start == "early" else chain[-steps - 1 :]
         courses.append(_roll_out(stepper, history, chain))
@@ -97,7 +96,7 @@ def time_rollout(
         "start": start,
         "grid": str(dataset.grid),
         "interval": interval,
-        "steps": [_after(courses, n) for n in range(1, max(r["planned_steps"] for r in rows) + 1)],
+        "steps": [_after(courses, n) for n in range(1, max(_planned(r) for r in rows) + 1)],
         "lost": len(lost),
         "lost_at": lost,
         "seconds": float(np.median(np.concatenate([course.seconds for course in courses]))),
@@ -137,7 +136,7 @@ def _roll_out(stepper: TimeStepper, history: History, chain: Numbers) -> Course:
         if not _is_usable(state, -MARGIN, ceiling):
             course.diverged_at = n
             break
-        _note(course, state, start, _moment(truth, n), float(part.snapshots.vrms[n]))
+        _note(course, state, start, _moment(truth, n), float(part.vrms[n]))
     return course
 
 
@@ -163,12 +162,12 @@ def _note(course: Course, state: State, start: State, reference: State, vrms: fl
 
 
 def _row(history: History, chain: Numbers, course: Course) -> dict[str, Any]:
-    first, part = chain[0], history.snapshots
+    first = chain[0]
     return {
-        "name": history.names[part.simulation[first]],
-        "gamma_T": float(part.gamma_T[first]),
-        "gamma_p": float(part.gamma_p[first]),
-        "heating": float(part.heating[first]),
+        "name": history.names[history.simulation[first]],
+        "gamma_T": float(history.gamma_T[first]),
+        "gamma_p": float(history.gamma_p[first]),
+        "heating": float(history.heating[first]),
         "start_step": int(history.step[first]),
         "start_time": float(history.time[first]),
         "planned_steps": len(chain) - 1,
@@ -178,6 +177,10 @@ def _row(history: History, chain: Numbers, course: Course) -> dict[str, Any]:
         "mean_temperature": course.mean_temperature,
         "reference_mean_temperature": course.reference_mean_temperature,
     }
+
+
+def _planned(row: dict[str, Any]) -> int:
+    return int(row["planned_steps"])
 
 
 def _after(courses: list[Course], n: int) -> dict[str, Any]:

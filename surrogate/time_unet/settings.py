@@ -1,16 +1,19 @@
 """The choices that shape a U-net which learns to step in time."""
 
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import ClassVar, Literal
 
-from tellus.surrogate.settings import LoopSettings, MultiScaleNetworkSettings
+from tellus.surrogate.multi_scale.settings import MultiScaleNetworkSettings
+from tellus.surrogate.settings import WEIGHT, LoopSettings, count, setting
+
+MOST_STEPS = 10**12
 
 
 @dataclass(frozen=True)
 class TimeUNetNetworkSettings(MultiScaleNetworkSettings):
-    """The U-net: `convolutions` at each level both on the way down and on the way up."""
+    """The U-net."""
 
-    convolutions: int = 3
+    convolutions: int = setting(3, "at each level, down and up", limits=count(64))
 
 
 @dataclass(frozen=True)
@@ -21,26 +24,28 @@ class TimeUNetSettings(LoopSettings):
     ----------
     mass : str
         "hard": u and v from a stream function; "none": predicted as they are.
-    scaling : bool
-        Divide each field of each example by its range (eq. 6).
-    wall_weight : float
-        Added to the weight of the two cells next to every wall (eq. 7).
-    interval : int
-        Solver steps from one state to the next.
-    network
-        See its class; the rest is in `LoopSettings`.
     """
 
     kind: ClassVar[str] = "time-unet"
+    meaning: ClassVar[str] = "T and velocity to those a while later"
 
     network: TimeUNetNetworkSettings = field(default_factory=TimeUNetNetworkSettings)
-    mass: str = "hard"
-    scaling: bool = True
-    wall_weight: float = 10.0
-    interval: int = 100
+    mass: Literal["hard", "none"] = setting(
+        "hard", "conserved by a stream function, or not looked at", section="model"
+    )
+    scaling: bool = setting(True, "divide by each example's range (eq. 6)", section="loss")
+    wall_weight: float = setting(
+        10.0,
+        "extra weight of the two cells next to walls (eq. 7)",
+        limits=WEIGHT,
+        section="loss",
+    )
+    interval: int = setting(
+        100, "from one state to the next", "steps", limits=count(MOST_STEPS), section="model"
+    )
     epochs: int = 100
     learning_rate: float = 1e-3
-    schedule: str = "halving"
+    schedule: Literal["cosine", "halving"] = "halving"
     weight_decay: float = 0.0
     averaging: float = 0.0
     quiet_vrms: float = 0.0

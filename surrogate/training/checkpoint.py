@@ -10,7 +10,7 @@ from typing import Any
 from torch import Tensor
 
 from tellus.errors import InputError
-from tellus.io.whole_file import not_followed
+from tellus.io.whole_file import not_followed, write_atomically
 from tellus.surrogate import files
 
 CHECKPOINT = Path("checkpoint") / "last.safetensors"
@@ -21,8 +21,8 @@ def write_checkpoint(out: Path, state: tuple[dict[str, Tensor], dict[str, Any]])
     """Tensors, with the scalars as JSON in the header: one file, replaced in one piece."""
     tensors, scalars = state
     text = json.dumps(scalars | {"sha256": _digest(tensors, scalars)})
-    content = files.to_safetensors(tensors, {"state": text})
-    files.write_bytes(out / CHECKPOINT, content)
+    (out / CHECKPOINT).parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(out / CHECKPOINT, files.to_safetensors(tensors, {"state": text}))
 
 
 def read_checkpoint(out: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -63,7 +63,7 @@ def cut_metrics(out: Path, epochs: int) -> None:
         kept = path.read_text(errors="replace").splitlines()[:epochs]
         for number, line in enumerate(kept, 1):
             _check_line(path, number, line)
-        files.write_bytes(path, "".join(f"{line}\n" for line in kept).encode())
+        write_atomically(path, "".join(f"{line}\n" for line in kept).encode())
 
 
 def _check_line(path: Path, number: int, line: str) -> None:

@@ -1,76 +1,131 @@
-"""What the training loop needs to know of whatever it trains, and who provides it."""
+"""What the training loop needs to know of whatever it trains, and what all that has in common."""
 
-from importlib import import_module
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Protocol
+from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 import torch
 from torch import Tensor, nn
 
 from tellus.errors import InputError
+from tellus.solver.grid import Array
+from tellus.surrogate.card import training_card
 from tellus.surrogate.data import Dataset
+from tellus.surrogate.kinds import KINDS
+from tellus.surrogate.model import TrainedModel
 from tellus.surrogate.settings import LoopSettings
 
-LEARNERS = {
-    "two-level": "two_level.learner:TwoLevelLearner",
-    "multi-scale": "multi_scale.learner:MultiScaleLearner",
-    "time-unet": "time_unet.learner:TimeStepLearner",
-    "profile": "profile.learner:ProfileLearner",
-}
-"""Where each `kind` of settings finds its learner. A new one needs a line here."""
-
-PRECISIONS = {
-    "float32": torch.float32,
-    "tf32": torch.float32,
-    "bfloat16": torch.float32,
-    "float64": torch.float64,
-}
-"""The type of weights and data; "bfloat16" computes in mixed precision."""
+Settings = TypeVar("Settings", bound=LoopSettings)
 
 
-class Learner(Protocol):
+class Part(Protocol):
+    """The examples of a split."""
+
+    @property
+    def vrms(self) -> Array:
+        """Rms velocity of each example, shape (n,)."""
+        ...
+
+    def __len__(self) -> int: ...
+
+
+class Learner(ABC, Generic[Settings]):
     """A module with its data, its loss and its score.
 
-    Built as ``Learner(settings, data, device, network=None)``: `data` is the directory
-    of a data set, `network` a module of one's own where the learner allows it.
+    A subclass reads its `parts`, "train" among them, and makes its `module` in `build`.
+
+    Parameters
+    ----------
+    settings : LoopSettings
+    data : Path
+        Directory of a data set.
+    device : torch.device
+    network : torch.nn.Module, optional
+        A network of one's own, where this kind takes one.
+
+    Raises
+    ------
+    InputError
+        The data are missing or damaged, or a network is given where none can be.
     """
 
+    takes_network: ClassVar[bool] = True
+    counted: ClassVar[str] = "snapshots"
+    """What an example is, in the card."""
+
     module: nn.Module
-    dataset: Dataset
+    parts: Mapping[str, Part]
+
+    def __init__(
+        self, settings: Settings, data: Path, device: torch.device, network: nn.Module | None = None
+    ) -> None:
+        if network is not None and not self.takes_network:
+            called = KINDS[settings.kind].find("model").called
+            raise InputError(
+                f"{called} cannot be exchanged for a network of one's own: leave out `network`."
+            )
+        self.settings, self.device = settings, device
+        self.dataset = Dataset.open(data)
+        self.grid = self.dataset.grid
+        self.build(network)
+
+    @abstractmethod
+    def build(self, network: nn.Module | None) -> None:
+        """Read `parts` and make `module`, of the network where one is given."""
 
     def __len__(self) -> int:
         """Training examples."""
-        ...
+        return len(self.parts["train"])
 
+    def rms_velocity(self) -> Array:
+        """Of each training example, for balanced sampling, shape (len(self),)."""
+        return self.parts["train"].vrms
+
+    @abstractmethod
     def loss(self, index: Tensor, mirrored: Tensor) -> Tensor:
         """Mean loss of the examples numbered `index`; those marked `mirrored` reflected in x."""
-        ...
 
+    @abstractmethod
     def validate(self) -> dict[str, float]:
         """Scores of the weights now in `module`; the lowest "mean" decides which are kept."""
-        ...
+
+    @abstractmethod
+    def progress(self, scores: dict[str, float]) -> str:
+        """The scores in words."""
+
+    @abstractmethod
+    def trained(self, card: dict[str, Any]) -> TrainedModel:
+        """The weights now in `module` as a model with this card."""
+
+    def examples(self) -> dict[str, Any]:
+        """What the card says of the data that were learned from, beside its name and hash."""
+        return {self.counted: {split: len(part) for split, part in self.parts.items()}}
+
+    def own_entries(self) -> dict[str, Any]:
+        """What the card holds besides, or in place of, what every card does."""
+        return {}
 
     def export(self, out: Path, scores: dict[str, float], spent: float) -> None:
         """Write weights and card of `module` into `out`; `spent` are the seconds of training."""
-        ...
-
-    def progress(self, scores: dict[str, float]) -> str:
-        """The scores in words."""
-        ...
-
-    def rms_velocity(self) -> Tensor:
-        """Of each training example, for balanced sampling, shape (len(self),)."""
-        ...
+        card = training_card(
+            self.settings,
+            self.dataset,
+            self.module,
+            self.examples(),
+            scores,
+            spent,
+            **self.own_entries(),
+        )
+        self.trained(card).save(out)
 
 
 def make_learner(
     settings: LoopSettings, data: Path, device: torch.device, network: nn.Module | None = None
-) -> Learner:
+) -> Learner[Any]:
     """The learner for settings of this kind."""
     kind = getattr(settings, "kind", "")
-    if kind not in LEARNERS:
-        raise InputError(f'model.kind "{kind}" is not known: choose one of {", ".join(LEARNERS)}.')
-    module, _, name = LEARNERS[kind].partition(":")
-    make = getattr(import_module(f"tellus.surrogate.{module}"), name)
-    learner: Learner = make(settings, data, device, network)
+    if kind not in KINDS:
+        raise InputError(f'model.kind "{kind}" is not known: choose one of {", ".join(KINDS)}.')
+    learner: Learner[Any] = KINDS[kind].find("learner")(settings, data, device, network)
     return learner

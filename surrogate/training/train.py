@@ -132,7 +132,7 @@ class Training:
     """A learner, its optimiser and what they have reached after `epoch` epochs."""
 
     def __init__(
-        self, settings: LoopSettings, learner: Learner, device: torch.device, group: Processes
+        self, settings: LoopSettings, learner: Learner[Any], device: torch.device, group: Processes
     ) -> None:
         self.settings, self.learner = settings, learner
         self.device, self.group = device, group
@@ -182,7 +182,7 @@ class Training:
     def _fit(self, stop_wanted: Callable[[], str | None], pace: Pace) -> float:
         """One pass in an order that only seed and epoch decide; the mean loss."""
         settings = self.settings
-        rms = self.learner.rms_velocity().cpu().numpy() if settings.balanced else None
+        rms = self.learner.rms_velocity() if settings.balanced else None
         random = np.random.default_rng([settings.seed, self.epoch])
         order = torch.from_numpy(epoch_order(random, len(self.learner), rms))
         flip = torch.from_numpy(random.random(len(self.learner)) < 0.5 * settings.mirror)

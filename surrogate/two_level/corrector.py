@@ -9,7 +9,8 @@ from torch import Tensor, nn
 
 from tellus.solver.grid import Grid
 from tellus.surrogate.features import Inputs, features, names, unfold
-from tellus.surrogate.settings import FeatureSettings
+
+from .settings import FeatureSettings
 
 
 @dataclass(frozen=True)

@@ -1,42 +1,36 @@
 """The two-level surrogate in training: corrections of a base, relative to each example's flow."""
 
-from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from tellus.surrogate.base import make_base
-from tellus.surrogate.card import training_card
-from tellus.surrogate.data import Dataset, load_split
-from tellus.surrogate.features import names, reflect
-from tellus.surrogate.networks.residual_unet import make_network
-from tellus.surrogate.settings import TrainingSettings
+from tellus.surrogate.features import face_velocity, names, reflect, relative_errors
+from tellus.surrogate.networks.residual_unet import UNet, make_network
+from tellus.surrogate.training.learner import Learner
 
-from .card import examples_of, own_entries
 from .corrector import Corrector, Normalisation
-from .losses import loss, relative_errors
-from .model import Surrogate
+from .examples import Examples, load_examples
+from .losses import loss
+from .model import UNET, Surrogate
+from .settings import TrainingSettings
 
 VALIDATION_BATCH = 32
 
 
-class TwoLevelLearner:
+class TwoLevelLearner(Learner[TrainingSettings]):
     """See `Learner`; `module` is the network alone."""
 
-    def __init__(
-        self,
-        settings: TrainingSettings,
-        data: Path,
-        device: torch.device,
-        network: nn.Module | None = None,
-    ) -> None:
-        self.settings = settings
-        self.dataset = Dataset.open(data)
-        self.grid = self.dataset.grid
+    parts: dict[str, Examples]
+
+    def build(self, network: nn.Module | None) -> None:
+        """Read the examples and make the module."""
+        settings = self.settings
         base = make_base(settings.base, self.grid)
         self.parts = {
-            split: load_split(self.dataset, split, base, settings.quiet_vrms).to(device)
+            split: load_examples(self.dataset, split, base, settings.quiet_vrms).to(self.device)
             for split in ("train", "validation")
         }
         channels = len(names(settings.features.residual))
@@ -45,15 +39,7 @@ class TwoLevelLearner:
         self.normalisation = Normalisation.measure(
             examples.inputs, examples.target, self.grid, settings.features
         )
-        self.model = Corrector(self.module, self.normalisation, settings.features).to(device)
-
-    def __len__(self) -> int:
-        """Training examples."""
-        return len(self.parts["train"])
-
-    def rms_velocity(self) -> Tensor:
-        """Of each training example."""
-        return torch.from_numpy(self.parts["train"].vrms)
+        self.model = Corrector(self.module, self.normalisation, settings.features).to(self.device)
 
     def loss(self, index: Tensor, mirrored: Tensor) -> Tensor:
         """Mean over the examples."""
@@ -66,13 +52,15 @@ class TwoLevelLearner:
         """Relative velocity errors of model and base over the evenly spread snapshots."""
         part = self.parts["validation"]
         index = torch.from_numpy(np.flatnonzero(part.even)).to(part.target.device)
-        model, base = [], []
+        model: list[Tensor] = []
+        base: list[Tensor] = []
         with torch.inference_mode():
             for chunk in index.split(VALIDATION_BATCH):  # type: ignore[no-untyped-call]
                 inputs, target = part.inputs.select(chunk), part.target[chunk]
-                model.append(relative_errors(self.model(inputs, self.grid), target, self.grid))
-                base.append(relative_errors(inputs.psi, target, self.grid))
-        errors, base_errors = torch.cat(model).cpu().numpy(), torch.cat(base).cpu().numpy()
+                truth = face_velocity(target, self.grid)
+                for found, psi in ((model, self.model(inputs, self.grid)), (base, inputs.psi)):
+                    found.append(relative_errors(face_velocity(psi - target, self.grid), truth))
+        errors, base_errors = (torch.cat(found).cpu().numpy() for found in (model, base))
         return {
             "mean": float(np.mean(errors)),
             "median": float(np.median(errors)),
@@ -81,18 +69,40 @@ class TwoLevelLearner:
             "base_p95": float(np.percentile(base_errors, 95)),
         }
 
-    def export(self, out: Path, scores: dict[str, float], spent: float) -> None:
-        """Weights and card."""
-        card = training_card(
-            self.settings,
-            self.dataset,
-            self.module,
-            examples_of(self.dataset, self.parts),
-            scores,
-            spent,
-            **own_entries(self.settings, self.module, self.normalisation),
-        )
-        Surrogate(self.model, card).save(out)
+    def trained(self, card: dict[str, Any]) -> Surrogate:
+        """The corrector with this card."""
+        return Surrogate(self.model, card)
+
+    def examples(self) -> dict[str, Any]:
+        """How much of which data was learned from."""
+        return {
+            "seed": self.dataset.card.get("seed"),
+            "config": self.dataset.card.get("config"),
+            "simulations": {split: len(self.dataset.entries(split)) for split in self.parts},
+            **super().examples(),
+        }
+
+    def own_entries(self) -> dict[str, Any]:
+        """Base, features, network and normalisation."""
+        settings = self.settings
+        return {
+            "base": settings.base,
+            "features": settings.features.to_json(),
+            "channels": names(settings.features.residual),
+            "network": self._network(),
+            "normalisation": {
+                "mean": list(self.normalisation.mean),
+                "spread": list(self.normalisation.spread),
+                "correction": self.normalisation.correction,
+            },
+            "seed": settings.seed,
+        }
+
+    def _network(self) -> dict[str, Any]:
+        network = self.module
+        if isinstance(network, UNet):
+            return {"kind": UNET, **self.settings.network.to_json()}
+        return {"kind": f"{type(network).__module__}.{type(network).__qualname__}"}
 
     def progress(self, scores: dict[str, float]) -> str:
         """Median and 95th percentile, beside those of the base."""

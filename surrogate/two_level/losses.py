@@ -4,14 +4,9 @@ import torch
 from torch import Tensor
 
 from tellus.solver.grid import Grid
-from tellus.surrogate.features import face_velocity
-from tellus.surrogate.settings import LossSettings
+from tellus.surrogate.features import face_velocity, square_sum
 
-
-def relative_errors(psi: Tensor, reference: Tensor, grid: Grid) -> Tensor:
-    """Relative velocity error of each example, shape (n,), as `relative_velocity_error`."""
-    difference = _square_sum(*face_velocity(psi - reference, grid))
-    return torch.sqrt(difference / _square_sum(*face_velocity(reference, grid)))
+from .settings import LossSettings
 
 
 def loss(psi: Tensor, reference: Tensor, grid: Grid, weights: LossSettings) -> Tensor:
@@ -21,16 +16,16 @@ def loss(psi: Tensor, reference: Tensor, grid: Grid, weights: LossSettings) -> T
     """
     error = face_velocity(psi - reference, grid)
     truth = face_velocity(reference, grid)
-    energy = _square_sum(*truth)
+    energy = square_sum(*truth)
     rms = torch.sqrt(energy / truth[0][0].numel())
     total = torch.zeros_like(rms)
     if weights.l1:
         total = total + weights.l1 * _absolute_mean(*error) / rms
     if weights.l2:
-        total = total + weights.l2 * torch.sqrt(_square_sum(*error) / energy + 1e-12)
+        total = total + weights.l2 * torch.sqrt(square_sum(*error) / energy + 1e-12)
     if weights.gradient:
         gradient_truth = _gradients(*truth, grid)
-        rms_gradient = torch.sqrt(_square_sum(*gradient_truth) / gradient_truth[0][0].numel())
+        rms_gradient = torch.sqrt(square_sum(*gradient_truth) / gradient_truth[0][0].numel())
         total = total + weights.gradient * _absolute_mean(*_gradients(*error, grid)) / rms_gradient
     return total.mean()
 
@@ -42,10 +37,6 @@ def _gradients(u: Tensor, v: Tensor, grid: Grid) -> tuple[Tensor, Tensor, Tensor
         torch.diff(u[..., 1:-1], dim=1) / grid.hy,
         torch.diff(v[:, 1:-1], dim=2) / grid.hx,
     )
-
-
-def _square_sum(*parts: Tensor) -> Tensor:
-    return torch.stack([part.square().sum(dim=(1, 2)) for part in parts]).sum(dim=0)
 
 
 def _absolute_mean(*parts: Tensor) -> Tensor:

@@ -9,25 +9,25 @@ import torch
 from torch import nn
 
 from tellus.errors import InputError
-from tellus.solver.boundaries import BoundaryConditions
 from tellus.solver.grid import Array, Grid
-from tellus.solver.rheology import Rheology
 from tellus.solver.stokes import Flow, StokesProblem, StokesReport, flow_from_psi
 from tellus.solver.torch_threads import few_torch_threads
-from tellus.surrogate import files
-from tellus.surrogate.applicability import applicability, card_grid
 from tellus.surrogate.base import Base, make_base
+from tellus.surrogate.card import card_grid
 from tellus.surrogate.features import names, observe, to_inputs
+from tellus.surrogate.load import DEFAULT as SHIPPED
+from tellus.surrogate.model import StokesSurrogate
+from tellus.surrogate.model_files import StoredModel, described, restored
 from tellus.surrogate.networks.residual_unet import make_network
-from tellus.surrogate.settings import FeatureSettings, NetworkSettings
 
-from .card import UNET
 from .corrector import Corrector, Normalisation
+from .settings import FeatureSettings, NetworkSettings, TrainingSettings
 
-SHIPPED = Path(__file__).parents[1] / "weights" / "two-level-256x64"
+UNET = "unet"
+"""The network of a card that is not one's own."""
 
 
-class Surrogate(files.TrainedModel):
+class Surrogate(StokesSurrogate):
     """psi = base + base's rms velocity x correction(features), zero on the walls.
 
     Any `torch.nn.Module` that takes features (n, channels, ny, nx) to one value
@@ -54,12 +54,15 @@ class Surrogate(files.TrainedModel):
         The grid it will be used on, if not the one it was trained on.
     """
 
+    kind = TrainingSettings.kind
+    called = "a two-level surrogate"
+    shipped = SHIPPED
+
     def __init__(
         self, corrector: Corrector, card: dict[str, Any], grid: Grid | None = None
     ) -> None:
-        self.card = card
+        super().__init__(card, grid)
         self.corrector = corrector.eval()
-        self.grid = grid or card_grid(card)
         self.base: Base = make_base(card["base"], self.grid)
         self._operator = _operator(self.grid)
 
@@ -74,11 +77,8 @@ class Surrogate(files.TrainedModel):
 
         Parameters
         ----------
-        path : Path or str, optional
-            A directory made by training, or the .safetensors file in one; the shipped weights
-            by default.
-        grid : Grid, optional
-            The grid it will be used on, if not the one it was trained on.
+        path, grid
+            As in `TrainedModel.load`; the shipped weights by default.
         network : torch.nn.Module, optional
             The network, where it is one of your own.
 
@@ -87,23 +87,24 @@ class Surrogate(files.TrainedModel):
         InputError
             The files are missing, damaged, pickles, or do not belong together.
         """
-        stored = files.read_model(SHIPPED if path is None else Path(path))
+        stored = cls.stored(path)
+        with described(stored):
+            return cls.of(stored, grid, network)
+
+    @classmethod
+    def of(cls, stored: StoredModel, grid: Grid | None, network: nn.Module | None = None) -> Self:
+        """The model that the files hold; raises as following a bad card does."""
         card = stored.card
-        with files.described(stored):
-            card_grid(card)
-            chosen = files.restored(stored, lambda: _described_network(card, network))
-            # Convolutions on a CPU are a fifth faster on channels that lie together.
-            chosen.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-            return cls(make_corrector(chosen, card), card, grid)
+        card_grid(card)
+        chosen = restored(stored, lambda: _described_network(card, network))
+        # Convolutions on a CPU are a fifth faster on channels that lie together.
+        chosen.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        return cls(make_corrector(chosen, card), card, grid)
 
     @property
     def weights(self) -> nn.Module:
         """The network whose weights are stored."""
         return self.corrector.network
-
-    def base_stream_function(self, problem: StokesProblem) -> Array:
-        """psi of the base alone, shape (ny+1, nx+1)."""
-        return self.base.stream_function(problem)
 
     def predict(self, problem: StokesProblem) -> tuple[Array, dict[str, float]]:
         """psi in float64, shape (ny+1, nx+1), and the seconds of each phase.
@@ -148,10 +149,6 @@ class Surrogate(files.TrainedModel):
         clock.append(perf_counter())
         phases = ("base", "features", "network")
         return psi, dict(zip(phases, np.diff(clock).tolist(), strict=True))
-
-    def check(self, grid: Grid, boundaries: BoundaryConditions, rheology: Rheology) -> list[str]:
-        """Warnings where it was not trained; InputError where it cannot be right."""
-        return applicability(self.card, grid, boundaries, rheology)
 
 
 def make_corrector(network: nn.Module, card: dict[str, Any]) -> Corrector:

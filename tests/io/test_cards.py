@@ -10,11 +10,10 @@ import pytest
 import torch
 from small_models import save_models
 
-from tellus.config import cards
 from tellus.errors import InputError
-from tellus.io.card_check import KINDS, kind_of_model
 from tellus.solver.grid import Grid
-from tellus.surrogate import files
+from tellus.surrogate import files, model_files
+from tellus.surrogate.kinds import KINDS, kind_of_card
 from tellus.surrogate.load import load_surrogate
 from tellus.surrogate.profile.predictor import ProfilePredictor
 from tellus.surrogate.time_unet.model import TimeStepper
@@ -47,16 +46,16 @@ LOADERS: dict[str, Callable[[Path], object]] = {
 
 
 def test_there_is_a_typed_card_of_every_kind() -> None:
-    assert set(KINDS) == set(LOADERS) == set(cards.CARDS) - {"data set", "travel"}
-    assert kind_of_model({}) == "two-level"
+    assert set(KINDS) == set(LOADERS)
+    assert kind_of_card({}).name == "two-level"
     for folder in (SHIPPED, PROFILE):
-        files.read_card(folder / files.CARD)
+        model_files.read_card(folder / files.CARD)
 
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("damage", ["none", "nan", "missing", "extra", "shape", "dtype", "cut"])
 def test_weights_that_are_not_the_networks(kind: str, damage: str, models: dict[str, Path]) -> None:
-    stored = files.read_model(models[kind])
+    stored = model_files.read_model(models[kind])
     tensors = {name: value.clone() for name, value in stored.tensors.items()}
     name, words = next(iter(tensors)), f"size mismatch of {next(iter(tensors))}"
     if damage == "nan":
@@ -69,7 +68,7 @@ def test_weights_that_are_not_the_networks(kind: str, damage: str, models: dict[
         tensors[name] = tensors[name][..., None]
     elif damage == "dtype":
         tensors[name] = tensors[name].to(torch.int32)
-    files.write_model(models[kind], tensors, stored.card)
+    model_files.write_model(models[kind], tensors, stored.card)
     if damage == "cut":
         content, words = stored.weights.read_bytes(), "is damaged or truncated"
         stored.weights.write_bytes(content[: len(content) // 2])
@@ -109,9 +108,9 @@ def test_networks_as_large_as_may_be_take_no_memory(
 @pytest.mark.parametrize(
     ("kind", "change", "words"),
     [
-        ("two-level", {"widths": [4096] * 13}, r"network\.unet\.widths"),
-        ("two-level", {"depth": 65}, r"network\.unet\.depth: .* less than or equal to 64"),
-        ("two-level", {"block": 10**9}, r"network\.unet\.block"),
+        ("two-level", {"widths": [4096] * 13}, r"network\.widths"),
+        ("two-level", {"depth": 65}, r"network\.depth: .* less than or equal to 64"),
+        ("two-level", {"block": 10**9}, r"network\.block"),
         ("multi-scale", {"filters": 1025}, r"network\.filters"),
         ("multi-scale", {"size": 4}, "must be odd"),
         ("time-unet", {"levels": 13}, r"network\.levels"),
@@ -132,6 +131,6 @@ def test_layers_have_the_limits_of_a_configuration(
 
 
 def test_an_unknown_kind_is_said(tmp_path: Path) -> None:
-    files.write_model(tmp_path, {}, {"kind": "oracle"})
+    model_files.write_model(tmp_path, {}, {"kind": "oracle"})
     with pytest.raises(InputError, match="its kind is none of two-level, "):
         load_surrogate(tmp_path)

@@ -23,7 +23,7 @@ from tellus.surrogate.data import Dataset
 from tellus.surrogate.evaluation.previous import predecessors
 from tellus.surrogate.evaluation.scores import Score, Scores
 from tellus.surrogate.evaluation.spectrum import Spectrum, power_by_wave_number
-from tellus.surrogate.settings import MultiScaleNetworkSettings, MultiScaleSettings
+from tellus.surrogate.multi_scale.settings import MultiScaleNetworkSettings, MultiScaleSettings
 from tellus.surrogate.training.train import train
 
 STEPS = [0, 20, 100, 200, 400, 500]
@@ -173,7 +173,7 @@ class OffByTwoPercent:
 
     def __init__(self, factor: float = 1.02) -> None:
         self.factor, self.solver = factor, DirectSolver(GRID)
-        self.card, self.sha256 = {"kind": "multi-scale"}, "0" * 64
+        self.card, self.sha256, self.base = {"kind": "multi-scale"}, "0" * 64, None
 
     def check(self, *_: Any) -> list[str]:
         return []

@@ -26,11 +26,16 @@ from tellus.solver.stokes import StokesProblem
 from tellus.surrogate.data import Dataset
 from tellus.surrogate.load import load_surrogate
 from tellus.surrogate.multi_scale.features import CHANNELS, Parameters, paper_features
-from tellus.surrogate.multi_scale.learner import MultiScaleLearner, fitted_scale, scales
+from tellus.surrogate.multi_scale.learner import MultiScaleLearner
 from tellus.surrogate.multi_scale.model import MultiScaleSurrogate
-from tellus.surrogate.multi_scale.scale import FromViscosity, Regression, scale_from_json
+from tellus.surrogate.multi_scale.scale import (
+    FromViscosity,
+    Regression,
+    fitted_scale,
+    scale_from_json,
+)
+from tellus.surrogate.multi_scale.settings import MultiScaleNetworkSettings, MultiScaleSettings
 from tellus.surrogate.profile.predictor import SHIPPED as PROFILE
-from tellus.surrogate.settings import MultiScaleNetworkSettings, MultiScaleSettings
 from tellus.surrogate.snapshots import load_snapshots
 from tellus.surrogate.training.train import train
 
@@ -94,7 +99,7 @@ def test_scales_bring_velocities_together(kind: str, dataset: Path) -> None:
     data = Dataset.open(dataset)
     snapshots = load_snapshots(data, "train")
     scale = fitted_scale(kind, snapshots, GRID)
-    found = scales(scale, snapshots, GRID)
+    found = scale.each(snapshots, GRID)
     spread = np.std(np.log(snapshots.vrms / found))
     assert spread < 0.5 * np.std(np.log(snapshots.vrms))
     again = scale_from_json(json.loads(json.dumps(scale.to_json())))
@@ -125,7 +130,7 @@ def test_the_loss_of_a_mirrored_example_is_that_of_the_mirrored_field(
     )
     index = torch.tensor([3])
     mirrored = learner.loss(index, torch.tensor([True]))
-    part = learner.train_part
+    part = learner.parts["train"]
     part.temperature[3] = part.temperature[3].flip(-1)
     part.psi[3] = -part.psi[3].flip(-1)
     plain = learner.loss(index, torch.tensor([False]))
@@ -150,7 +155,7 @@ def test_one_snapshot_can_be_learned_by_heart(mass: str, walls: str, dataset: Pa
         optimiser.step()
     with torch.no_grad():
         learned = learner.loss(index, plain).item()
-        learner.train_part.psi[2] = learner.train_part.psi[9]
+        learner.parts["train"].psi[2] = learner.parts["train"].psi[9]
         assert learned < 0.2 * first
         assert learned < 0.75 * learner.loss(index, plain).item()
 
@@ -236,25 +241,6 @@ def test_two_processes_train_as_one(dataset: Path, tmp_path: Path) -> None:
     assert len(losses[0]) == 3
     assert losses[1] == pytest.approx(losses[0], rel=1e-4)
     assert losses[0][0] != losses[0][1]
-
-
-def test_a_resumed_training_is_the_whole_one(dataset: Path, tmp_path: Path) -> None:
-    settings = replace(SETTINGS, epochs=3, balanced=True)
-    whole, parts = tmp_path / "whole", tmp_path / "parts"
-    train(settings, dataset, whole, report=quiet)
-
-    class EnoughError(Exception):
-        """Stands for a kill."""
-
-    def after_two(line: str) -> None:
-        if line.startswith("epoch 2"):
-            raise EnoughError
-
-    with pytest.raises(EnoughError):
-        train(settings, dataset, parts, report=after_two)
-    train(settings, dataset, parts, resume=True, report=quiet)
-    for name in ("weights.safetensors", "checkpoint/last.safetensors"):
-        assert (whole / name).read_bytes() == (parts / name).read_bytes()
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,8 @@ import torch
 
 from tellus.errors import InputError
 from tellus.solver.grid import Grid
-from tellus.surrogate.multi_scale.heads import ExactWalls, Head, PaperWalls, SoftMass, make_head
+from tellus.surrogate.multi_scale.heads import ExactWalls, Head, PaperWalls, SoftMass
+from tellus.surrogate.multi_scale.settings import MultiScaleSettings
 
 GRID = Grid(24, 12, 3.0)
 
@@ -65,5 +66,5 @@ def test_a_constant_added_to_a_changes_nothing() -> None:
 
 @pytest.mark.parametrize(("mass", "walls"), [("soft", "exact"), ("hard", "none"), ("x", "paper")])
 def test_other_heads_are_refused(mass: str, walls: str) -> None:
-    with pytest.raises(InputError, match=r"model\.(walls|mass)"):
-        make_head(mass, walls)
+    with pytest.raises(InputError, match=r"model\.walls|(mass|walls) must be one of"):
+        MultiScaleSettings(mass=mass, walls=walls)  # type: ignore[arg-type]

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from tellus.surrogate.multi_scale.loss import paper_loss, range_weight, wall_weight
-from tellus.surrogate.settings import PaperLossSettings
+from tellus.surrogate.multi_scale.settings import PaperLossSettings
 
 NONE = PaperLossSettings(scaling=False, wall_weight=0.0, derivative=False, divergence=False)
 

@@ -5,9 +5,9 @@ import pytest
 import torch
 from torch import Tensor
 
+from tellus.surrogate.multi_scale.settings import MultiScaleNetworkSettings
 from tellus.surrogate.networks.multi_scale import make_multi_scale, smallest_side
 from tellus.surrogate.networks.padding import BoundaryLearnedConvolution, convolution
-from tellus.surrogate.settings import MultiScaleNetworkSettings
 
 
 def by_hand(layer: BoundaryLearnedConvolution, x: Tensor) -> Tensor:

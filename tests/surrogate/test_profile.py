@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from small_data import Member, parameters, write_dataset
 from typer.testing import CliRunner
 
@@ -17,14 +16,13 @@ from tellus.cli import app
 from tellus.config import Config, load_config, load_training_config
 from tellus.coupling.build import grid_of
 from tellus.coupling.setup import initial_temperature, resolved
-from tellus.errors import InputError, InterruptedRunError
+from tellus.errors import InputError
 from tellus.solver import initial
 from tellus.solver.grid import Array, Grid
 from tellus.surrogate.data import Dataset
 from tellus.surrogate.profile.data import Profiles, heights_of
 from tellus.surrogate.profile.predictor import ProfilePredictor
 from tellus.surrogate.profile.settings import ProfileSettings
-from tellus.surrogate.training.checkpoint import read_checkpoint
 from tellus.surrogate.training.train import train
 from tellus.surrogate.two_level.model import SHIPPED as TWO_LEVEL
 
@@ -131,18 +129,6 @@ def test_it_learns_a_profile_it_was_not_shown(trained: Path, dataset: Path) -> N
     assert card["test"]["mean"] == pytest.approx(np.mean(errors), rel=1e-3)
     assert card["data"]["simulations"] == {"train": 24, "validation": 6, "test": 4}
     assert card["data"]["unsteady_left_out"]["train"] == 1
-
-
-def test_a_resumed_training_is_the_one_never_stopped(dataset: Path, tmp_path: Path) -> None:
-    short = ProfileSettings(epochs=4, width=8, depth=1)
-    whole, parts = tmp_path / "whole", tmp_path / "parts"
-    train(short, dataset, whole, report=len)
-    with pytest.raises(InterruptedRunError):
-        train(ProfileSettings(epochs=4, width=8, depth=1, time_limit=1e-9), dataset, parts)
-    train(short, dataset, parts, resume=True, report=len)
-    ours, theirs = read_checkpoint(parts)[0], read_checkpoint(whole)[0]
-    assert ours.keys() == theirs.keys()
-    assert all(torch.equal(ours[name], theirs[name]) for name in ours)
 
 
 def test_training_goes_by_its_configuration_file(tmp_path: Path) -> None:

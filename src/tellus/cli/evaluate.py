@@ -1,7 +1,6 @@
 """How good a surrogate is: `tellus evaluate` on given temperatures, `rollout-suite` in runs."""
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,8 +13,6 @@ from .bench import weights_of
 from .shell import complain, deliver, plain, processors, say
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
-
-DRAWN = ("two-level", "multi-scale")
 
 
 def evaluate(
@@ -39,11 +36,10 @@ def evaluate(
     from tellus.surrogate.load import kind_of
 
     kind = kind_of(model)
-    if plot is not None and kind not in DRAWN:
+    if plot is not None and not kind.solves:
         raise InputError(
-            f"--plot draws errors of velocities, which a {kind} has not: leave it out."
+            f"--plot draws errors of velocities, which a {kind.name} has not: leave it out."
         )
-    score, table = _evaluation(kind)
 
     def work() -> dict[str, Any]:
         from tellus.coupling.runs.provenance import provenance
@@ -51,22 +47,12 @@ def evaluate(
 
         named = {"model": "shipped" if model is None else str(model), "data": str(data)}
         busy = {"background_load_percent": background_load()}
+        score = kind.find("evaluation")
         result = {**score(model, data, split), **named, **busy, **provenance()}
         _write(result, out, plot)
         return result
 
-    deliver(work, as_json, table)
-
-
-def _evaluation(kind: str) -> tuple[Callable[..., dict[str, Any]], Callable[[Any], str]]:
-    """What evaluates a model of this kind, and what writes the result as text."""
-    if kind == "time-unet":
-        from tellus.surrogate.time_unet import evaluate as stepping
-
-        return stepping.evaluate_time_unet, stepping.table
-    from tellus.surrogate.evaluation import evaluate as evaluation
-
-    return evaluation.evaluate, evaluation.table
+    deliver(work, as_json, kind.find("table"))
 
 
 def _check_place(option: str, path: Path | None) -> None:
@@ -131,9 +117,9 @@ def rollout_suite(
     if changes and not configs:
         raise InputError("--set changes configurations, and there are none: name some.")
 
-    from tellus.coupling.trajectory import cases as source
-    from tellus.coupling.trajectory.suite.suite import rollout_suite as roll_out
-    from tellus.coupling.trajectory.suite.table import table
+    from tellus.coupling.rollout_suite import cases as source
+    from tellus.coupling.rollout_suite.suite import rollout_suite as roll_out
+    from tellus.coupling.rollout_suite.table import table
 
     cases = source.cases_of_files(configs or [], changes or [], steps)
     if data is not None:

@@ -4,15 +4,17 @@ Keys that are not named here may hold anything. Import it where it is used: a GP
 pydantic, and does with the plain reading that follows; see `card_check`.
 """
 
+from functools import cache
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, Strict, Tag, model_validator
+from pydantic import BaseModel, ConfigDict, Field, Strict, create_model, model_validator
 from pydantic import ValidationError as Invalid
 
-from tellus.config.profile import ProfileNetworkSection
 from tellus.config.sections import LARGEST_SEED, GridSection
-from tellus.config.time_unet import TimeUNetNetworkSection
-from tellus.config.training import MultiScaleNetworkSection, NetworkSection
+from tellus.config.training import pydantic_field, training_config
+from tellus.surrogate.kind import Kind
+from tellus.surrogate.kinds import KINDS
+from tellus.surrogate.settings import declared
 
 MOST = 10**7
 """Simulations, snapshots, epochs: far more than anybody makes."""
@@ -24,7 +26,6 @@ Count = Annotated[int, Field(ge=0, le=2**53)]
 Some = Annotated[int, Field(ge=1, le=MOST)]
 Pair = Annotated[tuple[Number, Number], Strict(False)]
 Walls = Literal["free-slip", "no-slip"]
-Precision = Literal["float32", "tf32", "bfloat16", "float64"]
 
 
 class Card(BaseModel):
@@ -128,35 +129,10 @@ class Spent(Card):
     training: Seconds | None = None
 
 
-class ModelCard(Card):
-    """Of a trained model of any kind."""
-
-    format: Literal[1]
-    kind: str = "two-level"
-    grid: GridSection
-    boundaries: Walls
-    range: Bounds
-    weights_sha256: str
-    parameters: Count | None = None
-    validation: dict[str, Any] = {}
-    training: dict[str, Any] = {}
-    seconds: Spent | None = None
-
-
-class UNetNetwork(NetworkSection):
-    """The network of a two-level surrogate."""
-
-    kind: Literal["unet"]
-
-
 class OwnNetwork(Card):
     """A network of one's own."""
 
     kind: str
-
-
-def _whose(network: Any) -> str:
-    return "unet" if isinstance(network, dict) and network.get("kind") == "unet" else "own"
 
 
 class Features(Card):
@@ -173,18 +149,6 @@ class Normalisation(Card):
     correction: Positive
 
 
-class TwoLevelCard(ModelCard):
-    """Of a two-level surrogate."""
-
-    base: str
-    features: Features
-    network: Annotated[
-        Annotated[UNetNetwork, Tag("unet")] | Annotated[OwnNetwork, Tag("own")],
-        Discriminator(_whose),
-    ]
-    normalisation: Normalisation
-
-
 class Scale(Card):
     """A scale of velocity: its kind, and coefficients or a factor."""
 
@@ -199,61 +163,64 @@ class Scale(Card):
     mean: Number | None = None
 
 
-class PaperTraining(Card):
-    """What rebuilds the network of Agarwal et al. (2025)."""
+class ModelCard(Card):
+    """Of a trained model of any kind: what all of them hold, and what some do."""
 
-    mass: Literal["hard", "soft"]
-    walls: Literal["paper", "exact"]
-    precision: Precision
-    seed: int = Field(ge=0, le=LARGEST_SEED)
-
-
-class MultiScaleCard(ModelCard):
-    """Of the surrogate of Agarwal et al. (2025)."""
-
-    network: MultiScaleNetworkSection
-    scale: Scale
-    training: PaperTraining  # type: ignore[assignment]
-
-
-class SteppingTraining(Card):
-    """What rebuilds a U-net that steps in time."""
-
-    mass: Literal["hard", "none"]
-    precision: Precision
-    seed: int = Field(ge=0, le=LARGEST_SEED)
-    interval: Some
+    format: Literal[1]
+    kind: str = ""
+    grid: GridSection
+    boundaries: Walls
+    range: Bounds
+    weights_sha256: str
+    parameters: Count | None = None
+    validation: dict[str, Any] = {}
+    training: dict[str, Any] = {}
+    seconds: Spent | None = None
+    network: Any = None
+    base: str | None = None
+    features: Features | None = None
+    normalisation: Normalisation | None = None
+    scale: Scale | None = None
+    log10_dt: Annotated[tuple[Number, Positive], Strict(False)] | None = None
 
 
-class TimeUNetCard(ModelCard):
-    """Of a U-net that steps in time."""
+CARDS: dict[str, type[Card]] = {"data set": DatasetCard, "travel": TravelCard}
 
-    parameters: Count
-    network: TimeUNetNetworkSection
-    scale: Scale
-    log10_dt: Annotated[tuple[Number, Positive], Strict(False)]
-    training: SteppingTraining  # type: ignore[assignment]
+REBUILDS = ("precision", "seed")
+"""Settings that are needed to build a network, beside those of `[model]` and `[network]`."""
 
 
-class ProfileCard(ModelCard):
-    """Of a predictor of the profile of temperature."""
-
-    network: ProfileNetworkSection
-
-
-CARDS: dict[str, type[Card]] = {
-    "data set": DatasetCard,
-    "travel": TravelCard,
-    "two-level": TwoLevelCard,
-    "multi-scale": MultiScaleCard,
-    "time-unet": TimeUNetCard,
-    "profile": ProfileCard,
-}
+@cache
+def model_card(kind: Kind, own_network: bool = False) -> type[ModelCard]:
+    """The card of a model of this kind, with the limits that its settings declare."""
+    needed: Any = {
+        name: pydantic_field(one)
+        for name, one in declared(kind.settings).items()
+        if one.said.section == "model" or name in REBUILDS
+    }
+    training = create_model("Training", __base__=Card, **needed)
+    typed: Any = {"training": (training, Field(default={}))}
+    network = training_config(kind).model_fields.get("network")
+    if own_network:
+        typed["network"] = (OwnNetwork, ...)
+    elif network is not None:
+        ours: Any = network.annotation
+        named: Any = {"kind": (Literal["unet"], "unet")}
+        typed["network"] = (create_model("Network", __base__=ours, **named), ...)
+    return create_model("ModelCard", __base__=ModelCard, **typed)
 
 
 def check(kind: str, content: dict[str, Any]) -> None:
-    """Raise ValueError, saying where and what, for a card that cannot be one of this kind."""
-    conform(CARDS[kind], content)
+    """Raise ValueError, saying where and what, for a card that cannot be one of this kind.
+
+    `kind` is "data set", "travel" or a kind of model.
+    """
+    if kind in CARDS:
+        conform(CARDS[kind], content)
+        return
+    network = content.get("network")
+    name = network.get("kind", "unet") if isinstance(network, dict) else "unet"
+    conform(model_card(KINDS[kind], name != "unet"), content)
 
 
 def conform(model: type[Card], content: dict[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""The configurations of a run, a data set and a training, made of sections."""
+"""The configurations of a run and of a data set, made of sections."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -7,21 +7,11 @@ from typing import Self
 from pydantic import model_validator
 
 from tellus.errors import InputError
-from tellus.surrogate.settings import (
-    FeatureSettings,
-    LossSettings,
-    MultiScaleNetworkSettings,
-    MultiScaleSettings,
-    NetworkSettings,
-    PaperLossSettings,
-    TrainingSettings,
-)
 
 from .dataset import DatasetInitialSection, DatasetModelSection, DatasetSection
 from .fields import Section
 from .grid_checks import check_perturbation
-from .profile import ProfileConfig
-from .read import read, read_kind
+from .read import read
 from .sections import (
     MOST_OUTPUT_TIMES,
     MOST_OUTPUTS,
@@ -35,19 +25,6 @@ from .sections import (
     SteppingSection,
     StokesSection,
     TimeSection,
-)
-from .time_unet import TimeUNetConfig
-from .training import (
-    BaseSection,
-    FeaturesSection,
-    LossSection,
-    MultiScaleModelSection,
-    MultiScaleNetworkSection,
-    NetworkSection,
-    PaperLossSection,
-    PaperTrainingSection,
-    TrainingSection,
-    TwoLevelModelSection,
 )
 
 CHANGEABLE_ON_RESUME = ("time", "stokes", "output", "planet")
@@ -144,56 +121,6 @@ class DatasetConfig(Section):
         return self
 
 
-class TrainingConfig(Section):
-    """Training of the two-level surrogate."""
-
-    model: TwoLevelModelSection = TwoLevelModelSection()
-    base: BaseSection = BaseSection()
-    features: FeaturesSection = FeaturesSection()
-    network: NetworkSection = NetworkSection()
-    loss: LossSection = LossSection()
-    training: TrainingSection = TrainingSection()
-
-    def settings(self) -> TrainingSettings:
-        """The record that training takes; every field of it is set from the configuration."""
-        return TrainingSettings(
-            base=self.base.solver,
-            features=FeatureSettings(**self.features.model_dump()),
-            network=NetworkSettings(**self.network.model_dump()),
-            loss=LossSettings(**self.loss.model_dump()),
-            **self.training.model_dump(),
-        )
-
-
-class MultiScaleConfig(Section):
-    """Training of the network of Agarwal et al. (2025)."""
-
-    model: MultiScaleModelSection = MultiScaleModelSection()
-    network: MultiScaleNetworkSection = MultiScaleNetworkSection()
-    loss: PaperLossSection = PaperLossSection()
-    training: PaperTrainingSection = PaperTrainingSection()
-
-    def settings(self) -> MultiScaleSettings:
-        """The record that training takes; every field of it is set from the configuration."""
-        return MultiScaleSettings(
-            **self.model.model_dump(exclude={"kind"}),
-            network=MultiScaleNetworkSettings(**self.network.model_dump()),
-            loss=PaperLossSettings(**self.loss.model_dump()),
-            **self.training.model_dump(),
-        )
-
-
-AnyTraining = TrainingConfig | MultiScaleConfig | TimeUNetConfig | ProfileConfig
-
-TRAININGS: dict[str, type[AnyTraining]] = {
-    "two-level": TrainingConfig,
-    "multi-scale": MultiScaleConfig,
-    "time-unet": TimeUNetConfig,
-    "profile": ProfileConfig,
-}
-"""The configuration of each `[model] kind`."""
-
-
 def load_config(path: Path | str | None = None, overrides: Sequence[str] = ()) -> Config:
     """Read a run's configuration.
 
@@ -218,13 +145,6 @@ def load_dataset_config(
 ) -> DatasetConfig:
     """Read a data set's configuration; arguments and errors as in `load_config`."""
     return read(DatasetConfig, path, overrides)
-
-
-def load_training_config(
-    path: Path | str | None = None, overrides: Sequence[str] = ()
-) -> AnyTraining:
-    """Read a training configuration; arguments and errors as in `load_config`."""
-    return read_kind(TRAININGS, path, overrides)
 
 
 def check_resumable(stored: Config, changed: Config) -> None:

@@ -1,193 +1,145 @@
-"""The sections of a training configuration; defaults are those of `tellus.surrogate.settings`.
+"""The configuration of a training, derived from what its settings declare.
 
-`[model] kind` decides which sections there are: `KINDS`, at the end of `config.py`.
+`tellus.surrogate.settings` says how a setting is declared, once; here its records become the
+sections of a TOML file, one for each record within a record and one for each `section` named.
 """
 
-import re
-from typing import Annotated, Literal, Self
+from collections.abc import Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal, Self, get_args, get_origin
 
-from pydantic import Field, Strict, field_validator, model_validator
+from pydantic import Field, Strict, create_model, model_validator
 
-from tellus.surrogate.settings import MultiScaleSettings, TrainingSettings
+from tellus.errors import InputError
+from tellus.solver.limits import Limits
+from tellus.surrogate.kind import Kind
+from tellus.surrogate.kinds import KINDS
+from tellus.surrogate.settings import Declared, LoopSettings, Record, declared, parts
 
 from .fields import Section, quantity
-from .sections import LARGEST_SEED
+from .read import read_kind
 
-_DEFAULT = TrainingSettings()
-_PAPER = MultiScaleSettings()
-
-Width = Annotated[int, Field(ge=1, le=4096)]
-Widths = Annotated[tuple[Width, ...], Strict(False), Field(min_length=1, max_length=12)]
-MOST_EPOCHS, LARGEST_BATCH, LARGEST_WEIGHT = 10**7, 10**6, 1e6
-Epoch = Annotated[int, Field(ge=1, le=MOST_EPOCHS)]
+ORDER = ("model", "base", "features", "network", "loss", "training")
+"""Of sections in a file; others come after these."""
 
 
-class TwoLevelModelSection(Section):
-    """What is trained: a correction of a cheap solution."""
+class RecordSection(Section):
+    """A table of a TOML file whose keys are fields of a record."""
 
-    kind: Literal["two-level"] = quantity("two-level", "a cheap solution and a network on top")
+    record: ClassVar[type[Record]]
+    names: ClassVar[dict[str, str]]
+    """The field of the record that each key is."""
 
-
-class MultiScaleModelSection(Section):
-    """What is trained: the network of Agarwal et al. (2025)."""
-
-    kind: Literal["multi-scale"] = quantity("multi-scale", "temperature to velocity in one go")
-    mass: Literal["hard", "soft"] = quantity(
-        _PAPER.mass, "conserved by a stream function, or asked for in the loss"
-    )
-    walls: Literal["paper", "exact"] = quantity(
-        _PAPER.walls, "central differences and padding, or psi at the nodes, zero on the walls"
-    )
-    scale: str = quantity(
-        _PAPER.scale, "velocity scale: regression (eq. 4), viscosity, or coarse:N"
-    )
+    def values(self) -> dict[str, Any]:
+        """What the table says of the fields of the record."""
+        return {name: getattr(self, key) for key, name in self.names.items()}
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
-        if self.mass == "soft" and self.walls == "exact":
-            raise ValueError(
-                'model.walls = "exact" needs a stream function: take model.mass = "hard", or '
-                'walls = "paper"'
-            )
-        if not re.fullmatch(r"regression|viscosity|coarse:([2-9]|[1-9][0-9]+)", self.scale):
-            raise ValueError(
-                f'model.scale = "{self.scale}" must be "regression", "viscosity" or "coarse:4"'
-            )
+        try:
+            self.record(**self.values())
+        except InputError as refusal:
+            raise ValueError(str(refusal).rstrip(".")) from None
         return self
 
 
-class BaseSection(Section):
-    """The cheap solution that the network corrects."""
+class AnyTraining(Section):
+    """Training of one kind of model."""
 
-    solver: str = quantity(_DEFAULT.base, "a cheap Stokes solution, such as coarse:4")
+    kind: ClassVar[Kind]
 
-    @field_validator("solver")
-    @classmethod
-    def _reads_as_a_name(cls, name: str) -> str:
-        """Grammar only; `tellus.surrogate.base` knows which bases exist."""
-        if not re.fullmatch(r"[a-z][a-z0-9_-]*(:.+)?", name):
-            raise ValueError(f'base.solver must be a name such as "coarse:4", not "{name}"')
-        return name
-
-
-class FeaturesSection(Section):
-    """What the network is shown."""
-
-    residual: bool = quantity(_DEFAULT.features.residual, "show what the base leaves unsolved")
+    def settings(self) -> LoopSettings:
+        """The record that training takes; every field of it is set from the configuration."""
+        record, within = self.kind.settings, parts(self.kind.settings)
+        filled: dict[str, Any] = {}
+        for name in type(self).model_fields:
+            section = getattr(self, name)
+            if name in within:
+                filled[name] = section.record(**section.values())
+            else:
+                filled |= section.values()
+        return record(**filled)
 
 
-class NetworkSection(Section):
-    """The multi-scale convolutional network."""
-
-    block: int = quantity(_DEFAULT.network.block, "space-to-depth factor", "cells", ge=1, le=64)
-    widths: Annotated[tuple[Width, ...], Strict(False), Field(min_length=1, max_length=12)] = (
-        quantity(_DEFAULT.network.widths, "channels of each level, finest first")
+@cache
+def training_config(kind: Kind) -> type[AnyTraining]:
+    """The configuration that the settings of a kind of model declare."""
+    record, sections = kind.settings, _by_section(kind.settings)
+    named = (Literal[kind.name], quantity(kind.name, kind.meaning))
+    found = {"model": record_section("model", record, sections.pop("model", {}), kind=named)}
+    for name, within in parts(record).items():
+        found[name] = record_section(name, within, declared(within))
+    for name, said in sections.items():
+        found[name] = record_section(name, record, said)
+    order = [*ORDER, *found]
+    ordered: Any = {name: (found[name], found[name]()) for name in sorted(found, key=order.index)}
+    made = create_model(
+        f"{record.__name__}Config", __base__=AnyTraining, __doc__=record.__doc__, **ordered
     )
-    depth: int = quantity(_DEFAULT.network.depth, "residual blocks each way", ge=1, le=64)
+    made.kind = kind
+    return made
 
 
-class MultiScaleNetworkSection(Section):
-    """The paper's network."""
-
-    filters: int = quantity(_PAPER.network.filters, "channels of every layer", ge=1, le=1024)
-    levels: int = quantity(_PAPER.network.levels, "grids, each twice as coarse", ge=1, le=12)
-    convolutions: int = quantity(_PAPER.network.convolutions, "at each level", ge=1, le=64)
-    size: int = quantity(_PAPER.network.size, "side of a filter, odd", "cells", ge=1, le=15)
-    padding: Literal["learned", "zeros", "replicate"] = quantity(
-        _PAPER.network.padding, "what convolutions see beyond the border"
+def record_section(
+    name: str, record: type[Record], said: Mapping[str, Declared], **more: Any
+) -> type[RecordSection]:
+    """A section of some fields of a record, and of `more` keys with their types and fields."""
+    keys = {one.said.key or field: field for field, one in said.items()}
+    fields: Any = more | {key: pydantic_field(said[field]) for key, field in keys.items()}
+    made = create_model(
+        f"{record.__name__}{name.title()}Section",
+        __base__=RecordSection,
+        __doc__=record.__doc__,
+        **fields,
     )
-
-    @model_validator(mode="after")
-    def _filters_have_a_middle(self) -> Self:
-        if self.size % 2 == 0:
-            raise ValueError(f"network.size = {self.size} must be odd, such as 5")
-        return self
+    made.record, made.names = record, keys
+    return made
 
 
-class PaperLossSection(Section):
-    """Which terms of the paper's loss count."""
-
-    scaling: bool = quantity(_PAPER.loss.scaling, "divide by each example's range (eq. 6)")
-    wall_weight: float = quantity(
-        _PAPER.loss.wall_weight,
-        "extra weight of the two cells next to walls (eq. 7)",
-        ge=0,
-        le=LARGEST_WEIGHT,
-    )
-    derivative: bool = quantity(_PAPER.loss.derivative, "errors of du/dy and dv/dx too (eq. 10)")
-    divergence: bool = quantity(_PAPER.loss.divergence, "|div u| where it is not zero (eq. 9)")
+def _by_section(record: type[Record]) -> dict[str, dict[str, Declared]]:
+    """The fields of a record by the section they are in."""
+    found: dict[str, dict[str, Declared]] = {}
+    for name, one in declared(record).items():
+        found.setdefault(one.said.section, {})[name] = one
+    return found
 
 
-class LossSection(Section):
-    """Weights of the terms of the loss."""
-
-    l1: float = quantity(
-        _DEFAULT.loss.l1, "weight of the mean absolute error", ge=0, le=LARGEST_WEIGHT
-    )
-    l2: float = quantity(
-        _DEFAULT.loss.l2, "weight of the relative velocity error", ge=0, le=LARGEST_WEIGHT
-    )
-    gradient: float = quantity(
-        _DEFAULT.loss.gradient, "weight of velocity gradients", ge=0, le=LARGEST_WEIGHT
-    )
-
-    @model_validator(mode="after")
-    def _something_counts(self) -> Self:
-        if self.l1 == self.l2 == self.gradient == 0:
-            raise ValueError("one of loss.l1, loss.l2 and loss.gradient must be above 0")
-        return self
+def pydantic_field(one: Declared) -> tuple[Any, Any]:
+    """Type and field of a setting, as pydantic wants them."""
+    limits, kind = _limits(one.said.limits), one.type
+    if get_origin(kind) is tuple:
+        item: Any = Annotated[get_args(kind)[0], Field(**limits)]
+        kind = Annotated[tuple[item, ...], Strict(False)]
+        bounds = ("min_length", "max_length")
+        limits = dict(zip(bounds, one.said.length, strict=True)) if one.said.length else {}
+    described = quantity(one.default, one.said.meaning, one.said.unit, **limits)
+    return (kind | None if one.optional else kind), described
 
 
-class TrainingSection(Section):
-    """The optimiser and what it is fed."""
-
-    epochs: int = quantity(_DEFAULT.epochs, "passes over the snapshots", ge=1, le=MOST_EPOCHS)
-    batch_size: int = quantity(_DEFAULT.batch_size, "snapshots per step", ge=1, le=LARGEST_BATCH)
-    learning_rate: float = quantity(_DEFAULT.learning_rate, "peak learning rate", gt=0, le=1)
-    schedule: Literal["cosine", "halving"] = quantity(_DEFAULT.schedule, "of the learning rate")
-    halve_after: Annotated[tuple[Epoch, ...], Strict(False)] = quantity(
-        _DEFAULT.halve_after, "epochs after which schedule = halving halves it"
-    )
-    warmup: float = quantity(_DEFAULT.warmup, "share of all steps that warm up", ge=0, le=1)
-    weight_decay: float = quantity(_DEFAULT.weight_decay, "decoupled decay of AdamW", ge=0, le=1)
-    gradient_clip: float = quantity(
-        _DEFAULT.gradient_clip, "largest norm of a gradient", gt=0, le=1e30
-    )
-    averaging: float = quantity(
-        _DEFAULT.averaging, "decay of the averaged weights (0: no average)", ge=0, lt=1
-    )
-    mirror: bool = quantity(_DEFAULT.mirror, "show half of the examples reflected in x")
-    balanced: bool = quantity(_DEFAULT.balanced, "draw every decade of rms velocity equally often")
-    precision: Literal["float32", "tf32", "bfloat16", "float64"] = quantity(
-        _DEFAULT.precision, "of the arithmetic; tf32 and bfloat16 for GPUs"
-    )
-    quiet_vrms: float = quantity(
-        _DEFAULT.quiet_vrms,
-        "leave out flows slower than this",
-        "height / diffusion time",
-        ge=0,
-        le=1e12,
-    )
-    seed: int = quantity(_DEFAULT.seed, "seed of weights and order", ge=0, le=LARGEST_SEED)
-    time_limit: float | None = quantity(
-        _DEFAULT.time_limit, "stop after this long, resumable", "s", gt=0, le=1e9
-    )
+def _limits(limits: Limits | None) -> dict[str, Any]:
+    """Limits in pydantic's words."""
+    bounds = {"least": "ge", "above": "gt", "most": "le", "below": "lt"}
+    standard = Limits()
+    return {
+        word: getattr(limits, bound)
+        for bound, word in bounds.items()
+        if limits is not None and getattr(limits, bound) != getattr(standard, bound)
+    }
 
 
-class PaperTrainingSection(TrainingSection):
-    """The same, as the paper trained where it says so."""
+def trainings() -> dict[str, type[AnyTraining]]:
+    """The configuration of each `[model] kind`."""
+    return {name: training_config(kind) for name, kind in KINDS.items()}
 
-    epochs: int = quantity(_PAPER.epochs, "passes over the snapshots", ge=1, le=MOST_EPOCHS)
-    learning_rate: float = quantity(_PAPER.learning_rate, "peak learning rate", gt=0, le=1)
-    schedule: Literal["cosine", "halving"] = quantity(_PAPER.schedule, "of the learning rate")
-    weight_decay: float = quantity(_PAPER.weight_decay, "decoupled decay of AdamW", ge=0, le=1)
-    averaging: float = quantity(
-        _PAPER.averaging, "decay of the averaged weights (0: no average)", ge=0, lt=1
-    )
-    quiet_vrms: float = quantity(
-        _PAPER.quiet_vrms,
-        "leave out flows slower than this",
-        "height / diffusion time",
-        ge=0,
-        le=1e12,
-    )
+
+TRAININGS = trainings()
+TrainingConfig = next(iter(TRAININGS.values()))
+"""The configuration of a training that does not say its kind."""
+
+
+def load_training_config(
+    path: Path | str | None = None, overrides: Sequence[str] = ()
+) -> AnyTraining:
+    """Read a training configuration; arguments and errors as in `load_config`."""
+    return read_kind(trainings(), path, overrides)

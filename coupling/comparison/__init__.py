@@ -1,0 +1,1 @@
+"""Runs beside a reference run: differences, figures and the report."""

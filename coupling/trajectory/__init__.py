@@ -1,1 +1,0 @@
-"""What runs did, and how far they drift apart: recorded, measured, compared, drawn."""

@@ -1,0 +1,123 @@
+"""What trained models of all kinds have in common: loading, saving, digests, checks."""
+
+from abc import ABC, abstractmethod
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+import torch
+from torch import nn
+
+from tellus.errors import InputError
+from tellus.solver.boundaries import BoundaryConditions
+from tellus.solver.grid import Grid
+from tellus.solver.rheology import Rheology
+from tellus.solver.stokes import Flow, StokesProblem
+
+from .base import Base
+from .card import applicability, card_grid
+from .model_files import StoredModel, described, read_model, write_model
+
+SHIPPED_WEIGHTS = Path(__file__).parent / "weights"
+"""The folders of the weights that come with Tellus."""
+
+PRECISIONS = {
+    "float32": torch.float32,
+    "tf32": torch.float32,
+    "bfloat16": torch.float32,
+    "float64": torch.float64,
+}
+"""The type of weights and data; "bfloat16" computes in mixed precision."""
+
+
+class TrainedModel(ABC):
+    """A network with the card that says what it is and where it comes from.
+
+    A subclass sets `card` and `grid`, says which network holds the `weights`, and makes a model
+    `of` what is stored.
+    """
+
+    kind: ClassVar[str]
+    called: ClassVar[str]
+    """What an error sentence calls it, such as "a profile predictor"."""
+    shipped: ClassVar[Path | None] = None
+    """The directory that is read where none is named."""
+
+    card: dict[str, Any]
+    grid: Grid
+
+    @classmethod
+    def load(cls, path: Path | str | None = None, grid: Grid | None = None) -> Self:
+        """Read weights and card, and check one against the other.
+
+        Parameters
+        ----------
+        path : Path or str, optional
+            A directory made by training, or the .safetensors file in one; the shipped weights
+            by default, where there are any of this kind.
+        grid : Grid, optional
+            The grid it will be used on, if not the one it was trained on.
+
+        Raises
+        ------
+        InputError
+            The files are missing, damaged, pickles, of another kind, or do not belong together.
+        """
+        return cls.from_stored(cls.stored(path), grid)
+
+    @classmethod
+    def stored(cls, path: Path | str | None) -> StoredModel:
+        """The files of a model of this kind; raises as `load`."""
+        place = cls.shipped if path is None else Path(path)
+        if place is None:
+            raise InputError(f"no weights of {cls.called} are shipped: name a directory.")
+        found = read_model(place)
+        if found.kind.name != cls.kind:
+            raise InputError(
+                f"{place} holds a model of kind {found.kind.name}: name {cls.called}, trained with "
+                f'model.kind = "{cls.kind}".'
+            )
+        return found
+
+    @classmethod
+    def from_stored(cls, stored: StoredModel, grid: Grid | None = None) -> Self:
+        """The model that the files hold; InputError where the card does not describe it."""
+        with described(stored):
+            return cls.of(stored, grid)
+
+    @classmethod
+    @abstractmethod
+    def of(cls, stored: StoredModel, grid: Grid | None) -> Self:
+        """The model that the files hold; raises as following a bad card does."""
+
+    @property
+    @abstractmethod
+    def weights(self) -> nn.Module:
+        """The network whose weights are stored."""
+
+    def save(self, directory: Path) -> None:
+        """Write weights.safetensors and card.json into `directory`."""
+        write_model(directory, self.weights.state_dict(), self.card)
+
+    @property
+    def sha256(self) -> str:
+        """Digest of the weights file."""
+        return str(self.card["weights_sha256"])
+
+
+class StokesSurrogate(TrainedModel):
+    """A network in a Stokes solver's place."""
+
+    base: Base | None = None
+    """The cheap solution that the network corrects, where there is one."""
+
+    def __init__(self, card: dict[str, Any], grid: Grid | None) -> None:
+        self.card = card
+        self.grid = grid or card_grid(card)
+
+    @abstractmethod
+    def flow(self, problem: StokesProblem) -> Flow:
+        """The predicted flow, in float64."""
+
+    def check(self, grid: Grid, boundaries: BoundaryConditions, rheology: Rheology) -> list[str]:
+        """Warnings where it was not trained; InputError where it cannot be right."""
+        return applicability(self.card, grid, boundaries, rheology)

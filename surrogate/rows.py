@@ -1,0 +1,46 @@
+"""Records of arrays or tensors with a row for each example."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import fields, replace
+from typing import Any, Self, cast
+
+import numpy as np
+import torch
+from torch import Tensor
+
+
+class Rows:
+    """A frozen dataclass of arrays, tensors and other `Rows`, a leading axis of examples each.
+
+    Fields that are none of these stay as they are.
+    """
+
+    def select(self, index: Any) -> Self:
+        """The rows numbered, or marked, in `index`."""
+
+        def chosen(rows: Any) -> Any:
+            return rows.select(index) if isinstance(rows, Rows) else rows[index]
+
+        return self._each(chosen, (Rows, Tensor, np.ndarray))
+
+    def to(self, *place: Any) -> Self:
+        """The same with its tensors on another device, or in another precision."""
+        return self._each(lambda rows: rows.to(*place), (Rows, Tensor))
+
+    @classmethod
+    def joined(cls, parts: Sequence[Self]) -> Self:
+        """The rows of several, one after another; every field holds rows."""
+
+        def whole(rows: list[Any]) -> Any:
+            if isinstance(rows[0], Rows):
+                return type(rows[0]).joined(rows)
+            return torch.cat(rows) if isinstance(rows[0], Tensor) else np.concatenate(rows)
+
+        names = [own.name for own in fields(cast(Any, cls))]
+        return cls(**{name: whole([getattr(part, name) for part in parts]) for name in names})
+
+    def _each(self, change: Callable[[Any], Any], kinds: tuple[type, ...]) -> Self:
+        record = cast(Any, self)
+        found = {own.name: getattr(self, own.name) for own in fields(record)}
+        changed = {name: change(v) for name, v in found.items() if isinstance(v, kinds)}
+        return cast(Self, replace(record, **changed))

@@ -1,0 +1,110 @@
+"""Snapshots with the base solution of each beside them, which a cache keeps with the data set."""
+
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from tellus.errors import InputError
+from tellus.io.arrays import Arrays, Expected, read_npz
+from tellus.io.whole_file import own_folder, written_aside
+from tellus.solver.grid import Array, Grid
+from tellus.surrogate.base import Base
+from tellus.surrogate.data import Dataset, StoredSimulation
+from tellus.surrogate.features import Inputs, observe
+from tellus.surrogate.rows import Rows
+from tellus.surrogate.snapshots import too_quiet
+
+log = logging.getLogger("tellus")
+
+CACHE_FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Examples(Rows):
+    """Snapshots as the network meets them.
+
+    `target` is the direct psi over the base's rms velocity.
+    """
+
+    inputs: Inputs
+    target: Tensor
+    vrms: Array
+    even: NDArray[np.bool_]
+
+    def __len__(self) -> int:
+        return len(self.target)
+
+
+def load_examples(dataset: Dataset, split: str, base: Base, quiet_vrms: float) -> Examples:
+    """All snapshots of a split with rms velocity of at least `quiet_vrms`, in memory.
+
+    Raises InputError if the split is unknown, damaged, or too quiet.
+    """
+    found = Examples.joined([_of_one(dataset, s, base) for s in dataset.simulations(split)])
+    lively = found.vrms >= quiet_vrms
+    if not lively.any():
+        raise too_quiet(dataset, split, quiet_vrms)
+    return found.select(lively)
+
+
+def _of_one(dataset: Dataset, simulation: StoredSimulation, base: Base) -> Examples:
+    """The snapshots of one simulation, their bases from the cache where it has them."""
+    path = dataset.path / "cache" / base.name.replace(":", "-") / f"{simulation.name}.npz"
+    key = f"{CACHE_FORMAT} {dataset.card['hash']}"
+    cached = _read_cache(path, key, len(simulation), dataset.grid)
+    if cached is None:
+        cached = _observe_base(simulation, base)
+        _write_cache(path, key, cached)
+    viscosity = [
+        np.log10(simulation.problem(k).viscosity()).astype(np.float32)
+        for k in range(len(simulation))
+    ]
+    seen = (simulation.temperature, np.stack(viscosity), cached["psi"], cached["residual"])
+    target = (simulation.psi / cached["scale"][:, None, None]).astype(np.float32)
+    return Examples(
+        Inputs(*map(torch.from_numpy, seen)),
+        torch.from_numpy(target),
+        simulation.vrms(),
+        simulation.even,
+    )
+
+
+def _observe_base(simulation: StoredSimulation, base: Base) -> Arrays:
+    """psi and residual of the base, scaled, and the scales."""
+    from tellus.solver.psi.operator import PsiOperator
+
+    operator = PsiOperator(simulation.grid)
+    psi = np.empty((len(simulation), *simulation.grid.nodes), np.float32)
+    residual = np.empty_like(psi)
+    scale = np.empty(len(simulation))
+    for k in range(len(simulation)):
+        problem = simulation.problem(k)
+        observed, scale[k] = observe(problem, base.stream_function(problem), operator)
+        psi[k], residual[k] = observed["psi"], observed["residual"]
+    return {"psi": psi, "residual": residual, "scale": scale}
+
+
+def _read_cache(path: Path, key: str, snapshots: int, grid: Grid) -> Arrays | None:
+    """What `_write_cache` wrote for the same data, else None."""
+    nodes = Expected((snapshots, *grid.nodes))
+    expected = {"psi": nodes, "residual": nodes, "scale": Expected((snapshots,))}
+    try:
+        arrays = read_npz(path, expected | {"key": Expected((), "U")})
+    except (OSError, ValueError):
+        return None
+    return arrays if str(arrays.pop("key")) == key else None
+
+
+def _write_cache(path: Path, key: str, values: Arrays) -> None:
+    """Best effort: a full or read-only disk costs the next training the time, not this one."""
+    try:
+        own_folder(own_folder(path.parent.parent) / path.parent.name)
+        with written_aside(path) as stream:
+            np.savez(stream, allow_pickle=False, key=np.array(key), **values)
+    except (OSError, InputError) as error:
+        log.warning("%s: base solutions could not be kept for the next training: %s", path, error)

@@ -1,0 +1,74 @@
+"""The choices that shape the two-level surrogate."""
+
+import re
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+from tellus.errors import InputError
+from tellus.surrogate.settings import WEIGHT, LoopSettings, Record, count, setting
+
+
+@dataclass(frozen=True)
+class FeatureSettings(Record):
+    """What the network is shown besides temperature, viscosity and the base flow.
+
+    Parameters
+    ----------
+    residual : bool
+        Show the residual of the momentum equation that the base leaves on the
+        fine grid, over the diagonal of the operator: where the base errs.
+    """
+
+    residual: bool = setting(True, "show what the base leaves unsolved")
+
+
+@dataclass(frozen=True)
+class NetworkSettings(Record):
+    """The multi-scale convolutional network.
+
+    Parameters
+    ----------
+    block : int
+        The network runs on a grid `block` times coarser.
+    """
+
+    block: int = setting(4, "space-to-depth factor", "cells", limits=count(64))
+    widths: tuple[int, ...] = setting(
+        (48, 64, 96), "channels of each level, finest first", limits=count(4096), length=(1, 12)
+    )
+    depth: int = setting(1, "residual blocks each way", limits=count(64))
+
+
+@dataclass(frozen=True)
+class LossSettings(Record):
+    """Weights of the terms of the training loss, each relative to the example's own flow."""
+
+    l1: float = setting(1.0, "weight of the mean absolute error", limits=WEIGHT)
+    l2: float = setting(1.0, "weight of the relative velocity error", limits=WEIGHT)
+    gradient: float = setting(0.0, "weight of velocity gradients", limits=WEIGHT)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.l1 == self.l2 == self.gradient == 0:
+            raise InputError("one of loss.l1, loss.l2 and loss.gradient must be above 0.")
+
+
+@dataclass(frozen=True)
+class TrainingSettings(LoopSettings):
+    """Training of the two-level surrogate."""
+
+    kind: ClassVar[str] = "two-level"
+    meaning: ClassVar[str] = "a cheap solution and a network on top"
+
+    base: str = setting(
+        "coarse:4", "a cheap Stokes solution, such as coarse:4", section="base", key="solver"
+    )
+    features: FeatureSettings = field(default_factory=FeatureSettings)
+    network: NetworkSettings = field(default_factory=NetworkSettings)
+    loss: LossSettings = field(default_factory=LossSettings)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        # Grammar only; `tellus.surrogate.base` knows which bases exist.
+        if not re.fullmatch(r"[a-z][a-z0-9_-]*(:.+)?", self.base):
+            raise InputError(f'base.solver must be a name such as "coarse:4", not "{self.base}".')
