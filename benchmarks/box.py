@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 from rich.table import Table
 
-from tellus.coupling.comparison.pair import QUIET_VRMS
 from tellus.coupling.runs.provenance import provenance
 from tellus.coupling.solvers.names import make_solver
 from tellus.errors import InputError
 from tellus.solver.stokes import (
+    QUIET_VRMS,
     Flow,
     StokesReport,
     StokesSolver,

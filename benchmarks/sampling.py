@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from tellus.coupling.comparison.pair import QUIET_VRMS
 from tellus.solver.direct import DirectSolver
 from tellus.solver.grid import Grid
 from tellus.solver.stokes import (
+    QUIET_VRMS,
     Flow,
     StokesProblem,
     StokesReport,

@@ -53,6 +53,53 @@ SINGLE_SOLVES = (
 """What `--solvers all` stands for in `bench stokes`: every kind, and variants that differ."""
 
 
+ROLLOUTS = (
+    "skip:2",
+    "skip:5",
+    "skip:10",
+    "skip:50",
+    "skip:100",
+    "skip:2:linear",
+    "skip:5:linear",
+    "skip:10:linear",
+    "skip:50:linear",
+    "skip:100:linear",
+    "skip:5:linear:reduced:2",
+    "skip:2:linear:lagged:tol=1e-3",
+    "skip:5:linear:lagged:tol=1e-3",
+    "skip:tol=1e-2:lagged:tol=1e-4",
+    "skip:tol=1e-1:refined",
+    "skip:tol=1e-2:refined",
+    "skip:tol=1e-3:refined",
+    "coarse:2",
+    "coarse:4",
+    "coarse:8",
+    "reduced:2",
+    "reduced:4",
+    "reduced:8",
+    "pardiso",
+    "lagged",
+    "lagged:tol=1e-3",
+    "lagged:tol=1e-2",
+    "refined",
+    "refined:tol=1e-3",
+    "iterative",
+    "iterative:tol=1e-3",
+    "iterative:velocity=1e-2",
+    "surrogate",
+    "anchored:10:coarse:4",
+    "anchored:50:coarse:4",
+    "anchored:10:reduced:4",
+    "anchored:50:reduced:4",
+    "anchored:50:surrogate",
+    "anchored:200:surrogate",
+    "anchored:tol=1e-2:reduced:4",
+    "anchored:tol=1e-3:reduced:4",
+    "anchored:tol=1e-2:surrogate",
+)
+"""What `bench pareto` rolls out by default, as far as they can be used; `direct` always is."""
+
+
 @dataclass
 class Selection:
     """Solvers by name, what they warn of, and the reasons of those left out."""

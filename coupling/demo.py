@@ -14,6 +14,7 @@ from tellus.coupling.runs.run import run_directory
 from tellus.errors import InputError
 from tellus.io.whole_file import write_atomically
 from tellus.solver.stokes import (
+    QUIET_VRMS,
     StokesProblem,
     StokesReport,
     flow_from_psi,
@@ -21,13 +22,13 @@ from tellus.solver.stokes import (
     vrms,
 )
 
-from .comparison.compare import compare
-from .comparison.formatting import busy, figure, headline
-from .comparison.pair import QUIET_VRMS
-from .comparison.plots import picture
-from .comparison.report import write_report
 from .output.picture_file import save_picture
 from .solvers.names import make_solver
+from .trajectory.comparison.compare import compare
+from .trajectory.comparison.figures import picture
+from .trajectory.comparison.report import write_report
+from .trajectory.comparison.table import busy, headline
+from .trajectory.tabular import digits
 
 MARKER = ".tellus-demo"
 SOLVERS = ("direct", "skip:10", "refined", "surrogate")
@@ -56,9 +57,8 @@ def demo(out: Path = Path("demo"), say: Callable[[str], None] = print) -> dict[s
     Returns
     -------
     dict
-        The comparison, see `tellus.coupling.comparison.compare.compare`, with the velocity
-        errors of the surrogate on the temperatures of the direct run under
-        ``same_temperature``.
+        The comparison, see `compare`, with the velocity errors of the surrogate on the
+        temperatures of the direct run under ``same_temperature``.
 
     Raises
     ------
@@ -140,7 +140,7 @@ def same_temperature_errors(run: RecordedRun, config: Config) -> dict[str, Any]:
 def _remark(errors: dict[str, Any]) -> str:
     return (
         f"Velocity of {errors['solver']} on the temperatures of the direct run: median error "
-        f"{figure(errors['median'], 100)} %, largest {figure(errors['max'], 100)} % "
+        f"{digits(errors['median'], 100)} %, largest {digits(errors['max'], 100)} % "
         f"({errors['outputs']} outputs)."
     )
 

@@ -274,8 +274,8 @@ def _rolled_out(
     report: Report,
 ) -> Json | None:
     """The rollouts of all Stokes networks, beside classical solvers, from one suite."""
-    from tellus.coupling.rollout_suite.cases import cases_of_data, trained_on
-    from tellus.coupling.rollout_suite.suite import rollout_suite
+    from tellus.coupling.trajectory.cases import cases_of_data, trained_on
+    from tellus.coupling.trajectory.suite.suite import rollout_suite
 
     # Kinds that step in time themselves are rolled out by their evaluation.
     networks = [f"surrogate:{e.model}" for e in experiments if e.settings.kind.solves]

@@ -7,11 +7,13 @@ import numpy as np
 import torch
 
 from tellus.solver.grid import Array, Grid
+from tellus.solver.stokes import QUIET_VRMS
 from tellus.surrogate.data import Dataset
+from tellus.surrogate.evaluation.scores import spread
 
 from .data import History, Pairs
 from .model import FIELDS, State, TimeStepper, node_divergence, step_losses
-from .rollout import QUIET_VRMS, STARTS, STEPS, matching_stepper, time_rollout
+from .rollout import STARTS, STEPS, matching_stepper, time_rollout
 
 WALL_WEIGHT = 10.0
 """Losses are the paper's, range and wall weights included, whatever the U-net was trained with."""
@@ -83,19 +85,9 @@ def _summary(errors: list[Array], moving: Any) -> dict[str, Any]:
     columns = np.stack(errors)
     losses = dict(zip(FIELDS, columns[:, :3].mean(axis=0).tolist(), strict=True))
     return {
-        "relative_l2": _spread(columns[moving, 4]),
-        "temperature_relative_l2": _spread(columns[:, 3]),
+        "relative_l2": spread(columns[moving, 4].tolist()) if moving.any() else None,
+        "temperature_relative_l2": spread(columns[:, 3].tolist()),
         "loss": {**losses, "velocity": losses["u"] + losses["v"]},
-    }
-
-
-def _spread(values: Array) -> dict[str, float] | None:
-    if not len(values):
-        return None
-    return {
-        "median": float(np.median(values)),
-        "p95": float(np.percentile(values, 95)),
-        "max": float(np.max(values)),
     }
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from tellus.errors import InputError
+from tellus.solver.stokes import QUIET_VRMS
 from tellus.surrogate.data import Dataset
 
 from .data import History, Numbers, longest_chain
@@ -16,9 +17,6 @@ from .model import State, TimeStepper
 
 STEPS = 16
 """After as many the best U-net of Agarwal et al. (2025) had diverged (section III.3)."""
-
-QUIET_VRMS = 1.0
-"""States with a slower flow are left out of relative velocity errors, as in evaluation."""
 
 STARTS = ("early", "late")
 
@@ -28,7 +26,10 @@ MARGIN = 0.5
 
 @dataclass
 class Course:
-    """What became of one rollout, a number for every step; `held` is if nothing ever changed."""
+    """What became of one rollout, a number for every step; `held` is if nothing ever changed.
+
+    Velocity errors are None where the reference is quiet, as in evaluation.
+    """
 
     temperature_error: list[float] = field(default_factory=list)
     velocity_error: list[float | None] = field(default_factory=list)
@@ -96,7 +97,7 @@ def time_rollout(
         "start": start,
         "grid": str(dataset.grid),
         "interval": interval,
-        "steps": [_after(courses, n) for n in range(1, max(_planned(r) for r in rows) + 1)],
+        "steps": [_after(courses, n) for n in range(1, max(r["planned_steps"] for r in rows) + 1)],
         "lost": len(lost),
         "lost_at": lost,
         "seconds": float(np.median(np.concatenate([course.seconds for course in courses]))),
@@ -177,10 +178,6 @@ def _row(history: History, chain: Numbers, course: Course) -> dict[str, Any]:
         "mean_temperature": course.mean_temperature,
         "reference_mean_temperature": course.reference_mean_temperature,
     }
-
-
-def _planned(row: dict[str, Any]) -> int:
-    return int(row["planned_steps"])
 
 
 def _after(courses: list[Course], n: int) -> dict[str, Any]:

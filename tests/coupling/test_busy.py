@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from rollouts import case
 
-from tellus.coupling.comparison.compare import compare
-from tellus.coupling.comparison.formatting import headline, table
 from tellus.coupling.runs.run import run_directory
+from tellus.coupling.trajectory.comparison.compare import compare
+from tellus.coupling.trajectory.comparison.table import headline, table
 from tellus.io import busy
 from tellus.io.busy import Watch
 

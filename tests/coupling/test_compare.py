@@ -14,11 +14,12 @@ import tomli_w
 from rollouts import case
 
 from tellus.config import load_config
-from tellus.coupling.comparison.compare import compare
-from tellus.coupling.comparison.formatting import headline, table
-from tellus.coupling.comparison.pair import RunPair, regrid_stream_function
 from tellus.coupling.runs.fields import FieldWriter
+from tellus.coupling.runs.recorded import read_run
 from tellus.coupling.runs.run import run_directory
+from tellus.coupling.trajectory.comparison.compare import compare
+from tellus.coupling.trajectory.comparison.pair import RunPair, regrid_stream_function
+from tellus.coupling.trajectory.comparison.table import headline, table
 from tellus.errors import InputError
 from tellus.solver.boundaries import BoundaryConditions
 from tellus.solver.grid import Array, Grid
@@ -160,6 +161,8 @@ def test_a_run_that_failed_is_compared_up_to_where_it_got(tmp_path: Path) -> Non
     csv.write_text(csv.read_text() + "101,0.00505,5e-5,nan,nan,nan,nan\n")
     entry = compare([write_run(tmp_path / "a"), failed])["runs"][1]
     assert entry["common_time"] == pytest.approx([0.0, END / 2])
+    pair = RunPair(read_run(tmp_path / "a"), read_run(failed))
+    assert pair.last_third == pytest.approx((END / 3, END / 2))
     assert entry["mean_temperature_mae"] == pytest.approx(0.0, abs=1e-15)
     assert any("failed at model time 0.005" in note for note in entry["notes"])
     # The reference took 2.5 s for twice the model time.
@@ -220,16 +223,19 @@ def test_the_report_is_one_file_without_outside_references(tmp_path: Path) -> No
     assert [p.name for p in out.parent.iterdir()] == ["report.html"]
 
 
-def test_a_report_goes_to_no_file_of_another_kind(tmp_path: Path) -> None:
+def test_a_report_replaces_nothing_but_a_report(tmp_path: Path) -> None:
     run = write_run(tmp_path / "a")
-    for name in ("report.png", "report.json", "report", "timeseries.csv"):
-        with pytest.raises(InputError, match=r"the report is HTML; name a file such as"):
-            compare([run], tmp_path / name)
-        assert not (tmp_path / name).exists()
     (tmp_path / "notes.html").write_text("mine")
-    with pytest.raises(InputError, match="is no HTML file"):
-        compare([run], tmp_path / "notes.html")
-    assert (tmp_path / "notes.html").read_text() == "mine"
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    for place, said in (
+        *[(name, "is HTML; name") for name in ("report.png", "report.json", "report", "t.csv")],
+        ("notes.html", "is no HTML file"),
+        ("a/run.json", r"run\.json: exists and is no HTML file"),
+        ("a", "is a directory"),
+    ):
+        with pytest.raises(InputError, match=said):
+            compare([run], tmp_path / place)
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
     (tmp_path / "empty.html").touch()
     for _ in range(2):  # over an earlier report too
         compare([run], tmp_path / "empty.html")
@@ -310,19 +316,6 @@ def test_boxes_of_different_shape_do_not_compare(tmp_path: Path) -> None:
     runs = [write_run(tmp_path / "a"), write_run(tmp_path / "b", grid=Grid(16, 8, 2.0))]
     with pytest.raises(InputError, match="aspect ratio 2"):
         compare(runs)
-
-
-def test_a_directory_is_no_place_for_a_report(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="is a directory"):
-        compare([write_run(tmp_path / "a")], tmp_path)
-
-
-def test_a_report_replaces_nothing_but_a_report(tmp_path: Path) -> None:
-    run = write_run(tmp_path / "a")
-    before = (run / "run.json").read_bytes()
-    with pytest.raises(InputError, match=r"run\.json: exists and is no HTML file"):
-        compare([run], run / "run.json")
-    assert (run / "run.json").read_bytes() == before
 
 
 def test_no_runs_is_bad_input() -> None:

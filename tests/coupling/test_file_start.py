@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 
 from tellus.config import Config, load_config
-from tellus.coupling.comparison.compare import compare
 from tellus.coupling.runs.info import describe
 from tellus.coupling.runs.recorded import read_run
 from tellus.coupling.runs.run import run_directory
 from tellus.coupling.simulation.loop import Simulation
+from tellus.coupling.trajectory.comparison.compare import compare
 from tellus.errors import InputError, InterruptedRunError
 
 AGING = (

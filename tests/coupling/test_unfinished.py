@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 from rollouts import case, tellus
 
-from tellus.coupling.comparison.compare import compare
-from tellus.coupling.comparison.formatting import table
 from tellus.coupling.runs.checkpoint import FOLDER
 from tellus.coupling.runs.info import describe
 from tellus.coupling.runs.recorded import read_run
 from tellus.coupling.runs.run import run_directory
+from tellus.coupling.trajectory.comparison.compare import compare
+from tellus.coupling.trajectory.comparison.table import table
 from tellus.io.lock import in_use, sole_user
 
 STEPS, CHECKPOINT = 12, 8

@@ -13,8 +13,8 @@ from small_data import GRID, parameters, write_dataset
 from tellus.cli.run import fresh
 from tellus.coupling.experiments.trainings import find_experiments
 from tellus.coupling.output.pictures import plot_run
-from tellus.coupling.rollout_suite.cases import cases_of_files
 from tellus.coupling.runs.run import run_directory
+from tellus.coupling.trajectory.cases import cases_of_files
 from tellus.errors import InputError
 from tellus.io.digests import digest
 from tellus.io.names import plain_names

@@ -7,8 +7,8 @@ import matplotlib.figure
 import pytest
 from rollouts import case, tellus
 
-from tellus.coupling.comparison.compare import compare
 from tellus.coupling.runs.run import run_directory
+from tellus.coupling.trajectory.comparison.compare import compare
 from tellus.io.shown import in_picture, shown
 
 NAME = os.fsdecode(b"r\xe9s $\\frac$ \x1b[31m")

@@ -151,8 +151,8 @@ def compare(
 ) -> None:
     """Compare runs with the first of them."""
     refuse_sources(out, *runs)
-    from tellus.coupling.comparison import compare as comparison
-    from tellus.coupling.comparison.formatting import table
+    from tellus.coupling.trajectory.comparison import compare as comparison
+    from tellus.coupling.trajectory.comparison.table import table
 
     deliver(lambda: comparison.compare(runs, out), as_json, table)
     if out is not None:

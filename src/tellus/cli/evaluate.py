@@ -117,9 +117,9 @@ def rollout_suite(
     if changes and not configs:
         raise InputError("--set changes configurations, and there are none: name some.")
 
-    from tellus.coupling.rollout_suite import cases as source
-    from tellus.coupling.rollout_suite.suite import rollout_suite as roll_out
-    from tellus.coupling.rollout_suite.table import table
+    from tellus.coupling.trajectory import cases as source
+    from tellus.coupling.trajectory.suite.suite import rollout_suite as roll_out
+    from tellus.coupling.trajectory.suite.table import table
 
     cases = source.cases_of_files(configs or [], changes or [], steps)
     if data is not None:

@@ -1,4 +1,4 @@
-"""Two recorded runs side by side: the same times, the same grid, then differences."""
+"""Two recorded runs side by side: on the same times and the same grid, how far they drifted."""
 
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -7,15 +7,20 @@ import numpy as np
 from scipy.interpolate import RectBivariateSpline
 
 from tellus.coupling.runs.recorded import RecordedRun
+from tellus.coupling.trajectory.drift import last_third, mean_absolute, series_mae
 from tellus.errors import InputError
 from tellus.solver.boundaries import BoundaryConditions, Wall
 from tellus.solver.grid import Array, Grid
 from tellus.solver.initial import regridded
-from tellus.solver.stokes import StokesReport, flow_from_psi, relative_velocity_error, vrms
+from tellus.solver.stokes import (
+    QUIET_VRMS,
+    StokesReport,
+    flow_from_psi,
+    relative_velocity_error,
+    vrms,
+)
 
 PROFILE_TIMES = 101  # at which profiles are averaged
-SAMPLES = 1001  # common times at which two time series are compared
-QUIET_VRMS = 1.0  # flows slower than this are left out of relative errors and counted
 
 
 @dataclass(frozen=True)
@@ -45,13 +50,10 @@ class RunPair:
         return float(max(t[0] for t in times)), float(min(t[-1] for t in times))
 
     def series_mae(self, column: str) -> float | None:
-        """Mean absolute difference of a column of the time series."""
-        times = np.linspace(*self.span, SAMPLES)
-        a, b = (
-            np.interp(times, r.series["time"], r.series[column]) for r in (self.reference, self.run)
-        )
-        gap = np.abs(a - b)
-        return float(np.nanmean(gap)) if np.isfinite(gap).any() else None
+        """Mean absolute difference of a column of the time series; None where none is finite."""
+        both = [(r.series["time"], r.series[column]) for r in (self.reference, self.run)]
+        gap = series_mae(both, *self.span)
+        return None if np.isnan(gap) else gap
 
     @cached_property
     def equal_outputs(self) -> list[tuple[int, int]]:
@@ -66,13 +68,16 @@ class RunPair:
         near = np.abs(a - b[nearest]) <= tolerance
         return [(int(i), int(nearest[i])) for i in np.flatnonzero(inside & near)]
 
-    def temperatures(self, i: int, j: int) -> tuple[Array, Array]:
-        """Both temperatures on the reference grid."""
+    def field_mae(self, i: int, j: int) -> float:
+        """Mean absolute difference of T at two outputs."""
+        return mean_absolute(self.temperature_difference(i, j))
+
+    def temperature_difference(self, i: int, j: int) -> Array:
+        """T of the run less that of the reference, on the reference's grid."""
         theirs, times = self.run.snapshot("temperature", j), self.run.output_times
-        return (
-            self.reference.snapshot("temperature", i),
-            regridded(theirs, self.run.grid, self.reference.grid, self.run.walls_at(times[j])),
-        )
+        walls = self.run.walls_at(times[j])
+        other = regridded(theirs, self.run.grid, self.reference.grid, walls)
+        return other - self.reference.snapshot("temperature", i)
 
     def velocity_error(self, i: int, j: int) -> float | None:
         """Relative velocity difference of two outputs; None where the reference is quiet."""
@@ -89,13 +94,13 @@ class RunPair:
             return None
         a, b = (mean_profile(r, start, end) for r in (self.reference, self.run))
         walls = self.run.walls_at(np.linspace(start, end, PROFILE_TIMES))
-        return float(np.mean(np.abs(a - _regridded_profile(b, self.run, self.reference, walls))))
+        return mean_absolute(_regridded_profile(b, self.run, self.reference, walls) - a)
 
     @cached_property
-    def second_half(self) -> tuple[float, float]:
-        """The second half of the model time in which both runs wrote outputs."""
+    def last_third(self) -> tuple[float, float]:
+        """The last third of the model time in which both runs wrote outputs."""
         end = min(self.span[1], self.reference.output_times[-1], self.run.output_times[-1])
-        return (self.span[0] + float(end)) / 2, float(end)
+        return last_third(self.span[0], float(end))
 
 
 def mean_profile(run: RecordedRun, start: float, end: float) -> Array:

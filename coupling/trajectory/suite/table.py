@@ -3,13 +3,12 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from tellus.coupling.comparison.formatting import figure
+from tellus.coupling.trajectory.record import FINISHED
+from tellus.coupling.trajectory.tabular import Column, aligned, cells, digits
 
-from .rollout import FINISHED
-from .scores import DEPARTED, GOOD, OUTCOMES
+from .scores import DEPARTED, GOOD
 
 Result = Mapping[str, Any]
-Column = tuple[str, str, float]
 
 ERRORS: tuple[Column, ...] = (
     ("|d<T>|", "mean_temperature_mae", 1.0),
@@ -22,40 +21,32 @@ ERRORS: tuple[Column, ...] = (
     ("steps x", "relative_steps", 1.0),
     ("speed-up", "cpu_speedup_to_end", 1.0),
 )
+TITLES = tuple(title for title, _, _ in ERRORS)
 
 
 def table(result: Result) -> str:
     """Every rollout, then every solver, then how to read them."""
-    width = max(len(row["solver"]) for row in result["results"]) + 2
-    return "\n".join([*_rollouts(result, width), "", *_solvers(result, width), "", *_notes(result)])
-
-
-def _rollouts(result: Result, width: int) -> Iterator[str]:
-    names = max(len(row["case"]) for row in result["results"]) + 2
-    yield (
-        f"{'simulation':{max(names, 12)}}{'solver':{width}}{'outcome':26}{'steps':>8}{'of time':>9}"
-        + _headings()
+    rollouts = [("simulation", "solver", "outcome", "steps", "of time", *TITLES)]
+    rollouts += map(_rollout, sorted(result["results"], key=lambda row: str(row["case"])))
+    solvers = [("solver", "completed", "good", "departed", "failed", *TITLES)]
+    solvers += map(_solver, result["summary"])
+    return "\n".join(
+        [*aligned(rollouts, left=3), "", *aligned(solvers, left=1), "", *_notes(result)]
     )
-    for row in sorted(result["results"], key=lambda row: row["case"]):
-        survived = "-" if row["survived"] is None else f"{100 * row['survived']:.3g} %"
-        yield (
-            f"{row['case']:{max(names, 12)}}{row['solver']:{width}}{row['outcome']:26}"
-            f"{row['steps']:>8}{survived:>9}" + _errors(row)
-        )
 
 
-def _solvers(result: Result, width: int) -> Iterator[str]:
-    yield (
-        f"{'solver':{width}}{'completed':>11}{'good':>6}{'departed':>10}{'failed':>8}" + _headings()
-    )
-    for row in result["summary"]:
-        outcomes = row["outcomes"]
-        failed = sum(outcomes[name] for name in OUTCOMES if name not in (GOOD, DEPARTED))
-        completed = f"{row['completed']} of {row['rollouts']}"
-        yield (
-            f"{row['solver']:{width}}{completed:>11}{outcomes[GOOD]:>6}{outcomes[DEPARTED]:>10}"
-            f"{failed:>8}" + _errors(row)
-        )
+def _rollout(row: Mapping[str, Any]) -> tuple[str, ...]:
+    survived = "-" if row["survived"] is None else f"{100 * row['survived']:.3g} %"
+    named = (row["case"], row["solver"], row["outcome"])
+    return (*named, str(row["steps"]), survived, *cells(row, ERRORS))
+
+
+def _solver(row: Mapping[str, Any]) -> tuple[str, ...]:
+    counts = row["outcomes"]
+    failed = sum(counts.values()) - counts[GOOD] - counts[DEPARTED]
+    completed = f"{row['completed']} of {row['rollouts']}"
+    fared = (str(count) for count in (counts[GOOD], counts[DEPARTED], failed))
+    return (row["solver"], completed, *fared, *cells(row, ERRORS))
 
 
 def _notes(result: Result) -> Iterator[str]:
@@ -98,22 +89,14 @@ def _twins(result: Result) -> Iterator[str]:
     if not twins:
         return
     flow, speed = (
-        figure(max((row[name] or 0.0 for row in twins), default=0.0), 100)
+        digits(max((row[name] or 0.0 for row in twins), default=0.0), 100)
         for name in ("nusselt_relative", "vrms_relative")
     )
     spent = sum(row["cpu_seconds"] for row in twins)
     yield (
         f"Half the time step, direct: |dNu| up to {flow} %, |dVrms| up to {speed} %; "
-        f"{len(twins)} rollouts, {figure(spent)} s of CPU."
+        f"{len(twins)} rollouts, {digits(spent)} s of CPU."
     )
     for row in twins:
         if row["ended"] != FINISHED:
             yield f"{row['case']}, half the time step: {row['message']} Judged by the 5 % alone."
-
-
-def _headings() -> str:
-    return "".join(f"{title:>12}" for title, _, _ in ERRORS)
-
-
-def _errors(row: Mapping[str, Any]) -> str:
-    return "".join(f"{figure(row[key], scale):>12}" for _, key, scale in ERRORS)

@@ -1,24 +1,14 @@
-"""How far rollouts drift from the reference, how they ended, and how many of them are good."""
+"""How the rollouts of a suite ended, how many of them are good, and what each solver makes."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from statistics import median
 from typing import Any
 
-import numpy as np
-
-from tellus.solver.grid import Array
-
-from .cases import RolloutCase
-from .rollout import (
-    COLLAPSED,
-    FINISHED,
-    NOT_FINITE,
-    OUT_OF_BOUNDS,
-    SOLVER_FAILED,
-    Rollout,
-    averages,
-    plain_info,
-)
+from tellus.coupling.trajectory.cases import RolloutCase
+from tellus.coupling.trajectory.drift import errors
+from tellus.coupling.trajectory.record import FINISHED, Trajectory
+from tellus.coupling.trajectory.rollout import COLLAPSED, NOT_FINITE, OUT_OF_BOUNDS, SOLVER_FAILED
 
 Row = dict[str, Any]
 
@@ -38,22 +28,19 @@ TIMES_TWIN = 3.0
 reference once more with half of every time step. Where the flow is chaotic, averages over a finite
 time differ however exact the solver is."""
 
-QUIET = 1.0
-"""An rms velocity below this moves no heat to speak of: relative to it nothing is judged."""
-
-SAMPLES = 1001
-"""Common times at which two series are compared."""
-
 REFERENCE, BASELINE = "direct", "skip:100"
 
 LEAST_SHARE = 0.9
 """Of its wall time a rollout computes at least this much, on a processor of its own."""
 
+UNTOLD = ("key", "machine", "setup_seconds", "others_percent", "pace_seconds")
+"""What a row does not repeat of an account."""
+
 PACES = ("seconds_per_step", "cpu_seconds_per_step", "speedup", "cpu_speedup")
 
 TO_THE_END = ("relative_steps", "cpu_speedup_to_end")
 
-ERRORS = (
+SUMMARISED = (
     "mean_temperature_mae",
     "mean_temperature_relative",
     "profile_mae",
@@ -71,84 +58,41 @@ def limits(twin: Row | None) -> dict[str, float]:
     return THRESHOLDS | {name: max(floor, apart[name]) for name, floor in FLOORS.items()}
 
 
-def twin_row(reference: Rollout, twin: Rollout) -> Row:
+def twin_row(reference: Trajectory, twin: Trajectory) -> Row:
     """What half the time step changes, and what it took."""
     told = ("case", "ended", "message", "steps", "time", "seconds", "cpu_seconds")
-    return {key: twin.info[key] for key in told} | errors(reference, twin)
+    return {key: getattr(twin.account, key) for key in told} | errors(reference, twin)
 
 
-def row(case: RolloutCase, reference: Rollout, rollout: Rollout, twin: Row | None = None) -> Row:
+def row(
+    case: RolloutCase, reference: Trajectory, rollout: Trajectory, twin: Row | None = None
+) -> Row:
     """One line of the result, plain JSON: what a rollout did, and its errors.
 
     Errors are over the model time that it has in common with the reference, None where that is
     nothing; see docs/evaluation.md.
     """
-    found, most = errors(reference, rollout), limits(twin)
+    found, most, account = errors(reference, rollout), limits(twin), rollout.account
     return {
-        **plain_info(rollout),
+        **{key: value for key, value in asdict(account).items() if key not in UNTOLD},
         "parameters": case.parameters,
-        "survived": rollout.info["time"] / reference.end if reference.end > 0 else None,
-        "seconds_per_step": _pace(rollout, "seconds"),
-        "cpu_seconds_per_step": _pace(rollout, "cpu_seconds"),
+        "survived": account.time / reference.end if reference.end > 0 else None,
+        "seconds_per_step": _pace(account.seconds, account.steps),
+        "cpu_seconds_per_step": _pace(account.cpu_seconds, account.steps),
         "relative_steps": relative_steps(reference, rollout),
         **found,
-        "outcome": outcome(rollout.info["ended"], found, most),
+        "outcome": outcome(account.ended, found, most),
         "limits": most,
         "departed_in": exceeded(found, most),
     }
 
 
-def errors(reference: Rollout, rollout: Rollout) -> dict[str, float | None]:
-    """Errors of <T>(t), of averaged profile, heat flow and velocity, and heat from nowhere."""
-    end = min(reference.end, rollout.end)
-    if not end > 0:
-        return dict.fromkeys((*ERRORS, "nusselt_error", "vrms_error"))
-    times = np.linspace(0.0, end, SAMPLES)
-    theirs, ours = (
-        np.interp(times, r.arrays["time"], r.arrays["mean_temperature"])
-        for r in (reference, rollout)
-    )
-    drift, change = float(np.mean(np.abs(ours - theirs))), float(np.ptp(theirs))
-    last_third = 2.0 / 3.0 * end, end
-    profiles = [averages(r, "profile", *last_third) for r in (reference, rollout)]
-    flows = [
-        np.array([averages(r, name, *last_third) for name in ("nusselt_top", "nusselt_bottom")])
-        for r in (reference, rollout)
-    ]
-    heat, scale = float(np.mean(np.abs(flows[1] - flows[0]))), float(np.mean(np.abs(flows[0])))
-    speeds = [float(averages(r, "vrms", *last_third)) for r in (reference, rollout)]
-    given = [np.interp(times, r.arrays["time"], heat_given(r)) for r in (reference, rollout)]
-    return {
-        "mean_temperature_mae": drift,
-        "mean_temperature_relative": drift / change if change > 0 else None,
-        "profile_mae": float(np.mean(np.abs(profiles[1] - profiles[0]))),
-        "nusselt_error": heat,
-        "nusselt_relative": heat / scale if scale > 0 else None,
-        "vrms_error": abs(speeds[1] - speeds[0]),
-        "vrms_relative": abs(speeds[1] - speeds[0]) / max(speeds[0], QUIET),
-        "heat_made": float(np.max(np.abs(given[1] - given[0]))),
-    }
-
-
-def heat_given(rollout: Rollout) -> Array:
-    """By how much all sources raised <T> since the start, at every sample, shape (n,).
-
-    What <T> gained, less what came in through the bottom and did not leave through the top: the
-    heating H, and what a velocity with a divergence makes or takes.
-    """
-    mean, bottom, top = (
-        rollout.arrays[name] for name in ("mean_temperature", "nusselt_bottom", "nusselt_top")
-    )
-    gained: Array = mean - mean[0] - (bottom - top)
-    return gained
-
-
-def relative_steps(reference: Rollout, rollout: Rollout) -> float | None:
+def relative_steps(reference: Trajectory, rollout: Trajectory) -> float | None:
     """Steps per model time over those of the reference."""
-    if not (reference.end > 0 and rollout.end > 0 and reference.info["steps"]):
+    steps, theirs = rollout.account.steps, reference.account.steps
+    if not (reference.end > 0 and rollout.end > 0 and theirs):
         return None
-    density = rollout.info["steps"] / rollout.end
-    return float(density / (reference.info["steps"] / reference.end))
+    return (steps / rollout.end) / (theirs / reference.end)
 
 
 def outcome(ended: str, found: Mapping[str, float | None], most: Mapping[str, float]) -> str:
@@ -192,7 +136,7 @@ def summary(rows: Sequence[Row], label: str) -> Row:
         "departed_in": {
             name: sum(name in r["departed_in"] for r in whole) for name in (*THRESHOLDS, *FLOORS)
         },
-        **{name: _median([r[name] for r in whole]) for name in (*ERRORS, *TO_THE_END)},
+        **{name: _median([r[name] for r in whole]) for name in (*SUMMARISED, *TO_THE_END)},
         **{name: _median([r[name] for r in mine]) for name in PACES},
         "least_survived": min(survived, default=None),
         "steps": sum(r["steps"] for r in mine),
@@ -219,9 +163,8 @@ def _error(entry: Row, name: str) -> float:
     return float("inf") if value is None else float(value)
 
 
-def _pace(rollout: Rollout, clock: str) -> float | None:
-    steps = rollout.info["steps"]
-    return rollout.info[clock] / steps if steps else None
+def _pace(seconds: float, steps: int) -> float | None:
+    return seconds / steps if steps else None
 
 
 def disturbed(rows: Sequence[Row]) -> int:

@@ -2,10 +2,12 @@
 
 import json
 import logging
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
+
+from threadpoolctl import threadpool_limits
 
 from tellus.config.paths import with_absolute_paths
 from tellus.coupling.build import grid_of
@@ -13,21 +15,22 @@ from tellus.coupling.cluster import run_all
 from tellus.coupling.runs.provenance import provenance
 from tellus.coupling.simulation.loop import Simulation
 from tellus.coupling.solvers.names import make_solver
+from tellus.coupling.trajectory.cases import RolloutCase
+from tellus.coupling.trajectory.record import Trajectory
+from tellus.coupling.trajectory.rollout import MOST_STEPS, Rollout, file_name, roll_out
 from tellus.errors import InputError
 from tellus.io.json_file import parse_json, small_file
 from tellus.io.lock import NAME as LOCK
 from tellus.io.lock import sole_user
 from tellus.io.names import plain_names
 from tellus.io.whole_file import entries, own_folder, write_atomically
+from tellus.solver.threads import limit
 
-from .cases import RolloutCase
-from .rollout import MOST_STEPS, Rollout, Task, file_name, roll_out
 from .scores import (
     FLOORS,
     REFERENCE,
     THRESHOLDS,
     TIMES_TWIN,
-    Row,
     add_speedups,
     disturbed,
     row,
@@ -45,17 +48,9 @@ FORMAT = 1
 TWIN, TWIN_FACTOR = "direct, half the time step", 0.5
 """The reference once more, which shows how far two exact solutions differ."""
 
-
-@dataclass(frozen=True)
-class RolloutPair:
-    """A case and a solver, before it is known how far the reference gets."""
-
-    case: RolloutCase
-    label: str
-    solver: str
-    key: str
-    stem: Path
-    dt_factor: float = 1.0
+Report = Callable[[str], None]
+Trajectories = dict[tuple[str, str], Trajectory]
+"""By names of case and solver."""
 
 
 def rollout_suite(
@@ -65,8 +60,8 @@ def rollout_suite(
     *,
     jobs: int = 1,
     scheduler: str | None = None,
-    trained: Sequence[dict[str, float]] = (),
-    report: Callable[[str], None] = print,
+    trained: Sequence[Mapping[str, float]] = (),
+    report: Report = print,
 ) -> dict[str, Any]:
     """Roll out every case with the direct solver and then with each of the others.
 
@@ -107,15 +102,13 @@ def rollout_suite(
     weights = _check_solvers(cases, [REFERENCE, *labels])
     with sole_user(out):
         _claim(cases, out)
-        references = [_pair(case, REFERENCE, None, out) for case in cases]
-        twins = [_twin(case, out) for case in cases] if labels else []
-        others = [_pair(case, name, weights[name], out) for name in labels for case in cases]
         report(f"{len(cases)} simulations, {len(labels) + 1} solvers")
-        _complete([_task(pair) for pair in references], jobs, scheduler, report)
-        ends = {pair.case.name: _loaded(pair) for pair in references}
-        _complete(_following([*twins, *others], ends), jobs, scheduler, report)
-        pairs = [*references, *others]
-        return _deliver(cases, pairs, twins, ends, [REFERENCE, *labels], trained, out)
+        references = [_rollout(case, REFERENCE, None, out) for case in cases]
+        found = _complete(references, jobs, scheduler, report)
+        others = [_rollout(case, name, weights[name], out) for name in labels for case in cases]
+        twins = [_twin(case, out) for case in cases if others]
+        found |= _complete(_beside([*twins, *others], found), jobs, scheduler, report)
+        return _deliver(cases, found, [REFERENCE, *labels], trained, out)
 
 
 def _check_solvers(cases: Sequence[RolloutCase], labels: Sequence[str]) -> dict[str, str | None]:
@@ -137,88 +130,95 @@ def _check_solvers(cases: Sequence[RolloutCase], labels: Sequence[str]) -> dict[
     return weights
 
 
-def _pair(case: RolloutCase, label: str, weights: str | None, out: Path) -> RolloutPair:
+def _rollout(case: RolloutCase, label: str, weights: str | None, out: Path) -> Rollout:
     key = " ".join([str(FORMAT), case.digest, label, weights or ""]).strip()
     stem = out / ROLLOUTS / case.name / file_name(label)
-    # Workers may have another working directory.
-    return RolloutPair(case, label, with_absolute_paths(label), key, stem)
+    solver = with_absolute_paths(label)
+    return Rollout(case=case, solver=solver, label=label, key=key, stem=stem)
 
 
-def _twin(case: RolloutCase, out: Path) -> RolloutPair:
-    pair = _pair(case, TWIN, None, out)
-    return replace(pair, solver=REFERENCE, dt_factor=TWIN_FACTOR)
+def _twin(case: RolloutCase, out: Path) -> Rollout:
+    twin = _rollout(case, TWIN, None, out)
+    return replace(twin, solver=REFERENCE, dt_factor=TWIN_FACTOR)
 
 
-def _task(pair: RolloutPair, until: float | None = None, steps: int | None = None) -> Task:
-    place = pair.case, pair.solver, pair.label, pair.key, pair.stem
-    return Task(*place, until, steps, pair.dt_factor)
-
-
-def _following(pairs: Sequence[RolloutPair], ends: dict[str, Rollout]) -> Iterator[Task]:
-    """What is to be compared with a reference that got anywhere."""
-    for pair in pairs:
-        reference = ends[pair.case.name]
-        if reference.info["steps"]:
-            yield _task(pair, reference.end, reference.info["steps"])
+def _beside(rollouts: Sequence[Rollout], references: Trajectories) -> list[Rollout]:
+    """Those whose reference got anywhere, to the model time that it reached."""
+    return [
+        replace(rollout, until=reference.end, reference_steps=reference.account.steps)
+        for rollout in rollouts
+        if (reference := references[rollout.case.name, REFERENCE]).account.steps
+    ]
 
 
 def _complete(
-    tasks: "Sequence[Task] | Iterator[Task]",
-    jobs: int,
-    scheduler: str | None,
-    report: Callable[[str], None],
-) -> None:
+    rollouts: Sequence[Rollout], jobs: int, scheduler: str | None, report: Report
+) -> Trajectories:
     """Do those that are not there yet; InputError where one was done with something else."""
-    wanted = list(tasks)
-    todo = []
-    for task in wanted:
-        found = Rollout.load(task.stem)
-        if found is None:
-            todo.append(task)
-        elif found.info["key"] != task.key:
-            raise InputError(
-                f"{task.stem}.json was rolled out with other weights or another version: choose "
-                "another --out, or delete it."
-            )
-    done = len(wanted) - len(todo)
+    kept = [_kept(rollout) for rollout in rollouts]
+    todo = [(r,) for r, found in zip(rollouts, kept, strict=True) if found is None]
+    done = len(rollouts) - len(todo)
     if done:
         report(f"{done} rollouts there, {len(todo)} to do")
-    lines = run_all(roll_out, [(task,) for task in todo], jobs, scheduler)
-    for count, line in enumerate(lines, start=done + 1):
-        report(f"{count}/{len(wanted)}: {line}")
+    for count, line in enumerate(run_all(roll_out_and_keep, todo, jobs, scheduler), start=done + 1):
+        report(f"{count}/{len(rollouts)}: {line}")
+    return {
+        (r.case.name, r.label): _loaded(r) if found is None else found
+        for r, found in zip(rollouts, kept, strict=True)
+    }
 
 
-def _loaded(pair: RolloutPair) -> Rollout:
-    found = Rollout.load(pair.stem)
+def roll_out_and_keep(rollout: Rollout) -> str:
+    """Do and keep one rollout on one thread, as workers do; a line about it."""
+    with limit(1), threadpool_limits(limits=1):
+        found = roll_out(rollout)
+    found.save(rollout.stem)
+    account = found.account
+    pace = 1e3 * account.seconds / max(account.steps, 1)
+    return (
+        f"{account.case} {account.solver}: {account.ended}, {account.steps} steps to "
+        f"t = {account.time:.4g}, {pace:.3g} ms a step"
+    )
+
+
+def _kept(rollout: Rollout) -> Trajectory | None:
+    found = Trajectory.load(rollout.stem)
+    if found is not None and found.account.key != rollout.key:
+        raise InputError(
+            f"{rollout.stem}.json was rolled out with other weights or another version: choose "
+            "another --out, or delete it."
+        )
+    return found
+
+
+def _loaded(rollout: Rollout) -> Trajectory:
+    found = Trajectory.load(rollout.stem)
     if found is None:
-        raise InputError(f"{pair.stem}.json is lost: run the same command again.")
+        raise InputError(f"{rollout.stem}.json is lost: run the same command again.")
     return found
 
 
 def _deliver(
     cases: Sequence[RolloutCase],
-    pairs: Sequence[RolloutPair],
-    twins: Sequence[RolloutPair],
-    references: dict[str, Rollout],
+    found: Trajectories,
     labels: Sequence[str],
-    trained: Sequence[dict[str, float]],
+    trained: Sequence[Mapping[str, float]],
     out: Path,
 ) -> dict[str, Any]:
     """Judge, write, draw."""
     from .figures import draw
 
-    rollouts: dict[tuple[str, str], Rollout] = {}
-    rows: list[Row] = []
-    halved = {
-        pair.case.name: twin_row(references[pair.case.name], _loaded(pair))
-        for pair in twins
-        if references[pair.case.name].info["steps"]
+    twins = {
+        name: twin_row(found[name, REFERENCE], trajectory)
+        for (name, label), trajectory in found.items()
+        if label == TWIN
     }
-    for pair in pairs:
-        reference = references[pair.case.name]
-        if reference.info["steps"] or pair.label == REFERENCE:
-            rollouts[pair.case.name, pair.label] = found = _loaded(pair)
-            rows.append(row(pair.case, reference, found, halved.get(pair.case.name)))
+    by_name = {case.name: case for case in cases}
+    rows = [
+        row(by_name[name], found[name, REFERENCE], trajectory, twins.get(name))
+        for (name, label), trajectory in found.items()
+        if label != TWIN
+    ]
     add_speedups(rows)
     result = {
         "suite": out.name,
@@ -229,14 +229,14 @@ def _deliver(
         | {"times_twin": TIMES_TWIN, "steps_over_reference": MOST_STEPS},
         "summary": [summary(rows, label) for label in labels],
         "results": rows,
-        "twins": list(halved.values()),
+        "twins": list(twins.values()),
         "disturbed_rollouts": disturbed(rows),
         **provenance(),
         # Rollouts run in processes of one thread each.
         "threads": 1,
     }
     write_atomically(out / RESULT, json.dumps(result, indent=1, allow_nan=False).encode() + b"\n")
-    pictures = draw(cases, rollouts, result, labels, trained, out)
+    pictures = draw(cases, found, result, labels, trained, out)
     log.info("written: %s", ", ".join(str(path) for path in (out / RESULT, *pictures)))
     return result
 

@@ -13,21 +13,22 @@ import pytest
 from matplotlib.figure import Figure
 from rich.console import Console
 from rich.table import Table
+from trajectories import make_weary_known, synthetic
 from typer.testing import CliRunner
 
-from tellus.benchmarks import pareto, pareto_front, rollouts
+from tellus.benchmarks import pareto, pareto_front, pareto_table
 from tellus.benchmarks.labels import label_points
-from tellus.benchmarks.rollouts import Plan, Rollout, Variation, roll_out, start_state
-from tellus.benchmarks.trajectory_drift import departure, deterministic_outputs, errors
+from tellus.benchmarks.pareto_plan import planned, start_state
 from tellus.cli import app
 from tellus.cli.shell import show
 from tellus.config import Config, load_config
 from tellus.coupling.simulation.loop import Simulation
-from tellus.coupling.solvers.names import SOLVERS, SolverEntry
-from tellus.errors import InputError, RunFailedError, SolverError
-from tellus.solver.stokes import Flow, StokesProblem, StokesSolver
+from tellus.coupling.trajectory.cases import RolloutCase
+from tellus.coupling.trajectory.record import Trajectory
+from tellus.coupling.trajectory.rollout import Rollout, roll_out
+from tellus.errors import RunFailedError
 
-EXAMPLE = Path(__file__).parents[1] / "examples" / "pareto.toml"
+EXAMPLE = Path(__file__).parents[2] / "examples" / "pareto.toml"
 TOY = ["grid.nx=32", "grid.ny=8", "rheology.gamma_T=1e6", "time.end=0.012"]
 SETTINGS = {"start": 0.01, "outputs": 4, "threads": 1}
 
@@ -97,58 +98,52 @@ def test_what_is_done_is_not_run_again(
     damaged.write_bytes(damaged.read_bytes()[:100])
     run = []
 
-    def counted(plan: Plan, variation: Variation, *more: Any) -> Rollout:
-        run.append(variation.label)
-        return roll_out(plan, variation, *more)
+    def counted(rollout: Rollout, *more: Any, **options: Any) -> Trajectory:
+        run.append(rollout.label)
+        return roll_out(rollout, *more, **options)
 
     monkeypatch.setattr(pareto, "roll_out", counted)
     after = pareto.main(toy, out, ["skip:2", "skip:20"], **SETTINGS)
     assert run == ["skip:2", "skip:20"]
     for a, b in zip(before["results"], after["results"], strict=True):
         assert a["field_error"] == b["field_error"]
-    # Another plan shares none of it.
+
+
+def test_what_decides_a_rollout_is_in_its_key(toy: Config, tmp_path: Path) -> None:
     longer = load_config(EXAMPLE, [*TOY, "time.end=0.0125"])
-    assert Plan(longer, 0.01, 4).key(threads=1) != Plan(toy, 0.01, 4).key(threads=1)
+    plans = [
+        planned(case_of(config), 0.01, outputs, {"direct": weights}, tmp_path, threads)
+        for config, outputs, weights, threads in (
+            (toy, 4, None, 1),
+            (longer, 4, None, 1),
+            (toy, 5, None, 1),
+            (toy, 4, "digest", 1),
+            (toy, 4, None, 2),
+        )
+    ]
+    assert len({rollouts[0].key for rollouts in plans}) == len(plans)
 
 
-def test_all_start_from_one_state(toy: Config) -> None:
-    plan = Plan(toy, 0.01, 4)
-    start = start_state(plan)
-    again = start_state(plan)
+def case_of(config: Config) -> RolloutCase:
+    return RolloutCase("pareto", config)
+
+
+def test_all_start_from_one_state(toy: Config, tmp_path: Path) -> None:
+    start = start_state(case_of(toy), 0.01)
+    again = start_state(case_of(toy), 0.01)
     assert np.array_equal(start["temperature"], again["temperature"])
-    assert start["clock"][0] == 0.01
-    by_hand = Simulation.from_config(plan.with_solver("direct"))
-    while by_hand.time < 0.01:
-        by_hand.step(until=0.01)
+    by_hand = Simulation.from_config(toy)
+    by_hand.run(0.01)
     assert np.array_equal(start["temperature"], by_hand.temperature)
-    while by_hand.time < plan.times[0]:
-        by_hand.step(until=plan.times[0])
-    rolled = roll_out(plan, Variation("direct"), start, "key")
-    assert np.array_equal(rolled.arrays["temperature"][0], by_hand.temperature)
-    assert rolled.arrays["time"][-1] == pytest.approx(0.012)
-
-
-class Weary(StokesSolver):
-    """Direct, until it gives up."""
-
-    name = "weary"
-
-    def __init__(self, direct: StokesSolver) -> None:
-        self.direct, self.left = direct, 5
-
-    def solve(self, problem: StokesProblem) -> Flow:
-        self.left -= 1
-        if self.left < 0:
-            raise SolverError("it is tired.")
-        return self.direct.solve(problem)
+    direct, *_ = planned(case_of(toy), 0.01, 4, {}, tmp_path, 1)
+    rolled = roll_out(direct, start)
+    assert (rolled.time[0], rolled.end) == (0.01, 0.012)
 
 
 def test_a_rollout_that_fails_is_a_row_that_says_so(
     toy: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    direct = SOLVERS["direct"].build
-    build = lambda *given: Weary(direct(*given))  # noqa: E731
-    monkeypatch.setitem(SOLVERS, "weary", SolverEntry("weary", "", "-", build))
+    make_weary_known(monkeypatch)
     for _ in range(2):  # the second time from what was saved
         result = pareto.main(toy, tmp_path, ["weary"], **SETTINGS)
         failed = result["results"][-1]
@@ -157,12 +152,10 @@ def test_a_rollout_that_fails_is_a_row_that_says_so(
         assert "failed: weary: it is tired." in printed(result)
 
 
-def test_a_reference_that_fails_is_an_error(toy: Config) -> None:
-    plan = Plan(toy, 0.01, 4)
-    info = {"label": "direct", "failed": "T is not finite."}
-    fine = Rollout({"label": pareto.PERTURBED.label, "failed": None})
+def test_a_reference_that_fails_is_an_error() -> None:
+    failed = synthetic(ended="not finite", message="T is not finite.")
     with pytest.raises(RunFailedError, match=r"T is not finite\. There is nothing to compare"):
-        pareto.judged([Rollout(info), fine], {}, plan)
+        pareto.judged([failed, synthetic()], np.zeros((2, 4)), np.array([1.0]))
 
 
 def printed(result: dict[str, Any]) -> str:
@@ -184,54 +177,6 @@ def test_table_and_picture(ran: tuple[dict[str, Any], Path]) -> None:
         assert part in text
     (picture,) = out.glob("pareto-*.png")
     assert picture.read_bytes().startswith(b"\x89PNG")
-
-
-# Errors
-
-
-def run_of(temperature: np.ndarray[Any, Any], mean: float = 0.0) -> dict[str, Any]:
-    clock = np.linspace(0.0, 1.0, 11)
-    return {
-        "time": clock,
-        "mean_temperature": mean + clock,
-        "nusselt_time": clock,
-        "nusselt_top": 2 * mean + clock,
-        "nusselt_bottom": 4 * mean + clock,
-        "temperature": temperature,
-    }
-
-
-def test_errors_are_means_over_the_deterministic_outputs() -> None:
-    zeros = np.zeros((3, 2, 4))
-    other = zeros.copy()
-    other[0, 0], other[1], other[2] = 3.0, 1.0, 100.0
-    found = errors(run_of(zeros), run_of(other, mean=0.5), np.array([0.25, 0.5]))
-    assert found["field_error"] == pytest.approx((np.sqrt(4.5) + 1.0) / 2)
-    assert found["final_field_error"] == 1.0
-    assert found["profile_error"] == pytest.approx((1.5 + 1.0) / 2)
-    assert found["mean_temperature_error"] == pytest.approx(0.5)
-    assert found["nusselt_error"] == pytest.approx(1.5)
-
-
-def test_a_profile_hides_what_a_field_shows() -> None:
-    field = np.zeros((1, 1, 2))
-    wave = np.array([[[1.0, -1.0]]])
-    found = errors(run_of(field), run_of(wave), np.array([0.5]))
-    assert found["profile_error"] == 0.0
-    assert found["field_error"] == 1.0
-
-
-def test_the_deterministic_part_ends_at_a_hundredth_of_the_change() -> None:
-    start = np.zeros((2, 2))
-    reference = {"temperature": np.array([0.1, 0.2, 0.4])[:, None, None] + np.zeros((3, 2, 2))}
-    perturbed = {
-        "temperature": reference["temperature"] * np.array([1.001, 1.02, 1.0])[:, None, None]
-    }
-    found = departure(reference, perturbed, start)
-    assert found == pytest.approx([0.001, 0.02, 0.0])
-    assert deterministic_outputs(found) == 1
-    assert deterministic_outputs(np.array([0.001, 0.005])) == 2
-    assert deterministic_outputs(np.array([0.5, 0.5])) == 1
 
 
 # What a speed-up is worth
@@ -317,7 +262,9 @@ def test_what_training_took_is_on_the_card(
         lambda path: SimpleNamespace(card=card) if path == Path("mine") else None,
     )
     assert pareto_front.training_seconds(name) == expected
-    (note,) = pareto._training_note({"training": {"seconds": expected, "break_even_runs": 2.0}})
+    (note,) = pareto_table._training_note(
+        {"training": {"seconds": expected, "break_even_runs": 2.0}}
+    )
     assert ("unknown" in note) == (expected is None)
     assert ("pays after 2 such runs" in note) == (expected is not None)
 
@@ -335,6 +282,7 @@ def test_training_that_never_pays() -> None:
     ("words", "message"),
     [
         (["--start", "0.5"], "--start must lie between 0 and time.end"),
+        (["--start", "0"], "--start must lie between 0 and time.end"),
         (["--solvers", "dircet"], 'did you mean "direct"'),
         (["--set", "grid.nx=3"], "grid.nx"),
     ],
@@ -359,7 +307,7 @@ def test_command(tmp_path: Path) -> None:
 
 
 def test_a_stopped_run_can_go_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def stopped(*given: Any) -> Rollout:
+    def stopped(*given: Any, **options: Any) -> Trajectory:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(pareto, "roll_out", stopped)
@@ -368,28 +316,6 @@ def test_a_stopped_run_can_go_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     told = CliRunner().invoke(app, words)
     assert told.exit_code == 3
     assert "the same command goes on" in told.stderr
-
-
-def test_file_names_differ_where_labels_do() -> None:
-    names = [Variation(name).file_name for name in ("skip:2", "skip_2", "surrogate:a/b")]
-    assert len(set(names)) == 3
-    assert all("/" not in name for name in names)
-
-
-def test_a_plan_needs_room_for_its_rollouts(toy: Config) -> None:
-    for start in (0.0, 0.012):
-        with pytest.raises(InputError, match="--start"):
-            Plan(toy, start)
-
-
-def test_recorded_rollouts_are_read_as_they_were_written(tmp_path: Path) -> None:
-    arrays = {"temperature": np.arange(6.0).reshape(1, 2, 3)}
-    Rollout({"key": "k", "failed": None}, arrays).save(tmp_path / "r")
-    found = Rollout.load(tmp_path / "r", "k")
-    assert found is not None
-    assert np.array_equal(found.arrays["temperature"], arrays["temperature"])
-    assert Rollout.load(tmp_path / "r", "other") is None
-    assert rollouts.Rollout.load(tmp_path / "none", "k") is None
 
 
 def test_labels_keep_out_of_each_others_way() -> None:

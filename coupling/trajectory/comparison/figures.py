@@ -1,7 +1,7 @@
 """The figures of a comparison, one function each.
 
 Every function takes the recorded runs, the reference first, and the dictionary
-that `tellus.coupling.comparison.compare.compare` made of them.
+that `compare` made of them.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,17 +12,35 @@ from cmcrameri import cm
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from tellus.coupling.output.style import draw_map, leave_out_spikes, line, styled
+from tellus.coupling.output.style import draw_map, line, styled
 from tellus.coupling.runs.recorded import RecordedRun
-from tellus.io.shown import in_picture
+from tellus.coupling.trajectory.panels import (
+    Curve,
+    draw_profiles,
+    draw_series,
+    legend_below,
+    over_time,
+    temperature_scale,
+)
 
-from .maps import difference_maps, interior_scale, labels_of, temperature_maps
+from .maps import difference_maps, labels_of, temperature_maps
 from .pair import RunPair, mean_profile
 
 Runs = Sequence[RecordedRun]
 Result = Mapping[str, Any]
 
 GREYS = {"energy": "#777777", "output": "#aaaaaa", "rest": "#d5d5d5"}
+
+HISTORY = {
+    "mean_temperature": "mean temperature",
+    "nusselt_top": "Nusselt number, top",
+    "nusselt_bottom": "Nusselt number, bottom",
+}
+DRIFT = {
+    "velocity_error": "relative velocity difference",
+    "temperature_field_mae": "mean absolute temperature difference",
+}
+SPEEDUPS = {"speedup": ("per step", "#0072B2"), "speedup_end_to_end": ("end to end", "#9BBFDB")}
 
 
 def figures(result: Result, runs: Runs) -> dict[str, list[Figure]]:
@@ -41,84 +59,77 @@ def figures(result: Result, runs: Runs) -> dict[str, list[Figure]]:
 def history(result: Result, runs: Runs) -> Figure:
     """Mean temperature and both Nusselt numbers over model time."""
     figure = Figure(figsize=(12.6, 3.2))
-    names = {
-        "mean_temperature": "mean temperature",
-        "nusselt_top": "Nusselt number, top",
-        "nusselt_bottom": "Nusselt number, bottom",
-    }
-    for axis, (column, name) in zip(figure.subplots(1, 3), names.items(), strict=True):
-        draw_series(axis, result, runs, column)
-        axis.set(title=name)
-    _legend_below(figure, len(runs))
+    for axis, (column, name) in zip(figure.subplots(1, 3), HISTORY.items(), strict=True):
+        draw_series(axis, _series(result, runs, column), name)
+    legend_below(figure)
     return figure
 
 
-def draw_series(axis: Axes, result: Result, runs: Runs, column: str) -> None:
-    """One column of the time series, a line per run; first spikes may leave the frame."""
-    for k, (run, label) in enumerate(zip(runs, labels_of(result), strict=True)):
-        axis.plot(run.series["time"], run.series[column], label=label, **line(k))
-    axis.set(xlabel="model time")
-    leave_out_spikes(axis, np.concatenate([run.series[column] for run in runs]))
-    axis.ticklabel_format(style="sci", axis="x", scilimits=(-2, 4))
+def _series(result: Result, runs: Runs, column: str) -> list[Curve]:
+    named = zip(runs, labels_of(result), strict=True)
+    return [
+        Curve(k, label, run.series["time"], run.series[column])
+        for k, (run, label) in enumerate(named)
+    ]
 
 
 def profiles(result: Result, runs: Runs) -> Figure:
     """Horizontal means of temperature: at the last common output and averaged over time."""
     figure = Figure(figsize=(8.4, 3.8))
+    spans = [RunPair(runs[0], run).last_third for run in runs]
+    ends = [(end, end) for _, end in spans]
     final, average = figure.subplots(1, 2, sharey=True)
-    for k, run in enumerate(runs):
-        start, end = RunPair(runs[0], run).second_half
-        label = in_picture(result["runs"][k]["label"])
-        final.plot(mean_profile(run, end, end), run.grid.y_cells, label=label, **line(k))
-        average.plot(mean_profile(run, start, end), run.grid.y_cells, **line(k))
-    final.set(title="at the end", xlabel="temperature", ylabel="height", ylim=(0, 1))
-    average.set(title="averaged over the second half", xlabel="temperature")
-    _legend_below(figure, len(runs))
+    draw_profiles(final, _profiles(result, runs, ends), "at the end")
+    draw_profiles(average, _profiles(result, runs, spans), "averaged over the last third")
+    average.set(ylabel="")
+    legend_below(figure)
     return figure
+
+
+def _profiles(result: Result, runs: Runs, spans: Sequence[tuple[float, float]]) -> list[Curve]:
+    named = zip(runs, labels_of(result), spans, strict=True)
+    return [
+        Curve(k, label, mean_profile(run, *span), run.grid.y_cells)
+        for k, (run, label, span) in enumerate(named)
+    ]
 
 
 def drift(result: Result) -> Figure:
     """Distance from the reference at equal times: velocity and temperature."""
     figure = Figure(figsize=(8.4, 3.2))
-    names = {
-        "velocity_error": "relative velocity difference",
-        "temperature_field_mae": "mean absolute temperature difference",
-    }
-    for axis, (key, name) in zip(figure.subplots(1, 2), names.items(), strict=True):
+    labels = labels_of(result)
+    for axis, (key, name) in zip(figure.subplots(1, 2), DRIFT.items(), strict=True):
         for k, run in enumerate(result["runs"][1:], start=1):
             points = zip(run["equal_times"]["time"], run["equal_times"][key], strict=True)
             # A logarithmic axis has no place for the shared start, where the difference is zero.
             shown = [(t, value) for t, value in points if value]
             if shown:
-                axis.plot(
-                    *zip(*shown, strict=True), marker=".", label=in_picture(run["label"]), **line(k)
-                )
+                axis.plot(*zip(*shown, strict=True), marker=".", label=labels[k], **line(k))
                 axis.set_yscale("log")
-        axis.set(title=name, xlabel="model time")
-        axis.ticklabel_format(style="sci", axis="x", scilimits=(-2, 4))
-    _legend_below(figure, len(result["runs"]) - 1)
+        axis.set(title=name)
+        over_time(axis)
+    legend_below(figure)
     return figure
 
 
 def picture(result: Result, runs: Runs) -> Figure:
     """One image of a comparison: the fields of the reference and the last run, and <T>(t)."""
-    pair, aspect = RunPair(runs[0], runs[-1]), runs[0].grid.aspect
-    i, j = pair.equal_outputs[-1]
+    aspect, labels = runs[0].grid.aspect, labels_of(result)
+    i, j = RunPair(runs[0], runs[-1]).equal_outputs[-1]
     shown = [runs[0].snapshot("temperature", i), runs[-1].snapshot("temperature", j)]
+    scale = temperature_scale(shown[1:], shown[:1])
     with styled():
         figure = Figure(figsize=(11.0, 3.5))
         axes = figure.subplot_mosaic(
             [["above", "series"], ["below", "series"]], width_ratios=[3, 2]
         )
-        for name, values, run in zip(("above", "below"), shown, (0, -1), strict=True):
-            drawn = draw_map(axes[name], values, aspect, interior_scale([shown]))
-            axes[name].set_title(
-                f"{in_picture(result['runs'][run]['label'])}, t = {runs[0].output_times[i]:.4g}"
-            )
         maps = [axes["above"], axes["below"]]
+        for axis, values, label in zip(maps, shown, (labels[0], labels[-1]), strict=True):
+            drawn = draw_map(axis, values, aspect, scale)
+            axis.set_title(f"{label}, t = {runs[0].output_times[i]:.4g}")
         figure.colorbar(drawn, ax=maps, label="temperature", extend="min", aspect=30)
-        draw_series(axes["series"], result, runs, "mean_temperature")
-        axes["series"].set(title="mean temperature")
+        means = _series(result, runs, "mean_temperature")
+        draw_series(axes["series"], means, "mean temperature")
         axes["series"].legend()
     return figure
 
@@ -130,6 +141,12 @@ def cost(result: Result) -> Figure:
     bars, gains = figure.subplots(1, 2, width_ratios=[3, 2])
     _draw_phases(bars, entries)
     _draw_speedups(gains, entries)
+    for axis, margin, columns in ((bars, 0.1, 5), (gains, 0.12, 2)):
+        axis.set(yticks=np.arange(len(entries)), yticklabels=labels_of(result))
+        axis.invert_yaxis()
+        axis.margins(x=margin)
+        axis.grid(False, axis="y")
+        axis.legend(ncols=columns, loc="upper center", bbox_to_anchor=(0.5, -0.15))
     return figure
 
 
@@ -143,12 +160,7 @@ def _draw_phases(axis: Axes, entries: Sequence[Result]) -> None:
         left += width
     for place, total in enumerate(left.tolist()):
         axis.text(total, place, f" {total:.3g}", va="center")
-    axis.set(title="wall time per step by phase (ms)", yticks=places)
-    axis.set_yticklabels([in_picture(run["label"]) for run in entries])
-    axis.invert_yaxis()
-    axis.margins(x=0.1)
-    axis.grid(False, axis="y")
-    axis.legend(ncols=5, loc="upper center", bbox_to_anchor=(0.5, -0.15))
+    axis.set(title="wall time per step by phase (ms)")
 
 
 def _phase_colours(entries: Sequence[Result]) -> dict[str, Any]:
@@ -162,24 +174,9 @@ def _phase_colours(entries: Sequence[Result]) -> dict[str, Any]:
 
 def _draw_speedups(axis: Axes, entries: Sequence[Result]) -> None:
     places = np.arange(len(entries))
-    names = {"speedup": ("per step", "#0072B2"), "speedup_end_to_end": ("end to end", "#9BBFDB")}
-    for offset, (key, (name, colour)) in zip((-0.2, 0.2), names.items(), strict=True):
+    for offset, (key, (name, colour)) in zip((-0.2, 0.2), SPEEDUPS.items(), strict=True):
         values = [run[key] or 0.0 for run in entries]
         container = axis.barh(places + offset, values, height=0.38, color=colour, label=name)
         axis.bar_label(container, [f" {value:.3g}" for value in values])
     axis.axvline(1.0, color="#222222", linewidth=0.8)
-    axis.set(title="speed-up over the reference", yticks=places)
-    axis.set_yticklabels([in_picture(run["label"]) for run in entries])
-    axis.invert_yaxis()
-    axis.margins(x=0.12)
-    axis.grid(False, axis="y")
-    axis.legend(ncols=2, loc="upper center", bbox_to_anchor=(0.5, -0.15))
-
-
-def _legend_below(figure: Figure, columns: int) -> None:
-    if columns > 0 and figure.axes[0].get_legend_handles_labels()[0]:
-        figure.legend(
-            *figure.axes[0].get_legend_handles_labels(),
-            loc="outside lower center",
-            ncols=min(columns, 6),
-        )
+    axis.set(title="speed-up over the reference")

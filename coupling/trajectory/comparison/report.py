@@ -18,37 +18,11 @@ from tellus.errors import InputError
 from tellus.io.shown import shown
 from tellus.io.whole_file import write_atomically
 
-from .formatting import COLUMNS, cells, headline
-from .plots import figures
+from .figures import figures
+from .table import HEADINGS, headline, rows
 
 DPI = 140
 PIXELS_PER_INCH = 82
-SECTIONS = {
-    "temperature": ("Temperature", "At equal model times, one column per run."),
-    "difference": (
-        "Difference from the reference",
-        "Red where the run is hotter, at the same times.",
-    ),
-    "history": (
-        "Mean temperature and heat flow",
-        "Every time step. Spikes at the start may leave the frame.",
-    ),
-    "profiles": (
-        "Temperature profiles",
-        "Horizontal means at the last common output, and averaged over the second half of the "
-        "common time.",
-    ),
-    "drift": (
-        "Distance from the reference over time",
-        "At equal output times. Convection amplifies small differences, so trajectories part even "
-        "where the statistics of the flow agree.",
-    ),
-    "cost": (
-        "Where the time goes",
-        "Left: everything the run did, divided by its steps. Right: per step (Stokes and energy), "
-        "and end to end over the same model time.",
-    ),
-}
 
 
 def write_report(out: Path, result: Mapping[str, Any], runs: Sequence[RecordedRun]) -> None:
@@ -59,7 +33,7 @@ def write_report(out: Path, result: Mapping[str, Any], runs: Sequence[RecordedRu
     out : Path
         The HTML file; its directory is made where it is missing.
     result : mapping
-        What `tellus.coupling.comparison.compare.compare` returned.
+        What `compare` returned.
     runs : sequence of RecordedRun
         The runs behind it, in the same order.
 
@@ -92,25 +66,21 @@ def check_place(out: Path) -> None:
 
 def render(result: Mapping[str, Any], runs: Sequence[RecordedRun]) -> str:
     """The report as HTML text."""
-    template = files(__package__).joinpath("report.html.j2").read_text(encoding="utf-8")
     environment = Environment(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, finalize=_inert
     )
+    environment.filters["told"] = _told
+    template = files(__package__).joinpath("report.html.j2").read_text(encoding="utf-8")
     drawn = figures(result, runs)
-    sections = [
-        {"title": title, "caption": caption, "images": [_image(f) for f in drawn[key]]}
-        for key, (title, caption) in SECTIONS.items()
-        if drawn[key]
-    ]
     return environment.from_string(template).render(
         title=_title(result),
         case=_case(result, runs[0]),
         summary=[*headline(result), *result.get("remarks", [])],
         result=result,
-        columns=[title for title, _, _ in COLUMNS],
-        rows=[cells(run) for run in result["runs"]],
-        sections=sections,
-        provenance=_provenance(runs),
+        headings=HEADINGS,
+        rows=rows(result),
+        images={name: [_image(figure) for figure in found] for name, found in drawn.items()},
+        runs=runs,
         version=tellus.__version__,
         date=date.today().isoformat(),
     )
@@ -138,14 +108,10 @@ def _title(result: Mapping[str, Any]) -> str:
 def _case(result: Mapping[str, Any], reference: RecordedRun) -> str:
     """The reference's parameters, as it was configured."""
     times = reference.output_times
-    sections = {
-        "model": reference.config.get("model"),
-        "rheology": reference.config.get("rheology"),
-    }
     numbers = [
         f"{key} {value:g}"
-        for section in sections.values()
-        for key, value in (section or {}).items()
+        for section in ("model", "rheology")
+        for key, value in (reference.config.get(section) or {}).items()
         if isinstance(value, int | float)
     ]
     return (
@@ -154,23 +120,8 @@ def _case(result: Mapping[str, Any], reference: RecordedRun) -> str:
     )
 
 
-def _provenance(runs: Sequence[RecordedRun]) -> list[tuple[str, list[str]]]:
-    names = {
-        "solver": "solver",
-        "status": "status",
-        "solver_report": "solver report",
-        "weights_sha256": "weights, SHA-256",
-        "machine": "machine",
-        "threads": "threads",
-        "tellus": "Tellus",
-        "git": "git",
-        "versions": "versions",
-    }
-    rows = [(name, [_text(run.info.get(key)) for run in runs]) for key, name in names.items()]
-    return [("directory", [str(run.path) for run in runs]), *rows]
-
-
-def _text(value: Any) -> str:
+def _told(value: Any) -> str:
+    """An entry of run.json as text."""
     if isinstance(value, Mapping):
-        return ", ".join(f"{key} {_text(entry)}" for key, entry in value.items()) or "-"
+        return ", ".join(f"{key} {_told(entry)}" for key, entry in value.items()) or "-"
     return "-" if value is None else str(value)

@@ -1,14 +1,15 @@
 """Maps of temperature of compared runs side by side, and of what they differ in."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
-from tellus.coupling.output.style import LID, draw_map
+from tellus.coupling.output.style import draw_map
 from tellus.coupling.runs.recorded import RecordedRun
+from tellus.coupling.trajectory.panels import temperature_scale
 from tellus.io.shown import in_picture
 from tellus.solver.grid import Array
 
@@ -29,9 +30,10 @@ def temperature_maps(result: Result, runs: Runs) -> Iterator[Figure]:
     """
     pairs = [RunPair(runs[0], run) for run in runs]
     chosen = _chosen_outputs(pairs)
-    panels = [[_temperature(pair, i) for pair in pairs] for i in chosen]
-    times, scale = runs[0].output_times[chosen], interior_scale(panels)
-    yield from _maps(labels_of(result), times, panels, runs[0].grid.aspect, scale, "temperature")
+    panels = _panels(pairs, chosen, lambda pair, i, j: pair.run.snapshot("temperature", j))
+    if chosen:
+        scale = temperature_scale(_drawn(panels), _drawn([row[:1] for row in panels]))
+        yield from _maps(labels_of(result), runs[0], chosen, panels, scale, "temperature")
 
 
 def difference_maps(result: Result, runs: Runs) -> Iterator[Figure]:
@@ -39,11 +41,24 @@ def difference_maps(result: Result, runs: Runs) -> Iterator[Figure]:
     reference, *others = labels_of(result)
     pairs = [RunPair(runs[0], run) for run in runs[1:]]
     chosen = _chosen_outputs(pairs)
-    panels = [[_difference(pair, i) for pair in pairs] for i in chosen]
-    largest = max(_largest(panels), 1e-12)
-    times, name = runs[0].output_times[chosen], f"temperature minus that of {reference}"
-    scale = Normalize(-largest, largest)
-    yield from _maps(others, times, panels, runs[0].grid.aspect, scale, name)
+    panels = _panels(pairs, chosen, RunPair.temperature_difference)
+    largest = max([1e-12, *(float(np.abs(values).max()) for values in _drawn(panels))])
+    scale, name = Normalize(-largest, largest), f"temperature minus that of {reference}"
+    yield from _maps(others, runs[0], chosen, panels, scale, name)
+
+
+def _panels(
+    pairs: Sequence[RunPair], chosen: Sequence[int], field: Callable[[RunPair, int, int], Array]
+) -> list[list[Array | None]]:
+    """A row for each chosen output of the reference; None where a run wrote none at that time."""
+    partners = [dict(pair.equal_outputs) for pair in pairs]
+    return [
+        [
+            field(pair, i, outputs[i]) if i in outputs else None
+            for pair, outputs in zip(pairs, partners, strict=True)
+        ]
+        for i in chosen
+    ]
 
 
 def labels_of(result: Result) -> list[str]:
@@ -53,15 +68,16 @@ def labels_of(result: Result) -> list[str]:
 
 def _maps(
     labels: Sequence[str],
-    times: Array,
+    reference: RecordedRun,
+    chosen: Sequence[int],
     panels: Panels,
-    aspect: float,
     scale: Normalize,
     name: str,
 ) -> Iterator[Figure]:
     """Panels by time (rows) and run (columns), a few runs to a figure."""
-    if not panels:
+    if not chosen:
         return
+    times, aspect = reference.output_times[chosen], reference.grid.aspect
     for first in range(0, len(labels), RUNS_ABREAST):
         shown = range(first, min(first + RUNS_ABREAST, len(labels)))
         width = min(4.2, 2.6 * aspect)
@@ -91,28 +107,6 @@ def _chosen_outputs(pairs: Sequence[RunPair]) -> list[int]:
     return [shared[k] for k in dict.fromkeys(places.tolist())]
 
 
-def _temperature(pair: RunPair, i: int) -> Array | None:
-    partner = dict(pair.equal_outputs).get(i)
-    return None if partner is None else pair.run.snapshot("temperature", partner)
-
-
-def _difference(pair: RunPair, i: int) -> Array | None:
-    partner = dict(pair.equal_outputs).get(i)
-    if partner is None:
-        return None
-    reference, other = pair.temperatures(i, partner)
-    return other - reference
-
-
-def interior_scale(panels: Panels) -> Normalize:
-    """From the lid, whose colours are not told apart, to the largest value."""
-    shown = [values for row in panels for values in row if values is not None]
-    if not shown:
-        return Normalize(0.0, 1.0)
-    low = min(float(np.percentile(values, LID)) for values in shown)
-    # Down to a round number, which the colour bar ends on.
-    return Normalize(np.floor(20 * low) / 20, max(1.0, *(float(values.max()) for values in shown)))
-
-
-def _largest(panels: Panels) -> float:
-    return max((float(np.abs(p).max()) for row in panels for p in row if p is not None), default=0)
+def _drawn(panels: Panels) -> list[Array]:
+    """The fields in panels that are not empty."""
+    return [values for row in panels for values in row if values is not None]

@@ -37,7 +37,7 @@ def compare(runs: Sequence[Path], out: Path | None = None) -> dict[str, Any]:
         - ``mean_temperature_mae``, ``nusselt_mae`` (mean of top and bottom): mean
           absolute difference of the time series, interpolated onto 1001 common times;
         - ``profile_mae``: mean over the height of the absolute difference between
-          temperature profiles averaged over the common second half;
+          temperature profiles averaged over the last third of the common time;
           ``final_profile_mae``: the same at the last common time;
         - ``temperature_field_mae`` and ``velocity_error``: at the outputs both runs
           wrote at equal times after the start (all of them under ``equal_times``);
@@ -119,8 +119,7 @@ def summary(pair: RunPair, label: str) -> dict[str, Any]:
 def _differences(pair: RunPair) -> dict[str, Any]:
     top, bottom = pair.series_mae("nusselt_top"), pair.series_mae("nusselt_bottom")
     times = [float(pair.reference.output_times[i]) for i, _ in pair.equal_outputs]
-    fields = [pair.temperatures(*both) for both in pair.equal_outputs]
-    field_mae = [float(np.mean(np.abs(a - b))) for a, b in fields]
+    field_mae = [pair.field_mae(*both) for both in pair.equal_outputs]
     velocity = [pair.velocity_error(*both) for both in pair.equal_outputs]
     later = [k for k, t in enumerate(times) if t > pair.span[0]]
     relative = [v for k in later if (v := velocity[k]) is not None]
@@ -129,8 +128,8 @@ def _differences(pair: RunPair) -> dict[str, Any]:
         "nusselt_top_mae": top,
         "nusselt_bottom_mae": bottom,
         "nusselt_mae": None if top is None or bottom is None else (top + bottom) / 2,
-        "profile_mae": pair.profile_mae(*pair.second_half),
-        "final_profile_mae": pair.profile_mae(pair.second_half[1], pair.second_half[1]),
+        "profile_mae": pair.profile_mae(*pair.last_third),
+        "final_profile_mae": pair.profile_mae(pair.last_third[1], pair.last_third[1]),
         "temperature_field_mae": statistics.fmean(field_mae[k] for k in later) if later else None,
         "velocity_error": statistics.median(relative) if relative else None,
         "quiet_outputs": sum(velocity[k] is None for k in later),

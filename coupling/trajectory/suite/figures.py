@@ -6,29 +6,27 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.colors import Normalize
 from matplotlib.figure import Figure, SubFigure
 
 from tellus.coupling.output.picture_file import save_picture
-from tellus.coupling.output.style import LID, LINES, draw_map, leave_out_spikes, styled
+from tellus.coupling.output.style import draw_map, styled
 from tellus.coupling.solvers.arguments import shortened
+from tellus.coupling.trajectory.cases import RolloutCase
+from tellus.coupling.trajectory.drift import last_third
+from tellus.coupling.trajectory.panels import (
+    Curve,
+    draw_profiles,
+    draw_series,
+    temperature_scale,
+)
+from tellus.coupling.trajectory.record import Trajectory
+from tellus.coupling.trajectory.rollout import COLLAPSED, NOT_FINITE, OUT_OF_BOUNDS, SOLVER_FAILED
 from tellus.io.shown import in_picture
 from tellus.solver.grid import Array
 
-from .cases import RolloutCase
-from .rollout import (
-    COLLAPSED,
-    FINISHED,
-    NOT_FINITE,
-    OUT_OF_BOUNDS,
-    SOLVER_FAILED,
-    Rollout,
-    averages,
-    course,
-)
 from .scores import DEPARTED, GOOD, OUTCOMES, REFERENCE, Row
 
-Rollouts = Mapping[tuple[str, str], Rollout]
+Trajectories = Mapping[tuple[str, str], Trajectory]
 Result = Mapping[str, Any]
 
 MARKERS = {
@@ -40,30 +38,47 @@ MARKERS = {
     SOLVER_FAILED: ("s", "#222222"),
 }
 
-
 MOST_COLUMNS = 4
 """Of a map of outcomes, before it goes on below."""
 
 
 def draw(
     cases: Sequence[RolloutCase],
-    rollouts: Rollouts,
+    found: Trajectories,
     result: Result,
     labels: Sequence[str],
     trained: Sequence[Mapping[str, float]],
     out: Path,
 ) -> list[Path]:
-    """Every picture, into `out`: one per scenario; a map and three cases of a data set."""
+    """Every picture, into `out`: one per scenario; a map and three cases of a data set.
+
+    Parameters
+    ----------
+    cases : sequence of RolloutCase
+    found : mapping
+        Trajectories by names of case and solver.
+    result : mapping
+        What `rollout_suite` returns.
+    labels : sequence of str
+        The solvers, the reference first.
+    trained : sequence of mapping
+        Parameters of the simulations that a surrogate was trained on.
+    out : Path
+
+    Returns
+    -------
+    list of Path
+    """
     drawn: dict[str, Figure] = {}
     with styled():
         for case in cases:
             if case.scenario:
-                drawn[case.name] = one_case(case, rollouts, result, labels)
+                drawn[case.name] = one_case(case, found, result, labels)
         members = [case for case in cases if not case.scenario]
         if members:
             rows = [row for row in result["results"] if row["solver"] != labels[0]]
             drawn["outcomes"] = outcomes(rows, labels[1:] or labels, trained)
-            drawn["chosen"] = chosen(members, rollouts, result, labels)
+            drawn["chosen"] = chosen(members, found, result, labels)
     paths = []
     for name, picture in drawn.items():
         paths.append(out / f"{name}.png")
@@ -83,8 +98,7 @@ def outcomes(
         axis.set_visible(False)
     for axis, label in zip(panels, labels, strict=False):
         if trained:
-            places = [(np.log10(t["gamma_T"]), t["heating"]) for t in trained]
-            axis.plot(*np.transpose(places), ".", ms=3, color="#bbbbbb", label="trained on")
+            axis.plot(*_places(trained), ".", ms=3, color="#bbbbbb", label="trained on")
         mine = [row for row in rows if row["solver"] == label]
         for name in OUTCOMES:
             _mark(axis, name, [row["parameters"] for row in mine if row["outcome"] == name])
@@ -99,35 +113,40 @@ def outcomes(
     return figure
 
 
-def _mark(axis: Axes, name: str, places: Sequence[Mapping[str, float]]) -> None:
+def _places(parameters: Sequence[Mapping[str, float]]) -> tuple[list[float], list[float]]:
+    """Where simulations lie in the map."""
+    across = [float(np.log10(p["gamma_T"])) for p in parameters]
+    return across, [p["heating"] for p in parameters]
+
+
+def _mark(axis: Axes, name: str, parameters: Sequence[Mapping[str, float]]) -> None:
     """Those of one outcome; named in the legend even where there are none."""
     marker, colour = MARKERS[name]
-    x, y = [np.log10(p["gamma_T"]) for p in places], [p["heating"] for p in places]
     style: Any = {"ms": 7, "color": colour, "mec": "#222222", "mew": 0.5}
-    axis.plot(x, y, marker, linestyle="none", label=name, **style)
+    axis.plot(*_places(parameters), marker, linestyle="none", label=name, **style)
 
 
 def chosen(
-    cases: Sequence[RolloutCase], rollouts: Rollouts, result: Result, labels: Sequence[str]
+    cases: Sequence[RolloutCase], found: Trajectories, result: Result, labels: Sequence[str]
 ) -> Figure:
     """Three cases at length, by the rms velocity of their reference."""
-    named = by_vigour(cases, rollouts, labels[0])
+    named = by_vigour(cases, found, labels[0])
     figure = Figure(figsize=(11.5, len(named) * _height(len(labels))), layout="constrained")
     parts = figure.subfigures(len(named), 1, squeeze=False)[:, 0]
     for part, (word, case) in zip(parts, named.items(), strict=True):
-        _draw_case(part, case, rollouts, result, labels, f"{word}: ")
+        _draw_case(part, case, found, result, labels, f"{word}: ")
     return figure
 
 
 def by_vigour(
-    cases: Sequence[RolloutCase], rollouts: Rollouts, reference: str
+    cases: Sequence[RolloutCase], found: Trajectories, reference: str
 ) -> dict[str, RolloutCase]:
     """The slowest, the middle and the fastest of the cases whose reference got anywhere."""
     speeds = {}
     for case in cases:
-        rollout = rollouts[case.name, reference]
-        if rollout.end > 0:
-            speeds[case.name] = float(averages(rollout, "vrms", 2 / 3 * rollout.end, rollout.end))
+        trajectory = found[case.name, reference]
+        if trajectory.end > 0:
+            speeds[case.name] = float(trajectory.average("vrms", *last_third(0.0, trajectory.end)))
     ranked = sorted((case for case in cases if case.name in speeds), key=lambda c: speeds[c.name])
     if not ranked:
         return {}
@@ -136,11 +155,11 @@ def by_vigour(
 
 
 def one_case(
-    case: RolloutCase, rollouts: Rollouts, result: Result, labels: Sequence[str]
+    case: RolloutCase, found: Trajectories, result: Result, labels: Sequence[str]
 ) -> Figure:
     """<T>(t), Nu(t) and the averaged profile of every solver, and its last temperature."""
     figure = Figure(figsize=(11.5, _height(len(labels))), layout="constrained")
-    _draw_case(figure, case, rollouts, result, labels)
+    _draw_case(figure, case, found, result, labels)
     return figure
 
 
@@ -151,12 +170,12 @@ def _height(solvers: int) -> float:
 def _draw_case(
     part: Figure | SubFigure,
     case: RolloutCase,
-    rollouts: Rollouts,
+    found: Trajectories,
     result: Result,
     labels: Sequence[str],
     word: str = "",
 ) -> None:
-    mine = {name: rollouts[case.name, name] for name in labels if (case.name, name) in rollouts}
+    mine = {name: found[case.name, name] for name in labels if (case.name, name) in found}
     rows = {row["solver"]: row for row in result["results"] if row["case"] == case.name}
     p = case.parameters
     part.suptitle(
@@ -169,61 +188,38 @@ def _draw_case(
     layout: Any = [[panel, "profile", name] for panel, name in zip(left, mine, strict=True)]
     axes = part.subplot_mosaic(layout, width_ratios=[1.3, 0.9, 1.4])
     _draw_lines(axes, mine)
-    scale = temperature_scale([rollout.arrays["temperature"] for rollout in mine.values()])
-    for name, rollout in mine.items():
-        drawn = draw_map(axes[name], rollout.arrays["temperature"], case.config.grid.aspect, scale)
+    fields = [trajectory.temperature for trajectory in mine.values()]
+    scale = temperature_scale(fields, fields[:1])
+    for name, trajectory in mine.items():
+        drawn = draw_map(axes[name], trajectory.temperature, case.config.grid.aspect, scale)
         fared = "the reference" if name == REFERENCE else rows[name]["outcome"]
-        axes[name].set_title(f"{in_picture(shortened(name))}, t = {rollout.end:.4g}: {fared}")
+        axes[name].set_title(f"{in_picture(shortened(name))}, t = {trajectory.end:.4g}: {fared}")
     maps = [axes[name] for name in mine]
     part.colorbar(drawn, ax=maps, label="temperature", extend="min", aspect=30)
 
 
-def _draw_lines(axes: Mapping[str, Axes], mine: Mapping[str, Rollout]) -> None:
-    end = max(rollout.end for rollout in mine.values())
-    flows = []
-    for k, (name, rollout) in enumerate(mine.items()):
-        style = _line(k, rollout)
-        times, heights = rollout.arrays["time"], rollout.arrays["profile"].shape[1]
-        axes["mean"].plot(
-            times, rollout.arrays["mean_temperature"], label=in_picture(shortened(name)), **style
-        )
-        if not rollout.end > 0:
-            continue
-        last_third = 2 / 3 * rollout.end, rollout.end
-        y = (np.arange(heights) + 0.5) / heights
-        axes["profile"].plot(averages(rollout, "profile", *last_third), y, **style)
-        if "nusselt" in axes:
-            middle, top = course(rollout, "nusselt_top")
-            flows.append(top)
-            axes["nusselt"].plot(middle, top, **style)
-    axes["mean"].set(title="mean temperature", xlim=(0, end))
+def _draw_lines(axes: Mapping[str, Axes], mine: Mapping[str, Trajectory]) -> None:
+    """Series and profiles of the rollouts of one case, of those that got anywhere."""
+    every = list(enumerate(mine.items()))
+    moved = [(k, entry) for k, entry in every if entry[1].end > 0]
+
+    def curve(k: int, name: str, x: Array, y: Array) -> Curve:
+        return Curve(k, in_picture(shortened(name)), x, y, not mine[name].account.finished)
+
+    means = [curve(k, name, t.time, t.mean_temperature) for k, (name, t) in every]
+    draw_series(axes["mean"], means, "mean temperature")
     axes["mean"].legend(fontsize=7)
-    axes["profile"].set(title="profile, last third", xlabel="temperature", ylabel="height")
-    axes["profile"].set(ylim=(0, 1))
-    if flows:
-        axes["nusselt"].set(title="Nusselt number, top", xlabel="model time", xlim=(0, end))
-        leave_out_spikes(axes["nusselt"], np.concatenate(flows))
+    profiles = [
+        curve(k, name, t.average("profile", *last_third(0.0, t.end)), _heights(t))
+        for k, (name, t) in moved
+    ]
+    draw_profiles(axes["profile"], profiles, "profile, last third")
+    if "nusselt" in axes and moved:
+        flows = [curve(k, name, *t.rate("nusselt_top")) for k, (name, t) in moved]
+        draw_series(axes["nusselt"], flows, "Nusselt number, top")
 
 
-def _line(k: int, rollout: Rollout) -> dict[str, Any]:
-    """The reference wide and black; what did not get to the end ends in a cross."""
-    failed = rollout.info["ended"] != FINISHED
-    return {
-        "color": LINES[k % len(LINES)],
-        "linewidth": 2.4 if k == 0 else 1.3,
-        "zorder": 2 + k,
-        "marker": "x" if failed else "",
-        "markevery": [-1],
-    }
-
-
-def temperature_scale(fields: Sequence[Array]) -> Normalize:
-    """From the coldest interior of all rollouts to the hottest of the reference, the first.
-
-    The lid, the coldest part, shares a colour. What left the reference's temperatures altogether
-    does not stretch the scale.
-    """
-    reference = fields[0]
-    interior = min(float(np.percentile(field, LID)) for field in fields)
-    low = max(interior, float(reference.min()))
-    return Normalize(np.floor(20 * low) / 20, max(float(reference.max()), low + 0.05))
+def _heights(trajectory: Trajectory) -> Array:
+    cells = trajectory.profile.shape[1]
+    heights: Array = (np.arange(cells) + 0.5) / cells
+    return heights

@@ -5,11 +5,11 @@ from typing import Any
 
 from rich.table import Table
 
+from tellus.coupling.trajectory.tabular import Column, cells, digits, rich_table
 from tellus.io.busy import BUSY_PERCENT
 from tellus.io.shown import shown
 
-# Title, key and scale of the columns that a reader sees, on the terminal and in the report.
-COLUMNS = (
+COLUMNS: tuple[Column, ...] = (
     ("steps", "steps", 1.0),
     ("|d<T>|", "mean_temperature_mae", 1.0),
     ("|d profile|", "profile_mae", 1.0),
@@ -22,38 +22,31 @@ COLUMNS = (
     ("speed-up", "speedup", 1.0),
     ("end to end", "speedup_end_to_end", 1.0),
 )
+"""What a reader sees, on the terminal and in the report."""
+
+HEADINGS = ("run", *(title for title, _, _ in COLUMNS))
 
 
-def figure(value: float | None, scale: float = 1.0) -> str:
-    """`value * scale` to two significant digits (three from 1 on), or a dash for None."""
-    if value is None:
-        return "-"
-    number = value * scale
-    if abs(number) >= 1e3:
-        return f"{number:.0f}"
-    return f"{number:.3g}" if abs(number) >= 1 else f"{number:.2g}"
-
-
-def cells(run: Mapping[str, Any]) -> list[str]:
-    """The label and the figures of one run, in the order of COLUMNS."""
-    return [run["label"], *(figure(run[key], scale) for _, key, scale in COLUMNS)]
+def rows(result: Mapping[str, Any]) -> list[list[str]]:
+    """For each run its label and its figures, under HEADINGS."""
+    return [[run["label"], *cells(run, COLUMNS)] for run in result["runs"]]
 
 
 def headline(result: Mapping[str, Any]) -> list[str]:
     """The lines that matter: speed, mean temperature, flow, and whether the seconds count."""
     reference, *others = result["runs"]
     name = reference["label"]
-    cost = f"{figure(reference['seconds_per_step'], 1e3)} ms per step"
+    cost = f"{digits(reference['seconds_per_step'], 1e3)} ms per step"
     if not others:
         only = f"One run, {name}: {reference['steps']} steps, {cost}; nothing to compare with."
         return [only, *busy(result)]
     speed = [
-        f"{r['label']} {figure(r['speedup'])}x per step, "
-        f"{figure(r['speedup_end_to_end'])}x end to end"
+        f"{r['label']} {digits(r['speedup'])}x per step, "
+        f"{digits(r['speedup_end_to_end'])}x end to end"
         for r in others
     ]
-    heat = [f"{r['label']} {figure(r['mean_temperature_mae'])}" for r in others]
-    flow = [f"{r['label']} {figure(r['velocity_error'], 100)} %" for r in others]
+    heat = [f"{r['label']} {digits(r['mean_temperature_mae'])}" for r in others]
+    flow = [f"{r['label']} {digits(r['velocity_error'], 100)} %" for r in others]
     return [
         f"Speed-up over {name} ({cost}): {'; '.join(speed)}.",
         f"Mean absolute difference of <T>(t) from {name}: {'; '.join(heat)}.",
@@ -65,14 +58,13 @@ def headline(result: Mapping[str, Any]) -> list[str]:
 
 def busy(result: Mapping[str, Any]) -> list[str]:
     """A warning where other work shared the machine while one of the runs was timed."""
-    shares = [run["others_percent"] or 0.0 for run in result["runs"]]
-    if max(shares) <= BUSY_PERCENT:
-        return []
     disturbed = [
-        f"{run['label']} {share:.0f} %"
-        for run, share in zip(result["runs"], shares, strict=True)
-        if share > BUSY_PERCENT
+        f"{run['label']} {run['others_percent']:.0f} %"
+        for run in result["runs"]
+        if (run["others_percent"] or 0.0) > BUSY_PERCENT
     ]
+    if not disturbed:
+        return []
     return [
         "The machine was busy: do not quote these seconds and speed-ups. Of its processors other "
         f"work used: {'; '.join(disturbed)}."
@@ -81,14 +73,6 @@ def busy(result: Mapping[str, Any]) -> list[str]:
 
 def table(result: Mapping[str, Any]) -> Table:
     """The comparison as a table for the terminal; the reference is the first row."""
-    view = Table(title=f"reference: {shown(result['reference'])}", title_justify="left")
-    view.add_column("run", overflow="fold")
-    for title, _, _ in COLUMNS:
-        view.add_column(title, justify="right")
-    for run in result["runs"]:
-        view.add_row(*cells(run))
     notes = [f"{run['label']}: {note}" for run in result["runs"] for note in run["notes"]]
-    lines = notes + result["warnings"] + busy(result)
-    view.caption = "\n".join(shown(line) for line in lines) or None
-    view.caption_justify = "left"
-    return view
+    lines = [shown(line) for line in (*notes, *result["warnings"], *busy(result))]
+    return rich_table(f"reference: {shown(result['reference'])}", HEADINGS, rows(result), lines)

@@ -1,0 +1,105 @@
+"""One case, rolled out with every solver from one state over one span of model time."""
+
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from tellus.config.paths import with_absolute_paths
+from tellus.coupling.runs.progress import RunProgress
+from tellus.coupling.simulation.loop import Simulation, Snapshot
+from tellus.coupling.trajectory.cases import RolloutCase
+from tellus.coupling.trajectory.record import npz_bytes
+from tellus.coupling.trajectory.rollout import Rollout, file_name
+from tellus.io.arrays import read_npz
+from tellus.io.whole_file import write_atomically
+from tellus.solver.grid import Array
+
+from .fields import cache_directory
+
+log = logging.getLogger(__name__)
+
+# Part of every key: raise it when what an older version recorded should not be used.
+RECIPE = 3
+
+REFERENCE = "direct"
+PERTURBED = "direct (start perturbed by 1e-06)"
+HALVED = "direct (dt times 0.5)"
+FLOORS = (PERTURBED, HALVED)
+"""What the direct rollout itself is worth: errors below these are below its own."""
+
+
+def output_times(start: float, end: float, outputs: int) -> Array:
+    """When T is kept: evenly spaced, the end included, the start not."""
+    return np.linspace(start, end, outputs + 1)[1:]
+
+
+def planned(
+    case: RolloutCase,
+    start: float,
+    outputs: int,
+    weights: Mapping[str, str | None],
+    out: Path,
+    threads: int,
+) -> list[Rollout]:
+    """The direct rollout, those that show what it is worth, then those of the other solvers.
+
+    Parameters
+    ----------
+    case : RolloutCase
+    start : float
+        Model time of the state that all begin in.
+    outputs : int
+        Times at which T is kept, which the steps of every rollout are cut to meet.
+    weights : mapping
+        Names of the solvers, to the digest of their weights.
+    out : Path
+        Directory of the rollouts.
+    threads : int
+        On which they run.
+    """
+    end = case.config.time.end
+    times = tuple(output_times(start, end, outputs).tolist())
+
+    def rollout(label: str, perturbation: float = 0.0, dt_factor: float = 1.0) -> Rollout:
+        said = (RECIPE, case.digest, start, outputs, threads, label, weights.get(label))
+        return Rollout(
+            case=case,
+            solver=REFERENCE if label in FLOORS else with_absolute_paths(label),
+            label=label,
+            key=" ".join(map(str, said)),
+            stem=out / "rollouts" / file_name(label),
+            until=end,
+            field_times=times,
+            perturbation=perturbation,
+            dt_factor=dt_factor,
+        )
+
+    return [
+        rollout(REFERENCE),
+        rollout(PERTURBED, perturbation=1e-6),
+        rollout(HALVED, dt_factor=0.5),
+        *(rollout(name) for name in weights if name != REFERENCE),
+    ]
+
+
+def start_state(case: RolloutCase, start: float) -> Snapshot:
+    """The snapshot at model time `start`, run with the direct solver once and then cached."""
+    path = cache_directory() / f"start-{RECIPE}-{case.digest}-{start!r}.npz"
+    try:
+        return read_npz(path)
+    except FileNotFoundError:
+        log.info("running to t = %g with the direct solver (once, then cached)", start)
+    except (OSError, ValueError) as error:
+        log.warning("%s is damaged (%s): made again", path, error)
+    simulation = Simulation.from_config(case.with_solver(REFERENCE))
+    with RunProgress(0.0, start) as progress:
+        simulation.run(start, [lambda _, record: progress.update(record)])
+    found = simulation.snapshot()
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(path, npz_bytes(found))
+    except OSError as error:
+        log.warning("the start state could not be cached: %s", error)
+    return found

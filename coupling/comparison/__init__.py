@@ -1,1 +1,0 @@
-"""Runs beside a reference run: differences, figures and the report."""

@@ -1,0 +1,258 @@
+"""What a run did: its course in samples and integrals, how it ended, what it cost."""
+
+import hashlib
+import json
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field, fields
+from io import BytesIO
+from pathlib import Path
+from time import perf_counter, process_time
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tellus.coupling.simulation.loop import Simulation, StepRecord
+from tellus.io.arrays import read_npz
+from tellus.io.json_file import parse_json, small_file
+from tellus.io.whole_file import write_atomically
+from tellus.solver.diagnostics import temperature_profile
+from tellus.solver.grid import Array
+
+log = logging.getLogger("tellus")
+
+FINISHED = "finished"
+
+DIGEST = "arrays_sha256"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Account:
+    """How a run ended and what it cost, plain JSON.
+
+    Attributes
+    ----------
+    case, solver : str
+        What was run, and with what, as results call them.
+    key : str
+        Of everything that decides what the run does.
+    ended, message : str
+        "finished" or why it did not, and the sentence about it.
+    steps, time
+        Time steps taken, and the model time that they led to.
+    seconds, cpu_seconds : float
+        Of the time steps alone, by the wall's clock and the processor's.
+    setup_seconds, others_percent, pace_seconds : float, optional
+        Seconds before the first step; how much of the machine other work had; seconds of one and
+        the same solve just before, where a benchmark took them.
+    """
+
+    case: str
+    solver: str
+    key: str
+    ended: str
+    message: str
+    steps: int
+    time: float
+    seconds: float
+    cpu_seconds: float
+    seconds_by_phase: dict[str, float]
+    statuses: dict[str, int]
+    iterations: int
+    rejected: int
+    warnings: list[str]
+    weights_sha256: str | None
+    git: str | None
+    machine: dict[str, Any]
+    setup_seconds: float | None = None
+    others_percent: float | None = None
+    pace_seconds: float | None = None
+
+    @property
+    def finished(self) -> bool:
+        """Whether it got to its end."""
+        return self.ended == FINISHED
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trajectory:
+    """The course of a run.
+
+    Attributes
+    ----------
+    account : Account
+    time, mean_temperature : array, shape (n,)
+        At sampled steps, the start and the last step included.
+    nusselt_top, nusselt_bottom, vrms : array, shape (n,)
+        Integrals over model time since the start, whose differences are exact averages.
+    profile : array, shape (n, ny)
+        The same of the horizontal mean of T.
+    temperature : array, shape (ny, nx)
+        At the end, in single precision.
+    fields : array, shape (outputs, ny, nx)
+        T at the times that were asked for.
+    """
+
+    account: Account
+    time: Array
+    mean_temperature: Array
+    nusselt_top: Array
+    nusselt_bottom: Array
+    vrms: Array
+    profile: Array
+    temperature: Array
+    fields: Array = field(default_factory=lambda: np.empty((0, 0, 0)))
+
+    @property
+    def end(self) -> float:
+        """Model time that it reached."""
+        return float(self.time[-1])
+
+    def average(self, name: str, start: float, end: float) -> Array:
+        """Time average over [start, end] of what `name` is the integral of; shape () or (ny,)."""
+        integral: Array = getattr(self, name)
+        columns = np.reshape(integral, (len(self.time), -1)).T
+        ends = np.array([np.interp([start, end], self.time, column) for column in columns])
+        mean: Array = (ends[:, 1] - ends[:, 0]) / (end - start)
+        return mean.reshape(integral.shape[1:])
+
+    def rate(self, name: str) -> tuple[Array, Array]:
+        """The times in the middle between samples, and there what `name` is the integral of."""
+        change = np.diff(getattr(self, name)) / np.diff(self.time)
+        return 0.5 * (self.time[1:] + self.time[:-1]), change
+
+    def heat_given(self) -> Array:
+        """By how much all sources raised <T> since the start, at every sample, shape (n,).
+
+        What <T> gained, less what came in through the bottom and did not leave through the top:
+        the heating H, and what a velocity with a divergence makes or takes.
+        """
+        inflow = self.nusselt_bottom - self.nusselt_top
+        gained: Array = self.mean_temperature - self.mean_temperature[0] - inflow
+        return gained
+
+    def save(self, stem: Path) -> None:
+        """Into STEM.npz and STEM.json, arrays first: where the JSON lies, all of it does."""
+        stem.parent.mkdir(parents=True, exist_ok=True)
+        names = [each.name for each in fields(self) if each.name != "account"]
+        content = npz_bytes({name: getattr(self, name) for name in names})
+        write_atomically(_file(stem, ".npz"), content)
+        info = {**asdict(self.account), DIGEST: hashlib.sha256(content).hexdigest()}
+        text = json.dumps(info, indent=1, allow_nan=False)
+        write_atomically(_file(stem, ".json"), text.encode() + b"\n")
+
+    @classmethod
+    def load(cls, stem: Path) -> Self | None:
+        """One that was saved; None where there is none, or a damaged one, to be done again."""
+        try:
+            info = parse_json(small_file(_file(stem, ".json")))
+            if "ended" not in info:
+                return None  # as `tellus bench pareto` kept its rollouts once
+            content = _file(stem, ".npz").read_bytes()
+            if info.pop(DIGEST) != hashlib.sha256(content).hexdigest():
+                raise ValueError("its arrays are not those that it was saved with")
+            return cls(account=Account(**info), **read_npz(BytesIO(content)))
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            log.warning("%s is damaged (%s): it is rolled out again", _file(stem, ".json"), error)
+            return None
+
+
+class Recorder:
+    """An observer that keeps samples of a simulation's course and times its steps.
+
+    Parameters
+    ----------
+    simulation : Simulation
+    sample_every : int
+        Steps between samples.
+    notify : callable, optional
+        Sees every step too, in time that is not counted.
+    """
+
+    def __init__(
+        self,
+        simulation: Simulation,
+        sample_every: int = 1,
+        notify: Callable[[StepRecord], None] = lambda record: None,
+    ) -> None:
+        self.simulation = simulation
+        self.seconds = self.cpu_seconds = 0.0
+        self.first_step_at: float | None = None
+        self._every, self._notify, self._first = sample_every, notify, simulation.steps
+        self._profile = temperature_profile(simulation.temperature)
+        # Since the start: the integral of the profile; of Nu at the top, at the bottom, and Vrms.
+        self._profiles, self._rates = np.zeros_like(self._profile), np.zeros(3)
+        self._samples: list[tuple[int, float, float, Array, Array]] = []
+        self._fields: list[Array] = []
+        self._sample()
+
+    @property
+    def steps(self) -> int:
+        """Steps taken so far."""
+        return self.simulation.steps - self._first
+
+    def run(self, until: float, steps: int | None = None) -> None:
+        """Step to model time `until`, or through so many steps; errors as `Simulation.run`."""
+        self._start_clocks()
+        if self.first_step_at is None:
+            self.first_step_at = self._clock
+        self.simulation.run(until, [self], steps)
+
+    def __call__(self, simulation: Simulation, record: StepRecord) -> None:
+        """Take note of a step."""
+        self.seconds += perf_counter() - self._clock
+        self.cpu_seconds += process_time() - self._cpu_clock
+        profile = temperature_profile(simulation.temperature)
+        self._profiles = self._profiles + 0.5 * record.dt * (self._profile + profile)
+        measured = record.diagnostics
+        rates = (measured.nusselt_top, measured.nusselt_bottom, measured.vrms)
+        self._rates = self._rates + record.dt * np.array(rates)
+        self._profile = profile
+        if record.step % self._every == 0:
+            self._sample()
+        self._notify(record)
+        self._start_clocks()
+
+    def keep_field(self) -> None:
+        """Keep the present T among the trajectory's `fields`."""
+        self._fields.append(self.simulation.temperature.copy())
+
+    def trajectory(self, account: Account) -> Trajectory:
+        """The course so far, the present state included."""
+        if self._samples[-1][0] != self.simulation.steps:
+            self._sample()
+        _, time, mean, profiles, rates = zip(*self._samples, strict=True)
+        top, bottom, vrms = np.array(rates).T
+        return Trajectory(
+            account=account,
+            time=np.array(time),
+            mean_temperature=np.array(mean),
+            nusselt_top=top,
+            nusselt_bottom=bottom,
+            vrms=vrms,
+            profile=np.array(profiles),
+            temperature=self.simulation.temperature.astype(np.float32),
+            fields=np.array(self._fields).reshape(-1, *self.simulation.grid.cells),
+        )
+
+    def _start_clocks(self) -> None:
+        self._clock, self._cpu_clock = perf_counter(), process_time()
+
+    def _sample(self) -> None:
+        simulation = self.simulation
+        now = (simulation.steps, simulation.time, float(np.mean(self._profile)))
+        self._samples.append((*now, self._profiles, self._rates))
+
+
+def npz_bytes(arrays: Mapping[str, NDArray[Any]]) -> bytes:
+    """The content of an .npz file."""
+    content = BytesIO()
+    np.savez(content, allow_pickle=False, **dict(arrays))
+    return content.getvalue()
+
+
+def _file(stem: Path, suffix: str) -> Path:
+    return stem.with_name(stem.name + suffix)

@@ -1,0 +1,177 @@
+"""One rollout: a case with one solver, from its start or a given state, to its end or failure."""
+
+import hashlib
+import re
+from dataclasses import dataclass, replace
+from math import ceil
+from pathlib import Path
+from time import perf_counter
+
+import numpy as np
+
+from tellus.coupling.runs.progress import RunProgress
+from tellus.coupling.runs.provenance import git_hash, machine
+from tellus.coupling.simulation.loop import Simulation, Snapshot
+from tellus.coupling.simulation.stepping import CollapsedError, NotFiniteError, OutOfBoundsError
+from tellus.errors import RunFailedError
+from tellus.io.busy import Watch
+from tellus.solver import initial
+
+from .cases import RolloutCase
+from .record import FINISHED, Account, Recorder, Trajectory
+
+OUT_OF_BOUNDS = "temperature out of bounds"
+NOT_FINITE = "not finite"
+COLLAPSED = "dt collapsed"
+SOLVER_FAILED = "solver failed"
+ENDINGS: dict[type[Exception], str] = {
+    OutOfBoundsError: OUT_OF_BOUNDS,
+    NotFiniteError: NOT_FINITE,
+    CollapsedError: COLLAPSED,
+}
+
+MOST_STEPS = 3
+"""A rollout that needs more times the reference's steps over its model time has collapsed."""
+
+SAMPLES = 500
+"""About as many moments are kept of a rollout that is sampled."""
+
+PATTERN_SEED = 12345
+"""Of perturbed starts: not that which runs start from."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rollout:
+    """A rollout to be done, or done before.
+
+    Attributes
+    ----------
+    case : RolloutCase
+    solver, label : str
+        Name of the solver, with absolute paths, as workers may have another working directory;
+        what results call it.
+    key : str
+        Of everything that decides what the rollout does.
+    stem : Path
+        Where its trajectory is kept.
+    until : float, optional
+        Model time where it ends; by default the case's end, or its most steps if they come first.
+    reference_steps : int, optional
+        Steps of the reference to `until`: a multiple of them is too many.
+    field_times : tuple of float
+        When T is kept; steps are cut to meet them, and every step is sampled.
+    perturbation : float
+        Largest value of a smooth noise that is added to T at the start.
+    dt_factor : float
+        Scales every time step.
+    """
+
+    case: RolloutCase
+    solver: str
+    label: str
+    key: str
+    stem: Path
+    until: float | None = None
+    reference_steps: int | None = None
+    field_times: tuple[float, ...] = ()
+    perturbation: float = 0.0
+    dt_factor: float = 1.0
+
+    @property
+    def end(self) -> float:
+        """Model time where it ends, unless the case's most steps come first."""
+        return self.case.config.time.end if self.until is None else self.until
+
+    @property
+    def most_steps(self) -> int | None:
+        """After which it is given up, or, where it has no `until`, done."""
+        if self.until is None:
+            return self.case.config.time.max_steps
+        if self.reference_steps is None:
+            return None
+        return ceil(MOST_STEPS * self.reference_steps / self.dt_factor)
+
+    @property
+    def sample_every(self) -> int:
+        """Steps between samples."""
+        expected = self.reference_steps or self.case.config.time.max_steps or 0
+        return 1 if self.field_times else max(1, expected // SAMPLES)
+
+
+def file_name(label: str) -> str:
+    """A name for a rollout's files, different for different labels."""
+    digest = hashlib.sha256(label.encode()).hexdigest()[:6]
+    return f"{re.sub(r'[^A-Za-z0-9=.+-]+', '_', label)[-60:]}-{digest}"
+
+
+def roll_out(
+    rollout: Rollout, start: Snapshot | None = None, *, progress: bool = False
+) -> Trajectory:
+    """Do one rollout; one that fails is a trajectory that says so.
+
+    Raises
+    ------
+    InputError, ImportError
+        The solver cannot be used on this case.
+    """
+    begun, warnings = perf_counter(), list[str]()
+    config = rollout.case.with_solver(rollout.solver)
+    simulation = Simulation.from_config(config, warn=warnings.append)
+    _prepare(simulation, rollout, start)
+    with Watch() as watch, RunProgress(simulation.time, rollout.end, enabled=progress) as shown:
+        recorder = Recorder(simulation, rollout.sample_every, shown.update)
+        ended, message = _run(rollout, recorder)
+    statistics, first = simulation.statistics, recorder.first_step_at
+    account = Account(
+        case=rollout.case.name,
+        solver=rollout.label,
+        key=rollout.key,
+        ended=ended,
+        message=message,
+        steps=recorder.steps,
+        time=simulation.time,
+        seconds=recorder.seconds,
+        cpu_seconds=recorder.cpu_seconds,
+        seconds_by_phase={**statistics.stokes, "energy": statistics.energy},
+        statuses=dict(statistics.statuses),
+        iterations=statistics.iterations,
+        rejected=statistics.rejected,
+        warnings=warnings,
+        weights_sha256=getattr(simulation.solver, "weights_sha256", None),
+        git=git_hash(),
+        machine=machine(),
+        setup_seconds=None if first is None else first - begun,
+        others_percent=watch.others_percent,
+    )
+    return recorder.trajectory(account)
+
+
+def _prepare(simulation: Simulation, rollout: Rollout, start: Snapshot | None) -> None:
+    """Take over the state to start from and what is varied about it."""
+    if start is not None:
+        simulation.restore(start)
+    if rollout.perturbation:
+        noise = initial.random_perturbation(simulation.grid, PATTERN_SEED)
+        temperature = simulation.temperature + rollout.perturbation * noise
+        simulation.state = replace(simulation.state, temperature=temperature)
+    simulation.stepping = replace(simulation.stepping, factor=rollout.dt_factor)
+
+
+def _run(rollout: Rollout, recorder: Recorder) -> tuple[str, str]:
+    """How it ended, and the sentence about it."""
+    try:
+        with np.errstate(all="ignore"):
+            recorder.simulation.warm_up()
+            for time in rollout.field_times:
+                recorder.run(time)
+                recorder.keep_field()
+            recorder.run(rollout.end, rollout.most_steps)
+    except (RunFailedError, MemoryError) as error:
+        return ENDINGS.get(type(error), SOLVER_FAILED), str(error) or "out of memory"
+    time = recorder.simulation.time
+    if time < rollout.end and rollout.until is not None:
+        return COLLAPSED, (
+            f"t = {time:.6g}: {recorder.steps} steps, {MOST_STEPS / rollout.dt_factor:g} times as "
+            f"many as the reference took to t = {rollout.end:.6g}."
+        )
+    return FINISHED, ""

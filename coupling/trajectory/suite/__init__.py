@@ -1,0 +1,1 @@
+"""`tellus rollout-suite`: many simulations with many solvers, judged against the direct one."""

@@ -1,0 +1,260 @@
+"""What is recorded of a run, kept and read again, and how far two of them drift apart."""
+
+import json
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, fields, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from rollouts import case
+from trajectories import make_weary_known, synthetic
+
+from tellus.coupling.simulation.loop import Simulation, Snapshot
+from tellus.coupling.trajectory.cases import RolloutCase
+from tellus.coupling.trajectory.drift import (
+    departure,
+    deterministic_errors,
+    deterministic_outputs,
+    errors,
+)
+from tellus.coupling.trajectory.record import Recorder, Trajectory
+from tellus.coupling.trajectory.rollout import Rollout, file_name, roll_out
+from tellus.solver.direct import DirectSolver
+from tellus.solver.stokes import Flow, StokesProblem, StokesSolver
+
+CONFIG = case("time.end=0.02", "time.max_steps=40", "model.heating=5")
+
+
+def recorded(recorder: Recorder) -> Trajectory:
+    return recorder.trajectory(synthetic().account)
+
+
+# Recorded
+
+
+def test_averages_are_those_of_every_step() -> None:
+    simulation, seen = Simulation.from_config(CONFIG), []
+    recorder = Recorder(simulation, sample_every=7, notify=seen.append)
+    times, profiles = [0.0], [np.mean(simulation.temperature, axis=1)]
+    for _ in range(40):
+        recorder.run(1.0, steps=1)
+        times.append(simulation.time)
+        profiles.append(np.mean(simulation.temperature, axis=1))
+    trajectory = recorded(recorder)
+    assert [record.step for record in seen] == list(range(1, 41))
+    # Steps 0, 7, 14, ... and the last.
+    assert trajectory.time.tolist() == [*times[:40:7], times[40]]
+    start, end = times[14], times[40]
+    weights, between = np.diff(times)[14:], np.array(profiles)
+    exact = np.sum(weights[:, None] * 0.5 * (between[14:40] + between[15:41]), axis=0)
+    assert trajectory.average("profile", start, end) == pytest.approx(exact / (end - start))
+    _, flows = trajectory.rate("nusselt_top")
+    total = trajectory.average("nusselt_top", 0, end) * end
+    assert np.sum(np.diff(trajectory.time) * flows) == pytest.approx(total)
+    assert trajectory.temperature.shape == (8, 16)
+
+
+class Leaky(StokesSolver):
+    """The direct solution, and fluid that comes from nowhere below and goes there above."""
+
+    name = "leaky"
+
+    def __init__(self, direct: DirectSolver) -> None:
+        self.direct = direct
+
+    def solve(self, problem: StokesProblem) -> Flow:
+        flow = self.direct.solve(problem)
+        v = flow.v.copy()
+        v[1:-1] += np.sin(np.linspace(0.0, np.pi, len(v)))[1:-1, None]
+        return replace(flow, v=v, divergent=True)
+
+
+def test_heat_given_is_that_of_all_sources() -> None:
+    """H where the velocity has no divergence, and <T div u> beside it where it has one."""
+    recorder = Recorder(Simulation.from_config(CONFIG))
+    recorder.run(1.0, steps=10)
+    found = recorded(recorder)
+    assert found.heat_given() == pytest.approx(5.0 * found.time, abs=1e-13)
+
+    simulation = Simulation.from_config(CONFIG)
+    grid = simulation.grid
+    simulation.solver = Leaky(DirectSolver(grid))
+    recorder, made = Recorder(simulation), [0.0]
+    for _ in range(10):
+        flow, before, time = simulation.flow(), simulation.temperature, simulation.time
+        recorder.run(1.0, steps=1)
+        # Heun's two stages see nearly the T before and after the step.
+        warmth = 0.5 * (before + simulation.temperature)
+        divergence = np.diff(flow.u, axis=1) / grid.hx + np.diff(flow.v, axis=0) / grid.hy
+        made.append(made[-1] + (simulation.time - time) * float(np.mean(warmth * divergence)))
+    found = recorded(recorder)
+    assert abs(made[-1]) > 1e-7
+    expected = pytest.approx(np.array(made), rel=1e-3, abs=1e-13)
+    assert found.heat_given() - 5.0 * found.time == expected
+
+
+# Rolled out
+
+
+def rollout(solver: str = "direct", stem: Path = Path("unused"), **given: Any) -> Rollout:
+    one = RolloutCase("one", CONFIG)
+    return Rollout(case=one, solver=solver, label=solver, key="key", stem=stem, **given)
+
+
+@pytest.fixture(scope="module")
+def start() -> Snapshot:
+    """The state after ten steps."""
+    simulation = Simulation.from_config(CONFIG)
+    simulation.run(steps=10)
+    return simulation.snapshot()
+
+
+def by_hand(start: Snapshot, times: Sequence[float]) -> list[np.ndarray[Any, Any]]:
+    simulation, found = Simulation.from_config(CONFIG), []
+    simulation.restore(start)
+    for time in times:
+        simulation.run(time)
+        found.append(simulation.temperature)
+    return found
+
+
+def test_a_rollout_goes_on_from_a_state_and_keeps_fields(start: Snapshot) -> None:
+    begun = float(start["clock"][0])
+    times = (begun + 1e-3, begun + 2e-3)
+    found = roll_out(rollout(until=times[1], field_times=times), start)
+    assert found.account.finished
+    assert (found.time[0], found.end) == (begun, times[1])
+    assert np.array_equal(found.fields, by_hand(start, times))
+    assert found.account.steps == len(found.time) - 1
+    halved = roll_out(rollout(until=times[1], field_times=times, dt_factor=0.5), start)
+    assert halved.account.steps == pytest.approx(2 * found.account.steps, abs=4)
+    apart = roll_out(rollout(until=times[1], field_times=times, perturbation=1e-6), start)
+    assert 0.0 < np.abs(apart.fields - found.fields).max() < 1e-5
+    assert found.account.setup_seconds is not None
+    assert found.account.weights_sha256 is None
+
+
+def test_a_rollout_that_fails_says_so_and_keeps_what_it_did(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    make_weary_known(monkeypatch)
+    found = roll_out(rollout("weary"))
+    assert (found.account.ended, found.account.message) == ("solver failed", "it is tired.")
+    assert found.account.steps == len(found.time) - 1 == 4
+    found.save(tmp_path / "kept")
+    again = Trajectory.load(tmp_path / "kept")
+    assert again is not None
+    assert again.account == found.account
+    for name in (field.name for field in fields(Trajectory) if field.name != "account"):
+        assert np.array_equal(getattr(again, name), getattr(found, name))
+
+
+def test_a_rollout_of_an_earlier_version_is_read_or_done_again(tmp_path: Path) -> None:
+    """Suites kept neither fields nor what only a benchmark measures; Pareto runs all else."""
+    stem = tmp_path / "kept"
+    synthetic().save(stem)
+    info = json.loads((tmp_path / "kept.json").read_text())
+    for name in ("setup_seconds", "others_percent", "pace_seconds"):
+        del info[name]
+    (tmp_path / "kept.json").write_text(json.dumps(info))
+    found = Trajectory.load(stem)
+    assert found is not None
+    assert found.account == replace(synthetic().account, pace_seconds=None)
+    (tmp_path / "kept.json").write_text(json.dumps({"label": "direct", "failed": None}))
+    assert Trajectory.load(stem) is None
+    assert Trajectory.load(tmp_path / "none") is None
+
+
+def cut(file: Path) -> None:
+    file.write_bytes(file.read_bytes()[:100])
+
+
+def forget(file: Path) -> None:
+    info = json.loads(file.read_text())
+    file.write_text(json.dumps({name: info[name] for name in info if name != "steps"}))
+
+
+@pytest.mark.parametrize(("suffix", "damage"), [(".json", cut), (".npz", cut), (".json", forget)])
+def test_a_damaged_trajectory_is_none(
+    suffix: str,
+    damage: Callable[[Path], None],
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    synthetic().save(tmp_path / "kept")
+    damage(tmp_path / f"kept{suffix}")
+    with caplog.at_level(logging.WARNING, "tellus"):
+        assert Trajectory.load(tmp_path / "kept") is None
+    assert "is damaged" in caplog.text
+
+
+def test_file_names_differ_where_labels_do() -> None:
+    names = [file_name(name) for name in ("skip:2", "skip_2", "surrogate:a/b")]
+    assert len(set(names)) == 3
+    assert all("/" not in name for name in names)
+
+
+# Apart
+
+
+def test_errors_are_over_the_common_time() -> None:
+    reference = synthetic(lambda t: 1.0 - t, 0.5, 4.0, end=2.0)
+    drifting = synthetic(lambda t: 1.0 - t + 0.1 * t, 0.53, 5.0, end=1.0)
+    assert errors(reference, drifting) == {
+        "mean_temperature_mae": pytest.approx(0.05),
+        # Of a change of <T> by 1 until t = 1.
+        "mean_temperature_relative": pytest.approx(0.05),
+        "profile_mae": pytest.approx(0.03),
+        "nusselt_error": pytest.approx(1.5),
+        "nusselt_relative": pytest.approx(0.25),
+        "vrms_error": pytest.approx(1.0),
+        "vrms_relative": pytest.approx(0.25),
+        # Sources of -1 - 4 against -0.9 - 5 until t = 1.
+        "heat_made": pytest.approx(0.9),
+    }
+    nowhere = errors(reference, synthetic(end=0.0))
+    assert nowhere == dict.fromkeys(errors(reference, drifting))
+
+
+def test_nothing_is_judged_relative_to_a_fluid_at_rest() -> None:
+    reference = synthetic(nusselt=1e-6)
+    assert errors(reference, synthetic(nusselt=2e-6))["vrms_relative"] == pytest.approx(1e-6)
+    assert errors(reference, synthetic(nusselt=3.0))["vrms_relative"] == pytest.approx(3.0)
+
+
+def test_deterministic_errors_are_means_over_the_first_outputs() -> None:
+    other = np.zeros((3, 2, 4))
+    other[0, 0], other[1], other[2] = 3.0, 1.0, 100.0
+    drifting = synthetic(lambda t: t + 0.5, nusselt=5.0, fields=other)
+    assert deterministic_errors(synthetic(), drifting, np.array([0.25, 0.5])) == {
+        "field_error": pytest.approx((np.sqrt(4.5) + 1.0) / 2),
+        "final_field_error": 1.0,
+        "profile_error": pytest.approx((1.5 + 1.0) / 2),
+        "mean_temperature_error": pytest.approx(0.5),
+        "nusselt_error": pytest.approx(1.5),
+    }
+
+
+def test_a_profile_hides_what_a_field_shows() -> None:
+    still, wave = (synthetic(fields=np.array([[[x, -x]]])) for x in (0.0, 1.0))
+    found = deterministic_errors(still, wave, np.array([0.5]))
+    assert (found["profile_error"], found["field_error"]) == (0.0, 1.0)
+
+
+def test_the_deterministic_part_ends_at_a_hundredth_of_the_change() -> None:
+    reference = np.array([0.1, 0.2, 0.4])[:, None, None] + np.zeros((3, 2, 2))
+    perturbed = reference * np.array([1.001, 1.02, 1.0])[:, None, None]
+    pair = synthetic(fields=reference), synthetic(fields=perturbed)
+    found = departure(*pair, np.zeros((2, 2)))
+    assert found == pytest.approx([0.001, 0.02, 0.0])
+    assert deterministic_outputs(found) == 1
+    assert deterministic_outputs(np.array([0.001, 0.005])) == 2
+    assert deterministic_outputs(np.array([0.5, 0.5])) == 1
+
+
+def test_an_account_is_plain_json() -> None:
+    found = asdict(roll_out(rollout()).account)
+    assert json.loads(json.dumps(found, allow_nan=False)) == found
