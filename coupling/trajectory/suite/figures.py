@@ -217,6 +217,11 @@ def _draw_lines(axes: Mapping[str, Axes], mine: Mapping[str, Trajectory]) -> Non
     if "nusselt" in axes and moved:
         flows = [curve(k, name, *t.rate("nusselt_top")) for k, (name, t) in moved]
         draw_series(axes["nusselt"], flows, "Nusselt number, top")
+        # The times of the panel above are those of this one: room for the maps.
+        axes["mean"].set(xlabel="")
+        axes["nusselt"].set(xlim=axes["mean"].get_xlim())
+        axes["mean"].tick_params(labelbottom=False)
+        axes["mean"].xaxis.get_offset_text().set_visible(False)
 
 
 def _heights(trajectory: Trajectory) -> Array:
