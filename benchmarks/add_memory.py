@@ -15,9 +15,9 @@ from typing import Any
 from tellus.coupling.runs.provenance import git_hash
 from tellus.errors import InputError
 from tellus.io.json_file import parse_json, small_file
-from tellus.solver.grid import Grid
 
 from .fields import Case, sequences
+from .grids import grids_of
 from .memory import memory_of
 from .record import save
 from .scaling import by_solver
@@ -35,8 +35,8 @@ def fill(result: dict[str, Any]) -> None:
     lacking = [row for row in finest if row["memory_mib"] is None]
     for name in dict.fromkeys(row["grid"] for row in lacking):
         rows = {row["solver"]: row for row in lacking if row["grid"] == name}
-        nx, ny = (int(part) for part in name.split("x"))
-        problem = sequences(Grid(nx, ny, 4.0), case)[0][-1]
+        (grid,) = grids_of(name)
+        problem = sequences(grid, case)[0][-1]
         for solver, found in memory_of(rows, problem, case, result["threads"]).items():
             rows[solver]["memory_mib"] = found if isinstance(found, float) else None
     if lacking:

@@ -11,19 +11,18 @@ Gurnis (1996), Zhong (1996), Duretz et al. (2011).
 """
 
 from collections.abc import Callable, Sequence
-from time import perf_counter
-from typing import Any
+from functools import partial
 
 import numpy as np
 
-from tellus.errors import InputError
 from tellus.solver.direct import DirectSolver
 from tellus.solver.grid import Array, Grid
 from tellus.solver.pressure import pressure
 from tellus.solver.rheology import Given
 from tellus.solver.stokes import Flow, StokesProblem
 
-from .rows import Row, error_rows
+from .rows import ErrorRow, error_rows, one_case
+from .spread import Row
 
 CASES = ("solkz", "solcx")
 CONTRAST = 1e6
@@ -31,16 +30,13 @@ CONTRAST = 1e6
 Exact = Callable[[Array, Array], tuple[Array, Array, Array]]
 
 
-def main(case: str = "solkz", resolution: int = 64) -> dict[str, Any]:
+def main(case: str = "solkz", resolution: int = 64) -> Row:
     """Errors of `case` on resolution x resolution cells and on half as many, with their order."""
-    if case not in CASES:
-        raise InputError(f"case must be one of {', '.join(CASES)}, not {case!r}.")
-    start = perf_counter()
-    results = verify(case, [resolution // 2, resolution])
-    return {"results": results, "seconds": perf_counter() - start}
+    known = {name: partial(verify, name) for name in CASES}
+    return one_case(known, case, [resolution // 2, resolution])
 
 
-def verify(case: str, resolutions: Sequence[int]) -> list[Row]:
+def verify(case: str, resolutions: Sequence[int]) -> list[ErrorRow]:
     """Relative L2 errors of velocity and pressure at each resolution, with observed orders."""
     found = {resolution: errors(case, resolution) for resolution in resolutions}
     return error_rows(case, found)

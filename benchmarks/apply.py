@@ -5,25 +5,26 @@ that moves as many bytes, half read and half written, in the same run says how f
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from statistics import median
-from time import perf_counter
 from typing import Any
 
 import numpy as np
 import torch
 from rich.table import Table
 
-from tellus.io.busy import background_load
 from tellus.solver import initial
 from tellus.solver.grid import Array, Grid
 from tellus.solver.psi.operator import PsiOperator
 
 from .fields import CASE, Case
-from .record import document, milliseconds, save, setting
-from .sampling import Row
-from .spread import Spread
-from .timing import check_repeats, fixed_threads, rest
+from .harness import Measurement, in_turn
+from .record import setting
+from .spread import Record, Row, Spread
+from .tables import Cell, filled, milliseconds
+from .timing import timed
 
 CALLS = 10
 """Calls in a sample, back to back, as in an iteration."""
@@ -36,7 +37,7 @@ def main(
     repeats: int = 10,
     out: Path | None = None,
     case: Case = CASE,
-) -> dict[str, Any]:
+) -> Row:
     """Time A psi against copies of the same bytes; parameters as in `benchmarks.stokes`.
 
     The viscosity is that of the case's law for a smooth temperature: what the operator costs
@@ -45,54 +46,67 @@ def main(
     Returns
     -------
     dict
-        ``results``: per grid, rows of the "apply" and of two copies with bytes, seconds and
-        gigabytes per second; ``aims``: per grid, the apply's share of the faster copy's bandwidth;
-        and where it was measured.
+        ``results``: per grid, rows of the "apply" and of two copies, see `ApplyRow`; ``aims``:
+        per grid, the apply's share of the faster copy's bandwidth, see `Share`; and where it was
+        measured.
     """
-    check_repeats(repeats)
-    with fixed_threads(threads) as count:
-        result = document("apply", grids, case, repeats, background_load()) | {"threads": count}
-        measured = [_measure(grid, case, repeats) for grid in grids]
-    result["results"] = [row for rows, _ in measured for row in rows]
-    result["aims"] = [aim for _, aim in measured]
-    if out is not None:
-        save(result, out)
-    return result
+    measurement = Measurement("apply", grids, case, repeats, threads, out)
+
+    def measure(grid: Grid) -> Row:
+        moved = bytes_moved(grid)
+        calls = {"apply": _apply(grid, case), **_copies(moved // 16)}
+        samples = in_turn({what: partial(_sample, call) for what, call in calls.items()}, repeats)
+        rows = [ApplyRow.of(str(grid), what, moved, taken) for what, taken in samples.items()]
+        share = Share.of(str(grid), samples)
+        return {"results": [row.to_json() for row in rows], "aims": [share.to_json()]}
+
+    return measurement.run(lambda grid: grid, measure)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ApplyRow(Record):
+    """An apply, or a copy of as many bytes, and the bandwidth that it reaches."""
+
+    grid: str
+    what: str
+    bytes: int
+    seconds: Spread
+    gigabytes_per_second: Spread
+
+    @classmethod
+    def of(cls, grid: str, what: str, moved: int, seconds: Sequence[float]) -> "ApplyRow":
+        """Of repeated samples, each of which moves `moved` bytes."""
+        bandwidth = Spread.of(1e-9 * moved / each for each in seconds)
+        return cls(
+            grid=grid,
+            what=what,
+            bytes=moved,
+            seconds=Spread.of(seconds),
+            gigabytes_per_second=bandwidth,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Share(Record):
+    """The apply's share of the faster copy's bandwidth, round by round."""
+
+    grid: str
+    copy: str
+    apply_over_copy: Spread
+
+    @classmethod
+    def of(cls, grid: str, samples: Mapping[str, Sequence[float]]) -> "Share":
+        """Of seconds of the apply and of the copies, by name."""
+        copies = (what for what in samples if what != "apply")
+        fastest = min(copies, key=lambda what: median(samples[what]))
+        pairs = zip(samples[fastest], samples["apply"], strict=True)
+        shares = Spread.of(copied / applied for copied, applied in pairs)
+        return cls(grid=grid, copy=fastest, apply_over_copy=shares)
 
 
 def bytes_moved(grid: Grid) -> int:
     """Bytes that an apply cannot do without: psi, weights of nodes and of cells, the result."""
     return 8 * (3 * int(np.prod(grid.nodes)) + int(np.prod(grid.cells)))
-
-
-def _measure(grid: Grid, case: Case, repeats: int) -> tuple[list[Row], Row]:
-    moved = bytes_moved(grid)
-    calls = {"apply": _apply(grid, case), **_copies(moved // 16)}
-    samples: dict[str, list[float]] = {what: [] for what in calls}
-    for _ in range(repeats):
-        for what, call in calls.items():
-            rest()
-            call()
-            samples[what].append(_seconds(call))
-    rows = [
-        {
-            "grid": str(grid),
-            "what": what,
-            "bytes": moved,
-            **Spread.of(seconds).to_json(),
-            **Spread.of(1e-9 * moved / each for each in seconds).to_json("gigabytes_per_second"),
-        }
-        for what, seconds in samples.items()
-    ]
-    return rows, _aim(grid, samples)
-
-
-def _aim(grid: Grid, samples: Mapping[str, Sequence[float]]) -> Row:
-    """The apply's share of the faster copy's bandwidth, round by round."""
-    fastest = min((what for what in samples if what != "apply"), key=lambda w: median(samples[w]))
-    pairs = zip(samples[fastest], samples["apply"], strict=True)
-    shares = Spread.of(copied / applied for copied, applied in pairs)
-    return {"grid": str(grid), "copy": fastest, **shares.to_json("apply_over_copy")}
 
 
 def _apply(grid: Grid, case: Case) -> Callable[[], object]:
@@ -114,36 +128,31 @@ def _copies(numbers: int) -> dict[str, Callable[[], object]]:
     }
 
 
-def _seconds(call: Callable[[], object]) -> float:
-    start = perf_counter()
-    for _ in range(CALLS):
-        call()
-    return (perf_counter() - start) / CALLS
+def _sample(call: Callable[[], object], number: int) -> float:
+    """Mean seconds of a call, after one that is not timed."""
+    call()
+    seconds, _ = timed(lambda: [call() for _ in range(CALLS)])
+    return seconds / CALLS
+
+
+COLUMNS: Mapping[str, Cell] = {
+    "grid": "{grid}",
+    "what": "{what}",
+    "MB": lambda row: f"{1e-6 * row['bytes']:.3g}",
+    "milliseconds": milliseconds(),
+    "GB/s": "{gigabytes_per_second:.3g}",
+}
 
 
 def table(result: Mapping[str, Any]) -> Table:
     """The result for a terminal."""
-    view = Table(title="the operator against a copy", title_justify="left")
-    view.add_column("grid")
-    view.add_column("what")
-    for heading in ("MB", "milliseconds", "GB/s"):
-        view.add_column(heading, justify="right")
-    for row in result["results"]:
-        view.add_row(
-            row["grid"],
-            row["what"],
-            f"{1e-6 * row['bytes']:.3g}",
-            milliseconds(row),
-            f"{row['gigabytes_per_second']:.3g}",
-        )
-    lines = [
+    notes = [
         f"{aim['grid']}: the operator reaches {_percent(aim)} of the bandwidth of a {aim['copy']} "
         "of the same bytes"
         for aim in result["aims"]
     ]
-    view.caption = "\n".join([*lines, setting(result)])
-    view.caption_justify = "left"
-    return view
+    notes.append(setting(result))
+    return filled("the operator against a copy", COLUMNS, result["results"], notes, text=("what",))
 
 
 def _percent(aim: Row) -> str:

@@ -8,22 +8,25 @@ Every run is a command of its own, `tellus run`, timed from its start to its end
 import os
 import subprocess
 import sys
-from argparse import ArgumentParser, Namespace
+from argparse import ArgumentParser
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
-from statistics import median
 from tempfile import TemporaryDirectory
-from time import perf_counter
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
-from tellus.coupling.runs.provenance import provenance
 from tellus.errors import RunFailedError
 from tellus.io.busy import BUSY_PERCENT, background_load
 
+from .harness import origin
 from .record import save
+from .spread import Record, Row, Spread
+from .tables import Cell, filled
+from .timing import THREAD_VARIABLES, timed
 
 MODULE = "tellus.benchmarks.at_once"
 
@@ -36,10 +39,6 @@ SETTINGS: dict[str, dict[str, str]] = {
 SHARE = "default over one alone, a core each"
 """Of a machine that several runs share without loss it is 1, whatever their number."""
 
-VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
-
-Row = dict[str, Any]
-
 
 def main(
     solvers: Sequence[str],
@@ -48,7 +47,7 @@ def main(
     steps: int = 300,
     repeats: int = 3,
     out: Path | None = None,
-) -> dict[str, Any]:
+) -> Row:
     """Time runs of the default case.
 
     Parameters
@@ -68,40 +67,37 @@ def main(
     Returns
     -------
     dict
-        ``results``: a row per solver, number at once and setting, with the seconds of the slowest
-        of the runs: median, smallest and largest.
+        ``results``: a row per solver, number at once and setting, see `AtOnceRow`.
     """
     busy = background_load()
     samples: dict[tuple[str, int, str], list[float]] = {}
     for repeat in range(repeats):
-        for name in solvers:
-            for count in at_once:
-                # Whatever comes second finds files in memory and a warm processor.
-                for setting in list(SETTINGS)[:: -1 if repeat % 2 else 1]:
-                    seconds = _seconds(name, count, SETTINGS[setting], grid, steps)
-                    samples.setdefault((name, count, setting), []).append(seconds)
-    result = {
-        "benchmark": "at-once",
-        "grid": grid,
-        "steps": steps,
-        "repeats": repeats,
-        "background_load_percent": busy,
-        **provenance(),
-        "results": [
-            {
-                "solver": name,
-                "at_once": count,
-                "setting": setting,
-                "seconds": median(taken),
-                "seconds_min": min(taken),
-                "seconds_max": max(taken),
-            }
-            for (name, count, setting), taken in samples.items()
-        ],
-    }
+        # Whatever comes second finds files in memory and a warm processor.
+        order = list(SETTINGS)[:: -1 if repeat % 2 else 1]
+        for name, count, setting in product(solvers, at_once, order):
+            seconds = _seconds(name, count, SETTINGS[setting], grid, steps)
+            samples.setdefault((name, count, setting), []).append(seconds)
+    rows = [
+        AtOnceRow(solver=name, at_once=count, setting=setting, seconds=Spread.of(taken))
+        for (name, count, setting), taken in samples.items()
+    ]
+    result = origin(
+        "at-once", grid=grid, steps=steps, repeats=repeats, background_load_percent=busy
+    )
+    result["results"] = [row.to_json() for row in rows]
     if out is not None:
         save(result, out)
     return result
+
+
+@dataclass(frozen=True, kw_only=True)
+class AtOnceRow(Record):
+    """Seconds of the slowest of some runs that start together."""
+
+    solver: str
+    at_once: int
+    setting: str
+    seconds: Spread
 
 
 def _seconds(name: str, count: int, setting: Mapping[str, str], grid: str, steps: int) -> float:
@@ -109,53 +105,66 @@ def _seconds(name: str, count: int, setting: Mapping[str, str], grid: str, steps
     nx, ny = grid.split("x")
     changes = (f"grid.nx={nx}", f"grid.ny={ny}", f"time.max_steps={steps}")
     settings = [word for change in changes for word in ("--set", change)]
-    environment = {key: value for key, value in os.environ.items() if key not in VARIABLES}
+    inherited = {key: value for key, value in os.environ.items() if key not in THREAD_VARIABLES}
     with TemporaryDirectory() as scratch:
         case = Path(scratch) / "case.toml"
         case.touch()
         command = [sys.executable, "-m", "tellus", "run", str(case), "--stokes", name, *settings]
-        start = perf_counter()
-        runs = [
-            subprocess.Popen(
-                [*command, "--out", f"{scratch}/{k}"],
-                env=environment | dict(setting),
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-            )
-            for k in range(count)
-        ]
-        statuses = [run.wait() for run in runs]
-        seconds = perf_counter() - start
+
+        def work() -> list[int]:
+            runs = [
+                subprocess.Popen(
+                    [*command, "--out", f"{scratch}/{k}"],
+                    env=inherited | dict(setting),
+                    stdout=subprocess.DEVNULL,
+                    stderr=subprocess.DEVNULL,
+                )
+                for k in range(count)
+            ]
+            return [run.wait() for run in runs]
+
+        seconds, statuses = timed(work)
     if any(statuses):
         raise RunFailedError(f"a run with {name} ended with exit status {max(statuses)}.")
     return seconds
 
 
+COLUMNS: Mapping[str, Cell] = {
+    "solver": "{solver}",
+    "runs at once": "{at_once}",
+    **{f"{setting}, s": f"{{{setting}:.1f}}" for setting in SETTINGS},
+    SHARE: "{share}",
+}
+
+
 def table(result: Mapping[str, Any]) -> Table:
     """A row per solver and number at once, the settings side by side."""
-    view = Table(title=f"seconds of {result['steps']} steps, whole commands", title_justify="left")
-    view.add_column("solver")
-    for heading in ("runs at once", *(f"{setting}, s" for setting in SETTINGS), SHARE):
-        view.add_column(heading, justify="right")
     machine, busy = result["machine"], result["background_load_percent"]
-    rows = {(r["solver"], r["at_once"], r["setting"]): r["seconds"] for r in result["results"]}
-    for name, count in dict.fromkeys((r["solver"], r["at_once"]) for r in result["results"]):
-        default, one = (rows[name, count, setting] for setting in SETTINGS)
-        alone = rows.get((name, 1, "one thread"))
-        in_turn = None if alone is None else alone * max(1.0, count / machine["cores"])
-        share = "-" if in_turn is None else f"{default / in_turn:.2f}"
-        view.add_row(name, str(count), f"{default:.1f}", f"{one:.1f}", share)
+    taken: dict[tuple[str, int], dict[str, float]] = {}
+    for row in result["results"]:
+        taken.setdefault((row["solver"], row["at_once"]), {})[row["setting"]] = row["seconds"]
+
+    def share(name: str, count: int) -> str:
+        if (name, 1) not in taken:
+            return "-"
+        in_turn = taken[name, 1]["one thread"] * max(1.0, count / machine["cores"])
+        return f"{taken[name, count]['default'] / in_turn:.2f}"
+
+    lines = [
+        {"solver": name, "at_once": count, "share": share(name, count), **seconds}
+        for (name, count), seconds in taken.items()
+    ]
     shared = f"; {busy:.0f} % of it busy with other work" if busy > BUSY_PERCENT else ""
-    view.caption = (
+    note = (
         f"{result['steps']} steps at {result['grid']}, {machine['processor']}, "
         f"{machine['cores']} cores{shared}; median of {result['repeats']}; tellus run, with its "
         "start and its outputs"
     )
-    view.caption_justify = "left"
-    return view
+    return filled(f"seconds of {result['steps']} steps, whole commands", COLUMNS, lines, [note])
 
 
-def _arguments() -> Namespace:
+def command() -> None:
+    """The command line."""
     parser = ArgumentParser(prog=f"python -m {MODULE}", description="Time several runs at once.")
     parser.add_argument("--solvers", default="direct,refined,surrogate", help="NAME[,...]")
     parser.add_argument("--at-once", default="1,2,4", help="numbers of runs")
@@ -163,13 +172,10 @@ def _arguments() -> Namespace:
     parser.add_argument("--steps", type=int, default=300)
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--out", type=Path, help="save as JSON in this file or directory")
-    return parser.parse_args()
+    asked = vars(parser.parse_args())
+    solvers, counts = asked.pop("solvers").split(","), map(int, asked.pop("at_once").split(","))
+    Console().print(table(main(solvers, list(counts), **asked)))
 
 
 if __name__ == "__main__":
-    wanted = _arguments()
-    counts = [int(text) for text in wanted.at_once.split(",")]
-    found = main(
-        wanted.solvers.split(","), counts, wanted.grid, wanted.steps, wanted.repeats, wanted.out
-    )
-    Console().print(table(found))
+    command()

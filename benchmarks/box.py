@@ -4,14 +4,14 @@ One field says little: errors grow with vigour and with contrasts. Here every so
 snapshots of a data set, whose labels are direct solutions.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from rich.table import Table
 
-from tellus.coupling.runs.provenance import provenance
 from tellus.coupling.solvers.names import make_solver
 from tellus.errors import InputError
 from tellus.solver.stokes import (
@@ -24,10 +24,12 @@ from tellus.solver.stokes import (
 )
 from tellus.surrogate.data import SPLITS, Dataset, StoredSimulation
 
+from .harness import origin
 from .record import save
+from .spread import Record, Row
+from .tables import Cell, filled
 
 DEFAULT = ("coarse:2", "coarse:4", "reduced:2", "reduced:4", "reduced:8", "surrogate")
-Row = dict[str, Any]
 
 
 def main(
@@ -36,7 +38,7 @@ def main(
     *,
     split: str | None = None,
     out: Path | None = None,
-) -> dict[str, Any]:
+) -> Row:
     """Relative velocity errors of `solvers` on the evenly spread snapshots of a data set.
 
     Parameters
@@ -53,8 +55,7 @@ def main(
     Returns
     -------
     dict
-        ``results``: a row per solver with the median, 95th percentile and maximum over all
-        snapshots and, under ``simulations``, the same for each; and where it was measured.
+        ``results``: a row per solver, see `BoxRow`; and where it was measured.
 
     Raises
     ------
@@ -64,24 +65,20 @@ def main(
     dataset = Dataset.open(data)
     present = {entry["split"] for entry in dataset.card["simulations"]}
     splits = [name for name in SPLITS if name in present] if split is None else [split]
-    entrants = _entrants(solvers, dataset)
-    rows: dict[str, list[Row]] = {name: [] for name in entrants}
+    usable = _usable(solvers, dataset)
+    found: dict[str, list[SimulationRow]] = {name: [] for name in usable}
     for simulation in (s for name in splits for s in dataset.simulations(name)):
-        for name, solver in entrants.items():
-            rows[name].append(_row(solver, simulation))
-    result = {
-        "benchmark": "box",
-        "data": {"hash": dataset.card["hash"], "splits": splits},
-        "grid": str(dataset.grid),
-        **provenance(),
-        "results": [{"solver": name, **_overall(found)} for name, found in rows.items()],
-    }
+        for name, solver in usable.items():
+            found[name].append(SimulationRow.of(solver, simulation))
+    rows = [BoxRow.of(name, simulations).to_json() for name, simulations in found.items()]
+    hashed = {"hash": dataset.card["hash"], "splits": splits}
+    result = origin("box", data=hashed, grid=str(dataset.grid)) | {"results": rows}
     if out is not None:
         save(result, out)
     return result
 
 
-def _entrants(names: Sequence[str] | None, dataset: Dataset) -> dict[str, StokesSolver]:
+def _usable(names: Sequence[str] | None, dataset: Dataset) -> dict[str, StokesSolver]:
     """The solvers, each built once; those of the default that don't fit are left out."""
     found = {}
     for name in dict.fromkeys(DEFAULT if names is None else names):
@@ -93,18 +90,74 @@ def _entrants(names: Sequence[str] | None, dataset: Dataset) -> dict[str, Stokes
     return found
 
 
-def _row(solver: StokesSolver, simulation: StoredSimulation) -> Row:
-    chosen = np.flatnonzero(simulation.even & (simulation.vrms() >= QUIET_VRMS))
-    errors = [_error(solver, simulation, int(k)) for k in chosen]
-    return {
-        "name": simulation.name,
-        "gamma_T": simulation.rheology.gamma_T,
-        "gamma_p": simulation.rheology.gamma_p,
-        "heating": simulation.heating,
-        "quiet_snapshots_left_out": int(simulation.even.sum()) - len(chosen),
-        "errors": errors,
-        **_summary(errors),
-    }
+@dataclass(frozen=True, kw_only=True)
+class Summary(Record):
+    """Median, 95th percentile and maximum of errors; None of a simulation that never moves."""
+
+    median: float | None
+    p95: float | None
+    max: float | None
+
+    @classmethod
+    def of(cls, errors: Sequence[float]) -> "Summary":
+        """Of the errors of some snapshots."""
+        if not errors:
+            return cls(median=None, p95=None, max=None)
+        middle, high = float(np.median(errors)), float(np.percentile(errors, 95))
+        return cls(median=middle, p95=high, max=max(errors))
+
+
+@dataclass(frozen=True, kw_only=True)
+class SimulationRow(Record):
+    """Relative velocity errors of one solver over the snapshots of one simulation that move."""
+
+    name: str
+    gamma_T: float
+    gamma_p: float
+    heating: float
+    quiet_snapshots_left_out: int
+    errors: list[float]
+    summary: Summary
+
+    @classmethod
+    def of(cls, solver: StokesSolver, simulation: StoredSimulation) -> "SimulationRow":
+        """Of the evenly spread snapshots."""
+        moving = np.flatnonzero(simulation.even & (simulation.vrms() >= QUIET_VRMS))
+        errors = [_error(solver, simulation, int(k)) for k in moving]
+        return cls(
+            name=simulation.name,
+            gamma_T=simulation.rheology.gamma_T,
+            gamma_p=simulation.rheology.gamma_p,
+            heating=simulation.heating,
+            quiet_snapshots_left_out=int(simulation.even.sum()) - len(moving),
+            errors=errors,
+            summary=Summary.of(errors),
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class BoxRow(Record):
+    """Relative velocity errors of one solver: over all snapshots, and of each simulation."""
+
+    solver: str
+    snapshots: int
+    summary: Summary
+    simulations: list[Row]
+
+    @classmethod
+    def of(cls, solver: str, simulations: Sequence[SimulationRow]) -> "BoxRow":
+        """Of all simulations; InputError where nothing moves."""
+        errors = [error for row in simulations for error in row.errors]
+        if not errors:
+            raise InputError(
+                "--data: no snapshot of these simulations moves; use another data set."
+            )
+        return cls(
+            solver=solver,
+            snapshots=len(errors),
+            summary=Summary.of(errors),
+            simulations=[row.to_json() for row in simulations],
+        )
 
 
 def _error(solver: StokesSolver, simulation: StoredSimulation, snapshot: int) -> float:
@@ -117,46 +170,37 @@ def _label(simulation: StoredSimulation, snapshot: int) -> Flow:
     return flow_from_psi(simulation.psi[snapshot], simulation.grid, StokesReport("label"))
 
 
-def _overall(simulations: list[Row]) -> Row:
-    errors = [error for row in simulations for error in row["errors"]]
-    if not errors:
-        raise InputError("--data: no snapshot of these simulations moves; use another data set.")
-    return {"snapshots": len(errors), **_summary(errors), "simulations": simulations}
-
-
-def _summary(errors: list[float]) -> Row:
-    """None where a simulation never moves."""
-    if not errors:
-        return {"median": None, "p95": None, "max": None}
-    return {
-        "median": float(np.median(errors)),
-        "p95": float(np.percentile(errors, 95)),
-        "max": max(errors),
-    }
-
-
 def table(result: Mapping[str, Any]) -> Table:
     """The result for a terminal: a line per simulation, the mildest first, a column per solver."""
     rows = result["results"]
-    view = Table(
-        title=f"velocity error at {result['grid']}, median (95th percentile) over snapshots",
-        title_justify="left",
-    )
-    for heading in ("gamma_T", "gamma_p", "H", *(row["solver"] for row in rows)):
-        view.add_column(heading, justify="right")
-    lines = list(zip(*(row["simulations"] for row in rows), strict=True))
-    for line in sorted(lines, key=lambda line: line[0]["gamma_T"] / line[0]["gamma_p"]):
-        case = line[0]
-        view.add_row(
-            *(f"{case['gamma_T']:.1e}", f"{case['gamma_p']:.3g}", f"{case['heating']:.3g}"),
-            *(_percents(row) for row in line),
-        )
+    columns: dict[str, Cell] = {
+        "gamma_T": "{gamma_T:.1e}",
+        "gamma_p": "{gamma_p:.3g}",
+        "H": "{heating:.3g}",
+        **{row["solver"]: _percents(row["solver"]) for row in rows},
+    }
+    solvers = [row["solver"] for row in rows]
+    lines = [
+        each[0] | dict(zip(solvers, each, strict=True))
+        for each in zip(*(row["simulations"] for row in rows), strict=True)
+    ]
+    lines.sort(key=lambda line: line["gamma_T"] / line["gamma_p"])
+    title = f"velocity error at {result['grid']}, median (95th percentile) over snapshots"
+    view = filled(title, columns, lines)
+    view.columns[0].justify = "right"
     view.add_section()
-    view.add_row("all", "", "", *(_percents(row) for row in rows))
+    everything = {row["solver"]: row for row in rows}
+    view.add_row("all", "", "", *(_percents(name)(everything) for name in solvers))
     return view
 
 
-def _percents(row: Row) -> str:
-    if row["median"] is None:
-        return "-"
-    return f"{100 * row['median']:.2g} ({100 * row['p95']:.2g}) %"
+def _percents(solver: str) -> Callable[[Row], str]:
+    """Of a line that has a summary by solver."""
+
+    def cell(line: Row) -> str:
+        summary = line[solver]
+        if summary["median"] is None:
+            return "-"
+        return f"{100 * summary['median']:.2g} ({100 * summary['p95']:.2g}) %"
+
+    return cell

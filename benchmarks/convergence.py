@@ -9,8 +9,6 @@ shorter time step, so that their order needs no exact solution.
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
-from time import perf_counter
-from typing import Any
 
 import numpy as np
 
@@ -21,7 +19,8 @@ from tellus.errors import InputError, RunFailedError
 from tellus.solver.grid import Array
 from tellus.solver.stokes import vrms
 
-from .rows import Row, error_rows
+from .rows import ErrorRow, Verify, error_rows, one_case
+from .spread import Row
 
 SETTINGS = (
     "grid.aspect=1.0",
@@ -39,19 +38,16 @@ STEPS_PER_CELL = 6.25
 FEWEST_CELLS = 32
 
 
-def main(case: str = "grid", resolution: int = 64) -> dict[str, Any]:
+def main(case: str = "grid", resolution: int = 64) -> Row:
     """Rows of "grid" (up to `resolution`) or "time-step" (on `resolution` cells a side)."""
-    start = perf_counter()
-    if case == "grid":
-        results = grid_convergence([resolution // 4, resolution // 2, resolution])
-    elif case == "time-step":
-        results = time_step_convergence(resolution)
-    else:
-        raise InputError(f'case must be "grid" or "time-step", not {case!r}.')
-    return {"results": results, "seconds": perf_counter() - start}
+    known: dict[str, Verify] = {
+        "grid": grid_convergence,
+        "time-step": lambda resolutions: time_step_convergence(resolutions[-1]),
+    }
+    return one_case(known, case, [resolution // 4, resolution // 2, resolution])
 
 
-def grid_convergence(resolutions: Sequence[int], scheme: str = "implicit") -> list[Row]:
+def grid_convergence(resolutions: Sequence[int], scheme: str = "implicit") -> list[ErrorRow]:
     """Each grid against the next, which is twice as fine, at the same time steps.
 
     Raises
@@ -74,13 +70,13 @@ def grid_convergence(resolutions: Sequence[int], scheme: str = "implicit") -> li
 
 def time_step_convergence(
     resolution: int, halvings: int = 3, scheme: str = "implicit"
-) -> list[Row]:
+) -> list[ErrorRow]:
     """Each number of steps against twice as many, on one grid."""
     counts = [fewest_steps(resolution) * 2**power for power in range(halvings + 1)]
     states = {count: state(resolution, count, scheme) for count in counts}
     errors = {few: _differences(states[few], states[many]) for few, many in pairwise(counts)}
     rows = error_rows("time-step-convergence", errors)
-    return [{**row, "resolution": resolution, "steps": row["resolution"]} for row in rows]
+    return [replace(row, resolution=resolution, steps=row.resolution) for row in rows]
 
 
 def fewest_steps(resolution: int) -> int:

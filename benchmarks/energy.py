@@ -5,25 +5,25 @@ as warm, or as cold, as they will be.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from itertools import cycle, islice
 from pathlib import Path
-from time import perf_counter
 from typing import Any
 
-import numpy as np
 from rich.table import Table
 
 from tellus.coupling.simulation.stepping import Stepping
-from tellus.io.busy import background_load
 from tellus.solver.direct import DirectSolver
 from tellus.solver.energy import EXPLICIT, IMPLICIT, EnergyEquation, ThermalState
 from tellus.solver.grid import Grid
+from tellus.solver.phase_timer import PhaseTimer
 from tellus.solver.stokes import StokesProblem
 
 from .fields import CASE, Case, problems
-from .record import document, milliseconds, save, setting
-from .spread import Spread
-from .timing import check_repeats, fixed_threads
+from .harness import Measurement
+from .record import setting
+from .spread import Record, Row, Spread
+from .tables import Cell, filled, milliseconds
 
 
 def main(
@@ -33,74 +33,89 @@ def main(
     repeats: int = 10,
     out: Path | None = None,
     case: Case = CASE,
-) -> dict[str, Any]:
+) -> Row:
     """Time the energy step of both schemes on every grid; parameters as in `benchmarks.stokes`.
 
     Returns
     -------
     dict
-        ``results``: a row per grid and scheme, with ``direct_over_energy``, the direct solve
-        over the step; and where it was measured.
+        ``results``: a row per grid and scheme, see `EnergyRow`; and where it was measured.
     """
-    check_repeats(repeats)
-    series = [problems(grid, case) for grid in grids]
-    with fixed_threads(threads) as count:
-        result = document("energy", grids, case, repeats, background_load()) | {"threads": count}
-        result["results"] = [
-            {"scheme": scheme, "grid": str(states[0].grid), **row}
-            for states in series
-            for scheme, row in _measure(states, case, repeats).items()
-        ]
-    if out is not None:
-        save(result, out)
-    return result
+    measurement = Measurement("energy", grids, case, repeats, threads, out)
+
+    def measure(states: Sequence[StokesProblem]) -> Row:
+        solver = DirectSolver(states[0].grid)
+        rows = (_row(scheme, solver, states, case, repeats) for scheme in (EXPLICIT, IMPLICIT))
+        return {"results": [row.to_json() for row in rows]}
+
+    return measurement.run(lambda grid: problems(grid, case), measure)
 
 
-def _measure(states: list[StokesProblem], case: Case, repeats: int) -> dict[str, dict[str, float]]:
-    """A row per scheme."""
-    grid = states[0].grid
-    solver = DirectSolver(grid)
-    rows = {}
-    for scheme in (EXPLICIT, IMPLICIT):
-        equation = EnergyEquation(grid, heating=case.heating, scheme=scheme)
-        _sample(solver, equation, states[0])
-        samples = [_sample(solver, equation, problem) for problem in islice(cycle(states), repeats)]
-        rows[scheme] = {
-            **Spread.of(s["step"] for s in samples).to_json(),
-            **Spread.of(s["stable_dt"] for s in samples).to_json("stable_dt_seconds"),
-            **Spread.of(s["direct"] for s in samples).to_json("direct_seconds"),
-            **Spread.of(s["direct"] / s["step"] for s in samples).to_json("direct_over_energy"),
-        }
-    return rows
+@dataclass(frozen=True, kw_only=True)
+class EnergyRow(Record):
+    """A step of one scheme on one grid, of choosing dt, and of the direct solve before it.
+
+    Attributes
+    ----------
+    scheme, grid : str
+    seconds, stable_dt_seconds, direct_seconds : Spread
+    direct_over_energy : Spread
+        The direct solve over the step.
+    """
+
+    scheme: str
+    grid: str
+    seconds: Spread
+    stable_dt_seconds: Spread
+    direct_seconds: Spread
+    direct_over_energy: Spread
+
+
+def _row(
+    scheme: str,
+    solver: DirectSolver,
+    states: Sequence[StokesProblem],
+    case: Case,
+    repeats: int,
+) -> EnergyRow:
+    equation = EnergyEquation(states[0].grid, heating=case.heating, scheme=scheme)
+    _sample(solver, equation, states[0])
+    samples = [_sample(solver, equation, problem) for problem in islice(cycle(states), repeats)]
+    return EnergyRow(
+        scheme=scheme,
+        grid=str(states[0].grid),
+        seconds=Spread.of(s["step"] for s in samples),
+        stable_dt_seconds=Spread.of(s["stable_dt"] for s in samples),
+        direct_seconds=Spread.of(s["direct"] for s in samples),
+        direct_over_energy=Spread.of(s["direct"] / s["step"] for s in samples),
+    )
 
 
 def _sample(
     solver: DirectSolver, equation: EnergyEquation, problem: StokesProblem
 ) -> dict[str, float]:
     state = ThermalState(problem.temperature)
-    clock = [perf_counter()]
+    timer = PhaseTimer()
     flow = solver.solve(problem)
-    clock.append(perf_counter())
+    timer.lap("direct")
     dt = min(equation.stable_dt(flow, Stepping.courant), Stepping.dt_max)
-    clock.append(perf_counter())
+    timer.lap("stable_dt")
     equation.step(state, flow, dt)
-    clock.append(perf_counter())
-    return dict(zip(("direct", "stable_dt", "step"), np.diff(clock).tolist(), strict=True))
+    timer.lap("step")
+    return timer.seconds
+
+
+COLUMNS: Mapping[str, Cell] = {
+    "grid": "{grid}",
+    "scheme": "{scheme}",
+    "step": milliseconds(),
+    "choosing dt": milliseconds("stable_dt_seconds"),
+    "direct Stokes solve": milliseconds("direct_seconds"),
+    "direct / step": "{direct_over_energy:.0f}",
+}
 
 
 def table(result: Mapping[str, Any]) -> Table:
     """The result for a terminal."""
-    view = Table(title="one step of the energy equation, milliseconds", title_justify="left")
-    view.add_column("grid")
-    view.add_column("scheme")
-    for heading in ("step", "choosing dt", "direct Stokes solve", "direct / step"):
-        view.add_column(heading, justify="right")
-    for row in result["results"]:
-        view.add_row(
-            row["grid"],
-            row["scheme"],
-            *(milliseconds(row, key) for key in ("seconds", "stable_dt_seconds", "direct_seconds")),
-            f"{row['direct_over_energy']:.0f}",
-        )
-    view.caption, view.caption_justify = setting(result), "left"
-    return view
+    title = "one step of the energy equation, milliseconds"
+    return filled(title, COLUMNS, result["results"], [setting(result)], text=("scheme",))

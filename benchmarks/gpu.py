@@ -11,8 +11,11 @@ import argparse
 import json
 import platform
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
+from itertools import product
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -36,10 +39,9 @@ from tellus.surrogate.networks.multi_scale import make_multi_scale, smallest_sid
 from tellus.surrogate.networks.residual_unet import make_network
 from tellus.surrogate.two_level.settings import NetworkSettings
 
-from .packed_temperatures import grids_of, read, write
-from .spread import Spread
-
-Row = dict[str, Any]
+from .grids import grids_of
+from .packed_temperatures import read, write
+from .spread import Record, Row, Spread, by_phase, optional
 
 GRIDS = "256x64,512x128,1024x256"
 BATCHES = (1, 16)
@@ -49,9 +51,7 @@ STATE = 2
 """Of a benchmark case's five states, the one whose last steps travel: the middle."""
 
 
-def main(
-    grids: Sequence[Grid], temperatures: Path, device: str = "cuda", repeats: int = 10
-) -> dict[str, Any]:
+def main(grids: Sequence[Grid], temperatures: Path, device: str = "cuda", repeats: int = 10) -> Row:
     """Time everything on each grid, on temperatures that `--write` has written.
 
     Every reading of the clock waits for the device; everything has run once before.
@@ -59,8 +59,7 @@ def main(
     Returns
     -------
     dict
-        ``results``: rows with what was timed, grid, seconds (median and extremes), of solvers
-        phases, iterations, the worst residual and the first solve's seconds; ``left_out`` with
+        ``results``: rows with what was timed, grid, and what `GpuRow` has; ``left_out`` with
         reasons; device, versions, threads and case.
     """
     if device == "cuda" and not torch.cuda.is_available():
@@ -69,57 +68,89 @@ def main(
     rows: list[Row] = []
     left_out: list[Row] = []
     for grid, problems in zip(grids, sequences, strict=True):
-        for what, measure in _measurements(grid, problems, device, repeats):
+        for what, measure in _measurements(Bench(grid, problems, device, repeats)):
+            about = {"what": what, "grid": str(grid)}
             try:
-                rows.append({"what": what, "grid": str(grid), **measure()})
+                rows.append(about | measure().to_json())
             except (TellusError, torch.OutOfMemoryError) as error:
-                left_out.append({"what": what, "grid": str(grid), "reason": str(error)})
+                left_out.append(about | {"reason": str(error)})
     return {"results": rows, "left_out": left_out, "case": case, **_origin(device, repeats)}
 
 
-def _measurements(
-    grid: Grid, problems: list[StokesProblem], device: str, repeats: int
-) -> list[tuple[str, Callable[[], Row]]]:
+@dataclass(frozen=True)
+class Bench:
+    """Successive problems on one grid, the device that they are solved on, and how often."""
+
+    grid: Grid
+    problems: list[StokesProblem]
+    device: str
+    repeats: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class GpuRow(Record):
+    """What one thing took.
+
+    Attributes
+    ----------
+    seconds : Spread
+    first_seconds : float, optional
+        Of the first solve of all, which finds kernels and plans.
+    phases : dict, optional
+        Median seconds of the phases of a solve.
+    seconds_each : float, optional
+        Of each of those that are done at once.
+    iterations, residual : float, optional
+        Of the solves: the median (of a batch the largest), and the largest.
+    velocity_difference : float, optional
+        Of a factorisation, to an iteration to 1e-10.
+    """
+
+    seconds: Spread
+    first_seconds: float | None = optional()
+    phases: dict[str, float] | None = optional()
+    seconds_each: float | None = optional()
+    iterations: float | None = optional()
+    residual: float | None = optional()
+    velocity_difference: float | None = optional()
+
+
+def _measurements(bench: Bench) -> Iterator[tuple[str, Callable[[], GpuRow]]]:
     """What is timed, and how."""
-
-    def iterative(warm: bool) -> IterativeSolver:
-        return IterativeSolver(grid, IterativeSettings(device=device, warm=warm))
-
-    found: list[tuple[str, Callable[[], Row]]] = [
-        ("iterative:cold", lambda: _solves(iterative(False), problems[-1:], device, repeats)),
-        ("iterative", lambda: _solves(iterative(True), problems, device, repeats)),
-        ("iterative, all steps at once", lambda: _batch(grid, problems, device, repeats)),
-        ("cudss", lambda: _factored(grid, problems, device, repeats)),
-    ]
-    for kind in ("two-level", "multi-scale"):
-        for precision in PRECISIONS:
-            for batch in BATCHES:
-                what = f"{kind} network, {precision}, {batch} at once"
-                found.append((what, _forward(kind, precision, batch, grid, device, repeats)))
-    return found
+    yield "iterative:cold", lambda: _iterative(bench, warm=False)
+    yield "iterative", lambda: _iterative(bench, warm=True)
+    yield "iterative, all steps at once", lambda: _batch(bench)
+    yield "cudss", lambda: _factored(bench)
+    for kind, precision, batch in product(("two-level", "multi-scale"), PRECISIONS, BATCHES):
+        what = f"{kind} network, {precision}, {batch} at once"
+        yield what, partial(_forward, bench, kind, PRECISIONS[precision], batch)
 
 
-def _solves(solver: StokesSolver, problems: list[StokesProblem], device: str, repeats: int) -> Row:
-    """Solve step after step; the first solve of all, which finds kernels and plans, is apart."""
+def _iterative(bench: Bench, *, warm: bool) -> GpuRow:
+    solver = IterativeSolver(bench.grid, IterativeSettings(device=bench.device, warm=warm))
+    problems = bench.problems if warm else bench.problems[-1:]
+    return _solves(solver, replace(bench, problems=problems))
+
+
+def _solves(solver: StokesSolver, bench: Bench) -> GpuRow:
+    """Solve step after step."""
     new = dict(solver.state())
-    first, _ = _one(solver, problems[0], device)
+    first, *later = bench.problems
+    first_seconds, _ = _one(solver, first, bench.device)
     samples = []
-    for _ in range(repeats):
+    for _ in range(bench.repeats):
         solver.restore(new)
-        if len(problems) > 1:
-            solver.solve(problems[0])
-        samples += [_one(solver, problem, device) for problem in problems[1:] or problems]
+        if later:
+            solver.solve(first)
+        samples += [_one(solver, problem, bench.device) for problem in later or [first]]
     reports = [report for _, report in samples]
-    phases = {
-        phase: median(report.seconds[phase] for report in reports) for phase in reports[0].seconds
-    }
-    return {
-        **Spread.of(seconds for seconds, _ in samples).to_json(),
-        "first_seconds": first,
-        "phases": phases,
-        "iterations": median(report.iterations for report in reports),
-        "residual": max(report.residual for report in reports),
-    }
+    return GpuRow(
+        seconds=Spread.of(seconds for seconds, _ in samples),
+        first_seconds=first_seconds,
+        phases=by_phase(report.seconds for report in reports),
+        iterations=median(report.iterations for report in reports),
+        residual=max(report.residual for report in reports),
+    )
 
 
 def _one(solver: StokesSolver, problem: StokesProblem, device: str) -> tuple[float, StokesReport]:
@@ -129,50 +160,41 @@ def _one(solver: StokesSolver, problem: StokesProblem, device: str) -> tuple[flo
     return timer.seconds["all"], report
 
 
-def _batch(grid: Grid, problems: list[StokesProblem], device: str, repeats: int) -> Row:
+def _batch(bench: Bench) -> GpuRow:
     """Independent problems side by side, from zero, those on the device already."""
     T, eta = (
-        torch.as_tensor(np.stack(fields), device=device)
-        for fields in zip(*((p.temperature, p.viscosity()) for p in problems), strict=True)
+        torch.as_tensor(np.stack(fields), device=bench.device)
+        for fields in zip(*((p.temperature, p.viscosity()) for p in bench.problems), strict=True)
     )
-    settings = IterativeSettings(device=device)
-    found = solve_batch(grid, T, eta, problems[0].rayleigh, settings=settings)
-    seconds = _seconds(
-        lambda: solve_batch(grid, T, eta, problems[0].rayleigh, settings=settings), device, repeats
+    settings = IterativeSettings(device=bench.device)
+    solve = partial(solve_batch, bench.grid, T, eta, bench.problems[0].rayleigh, settings=settings)
+    found, seconds = solve(), _seconds(solve, bench)
+    return GpuRow(
+        seconds=seconds,
+        seconds_each=seconds.median / len(bench.problems),
+        iterations=int(found.iterations.max()),
+        residual=float(found.residual.max()),
     )
-    return {
-        **seconds.to_json(),
-        "seconds_each": seconds.median / len(problems),
-        "iterations": int(found.iterations.max()),
-        "residual": float(found.residual.max()),
-    }
 
 
-def _factored(grid: Grid, problems: list[StokesProblem], device: str, repeats: int) -> Row:
+def _factored(bench: Bench) -> GpuRow:
     """The direct solve, and how far its velocity is from an iteration to 1e-10."""
-    solver = CudssSolver(grid, device)
-    row = _solves(solver, problems, device, repeats)
-    settings = IterativeSettings(stopping=Stopping(1e-10), device=device)
-    expected = IterativeSolver(grid, settings).solve(problems[-1])
-    difference = relative_velocity_error(solver.solve(problems[-1]), expected)
-    return {**row, "velocity_difference": difference}
+    solver, last = CudssSolver(bench.grid, bench.device), bench.problems[-1]
+    row = _solves(solver, bench)
+    settings = IterativeSettings(stopping=Stopping(1e-10), device=bench.device)
+    expected = IterativeSolver(bench.grid, settings).solve(last)
+    difference = relative_velocity_error(solver.solve(last), expected)
+    return replace(row, velocity_difference=difference)
 
 
-def _forward(
-    kind: str, precision: str, batch: int, grid: Grid, device: str, repeats: int
-) -> Callable[[], Row]:
+def _forward(bench: Bench, kind: str, precision: torch.dtype, batch: int) -> GpuRow:
     """A network on inputs of its shape; what they and its weights are does not matter."""
-
-    def measure() -> Row:
-        network, channels = _network(kind, grid)
-        network.eval().to(device, PRECISIONS[precision])
-        features = torch.randn(
-            (batch, channels, *grid.cells), dtype=PRECISIONS[precision], device=device
-        )
-        seconds = _seconds(lambda: network(features), device, repeats)
-        return {**seconds.to_json(), "seconds_each": seconds.median / batch}
-
-    return measure
+    network, channels = _network(kind, bench.grid)
+    network.eval().to(bench.device, precision)
+    shape = (batch, channels, *bench.grid.cells)
+    features = torch.randn(shape, dtype=precision, device=bench.device)
+    seconds = _seconds(lambda: network(features), bench)
+    return GpuRow(seconds=seconds, seconds_each=seconds.median / batch)
 
 
 def _network(kind: str, grid: Grid) -> tuple[torch.nn.Module, int]:
@@ -189,19 +211,22 @@ def _network(kind: str, grid: Grid) -> tuple[torch.nn.Module, int]:
 
 
 @torch.inference_mode()
-def _seconds(work: Callable[[], Any], device: str, repeats: int) -> Spread:
+def _seconds(work: Callable[[], Any], bench: Bench) -> Spread:
     work()
     samples = []
-    for _ in range(repeats):
-        timer = DevicePhaseTimer(device)
+    for _ in range(bench.repeats):
+        timer = DevicePhaseTimer(bench.device)
         work()
         timer.lap("all")
         samples.append(timer.seconds["all"])
     return Spread.of(samples)
 
 
-def _origin(device: str, repeats: int) -> dict[str, Any]:
-    versions = {"python": platform.python_version(), "cuda": torch.version.cuda}
+def _origin(device: str, repeats: int) -> Row:
+    versions: dict[str, str | None] = {
+        "python": platform.python_version(),
+        "cuda": torch.version.cuda,
+    }
     for name in ("numpy", "torch", "nvmath-python"):
         try:
             versions[name] = version(name)
@@ -220,7 +245,7 @@ def _origin(device: str, repeats: int) -> dict[str, Any]:
     }
 
 
-def lines(result: dict[str, Any]) -> list[str]:
+def lines(result: Row) -> list[str]:
     """The result for a terminal."""
     shown = [
         f"{row['grid']:>9}  {row['what']:<44} {1e3 * row['seconds']:9.3g} ms"
@@ -261,7 +286,7 @@ def command(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(asked: argparse.Namespace) -> None:
-    grids = grids_of(asked.grids)
+    grids = grids_of(asked.grids, "--grids")
     if asked.repeats < 1:
         raise InputError(f"--repeats {asked.repeats}: give at least 1.")
     for option, path in (("--write", asked.write), ("--out", asked.out)):

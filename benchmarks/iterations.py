@@ -5,27 +5,27 @@ takes as many on the finest as on the coarsest. The direct solve beside it is wh
 is compared with, and its seconds.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
-from time import perf_counter
 from typing import Any
 
 import numpy as np
 from rich.table import Table
 
 from tellus.coupling.solvers.names import make_solver
-from tellus.io.busy import background_load
 from tellus.solver.direct import DirectSolver
 from tellus.solver.grid import Grid
 from tellus.solver.stokes import Flow, StokesProblem, StokesSolver, relative_velocity_error
 
 from .fields import CASE, Case, problems
-from .record import document, milliseconds, save, setting
-from .sampling import Row
-from .spread import Spread
-from .timing import check_repeats, fixed_threads, rest
+from .harness import Measurement
+from .record import setting
+from .sampling import products
+from .spread import Record, Row, Spread, optional
+from .tables import Cell, filled, milliseconds
+from .timing import rest, timed
 
 GRIDS = tuple(Grid(4 * ny, ny, 4.0) for ny in (32, 64, 128, 256))
 
@@ -38,6 +38,8 @@ CASES = tuple(
 
 SOLVERS = ("iterative:cold", "iterative:velocity=1e-6:cold", "iterative:bicgstab:cold")
 
+Start = tuple[Grid, dict[str, StokesSolver]]
+
 
 def main(
     grids: Sequence[Grid] = GRIDS,
@@ -47,102 +49,136 @@ def main(
     threads: int | None = None,
     repeats: int = 5,
     out: Path | None = None,
-) -> dict[str, Any]:
+) -> Row:
     """Solve all states of the cases from rest; parameters as in `benchmarks.stokes`.
 
     Returns
     -------
     dict
-        ``results``: rows by grid, case and solver with the contrast met, iterations, products
-        with A in each, seconds, velocity errors against the direct solve, whose rows have no
-        iterations; and where it was measured.
+        ``results``: rows by grid, case and solver, see `IterationsRow`; and where it was measured.
     """
-    check_repeats(repeats)
-    made = {(grid, name): make_solver(name, grid) for grid in grids for name in names}
-    with fixed_threads(threads) as count:
-        result = document("iterations", grids, CASE, repeats, background_load())
-        rows: list[Row] = []
-        for grid in grids:
-            solvers = {name: made[grid, name] for name in names}
-            for case in cases:
-                rows += _rows(grid, case, solvers, repeats)
-    result |= {"threads": count, "results": rows}
-    if out is not None:
-        save(result, out)
-    return result
+    measurement = Measurement("iterations", grids, CASE, repeats, threads, out)
+
+    def prepare(grid: Grid) -> Start:
+        return grid, {name: make_solver(name, grid) for name in names}
+
+    def measure(start: Start) -> Row:
+        grid, solvers = start
+        rows = (row for case in cases for row in _rows(grid, case, solvers, repeats))
+        return {"results": [row.to_json() for row in rows]}
+
+    return measurement.run(prepare, measure)
 
 
-def _rows(grid: Grid, case: Case, solvers: Mapping[str, StokesSolver], repeats: int) -> list[Row]:
+@dataclass(frozen=True, kw_only=True)
+class Iterations(Record):
+    """Iterations of a solve, products with A in each, and errors against the direct solve."""
+
+    iterations: Spread
+    products_per_iteration: float
+    velocity_error: Spread
+
+
+@dataclass(frozen=True, kw_only=True)
+class IterationsRow(Record):
+    """All states of a case with one solver on one grid.
+
+    Attributes
+    ----------
+    grid : str
+    gamma_T, gamma_p : float
+    contrast : float
+        The median over the states.
+    solver : str
+    seconds : Spread
+        Mean over the states of one solve.
+    counted : Iterations, optional
+        Of a solver that iterates.
+    """
+
+    grid: str
+    gamma_T: float
+    gamma_p: float
+    contrast: float
+    solver: str
+    seconds: Spread
+    counted: Iterations | None = optional()
+
+
+def _rows(
+    grid: Grid, case: Case, solvers: Mapping[str, StokesSolver], repeats: int
+) -> Iterator[IterationsRow]:
     states = problems(grid, case)
     viscosities = [problem.viscosity() for problem in states]
-    contrast = median(float(np.max(eta) / np.min(eta)) for eta in viscosities)
-    about = {
-        "grid": str(grid),
-        "gamma_T": case.gamma_T,
-        "gamma_p": case.gamma_p,
-        "contrast": contrast,
-    }
-    seconds, expected = _timed(DirectSolver(grid), states, repeats)
-    rows: list[Row] = [about | {"solver": "direct"} | Spread.of(seconds).to_json()]
+    direct = DirectSolver(grid)
+    expected = [direct.solve(problem) for problem in states]
+    row = IterationsRow(
+        grid=str(grid),
+        gamma_T=case.gamma_T,
+        gamma_p=case.gamma_p,
+        contrast=median(float(np.max(eta) / np.min(eta)) for eta in viscosities),
+        solver="direct",
+        seconds=_seconds(direct, states, repeats),
+    )
+    yield row
     for name, solver in solvers.items():
-        seconds, flows = _timed(solver, states, repeats)
-        pairs = zip(flows, expected, strict=True)
-        iterations = Spread.of(flow.report.iterations for flow in flows)
-        rows.append(
-            about
-            | {"solver": name, **iterations.to_json("iterations")}
-            | {"products_per_iteration": _products(solver, states)}
-            | Spread.of(seconds).to_json()
-            | Spread.of(relative_velocity_error(*pair) for pair in pairs).to_json("velocity_error")
-        )
-    return rows
+        counted = _counted(solver, states, expected)
+        yield replace(row, solver=name, seconds=_seconds(solver, states, repeats), counted=counted)
 
 
-def _timed(
-    solver: StokesSolver, states: Sequence[StokesProblem], repeats: int
-) -> tuple[list[float], list[Flow]]:
-    """Seconds of one solve per state, repeated, and the flows."""
-    flows = [solver.solve(problem) for problem in states]
-    seconds = []
+def _seconds(solver: StokesSolver, states: Sequence[StokesProblem], repeats: int) -> Spread:
+    """Of one solve, all states having been solved before."""
+    taken = []
     for _ in range(repeats):
         rest()
-        start = perf_counter()
-        for problem in states:
-            solver.solve(problem)
-        seconds.append((perf_counter() - start) / len(states))
-    return seconds, flows
+        seconds, _ = timed(lambda: [solver.solve(problem) for problem in states])
+        taken.append(seconds / len(states))
+    return Spread.of(taken)
 
 
-def _products(solver: StokesSolver, states: Sequence[StokesProblem]) -> float:
-    """Products with A on the finest grid in an iteration, those before the first included."""
-    products = iterations = 0
-    for problem in states:
-        iterations += solver.solve(problem).report.iterations
-        products += getattr(getattr(solver, "linear", solver), "products", 0)
-    return products / iterations
+def _counted(
+    solver: StokesSolver, states: Sequence[StokesProblem], expected: Sequence[Flow]
+) -> Iterations:
+    """Of one solve of each state; products before the first iteration included."""
+    made, iterations, errors = 0, [], []
+    for problem, direct in zip(states, expected, strict=True):
+        flow = solver.solve(problem)
+        made += products(solver) or 0
+        iterations.append(flow.report.iterations)
+        errors.append(relative_velocity_error(flow, direct))
+    return Iterations(
+        iterations=Spread.of(iterations),
+        products_per_iteration=made / sum(iterations),
+        velocity_error=Spread.of(errors),
+    )
+
+
+def _iterations(row: Row) -> str:
+    if "iterations" not in row:
+        return ""
+    low, high = row["iterations_min"], row["iterations_max"]
+    return f"{low}" if low == high else f"{low} to {high}"
+
+
+def _of_iterative(cell: str) -> Cell:
+    """A cell that the direct solver has nothing to write in."""
+    return lambda row: cell.format_map(row) if "iterations" in row else ""
+
+
+COLUMNS: Mapping[str, Cell] = {
+    "grid": "{grid}",
+    "gamma_T": "{gamma_T:.0e}",
+    "gamma_p": "{gamma_p:g}",
+    "contrast": "{contrast:.0e}",
+    "solver": "{solver}",
+    "iterations": _iterations,
+    "products each": _of_iterative("{products_per_iteration:.1f}"),
+    "milliseconds": milliseconds(),
+    "worst velocity error": _of_iterative("{velocity_error_max:.1e}"),
+}
 
 
 def table(result: Mapping[str, Any]) -> Table:
     """The result for a terminal."""
-    view = Table(title="iterations from rest", title_justify="left")
-    for heading in ("grid", "gamma_T", "gamma_p", "contrast", "solver"):
-        view.add_column(heading)
-    for heading in ("iterations", "products each", "milliseconds", "worst velocity error"):
-        view.add_column(heading, justify="right")
-    for row in result["results"]:
-        view.add_row(
-            *(row["grid"], f"{row['gamma_T']:.0e}", f"{row['gamma_p']:g}"),
-            *(f"{row['contrast']:.0e}", row["solver"]),
-            *(_counts(row) if "iterations" in row else ("", "")),
-            milliseconds(row),
-            f"{row['velocity_error_max']:.1e}" if "velocity_error" in row else "",
-        )
-    view.caption = setting(result)
-    view.caption_justify = "left"
-    return view
-
-
-def _counts(row: Row) -> tuple[str, str]:
-    low, high = row["iterations_min"], row["iterations_max"]
-    span = f"{low}" if low == high else f"{low} to {high}"
-    return span, f"{row['products_per_iteration']:.1f}"
+    text = ("gamma_T", "gamma_p", "contrast", "solver")
+    return filled("iterations from rest", COLUMNS, result["results"], [setting(result)], text)

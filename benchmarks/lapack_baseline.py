@@ -1,82 +1,116 @@
 """The direct solver against what it is made of: LAPACK alone on the same bands."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from statistics import median
-from time import perf_counter
-from typing import Any
 
-import numpy as np
 from scipy.linalg.lapack import dpbtrf, dpbtrs
 from threadpoolctl import threadpool_limits
 
-from tellus.solver.grid import Grid
+from tellus.solver.phase_timer import PhaseTimer
 from tellus.solver.psi.operator import PsiOperator
 from tellus.solver.stokes import StokesProblem
 
-from .spread import Spread
-from .timing import LONG_SECONDS, rest
+from .sampling import Sequences
+from .spread import Record, Row, Spread
+from .timing import LONG_SECONDS
+
+PARTS = ("bands", "factor", "solve")
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Seconds of assembling the bands, of dpbtrf and of dpbtrs."""
+
+    bands: float
+    factor: float
+    solve: float
+
+    @property
+    def lapack(self) -> float:
+        """Of dpbtrf and dpbtrs."""
+        return self.factor + self.solve
 
 
 class LapackBaseline:
-    """Assembling the bands, dpbtrf and dpbtrs, called one by one on a buffer of its own.
+    """Assembling the bands, dpbtrf and dpbtrs, called one by one on a buffer of its own."""
 
-    LAPACK runs on one thread and on as many as there are: the direct solver is
-    held against the faster, which for narrow bands is the one.
-    """
-
-    def __init__(self, grid: Grid, threads: int) -> None:
-        self.operator = PsiOperator(grid)
+    def __init__(self, sequences: Sequences) -> None:
+        self.sequences = sequences
+        self.operator = PsiOperator(sequences[0][0].grid)
         self.buffer = self.operator.empty_bands()
         self.buffer.fill(0.0)  # touches the memory, so that no sample pays for it
-        self.threads = sorted({1, threads})
-        self.samples: dict[int, list[dict[str, float]]] = {count: [] for count in self.threads}
+        self._last = 0.0
 
-    def sample(self, before: StokesProblem, problem: StokesProblem) -> None:
-        """Take the seconds of each part on one state, right after the state before if short."""
-        for count in self.threads:
-            with threadpool_limits(limits=count, user_api="blas"):
-                rest()
-                taken = self.samples[count]
-                if not taken or sum(taken[-1].values()) < LONG_SECONDS:
-                    self._sample(before)
-                taken.append(self._sample(problem))
+    def sample(self, number: int, threads: int) -> Parts:
+        """The parts on the last step of a sequence, right after the one before if short."""
+        *_, before, problem = self.sequences[number % len(self.sequences)]
+        with threadpool_limits(limits=threads, user_api="blas"):
+            if self._last < LONG_SECONDS:
+                self._parts(before)
+            parts = self._parts(problem)
+        self._last = parts.bands + parts.lapack
+        return parts
 
-    def _sample(self, problem: StokesProblem) -> dict[str, float]:
+    def _parts(self, problem: StokesProblem) -> Parts:
         viscosity = problem.viscosity()
         b = self.operator.right_hand_side(problem.temperature, problem.rayleigh)
         unknowns = self.operator.to_unknowns(b)
-        clock = [perf_counter()]
+        timer = PhaseTimer()
         self.operator.bands(viscosity, out=self.buffer)
-        clock.append(perf_counter())
+        timer.lap("bands")
         factor, _ = dpbtrf(self.buffer.T, lower=1, overwrite_ab=1)
-        clock.append(perf_counter())
+        timer.lap("factor")
         dpbtrs(factor, unknowns, lower=1, overwrite_b=1)
-        clock.append(perf_counter())
-        return dict(zip(("bands", "factor", "solve"), np.diff(clock).tolist(), strict=True))
+        timer.lap("solve")
+        return Parts(**timer.seconds)
 
-    def aims(self, direct: Sequence[float]) -> dict[str, Any]:
-        """Parts and ratios; ratios are taken sample by sample, so that slow drifts cancel."""
-        fastest = min(
-            self.samples.values(), key=lambda taken: median(s["factor"] + s["solve"] for s in taken)
+
+@dataclass(frozen=True, kw_only=True)
+class Aims(Record):
+    """The direct solver on one grid against its parts, and against the best MUMPS.
+
+    Attributes
+    ----------
+    grid : str
+    bare : list of dict
+        Seconds of bands, factor and solve by number of threads.
+    bands_over_factor : Spread
+        Assembling the bands over factoring them.
+    direct_over_bare : Spread
+        The whole direct solve over dpbtrf and dpbtrs, on the number of threads that is faster:
+        for narrow bands the one.
+    """
+
+    grid: str
+    bare: list[Row]
+    bands_over_factor: Spread
+    direct_over_bare: Spread
+
+    @classmethod
+    def of(
+        cls, grid: str, samples: Mapping[int, Sequence[Parts]], direct: Sequence[float]
+    ) -> "Aims":
+        """Of the parts by number of threads and the direct solves, ratios sample by sample."""
+        fastest = min(samples.values(), key=lambda taken: median(s.lapack for s in taken))
+        bare = [
+            {
+                "threads": count,
+                **{part: Spread.of(getattr(s, part) for s in taken).to_json() for part in PARTS},
+            }
+            for count, taken in samples.items()
+        ]
+        return cls(
+            grid=grid,
+            bare=bare,
+            bands_over_factor=Spread.of(s.bands / s.factor for s in fastest),
+            direct_over_bare=Spread.of(
+                seconds / s.lapack for seconds, s in zip(direct, fastest, strict=True)
+            ),
         )
-        bands = Spread.of(s["bands"] / s["factor"] for s in fastest)
-        whole = Spread.of(
-            seconds / (s["factor"] + s["solve"]) for seconds, s in zip(direct, fastest, strict=True)
-        )
-        return {
-            "bare": [
-                {
-                    "threads": count,
-                    **{part: Spread.of(s[part] for s in taken).to_json() for part in taken[0]},
-                }
-                for count, taken in self.samples.items()
-            ],
-            **bands.to_json("bands_over_factor"),
-            **whole.to_json("direct_over_bare"),
-        }
 
 
-def in_words(aims: Mapping[str, Any]) -> str:
+def in_words(aims: Row) -> str:
     """The seconds of dpbtrf + dpbtrs by number of threads."""
     return ", ".join(
         f"{1e3 * (bare['factor']['seconds'] + bare['solve']['seconds']):.3g} ms on "

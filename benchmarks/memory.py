@@ -1,7 +1,6 @@
 """How much memory does a solver take? Asked of fresh processes, one per solver."""
 
 import json
-import os
 import resource
 import subprocess
 import sys
@@ -18,13 +17,7 @@ from tellus.solver.grid import Grid
 from tellus.solver.stokes import StokesProblem
 
 from .fields import Case
-
-THREAD_VARIABLES = (
-    "OMP_NUM_THREADS",
-    "OPENBLAS_NUM_THREADS",
-    "MKL_NUM_THREADS",
-    "NUMBA_NUM_THREADS",
-)
+from .timing import environment
 
 
 class KilledError(Exception):
@@ -68,7 +61,7 @@ def _peak(request: dict[str, Any], threads: int) -> float | None:
     """Peak resident MiB of a process that does what is asked; None where that failed."""
     done = subprocess.run(
         [sys.executable, "-m", __name__, json.dumps(request)],
-        env={**os.environ, **dict.fromkeys(THREAD_VARIABLES, str(threads))},
+        env=environment(threads),
         capture_output=True,
         text=True,
         check=False,

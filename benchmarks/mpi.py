@@ -7,21 +7,21 @@ temperatures in turn: those of a real run on a coarser grid, interpolated.
 """
 
 import json
-import os
 import subprocess
 import sys
-from argparse import ArgumentParser, Namespace
+from argparse import ArgumentParser
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from itertools import cycle, islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from time import perf_counter
 from typing import Any
 
 import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from tellus.coupling.runs.provenance import provenance
 from tellus.errors import RunFailedError
 from tellus.io.busy import Watch
 from tellus.solver.grid import Array, Grid
@@ -30,17 +30,17 @@ from tellus.solver.mumps.solver import MumpsSolver
 from tellus.solver.stokes import StokesProblem, StokesReport, flow_from_psi, relative_velocity_error
 
 from .fields import CASE, problems
+from .grids import grids_of
+from .harness import origin
 from .record import save
-from .spread import Spread
+from .spread import Record, Row, Spread, by_phase
+from .tables import Cell, filled
+from .timing import environment, timed
 
 SOURCE = Grid(512, 128)
 """Where the temperatures come from: on the grids timed here a run would take hours."""
 
-ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
-
 MODULE = "tellus.benchmarks.mpi"
-
-Row = dict[str, Any]
 
 
 def main(
@@ -50,7 +50,7 @@ def main(
     repeats: int = 5,
     out: Path | None = None,
     source: Grid = SOURCE,
-) -> dict[str, Any]:
+) -> Row:
     """Time solves on several numbers of processes.
 
     Parameters
@@ -70,9 +70,8 @@ def main(
     Returns
     -------
     dict
-        ``results``: a row per grid, solver and number of ranks, with seconds by phase, the
-        memory that MUMPS used in all ranks, the speed-up, and the velocity difference to the
-        first number of ranks.
+        ``results``: a row per grid, solver and number of ranks: that number, what `Solves` has,
+        the ``speedup``, and the velocity ``difference`` to the first number of ranks.
     """
     problems(source)  # made once, for all that follow
     rows: list[Row] = []
@@ -80,18 +79,34 @@ def main(
         for grid in grids:
             for name in solvers:
                 rows += _row_per_count((source, grid), name, ranks, repeats, Path(scratch))
-    result = {
-        "benchmark": "mpi",
-        "grid": ",".join(map(str, grids)),
-        "repeats": repeats,
-        "fields_from": str(source),
-        **provenance(),
-        "threads": 1,
-        "results": rows,
-    }
+    asked = {"grid": ",".join(map(str, grids)), "repeats": repeats, "fields_from": str(source)}
+    result = origin("mpi", **asked) | {"threads": 1, "results": rows}
     if out is not None:
         save(result, out)
     return result
+
+
+@dataclass(frozen=True, kw_only=True)
+class Solves(Record):
+    """What a process group says of its solves.
+
+    Attributes
+    ----------
+    seconds : Spread
+    phases : dict
+        Median seconds of each.
+    setup_seconds : float
+    memory_megabytes : int
+        That MUMPS used in all ranks.
+    cpu_of_others_and_ranks_percent : float
+        Of the machine, the first rank's share left out.
+    """
+
+    seconds: Spread
+    phases: dict[str, float]
+    setup_seconds: float
+    memory_megabytes: int
+    cpu_of_others_and_ranks_percent: float
 
 
 def _row_per_count(
@@ -116,37 +131,40 @@ def _launched(
     answer, psi = scratch / "row.json", scratch / "psi.npy"
     asked = [*map(str, grids), name, str(repeats), str(answer), str(psi)]
     command = ["mpirun", "-n", str(count), sys.executable, "-m", MODULE, "--one", *asked]
-    environment = os.environ | ONE_THREAD
-    if subprocess.run(command, env=environment, check=False).returncode != 0:
+    if subprocess.run(command, env=environment(1), check=False).returncode != 0:
         raise RunFailedError(f"{' '.join(command[:3])} failed for {name} at {grids[1]}.")
     row: Row = json.loads(answer.read_text(encoding="utf-8"))
     return {"grid": str(grids[1]), "solver": name, "ranks": count, **row}, np.load(psi)
 
 
 def one(source: Grid, grid: Grid, name: str, repeats: int, answer: Path, psi: Path) -> None:
-    """What each process group does; only its first process comes back from the solver."""
+    """What each process group does; only its first process comes back from the solver.
+
+    Parameters
+    ----------
+    source, grid : Grid
+        Where the temperatures come from, and where they are solved for.
+    name : str
+        A MUMPS solver.
+    repeats : int
+        Timed solves.
+    answer, psi : Path
+        Files that are written: `Solves` as JSON, the stream function of the first state.
+    """
     states = [_carried_to(grid, problem) for problem in problems(source)]
-    start = perf_counter()
-    solver = MumpsSolver(grid, name)
-    setup = perf_counter() - start
+    setup, solver = timed(lambda: MumpsSolver(grid, name))
     solver.solve(states[0])
-    samples = []
     with Watch() as watch:
-        for k in range(repeats):
-            start = perf_counter()
-            flow = solver.solve(states[k % len(states)])
-            samples.append({"seconds": perf_counter() - start, **flow.report.seconds})
-    row = {
-        **Spread.of(sample["seconds"] for sample in samples).to_json(),
-        "phases": {
-            phase: float(np.median([sample[phase] for sample in samples]))
-            for phase in flow.report.seconds
-        },
-        "setup_seconds": setup,
-        "memory_megabytes": solver.megabytes,
-        "cpu_of_others_and_ranks_percent": watch.others_percent,
-    }
-    answer.write_text(json.dumps(row), encoding="utf-8")
+        asked = islice(cycle(states), repeats)
+        samples = [timed(partial(solver.solve, state)) for state in asked]
+    solves = Solves(
+        seconds=Spread.of(seconds for seconds, _ in samples),
+        phases=by_phase(flow.report.seconds for _, flow in samples),
+        setup_seconds=setup,
+        memory_megabytes=solver.megabytes,
+        cpu_of_others_and_ranks_percent=watch.others_percent,
+    )
+    answer.write_text(json.dumps(solves.to_json()), encoding="utf-8")
     np.save(psi, solver.solve(states[0]).psi)
 
 
@@ -154,40 +172,32 @@ def _carried_to(grid: Grid, problem: StokesProblem) -> StokesProblem:
     return CASE.problem(grid, regridded(problem.temperature, problem.grid, grid), problem.time)
 
 
+COLUMNS: Mapping[str, Cell] = {
+    "grid": "{grid}",
+    "solver": "{solver}",
+    "processes": "{ranks}",
+    "seconds": "{seconds:.2f}",
+    "speed-up": "{speedup:.2f}",
+    "factor": "{phases[factor]:.2f}",
+    "solve": "{phases[solve]:.2f}",
+    "MB": "{memory_megabytes}",
+    "difference": "{difference:.0e}",
+}
+
+
 def table(result: Mapping[str, Any]) -> Table:
     """The result for a terminal."""
-    view = Table(title="one solve on several processes", title_justify="left")
-    for heading in ("grid", "solver"):
-        view.add_column(heading)
-    for heading in ("processes", "seconds", "speed-up", "factor", "solve", "MB", "difference"):
-        view.add_column(heading, justify="right")
-    for row in result["results"]:
-        view.add_row(
-            row["grid"],
-            row["solver"],
-            str(row["ranks"]),
-            f"{row['seconds']:.2f}",
-            f"{row['speedup']:.2f}",
-            f"{row['phases']['factor']:.2f}",
-            f"{row['phases']['solve']:.2f}",
-            str(row["memory_megabytes"]),
-            f"{row['difference']:.0e}",
-        )
     machine = result["machine"]
-    view.caption = (
+    note = (
         f"{machine['processor']}, {machine['cores']} cores, one thread a process; medians of "
         f"{result['repeats']} solves; difference: of the velocities, to the first row of the grid"
     )
-    view.caption_justify = "left"
-    return view
+    title = "one solve on several processes"
+    return filled(title, COLUMNS, result["results"], [note], text=("solver",))
 
 
-def _grid(text: str) -> Grid:
-    nx, ny = map(int, text.split("x"))
-    return Grid(nx, ny)
-
-
-def _arguments() -> Namespace:
+def command() -> None:
+    """The command line."""
     parser = ArgumentParser(
         prog=f"python -m {MODULE}", description="Time MUMPS on 1, 2, ... processes."
     )
@@ -196,16 +206,16 @@ def _arguments() -> Namespace:
     parser.add_argument("--solvers", default="mumps", help="MUMPS solvers by name")
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--out", type=Path, help="save as JSON in this file or directory")
-    return parser.parse_args()
+    asked = parser.parse_args()
+    counts = [int(text) for text in asked.ranks.split(",")]
+    grids, names = grids_of(asked.grids, "--grids"), asked.solvers.split(",")
+    Console().print(table(main(grids, counts, names, asked.repeats, asked.out)))
 
 
 if __name__ == "__main__":
     if sys.argv[1:2] == ["--one"]:
         coarse, fine, name, repeats, answer, psi = sys.argv[2:]
-        one(_grid(coarse), _grid(fine), name, int(repeats), Path(answer), Path(psi))
+        source, grid = grids_of(f"{coarse},{fine}")
+        one(source, grid, name, int(repeats), Path(answer), Path(psi))
     else:
-        wanted = _arguments()
-        chosen = [_grid(text) for text in wanted.grids.split(",")]
-        counts = [int(text) for text in wanted.ranks.split(",")]
-        names = wanted.solvers.split(",")
-        Console().print(table(main(chosen, counts, names, wanted.repeats, wanted.out)))
+        command()

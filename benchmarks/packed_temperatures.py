@@ -18,15 +18,6 @@ from tellus.solver.rheology import FrankKamenetskii
 from tellus.solver.stokes import StokesProblem
 
 LEVELS = 65535
-ASPECT = 4.0
-
-
-def grids_of(text: str) -> list[Grid]:
-    """Grids of aspect 4 from their names, as in "256x64,512x128"."""
-    sizes = [part.split("x") for part in text.split(",")]
-    if not all(len(size) == 2 and "".join(size).isdecimal() for size in sizes):
-        raise InputError(f"--grids {text}: give numbers of cells, as in 256x64,512x128.")
-    return [Grid(int(nx), int(ny), ASPECT) for nx, ny in sizes]
 
 
 def write(path: Path, grids: Sequence[Grid], sequences: Sequence[Sequence[StokesProblem]]) -> None:

@@ -38,9 +38,8 @@ from .pareto_front import add_comparisons
 from .pareto_plan import FLOORS, REFERENCE, output_times, planned, start_state
 from .pareto_table import table
 from .record import save
-from .sampling import Row
 from .selection import ROLLOUTS, chosen
-from .spread import Spread
+from .spread import Row, Spread
 from .timing import fixed_threads, rest, thread_pools
 
 __all__ = ["main", "table"]

@@ -13,7 +13,7 @@ from tellus.io.shown import in_picture
 
 from .labels import label_points
 from .pareto_front import exact
-from .sampling import Row
+from .spread import Row
 
 COLOURS = {
     "skip": "#E69F00",

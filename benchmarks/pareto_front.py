@@ -6,7 +6,7 @@ from typing import Any
 
 from tellus.config.solver_spec import SURROGATE, SolverSpec
 
-from .sampling import Row
+from .spread import Row
 
 YARDSTICK = "field_error"
 

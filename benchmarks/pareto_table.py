@@ -10,8 +10,8 @@ from tellus.coupling.trajectory.tabular import rich_table
 from tellus.io.busy import BUSY_PERCENT
 
 from .record import setting
-from .sampling import Row
 from .selection import grouped
+from .spread import Row
 
 
 def table(result: Mapping[str, Any]) -> Table:

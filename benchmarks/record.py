@@ -1,34 +1,13 @@
-"""What every benchmark's result says about its origin, and where it is kept."""
+"""Where results are kept, and what tables say of their origin."""
 
 import json
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from tellus.coupling.runs.provenance import provenance
 from tellus.io.busy import BUSY_PERCENT
 from tellus.io.whole_file import write_atomically
-from tellus.solver.grid import Grid
-
-from .fields import Case
-from .timing import thread_pools
-
-
-def document(
-    benchmark: str, grids: Sequence[Grid], case: Case, repeats: int, busy: float
-) -> dict[str, Any]:
-    """The result without its rows. Call it where the threads are set as they were timed."""
-    return {
-        "benchmark": benchmark,
-        "grid": ",".join(str(grid) for grid in grids),
-        "repeats": repeats,
-        "case": asdict(case),
-        "background_load_percent": busy,
-        "thread_pools": thread_pools(),
-        **provenance(),
-    }
 
 
 def save(result: Mapping[str, Any], out: Path) -> Path:
@@ -71,9 +50,3 @@ def setting(result: Mapping[str, Any]) -> str:
     if busy > BUSY_PERCENT:
         parts.append(f"{busy:.0f} % of the machine was busy with other work")
     return "; ".join(parts)
-
-
-def milliseconds(row: Mapping[str, Any], name: str = "seconds") -> str:
-    """A median with its extremes, in milliseconds."""
-    middle, low, high = (1e3 * row[key] for key in (name, f"{name}_min", f"{name}_max"))
-    return f"{middle:.3g} ({low:.3g} to {high:.3g})"

@@ -6,7 +6,7 @@ selection in that order: ``<!-- bench:stokes-some-cpu-1-thread direct,coarse:4 -
 """
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -24,9 +24,10 @@ from . import (
     iterations,
     learning,
     mpi,
-    overview,
     pareto,
     step,
+    stokes_tables,
+    tables,
     verification,
 )
 
@@ -42,7 +43,7 @@ TABLES: dict[str, Callable[[Mapping[str, Any]], Table]] = {
     "mpi": mpi.table,
     "pareto": pareto.table,
     "step": step.table,
-    "stokes": overview.table,
+    "stokes": stokes_tables.overview,
     "verification": verification.table,
 }
 
@@ -107,14 +108,8 @@ def markdown(result: Mapping[str, Any], selection: str | None = None) -> str:
     That is the one that says where it was measured.
     """
     view = TABLES[result["benchmark"]](selected(result, selection))
-    columns = view.columns
-    rule = ["---:" if column.justify == "right" else "---" for column in columns]
-    cells = zip(*([str(cell) for cell in column.cells] for column in columns), strict=True)
-    rows = [[str(column.header) for column in columns], rule, *cells]
     notes = str(view.caption or "").splitlines()
-    shown = notes if selection is None else notes[-1:]
-    lines = [_line(row) for row in rows]
-    return "\n".join([*lines, *([""] * bool(shown)), *(f"- {note}" for note in shown), ""])
+    return tables.markdown(view, notes if selection is None else notes[-1:])
 
 
 def selected(result: Mapping[str, Any], selection: str | None) -> dict[str, Any]:
@@ -130,7 +125,3 @@ def selected(result: Mapping[str, Any], selection: str | None) -> dict[str, Any]
             "measure it, or leave it out of the marker."
         )
     return {**result, "results": rows}
-
-
-def _line(cells: Sequence[str]) -> str:
-    return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"

@@ -1,21 +1,88 @@
 """Rows of the verification table: measured beside published, deviations, orders, extrapolation."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 from math import log
-from typing import Any
+
+from tellus.errors import InputError
+
+from .spread import Record, Row, optional
+from .timing import timed
 
 Range = tuple[float, float]
 """Smallest and largest published value; equal where there is only one."""
-Row = dict[str, Any]
 
 TRUSTED_ORDERS = (0.5, 4.0)
 """Richardson extrapolation with an order outside of these would only amplify noise."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class ErrorRow(Record):
+    """An error at one resolution, where the true solution is known.
+
+    Attributes
+    ----------
+    case, quantity : str
+    resolution : int
+        Cells a side.
+    published : float or None
+        None: what is measured is the error itself.
+    measured, deviation : float
+    order : float or None
+        Against the coarser resolution.
+    steps : int, optional
+        Time steps, where they are what matters.
+    """
+
+    case: str
+    quantity: str
+    resolution: int
+    published: float | None = None
+    measured: float
+    deviation: float
+    order: float | None
+    steps: int | None = optional()
+
+
+@dataclass(frozen=True, kw_only=True)
+class PublishedRow(ErrorRow):
+    """A quantity at one resolution, beside what was published.
+
+    Attributes
+    ----------
+    published, published_min, published_max : float
+        The range, and its middle.
+    deviation : float
+        The relative distance to the range, zero inside.
+    order : float or None
+        Against a single published value from two grids, else from three.
+    extrapolated, extrapolated_deviation : float or None
+        Richardson's limit, from three grids.
+    """
+
+    published_min: float
+    published_max: float
+    extrapolated: float | None
+    extrapolated_deviation: float | None
+
+
+Verify = Callable[[Sequence[int]], Sequence[ErrorRow]]
+"""What measures a case at some resolutions."""
+
+
+def one_case(cases: Mapping[str, Verify], case: str, resolutions: Sequence[int]) -> Row:
+    """The ``results`` of one case and its ``seconds``; InputError if it is none of `cases`."""
+    if case not in cases:
+        raise InputError(f"case must be one of {', '.join(cases)}, not {case!r}.")
+    seconds, rows = timed(partial(cases[case], resolutions))
+    return {"results": [row.to_json() for row in rows], "seconds": seconds}
+
+
 def table_rows(
     case: str, measured: Mapping[int, Mapping[str, float]], published: Mapping[str, Range]
-) -> list[Row]:
+) -> list[PublishedRow]:
     """A row for each published quantity at each resolution.
 
     Parameters
@@ -25,46 +92,46 @@ def table_rows(
         Resolution -> quantity -> value.
     published : mapping
         Quantity -> range.
-
-    Returns
-    -------
-    list of dict
-        `published` is the middle of `published_min` and `published_max`; `deviation` the relative
-        distance to that range, zero inside. `order`: against a single published value from two
-        grids, else from three. `extrapolated`: Richardson's, from three grids.
     """
     resolutions = sorted(measured)
-    rows = []
-    for quantity, span in published.items():
-        values = [measured[resolution][quantity] for resolution in resolutions]
-        # What should be zero is rounding, and has neither order nor limit.
-        rounding = span[0] == 0.0
-        for i, resolution in enumerate(resolutions):
-            grids, seen = resolutions[max(0, i - 2) : i + 1], values[max(0, i - 2) : i + 1]
-            best = None if rounding else extrapolation(grids, seen)
-            rows.append(
-                {
-                    "case": case,
-                    "quantity": quantity,
-                    "resolution": resolution,
-                    "published": 0.5 * sum(span),
-                    "published_min": span[0],
-                    "published_max": span[1],
-                    "measured": values[i],
-                    "deviation": deviation(values[i], span),
-                    "order": None if rounding else _order(grids, seen, span),
-                    "extrapolated": best,
-                    "extrapolated_deviation": None if best is None else deviation(best, span),
-                }
-            )
-    return rows
+    return [
+        _table_row(case, quantity, resolutions[max(0, i - 2) : i + 1], measured, span)
+        for quantity, span in published.items()
+        for i in range(len(resolutions))
+    ]
 
 
-def error_rows(case: str, errors: Mapping[int, Mapping[str, float]], **more: Any) -> list[Row]:
-    """A row for each error at each resolution, where the true solution is known.
+def _table_row(
+    case: str,
+    quantity: str,
+    grids: Sequence[int],
+    measured: Mapping[int, Mapping[str, float]],
+    span: Range,
+) -> PublishedRow:
+    """Of the last of up to three grids."""
+    values = [measured[resolution][quantity] for resolution in grids]
+    # What should be zero is rounding, and has neither order nor limit.
+    rounding = span[0] == 0.0
+    limit = None if rounding else extrapolation(grids, values)
+    return PublishedRow(
+        case=case,
+        quantity=quantity,
+        resolution=grids[-1],
+        published=0.5 * sum(span),
+        published_min=span[0],
+        published_max=span[1],
+        measured=values[-1],
+        deviation=deviation(values[-1], span),
+        order=None if rounding else _order(grids, values, span),
+        extrapolated=limit,
+        extrapolated_deviation=None if limit is None else deviation(limit, span),
+    )
 
-    `measured` and `deviation` are the error itself; `order` compares with the coarser grid.
-    """
+
+def error_rows(
+    case: str, errors: Mapping[int, Mapping[str, float]], steps: int | None = None
+) -> list[ErrorRow]:
+    """A row for each error at each resolution, where the true solution is known."""
     resolutions = sorted(errors)
     rows = []
     for quantity in errors[resolutions[0]]:
@@ -73,9 +140,18 @@ def error_rows(case: str, errors: Mapping[int, Mapping[str, float]], **more: Any
             order_of_errors(a, b, fine / coarse)
             for (a, b), (coarse, fine) in zip(pairwise(values), pairwise(resolutions), strict=True)
         ]
-        for resolution, value, order in zip(resolutions, values, orders, strict=True):
-            row = {"case": case, "quantity": quantity, "resolution": resolution, "published": None}
-            rows.append({**row, "measured": value, "deviation": value, "order": order, **more})
+        rows += [
+            ErrorRow(
+                case=case,
+                quantity=quantity,
+                resolution=resolution,
+                measured=value,
+                deviation=value,
+                order=order,
+                steps=steps,
+            )
+            for resolution, value, order in zip(resolutions, values, orders, strict=True)
+        ]
     return rows
 
 

@@ -1,11 +1,9 @@
 """Timed solves of one solver: single ones, or time step after time step where it remembers."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean, median
-from time import perf_counter
-from typing import Any
 
 import numpy as np
 
@@ -21,10 +19,9 @@ from tellus.solver.stokes import (
     vrms,
 )
 
-from .spread import Spread
-from .timing import LONG_SECONDS
+from .spread import Record, Spread, by_phase, optional
+from .timing import LONG_SECONDS, timed
 
-Row = dict[str, Any]
 Sequences = Sequence[Sequence[StokesProblem]]
 
 
@@ -58,6 +55,76 @@ class Sample:
         """Mean seconds of a solve."""
         return fmean(solve.seconds for solve in self.solves)
 
+    @property
+    def iterations(self) -> float:
+        """Mean iterations of a solve."""
+        return fmean(solve.report.iterations for solve in self.solves)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ColdAndWarm(Record):
+    """The first solve of a sequence, which remembers nothing, and those after it: medians."""
+
+    cold_seconds: float
+    cold_iterations: float
+    warm_seconds: float
+    warm_iterations: float
+
+    @classmethod
+    def of(cls, samples: Sequence[Sample]) -> "ColdAndWarm":
+        """Of sequences of solves."""
+        cold = [sample.solves[0] for sample in samples]
+        warm = [solve for sample in samples for solve in sample.solves[1:]]
+        return cls(
+            cold_seconds=median(solve.seconds for solve in cold),
+            cold_iterations=median(solve.report.iterations for solve in cold),
+            warm_seconds=median(solve.seconds for solve in warm),
+            warm_iterations=median(solve.report.iterations for solve in warm),
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Timings(Record):
+    """What the samples of a solver say.
+
+    Attributes
+    ----------
+    seconds : Spread
+        Of a solve, the mean over a sequence where the solver remembers.
+    phases : dict
+        Seconds by phase: the mean over the solves of a sample, the median over samples.
+    iterations : float
+        The median over samples of the mean over their solves.
+    solves_per_sample : int
+    products_per_iteration : float, optional
+        Products with A, those before the first iteration included.
+    sequences : ColdAndWarm, optional
+        Of a solver that remembers.
+    statuses : dict
+        How many solves ended how.
+    velocity_error, velocity_error_max : float or None
+        Median and largest, of samples that move.
+    quiet_samples : int
+        Those that don't.
+    residual : float or None
+        The largest.
+    setup_seconds : float
+        To build the solver, and what its first solve takes more than a later one.
+    """
+
+    seconds: Spread
+    phases: dict[str, float]
+    iterations: float
+    solves_per_sample: int
+    products_per_iteration: float | None = optional()
+    sequences: ColdAndWarm | None = optional()
+    statuses: dict[str, int]
+    velocity_error: float | None
+    velocity_error_max: float | None
+    quiet_samples: int
+    residual: float | None
+    setup_seconds: float
+
 
 class References:
     """The direct solution at the end of each sequence.
@@ -76,7 +143,7 @@ class References:
 
 
 class TimedSolver:
-    """A solver with the samples taken of it.
+    """A solver that has solved once, to be sampled on sequences of time steps.
 
     A solver that remembers something between time steps (an old factor, a last solution, an
     anchor) is given whole sequences of them, from a state in which it remembers nothing: every
@@ -84,16 +151,17 @@ class TimedSolver:
     step of each sequence.
     """
 
-    def __init__(self, solver: StokesSolver, first: StokesProblem) -> None:
-        self.solver = solver
-        self.samples: list[Sample] = []
+    def __init__(self, solver: StokesSolver, sequences: Sequences, build_seconds: float) -> None:
+        self.solver, self.sequences, self.build_seconds = solver, sequences, build_seconds
         self._new = dict(solver.state())
         # Symbolic analysis and compilation happen here: part of the set-up.
-        self.first_seconds = _solve(solver, first)[0].seconds
+        self.first_seconds = _solve(solver, sequences[0][0])[0].seconds
         self.remembers = bool(solver.state())
 
-    def sample(self, state: int, sequence: Sequence[StokesProblem], references: References) -> None:
-        """Take a sample on one sequence, right after an untimed solve if solves are short."""
+    def sample(self, number: int, references: References) -> Sample:
+        """A sample on one sequence after another, after an untimed solve if solves are short."""
+        state = number % len(self.sequences)
+        sequence = self.sequences[state]
         if self.first_seconds < LONG_SECONDS:
             self.solver.solve(sequence[-2])
         if self.remembers:
@@ -102,72 +170,42 @@ class TimedSolver:
         for problem in sequence if self.remembers else sequence[-1:]:
             solve, flow = _solve(self.solver, problem)
             solves.append(solve)
-        self.samples.append(Sample(solves, references.error(flow, state)))
+        return Sample(solves, references.error(flow, state))
 
-    def row(self, build_seconds: float) -> Row:
+    def timings(self, samples: Sequence[Sample]) -> Timings:
         """What the samples say."""
-        solves = [solve for sample in self.samples for solve in sample.solves]
+        solves = [solve for sample in samples for solve in sample.solves]
+        errors = [sample.error for sample in samples if sample.error is not None]
         residual = float(np.max([solve.report.residual for solve in solves]))
-        return {
-            **Spread.of(sample.seconds for sample in self.samples).to_json(),
-            "phases": _medians_of_means(self.samples),
-            "iterations": median(
-                fmean(solve.report.iterations for solve in sample.solves) for sample in self.samples
-            ),
-            "solves_per_sample": len(self.samples[0].solves),
-            **_products(solves),
-            **(self._beginnings() if self.remembers else {}),
-            "statuses": dict(Counter(solve.report.status for solve in solves)),
-            **self._errors(),
-            "residual": residual if np.isfinite(residual) else None,
-            "setup_seconds": build_seconds + max(self.first_seconds - self._cold_seconds(), 0.0),
-        }
-
-    def _cold_seconds(self) -> float:
-        return median(sample.solves[0].seconds for sample in self.samples)
-
-    def _beginnings(self) -> Row:
-        """The first solve of a sequence, which knows nothing, and those after it."""
-        later = [solve for sample in self.samples for solve in sample.solves[1:]]
-        return {
-            "cold_seconds": self._cold_seconds(),
-            "cold_iterations": median(s.solves[0].report.iterations for s in self.samples),
-            "warm_seconds": median(solve.seconds for solve in later),
-            "warm_iterations": median(solve.report.iterations for solve in later),
-        }
-
-    def _errors(self) -> Row:
-        errors = [sample.error for sample in self.samples if sample.error is not None]
-        return {
-            "velocity_error": median(errors) if errors else None,
-            "velocity_error_max": max(errors, default=None),
-            "quiet_samples": len(self.samples) - len(errors),
-        }
+        first_again = median(sample.solves[0].seconds for sample in samples)
+        return Timings(
+            seconds=Spread.of(sample.seconds for sample in samples),
+            phases=by_phase(by_phase((s.phases for s in each.solves), fmean) for each in samples),
+            iterations=median(sample.iterations for sample in samples),
+            solves_per_sample=len(samples[0].solves),
+            products_per_iteration=_products_per_iteration(solves),
+            sequences=ColdAndWarm.of(samples) if self.remembers else None,
+            statuses=dict(Counter(solve.report.status for solve in solves)),
+            velocity_error=median(errors) if errors else None,
+            velocity_error_max=max(errors, default=None),
+            quiet_samples=len(samples) - len(errors),
+            residual=residual if np.isfinite(residual) else None,
+            setup_seconds=self.build_seconds + max(self.first_seconds - first_again, 0.0),
+        )
 
 
 def _solve(solver: StokesSolver, problem: StokesProblem) -> tuple[Solve, Flow]:
-    start = perf_counter()
-    flow = solver.solve(problem)
-    seconds = perf_counter() - start
-    products = getattr(getattr(solver, "linear", solver), "products", None)
-    return Solve(seconds, flow.report, products), flow
+    seconds, flow = timed(lambda: solver.solve(problem))
+    return Solve(seconds, flow.report, products(solver)), flow
 
 
-def _products(solves: Sequence[Solve]) -> Row:
-    """Products with A in an iteration, those before the first one included."""
-    products = [solve.products for solve in solves if solve.products is not None]
+def products(solver: StokesSolver) -> int | None:
+    """Products with A in the last solve, where the solver counts them."""
+    found: int | None = getattr(getattr(solver, "linear", solver), "products", None)
+    return found
+
+
+def _products_per_iteration(solves: Sequence[Solve]) -> float | None:
+    counted = [solve.products for solve in solves if solve.products is not None]
     iterations = sum(solve.report.iterations for solve in solves)
-    return {"products_per_iteration": sum(products) / iterations} if products else {}
-
-
-def _medians_of_means(samples: Sequence[Sample]) -> dict[str, float]:
-    """Seconds by phase: the mean over the solves of a sample, the median over samples."""
-    means = [_mean_phases([solve.phases for solve in sample.solves]) for sample in samples]
-    names = dict.fromkeys(name for mean in means for name in mean)
-    return {name: median(mean.get(name, 0.0) for mean in means) for name in names}
-
-
-def _mean_phases(phases: Sequence[Mapping[str, float]]) -> dict[str, float]:
-    """A phase that a solve went without, such as factoring, took no time in it."""
-    names = dict.fromkeys(name for each in phases for name in each)
-    return {name: fmean(each.get(name, 0.0) for each in phases) for name in names}
+    return sum(counted) / iterations if counted else None

@@ -13,7 +13,7 @@ from tellus.coupling.output.picture_file import save_picture
 from tellus.coupling.output.style import styled
 
 from .labels import label_points
-from .sampling import Row
+from .spread import Row
 
 MARKERS = "osD^v<>Ph*X"
 

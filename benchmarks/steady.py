@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from time import perf_counter
+from functools import partial
 
 import numpy as np
 
@@ -18,7 +18,9 @@ from tellus.solver.initial import regridded
 from tellus.solver.picard import PicardSettings
 from tellus.solver.strain import dissipation, effective_viscosity
 
-from .rows import Range, Row, table_rows
+from .rows import PublishedRow, Range, one_case, table_rows
+from .spread import Row
+from .timing import timed
 
 log = logging.getLogger(__name__)
 
@@ -49,9 +51,15 @@ class SteadyCase:
         return load_config(None, [*self.settings, *size, *more])
 
 
-def verify(case: SteadyCase, resolutions: Sequence[int]) -> list[Row]:
+def verify(case: SteadyCase, resolutions: Sequence[int]) -> list[PublishedRow]:
     """Measured beside published at each resolution."""
     return table_rows(case.name, steady_states(case, resolutions), case.published)
+
+
+def run_one(cases: Mapping[str, SteadyCase], name: str, resolution: int) -> Row:
+    """The rows of one of `cases` at one resolution; InputError for an unknown one."""
+    known = {each: partial(verify, case) for each, case in cases.items()}
+    return one_case(known, name, [resolution])
 
 
 def steady_states(case: SteadyCase, resolutions: Sequence[int]) -> dict[int, dict[str, float]]:
@@ -64,13 +72,12 @@ def steady_states(case: SteadyCase, resolutions: Sequence[int]) -> dict[int, dic
     before: Grid | None = None
     found = {}
     for resolution in ladder(resolutions):
-        start = perf_counter()
         held = held_steps(resolution)
         config = case.config(resolution, [*STEPPING, f"stokes.solver=skip:{held}"])
         grid = Grid(resolution, resolution, config.grid.aspect)
         if temperature is not None and before is not None:
             temperature = regridded(temperature, before, grid)
-        simulation = relaxed(config, held, temperature)
+        seconds, simulation = timed(partial(relaxed, config, held, temperature))
         temperature, before = simulation.temperature, grid
         if resolution in resolutions:
             found[resolution] = measure(simulation)
@@ -80,7 +87,7 @@ def steady_states(case: SteadyCase, resolutions: Sequence[int]) -> dict[int, dic
             resolution,
             resolution,
             simulation.steps,
-            perf_counter() - start,
+            seconds,
         )
     return found
 

@@ -6,27 +6,29 @@ itself when to pay for more, as one with an old factor does, all blocks are aver
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 from math import lcm
 from pathlib import Path
 from statistics import fmean, median
-from time import perf_counter
 from typing import Any
 
 from rich.table import Table
 
 from tellus.coupling.simulation.loop import Simulation
-from tellus.io.busy import background_load
 from tellus.solver.grid import Grid
 from tellus.solver.stokes import StokesProblem, StokesSolver
 
 from .fields import CASE, Case, problems
-from .record import document, milliseconds, save, setting
-from .selection import SINGLE_SOLVES, chosen, remarks, select
-from .spread import Spread
-from .timing import check_repeats, fixed_threads
+from .harness import Measurement, in_turn
+from .record import setting
+from .selection import SINGLE_SOLVES, Selection, chosen, remarks, select
+from .spread import Record, Row, Spread, by_phase
+from .tables import Cell, filled, milliseconds, phases
+from .timing import timed
 
-Row = dict[str, Any]
 Average = Callable[[Sequence[float]], float]
+Start = tuple[StokesProblem, Selection]
 DEFAULT = ("direct", "skip:10", "surrogate")
 EVERYTHING = (*SINGLE_SOLVES, "skip:10", "skip:10:linear")
 
@@ -39,7 +41,7 @@ def main(
     repeats: int = 5,
     out: Path | None = None,
     case: Case = CASE,
-) -> dict[str, Any]:
+) -> Row:
     """Time steps of a simulation: Stokes, energy and diagnostics, without output.
 
     All solvers start from the same state and go their own ways from there.
@@ -48,50 +50,96 @@ def main(
     Returns
     -------
     dict
-        ``results``: a row per grid and solver, seconds per step; and where it was measured.
+        ``results``: a row per grid and solver, see `StepRow`; and where it was measured.
     """
-    check_repeats(repeats)
+    measurement = Measurement("step", grids, case, repeats, threads, out)
     names, required = chosen(solvers, DEFAULT, EVERYTHING)
-    series = [problems(grid, case)[-1] for grid in grids]
-    taking_part = [select(names, state, required) for state in series]
-    with fixed_threads(threads) as count:
-        result = document("step", grids, case, repeats, background_load()) | {"threads": count}
-        measured = [
-            _measure(entry.solvers, state, case, repeats)
-            for entry, state in zip(taking_part, series, strict=True)
-        ]
-    result["results"] = [
-        {"grid": str(grid), **row, "warnings": entry.warnings[row["solver"]]}
-        for grid, entry, rows in zip(grids, taking_part, measured, strict=True)
-        for row in rows
-    ]
-    result["left_out"] = {
-        str(grid): entry.left_out
-        for grid, entry in zip(grids, taking_part, strict=True)
-        if entry.left_out
+
+    def prepare(grid: Grid) -> Start:
+        state = problems(grid, case)[-1]
+        return state, select(names, state, required)
+
+    def measure(start: Start) -> Row:
+        state, entered = start
+        rows = [row.to_json() for row in _rows(entered, state, case, repeats)]
+        left_out = {str(state.grid): entered.left_out} if entered.left_out else {}
+        return {"results": rows, "left_out": left_out}
+
+    return measurement.run(prepare, measure)
+
+
+@dataclass(frozen=True, kw_only=True)
+class StepRow(Record):
+    """A time step of one solver on one grid.
+
+    Attributes
+    ----------
+    grid, solver : str
+    steps : int
+        Of a block.
+    seconds : Spread
+        Mean seconds of a step, over blocks.
+    steps_per_second : float
+    phases, stokes_phases : dict
+        Seconds of Stokes, energy and what else there is; of the phases of the Stokes solve.
+    warnings : list of str
+        What the solver says of such problems.
+    """
+
+    grid: str
+    solver: str
+    steps: int
+    seconds: Spread
+    steps_per_second: float
+    phases: dict[str, float]
+    stokes_phases: dict[str, float]
+    warnings: list[str]
+
+
+@dataclass(frozen=True)
+class Block:
+    """Mean seconds of a step in a block of them: all, of Stokes by phase, of the energy."""
+
+    seconds: float
+    stokes: dict[str, float]
+    energy: float
+
+    @property
+    def phases(self) -> dict[str, float]:
+        """Where they went."""
+        stokes = sum(self.stokes.values())
+        other = self.seconds - sum((stokes, self.energy))
+        return {"stokes": stokes, "energy": self.energy, "other": other}
+
+
+def _rows(entered: Selection, state: StokesProblem, case: Case, repeats: int) -> list[StepRow]:
+    steps = steps_per_block(entered.solvers.values())
+    runs = {
+        name: case.simulation(state.grid, state.temperature, state.time, solver)
+        for name, solver in entered.solvers.items()
     }
-    if out is not None:
-        save(result, out)
-    return result
+    for run in runs.values():
+        run.warm_up()
+    # Without a rest: what a solver's threads do to the energy step after it is part of its cost.
+    samplers = {name: partial(_block, run, steps) for name, run in runs.items()}
+    blocks = in_turn(samplers, repeats, rested=False)
+    return [_row(name, entered, str(state.grid), steps, taken) for name, taken in blocks.items()]
 
 
-def _measure(
-    solvers: Mapping[str, StokesSolver], state: StokesProblem, case: Case, repeats: int
-) -> list[Row]:
-    block = steps_per_block(solvers.values())
-    runs = {}
-    for name, solver in solvers.items():
-        runs[name] = case.simulation(state.grid, state.temperature, state.time, solver)
-        runs[name].warm_up()
-    samples: dict[str, list[Row]] = {name: [] for name in solvers}
-    # Block by block in turn: whatever slows the machine for a while slows all of them.
-    for _ in range(repeats):
-        for name, run in runs.items():
-            samples[name].append(_block(run, block))
-    return [
-        {"solver": name, "steps": block, **_row(taken, _average(solvers[name]))}
-        for name, taken in samples.items()
-    ]
+def _row(name: str, entered: Selection, grid: str, steps: int, blocks: Sequence[Block]) -> StepRow:
+    average = _average(entered.solvers[name])
+    seconds = [block.seconds for block in blocks]
+    spread = Spread(average(seconds), min(seconds), max(seconds))
+    return StepRow(
+        grid=grid,
+        solver=name,
+        steps=steps,
+        seconds=spread,
+        steps_per_second=1.0 / spread.median,
+        phases=by_phase((block.phases for block in blocks), average),
+        stokes_phases=by_phase((block.stokes for block in blocks), average),
+        warnings=entered.warnings[name],
+    )
 
 
 def steps_per_block(solvers: Iterable[StokesSolver], fewest: int = 10) -> int:
@@ -111,56 +159,30 @@ def _average(solver: StokesSolver) -> Average:
     return fmean if _cycle(solver) is None else median
 
 
-def _block(run: Simulation, steps: int) -> Row:
-    """Mean seconds of `steps` steps, by phase."""
+def _block(run: Simulation, steps: int, number: int) -> Block:
+    """The steps of a block, whatever its number."""
     stokes_before, energy_before = dict(run.statistics.stokes), run.statistics.energy
-    start = perf_counter()
-    for _ in range(steps):
-        run.step()
-    seconds = (perf_counter() - start) / steps
+    seconds, _ = timed(lambda: [run.step() for _ in range(steps)])
     stokes = {
         phase: (total - stokes_before.get(phase, 0.0)) / steps
         for phase, total in run.statistics.stokes.items()
     }
-    energy = (run.statistics.energy - energy_before) / steps
-    parts = {"stokes": sum(stokes.values()), "energy": energy}
-    parts["other"] = seconds - sum(parts.values())
-    return {"seconds": seconds, "phases": parts, "stokes_phases": stokes}
+    return Block(seconds / steps, stokes, (run.statistics.energy - energy_before) / steps)
 
 
-def _row(samples: list[Row], average: Average) -> Row:
-    seconds = [sample["seconds"] for sample in samples]
-    spread = Spread(average(seconds), min(seconds), max(seconds))
-    return {
-        **spread.to_json(),
-        "steps_per_second": 1.0 / spread.median,
-        **{key: _phases([s[key] for s in samples], average) for key in ("phases", "stokes_phases")},
-    }
-
-
-def _phases(samples: list[dict[str, float]], average: Average) -> dict[str, float]:
-    names = dict.fromkeys(name for sample in samples for name in sample)
-    return {name: average([sample.get(name, 0.0) for sample in samples]) for name in names}
+COLUMNS: Mapping[str, Cell] = {
+    "grid": "{grid}",
+    "solver": "{solver}",
+    "step": milliseconds(),
+    "Stokes": lambda row: f"{1e3 * row['phases']['stokes']:.3g}",
+    "energy": lambda row: f"{1e3 * row['phases']['energy']:.3g}",
+    "steps/s": "{steps_per_second:.3g}",
+    "phases of Stokes": phases("stokes_phases"),
+}
 
 
 def table(result: Mapping[str, Any]) -> Table:
     """The result for a terminal."""
-    view = Table(title="one time step, milliseconds", title_justify="left")
-    view.add_column("grid")
-    view.add_column("solver")
-    for heading in ("step", "Stokes", "energy", "steps/s"):
-        view.add_column(heading, justify="right")
-    view.add_column("phases of Stokes")
-    for row in result["results"]:
-        phases = ", ".join(f"{name} {1e3 * s:.3g}" for name, s in row["stokes_phases"].items())
-        view.add_row(
-            row["grid"],
-            row["solver"],
-            milliseconds(row),
-            *(f"{1e3 * row['phases'][part]:.3g}" for part in ("stokes", "energy")),
-            f"{row['steps_per_second']:.3g}",
-            phases,
-        )
-    view.caption = "\n".join([*remarks(result), setting(result)])
-    view.caption_justify = "left"
-    return view
+    notes = [*remarks(result), setting(result)]
+    title, text = "one time step, milliseconds", ("solver", "phases of Stokes")
+    return filled(title, COLUMNS, result["results"], notes, text)

@@ -6,29 +6,32 @@ is made of, a bare dpbtrf and dpbtrs on the same bands, and against MUMPS.
 """
 
 import logging
-from collections.abc import Mapping, Sequence
-from itertools import cycle, islice
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import psutil
-from rich.table import Table
 
 from tellus.config.solver_spec import SolverSpec
 from tellus.errors import InputError, SolverError
-from tellus.io.busy import BUSY_PERCENT, Watch, background_load
+from tellus.io.busy import Watch
 from tellus.solver.grid import Grid
-from tellus.solver.stokes import StokesProblem
+from tellus.solver.threads import allowed
 
 from .fields import CASE, Case, sequences
-from .lapack_baseline import LapackBaseline, in_words
+from .harness import Measurement, in_turn
+from .lapack_baseline import Aims, LapackBaseline
 from .memory import KilledError, Memory, memory_of
-from .record import document, milliseconds, save, setting
-from .sampling import References, Row, TimedSolver
+from .sampling import References, Sample, Sequences, TimedSolver, Timings
 from .scaling import exponents, save_figure
-from .selection import DEFAULT, SINGLE_SOLVES, Selection, chosen, remarks, select
-from .spread import Spread
-from .timing import check_repeats, fixed_threads, rest, thread_pools
+from .selection import DEFAULT, SINGLE_SOLVES, Selection, chosen, select
+from .spread import Record, Row, Spread, optional
+from .stokes_tables import table
+from .timing import fixed_threads
+
+__all__ = ["main", "table"]
 
 log = logging.getLogger(__name__)
 
@@ -46,7 +49,7 @@ def main(
     memory: bool = False,
     out: Path | None = None,
     case: Case = CASE,
-) -> dict[str, Any]:
+) -> Row:
     """Time one Stokes solve with every solver on every grid.
 
     Parameters
@@ -70,31 +73,26 @@ def main(
     Returns
     -------
     dict
-        ``results``: a row per grid and solver; ``aims``: a row per grid, the direct
-        solver against its parts and against MUMPS; ``scaling``: exponents of the seconds in the
-        number of cells; and where all of it was measured.
+        ``results``: a row per grid and solver, see `StokesRow`; ``aims``: one per grid, see
+        `Aims`; ``scaling``: exponents of the seconds in the number of cells; and where all of it
+        was measured.
     """
-    check_repeats(repeats)
+    measurement = Measurement("stokes", grids, case, repeats, threads, out)
     _refuse_skip(solvers or ())
     names, required = chosen(solvers, DEFAULT, SINGLE_SOLVES)
-    with fixed_threads(threads) as count:
-        result = document("stokes", grids, case, repeats, background_load()) | {"threads": count}
-    result |= {"results": [], "aims": [], "left_out": {}, "scaling": [], "others_percent": {}}
-    for grid in grids:
-        comparison = Comparison(names, required, sequences(grid, case), repeats, count)
-        taken = memory_of(names, comparison.sequences[0][-1], case, count) if memory else {}
+
+    def measure(states: Sequences) -> Row:
+        comparison = Comparison(names, required, states, repeats)
+        taken = memory_of(names, states[0][-1], case, comparison.threads) if memory else {}
         with Watch() as watch:
             comparison.run(taken)
-        result["others_percent"][str(grid)] = watch.others_percent
-        result["results"] += comparison.rows
-        result["aims"] += comparison.aims()
-        result["thread_pools"] |= comparison.thread_pools
-        if comparison.left_out:
-            result["left_out"][str(grid)] = comparison.left_out
+        return comparison.to_json() | {"others_percent": {comparison.grid: watch.others_percent}}
+
+    result: Row = {}
+    for result in measurement.by_grid(lambda grid: sequences(grid, case), measure):
         result["scaling"] = exponents(result["results"])
-        if out is not None:
-            # Grid by grid: the finest take long, and what is done shall not be lost.
-            save_figure(result, save(result, out))
+        if (written := measurement.save(result)) is not None:
+            save_figure(result, written)
     return result
 
 
@@ -107,114 +105,127 @@ def _refuse_skip(names: Sequence[str]) -> None:
             )
 
 
+@dataclass(frozen=True, kw_only=True)
+class StokesRow(Record):
+    """One solver on one grid.
+
+    Attributes
+    ----------
+    grid, solver : str
+    timings : Timings
+    speedup : Spread, optional
+        Direct solve over this one, taken round by round, so that slow drifts cancel.
+    warnings : list of str
+        What the solver says of such problems.
+    memory_mib : float or None
+        What it adds to a process.
+    """
+
+    grid: str
+    solver: str
+    timings: Timings
+    speedup: Spread | None = optional()
+    warnings: list[str]
+    memory_mib: float | None = None
+
+
 class Comparison:
-    """All solvers on one grid."""
+    """All solvers on one grid.
+
+    Parameters
+    ----------
+    names : sequence of str
+    required : bool
+        Whether all of them must be there, and solve.
+    sequences : sequence of sequences of StokesProblem
+    repeats : int
+        Samples of each solver.
+
+    Attributes
+    ----------
+    rows : list of StokesRow
+        In the order of the names.
+    aims : Aims, optional
+        Where the direct solver takes part.
+    left_out : dict
+        Reasons by name.
+    """
 
     def __init__(
-        self,
-        names: Sequence[str],
-        required: bool,
-        sequences: Sequence[Sequence[StokesProblem]],
-        repeats: int,
-        threads: int,
+        self, names: Sequence[str], required: bool, sequences: Sequences, repeats: int
     ) -> None:
         self.names, self.required = names, required
-        self.sequences, self.repeats, self.threads = sequences, repeats, threads
-        self.grid = sequences[0][0].grid
-        self.bare: LapackBaseline | None = None
-        self.rows: list[Row] = []
+        self.sequences, self.repeats = sequences, repeats
+        self.grid = str(sequences[0][0].grid)
+        self.threads = allowed()
+        self.rows: list[StokesRow] = []
+        self.aims: Aims | None = None
         self.left_out: dict[str, str] = {}
-        self.thread_pools: dict[str, int] = {}
-        self._direct_seconds: list[float] = []
 
     def run(self, memory: Mapping[str, Memory]) -> None:
         """Time them, as many at once as fit into memory, the direct solver always among them."""
-        with fixed_threads(self.threads):
-            references = References(self.sequences, self.grid)
-        for batch in batches(self._alive(memory), memory):
+        killed = {n: found for n, found in memory.items() if isinstance(found, KilledError)}
+        self.left_out = {name: str(error) for name, error in killed.items()}
+        alive = [name for name in self.names if name not in self.left_out]
+        references = References(self.sequences, self.sequences[0][0].grid)
+        for batch in batches(alive, memory):
             log.info("%s: %s", self.grid, ", ".join(batch))
-            self.rows += self._batch(batch, references)
-        for row in self.rows:
-            found = memory.get(row["solver"])
-            row["memory_mib"] = found if isinstance(found, float) else None
-        self.rows.sort(key=lambda row: self.names.index(row["solver"]))
+            self._time(batch, references, memory)
+        self.rows.sort(key=lambda row: self.names.index(row.solver))
 
-    def _alive(self, memory: Mapping[str, Memory]) -> list[str]:
-        killed = [name for name in self.names if isinstance(memory.get(name), KilledError)]
-        self.left_out |= {name: str(memory[name]) for name in killed}
-        return [name for name in self.names if name not in killed]
+    def to_json(self) -> Row:
+        """What one grid adds to the result."""
+        rows = [row.to_json() for row in self.rows]
+        aims = [] if self.aims is None else [self.aims.to_json() | _best_mumps(rows)]
+        left_out = {self.grid: self.left_out} if self.left_out else {}
+        return {"results": rows, "aims": aims, "left_out": left_out}
 
-    def _batch(self, names: Sequence[str], references: References) -> list[Row]:
+    def _time(
+        self, names: Sequence[str], references: References, memory: Mapping[str, Memory]
+    ) -> None:
         entered = select(names, self.sequences[0][0], self.required)
         # Set again here: a library that a solver has just loaded has its own idea.
         with fixed_threads(self.threads):
             timed = self._warmed_up(entered)
-            if "direct" in timed and self.bare is None:
-                self.bare = LapackBaseline(self.grid, self.threads)
-            # In turn, one sample each: whatever slows the machine for a while slows all of them.
-            states = cycle(enumerate(self.sequences))
-            for state, sequence in islice(states, self.repeats):
-                self._round(entered, timed, state, sequence, references)
-            self.thread_pools |= thread_pools()
+            counts = sorted({1, self.threads}) if "direct" in timed and self.aims is None else []
+            bare = LapackBaseline(self.sequences) if counts else None
+            samplers: dict[Any, Callable[[int], Any]] = {
+                **{n: partial(solver.sample, references=references) for n, solver in timed.items()},
+                **{count: partial(bare.sample, threads=count) for count in counts if bare},
+            }
+            taken = in_turn(samplers, self.repeats, failed=partial(self._gave_up, entered))
         self.left_out |= entered.left_out
-        return self._rows(entered, timed)
+        direct = [sample.seconds for sample in taken.get("direct", [])]
+        if counts and direct:
+            self.aims = Aims.of(self.grid, {count: taken[count] for count in counts}, direct)
+        already = {row.solver for row in self.rows}
+        for name, solver in timed.items():
+            if name in taken and name not in already:
+                memory_mib = memory.get(name)
+                self.rows.append(
+                    StokesRow(
+                        grid=self.grid,
+                        solver=name,
+                        timings=solver.timings(taken[name]),
+                        speedup=_speedup(direct, taken[name]),
+                        warnings=entered.warnings[name],
+                        memory_mib=memory_mib if isinstance(memory_mib, float) else None,
+                    )
+                )
 
     def _warmed_up(self, entered: Selection) -> dict[str, TimedSolver]:
         timed = {}
         for name, solver in list(entered.solvers.items()):
             try:
-                timed[name] = TimedSolver(solver, self.sequences[0][0])
+                timed[name] = TimedSolver(solver, self.sequences, entered.build_seconds[name])
             except (SolverError, MemoryError) as error:
                 self._gave_up(entered, name, error)
         return timed
 
-    def _round(
-        self,
-        entered: Selection,
-        timed: dict[str, TimedSolver],
-        state: int,
-        sequence: Sequence[StokesProblem],
-        references: References,
-    ) -> None:
-        for name, solver in list(timed.items()):
-            rest()
-            try:
-                solver.sample(state, sequence, references)
-            except (SolverError, MemoryError) as error:
-                del timed[name]
-                self._gave_up(entered, name, error)
-        if self.bare is not None and not self.rows:
-            self.bare.sample(sequence[-2], sequence[-1])
-
     def _gave_up(self, entered: Selection, name: str, error: Exception) -> None:
         if self.required:
             raise error
-        entered.leave_out(name, self.grid, str(error) or "out of memory")
-
-    def _rows(self, entered: Selection, timed: Mapping[str, TimedSolver]) -> list[Row]:
-        direct = timed.get("direct")
-        paces = [sample.seconds for sample in direct.samples] if direct else []
-        already = {row["solver"] for row in self.rows}
-        if "direct" not in already:
-            self._direct_seconds = paces
-        return [
-            {
-                "grid": str(self.grid),
-                "solver": name,
-                **solver.row(entered.build_seconds[name]),
-                **_speedup(paces, solver),
-                "warnings": entered.warnings[name],
-            }
-            for name, solver in timed.items()
-            if name not in already
-        ]
-
-    def aims(self) -> list[Row]:
-        """The direct solver against its parts and the best MUMPS, where it takes part."""
-        if self.bare is None:
-            return []
-        aims = {"grid": str(self.grid), **self.bare.aims(self._direct_seconds)}
-        return [aims | _best_mumps(self.rows)]
+        entered.leave_out(name, self.sequences[0][0].grid, str(error) or "out of memory")
 
 
 def batches(
@@ -246,12 +257,12 @@ def batches(
     return groups
 
 
-def _speedup(paces: Sequence[float], solver: TimedSolver) -> dict[str, float]:
-    """Direct solve over this one, taken round by round, so that slow drifts cancel."""
-    if not paces:
-        return {}
-    pairs = zip(paces, solver.samples, strict=True)
-    return Spread.of(direct / sample.seconds for direct, sample in pairs).to_json("speedup")
+def _speedup(direct: Sequence[float], samples: Sequence[Sample]) -> Spread | None:
+    """None without the direct solver, or where it gave up on the way."""
+    if len(direct) != len(samples):
+        return None
+    pairs = zip(direct, samples, strict=True)
+    return Spread.of(seconds / sample.seconds for seconds, sample in pairs)
 
 
 def _best_mumps(rows: Sequence[Row]) -> Row:
@@ -267,70 +278,3 @@ def _best_mumps(rows: Sequence[Row]) -> Row:
         return {}
     best = max(rivals, key=lambda row: row["speedup"])
     return {"best_mumps": best["solver"], "mumps_over_direct": 1.0 / best["speedup"]}
-
-
-def table(result: Mapping[str, Any]) -> Table:
-    """The result for a terminal."""
-    view = Table(title="one Stokes solve, milliseconds", title_justify="left")
-    view.add_column("grid")
-    view.add_column("solver")
-    for heading in ("solve", "velocity error", "iterations", "set-up", "memory"):
-        view.add_column(heading, justify="right")
-    view.add_column("phases")
-    for row in result["results"]:
-        phases = ", ".join(f"{name} {1e3 * s:.3g}" for name, s in row["phases"].items())
-        view.add_row(
-            row["grid"],
-            row["solver"],
-            milliseconds(row),
-            error_text(row),
-            iterations_text(row),
-            f"{1e3 * row['setup_seconds']:.3g}",
-            memory_text(row),
-            phases,
-        )
-    view.caption = "\n".join([*verdicts(result), *remarks(result), setting(result)])
-    view.caption_justify = "left"
-    return view
-
-
-def error_text(row: Row) -> str:
-    """The velocity error in percent."""
-    error = row["velocity_error"]
-    return "-" if error is None else f"{100 * error:.2g} %"
-
-
-def iterations_text(row: Row) -> str:
-    """Mean iterations of a solve; of one that starts from nothing; products with A in each."""
-    more = []
-    if "cold_iterations" in row:
-        more.append(f"cold: {row['cold_iterations']:g}")
-    if "products_per_iteration" in row:
-        more.append(f"{row['products_per_iteration']:.2g} products each")
-    return f"{row['iterations']:.3g}" + (f" ({', '.join(more)})" if more else "")
-
-
-def memory_text(row: Row) -> str:
-    """The memory in MiB."""
-    return "-" if row.get("memory_mib") is None else f"{row['memory_mib']:.0f} MiB"
-
-
-def verdicts(result: Mapping[str, Any]) -> list[str]:
-    """The aims in sentences."""
-    lines = []
-    for row in result["aims"]:
-        lines.append(
-            f"{row['grid']}: assembling the bands takes {100 * row['bands_over_factor']:.1f} % of "
-            f"factoring them; the direct solve {row['direct_over_bare']:.2f} times a bare "
-            f"dpbtrf + dpbtrs ({in_words(row)})"
-        )
-        if "best_mumps" in row:
-            lines.append(
-                f"{row['grid']}: the best MUMPS on u, v and p, {row['best_mumps']}, takes "
-                f"{row['mumps_over_direct']:.2f} times as long as the direct solve"
-            )
-    for grid, busy in result["others_percent"].items():
-        if busy > BUSY_PERCENT:
-            lines.append(f"{grid}: other work used {busy:.0f} % of the machine: do not quote it")
-    exponents = ", ".join(f"{row['solver']} {row['exponent']:.2f}" for row in result["scaling"])
-    return lines + ([f"seconds grow with the cells to the power of: {exponents}"] * bool(exponents))

@@ -1,16 +1,27 @@
-"""Seconds worth quoting: warmed up, repeated, taken on a stated number of threads."""
+"""Seconds worth quoting: repeated, after a rest, taken on a stated number of threads."""
 
+import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from time import sleep
-from typing import Any
+from time import perf_counter, sleep
+from typing import Any, TypeVar
 
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from tellus.errors import InputError
 from tellus.solver.threads import allowed, limit
+
+T = TypeVar("T")
+
+THREAD_VARIABLES = (
+    "OMP_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "NUMBA_NUM_THREADS",
+)
+"""What sets the number of threads of a process before it starts."""
 
 FEWEST_REPEATS = 5
 REST_SECONDS = 0.15
@@ -31,6 +42,18 @@ def rest() -> None:
     their last work, on the core that the next solver wants.
     """
     sleep(REST_SECONDS)
+
+
+def timed(call: Callable[[], T]) -> tuple[float, T]:
+    """Wall seconds of a call, and what it returns."""
+    start = perf_counter()
+    found = call()
+    return perf_counter() - start, found
+
+
+def environment(threads: int) -> dict[str, str]:
+    """The environment of a process that shall work on so many threads."""
+    return {**os.environ, **dict.fromkeys(THREAD_VARIABLES, str(threads))}
 
 
 @contextmanager

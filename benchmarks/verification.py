@@ -1,38 +1,28 @@
 """The whole verification table: every case with something published or exact to be held against."""
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from time import perf_counter
 from typing import Any
 
 from rich.table import Table
 
-from tellus.coupling.runs.provenance import provenance
 from tellus.errors import InputError
 from tellus.io.whole_file import write_atomically
 
 from . import analytic, blankenbach, convergence, steady, tosi
+from .harness import origin
 from .record import save
-from .rows import Row
+from .rows import ErrorRow, Verify, one_case
+from .spread import Row
+from .tables import Cell, filled
+from .tables import markdown as markdown_table
 
 log = logging.getLogger(__name__)
 
-Verify = Callable[[Sequence[int]], list[Row]]
 RESOLUTIONS = (32, 64)
 SMALLEST, LARGEST = 8, 1024
-
-HEADINGS = (
-    "case",
-    "resolution",
-    "quantity",
-    "published",
-    "measured",
-    "deviation",
-    "order",
-    "extrapolated",
-)
 
 
 def cases() -> dict[str, Verify]:
@@ -46,7 +36,7 @@ def cases() -> dict[str, Verify]:
     }
 
 
-def _grid_convergence(resolutions: Sequence[int]) -> list[Row]:
+def _grid_convergence(resolutions: Sequence[int]) -> list[ErrorRow]:
     """From half the coarsest, so that two resolutions are enough for an order."""
     grids = [min(resolutions) // 2]
     while 2 * grids[-1] <= max(resolutions):
@@ -54,7 +44,7 @@ def _grid_convergence(resolutions: Sequence[int]) -> list[Row]:
     return convergence.grid_convergence(grids)
 
 
-def _time_step_convergence(resolutions: Sequence[int]) -> list[Row]:
+def _time_step_convergence(resolutions: Sequence[int]) -> list[ErrorRow]:
     return convergence.time_step_convergence(min(resolutions))
 
 
@@ -63,7 +53,7 @@ def main(
     resolutions: Sequence[int] = RESOLUTIONS,
     *,
     out: Path | None = None,
-) -> dict[str, Any]:
+) -> Row:
     """Run cases at several resolutions, cells a side of a square or unit box.
 
     Parameters
@@ -78,8 +68,8 @@ def main(
     Returns
     -------
     dict
-        ``results``: rows as `rows.table_rows` and `rows.error_rows` describe them; ``seconds`` by
-        case; and where it was measured.
+        ``results``: rows, see `PublishedRow` and `ErrorRow`; ``seconds`` by case; and where it was
+        measured.
 
     Raises
     ------
@@ -97,12 +87,11 @@ def main(
             f"--resolutions takes whole numbers of cells from {SMALLEST} to {LARGEST}, such as "
             "32,64,128."
         )
-    result: dict[str, Any] = {"benchmark": "verification", **provenance()}
-    result |= {"resolutions": grids, "results": [], "seconds": {}}
+    result = origin("verification") | {"resolutions": grids, "results": [], "seconds": {}}
     for name in chosen:
-        start = perf_counter()
-        result["results"] += known[name](grids)
-        result["seconds"][name] = perf_counter() - start
+        found = one_case(known, name, grids)
+        result["results"] += found["results"]
+        result["seconds"][name] = found["seconds"]
         log.info("%s took %.0f s", name, result["seconds"][name])
         if out is not None:
             # Case by case: the finest grids take long, and what is done shall not be lost.
@@ -111,49 +100,49 @@ def main(
     return result
 
 
-def table(result: Mapping[str, Any]) -> Table:
-    """The result for a terminal."""
-    view = Table(title="verification", title_justify="left")
-    for heading in HEADINGS:
-        numeric = heading not in ("case", "quantity")
-        view.add_column(heading, justify="right" if numeric else "left")
-    for row in result["results"]:
-        view.add_row(*_cells(row))
-    return view
+def _exact(row: Row) -> bool:
+    """Whether what is measured is an error itself."""
+    return row["published"] is None
 
 
-def markdown(result: Mapping[str, Any]) -> str:
-    """The result as a table for the documentation, with its origin under it."""
-    lines = [
-        f"| {' | '.join(HEADINGS)} |",
-        f"|{'|'.join('---' if h in ('case', 'quantity') else '---:' for h in HEADINGS)}|",
-        *(f"| {' | '.join(_cells(row))} |" for row in result["results"]),
-    ]
-    versions = result["versions"]
-    named = ", ".join(f"{name} {versions[name]}" for name in ("numpy", "scipy") if name in versions)
-    origin = f"Tellus {result['tellus']}, {named}; {result['machine']['processor']}."
-    return "\n".join([*lines, "", origin, ""])
+def _steps(row: Row) -> str:
+    return f" ({row['steps']} steps)" if "steps" in row else ""
 
 
-def _cells(row: Row) -> tuple[str, ...]:
-    exact = row["published"] is None
-    steps = f" ({row['steps']} steps)" if "steps" in row else ""
-    order, limit = row["order"], row.get("extrapolated")
-    return (
-        row["case"],
-        f"{row['resolution']}{steps}",
-        row["quantity"],
-        "" if exact else _span(row["published_min"], row["published_max"]),
-        f"{row['measured']:.3g}" if exact else f"{row['measured']:.6g}",
-        "" if exact else _percent(row["deviation"]),
-        "" if order is None else f"{order:.2f}",
-        "" if limit is None else f"{limit:.6g} ({_percent(row['extrapolated_deviation'])})",
-    )
+def _extrapolated(row: Row) -> str:
+    limit = row.get("extrapolated")
+    return "" if limit is None else f"{limit:.6g} ({_percent(row['extrapolated_deviation'])})"
 
 
 def _percent(deviation: float) -> str:
     return f"{100 * deviation:+.3f} %" if deviation else "inside"
 
 
-def _span(low: float, high: float) -> str:
+def _span(row: Row) -> str:
+    low, high = row["published_min"], row["published_max"]
     return f"{low:.7g}" if low == high else f"{low:.7g} to {high:.7g}"
+
+
+COLUMNS: Mapping[str, Cell] = {
+    "case": "{case}",
+    "resolution": lambda row: str(row["resolution"]) + _steps(row),
+    "quantity": "{quantity}",
+    "published": lambda row: "" if _exact(row) else _span(row),
+    "measured": lambda row: f"{row['measured']:{'.3g' if _exact(row) else '.6g'}}",
+    "deviation": lambda row: "" if _exact(row) else _percent(row["deviation"]),
+    "order": lambda row: "" if row["order"] is None else f"{row['order']:.2f}",
+    "extrapolated": _extrapolated,
+}
+
+
+def table(result: Mapping[str, Any]) -> Table:
+    """The result for a terminal."""
+    return filled("verification", COLUMNS, result["results"], text=("quantity",))
+
+
+def markdown(result: Mapping[str, Any]) -> str:
+    """The result as a table for the documentation, with its origin under it."""
+    versions = result["versions"]
+    named = ", ".join(f"{name} {versions[name]}" for name in ("numpy", "scipy") if name in versions)
+    measured_with = f"Tellus {result['tellus']}, {named}; {result['machine']['processor']}."
+    return f"{markdown_table(table(result), gap='')}\n{measured_with}\n"

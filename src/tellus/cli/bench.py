@@ -1,10 +1,11 @@
 """`tellus bench`: the measurements behind every figure in the README."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from importlib import import_module
+from inspect import Parameter, Signature
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
@@ -12,9 +13,6 @@ from tellus.errors import InputError, InterruptedRunError
 from tellus.io.places import refuse_sources
 
 from .shell import deliver, say
-
-if TYPE_CHECKING:
-    from tellus.solver.grid import Grid
 
 GridOption = Annotated[
     str, typer.Option("--grid", metavar="NXxNY[,...]", help="Grids of aspect 4, as 256x64,512x128.")
@@ -32,17 +30,13 @@ ThreadsOption = Annotated[
     typer.Option(min=1, help="Threads of every library [default: what the environment allows]."),
 ]
 RepeatsOption = Annotated[int, typer.Option(help="Timed repeats, at least five.")]
+MemoryOption = Annotated[
+    bool, typer.Option(help="Measure memory, in a process of its own for each solver.")
+]
 OutOption = Annotated[
     Path | None, typer.Option(help="Save the result as JSON in this file or directory.")
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object, nothing else.")]
-
-# As in [grid] of a configuration.
-MOST_CELLS = 16384
-
-MemoryOption = Annotated[
-    bool, typer.Option(help="Measure memory, in a process of its own for each solver.")
-]
 Set = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="SECTION.KEY=VALUE", help="Change one setting of CONFIG."),
@@ -50,66 +44,73 @@ Set = Annotated[
 
 bench = typer.Typer(help="Measure on this machine.", no_args_is_help=True)
 
-
-@bench.command()
-def stokes(
-    grid: GridOption = "512x128",
-    solvers: SolversOption = None,
-    threads: ThreadsOption = None,
-    repeats: RepeatsOption = 10,
-    memory: MemoryOption = True,
-    out: OutOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Seconds, memory and errors of a Stokes solve, by solver and phase."""
-    options = {"solvers": _names(solvers), "threads": threads, "repeats": repeats, "out": out}
-    _measure("stokes", grid, as_json, memory=memory, **options)
+TIMING_OPTIONS: dict[str, tuple[Any, Any]] = {
+    "grid": (GridOption, "512x128"),
+    "solvers": (SolversOption, None),
+    "threads": (ThreadsOption, None),
+    "repeats": (RepeatsOption, 10),
+    "memory": (MemoryOption, True),
+    "out": (OutOption, None),
+    "as_json": (JsonOption, False),
+}
+"""Options of the commands that time something on grids, and their defaults."""
 
 
-@bench.command()
-def energy(
-    grid: GridOption = "512x128",
-    threads: ThreadsOption = None,
-    repeats: RepeatsOption = 10,
-    out: OutOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Seconds of an energy step, beside a direct Stokes solve."""
-    _measure("energy", grid, as_json, threads=threads, repeats=repeats, out=out)
+def _timing(name: str, meaning: str, without: Sequence[str] = (), **defaults: Any) -> None:
+    """A command `tellus bench NAME`, run by the module of that name.
+
+    Parameters
+    ----------
+    name : str
+    meaning : str
+        What its help says.
+    without : sequence of str
+        The `TIMING_OPTIONS` that it lacks.
+    defaults
+        Of options that have others there.
+    """
+
+    def command(grid: str, as_json: bool, **options: Any) -> None:
+        if "solvers" in options:
+            options["solvers"] = _names(options["solvers"])
+        refuse_sources(options["out"], *weights_of(options.get("solvers")))
+        from tellus.benchmarks.grids import grids_of
+
+        grids = grids_of(grid)
+        benchmark = import_module(f"tellus.benchmarks.{name}")
+        deliver(lambda: benchmark.main(grids, **options), as_json, benchmark.table)
+
+    parameters = [
+        Parameter(
+            option, Parameter.KEYWORD_ONLY, default=defaults.get(option, default), annotation=kind
+        )
+        for option, (kind, default) in TIMING_OPTIONS.items()
+        if option not in without
+    ]
+    # Typer reads a command's options from its signature.
+    command.__signature__ = Signature(parameters)  # type: ignore[attr-defined]
+    bench.command(name, help=meaning)(command)
 
 
-@bench.command()
-def step(
-    grid: GridOption = "256x64",
-    solvers: SolversOption = None,
-    threads: ThreadsOption = None,
-    repeats: RepeatsOption = 5,
-    out: OutOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Seconds of a whole time step, by solver and phase."""
-    options = {"solvers": _names(solvers), "threads": threads, "repeats": repeats, "out": out}
-    _measure("step", grid, as_json, **options)
-
-
-@bench.command(name="apply")
-def operator(
-    grid: GridOption = "2048x512",
-    threads: ThreadsOption = None,
-    repeats: RepeatsOption = 10,
-    out: OutOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Bandwidth of the matrix-free operator, beside a copy of the same bytes."""
-    _measure("apply", grid, as_json, threads=threads, repeats=repeats, out=out)
-
-
-def _measure(name: str, grid: str, as_json: bool, **options: Any) -> None:
-    """Run the benchmark module of that name and print what it found."""
-    refuse_sources(options["out"], *weights_of(options.get("solvers")))
-    grids = _grids(grid)
-    benchmark = import_module(f"tellus.benchmarks.{name}")
-    deliver(lambda: benchmark.main(grids, **options), as_json, benchmark.table)
+_timing("stokes", "Seconds, memory and errors of a Stokes solve, by solver and phase.")
+_timing(
+    "energy",
+    "Seconds of an energy step, beside a direct Stokes solve.",
+    without=("solvers", "memory"),
+)
+_timing(
+    "step",
+    "Seconds of a whole time step, by solver and phase.",
+    without=("memory",),
+    grid="256x64",
+    repeats=5,
+)
+_timing(
+    "apply",
+    "Bandwidth of the matrix-free operator, beside a copy of the same bytes.",
+    without=("solvers", "memory"),
+    grid="2048x512",
+)
 
 
 @bench.command()
@@ -222,22 +223,6 @@ def _sizes(text: str) -> list[int]:
     if not all(re.fullmatch(r"\d{1,5}", part, flags=re.ASCII) for part in parts):
         raise InputError(f'--resolutions takes N[,N...], such as 32,64,128, not "{text}".')
     return [int(part) for part in parts]
-
-
-def _grids(text: str) -> "list[Grid]":
-    """Grids from text such as 512x128,256x64; InputError for anything else."""
-    from tellus.solver.grid import Grid
-
-    grids = []
-    for part in text.split(","):
-        sizes = re.fullmatch(r"(\d{1,5})x(\d{1,5})", part.strip(), flags=re.ASCII)
-        if not sizes:
-            raise InputError(f'--grid takes NXxNY[,NXxNY...], such as 512x128, not "{part}".')
-        nx, ny = int(sizes[1]), int(sizes[2])
-        if max(nx, ny) > MOST_CELLS:
-            raise InputError(f"--grid takes at most {MOST_CELLS} cells along a side, not {part}.")
-        grids.append(Grid(nx, ny))
-    return grids
 
 
 def _names(

@@ -15,7 +15,7 @@ from tellus.errors import InputError
 from tellus.solver.grid import Grid
 from tellus.solver.stokes import StokesProblem
 
-CHECKOUT = Path(__file__).parents[1]
+CHECKOUT = Path(__file__).parents[2]
 TOY = Case(gamma_T=1e7, coarse_ny=8, end=1e-2, steps=2, recorded=2)
 PAGE = "# Title\n\n<!-- bench:stokes-toy{} -->\nold\n<!-- /bench -->\n\nThe end.\n"
 

@@ -63,13 +63,7 @@ def no_rest(monkeypatch: pytest.MonkeyPatch) -> None:
 def ticks(monkeypatch: pytest.MonkeyPatch) -> None:
     """A clock that advances by one each time it is read."""
     clock = count()
-    timed = (
-        "benchmarks.sampling",
-        "benchmarks.lapack_baseline",
-        "benchmarks.step",
-        "coupling.simulation",
-    )
-    for module in (*timed, "solver.phase_timer"):
+    for module in ("benchmarks.timing", "coupling.simulation.loop", "solver.phase_timer"):
         monkeypatch.setattr(f"tellus.{module}.perf_counter", lambda: float(next(clock)))
 
 

@@ -5,6 +5,7 @@ the documentation quotes are marked slow.
 """
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -12,14 +13,15 @@ import pytest
 from typer.testing import CliRunner
 
 from tellus.benchmarks import analytic, blankenbach, convergence, rows, tosi, verification
-from tellus.benchmarks.rows import Row
+from tellus.benchmarks.rows import ErrorRow
+from tellus.benchmarks.spread import Row
 from tellus.benchmarks.steady import SteadyCase, ladder, verify
 from tellus.cli import app
 from tellus.config import Config, load_config
 from tellus.coupling.simulation.loop import Simulation
 from tellus.errors import InputError
 
-EXAMPLES = Path(__file__).parents[1] / "examples"
+EXAMPLES = Path(__file__).parents[2] / "examples"
 OF_OTHER_COMMANDS = ("dataset-", "train-")
 RUNS = sorted(p for p in EXAMPLES.glob("*.toml") if not p.name.startswith(OF_OTHER_COMMANDS))
 STEADY = {case.name: case for case in (*blankenbach.CASES.values(), *tosi.CASES.values())}
@@ -70,21 +72,21 @@ def test_example_5a_is_case_4_with_another_yield_stress() -> None:
 def test_a_second_order_sequence_is_recognised_and_extrapolated() -> None:
     values = {n: {"q": 2.0 + 3.0 / n**2} for n in (16, 32, 64)}
     single = rows.table_rows("case", values, {"q": (2.0, 2.0)})
-    assert [row["order"] for row in single] == [None, pytest.approx(2.0), pytest.approx(2.0)]
-    assert single[-1]["extrapolated"] == pytest.approx(2.0)
+    assert [row.order for row in single] == [None, pytest.approx(2.0), pytest.approx(2.0)]
+    assert single[-1].extrapolated == pytest.approx(2.0)
     spread = rows.table_rows("case", values, {"q": (1.9, 2.001)})
-    assert [row["order"] for row in spread] == [None, None, pytest.approx(2.0)]
-    assert spread[-1]["deviation"] == 0.0
-    assert spread[0]["deviation"] == pytest.approx((2.0 + 3.0 / 256) / 2.001 - 1.0)
+    assert [row.order for row in spread] == [None, None, pytest.approx(2.0)]
+    assert spread[-1].deviation == 0.0
+    assert spread[0].deviation == pytest.approx((2.0 + 3.0 / 256) / 2.001 - 1.0)
 
 
 def test_no_order_is_made_up() -> None:
     wandering = {16: {"q": 1.0}, 32: {"q": 1.2}, 64: {"q": 1.1}}
     last = rows.table_rows("case", wandering, {"q": (0.5, 1.5)})[-1]
-    assert last["order"] is None
-    assert last["extrapolated"] is None
+    assert last.order is None
+    assert last.extrapolated is None
     uneven = {16: {"q": 1.2}, 32: {"q": 1.1}, 48: {"q": 1.05}}
-    assert rows.table_rows("case", uneven, {"q": (0.5, 1.5)})[-1]["order"] is None
+    assert rows.table_rows("case", uneven, {"q": (0.5, 1.5)})[-1].order is None
 
 
 def test_grids_below_the_coarsest_wanted_come_first() -> None:
@@ -96,8 +98,9 @@ def test_grids_below_the_coarsest_wanted_come_first() -> None:
 # Published values on coarse grids
 
 
-def by_quantity(found: list[Row], resolution: int) -> dict[str, Row]:
-    return {row["quantity"]: row for row in found if row["resolution"] == resolution}
+def by_quantity(found: Iterable[ErrorRow | Row], resolution: int) -> dict[str, Row]:
+    lines = [row.to_json() if isinstance(row, ErrorRow) else row for row in found]
+    return {row["quantity"]: row for row in lines if row["resolution"] == resolution}
 
 
 def test_blankenbach_1a_converges_at_second_order() -> None:
@@ -167,7 +170,7 @@ def test_exact_flows(case: str, order: float, velocity: float, pressure: float) 
 def test_the_time_step_converges_at_first_order() -> None:
     """The velocity is frozen over a step."""
     found = convergence.time_step_convergence(12, halvings=2)
-    finest = {row["quantity"]: row["order"] for row in found if row["steps"] == 400}
+    finest = {row.quantity: row.order for row in found if row.steps == 400}
     assert finest["temperature_error"] == pytest.approx(1.0, abs=0.1)
 
 
@@ -206,7 +209,8 @@ def test_the_table(tmp_path: Path) -> None:
 def test_published_ranges_and_limits_are_shown() -> None:
     measured = {n: {"vrms": 100.0 + 100.0 / n, "nusselt_top": 3.0} for n in (8, 16, 32)}
     published = {"vrms": (99.0, 101.0), "nusselt_top": (4.0, 4.0)}
-    result = verification.main([]) | {"results": rows.table_rows("case", measured, published)}
+    found = [row.to_json() for row in rows.table_rows("case", measured, published)]
+    result = verification.main([]) | {"results": found}
     lines = verification.markdown(result).splitlines()
     assert "| case | 8 | vrms | 99 to 101 | 112.5 | +11.386 % |  |  |" in lines
     assert "| case | 32 | vrms | 99 to 101 | 103.125 | +2.104 % | 1.00 | 100 (inside) |" in lines
