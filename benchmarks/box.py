@@ -23,6 +23,7 @@ from tellus.solver.stokes import (
     relative_velocity_error,
 )
 from tellus.surrogate.data import SPLITS, Dataset, StoredSimulation
+from tellus.surrogate.evaluation.scores import spread
 
 from .harness import origin
 from .record import save
@@ -94,17 +95,9 @@ def _usable(names: Sequence[str] | None, dataset: Dataset) -> dict[str, StokesSo
 class Summary(Record):
     """Median, 95th percentile and maximum of errors; None of a simulation that never moves."""
 
-    median: float | None
-    p95: float | None
-    max: float | None
-
-    @classmethod
-    def of(cls, errors: Sequence[float]) -> "Summary":
-        """Of the errors of some snapshots."""
-        if not errors:
-            return cls(median=None, p95=None, max=None)
-        middle, high = float(np.median(errors)), float(np.percentile(errors, 95))
-        return cls(median=middle, p95=high, max=max(errors))
+    median: float | None = None
+    p95: float | None = None
+    max: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -131,7 +124,7 @@ class SimulationRow(Record):
             heating=simulation.heating,
             quiet_snapshots_left_out=int(simulation.even.sum()) - len(moving),
             errors=errors,
-            summary=Summary.of(errors),
+            summary=Summary(**spread(errors)) if errors else Summary(),
         )
 
 
@@ -155,7 +148,7 @@ class BoxRow(Record):
         return cls(
             solver=solver,
             snapshots=len(errors),
-            summary=Summary.of(errors),
+            summary=Summary(**spread(errors)),
             simulations=[row.to_json() for row in simulations],
         )
 

@@ -9,29 +9,22 @@ kept one by one: a solver that remembers its last time step is timed on them.
 """
 
 import hashlib
-import io
 import json
-import logging
-import os
-import sys
 from dataclasses import asdict, dataclass
 from itertools import pairwise
-from pathlib import Path
 
 import numpy as np
 
 from tellus.coupling.simulation.loop import Simulation
 from tellus.coupling.simulation.stepping import Stepping
 from tellus.errors import InputError
-from tellus.io.arrays import read_npz
-from tellus.io.whole_file import write_atomically
 from tellus.solver import initial
 from tellus.solver.direct import DirectSolver
 from tellus.solver.grid import Array, Grid
 from tellus.solver.rheology import FrankKamenetskii
 from tellus.solver.stokes import StokesProblem, StokesSolver
 
-log = logging.getLogger(__name__)
+from .cache import cached
 
 # Part of the key of the cache: raise it when fields made by an older version should not be used.
 RECIPE = 2
@@ -104,15 +97,23 @@ def problems(grid: Grid, case: Case = CASE) -> list[StokesProblem]:
 
 def sequences(grid: Grid, case: Case = CASE) -> list[list[StokesProblem]]:
     """For each state of a case, the momentum problems of the time steps that led to it."""
-    path = cache_directory() / f"fields-{_key(grid, case)}.npz"
-    found = _cached(path, grid, case)
-    if found is None:
-        log.info("making the temperature fields for %s (once, then cached in %s)", grid, path)
-        found = make_states(grid, case)
-        _store(path, *found)
+    shape = (case.states, case.recorded)
+
+    def make() -> dict[str, Array]:
+        times, temperatures = make_states(grid, case)
+        return {"times": times, "temperatures": temperatures}
+
+    found = cached(
+        f"fields-{_key(grid, case)}",
+        make,
+        f"the temperature fields for {grid}",
+        fits=lambda arrays: (
+            arrays["times"].shape == shape and arrays["temperatures"].shape == (*shape, *grid.cells)
+        ),
+    )
     return [
         [case.problem(grid, *state) for state in zip(temperatures, times.tolist(), strict=True)]
-        for times, temperatures in zip(*found, strict=True)
+        for times, temperatures in zip(found["times"], found["temperatures"], strict=True)
     ]
 
 
@@ -156,44 +157,6 @@ def _refined(
     return recorded
 
 
-def cache_directory() -> Path:
-    """Where this user's caches of Tellus lie."""
-    home = Path.home()
-    if sys.platform == "darwin":
-        default = home / "Library" / "Caches"
-    elif sys.platform == "win32":
-        default = Path(os.environ.get("LOCALAPPDATA", home / "AppData" / "Local"))
-    else:
-        default = home / ".cache"
-    return Path(os.environ.get("XDG_CACHE_HOME", default)) / "tellus" / "benchmarks"
-
-
 def _key(grid: Grid, case: Case) -> str:
     described = {"recipe": RECIPE, "grid": [grid.nx, grid.ny, grid.aspect], **asdict(case)}
     return hashlib.sha256(json.dumps(described, sort_keys=True).encode()).hexdigest()[:16]
-
-
-def _cached(path: Path, grid: Grid, case: Case) -> tuple[Array, Array] | None:
-    """The states of an earlier time; None where they are missing or damaged."""
-    try:
-        arrays = read_npz(path)
-        times, temperatures = arrays["times"], arrays["temperatures"]
-    except FileNotFoundError:
-        return None
-    except (OSError, ValueError, KeyError) as error:
-        log.warning("%s is damaged (%s): made again", path, error)
-        return None
-    shape = (case.states, case.recorded)
-    whole = temperatures.shape == (*shape, *grid.cells) and times.shape == shape
-    return (times, temperatures) if whole else None
-
-
-def _store(path: Path, times: Array, temperatures: Array) -> None:
-    """Keep the states for the next time; where that is not possible they are made again then."""
-    content = io.BytesIO()
-    np.savez(content, allow_pickle=False, times=times, temperatures=temperatures)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(path, content.getvalue())
-    except OSError as error:
-        log.warning("the temperature fields could not be cached: %s", error)

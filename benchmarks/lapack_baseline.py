@@ -15,21 +15,8 @@ from .sampling import Sequences
 from .spread import Record, Row, Spread
 from .timing import LONG_SECONDS
 
-PARTS = ("bands", "factor", "solve")
-
-
-@dataclass(frozen=True)
-class Parts:
-    """Seconds of assembling the bands, of dpbtrf and of dpbtrs."""
-
-    bands: float
-    factor: float
-    solve: float
-
-    @property
-    def lapack(self) -> float:
-        """Of dpbtrf and dpbtrs."""
-        return self.factor + self.solve
+Parts = Mapping[str, float]
+"""Seconds of assembling the "bands", of dpbtrf ("factor") and of dpbtrs ("solve")."""
 
 
 class LapackBaseline:
@@ -49,7 +36,7 @@ class LapackBaseline:
             if self._last < LONG_SECONDS:
                 self._parts(before)
             parts = self._parts(problem)
-        self._last = parts.bands + parts.lapack
+        self._last = sum(parts.values())
         return parts
 
     def _parts(self, problem: StokesProblem) -> Parts:
@@ -63,7 +50,7 @@ class LapackBaseline:
         timer.lap("factor")
         dpbtrs(factor, unknowns, lower=1, overwrite_b=1)
         timer.lap("solve")
-        return Parts(**timer.seconds)
+        return timer.seconds
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,22 +79,26 @@ class Aims(Record):
         cls, grid: str, samples: Mapping[int, Sequence[Parts]], direct: Sequence[float]
     ) -> "Aims":
         """Of the parts by number of threads and the direct solves, ratios sample by sample."""
-        fastest = min(samples.values(), key=lambda taken: median(s.lapack for s in taken))
+        fastest = min(samples.values(), key=lambda taken: median(map(_lapack, taken)))
         bare = [
             {
                 "threads": count,
-                **{part: Spread.of(getattr(s, part) for s in taken).to_json() for part in PARTS},
+                **{part: Spread.of(s[part] for s in taken).to_json() for part in taken[0]},
             }
             for count, taken in samples.items()
         ]
         return cls(
             grid=grid,
             bare=bare,
-            bands_over_factor=Spread.of(s.bands / s.factor for s in fastest),
+            bands_over_factor=Spread.of(s["bands"] / s["factor"] for s in fastest),
             direct_over_bare=Spread.of(
-                seconds / s.lapack for seconds, s in zip(direct, fastest, strict=True)
+                seconds / _lapack(parts) for seconds, parts in zip(direct, fastest, strict=True)
             ),
         )
+
+
+def _lapack(parts: Parts) -> float:
+    return parts["factor"] + parts["solve"]
 
 
 def in_words(aims: Row) -> str:

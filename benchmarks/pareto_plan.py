@@ -1,6 +1,5 @@
 """One case, rolled out with every solver from one state over one span of model time."""
 
-import logging
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -10,15 +9,10 @@ from tellus.config.paths import with_absolute_paths
 from tellus.coupling.runs.progress import RunProgress
 from tellus.coupling.simulation.loop import Simulation, Snapshot
 from tellus.coupling.trajectory.cases import RolloutCase
-from tellus.coupling.trajectory.record import npz_bytes
 from tellus.coupling.trajectory.rollout import Rollout, file_name
-from tellus.io.arrays import read_npz
-from tellus.io.whole_file import write_atomically
 from tellus.solver.grid import Array
 
-from .fields import cache_directory
-
-log = logging.getLogger(__name__)
+from .cache import cached
 
 # Part of every key: raise it when what an older version recorded should not be used.
 RECIPE = 3
@@ -86,20 +80,12 @@ def planned(
 
 def start_state(case: RolloutCase, start: float) -> Snapshot:
     """The snapshot at model time `start`, run with the direct solver once and then cached."""
-    path = cache_directory() / f"start-{RECIPE}-{case.digest}-{start!r}.npz"
-    try:
-        return read_npz(path)
-    except FileNotFoundError:
-        log.info("running to t = %g with the direct solver (once, then cached)", start)
-    except (OSError, ValueError) as error:
-        log.warning("%s is damaged (%s): made again", path, error)
-    simulation = Simulation.from_config(case.with_solver(REFERENCE))
-    with RunProgress(0.0, start) as progress:
-        simulation.run(start, [lambda _, record: progress.update(record)])
-    found = simulation.snapshot()
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(path, npz_bytes(found))
-    except OSError as error:
-        log.warning("the start state could not be cached: %s", error)
-    return found
+
+    def run() -> Snapshot:
+        simulation = Simulation.from_config(case.with_solver(REFERENCE))
+        with RunProgress(0.0, start) as progress:
+            simulation.run(start, [lambda _, record: progress.update(record)])
+        return simulation.snapshot()
+
+    name = f"start-{RECIPE}-{case.digest}-{start!r}"
+    return dict(cached(name, run, f"the state at t = {start:g} with the direct solver"))

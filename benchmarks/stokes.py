@@ -22,14 +22,14 @@ from tellus.solver.threads import allowed
 
 from .fields import CASE, Case, sequences
 from .harness import Measurement, in_turn
-from .lapack_baseline import Aims, LapackBaseline
+from .lapack_baseline import Aims, LapackBaseline, Parts
 from .memory import KilledError, Memory, memory_of
 from .sampling import References, Sample, Sequences, TimedSolver, Timings
 from .scaling import exponents, save_figure
 from .selection import DEFAULT, SINGLE_SOLVES, Selection, chosen, select
 from .spread import Record, Row, Spread, optional
 from .stokes_tables import table
-from .timing import fixed_threads
+from .timing import fixed_threads, thread_pools
 
 __all__ = ["main", "table"]
 
@@ -149,6 +149,8 @@ class Comparison:
         Where the direct solver takes part.
     left_out : dict
         Reasons by name.
+    thread_pools : dict
+        Threads of every library while they were timed.
     """
 
     def __init__(
@@ -161,6 +163,7 @@ class Comparison:
         self.rows: list[StokesRow] = []
         self.aims: Aims | None = None
         self.left_out: dict[str, str] = {}
+        self.thread_pools: dict[str, int] = {}
 
     def run(self, memory: Mapping[str, Memory]) -> None:
         """Time them, as many at once as fit into memory, the direct solver always among them."""
@@ -178,7 +181,8 @@ class Comparison:
         rows = [row.to_json() for row in self.rows]
         aims = [] if self.aims is None else [self.aims.to_json() | _best_mumps(rows)]
         left_out = {self.grid: self.left_out} if self.left_out else {}
-        return {"results": rows, "aims": aims, "left_out": left_out}
+        pools = {"thread_pools": self.thread_pools}
+        return {"results": rows, "aims": aims, "left_out": left_out} | pools
 
     def _time(
         self, names: Sequence[str], references: References, memory: Mapping[str, Memory]
@@ -187,31 +191,38 @@ class Comparison:
         # Set again here: a library that a solver has just loaded has its own idea.
         with fixed_threads(self.threads):
             timed = self._warmed_up(entered)
-            counts = sorted({1, self.threads}) if "direct" in timed and self.aims is None else []
-            bare = LapackBaseline(self.sequences) if counts else None
-            samplers: dict[Any, Callable[[int], Any]] = {
-                **{n: partial(solver.sample, references=references) for n, solver in timed.items()},
-                **{count: partial(bare.sample, threads=count) for count in counts if bare},
+            parts = self._parts() if "direct" in timed and self.aims is None else {}
+            solves = {
+                n: partial(solver.sample, references=references) for n, solver in timed.items()
             }
+            samplers: dict[Any, Callable[[int], Any]] = {**solves, **parts}
             taken = in_turn(samplers, self.repeats, failed=partial(self._gave_up, entered))
+            self.thread_pools |= thread_pools()
         self.left_out |= entered.left_out
         direct = [sample.seconds for sample in taken.get("direct", [])]
-        if counts and direct:
-            self.aims = Aims.of(self.grid, {count: taken[count] for count in counts}, direct)
+        if parts and direct:
+            self.aims = Aims.of(self.grid, {count: taken[count] for count in parts}, direct)
         already = {row.solver for row in self.rows}
-        for name, solver in timed.items():
-            if name in taken and name not in already:
-                memory_mib = memory.get(name)
-                self.rows.append(
-                    StokesRow(
-                        grid=self.grid,
-                        solver=name,
-                        timings=solver.timings(taken[name]),
-                        speedup=_speedup(direct, taken[name]),
-                        warnings=entered.warnings[name],
-                        memory_mib=memory_mib if isinstance(memory_mib, float) else None,
-                    )
-                )
+        self.rows += [
+            StokesRow(
+                grid=self.grid,
+                solver=name,
+                timings=solver.timings(taken[name]),
+                speedup=_speedup(direct, taken[name]),
+                warnings=entered.warnings[name],
+                memory_mib=_megabytes(memory.get(name)),
+            )
+            for name, solver in timed.items()
+            if name in taken and name not in already
+        ]
+
+    def _parts(self) -> dict[int, Callable[[int], Parts]]:
+        """What samples the parts of the direct solver, on one thread and on as many as there are.
+
+        It is held against the faster.
+        """
+        baseline = LapackBaseline(self.sequences)
+        return {n: partial(baseline.sample, threads=n) for n in sorted({1, self.threads})}
 
     def _warmed_up(self, entered: Selection) -> dict[str, TimedSolver]:
         timed = {}
@@ -242,8 +253,7 @@ def batches(
     """
     if limit is None:
         limit = SHARE_OF_MEMORY * psutil.virtual_memory().available / 2**20
-    size = {name: memory.get(name) for name in names}
-    needed = {name: mib if isinstance(mib, float) else 0.0 for name, mib in size.items()}
+    needed = {name: _megabytes(memory.get(name)) or 0.0 for name in names}
     always = [name for name in names if name == "direct"]
     groups, free = [list(always)], limit - sum(needed[name] for name in always)
     for name in names:
@@ -255,6 +265,10 @@ def batches(
         groups[-1].append(name)
         free -= needed[name]
     return groups
+
+
+def _megabytes(memory: Memory) -> float | None:
+    return memory if isinstance(memory, float) else None
 
 
 def _speedup(direct: Sequence[float], samples: Sequence[Sample]) -> Spread | None:

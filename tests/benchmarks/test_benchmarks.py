@@ -1,11 +1,10 @@
 """The benchmarks on toy grids: what they report, never how fast anything was."""
 
 import json
-import logging
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from io import StringIO
-from itertools import count, pairwise
+from itertools import count
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -17,13 +16,12 @@ from rich.console import Console
 from threadpoolctl import threadpool_info
 from typer.testing import CliRunner
 
-from tellus.benchmarks import apply, energy, fields, memory, step, stokes
-from tellus.benchmarks.fields import Case, cache_directory, make_states, problems, sequences
+from tellus.benchmarks import apply, energy, memory, step, stokes
+from tellus.benchmarks.fields import Case, problems, sequences
 from tellus.benchmarks.memory import KilledError, memory_of
 from tellus.benchmarks.record import save
 from tellus.benchmarks.scaling import exponents
 from tellus.benchmarks.selection import SINGLE_SOLVES
-from tellus.benchmarks.spread import Spread
 from tellus.benchmarks.step import steps_per_block
 from tellus.benchmarks.timing import fixed_threads, thread_pools
 from tellus.cli import app
@@ -45,18 +43,6 @@ from tellus.solver.stokes import (
 # Neither size nor aspect fits any shipped weights.
 GRID = Grid(24, 12, 2.0)
 TOY = Case(gamma_T=1e7, coarse_ny=8, end=1e-2, steps=4, recorded=3)
-
-
-@pytest.fixture(autouse=True, scope="module")
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
-        yield cache_directory()
-
-
-@pytest.fixture(autouse=True)
-def no_rest(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tellus.benchmarks.timing.REST_SECONDS", 0.0)
 
 
 @pytest.fixture
@@ -140,80 +126,6 @@ def printed(table: object) -> str:
     return console.export_text()
 
 
-# The fields
-
-
-def test_fields_are_states_of_a_run_at_the_wanted_size() -> None:
-    states = problems(GRID, TOY)
-    times = [state.time for state in states]
-    assert len(states) == TOY.states
-    assert times == sorted(times)
-    assert TOY.end < times[-1] < 2 * TOY.end
-    for before, after in pairwise(states):
-        assert after.temperature.shape == GRID.cells
-        assert 0.0 <= after.temperature.min() <= after.temperature.max() < 1.2
-        assert not np.array_equal(before.temperature, after.temperature)
-
-
-def test_each_field_is_the_end_of_a_sequence_of_time_steps() -> None:
-    longest = TOY.simulation(GRID, problems(GRID, TOY)[0].temperature).stepping.dt_max
-    for sequence, last in zip(sequences(GRID, TOY), problems(GRID, TOY), strict=True):
-        assert len(sequence) == TOY.recorded
-        assert np.array_equal(sequence[-1].temperature, last.temperature)
-        run = TOY.simulation(GRID, sequence[-2].temperature, sequence[-2].time)
-        run.step()
-        assert np.allclose(run.temperature, last.temperature, atol=1e-12)
-        for before, after in pairwise(sequence):
-            assert 0 < after.time - before.time <= longest
-
-
-@pytest.mark.parametrize("recorded", [1, 5])
-def test_a_case_records_some_of_its_steps(recorded: int) -> None:
-    with pytest.raises(InputError, match="2 or more of its 4 steps"):
-        Case(steps=4, recorded=recorded)
-
-
-def test_fields_are_made_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    first = problems(GRID, TOY)
-    with monkeypatch.context() as patch:
-        patch.setattr(fields, "make_states", None)
-        second = problems(GRID, TOY)
-    for a, b in zip(first, second, strict=True):
-        assert np.array_equal(a.temperature, b.temperature)
-    assert [state.time for state in first] == [state.time for state in second]
-
-
-def test_a_damaged_cache_is_made_again(cache: Path, caplog: pytest.LogCaptureFixture) -> None:
-    first = problems(GRID, TOY)
-    for path in cache.glob("*.npz"):
-        path.write_bytes(path.read_bytes()[:300])
-    with caplog.at_level(logging.WARNING):
-        second = problems(GRID, TOY)
-    assert "damaged" in caplog.text
-    assert np.array_equal(first[-1].temperature, second[-1].temperature)
-
-
-def test_no_cache_is_no_failure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "file").touch()
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
-    assert len(problems(GRID, TOY)) == TOY.states
-
-
-def test_refinement_goes_through_grids_twice_as_fine() -> None:
-    assert [str(g) for g in fields.ladder(Grid(512, 128), Case())] == [
-        "128x32",
-        "256x64",
-        "512x128",
-    ]
-    assert [str(g) for g in fields.ladder(Grid(500, 125), Case())][1:] == ["256x64", "500x125"]
-    assert [str(g) for g in fields.ladder(Grid(32, 8), Case())] == ["128x32", "32x8"]
-
-
-def test_cases_do_not_share_a_cache() -> None:
-    times, _ = make_states(GRID, Case(gamma_T=1e5, coarse_ny=8, end=5e-3, steps=2, recorded=2))
-    assert problems(GRID, TOY)[-1].time > times[-1, -1]
-
-
 # Threads
 
 
@@ -249,11 +161,6 @@ def test_a_name_is_refused_before_fields_are_made(
 def test_bad_input_is_explained(arguments: dict[str, Any], message: str) -> None:
     with pytest.raises(InputError, match=message):
         stokes.main([GRID], case=TOY, **arguments)
-
-
-def test_spread() -> None:
-    spread = Spread.of([5.0, 1.0, 3.0])
-    assert spread.to_json("s") == {"s": 3.0, "s_min": 1.0, "s_max": 5.0}
 
 
 # The benchmarks

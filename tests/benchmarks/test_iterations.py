@@ -1,7 +1,6 @@
 """`benchmarks.iterations`: what it counts and compares, on a run of seconds."""
 
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
@@ -11,11 +10,6 @@ from tellus.errors import InputError
 from tellus.solver.grid import Grid
 
 CASE = Case(gamma_T=1e6, end=0.004, states=1, steps=2, recorded=2, coarse_ny=8)
-
-
-@pytest.fixture(autouse=True)
-def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
 
 
 def test_rows_by_grid_case_and_solver() -> None:

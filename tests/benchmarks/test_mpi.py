@@ -16,7 +16,6 @@ __all__ = ["mpirun", "petsc"]
 def test_rows_for_one_and_two_processes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for variable, value in SHARED_CORES.items():
         monkeypatch.setenv(variable, value)
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     result = main([Grid(24, 8)], repeats=2, out=tmp_path / "mpi.json", source=Grid(16, 4))
     assert [row["ranks"] for row in result["results"]] == [1, 2]
     assert result["results"][0]["speedup"] == 1.0

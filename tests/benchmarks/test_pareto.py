@@ -1,7 +1,6 @@
 """Rollouts side by side on a toy case: what is compared, kept and drawn, never how fast it was."""
 
 import json
-from collections.abc import Iterator
 from io import StringIO
 from itertools import combinations
 from pathlib import Path
@@ -31,14 +30,6 @@ from tellus.errors import RunFailedError
 EXAMPLE = Path(__file__).parents[2] / "examples" / "pareto.toml"
 TOY = ["grid.nx=32", "grid.ny=8", "rheology.gamma_T=1e6", "time.end=0.012"]
 SETTINGS = {"start": 0.01, "outputs": 4, "threads": 1}
-
-
-@pytest.fixture(autouse=True, scope="module")
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
-        patch.setattr("tellus.benchmarks.timing.REST_SECONDS", 0.0)
-        yield
 
 
 @pytest.fixture(scope="module")

@@ -21,12 +21,9 @@ PAGE = "# Title\n\n<!-- bench:stokes-toy{} -->\nold\n<!-- /bench -->\n\nThe end.
 
 
 @pytest.fixture(scope="module")
-def result(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
-        patch.setattr("tellus.benchmarks.timing.REST_SECONDS", 0.0)
-        grids = [Grid(32, 8), Grid(64, 16)]
-        return stokes.main(grids, ["direct", "coarse:2"], threads=1, repeats=5, case=TOY)
+def result() -> dict[str, Any]:
+    grids = [Grid(32, 8), Grid(64, 16)]
+    return stokes.main(grids, ["direct", "coarse:2"], threads=1, repeats=5, case=TOY)
 
 
 @pytest.fixture
@@ -63,7 +60,6 @@ def test_tables_are_written_once(checkout: Path, result: dict[str, Any]) -> None
 def test_memory_is_a_column_once_it_was_measured(
     checkout: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(checkout))
     asked: dict[str, list[str]] = {}
 
     def memory_of(names: dict[str, Any], problem: StokesProblem, *_: object) -> dict[str, Any]:
