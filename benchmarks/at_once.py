@@ -23,7 +23,7 @@ from tellus.errors import RunFailedError
 from tellus.io.busy import BUSY_PERCENT, background_load
 
 from .harness import origin
-from .record import save
+from .record import saved
 from .spread import Record, Row, Spread
 from .tables import Cell, filled
 from .timing import THREAD_VARIABLES, timed
@@ -85,9 +85,7 @@ def main(
         "at-once", grid=grid, steps=steps, repeats=repeats, background_load_percent=busy
     )
     result["results"] = [row.to_json() for row in rows]
-    if out is not None:
-        save(result, out)
-    return result
+    return saved(result, out)
 
 
 @dataclass(frozen=True, kw_only=True)

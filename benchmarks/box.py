@@ -26,7 +26,7 @@ from tellus.surrogate.data import SPLITS, Dataset, StoredSimulation
 from tellus.surrogate.evaluation.scores import spread
 
 from .harness import origin
-from .record import save
+from .record import saved
 from .spread import Record, Row
 from .tables import Cell, filled
 
@@ -73,10 +73,7 @@ def main(
             found[name].append(SimulationRow.of(solver, simulation))
     rows = [BoxRow.of(name, simulations).to_json() for name, simulations in found.items()]
     hashed = {"hash": dataset.card["hash"], "splits": splits}
-    result = origin("box", data=hashed, grid=str(dataset.grid)) | {"results": rows}
-    if out is not None:
-        save(result, out)
-    return result
+    return saved(origin("box", data=hashed, grid=str(dataset.grid)) | {"results": rows}, out)
 
 
 def _usable(names: Sequence[str] | None, dataset: Dataset) -> dict[str, StokesSolver]:

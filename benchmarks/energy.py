@@ -53,15 +53,7 @@ def main(
 
 @dataclass(frozen=True, kw_only=True)
 class EnergyRow(Record):
-    """A step of one scheme on one grid, of choosing dt, and of the direct solve before it.
-
-    Attributes
-    ----------
-    scheme, grid : str
-    seconds, stable_dt_seconds, direct_seconds : Spread
-    direct_over_energy : Spread
-        The direct solve over the step.
-    """
+    """A step of one scheme on one grid; choosing dt; the direct solve before it, and over it."""
 
     scheme: str
     grid: str

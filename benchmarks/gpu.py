@@ -89,21 +89,11 @@ class Bench:
 
 @dataclass(frozen=True, kw_only=True)
 class GpuRow(Record):
-    """What one thing took.
+    """What one thing took: of those done at once also `seconds_each`.
 
-    Attributes
-    ----------
-    seconds : Spread
-    first_seconds : float, optional
-        Of the first solve of all, which finds kernels and plans.
-    phases : dict, optional
-        Median seconds of the phases of a solve.
-    seconds_each : float, optional
-        Of each of those that are done at once.
-    iterations, residual : float, optional
-        Of the solves: the median (of a batch the largest), and the largest.
-    velocity_difference : float, optional
-        Of a factorisation, to an iteration to 1e-10.
+    Of solves the median of phases and iterations (of a batch the most iterations), the largest
+    residual, and the seconds of the first of all, which finds kernels and plans; of a
+    factorisation the velocity's difference to an iteration to 1e-10.
     """
 
     seconds: Spread

@@ -12,7 +12,7 @@ from tellus.io.busy import background_load
 from tellus.solver.grid import Grid
 
 from .fields import Case
-from .record import save
+from .record import saved
 from .spread import Row
 from .timing import check_repeats, fixed_threads, rest, thread_pools
 
@@ -63,7 +63,7 @@ class Measurement:
         """The whole result, saved after each grid; see `by_grid`."""
         result: Row = {}
         for result in self.by_grid(prepare, measure):
-            self.save(result)
+            saved(result, self.out)
         return result
 
     def by_grid(
@@ -92,10 +92,6 @@ class Measurement:
                 kept = result.setdefault(key, type(value)())
                 result[key] = kept + value if isinstance(value, list) else kept | value
             yield result
-
-    def save(self, result: Row) -> Path | None:
-        """Save a result where that was asked for; the path."""
-        return None if self.out is None else save(result, self.out)
 
     def _document(self) -> Row:
         return origin(

@@ -81,19 +81,9 @@ class Iterations(Record):
 
 @dataclass(frozen=True, kw_only=True)
 class IterationsRow(Record):
-    """All states of a case with one solver on one grid.
+    """A solve with one solver on one grid, mean over the states of a case.
 
-    Attributes
-    ----------
-    grid : str
-    gamma_T, gamma_p : float
-    contrast : float
-        The median over the states.
-    solver : str
-    seconds : Spread
-        Mean over the states of one solve.
-    counted : Iterations, optional
-        Of a solver that iterates.
+    `contrast` is the median over the states; only what iterates is `counted`.
     """
 
     grid: str

@@ -55,18 +55,10 @@ class LapackBaseline:
 
 @dataclass(frozen=True, kw_only=True)
 class Aims(Record):
-    """The direct solver on one grid against its parts, and against the best MUMPS.
+    """The direct solver on one grid against its parts, whose seconds are `bare`, by threads.
 
-    Attributes
-    ----------
-    grid : str
-    bare : list of dict
-        Seconds of bands, factor and solve by number of threads.
-    bands_over_factor : Spread
-        Assembling the bands over factoring them.
-    direct_over_bare : Spread
-        The whole direct solve over dpbtrf and dpbtrs, on the number of threads that is faster:
-        for narrow bands the one.
+    Assembling the bands over factoring them, and the whole direct solve over dpbtrf and dpbtrs on
+    the number of threads that is faster: for narrow bands the one.
     """
 
     grid: str

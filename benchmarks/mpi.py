@@ -32,7 +32,7 @@ from tellus.solver.stokes import StokesProblem, StokesReport, flow_from_psi, rel
 from .fields import CASE, problems
 from .grids import grids_of
 from .harness import origin
-from .record import save
+from .record import saved
 from .spread import Record, Row, Spread, by_phase
 from .tables import Cell, filled
 from .timing import environment, timed
@@ -81,26 +81,12 @@ def main(
                 rows += _row_per_count((source, grid), name, ranks, repeats, Path(scratch))
     asked = {"grid": ",".join(map(str, grids)), "repeats": repeats, "fields_from": str(source)}
     result = origin("mpi", **asked) | {"threads": 1, "results": rows}
-    if out is not None:
-        save(result, out)
-    return result
+    return saved(result, out)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Solves(Record):
-    """What a process group says of its solves.
-
-    Attributes
-    ----------
-    seconds : Spread
-    phases : dict
-        Median seconds of each.
-    setup_seconds : float
-    memory_megabytes : int
-        That MUMPS used in all ranks.
-    cpu_of_others_and_ranks_percent : float
-        Of the machine, the first rank's share left out.
-    """
+    """What a process group says of its solves: medians, and the memory of MUMPS in all ranks."""
 
     seconds: Spread
     phases: dict[str, float]

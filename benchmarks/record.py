@@ -10,6 +10,13 @@ from tellus.io.busy import BUSY_PERCENT
 from tellus.io.whole_file import write_atomically
 
 
+def saved(result: dict[str, Any], out: Path | None) -> dict[str, Any]:
+    """The result, kept in `out` where that is named; see `save`."""
+    if out is not None:
+        save(result, out)
+    return result
+
+
 def save(result: Mapping[str, Any], out: Path) -> Path:
     """Write a result as JSON and return where it lies.
 

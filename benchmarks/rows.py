@@ -20,20 +20,9 @@ TRUSTED_ORDERS = (0.5, 4.0)
 
 @dataclass(frozen=True, kw_only=True)
 class ErrorRow(Record):
-    """An error at one resolution, where the true solution is known.
+    """An error at one resolution, cells a side, where the true solution is known.
 
-    Attributes
-    ----------
-    case, quantity : str
-    resolution : int
-        Cells a side.
-    published : float or None
-        None: what is measured is the error itself.
-    measured, deviation : float
-    order : float or None
-        Against the coarser resolution.
-    steps : int, optional
-        Time steps, where they are what matters.
+    `order` is against the coarser resolution; `steps` are time steps, where they are what matters.
     """
 
     case: str
@@ -48,18 +37,10 @@ class ErrorRow(Record):
 
 @dataclass(frozen=True, kw_only=True)
 class PublishedRow(ErrorRow):
-    """A quantity at one resolution, beside what was published.
+    """A quantity at one resolution, beside the published range, whose middle is `published`.
 
-    Attributes
-    ----------
-    published, published_min, published_max : float
-        The range, and its middle.
-    deviation : float
-        The relative distance to the range, zero inside.
-    order : float or None
-        Against a single published value from two grids, else from three.
-    extrapolated, extrapolated_deviation : float or None
-        Richardson's limit, from three grids.
+    `deviation` is the relative distance to the range, zero inside. `order`: against a single
+    published value from two grids, else from three. `extrapolated`: Richardson's, from three grids.
     """
 
     published_min: float

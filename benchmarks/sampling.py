@@ -85,31 +85,12 @@ class ColdAndWarm(Record):
 
 @dataclass(frozen=True, kw_only=True)
 class Timings(Record):
-    """What the samples of a solver say.
+    """What the samples of a solver say: medians over samples of means over their solves.
 
-    Attributes
-    ----------
-    seconds : Spread
-        Of a solve, the mean over a sequence where the solver remembers.
-    phases : dict
-        Seconds by phase: the mean over the solves of a sample, the median over samples.
-    iterations : float
-        The median over samples of the mean over their solves.
-    solves_per_sample : int
-    products_per_iteration : float, optional
-        Products with A, those before the first iteration included.
-    sequences : ColdAndWarm, optional
-        Of a solver that remembers.
-    statuses : dict
-        How many solves ended how.
-    velocity_error, velocity_error_max : float or None
-        Median and largest, of samples that move.
-    quiet_samples : int
-        Those that don't.
-    residual : float or None
-        The largest.
-    setup_seconds : float
-        To build the solver, and what its first solve takes more than a later one.
+    Products with A include those before the first iteration; `sequences` are of a solver that
+    remembers; `statuses` counts how solves ended; velocity errors are of samples that move,
+    `quiet_samples` those that don't; the residual is the largest; the set-up is building the
+    solver, and what its first solve takes more than a later one.
     """
 
     seconds: Spread

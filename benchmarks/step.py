@@ -70,20 +70,10 @@ def main(
 
 @dataclass(frozen=True, kw_only=True)
 class StepRow(Record):
-    """A time step of one solver on one grid.
+    """A time step of one solver on one grid: mean seconds, over blocks of `steps`.
 
-    Attributes
-    ----------
-    grid, solver : str
-    steps : int
-        Of a block.
-    seconds : Spread
-        Mean seconds of a step, over blocks.
-    steps_per_second : float
-    phases, stokes_phases : dict
-        Seconds of Stokes, energy and what else there is; of the phases of the Stokes solve.
-    warnings : list of str
-        What the solver says of such problems.
+    `phases` are Stokes, energy and what else there is; `warnings` what the solver says of such
+    problems.
     """
 
     grid: str

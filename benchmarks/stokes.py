@@ -24,6 +24,7 @@ from .fields import CASE, Case, sequences
 from .harness import Measurement, in_turn
 from .lapack_baseline import Aims, LapackBaseline, Parts
 from .memory import KilledError, Memory, memory_of
+from .record import save
 from .sampling import References, Sample, Sequences, TimedSolver, Timings
 from .scaling import exponents, save_figure
 from .selection import DEFAULT, SINGLE_SOLVES, Selection, chosen, select
@@ -91,8 +92,8 @@ def main(
     result: Row = {}
     for result in measurement.by_grid(lambda grid: sequences(grid, case), measure):
         result["scaling"] = exponents(result["results"])
-        if (written := measurement.save(result)) is not None:
-            save_figure(result, written)
+        if out is not None:
+            save_figure(result, save(result, out))
     return result
 
 
@@ -109,16 +110,8 @@ def _refuse_skip(names: Sequence[str]) -> None:
 class StokesRow(Record):
     """One solver on one grid.
 
-    Attributes
-    ----------
-    grid, solver : str
-    timings : Timings
-    speedup : Spread, optional
-        Direct solve over this one, taken round by round, so that slow drifts cancel.
-    warnings : list of str
-        What the solver says of such problems.
-    memory_mib : float or None
-        What it adds to a process.
+    `speedup` is the direct solve over this one, taken round by round, so that slow drifts cancel;
+    `warnings` are what the solver says of such problems, `memory_mib` what it adds to a process.
     """
 
     grid: str
@@ -141,16 +134,6 @@ class Comparison:
     repeats : int
         Samples of each solver.
 
-    Attributes
-    ----------
-    rows : list of StokesRow
-        In the order of the names.
-    aims : Aims, optional
-        Where the direct solver takes part.
-    left_out : dict
-        Reasons by name.
-    thread_pools : dict
-        Threads of every library while they were timed.
     """
 
     def __init__(
