@@ -4,37 +4,18 @@ import json
 from pathlib import Path
 
 import pytest
+from small_data import GRID, waves, write_dataset
 from typer.testing import CliRunner
 
 from tellus.benchmarks import box
 from tellus.cli import app
-from tellus.config import load_dataset_config
-from tellus.coupling.dataset.make import make_dataset
 from tellus.errors import InputError
-
-SETTINGS = (
-    "grid.nx=32",
-    "grid.ny=16",
-    "model.rayleigh=1e4",
-    "initial.kind=conductive",
-    "initial.amplitude=0.1",
-    "time.end=1",
-    "dataset.train=2",
-    "dataset.validation=1",
-    "dataset.test=1",
-    "dataset.corners=false",
-    "dataset.log10_gamma_T=[0, 2]",
-    "dataset.max_steps=40",
-    "dataset.snapshot_every=10",
-    "dataset.dense_every=5",
-    "dataset.dense_until=10",
-)
 
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    out = tmp_path_factory.mktemp("box") / "data"
-    make_dataset(load_dataset_config(None, list(SETTINGS)), out)
+    out = tmp_path_factory.mktemp("box")
+    write_dataset(out, GRID, waves())
     return out
 
 
@@ -44,7 +25,7 @@ def test_errors_are_those_against_direct_solutions(data: Path, tmp_path: Path) -
     direct, coarse, reduced = result["results"]
     assert direct["max"] < 1e-10
     assert direct["snapshots"] == sum(len(row["errors"]) for row in direct["simulations"])
-    assert len(direct["simulations"]) == 4
+    assert len(direct["simulations"]) == 8
     assert 1e-6 < reduced["median"] < coarse["median"] < coarse["max"]
 
 
