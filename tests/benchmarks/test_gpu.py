@@ -22,9 +22,9 @@ BARE = """
 import sys
 
 LACKING = {
-    "cmcrameri", "dask", "distributed", "h5netcdf", "h5py", "matplotlib", "numba", "nvmath",
-    "petsc4py", "psutil", "pydantic", "rich", "safetensors", "scipy", "threadpoolctl", "tomli_w",
-    "typer", "xarray", "zarr",
+    "cmcrameri", "dask", "distributed", "h5netcdf", "h5py", "jinja2", "matplotlib", "numba",
+    "nvmath", "petsc4py", "psutil", "pydantic", "rich", "safetensors", "scipy", "threadpoolctl",
+    "tomli_w", "typer", "xarray", "zarr",
 }
 
 

@@ -106,6 +106,10 @@ def by_quantity(found: Iterable[ErrorRow | Row], resolution: int) -> dict[str, R
 def test_blankenbach_1a_converges_at_second_order() -> None:
     found = verify(blankenbach.CASES["1a"], [16, 32])
     fine = by_quantity(found, 32)
+    assert {name: row["published"] for name, row in fine.items()} == {
+        "nusselt_top": 4.884409,
+        "vrms": 42.864947,
+    }
     assert abs(fine["nusselt_top"]["deviation"]) < 2e-3
     assert abs(fine["vrms"]["deviation"]) < 2e-3
     assert fine["vrms"]["order"] > 1.7
@@ -139,8 +143,9 @@ def test_heat_that_goes_in_comes_out() -> None:
 
 
 def test_unknown_cases_are_refused() -> None:
-    for module in (blankenbach, tosi, analytic, convergence):
-        with pytest.raises(InputError, match="case must be"):
+    cases = {blankenbach: "1a, 1b, 2a", tosi: "1, 2, 3, 4", analytic: "solkz, solcx"}
+    for module, known in (cases | {convergence: "grid, time-step"}).items():
+        with pytest.raises(InputError, match=f"case must be one of {known}"):
             module.main("9z")
 
 
