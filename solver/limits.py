@@ -67,6 +67,9 @@ class Choice:
         return "one of " + ", ".join(f'"{name}"' for name in self.names)
 
 
+LARGEST_SEED, MOST_STEPS = 2**32 - 1, 10**12
+"""Of what a configuration, a card or a call may ask for."""
+
 FINITE, POSITIVE, NOT_NEGATIVE = Limits(), Limits(above=0.0), Limits(least=0.0)
 COUNT = Limits(least=1, whole=True)
 

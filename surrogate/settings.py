@@ -10,10 +10,9 @@ from dataclasses import asdict, dataclass, field, fields, is_dataclass
 from types import UnionType
 from typing import Any, ClassVar, Literal, NamedTuple, Self, get_args, get_origin, get_type_hints
 
-from tellus.solver.limits import Choice, Limits, check
+from tellus.solver.limits import LARGEST_SEED, Choice, Limits, check
 
 MOST_EPOCHS, LARGEST_BATCH, LARGEST_WEIGHT = 10**7, 10**6, 1e6
-LARGEST_SEED = 2**32 - 1
 SHARE = Limits(least=0, most=1)
 WEIGHT = Limits(least=0, most=LARGEST_WEIGHT)
 

@@ -3,10 +3,9 @@
 from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
+from tellus.solver.limits import MOST_STEPS
 from tellus.surrogate.multi_scale.settings import MultiScaleNetworkSettings
 from tellus.surrogate.settings import WEIGHT, LoopSettings, count, setting
-
-MOST_STEPS = 10**12
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,9 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, Strict, create_model, model_validator
 from pydantic import ValidationError as Invalid
 
-from tellus.config.sections import LARGEST_SEED, GridSection
+from tellus.config.sections import GridSection
 from tellus.config.training import pydantic_field, training_config
+from tellus.solver.limits import LARGEST_SEED
 from tellus.surrogate.kind import Kind
 from tellus.surrogate.kinds import KINDS
 from tellus.surrogate.settings import declared

@@ -5,8 +5,10 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, Strict, model_validator
 
+from tellus.solver.limits import LARGEST_SEED, MOST_STEPS
+
 from .fields import Section, quantity
-from .sections import LARGEST_SEED, LONGEST_TIME, MOST_STEPS
+from .sections import LONGEST_TIME
 
 BOX_CORNERS = 8
 PAIR = 2

@@ -10,17 +10,17 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, Strict, field_validator, model_validator
 
+from tellus.solver.limits import LARGEST_SEED, MOST_STEPS
+
 from .fields import Section, quantity
 from .paths import PATH, SOLVER
 
-LARGEST_SEED = 2**32 - 1
 MOST_OUTPUTS = 100_000
 MOST_OUTPUT_TIMES = 1e9
 """Times k * every that are told apart with room to spare."""
 
 SHORTEST_TIME, LONGEST_TIME = 1e-30, 1e6
 """Far from where clocks overflow or stand still."""
-MOST_STEPS = 10**12
 
 
 def _default(section: Section, key: str) -> object:
