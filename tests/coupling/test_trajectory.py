@@ -3,7 +3,7 @@
 import json
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, fields, replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -253,8 +253,3 @@ def test_the_deterministic_part_ends_at_a_hundredth_of_the_change() -> None:
     assert deterministic_outputs(found) == 1
     assert deterministic_outputs(np.array([0.001, 0.005])) == 2
     assert deterministic_outputs(np.array([0.5, 0.5])) == 1
-
-
-def test_an_account_is_plain_json() -> None:
-    found = asdict(roll_out(rollout()).account)
-    assert json.loads(json.dumps(found, allow_nan=False)) == found
