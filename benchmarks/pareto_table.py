@@ -3,51 +3,42 @@
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
 from rich.table import Table
 
-from tellus.coupling.trajectory.tabular import rich_table
 from tellus.io.busy import BUSY_PERCENT
 
 from .record import setting
 from .selection import grouped
 from .spread import Row
+from .tables import Cell, filled
+
+
+def _best_classical(row: Row) -> str:
+    best = row.get("best_classical")
+    if best is None or best["solver"] == row["solver"]:
+        return ""
+    return f"{best['solver']} (this is {best['speedup_over_it']:.2g} times as fast)"
+
+
+BEST = "best classical solver at this error"
+COLUMNS: dict[str, Cell] = {
+    "solver": lambda row: row["solver"] + (" *" if row.get("on_front") else ""),
+    "s per model time": "{seconds_per_model_time:.3g}",
+    "speed-up": "{speedup:.3g}",
+    "ms per step": lambda row: f"{1e3 * row['seconds'] / row['steps']:.3g}",
+    "rms error of T": "{field_error:.2g}",
+    "of <T>(t)": "{mean_temperature_error:.2g}",
+    "of profile": "{profile_error:.2g}",
+    "of Nu": "{nusselt_error:.2g}",
+    BEST: _best_classical,
+}
 
 
 def table(result: Mapping[str, Any]) -> Table:
     """The result for a terminal, fastest first."""
-    rows = sorted(result["results"], key=lambda row: row.get("seconds", np.inf))
-    shown = (_cells(row) for row in rows if row["failed"] is None)
-    return rich_table("rollouts", HEADINGS, shown, _notes(result), text=HEADINGS[-1:])
-
-
-HEADINGS = (
-    "solver",
-    "s per model time",
-    "speed-up",
-    "ms per step",
-    "rms error of T",
-    "of <T>(t)",
-    "of profile",
-    "of Nu",
-    "best classical solver at this error",
-)
-ERRORS = ("field_error", "mean_temperature_error", "profile_error", "nusselt_error")
-
-
-def _cells(row: Row) -> list[str]:
-    best = row.get("best_classical")
-    named = ""
-    if best is not None and best["solver"] != row["solver"]:
-        named = f"{best['solver']} (this is {best['speedup_over_it']:.2g} times as fast)"
-    return [
-        row["solver"] + (" *" if row.get("on_front") else ""),
-        f"{row['seconds_per_model_time']:.3g}",
-        f"{row['speedup']:.3g}",
-        f"{1e3 * row['seconds'] / row['steps']:.3g}",
-        *(f"{row[name]:.2g}" for name in ERRORS),
-        named,
-    ]
+    done = [row for row in result["results"] if row["failed"] is None]
+    done.sort(key=lambda row: float(row["seconds"]))
+    return filled("rollouts", COLUMNS, done, _notes(result), text=[BEST])
 
 
 def _notes(result: Mapping[str, Any]) -> list[str]:
