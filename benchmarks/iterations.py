@@ -22,7 +22,6 @@ from tellus.solver.stokes import Flow, StokesProblem, StokesSolver, relative_vel
 from .fields import CASE, Case, problems
 from .harness import Measurement
 from .record import setting
-from .sampling import products
 from .spread import Record, Row, Spread, optional
 from .tables import Cell, filled, milliseconds
 from .timing import rest, timed
@@ -133,7 +132,7 @@ def _counted(
     made, iterations, errors = 0, [], []
     for problem, direct in zip(states, expected, strict=True):
         flow = solver.solve(problem)
-        made += products(solver) or 0
+        made += flow.report.products or 0
         iterations.append(flow.report.iterations)
         errors.append(relative_velocity_error(flow, direct))
     return Iterations(

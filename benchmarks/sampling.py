@@ -27,14 +27,10 @@ Sequences = Sequence[Sequence[StokesProblem]]
 
 @dataclass(frozen=True)
 class Solve:
-    """One timed solve: wall seconds of all of it, and the solver's report.
-
-    `products` counts those with A, where the solver does.
-    """
+    """One timed solve: wall seconds of all of it, and the solver's report."""
 
     seconds: float
     report: StokesReport
-    products: int | None = None
 
     @property
     def phases(self) -> dict[str, float]:
@@ -177,16 +173,11 @@ class TimedSolver:
 
 def _solve(solver: StokesSolver, problem: StokesProblem) -> tuple[Solve, Flow]:
     seconds, flow = timed(lambda: solver.solve(problem))
-    return Solve(seconds, flow.report, products(solver)), flow
-
-
-def products(solver: StokesSolver) -> int | None:
-    """Products with A in the last solve, where the solver counts them."""
-    found: int | None = getattr(getattr(solver, "linear", solver), "products", None)
-    return found
+    return Solve(seconds, flow.report), flow
 
 
 def _products_per_iteration(solves: Sequence[Solve]) -> float | None:
-    counted = [solve.products for solve in solves if solve.products is not None]
-    iterations = sum(solve.report.iterations for solve in solves)
+    reports = [solve.report for solve in solves]
+    counted = [report.products for report in reports if report.products is not None]
+    iterations = sum(report.iterations for report in reports)
     return sum(counted) / iterations if counted else None

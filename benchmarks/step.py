@@ -134,19 +134,13 @@ def _row(name: str, entered: Selection, grid: str, steps: int, blocks: Sequence[
 
 def steps_per_block(solvers: Iterable[StokesSolver], fewest: int = 10) -> int:
     """At least `fewest` steps, and whole cycles of every solver that solves every so many."""
-    cycle = lcm(*(_cycle(solver) or 1 for solver in solvers))
+    cycle = lcm(*(solver.cycle or 1 for solver in solvers))
     return cycle * -(-fewest // cycle)
-
-
-def _cycle(solver: StokesSolver) -> int | None:
-    """Steps after which a solver does the same again; None where it decides that by itself."""
-    every = getattr(solver, "every", None)
-    return int(every) if every is not None else None if solver.state() else 1
 
 
 def _average(solver: StokesSolver) -> Average:
     """The median of blocks, unless only some have the factorisation that all of them live on."""
-    return fmean if _cycle(solver) is None else median
+    return fmean if solver.cycle is None else median
 
 
 def _block(run: Simulation, steps: int, number: int) -> Block:

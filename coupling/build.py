@@ -1,5 +1,6 @@
 """From a configuration to the parts that it describes."""
 
+from collections.abc import Callable
 from typing import Any
 
 from tellus.config import Config, DatasetConfig
@@ -72,22 +73,29 @@ def grid_of(config: Config | DatasetConfig) -> Grid:
     return Grid(config.grid.nx, config.grid.ny, config.grid.aspect)
 
 
+LAWS: dict[str, Callable[[Config], Rheology]] = {
+    "constant": lambda config: Constant(),
+    "frank-kamenetskii": lambda config: FrankKamenetskii(
+        config.rheology.gamma_T,
+        config.rheology.gamma_p,
+        config.rheology.floor,
+        config.rheology.ceiling,
+    ),
+    "arrhenius": lambda config: Arrhenius(
+        config.rheology.activation_energy,
+        config.rheology.activation_volume,
+        config.model.surface_temperature,
+        config.rheology.floor,
+        config.rheology.ceiling,
+    ),
+}
+"""By `rheology.kind`."""
+
+
 def rheology_of(config: Config) -> Rheology:
     """The viscosity law, with its layers and its yielding."""
     section = config.rheology
-    law: Rheology
-    if section.kind == "constant":
-        law = Constant()
-    elif section.kind == "arrhenius":
-        law = Arrhenius(
-            section.activation_energy,
-            section.activation_volume,
-            config.model.surface_temperature,
-            section.floor,
-            section.ceiling,
-        )
-    else:
-        law = FrankKamenetskii(section.gamma_T, section.gamma_p, section.floor, section.ceiling)
+    law = LAWS[section.kind](config)
     if section.layer_factors:
         law = Layered(law, section.layer_depths, section.layer_factors)
     if section.yield_stress is not None:

@@ -6,7 +6,6 @@ from time import perf_counter
 
 import numpy as np
 
-from tellus.errors import InputError
 from tellus.solver.boundaries import BoundaryConditions
 from tellus.solver.grid import Array, Grid
 from tellus.solver.rheology import Given
@@ -26,11 +25,7 @@ class CoarseSolver(StokesSolver):
     """
 
     def __init__(self, grid: Grid, factor: int) -> None:
-        if min(grid.nx, grid.ny) < 4 * factor:
-            raise InputError(
-                f"a {grid} grid is too small for a solve on one {factor} times coarser: "
-                f"set grid.nx and grid.ny to at least {4 * factor}, or use --stokes direct."
-            )
+        grid.require(4 * factor, f"a solve on one {factor} times coarser")
         self.name = f"coarse:{factor}"
         self.grid, self.factor = grid, factor
         self.coarse = grid.coarsened(factor)

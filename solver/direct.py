@@ -1,4 +1,4 @@
-"""The reference solver: LAPACK banded Cholesky on the stream-function system."""
+"""Direct solves of the stream-function system, by default LAPACK's: the reference solver."""
 
 import numpy as np
 
@@ -6,7 +6,7 @@ from .factor.cached import CachedFactor
 from .failure import failure
 from .grid import Array, Grid
 from .phase_timer import PhaseTimer
-from .psi.operator import PsiOperator, relative_residual
+from .psi.operator import relative_residual
 from .stokes import Flow, StokesProblem, StokesReport, StokesSolver, flow_from_psi
 from .threads import one_blas_thread
 
@@ -14,25 +14,22 @@ from .threads import one_blas_thread
 class DirectSolver(StokesSolver):
     """Assemble the bands, factor and substitute, at every call.
 
-    Works at viscosity contrasts to 1e10. On wide grids the factorisation starts at both ends of
-    the box, on two threads where there are two (see `tellus.solver.factor.two_ended`).
+    Works at viscosity contrasts to 1e10. On wide grids LAPACK's factorisation starts at both ends
+    of the box, on two threads where there are two (see `tellus.solver.factor.two_ended`).
 
     Parameters
     ----------
     grid : Grid
     factor : CachedFactor, optional
-        Where the factor goes, for others to use too; by default a place of its own.
+        Where the factor goes, for others to use too, and what makes it; by default a banded
+        Cholesky factor in a place of its own.
+    name : str
     """
 
-    name = "direct"
-
-    def __init__(self, grid: Grid, factor: CachedFactor | None = None) -> None:
-        self.factor = factor or CachedFactor(grid)
-
-    @property
-    def operator(self) -> PsiOperator:
-        """A between the walls of the last problem."""
-        return self.factor.operator
+    def __init__(
+        self, grid: Grid, factor: CachedFactor | None = None, name: str = "direct"
+    ) -> None:
+        self.name, self.factor = name, factor or CachedFactor(grid)
 
     @one_blas_thread()
     def solve(self, problem: StokesProblem) -> Flow:

@@ -101,5 +101,13 @@ class Grid:
             )
         return Grid(self.nx // factor, self.ny // factor, self.aspect)
 
+    def require(self, cells: int, purpose: str, instead: str = "use --stokes direct") -> None:
+        """Raise InputError where either side has fewer cells than some purpose needs."""
+        if min(self.nx, self.ny) < cells:
+            raise InputError(
+                f"a {self} grid is too small for {purpose}: set grid.nx and grid.ny to at least "
+                f"{cells}, or {instead}."
+            )
+
     def __str__(self) -> str:
         return f"{self.nx}x{self.ny}"

@@ -1,5 +1,6 @@
 """Wall time by phase."""
 
+from collections.abc import Mapping
 from time import perf_counter
 
 
@@ -15,3 +16,12 @@ class PhaseTimer:
         now = perf_counter()
         self.seconds[phase] = self.seconds.get(phase, 0.0) + now - self._last
         self._last = now
+
+
+def added(*seconds: Mapping[str, float]) -> dict[str, float]:
+    """Seconds of equal phases together."""
+    total: dict[str, float] = {}
+    for phases in seconds:
+        for phase, value in phases.items():
+            total[phase] = total.get(phase, 0.0) + value
+    return total

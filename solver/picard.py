@@ -6,8 +6,10 @@ import numpy as np
 
 from tellus.errors import SolverError
 
+from .composite import CompositeSolver
 from .grid import Array
 from .limits import COUNT, POSITIVE, check_record
+from .phase_timer import added
 from .rheology import Given, depends_on_strain_rate
 from .stokes import Flow, SolverState, StokesProblem, StokesReport, StokesSolver, flow_from_psi
 from .strain import strain_rate
@@ -30,7 +32,7 @@ class PicardSettings:
         check_record(self, tolerance=POSITIVE, limit=COUNT)
 
 
-class PicardSolver(StokesSolver):
+class PicardSolver(CompositeSolver):
     """Solve, take the strain rate, update the viscosity, solve again.
 
     A linear law goes straight through to `linear`. The iteration starts from the last flow
@@ -38,14 +40,10 @@ class PicardSolver(StokesSolver):
     """
 
     def __init__(self, linear: StokesSolver, settings: PicardSettings | None = None) -> None:
-        self.linear = linear
-        self.name = linear.name
+        self.linear, self.name = linear, linear.name
+        self.inner = {"linear": linear}
         self.settings = settings or PicardSettings()
         self._psi: Array | None = None
-
-    def check(self, problem: StokesProblem) -> list[str]:
-        """That of the linear solver."""
-        return self.linear.check(problem)
 
     def solve(self, problem: StokesProblem) -> Flow:
         """The flow; the report's iterations count linear solves, its status says "unconverged"."""
@@ -57,8 +55,7 @@ class PicardSolver(StokesSolver):
         while change > self.settings.tolerance and iteration < self.settings.limit:
             iteration += 1
             flow = self.linear.solve(replace(problem, rheology=Given(_viscosity(problem, psi))))
-            for phase, value in flow.report.seconds.items():
-                seconds[phase] = seconds.get(phase, 0.0) + value
+            seconds = added(seconds, flow.report.seconds)
             change = _relative_change(flow.psi, psi)
             psi = flow.psi
         self._psi = psi

@@ -65,7 +65,8 @@ class StokesReport:
 
     `estimate` is the velocity error, relative to the velocity, that a solver estimated
     before it decided what to hand out; `error` is the true one, where the solver was asked to
-    find it out; NaN where there is none.
+    find it out; NaN where there is none. `products` counts those with A on the finest grid, None
+    where they are not counted.
     """
 
     solver: str
@@ -75,6 +76,7 @@ class StokesReport:
     status: str = "solved"
     estimate: float = float("nan")
     error: float = float("nan")
+    products: int | None = None
 
 
 @dataclass(frozen=True)
@@ -95,11 +97,13 @@ class Flow:
 
 
 class StokesSolver(Protocol):
-    """Any way of getting a velocity. Subclass it and write `solve`.
+    """Any way of getting a velocity. Subclass it and write `solve`; all else has a default.
 
     Solvers that remember something between steps also write `state` (arrays
     that checkpoints save) and `restore` (the same arrays back), so that a
-    resumed run is bitwise the run that was never stopped.
+    resumed run is bitwise the run that was never stopped. What is asked before a solver is
+    built, such as the memory that it will take, stands beside its name in
+    `tellus.coupling.solvers.kinds`.
     """
 
     name: str
@@ -119,6 +123,21 @@ class StokesSolver(Protocol):
     def restore(self, state: SolverState) -> None:
         """Take back what `state` handed out."""
         return None
+
+    @property
+    def weights_sha256(self) -> str | None:
+        """Digest of the weights that the velocity comes from, where it comes from any."""
+        return None
+
+    @property
+    def shares_processes(self) -> bool:
+        """Whether all processes of an mpirun build it and call it, at the same moments."""
+        return False
+
+    @property
+    def cycle(self) -> int | None:
+        """Calls after which the solver does the same again; None where the flow decides."""
+        return None if self.state() else 1
 
 
 def velocity(psi: Array, grid: Grid) -> tuple[Array, Array]:

@@ -1,9 +1,10 @@
-"""Tests that need PETSc: skipped without it, or failed where TELLUS_REQUIRE_PETSC is set."""
+"""Tests that need PETSc, or MKL: skipped without, or failed where TELLUS_REQUIRE_PETSC is set."""
 
 import os
 import shutil
 import subprocess
 import sys
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -37,6 +38,18 @@ def mpirun(petsc: None) -> None:
 def need(there: bool, otherwise: str) -> None:
     if not there:
         (pytest.fail if os.environ.get("TELLUS_REQUIRE_PETSC") else pytest.skip)(otherwise)
+
+
+@cache
+def has_mkl() -> bool:
+    """Whether MKL itself is there, which pypardiso looks for when it is used."""
+    try:
+        from pypardiso import PyPardisoSolver
+
+        PyPardisoSolver()
+    except (ImportError, OSError):
+        return False
+    return True
 
 
 def run_python(*arguments: str | Path, ranks: int = 0) -> "subprocess.CompletedProcess[str]":

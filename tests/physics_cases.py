@@ -1,15 +1,19 @@
 """What the tests of the physics share: walls, random flows and fields, small runs."""
 
-from collections.abc import Sequence
-from itertools import pairwise, product
+from collections.abc import Mapping, Sequence
+from io import BytesIO
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from allpairspy import AllPairs
+from numerics import flow_of
 
 from tellus.config import Config, load_config
 from tellus.coupling.runs.run import run_directory
+from tellus.coupling.simulation.loop import Simulation
+from tellus.coupling.simulation.stepping import Schedule
 from tellus.errors import InterruptedRunError
 from tellus.solver.boundaries import (
     FLUX,
@@ -21,7 +25,7 @@ from tellus.solver.boundaries import (
     Wall,
 )
 from tellus.solver.grid import Array, Grid
-from tellus.solver.stokes import Flow, StokesProblem, StokesReport, StokesSolver, flow_from_psi
+from tellus.solver.stokes import Flow, StokesProblem, StokesSolver
 
 SLIP = (FREE_SLIP, NO_SLIP)
 THERMAL = (TEMPERATURE, FLUX, INSULATING)
@@ -61,35 +65,12 @@ def initials(kinds: Sequence[str]) -> str:
     return "".join(kind[0] for kind in kinds)
 
 
-def rough(grid: Grid, seed: int = 0) -> Array:
-    """Uniform random numbers in 0..1 at the cells."""
-    return np.random.default_rng(seed).random(grid.cells)
-
-
-def rough_viscosity(grid: Grid, contrast: float, seed: int = 1) -> Array:
-    """Between 1/contrast and 1, log-uniform, jumping from cell to cell."""
-    viscosity: Array = contrast ** -rough(grid, seed)
-    return viscosity
-
-
-def random_psi(grid: Grid, size: float = 1.0, seed: int = 2) -> Array:
-    """A random stream function at the nodes, zero on the walls."""
-    psi = np.zeros(grid.nodes)
-    psi[1:-1, 1:-1] = size * np.random.default_rng(seed).standard_normal((grid.ny - 1, grid.nx - 1))
-    return psi
-
-
 def roll(grid: Grid, speed: float) -> Array:
     """The stream function of one roll that fills the box."""
     x, y = grid.x_nodes / grid.aspect, grid.y_nodes[:, None]
     psi = speed / np.pi * np.sin(np.pi * x) * np.sin(np.pi * y)
     psi[[0, -1]], psi[:, [0, -1]] = 0.0, 0.0
     return psi
-
-
-def flow_of(psi: Array, grid: Grid) -> Flow:
-    """The flow of a stream function."""
-    return flow_from_psi(psi, grid, StokesReport("given"))
 
 
 def at_rest(grid: Grid) -> Flow:
@@ -107,16 +88,6 @@ class GivenFlow(StokesSolver):
 
     def solve(self, problem: StokesProblem) -> Flow:
         return flow_of(self.psi, problem.grid)
-
-
-def observed_orders(errors: Sequence[float]) -> list[float]:
-    """Orders of convergence between successive halvings."""
-    return [float(np.log2(a / b)) for a, b in pairwise(errors)]
-
-
-def worst_difference(found: Array, expected: Array) -> float:
-    """Largest difference, relative to the largest expected value."""
-    return float(np.max(np.abs(found - expected)) / np.max(np.abs(expected)))
 
 
 CONVECTING = (
@@ -149,3 +120,28 @@ def run_in_pieces(out: Path, *overrides: str) -> int:
             stops += 1
         else:
             return stops
+
+
+def assert_resumes_bitwise(config: Config) -> Simulation:
+    """Taken up from a file after every step a run is the same run; returns it at its end."""
+    whole, pieces = Simulation.from_config(config), Simulation.from_config(config)
+    schedule = Schedule(config.output.every, config.time.end)
+    while whole.time < schedule.goal:
+        until, file = schedule.following(whole.time), BytesIO()
+        if whole.steps % 2:
+            pieces.flow()  # as an output asks for it
+        np.savez(file, **pieces.snapshot())
+        file.seek(0)
+        pieces = Simulation.from_config(config)
+        with np.load(file) as arrays:
+            pieces.restore(arrays)
+        assert pieces.step(until) == whole.step(until)
+    assert_same_arrays(pieces.snapshot(), whole.snapshot())
+    return whole
+
+
+def assert_same_arrays(found: Mapping[str, Any], expected: Mapping[str, Any]) -> None:
+    """To the bit; all but the ledger, which says how long things took."""
+    assert set(found) == set(expected)
+    for name in set(found) - {"ledger"}:
+        np.testing.assert_array_equal(found[name], expected[name], err_msg=name)

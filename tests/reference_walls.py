@@ -6,6 +6,7 @@ balanced in the cells, and pressure is an unknown.
 
 import numpy as np
 from scipy import sparse
+from scipy.sparse.linalg import splu
 
 from tellus.solver.grid import Array, Grid
 
@@ -42,14 +43,14 @@ def velocity(
             [to_v @ shear_u, pressure_y @ normal @ v_y + to_v @ shear_v, -pressure_y],
             [u_x, v_y, None],
         ]
-    ).toarray()
+    ).tocsc()
     # The last cell's pressure is zero; its mass balance follows from the others.
     matrix = matrix[:-1, :-1]
     buoyancy = 0.5 * rayleigh * (temperature[1:] + temperature[:-1])
     force = np.zeros(matrix.shape[0])
     nu, nv = ny * (nx - 1), (ny - 1) * nx
     force[nu : nu + nv] = -buoyancy.ravel()
-    unknowns = np.linalg.solve(matrix, force)
+    unknowns = splu(matrix).solve(force)
     u, v = np.zeros(grid.u_faces), np.zeros(grid.v_faces)
     u[:, 1:-1] = unknowns[:nu].reshape(ny, nx - 1)
     v[1:-1] = unknowns[nu : nu + nv].reshape(ny - 1, nx)

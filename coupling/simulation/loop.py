@@ -367,7 +367,7 @@ class Simulation:
 
     def _velocity_from(self) -> str:
         """The solver and, where it has any, its weights."""
-        weights = getattr(self.solver, "weights_sha256", None) or ""
+        weights = self.solver.weights_sha256 or ""
         return f"{self.solver.name} {weights}".strip()
 
 

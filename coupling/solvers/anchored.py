@@ -6,12 +6,13 @@ The systematic error of the approximate solver S cancels at each anchor t_k, and
 the change since.
 """
 
-from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
 
+from tellus.solver.composite import CompositeSolver
 from tellus.solver.grid import Array, Grid
+from tellus.solver.phase_timer import added
 from tellus.solver.stokes import (
     Flow,
     SolverState,
@@ -20,8 +21,6 @@ from tellus.solver.stokes import (
     StokesSolver,
     flow_from_psi,
 )
-
-from .composite import CompositeSolver
 
 
 class AnchoredSolver(CompositeSolver):
@@ -51,6 +50,11 @@ class AnchoredSolver(CompositeSolver):
         report = StokesReport(self.name, seconds, iterations=0, status="predicted")
         return flow_from_psi(approximation.psi + self._offset, self.grid, report)
 
+    @property
+    def cycle(self) -> int:
+        """From one anchor to the next."""
+        return self.every
+
     def own_state(self) -> SolverState:
         """Calls so far, and what the approximation lacked at the last anchor."""
         lack = {} if self._offset is None else {"lack": self._offset}
@@ -60,12 +64,3 @@ class AnchoredSolver(CompositeSolver):
         """Take back what `own_state` handed out."""
         self._calls = int(state["calls"]) if "calls" in state else 0
         self._offset = np.asarray(state["lack"], dtype=np.float64) if "lack" in state else None
-
-
-def added(*seconds: Mapping[str, float]) -> dict[str, float]:
-    """Seconds of equal phases together."""
-    total: dict[str, float] = {}
-    for phases in seconds:
-        for phase, value in phases.items():
-            total[phase] = total.get(phase, 0.0) + value
-    return total

@@ -5,10 +5,11 @@ from dataclasses import replace
 
 import numpy as np
 
+from tellus.solver.composite import CompositeSolver
 from tellus.solver.direct import DirectSolver
 from tellus.solver.factor.cached import CachedFactor
 from tellus.solver.grid import Array, Grid
-from tellus.solver.phase_timer import PhaseTimer
+from tellus.solver.phase_timer import PhaseTimer, added
 from tellus.solver.picard import PicardSettings, PicardSolver
 from tellus.solver.stokes import (
     Flow,
@@ -20,8 +21,6 @@ from tellus.solver.stokes import (
 )
 from tellus.solver.strain import effective_viscosity
 
-from .anchored import added
-from .composite import CompositeSolver
 from .error_forecast import ErrorForecast, relative_velocity
 
 SAFETY = 0.8

@@ -2,11 +2,9 @@
 
 from dataclasses import replace
 
-from tellus.solver.phase_timer import PhaseTimer
+from tellus.solver.composite import CompositeSolver
+from tellus.solver.phase_timer import PhaseTimer, added
 from tellus.solver.stokes import Flow, StokesProblem, StokesSolver, relative_velocity_error
-
-from .anchored import added
-from .composite import CompositeSolver
 
 
 class CheckedSolver(CompositeSolver):

@@ -1,5 +1,7 @@
 """What each solver holds at most while it solves, in bytes, known from its name and the grid.
 
+A solver that its name ends in, and that it calls, counts by itself.
+
 Arrays are counted; what cannot be, libraries and the factors of sparse solvers, was measured
 (`python -m tellus.benchmarks.add_memory`, up to 1024x256) and is within a fifth of that.
 """
@@ -74,13 +76,15 @@ def cudss(spec: SolverSpec, grid: Grid) -> float:
 
 
 def mumps(spec: SolverSpec, grid: Grid) -> float:
-    """A sparse factor of u, v and p, and PETSc."""
-    return _mumps("mumps:lu" if "lu" in spec.arguments else "mumps", grid)
+    """A sparse factor, and PETSc."""
+    lu = spec.kind == "mumps" and "lu" in spec.arguments
+    cells = grid.nx * grid.ny
+    return PETSC + DIGITS["mumps:lu" if lu else spec.kind] * cells * log2(cells)
 
 
-def mumps_psi(spec: SolverSpec, grid: Grid) -> float:
-    """A sparse factor of psi, and PETSc."""
-    return _mumps("mumps-psi", grid)
+def skip(spec: SolverSpec, grid: Grid) -> float:
+    """The bands, where no other solver is named."""
+    return 0.0 if spec.inner else bands(grid)
 
 
 def iterative(spec: SolverSpec, grid: Grid) -> float:
@@ -91,11 +95,6 @@ def iterative(spec: SolverSpec, grid: Grid) -> float:
 def surrogate(spec: SolverSpec, grid: Grid) -> float:
     """The base, what the network computes on, and PyTorch."""
     return TORCH + coarse(BASE, grid) + fields(grid, 32)
-
-
-def _mumps(kind: str, grid: Grid) -> float:
-    cells = grid.nx * grid.ny
-    return PETSC + DIGITS[kind] * cells * log2(cells)
 
 
 def _splines(grid: Grid, factor: int) -> float:

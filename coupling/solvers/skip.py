@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from tellus.solver.grid import Grid
+from tellus.solver.composite import CompositeSolver
+from tellus.solver.grid import Array, Grid
 from tellus.solver.history import PastFlow, extrapolated
 from tellus.solver.stokes import (
     Flow,
@@ -12,8 +13,6 @@ from tellus.solver.stokes import (
     StokesSolver,
     flow_from_psi,
 )
-
-from .composite import CompositeSolver, packed, unpacked
 
 
 class SkipSolver(CompositeSolver):
@@ -51,12 +50,31 @@ class SkipSolver(CompositeSolver):
         report = StokesReport(self.name, iterations=0, status="extrapolated")
         return flow_from_psi(extrapolated([before, held], problem.time), self.grid, report)
 
+    @property
+    def cycle(self) -> int:
+        """From one solve to the next."""
+        return self.every
+
     def own_state(self) -> SolverState:
         """Calls so far and what was solved last."""
-        held = packed("last", self._last) | packed("before", self._before)
+        held = _packed("last", self._last) | _packed("before", self._before)
         return {"calls": np.array(self._calls), **held}
 
     def restore_own(self, state: SolverState) -> None:
         """Take back what `own_state` handed out."""
         self._calls = int(state["calls"]) if "calls" in state else 0
-        self._last, self._before = unpacked("last", state), unpacked("before", state)
+        self._last, self._before = _unpacked("last", state), _unpacked("before", state)
+
+
+def _packed(name: str, flow: PastFlow | None) -> dict[str, Array]:
+    """A past flow as arrays called after it; nothing for None."""
+    if flow is None:
+        return {}
+    return {f"{name}_time": np.array(flow.time), f"{name}_psi": flow.psi}
+
+
+def _unpacked(name: str, state: SolverState) -> PastFlow | None:
+    """The inverse of `_packed`."""
+    if f"{name}_psi" not in state:
+        return None
+    return PastFlow(float(state[f"{name}_time"]), np.asarray(state[f"{name}_psi"], np.float64))

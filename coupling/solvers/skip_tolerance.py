@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from tellus.solver.composite import CompositeSolver
 from tellus.solver.grid import Grid
 from tellus.solver.history import History, PastFlow, extrapolated, well_apart
 from tellus.solver.stokes import (
@@ -16,7 +17,6 @@ from tellus.solver.stokes import (
     flow_from_psi,
 )
 
-from .composite import CompositeSolver
 from .error_forecast import relative_velocity
 
 SAFETY = 0.8

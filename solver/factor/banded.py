@@ -1,36 +1,31 @@
-"""Cholesky factorisation of the stream-function operator in band storage, by LAPACK."""
+"""A symmetric system in LAPACK's band storage, factored from one end to the other."""
 
+import numpy as np
 from scipy.linalg.lapack import dpbtrf, dpbtrs
 
 from tellus.solver.grid import Array
-from tellus.solver.psi.operator import PsiOperator
 from tellus.solver.threads import one_blas_thread
 
-from .factor import Factor
 
+class Banded:
+    """dpbtrf and dpbtrs on one thread, in place. Fill `bands`, then `factor`, then `solve`."""
 
-class BandedCholesky(Factor):
-    """dpbtrf and dpbtrs from one end to the other, on one thread.
+    def __init__(self, unknowns: int, half_bandwidth: int) -> None:
+        self._lower = np.empty((unknowns, half_bandwidth + 1))
 
-    Memory: 8 (nx-1)(ny-1)(2 min(nx, ny) - 1) bytes, one buffer reused over factorisations.
-    """
-
-    def __init__(self, operator: PsiOperator) -> None:
-        self.operator = operator
-        self._bands = operator.empty_bands()
-
-    def assemble(self, viscosity: Array) -> None:
-        """Fill the bands for a viscosity at the cells, shape (ny, nx)."""
-        self.operator.bands(viscosity, out=self._bands)
+    @property
+    def bands(self) -> tuple[Array]:
+        """``bands[0][k, d] = A[k + d, k]``."""
+        return (self._lower,)
 
     def factor(self) -> int:
-        """Factor what was assembled; returns 0, or LAPACK's info of a failure."""
+        """Factor what the bands hold; returns 0, or LAPACK's info of a failure."""
         with one_blas_thread():
-            self._factor, info = dpbtrf(self._bands.T, lower=1, overwrite_ab=1)
+            _, info = dpbtrf(self._lower.T, lower=1, overwrite_ab=1)
         return int(info)
 
     def solve(self, b: Array) -> Array:
-        """The solution of A psi = b at the nodes, zero on the walls; both (ny+1, nx+1)."""
+        """The solution, shape (unknowns,), for a right-hand side of that shape."""
         with one_blas_thread():
-            x, _ = dpbtrs(self._factor, self.operator.to_unknowns(b), lower=1, overwrite_b=1)
-        return self.operator.to_nodes(x)
+            x, _ = dpbtrs(self._lower.T, b, lower=1)
+        return np.asarray(x)

@@ -9,11 +9,11 @@ from tellus.solver.phase_timer import PhaseTimer
 from tellus.solver.psi.operator import PsiOperator
 from tellus.solver.stokes import StokesProblem
 
-from .choice import factor_for
+from .cholesky import BandedCholesky
 from .factor import Factor
 
-Build = Callable[[PsiOperator, Factor | None], Factor]
-"""Allocates a factor of an operator; the one that is there already may be handed back."""
+Build = Callable[[PsiOperator], Factor]
+"""Allocates a factor of an operator."""
 
 
 class CachedFactor:
@@ -21,10 +21,10 @@ class CachedFactor:
 
     `viscosity` is what it is the factor of, shape (ny, nx), and None where there is none. From
     it the factor is made again to the bit: that is all a checkpoint needs to hold. `build`
-    allocates it, by default the fastest Cholesky factor for the grid.
+    allocates it, once for each operator, by default as a banded Cholesky factor.
     """
 
-    def __init__(self, grid: Grid, build: Build = factor_for) -> None:
+    def __init__(self, grid: Grid, build: Build = BandedCholesky) -> None:
         self.operator = PsiOperator(grid)
         self.viscosity: Array | None = None
         self._build = build
@@ -52,18 +52,21 @@ class CachedFactor:
         problem : StokesProblem, optional
             Whose time and temperature an error speaks of.
         timer : PhaseTimer, optional
-            Gets the phases "assemble" and "factor".
+            Gets the phases "assemble" and "factor", and "analyse" where there is one.
 
         Raises SolverError where A is not positive definite to rounding; no factor is kept then.
         """
         self.restore(None)
-        made = self._allocated = self._build(self.operator, self._allocated)
+        timer = timer or PhaseTimer()
+        if self._allocated is None or self._allocated.operator is not self.operator:
+            self._allocated = self._build(self.operator)
+        made = self._allocated
         made.assemble(viscosity)
-        if timer is not None:
-            timer.lap("assemble")
+        timer.lap("assemble")
+        if made.analyse():
+            timer.lap("analyse")
         info = made.factor()
-        if timer is not None:
-            timer.lap("factor")
+        timer.lap("factor")
         if info != 0:
             what = f"failed at unknown {info}"
             if problem is None:

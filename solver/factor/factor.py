@@ -18,6 +18,10 @@ class Factor(Protocol):
         """Fill the bands for a viscosity at the cells, shape (ny, nx)."""
         ...
 
+    def analyse(self) -> bool:
+        """Find the order of elimination, the first time; whether there is anything to find."""
+        return False
+
     def factor(self) -> int:
         """Factor what was assembled; returns 0, or LAPACK's info of a failure."""
         ...

@@ -1,4 +1,4 @@
-"""PARDISO of Intel's MKL on the stream-function system, its symbolic analysis reused."""
+"""A factor by PARDISO of Intel's MKL, its symbolic analysis reused."""
 
 import os
 import weakref
@@ -10,11 +10,11 @@ from scipy.sparse import csr_matrix
 from tellus.errors import InputError
 from tellus.solver.failure import failure
 from tellus.solver.grid import Array, Grid
-from tellus.solver.phase_timer import PhaseTimer
 from tellus.solver.psi.matrix import PsiMatrix
-from tellus.solver.psi.operator import PsiOperator, relative_residual
-from tellus.solver.stokes import Flow, StokesProblem, StokesReport, StokesSolver, flow_from_psi
+from tellus.solver.psi.operator import PsiOperator
 from tellus.solver.threads import one_blas_thread
+
+from .factor import Factor
 
 ANALYSE, FACTOR, SOLVE = 11, 22, 33
 """PARDISO's phases."""
@@ -26,61 +26,59 @@ MINIMUM_DEGREE = 0
 512x128, 3.9 ms for 6.6 at 128x32, 0.9 s for 1.6 at 1024x256."""
 
 
-class PardisoSolver(StokesSolver):
-    """Sparse Factor, its ordering and symbolic factor found at the first solve and kept.
+class PardisoCholesky(Factor):
+    """A sparse Cholesky factor, its ordering and symbolic factor found once and kept.
 
     Needs the extra `mkl`; raises InputError without it. MKL runs on one
     thread: at 512x128 a second gains nothing (156 ms on one, 158 on two).
     """
 
-    name = "pardiso"
-
     def __init__(self, grid: Grid) -> None:
         self.operator = PsiOperator(grid)
-        self._matrix = PsiMatrix(self.operator)
+        self._pattern = PsiMatrix(self.operator)
         self._pardiso = _load()
         # MKL keeps the factor where Python does not see it.
         weakref.finalize(self, self._pardiso.free_memory, everything=True)
         self._analysed = False
 
-    @one_blas_thread()
-    def solve(self, problem: StokesProblem) -> Flow:
-        """The velocity; raises SolverError where A is not positive definite to rounding."""
-        timer = PhaseTimer()
-        # Walls change weights, not the pattern: the analysis holds.
-        self.operator = self.operator.between(problem.boundaries)
-        viscosity = problem.viscosity()
-        matrix = self._matrix_at(viscosity)
-        b = self.operator.right_hand_side(problem.temperature, problem.rayleigh)
-        unknowns = self.operator.to_unknowns(b)
-        timer.lap("assemble")
-        if not self._analysed:
-            self._call(ANALYSE, matrix, unknowns, viscosity)
-            self._analysed = True
-        timer.lap("analyse")
-        self._call(FACTOR, matrix, unknowns, viscosity)
-        timer.lap("factor")
-        psi = self.operator.to_nodes(self._call(SOLVE, matrix, unknowns, viscosity))
-        timer.lap("solve")
-        residual = relative_residual(self.operator.at(viscosity), psi, b)
-        timer.lap("residual")
-        if not np.isfinite(residual):
-            raise failure(f"gave no finite solution at t = {problem.time:.6g}", viscosity)
-        return flow_from_psi(psi, problem.grid, StokesReport(self.name, timer.seconds, 1, residual))
+    def between(self, operator: PsiOperator) -> "PardisoCholesky":
+        """The same for other walls, which change values, not the pattern: the analysis holds."""
+        self.operator = operator
+        return self
 
-    def _matrix_at(self, viscosity: Array) -> csr_matrix:
-        pattern, n = self._matrix, self.operator.unknowns
+    def assemble(self, viscosity: Array) -> None:
+        """The matrix at a viscosity at the cells, shape (ny, nx)."""
+        pattern, n = self._pattern, self.operator.unknowns
         values = pattern.values(self.operator, viscosity)
-        return csr_matrix((values, pattern.indices, pattern.indptr), shape=(n, n))
+        self._viscosity = viscosity
+        self._matrix = csr_matrix((values, pattern.indices, pattern.indptr), shape=(n, n))
 
-    def _call(self, phase: int, matrix: csr_matrix, b: Array, viscosity: Array) -> Array:
+    def analyse(self) -> bool:
+        """Order the unknowns, the first time."""
+        if not self._analysed:
+            self._call(ANALYSE, np.zeros(self.operator.unknowns))
+            self._analysed = True
+        return True
+
+    def factor(self) -> int:
+        """Factor what was assembled; raises SolverError where it is not positive definite."""
+        self._call(FACTOR, np.zeros(self.operator.unknowns))
+        return 0
+
+    def solve(self, b: Array) -> Array:
+        """The solution of A psi = b at the nodes, zero on the walls; both (ny+1, nx+1)."""
+        return self.operator.to_nodes(self._call(SOLVE, self.operator.to_unknowns(b)))
+
+    @one_blas_thread()
+    def _call(self, phase: int, b: Array) -> Array:
         from pypardiso.pardiso_wrapper import PyPardisoError
 
         self._pardiso.set_phase(phase)
         try:
-            x: Array = self._pardiso._call_pardiso(matrix, b)
+            x: Array = self._pardiso._call_pardiso(self._matrix, b)
         except PyPardisoError as error:
-            raise failure(f"by PARDISO failed with its error {error.value}", viscosity) from None
+            what = f"by PARDISO failed with its error {error.value}"
+            raise failure(what, self._viscosity) from None
         return x
 
 

@@ -5,7 +5,9 @@ import torch
 
 from tellus.errors import SolverError
 from tellus.solver.boundaries import BoundaryConditions
+from tellus.solver.composite import CompositeSolver
 from tellus.solver.device_phase_timer import DevicePhaseTimer
+from tellus.solver.failure import failure
 from tellus.solver.grid import Array, Grid
 from tellus.solver.history import History
 from tellus.solver.psi.torch_operator import TorchPsiOperator, buoyancy, one_of_a_batch
@@ -67,12 +69,12 @@ class _CachedPreconditioner:
         self._served, self._made = int(state.get("served", np.array(0))), None
 
 
-class IterativeSolver(StokesSolver):
+class IterativeSolver(CompositeSolver):
     """Krylov iterations on A psi = b in float64, matrix-free on the finest grid.
 
     Starts from `guess` where one is given, else from earlier solutions. The under-relaxation of
     Agarwal et al. (2025), a factor of 0.99 with their BiCGStab, is read as one of psi between
-    time steps. `products` counts those with A that the last solve took.
+    time steps.
 
     Raises InputError where the device is not there or the grid does not suit multigrid.
     """
@@ -87,18 +89,9 @@ class IterativeSolver(StokesSolver):
         self.name, self.grid, self.guess = name, grid, guess
         self.settings = settings or IterativeSettings()
         self.settings.check(grid)
-        self.products = 0
+        self.inner = {} if guess is None else {"guess": guess}
         self._history = History()
         self._kept = _CachedPreconditioner(self.settings)
-
-    def check(self, problem: StokesProblem) -> list[str]:
-        """That of the solver that guesses."""
-        return [] if self.guess is None else self.guess.check(problem)
-
-    @property
-    def weights_sha256(self) -> str | None:
-        """That of the solver that guesses, where it has weights."""
-        return getattr(self.guess, "weights_sha256", None)
 
     @torch.no_grad()
     @few_torch_threads()
@@ -129,11 +122,16 @@ class IterativeSolver(StokesSolver):
         self._assert_solved(found, residual, viscosity, problem.time)
         psi = self._relaxed(found.psi[0].cpu().numpy())
         timer.lap("transfer")
-        self.products = found.products
         if self._looks_back:
             self._history.add(problem.time, psi)
-        iterations, change = int(found.iterations), float(found.change)
-        report = StokesReport(self.name, timer.seconds, iterations, residual, estimate=change)
+        report = StokesReport(
+            self.name,
+            timer.seconds,
+            int(found.iterations),
+            residual,
+            estimate=float(found.change),
+            products=found.products,
+        )
         return flow_from_psi(psi, self.grid, report)
 
     def _start(self, problem: StokesProblem) -> Array:
@@ -161,32 +159,20 @@ class IterativeSolver(StokesSolver):
     ) -> None:
         if bool(found.solved) and np.isfinite(residual):
             return
-        stopping = self.settings.stopping
-        low, high = float(np.min(viscosity)), float(np.max(viscosity))
-        passed = int(found.iterations)
+        passed, at = int(found.iterations), f"at t = {time:.6g}"
+        if passed < self.settings.stopping.limit:
+            raise failure(f"gave no finite solution {at}", viscosity, subject="the iteration")
         raise SolverError(
-            f"the iteration gave no finite solution at t = {time:.6g}: viscosity ranges from "
-            f"{low:.3g} to {high:.3g}; set rheology.floor and rheology.ceiling to bound it."
-            if passed < stopping.limit
-            else f"the iteration stopped after {passed} iterations at t = {time:.6g}, the relative "
-            f"residual at {residual:.3g}: raise limit=... or tol=... in the solver's name, or use "
-            "--stokes direct."
+            f"the iteration stopped after {passed} iterations {at}, the relative residual at "
+            f"{residual:.3g}: raise limit=... or tol=... in the solver's name, or use --stokes "
+            "direct."
         )
 
-    def state(self) -> SolverState:
-        """The last stream functions, what the hierarchy was made of, and the guess's memory."""
-        guess = {} if self.guess is None else self.guess.state()
-        return {
-            **self._history.state(),
-            **self._kept.state(),
-            **{f"guess/{name}": value for name, value in guess.items()},
-        }
+    def own_state(self) -> SolverState:
+        """The last stream functions, and what the hierarchy was made of."""
+        return {**self._history.state(), **self._kept.state()}
 
-    def restore(self, state: SolverState) -> None:
-        """Take back what `state` handed out; the hierarchy is made when it is used."""
+    def restore_own(self, state: SolverState) -> None:
+        """Take back what `own_state` handed out; the hierarchy is made when it is used."""
         self._history.restore(state)
         self._kept.restore(state)
-        if self.guess is not None:
-            start = "guess/"
-            own = {k.removeprefix(start): v for k, v in state.items() if k.startswith(start)}
-            self.guess.restore(own)

@@ -56,7 +56,8 @@ def conjugate_gradients(
             break
         if iterations < limit:
             image = A(direction)
-            steps.append(product / float(np.vdot(direction, image)))
+            with np.errstate(divide="ignore", invalid="ignore"):  # an operator that is none
+                steps.append(float(np.divide(product, np.vdot(direction, image))))
             psi = psi + steps[-1] * direction
             residual -= steps[-1] * image
             correction = back_substitute(residual)

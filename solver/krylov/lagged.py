@@ -5,13 +5,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from tellus.solver.factor.cached import Build, CachedFactor
-from tellus.solver.factor.choice import factor_for
+from tellus.solver.factor.cholesky import BandedCholesky
 from tellus.solver.failure import failure
 from tellus.solver.grid import Array, Grid
 from tellus.solver.history import History
 from tellus.solver.krylov.conjugate_gradients import KrylovResult, conjugate_gradients
 from tellus.solver.phase_timer import PhaseTimer
-from tellus.solver.psi.operator import PsiOperator, PsiProduct, relative_residual
+from tellus.solver.psi.operator import PsiProduct, relative_residual
 from tellus.solver.stokes import (
     Flow,
     SolverState,
@@ -45,13 +45,13 @@ class Preconditioning:
     exact: bool
 
 
-CHOLESKY = Preconditioning(factor_for, limit=4, cost=10, exact=True)
+CHOLESKY = Preconditioning(BandedCholesky, limit=4, cost=10, exact=True)
 """The optimum of the limit is flat: over 80 steps at 256x64 and tol = 1e-6 the cost of limits
 from 3 to 6 differs by a tenth. A factorisation takes about 15 iterations at 128x32, 13 at 256x64,
 9 at 512x128, measured on one thread."""
 
 MOST = 40
-"""Iterations with what was made at the present viscosity; where these don't do, a Factor
+"""Iterations with what was made at the present viscosity; where these don't do, a Cholesky
 factorisation does."""
 
 LOWEST = 0.5
@@ -127,7 +127,7 @@ class LaggedSolver(StokesSolver):
             found = self._anew(A, b, start, found.iterations)
             timer.lap("solve")
             if found.estimate > self.tolerance:
-                psi = start + self._directly(operator, viscosity, b - A(start))
+                psi = start + self._directly(problem, viscosity, b - A(start))
                 found = KrylovResult(psi, found.iterations + 1)
                 timer.lap("factor")
         residual = relative_residual(A, found.psi, b)
@@ -165,10 +165,10 @@ class LaggedSolver(StokesSolver):
         self._lowest = None if self._preconditioning.exact else found.lowest
         return found
 
-    def _directly(self, operator: PsiOperator, viscosity: Array, b: Array) -> Array:
+    def _directly(self, problem: StokesProblem, viscosity: Array, b: Array) -> Array:
         """The solution of A x = b where no iteration gets there."""
         cholesky = CachedFactor(self.grid)
-        cholesky.operator = operator
+        cholesky.operator_for(problem.boundaries)
         cholesky.factor(viscosity)
         return cholesky.back_substitute(b)
 

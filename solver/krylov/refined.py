@@ -1,11 +1,11 @@
 """`refined`: the reduced solve, refined by conjugate gradients until the velocity is right."""
 
-from tellus.errors import InputError
 from tellus.solver.factor.factor import Factor
 from tellus.solver.grid import Grid
 from tellus.solver.krylov.lagged import LaggedSolver, Preconditioning
 from tellus.solver.psi.operator import PsiOperator
 from tellus.solver.splines.preconditioner import SplinePreconditioner
+from tellus.solver.splines.projection import require_knots
 
 LIMIT, COST = 6, 5
 """Iterations for which the splines' factor is kept, and what making it costs in iterations. Over
@@ -32,15 +32,10 @@ def refined_solver(
     Raises InputError where fewer than three knot intervals fit across the box.
     """
     apart = fastest_factor(grid) if factor is None else factor
-    if min(grid.nx, grid.ny) < 3 * apart:
-        raise InputError(
-            f"a {grid} grid is too small for splines with knots {apart} cells apart: set grid.nx "
-            f"and grid.ny to at least {3 * apart}, or use --stokes direct."
-        )
+    require_knots(grid, apart)
 
-    def build(operator: PsiOperator, present: Factor | None) -> Factor:
-        same = isinstance(present, SplinePreconditioner) and present.operator is operator
-        return present if same and present is not None else SplinePreconditioner(operator, apart)
+    def build(operator: PsiOperator) -> Factor:
+        return SplinePreconditioner(operator, apart)
 
     preconditioning = Preconditioning(build, LIMIT, COST, exact=False)
     return LaggedSolver(grid, tolerance, name=name, preconditioning=preconditioning)

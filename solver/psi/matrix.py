@@ -6,7 +6,7 @@ from tellus.solver.grid import Array
 from tellus.solver.strain import node_viscosity
 
 from .operator import PsiOperator
-from .pattern import UpperPattern, upper_entries
+from .pattern import UpperPattern, upper_entries, weigh_walls
 
 
 class PsiMatrix(UpperPattern):
@@ -29,15 +29,9 @@ class PsiMatrix(UpperPattern):
 
 def _weights(operator: PsiOperator, viscosity: Array) -> tuple[Array, Array, float, float]:
     """Those of cells and nodes, [slow, fast], and 1 / h^2 along fast and slow; see the C++."""
-    grid, (left, right, bottom, top) = operator.grid, operator.no_slip
+    grid = operator.grid
     nodes = node_viscosity(viscosity) * (grid.hx * grid.hy)
-    for wall, fast in (
-        (np.s_[:, 0], left),
-        (np.s_[:, -1], right),
-        (np.s_[0], bottom),
-        (np.s_[-1], top),
-    ):
-        nodes[wall] *= 2.0 if fast else 0.0
+    weigh_walls(nodes, operator.no_slip)
     cells = viscosity * (4.0 / (grid.hx * grid.hy))
     if operator.y_fast:
         return cells.T, nodes.T, 1.0 / grid.hy**2, 1.0 / grid.hx**2

@@ -1,9 +1,28 @@
-"""Where A has entries on its diagonal and above, and what they are: for NumPy and torch alike."""
+"""Where A has entries on its diagonal and above, and what they are: for NumPy and torch alike.
+
+So are the walls' weights: what holds there enters A by them alone.
+"""
 
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+Walls = tuple[bool, bool, bool, bool]
+"""Which hold the fluid fast: left, right, bottom, top."""
+
+
+def weigh_walls(nodes: Any, no_slip: Walls) -> None:
+    """Weigh the shear rate at nodes on the walls, in place; shape (..., ny+1, nx+1).
+
+    It vanishes at free-slip walls, and so does its weight; at no-slip walls the velocity goes to
+    zero over half a cell, which counts twice. Arrays may be NumPy's or torch's.
+    """
+    left, right, bottom, top = (2.0 if fast else 0.0 for fast in no_slip)
+    nodes[..., :, 0] *= left
+    nodes[..., :, -1] *= right
+    nodes[..., 0, :] *= bottom
+    nodes[..., -1, :] *= top
 
 
 class UpperPattern:

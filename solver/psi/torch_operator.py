@@ -8,7 +8,7 @@ from torch.nn.functional import pad
 from tellus.solver.boundaries import BoundaryConditions
 from tellus.solver.grid import Array, Grid
 
-from .pattern import upper_entries
+from .pattern import upper_entries, weigh_walls
 
 
 class TorchPsiOperator:
@@ -58,11 +58,7 @@ class TorchPsiOperator:
     def _bounded(self, weights: Tensor) -> Tensor:
         """The weights of the shear rate of a psi that is zero on the walls and beyond them."""
         walls = weights.clone()
-        left, right, bottom, top = (2.0 if fast else 0.0 for fast in self.no_slip)
-        walls[:, :, 0] *= left
-        walls[:, :, -1] *= right
-        walls[:, 0] *= bottom
-        walls[:, -1] *= top
+        weigh_walls(walls, self.no_slip)
         return walls
 
     def __call__(self, psi: Tensor) -> Tensor:

@@ -1,21 +1,23 @@
 """The stream-function operator between splines: P^T A P, its factor, and the way there and back."""
 
+from functools import cached_property
+
 import numpy as np
-from scipy.linalg.lapack import dpbtrf, dpbtrs
 
 from tellus.solver import _core
-from tellus.solver.factor.two_ended import TwoEnded
-from tellus.solver.grid import Array
+from tellus.solver.factor.banded import Banded
+from tellus.solver.factor.two_ended import TwoEnded, banded_system
+from tellus.solver.grid import Array, Grid
 from tellus.solver.psi.operator import PsiOperator
 from tellus.solver.splines.basis import SplineBasis
-from tellus.solver.threads import one_blas_thread
 
 # As in csrc/reduced.hpp: lines of unknowns that couple, terms of the sums, functions in a block.
 REACH, TERMS, LANES = 4, 5, 32
 
-WORTH_BOTH_ENDS = 200
-"""Half-bandwidth from which a factorisation from both ends pays here: at 256 it takes 0.65 of the
-time on two threads, at 128 what it gains is lost where the ends meet."""
+
+def require_knots(grid: Grid, factor: int, instead: str = "use --stokes direct") -> None:
+    """Raise InputError where fewer than three knot intervals fit across the box."""
+    grid.require(3 * factor, f"splines with knots {factor} cells apart", instead)
 
 
 class SplineProjection:
@@ -35,32 +37,23 @@ class SplineProjection:
             slow, self._fast, ends = self._x, self._y, (left, right)
         else:
             slow, self._fast, ends = self._y, self._x, (bottom, top)
-        long = max(grid.cells)
-        mirrored = SplineBasis.of(long, grid_spacing(operator), factor, ends[::-1])
+        spacing = grid.hx if operator.y_fast else grid.hy
+        mirrored = SplineBasis.of(max(grid.cells), spacing, factor, ends[::-1])
         self._slow = (slow, mirrored)
         self.unknowns = self._x.count * self._y.count
         self.half_bandwidth = REACH * (self._fast.count + 1)
-        self._system: TwoEnded | Array | None = None
         blocks = -(-slow.count // LANES) * LANES
         self._sums = np.empty((REACH + 1) * TERMS * (min(grid.cells) + 1) * blocks)
 
     def assemble(self, viscosity: Array) -> None:
         """Fill the bands of P^T A P for a viscosity at the cells, shape (ny, nx)."""
-        system = self._system = self._room()
-        if isinstance(system, TwoEnded):
-            for mirrored, bands in enumerate(system.bands):
-                self._fill(viscosity, bands, bool(mirrored))
-        else:
-            self._fill(viscosity, system, False)
+        for mirrored, bands in enumerate(self._system.bands):
+            self._fill(viscosity, bands, bool(mirrored))
 
-    def _room(self) -> "TwoEnded | Array":
-        """The bands, from both ends of a wide system, else from one; made once and kept."""
-        if self._system is not None:
-            return self._system
-        slow, fast = self._slow[0].count, self._fast.count
-        if self.half_bandwidth > WORTH_BOTH_ENDS and slow > 3 * REACH:
-            return TwoEnded(slow, fast, REACH, self.half_bandwidth)
-        return np.empty((self.unknowns, self.half_bandwidth + 1))
+    @cached_property
+    def _system(self) -> Banded | TwoEnded:
+        size = self._slow[0].count, self._fast.count
+        return banded_system(*size, REACH, self.half_bandwidth)
 
     def _fill(self, viscosity: Array, bands: Array, mirrored: bool) -> None:
         """The bands' first lines, as seen from one end."""
@@ -73,21 +66,11 @@ class SplineProjection:
 
     def factor(self) -> int:
         """Factor what was assembled; returns 0, or LAPACK's info of a failure."""
-        if isinstance(self._system, TwoEnded):
-            return self._system.factor()
-        assert self._system is not None
-        with one_blas_thread():
-            _, info = dpbtrf(self._system.T, lower=1, overwrite_ab=1)
-        return int(info)
+        return self._system.factor()
 
     def solve(self, load: Array) -> Array:
         """(P^T A P)^-1 of a load, both of shape (unknowns,)."""
-        if isinstance(self._system, TwoEnded):
-            return self._system.solve(load)
-        assert self._system is not None
-        with one_blas_thread():
-            c, _ = dpbtrs(self._system.T, load, lower=1)
-        return np.asarray(c)
+        return self._system.solve(load)
 
     def restrict(self, nodes: Array) -> Array:
         """P^T of node values, shape (unknowns,)."""
@@ -102,8 +85,3 @@ class SplineProjection:
         nodes = np.zeros(self.operator.grid.nodes)
         _core.prolong_nodes(self._y.tables(), self._x.tables(), rows, nodes)
         return nodes
-
-
-def grid_spacing(operator: PsiOperator) -> float:
-    """Cell size along the long side."""
-    return operator.grid.hx if operator.y_fast else operator.grid.hy

@@ -2,13 +2,12 @@
 
 import numpy as np
 
-from tellus.errors import InputError
 from tellus.solver.boundaries import BoundaryConditions
 from tellus.solver.failure import failure
 from tellus.solver.grid import Grid
 from tellus.solver.phase_timer import PhaseTimer
 from tellus.solver.psi.operator import PsiOperator
-from tellus.solver.splines.projection import SplineProjection
+from tellus.solver.splines.projection import SplineProjection, require_knots
 from tellus.solver.stokes import Flow, StokesProblem, StokesReport, StokesSolver, flow_from_psi
 from tellus.solver.threads import one_blas_thread
 
@@ -24,11 +23,7 @@ class ReducedSolver(StokesSolver):
     """
 
     def __init__(self, grid: Grid, factor: int) -> None:
-        if min(grid.nx, grid.ny) < 3 * factor:
-            raise InputError(
-                f"a {grid} grid is too small for splines with knots {factor} cells apart: set "
-                f"grid.nx and grid.ny to at least {3 * factor}, or use a smaller factor."
-            )
+        require_knots(grid, factor, "use a smaller factor")
         self.name = f"reduced:{factor}"
         self.grid, self.factor = grid, factor
         self._projection = SplineProjection(PsiOperator(grid), factor)

@@ -77,12 +77,11 @@ class Remembering(Half):
     def __init__(self, grid: Grid) -> None:
         super().__init__(grid)
         self.calls = 0
-        self.products = 0
 
     def solve(self, problem: StokesProblem) -> Flow:
         self.calls += 1
-        self.products = 15 if self.calls == 1 else 3
-        report = StokesReport(self.name, {"factor": 0.0}, 7 if self.calls == 1 else 1)
+        iterations, products = (7, 15) if self.calls == 1 else (1, 3)
+        report = StokesReport(self.name, {"factor": 0.0}, iterations, products=products)
         return flow_from_psi(self.direct.solve(problem).psi, problem.grid, report)
 
     def state(self) -> SolverState:

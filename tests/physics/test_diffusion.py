@@ -4,16 +4,8 @@ from itertools import pairwise, product
 
 import numpy as np
 import pytest
-from physics_cases import (
-    THERMAL,
-    at_rest,
-    covering,
-    flow_of,
-    observed_orders,
-    roll,
-    rough,
-    thermal_walls,
-)
+from numerics import flow_of, observed_orders, rough_field
+from physics_cases import THERMAL, at_rest, covering, roll, thermal_walls
 
 from tellus.solver.boundaries import TEMPERATURE, BoundaryConditions
 from tellus.solver.core import Core
@@ -30,7 +22,7 @@ COLD = thermal_walls([TEMPERATURE] * 4, [0.0] * 4)
     ("kinds", "grid"), covering(THERMAL, [Grid(12, 7, 1.7), Grid(6, 11, 1.7), Grid(4, 4, 1.0)])
 )
 def test_solution_satisfies_the_explicit_operator(kinds: tuple[str, ...], grid: Grid) -> None:
-    walls, rhs = thermal_walls(kinds, VALUES), rough(grid)
+    walls, rhs = thermal_walls(kinds, VALUES), rough_field(grid)
     fixed = np.array([kind == TEMPERATURE for kind in kinds])
     values = np.array([wall.value for wall in walls.walls.values()])
     for a in (1e-8, 0.03, 10.0):
@@ -44,7 +36,7 @@ def test_solution_satisfies_the_explicit_operator(kinds: tuple[str, ...], grid: 
 @pytest.mark.parametrize("kinds", [k for k in covering(THERMAL) if k[2] == TEMPERATURE])
 def test_the_core_is_one_more_row_of_the_system(kinds: tuple[str, ...]) -> None:
     """With every kind of sides: a bottom of one temperature heats the mean, or many modes."""
-    grid, rhs = Grid(6, 11, 1.7), rough(Grid(6, 11, 1.7))
+    grid, rhs = Grid(6, 11, 1.7), rough_field(Grid(6, 11, 1.7))
     walls, fixed = thermal_walls(kinds, VALUES), np.array([kind == TEMPERATURE for kind in kinds])
     for capacity, a in product((1e-6, 0.7, 1e6), (1e-8, 0.03, 10.0)):
         core = Core(capacity, grid.hy)
@@ -61,9 +53,9 @@ def test_the_core_is_one_more_row_of_the_system(kinds: tuple[str, ...]) -> None:
 
 def test_it_leaves_its_arguments_alone() -> None:
     grid, values = Grid(8, 6, 1.0), np.array(VALUES)
-    rhs = rough(grid)
+    rhs = rough_field(grid)
     DiffusionSolver(grid, COLD).solve(rhs, 0.1, values)
-    np.testing.assert_array_equal(rhs, rough(grid))
+    np.testing.assert_array_equal(rhs, rough_field(grid))
     np.testing.assert_array_equal(values, VALUES)
 
 
@@ -114,7 +106,7 @@ def test_advection_and_diffusion_are_second_order_in_time(scheme: str, steps: in
 
 def test_both_schemes_meet_at_short_steps() -> None:
     grid = Grid(16, 12, 1.5)
-    start, psi = rough(grid), roll(grid, 30.0)
+    start, psi = rough_field(grid), roll(grid, 30.0)
     explicit = EnergyEquation(grid, scheme=EXPLICIT)
     implicit = EnergyEquation(grid, scheme=IMPLICIT)
     differences = [
@@ -139,12 +131,12 @@ def test_hundredfold_steps_are_stable_and_rough_fields_decay() -> None:
     implicit = EnergyEquation(grid, COLD, scheme=IMPLICIT)
     assert implicit.stable_dt(at_rest(grid), 0.5) == np.inf
     for factor in (1.0, 10.0, 100.0, 1e4):
-        state = ThermalState(rough(grid) - 0.5)
+        state = ThermalState(rough_field(grid) - 0.5)
         for _ in range(10):
             after = implicit.step(state, at_rest(grid), factor * limit)
             assert np.linalg.norm(after.temperature) < np.linalg.norm(state.temperature)
             state = after
-    unstable = ThermalState(rough(grid) - 0.5)
+    unstable = ThermalState(rough_field(grid) - 0.5)
     for _ in range(30):
         unstable = explicit.step(unstable, at_rest(grid), 10.0 * limit)
     assert np.max(np.abs(unstable.temperature)) > 1e6

@@ -2,19 +2,8 @@
 
 import numpy as np
 import pytest
-from physics_cases import (
-    SLIPS,
-    at_rest,
-    case,
-    flow_of,
-    initials,
-    random_psi,
-    roll,
-    rough,
-    rough_viscosity,
-    slip_walls,
-    thermal_walls,
-)
+from numerics import flow_of, random_psi, rough_field, rough_viscosity
+from physics_cases import SLIPS, at_rest, case, initials, roll, slip_walls, thermal_walls
 
 from tellus.coupling.simulation.loop import Simulation
 from tellus.solver.boundaries import INSULATING
@@ -48,7 +37,7 @@ def work_and_dissipation(problem: StokesProblem, flow: Flow) -> tuple[float, flo
 @pytest.mark.parametrize("kinds", SLIPS, ids=initials)
 def test_work_of_buoyancy_equals_dissipation(kinds: tuple[str, ...]) -> None:
     eta = rough_viscosity(GRID, 1e4)
-    problem = StokesProblem(GRID, rough(GRID), Given(eta), 1e4, slip_walls(kinds))
+    problem = StokesProblem(GRID, rough_field(GRID), Given(eta), 1e4, slip_walls(kinds))
     work, heat = work_and_dissipation(problem, DirectSolver(GRID).solve(problem))
     assert work == pytest.approx(heat, rel=1e-10)
 
@@ -71,7 +60,7 @@ def test_adiabatic_and_shear_heating_cancel_over_the_box(scheme: str) -> None:
     T0 drops out, for as much rises as sinks. A short step leaves T at its start.
     """
     eta, rayleigh = rough_viscosity(GRID, 100.0), 1e4
-    problem = StokesProblem(GRID, rough(GRID), Given(eta), rayleigh)
+    problem = StokesProblem(GRID, rough_field(GRID), Given(eta), rayleigh)
     flow = DirectSolver(GRID).solve(problem)
     extended = ExtendedBoussinesq(0.5, 0.3, rayleigh)
     energy = EnergyEquation(GRID, heating=2.0, scheme=scheme, extended=extended)
@@ -111,7 +100,7 @@ def test_what_rises_adiabatically_follows_the_adiabat() -> None:
 
 @pytest.mark.parametrize("scheme", SCHEMES)
 def test_no_dissipation_number_is_boussinesq_bit_by_bit(scheme: str) -> None:
-    flow, start = flow_of(random_psi(GRID, 0.3), GRID), rough(GRID)
+    flow, start = flow_of(0.3 * random_psi(GRID), GRID), rough_field(GRID)
     plain = EnergyEquation(GRID, heating=2.0, scheme=scheme)
     none = EnergyEquation(
         GRID, heating=2.0, scheme=scheme, extended=ExtendedBoussinesq(0.0, 0.3, 1e4)
@@ -141,4 +130,4 @@ def test_adiabatic_cooling_bounds_the_step_where_cells_are_high() -> None:
 def test_shear_heating_without_dissipation_is_refused() -> None:
     energy = EnergyEquation(GRID, extended=ExtendedBoussinesq(0.5, 0.0, 1.0))
     with pytest.raises(ValueError, match="needs the dissipation"):
-        energy.step(ThermalState(rough(GRID)), at_rest(GRID), 1e-6)
+        energy.step(ThermalState(rough_field(GRID)), at_rest(GRID), 1e-6)

@@ -6,16 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from physics_cases import (
-    THERMAL,
-    at_rest,
-    covering,
-    flow_of,
-    observed_orders,
-    roll,
-    rough,
-    thermal_walls,
-)
+from numerics import flow_of, observed_orders, rough_field
+from physics_cases import THERMAL, at_rest, covering, roll, thermal_walls
 from scipy.integrate import quad
 from scipy.linalg import expm
 
@@ -63,7 +55,7 @@ def test_what_does_not_decay_is_constant() -> None:
 def test_steps_of_any_length_add_the_exact_integral(scheme: str) -> None:
     energy = EnergyEquation(GRID, TIGHT, ISOTOPES, scheme)
     times = np.concatenate([[0.0], np.cumsum([1e-6, 3e-4, 1e-3, 2e-5, 5e-4])])
-    state = ThermalState(rough(GRID))
+    state = ThermalState(rough_field(GRID))
     before = float(np.mean(state.temperature))
     for start, end in pairwise(times.tolist()):
         state = energy.step(state, at_rest(GRID), end - start, start)
@@ -82,7 +74,7 @@ def test_core_and_mantle_together_keep_their_heat(kinds: tuple[str, ...], scheme
         GRID, thermal_walls(kinds, (0.7, -0.4, 1.3, 0.2)), 2.0, scheme, core_capacity=capacity
     )
     flow = flow_of(roll(GRID, 20.0), GRID)
-    state = ThermalState(rough(GRID), bottom_temperature=1.3)
+    state = ThermalState(rough_field(GRID), bottom_temperature=1.3)
     for _ in range(5):
         after = energy.step(state, flow, dt)
         assert after.bottom_temperature is not None
@@ -196,7 +188,7 @@ def test_core_under_a_closed_mantle_comes_to_one_temperature_with_it() -> None:
 
 def test_a_huge_core_keeps_its_temperature() -> None:
     plain, cooled = EnergyEquation(GRID), EnergyEquation(GRID, core_capacity=1e15)
-    flow, start = flow_of(roll(GRID, 20.0), GRID), rough(GRID)
+    flow, start = flow_of(roll(GRID, 20.0), GRID), rough_field(GRID)
     one, other = ThermalState(start), ThermalState(start, bottom_temperature=1.0)
     for _ in range(5):
         one, other = plain.step(one, flow, 1e-3), cooled.step(other, flow, 1e-3)

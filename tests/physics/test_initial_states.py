@@ -4,7 +4,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from physics_cases import case, rough
+from numerics import rough_field
+from physics_cases import case
 
 from tellus.coupling.runs.run import run_directory
 from tellus.coupling.setup import initial_temperature
@@ -232,7 +233,7 @@ def test_states_of_the_wrong_shape_or_not_finite_are_refused() -> None:
     config = case()
     with pytest.raises(InputError, match="temperature has shape"):
         Simulation.from_config(config, temperature=np.zeros((3, 3)))
-    broken = rough(GRID)
+    broken = rough_field(GRID)
     broken[2, 2] = np.nan
     with pytest.raises(InputError, match="NaN or infinity"):
         Simulation.from_config(config, temperature=broken)

@@ -4,21 +4,16 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
-import reference_walls
 from manufactured import driving_temperature, velocity_errors
-from physics_cases import (
-    SLIP,
-    SLIPS,
-    covering,
+from numerics import (
     flow_of,
-    initials,
     observed_orders,
     random_psi,
-    rough,
+    rough_field,
     rough_viscosity,
-    slip_walls,
     worst_difference,
 )
+from physics_cases import SLIP, SLIPS, covering, slip_walls
 
 from tellus.solver.boundaries import FREE_SLIP, NO_SLIP, BoundaryConditions
 from tellus.solver.diagnostics import surface_velocity
@@ -31,29 +26,6 @@ from tellus.solver.strain import dissipation, shear_strain_rate, strain_rate
 
 GRIDS = [Grid(9, 6, 1.3), Grid(5, 8, 0.7), Grid(4, 4, 1.0)]
 ALL_FAST = slip_walls([NO_SLIP] * 4)
-
-
-def dense(bands: Array) -> Array:
-    """The symmetric matrix that LAPACK lower band storage stands for."""
-    n, width = bands.shape
-    matrix = np.zeros((n, n))
-    for k in range(n):
-        for d in range(min(width, n - k)):
-            matrix[k + d, k] = matrix[k, k + d] = bands[k, d]
-    return matrix
-
-
-@pytest.mark.parametrize(("kinds", "grid"), covering(SLIP, GRIDS))
-def test_bands_product_and_diagonal_are_one_positive_operator(
-    kinds: tuple[str, ...], grid: Grid
-) -> None:
-    operator, psi = PsiOperator(grid, slip_walls(kinds)), random_psi(grid)
-    eta = rough_viscosity(grid, 1e6)
-    matrix = dense(operator.bands(eta))
-    product = operator.to_nodes(matrix @ operator.to_unknowns(psi))
-    assert worst_difference(product, operator.apply(eta, psi)) < 1e-13
-    assert worst_difference(operator.to_nodes(np.diag(matrix)), operator.diagonal(eta)) < 1e-14
-    assert np.linalg.eigvalsh(matrix)[0] > 0.0
 
 
 @pytest.mark.parametrize(("kinds", "grid"), covering(SLIP, GRIDS))
@@ -76,34 +48,9 @@ def test_each_wall_held_fast_dissipates_more() -> None:
             assert works[held] > work or held == kinds
 
 
-@pytest.mark.parametrize("contrast", [1.0, 1e5])
-@pytest.mark.parametrize("kinds", SLIPS, ids=initials)
-def test_velocity_equals_that_of_the_system_in_u_v_and_p(
-    kinds: tuple[str, ...], contrast: float
-) -> None:
-    for grid in GRIDS[:2]:
-        walls, temperature = slip_walls(kinds), rough(grid)
-        eta = rough_viscosity(grid, contrast)
-        problem = StokesProblem(grid, temperature, Given(eta), 1e3, walls)
-        flow = DirectSolver(grid).solve(problem)
-        u, v = reference_walls.velocity(eta, temperature, 1e3, grid, walls.no_slip)
-        assert worst_difference(flow.u, u) < 1e-9
-        assert worst_difference(flow.v, v) < 1e-9
-        assert flow.report.residual < 1e-9
-
-
-def test_one_solver_takes_any_walls_in_turn() -> None:
-    grid = GRIDS[0]
-    solver, eta = DirectSolver(grid), rough_viscosity(grid, 100.0)
-    for kinds in (SLIPS[0], SLIPS[5], SLIPS[0], SLIPS[15]):
-        problem = StokesProblem(grid, rough(grid), Given(eta), 1.0, slip_walls(kinds))
-        fresh = DirectSolver(grid).solve(problem)
-        np.testing.assert_array_equal(solver.solve(problem).psi, fresh.psi)
-
-
 def test_walls_are_those_that_were_named() -> None:
     """Mirroring the box in x or y mirrors the flow: no wall is taken for another."""
-    grid, temperature = Grid(8, 6, 1.0), rough(Grid(8, 6, 1.0))
+    grid, temperature = Grid(8, 6, 1.0), rough_field(Grid(8, 6, 1.0))
     eta = rough_viscosity(grid, 100.0)
     left, right, bottom, top = (NO_SLIP, FREE_SLIP, NO_SLIP, FREE_SLIP)
     walls = slip_walls((left, right, bottom, top))

@@ -4,7 +4,8 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from physics_cases import SLIPS, initials, observed_orders, rough, rough_viscosity, slip_walls
+from numerics import observed_orders, rough_field, rough_viscosity
+from physics_cases import SLIPS, initials, slip_walls
 
 from tellus.benchmarks.analytic import CONTRAST, Exact, errors, solcx, solkz
 from tellus.solver.direct import DirectSolver
@@ -20,7 +21,7 @@ def test_its_gradient_is_what_is_left_of_the_momentum_equation(
     grid: Grid, kinds: tuple[str, ...]
 ) -> None:
     eta = rough_viscosity(grid, 1e3)
-    problem = StokesProblem(grid, rough(grid), Given(eta), 1e4, slip_walls(kinds))
+    problem = StokesProblem(grid, rough_field(grid), Given(eta), 1e4, slip_walls(kinds))
     flow = DirectSolver(grid).solve(problem)
     p = pressure(flow, problem, eta)
     across, up = momentum_residual(flow, problem, eta)

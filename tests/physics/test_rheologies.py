@@ -5,7 +5,8 @@ from typing import ClassVar
 
 import numpy as np
 import pytest
-from physics_cases import GivenFlow, case, random_psi, rough, slip_walls, worst_difference
+from numerics import random_psi, rough_field, worst_difference
+from physics_cases import GivenFlow, case, slip_walls
 
 from tellus.coupling.simulation.loop import Simulation
 from tellus.coupling.solvers.names import make_solver
@@ -50,7 +51,7 @@ def nonlinear_residual(problem: StokesProblem, flow: Flow) -> float:
 
 
 def test_constant_frank_kamenetskii_and_arrhenius_are_their_formulae() -> None:
-    temperature = rough(GRID)
+    temperature = rough_field(GRID)
     np.testing.assert_array_equal(Constant(2.5).viscosity(temperature, GRID), 2.5)
     np.testing.assert_allclose(
         FrankKamenetskii(1e6, 30.0).viscosity(temperature, GRID),
@@ -95,18 +96,18 @@ def test_below_absolute_zero_the_viscosity_is_that_of_absolute_zero(below: float
     "law", [FrankKamenetskii(1e6, 1.0, 1e-3, 0.1), Arrhenius(9, 0, 0.1, 2, 50)]
 )
 def test_floor_and_ceiling_bound_what_they_are_given_to(law: FrankKamenetskii | Arrhenius) -> None:
-    viscosity = law.viscosity(rough(GRID), GRID)
+    viscosity = law.viscosity(rough_field(GRID), GRID)
     assert law.floor is not None
     assert law.ceiling is not None
     assert (viscosity.min(), viscosity.max()) == (law.floor, law.ceiling)
-    free = replace(law, floor=None, ceiling=None).viscosity(rough(GRID), GRID)
+    free = replace(law, floor=None, ceiling=None).viscosity(rough_field(GRID), GRID)
     inside = (free > law.floor) & (free < law.ceiling)
     np.testing.assert_array_equal(viscosity[inside], free[inside])
 
 
 def test_layers_count_from_the_top_and_multiply() -> None:
     law = Layered(FrankKamenetskii(1e3, 10.0), (0.3, 0.7), (1.0, 0.1, 30.0))
-    temperature = rough(GRID)
+    temperature = rough_field(GRID)
     factor = np.where(DEPTH < 0.3, 1.0, np.where(DEPTH < 0.7, 0.1, 30.0))
     expected = factor * FrankKamenetskii(1e3, 10.0).viscosity(temperature, GRID)
     np.testing.assert_allclose(law.viscosity(temperature, GRID), expected, rtol=1e-14)
@@ -114,7 +115,7 @@ def test_layers_count_from_the_top_and_multiply() -> None:
 
 
 def test_viscoplastic_is_its_formula() -> None:
-    temperature, rate = rough(GRID), 10.0 ** rough(GRID, 7)
+    temperature, rate = rough_field(GRID), 10.0 ** rough_field(GRID, 7)
     linear = LINEAR.viscosity(temperature, GRID)
     plastic = 1e-3 + 1.0 / rate
     expected = 1.0 / (0.5 * (1.0 / linear + 1.0 / plastic))
@@ -123,7 +124,7 @@ def test_viscoplastic_is_its_formula() -> None:
 
 def test_viscoplastic_limits() -> None:
     """At rest or with no yielding twice the linear law; yielding all the way down to eta_star."""
-    temperature, rate = rough(GRID), 10.0 ** rough(GRID, 7)
+    temperature, rate = rough_field(GRID), 10.0 ** rough_field(GRID, 7)
     linear = LINEAR.viscosity(temperature, GRID)
     at_rest = YIELDING.viscosity(temperature, GRID, np.zeros(GRID.cells))
     np.testing.assert_allclose(at_rest, 2.0 * linear, rtol=1e-14)
@@ -136,8 +137,8 @@ def test_viscoplastic_limits() -> None:
 
 def test_stress_never_exceeds_twice_the_yield_stress_by_more_than_eta_star() -> None:
     """2 eta |e| <= 4 (eta_star |e| + sigma): the plastic branch bounds the harmonic mean."""
-    rate = 10.0 ** (6.0 * rough(GRID, 7) - 2.0)
-    stress = 2.0 * YIELDING.viscosity(rough(GRID), GRID, rate) * rate
+    rate = 10.0 ** (6.0 * rough_field(GRID, 7) - 2.0)
+    stress = 2.0 * YIELDING.viscosity(rough_field(GRID), GRID, rate) * rate
     assert np.all(stress <= 4.0 * (1e-3 * rate + 1.0))
 
 
@@ -292,20 +293,20 @@ def test_strain_rate_is_that_of_pure_and_simple_shear() -> None:
     """sqrt(e:e): psi = x y strains by sqrt(2) du/dx; psi = y^2 / 2 shears by du/dy / sqrt(2)."""
     grid = Grid(8, 8, 1.0)
     x, y = grid.x_nodes[None], grid.y_nodes[:, None]
-    pure = GivenFlow(x * y).solve(StokesProblem(grid, rough(grid), LINEAR))
+    pure = GivenFlow(x * y).solve(StokesProblem(grid, rough_field(grid), LINEAR))
     inside = (slice(1, -1), slice(1, -1))
     np.testing.assert_allclose(
         strain_rate(pure, grid, slip_walls([NO_SLIP] * 4))[inside], np.sqrt(2)
     )
-    simple = GivenFlow(0.5 * y**2 + 0.0 * x).solve(StokesProblem(grid, rough(grid), LINEAR))
+    simple = GivenFlow(0.5 * y**2 + 0.0 * x).solve(StokesProblem(grid, rough_field(grid), LINEAR))
     rate = strain_rate(simple, grid, slip_walls([NO_SLIP] * 4))
     np.testing.assert_allclose(rate[inside], 1.0 / np.sqrt(2))
 
 
 def test_strain_rate_does_not_depend_on_rigid_signs() -> None:
     grid = GRID
-    flow = GivenFlow(random_psi(grid)).solve(StokesProblem(grid, rough(grid), LINEAR))
-    back = GivenFlow(-random_psi(grid)).solve(StokesProblem(grid, rough(grid), LINEAR))
+    flow = GivenFlow(random_psi(grid)).solve(StokesProblem(grid, rough_field(grid), LINEAR))
+    back = GivenFlow(-random_psi(grid)).solve(StokesProblem(grid, rough_field(grid), LINEAR))
     walls = slip_walls([NO_SLIP] * 4)
     np.testing.assert_array_equal(strain_rate(flow, grid, walls), strain_rate(back, grid, walls))
 

@@ -4,18 +4,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from physics_cases import (
-    THERMAL,
-    THERMALS,
-    at_rest,
-    covering,
-    flow_of,
-    initials,
-    random_psi,
-    roll,
-    rough,
-    thermal_walls,
-)
+from numerics import flow_of, random_psi, rough_field
+from physics_cases import THERMAL, THERMALS, at_rest, covering, initials, roll, thermal_walls
 
 from tellus.solver.boundaries import FLUX, INSULATING, TEMPERATURE, BoundaryConditions
 from tellus.solver.diagnostics import diagnose
@@ -47,9 +37,9 @@ def test_heat_budget_closes_to_rounding_at_every_step(
     walls = thermal_walls(kinds, VALUES)
     heating, extended = SOURCES[source]
     energy = EnergyEquation(GRID, walls, heating, scheme, extended)
-    flow = flow_of(random_psi(GRID, 0.3), GRID)
+    flow = flow_of(0.3 * random_psi(GRID), GRID)
     heat = dissipation(flow, np.ones(GRID.cells), GRID, walls)
-    state, time, dt = ThermalState(rough(GRID)), 0.02, energy.stable_dt(flow, 0.5)
+    state, time, dt = ThermalState(rough_field(GRID)), 0.02, energy.stable_dt(flow, 0.5)
     for _ in range(3):
         after = energy.step(state, flow, dt, time, heat)
         measured = diagnose(state, after, flow, GRID, dt, walls)
@@ -120,7 +110,7 @@ def test_linear_conduction_is_steady_to_rounding(
 @pytest.mark.parametrize("kinds", [(TEMPERATURE, TEMPERATURE), (TEMPERATURE, FLUX)])
 def test_anything_at_rest_becomes_linear_conduction(kinds: tuple[str, str], along_x: bool) -> None:
     energy, exact = conduction(along_x, kinds, GRID)
-    energy, state = replace(energy, scheme=IMPLICIT), ThermalState(rough(GRID))
+    energy, state = replace(energy, scheme=IMPLICIT), ThermalState(rough_field(GRID))
     for _ in range(40):
         state = energy.step(state, at_rest(GRID), 10.0)
     np.testing.assert_allclose(state.temperature, exact, atol=1e-12)
@@ -166,7 +156,7 @@ def test_a_steady_state_in_a_flow_is_one_for_any_step(source: str, scheme: str) 
     _, extended = SOURCES[source]
     energy = EnergyEquation(GRID, BoundaryConditions(), 3.0, scheme, extended)
     flow, heat = flow_of(roll(GRID, 20.0), GRID), np.ones(GRID.cells)
-    state, dt = ThermalState(rough(GRID)), energy.stable_dt(flow, 0.5)
+    state, dt = ThermalState(rough_field(GRID)), energy.stable_dt(flow, 0.5)
     for _ in range(round(3.0 / dt)):
         state = energy.step(state, flow, dt, 0.0, heat)
     for part in (0.01, 0.5, 1.0):
@@ -181,7 +171,7 @@ def test_a_steady_state_in_a_flow_is_one_for_any_step(source: str, scheme: str) 
 def test_turning_the_box_turns_the_temperature(kinds: tuple[str, ...], scheme: str) -> None:
     """x and y, left and bottom are treated alike: transposing everything changes nothing."""
     grid, turned = Grid(9, 7, 9 / 7), Grid(7, 9, 7 / 9)
-    psi, temperature = random_psi(grid, 0.1), rough(grid)
+    psi, temperature = 0.1 * random_psi(grid), rough_field(grid)
     left, right, bottom, top = kinds
     there = EnergyEquation(grid, thermal_walls(kinds, VALUES), scheme=scheme)
     # Lengths scale by 9 / 7 when the other side becomes 1 high, times by its square.

@@ -10,10 +10,9 @@ import numpy as np
 import pytest
 import stand_in_nvmath
 import torch
-from numerics import GRIDS, random_psi, rough_field, rough_viscosity, worst_difference
-from physics_cases import SLIP, covering, slip_walls
+from numerics import rough_field
+from physics_cases import slip_walls
 from rollouts import tellus
-from scipy.sparse import csr_matrix
 from sequences import SMALL, rising
 from stand_in_nvmath import Calls
 
@@ -22,10 +21,6 @@ from tellus.errors import InputError, SolverError
 from tellus.solver.boundaries import FREE_SLIP, NO_SLIP
 from tellus.solver.direct import DirectSolver
 from tellus.solver.factor.cudss import CudssSolver
-from tellus.solver.grid import Grid
-from tellus.solver.psi.operator import PsiOperator
-from tellus.solver.psi.pattern import UpperPattern
-from tellus.solver.psi.torch_operator import TorchPsiOperator
 from tellus.solver.rheology import FrankKamenetskii, Given
 from tellus.solver.stokes import StokesProblem, relative_velocity_error
 
@@ -37,35 +32,6 @@ HALF_FAST = slip_walls((NO_SLIP, FREE_SLIP, FREE_SLIP, NO_SLIP))
 def calls() -> Iterator[Calls]:
     with stand_in_nvmath.nvmath() as made:
         yield made
-
-
-@pytest.mark.parametrize(("kinds", "grid"), covering(SLIP, [*GRIDS, Grid(24, 12, 4.0)]))
-def test_the_matrix_made_on_the_device_is_that_of_the_operator(
-    kinds: tuple[str, ...], grid: Grid
-) -> None:
-    walls, eta = slip_walls(kinds), rough_viscosity(grid, 1e6)
-    both = np.stack([np.ones(grid.cells), eta])
-    pattern = UpperPattern(grid.ny, grid.nx)
-    entries = TorchPsiOperator(grid, walls, torch.from_numpy(both)).entries().numpy()
-    values = entries[1][pattern.present]
-    upper = csr_matrix((values, pattern.indices, pattern.indptr)).toarray()
-    assert not np.any(np.tril(upper, -1))
-    full = upper + np.triu(upper, 1).T
-    operator, psi = PsiOperator(grid, walls).at(eta), random_psi(grid)
-    product = (full @ psi[1:-1, 1:-1].ravel()).reshape(grid.ny - 1, grid.nx - 1)
-    assert worst_difference(product, operator(psi)[1:-1, 1:-1]) < 1e-13
-
-
-@pytest.mark.parametrize("contrast", [1.0, 1e6, 1e10])
-@pytest.mark.parametrize("grid", GRIDS, ids=str)
-def test_velocity_equals_that_of_the_direct_solver(
-    grid: Grid, contrast: float, calls: Calls
-) -> None:
-    eta = Given(rough_viscosity(grid, contrast))
-    problem = StokesProblem(grid, rough_field(grid), eta, rayleigh=5.0, boundaries=HALF_FAST)
-    flow = CudssSolver(grid, "cpu").solve(problem)
-    assert relative_velocity_error(flow, DirectSolver(grid).solve(problem)) < 1e-8
-    assert flow.report.residual < 1e-8
 
 
 def test_one_plan_serves_all_steps_and_walls(calls: Calls) -> None:

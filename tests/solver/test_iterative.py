@@ -9,7 +9,7 @@ import pytest
 import torch
 from convecting import convecting
 from physics_cases import slip_walls
-from sequences import SMALL, assert_resumes, errors, rising
+from sequences import SMALL, errors, rising
 
 from tellus.coupling.solvers.names import make_solver
 from tellus.errors import InputError, SolverError
@@ -21,9 +21,8 @@ from tellus.solver.iterative.batch import IterativeSettings, solve_batch
 from tellus.solver.iterative.krylov import Stopping
 from tellus.solver.iterative.multigrid import Multigrid
 from tellus.solver.iterative.solver import IterativeSolver
-from tellus.solver.picard import PicardSettings
 from tellus.solver.psi.torch_operator import TorchPsiOperator, buoyancy
-from tellus.solver.rheology import FrankKamenetskii, Given, Viscoplastic
+from tellus.solver.rheology import FrankKamenetskii
 from tellus.solver.stokes import Flow, StokesProblem, relative_velocity_error
 
 STEPS = 12
@@ -37,8 +36,7 @@ def error(flow: Flow, problem: StokesProblem) -> float:
     return relative_velocity_error(flow, DirectSolver(problem.grid).solve(problem))
 
 
-@pytest.mark.parametrize("gamma_T", [1e8, 1e10])
-@pytest.mark.parametrize("nx", [128, 256])
+@pytest.mark.parametrize(("nx", "gamma_T"), [(128, 1e10), (256, 1e8)])
 def test_iterations_from_zero_are_few_on_every_grid(nx: int, gamma_T: float) -> None:
     """Issue and documentation promise fewer than 40; 9 to 11 are what it takes here."""
     problem = convecting(nx, gamma_T)
@@ -69,8 +67,8 @@ def test_products_with_the_operator_are_counted() -> None:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(TorchPsiOperator, "__call__", counted)
-        solver.solve(problem)
-    assert solver.products == calls - 1  # the last one is for the report's residual
+        report = solver.solve(problem).report
+    assert report.products == calls - 1  # the last one is for the report's residual
 
 
 @pytest.mark.parametrize("tolerance", [1e-3, 1e-6, 1e-9])
@@ -158,25 +156,6 @@ def test_under_relaxation_draws_psi_towards_the_one_before() -> None:
     np.testing.assert_allclose(relaxed.solve(second).psi, expected, rtol=1e-12)
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        "iterative",
-        "iterative:velocity=1e-6:keep=5",
-        "iterative:keep=4",
-        "iterative:cold:relax=0.99",
-        "iterative:bicgstab:jacobi:tol=1e-1:limit=5000",
-        "iterative:from:skip:3:coarse:2",
-    ],
-)
-def test_memory_resumes_to_the_bit(name: str) -> None:
-    problems = [problem for problem, _ in rising(STEPS)]
-    solver, fresh = make_solver(name, SMALL), make_solver(name, SMALL)
-    for problem in problems[:7]:
-        solver.solve(problem)
-    assert_resumes(solver, fresh, problems[7:])
-
-
 def test_no_memory_of_cold_starts() -> None:
     solver, problem = make_solver("iterative:cold", SMALL), rising(1)[0][0]
     first = solver.solve(problem).psi
@@ -189,16 +168,6 @@ def test_a_kept_hierarchy_of_other_walls_is_not_used() -> None:
     again = solver.solve(problem)
     assert relative_velocity_error(again, flow) < 1e-6
     assert again.report.iterations < 20
-
-
-def test_a_yielding_law_through_picard() -> None:
-    law = Viscoplastic(FrankKamenetskii(1e4, 1.0), yield_stress=1.0)
-    problem = replace(rising(1)[0][0], rheology=law, rayleigh=30.0)
-    closely = PicardSettings(1e-7, 200)
-    ours, direct = (make_solver(name, SMALL, closely) for name in ("iterative", "direct"))
-    flow, expected = ours.solve(problem), direct.solve(problem)
-    assert flow.report.status == "solved"
-    assert relative_velocity_error(flow, expected) < 1e-5
 
 
 def test_phases() -> None:
@@ -216,22 +185,6 @@ def test_rest_is_rest_after_a_flow() -> None:
     assert not np.any(still.psi)
     assert still.report.residual == 0.0
     assert still.report.iterations == 0
-
-
-@pytest.mark.parametrize("options", ["", ":jacobi"])
-@pytest.mark.parametrize("value", [-1.0, 0.0, np.nan, np.inf])
-def test_an_impossible_viscosity_is_a_clear_error(value: float, options: str) -> None:
-    problem = replace(rising(1)[0][0], rheology=Given(np.full(SMALL.cells, value)))
-    with pytest.raises(SolverError, match=rf"no finite .* ranges from {value:.3g} to {value:.3g}"):
-        solved(f"iterative{options}", problem)
-
-
-@pytest.mark.parametrize("value", [-1.0, np.nan, np.inf])
-def test_one_impossible_cell_is_a_clear_error(value: float) -> None:
-    eta = np.ones(SMALL.cells)
-    eta[2, 3] = value
-    with pytest.raises(SolverError, match="viscosity ranges from"):
-        solved("iterative", replace(rising(1)[0][0], rheology=Given(eta)))
 
 
 BATCH = [(64, 1e2, 1.0), (64, 1e8, 1.0), (64, 1e5, -3.0)]

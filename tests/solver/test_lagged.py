@@ -9,16 +9,14 @@ from physics_cases import slip_walls
 from sequences import SMALL, assert_resumes, errors, rising
 
 from tellus.coupling.solvers.names import make_solver
-from tellus.errors import InputError, SolverError
+from tellus.errors import InputError
 from tellus.solver.boundaries import NO_SLIP
 from tellus.solver.direct import DirectSolver
 from tellus.solver.factor.cached import CachedFactor
 from tellus.solver.grid import Grid
 from tellus.solver.history import PastFlow, extrapolated, well_apart
-from tellus.solver.initial import conductive
 from tellus.solver.krylov.lagged import CHOLESKY, LaggedSolver
-from tellus.solver.picard import PicardSettings
-from tellus.solver.rheology import FrankKamenetskii, Given, Viscoplastic
+from tellus.solver.rheology import Given
 from tellus.solver.stokes import StokesProblem, relative_velocity_error
 
 STEPS = 40
@@ -107,17 +105,6 @@ def test_moments_much_closer_than_the_step_are_left_out() -> None:
     assert [m.time for m in well_apart(moments, 1.01)] == [1.0, 0.99, 0.0]
 
 
-@pytest.mark.parametrize("calls", [0, 1, 2, 7, 20])
-def test_memory_goes_on_to_the_bit(calls: int) -> None:
-    solver, fresh = LaggedSolver(SMALL, 1e-8, limit=3), LaggedSolver(SMALL, 1e-8, limit=3)
-    problems = [problem for problem, _ in rising(STEPS)]
-    for problem in problems[:calls]:
-        solver.solve(problem)
-    # Not a solver without a past: that must be gone.
-    fresh.solve(replace(problems[-1], time=99.0))
-    assert_resumes(solver, fresh, problems[calls : calls + 8])
-
-
 def test_memory_of_walls_that_hold_the_fluid() -> None:
     walls = slip_walls([NO_SLIP] * 4)
     problems = [replace(problem, boundaries=walls) for problem, _ in rising(STEPS)]
@@ -127,41 +114,6 @@ def test_memory_of_walls_that_hold_the_fluid() -> None:
     assert_resumes(solver, fresh, problems[5:10])
     direct = DirectSolver(SMALL).solve(problems[9])
     assert relative_velocity_error(fresh.solve(problems[9]), direct) < 1e-6
-
-
-def test_other_walls_need_another_factor() -> None:
-    problem, flow = rising(STEPS)[0]
-    solver = LaggedSolver(SMALL)
-    solver.solve(replace(problem, boundaries=slip_walls([NO_SLIP] * 4)))
-    assert relative_velocity_error(solver.solve(problem), flow) < 1e-8
-
-
-def test_a_yielding_law_through_picard() -> None:
-    law = Viscoplastic(FrankKamenetskii(1e4, 1.0), yield_stress=1.0)
-    problem = replace(rising(STEPS)[0][0], rheology=law, rayleigh=30.0)
-    closely = PicardSettings(1e-7, 200)
-    lagged, direct = (make_solver(name, SMALL, closely) for name in ("lagged", "direct"))
-    flow, expected = lagged.solve(problem), direct.solve(problem)
-    assert flow.report.status == "solved"
-    assert relative_velocity_error(flow, expected) < 1e-5
-
-
-def test_rest_is_rest_after_a_flow() -> None:
-    solver = LaggedSolver(SMALL)
-    problem, _ = rising(STEPS)[3]
-    solver.solve(problem)
-    still = solver.solve(replace(problem, temperature=conductive(SMALL), time=1.0))
-    assert not np.any(still.psi)
-    assert still.report.residual == 0.0
-
-
-@pytest.mark.parametrize("value", [-1.0, np.nan, np.inf])
-def test_an_impossible_viscosity_is_a_clear_error(value: float) -> None:
-    solver, problem = LaggedSolver(SMALL), rising(STEPS)[0][0]
-    solver.solve(problem)
-    wrong = replace(problem, rheology=Given(np.full(SMALL.cells, value)), time=1.0)
-    with pytest.raises(SolverError, match=rf"viscosity ranges from {value:.3g} to {value:.3g}"):
-        solver.solve(wrong)
 
 
 @pytest.mark.parametrize("grid", GRIDS, ids=str)

@@ -1,47 +1,109 @@
-"""The stream-function operator: C++ bands, product and diagonal against plain loops."""
+"""The stream-function operator in C++, NumPy and torch, every form of it against plain loops."""
 
 import numpy as np
 import pytest
+import torch
 from numerics import GRIDS, random_psi, rough_field, rough_viscosity, worst_difference
+from physics_cases import SLIP, covering, slip_walls
 from reference_stokes import interior, operator_matrix
+from scipy.sparse import csr_matrix
 
+from tellus.solver.boundaries import NO_SLIP, BoundaryConditions, Wall
 from tellus.solver.grid import Array, Grid
+from tellus.solver.psi.matrix import PsiMatrix
 from tellus.solver.psi.operator import PsiOperator
+from tellus.solver.psi.pattern import UpperPattern
+from tellus.solver.psi.torch_operator import TorchPsiOperator
 from tellus.solver.stokes import velocity
 
-CONTRASTS = [1.0, 1e8]
 
-
-def dense(bands: Array) -> Array:
-    """The symmetric matrix that LAPACK lower band storage stands for."""
+def of_bands(operator: PsiOperator, eta: Array) -> Array:
+    """The matrix that LAPACK lower band storage stands for, unknowns row by row."""
+    bands = operator.bands(eta)
     n, width = bands.shape
     matrix = np.zeros((n, n))
     for k in range(n):
         for d in range(min(width, n - k)):
             matrix[k + d, k] = matrix[k, k + d] = bands[k, d]
-    return matrix
+    return row_by_row(operator, matrix)
 
 
-@pytest.mark.parametrize("contrast", CONTRASTS)
-@pytest.mark.parametrize("grid", GRIDS, ids=str)
-def test_bands_equal_the_plain_loops(grid: Grid, contrast: float) -> None:
-    eta = rough_viscosity(grid, contrast)
-    operator = PsiOperator(grid)
-    numbers = np.arange(float(np.prod(grid.nodes))).reshape(grid.nodes)
-    order = operator.to_unknowns(numbers).astype(int)
-    expected = operator_matrix(eta, grid)[np.ix_(order, order)]
-    assert worst_difference(dense(operator.bands(eta)), expected) < 1e-14
+def row_by_row(operator: PsiOperator, matrix: Array) -> Array:
+    """A matrix of unknowns in the operator's order, in that of the interior nodes."""
+    order = operator.to_nodes(np.arange(float(operator.unknowns)))[1:-1, 1:-1].astype(int).ravel()
+    return matrix[np.ix_(order, order)]
 
 
-@pytest.mark.parametrize("contrast", CONTRASTS)
-@pytest.mark.parametrize("grid", GRIDS, ids=str)
-def test_apply_and_diagonal_equal_the_plain_loops(grid: Grid, contrast: float) -> None:
-    eta, psi = rough_viscosity(grid, contrast), random_psi(grid)
-    operator, matrix = PsiOperator(grid), operator_matrix(eta, grid)
-    product = (matrix @ psi.ravel()).reshape(grid.nodes)
-    diagonal = np.diag(matrix).reshape(grid.nodes)
-    assert worst_difference(operator.apply(eta, psi), product) < 1e-14
-    assert worst_difference(operator.diagonal(eta), diagonal) < 1e-14
+def of_product(operator: PsiOperator, eta: Array) -> Array:
+    ny, nx = operator.grid.ny - 1, operator.grid.nx - 1
+    product, units = operator.at(eta), np.pad(units_of(ny, nx), ((0, 0), (1, 1), (1, 1)))
+    return np.array([product(unit)[1:-1, 1:-1].ravel() for unit in units])
+
+
+def of_sparse(operator: PsiOperator, eta: Array) -> Array:
+    """Any walls have one pattern."""
+    pattern = PsiMatrix(PsiOperator(operator.grid))
+    upper = csr_matrix((pattern.values(operator, eta), pattern.indices, pattern.indptr))
+    assert upper.has_sorted_indices
+    return row_by_row(operator, mirrored(upper.toarray()))
+
+
+def of_torch_product(operator: PsiOperator, eta: Array) -> Array:
+    ny, nx = operator.grid.ny - 1, operator.grid.nx - 1
+    product = in_torch(operator, eta)(torch.from_numpy(units_of(ny, nx)))
+    return product.reshape(ny * nx, -1).numpy()
+
+
+def of_torch_entries(operator: PsiOperator, eta: Array) -> Array:
+    """The second of a batch."""
+    pattern = UpperPattern(operator.grid.ny, operator.grid.nx)
+    entries = in_torch(operator, np.ones_like(eta), eta).entries().numpy()
+    values = entries[1][pattern.present]
+    return mirrored(csr_matrix((values, pattern.indices, pattern.indptr)).toarray())
+
+
+def in_torch(operator: PsiOperator, *viscosities: Array) -> TorchPsiOperator:
+    left, right, bottom, top = (Wall(NO_SLIP) if fast else Wall() for fast in operator.no_slip)
+    walls = BoundaryConditions(bottom, top, left, right)
+    return TorchPsiOperator(operator.grid, walls, torch.from_numpy(np.array(viscosities)))
+
+
+def units_of(rows: int, columns: int) -> Array:
+    return np.eye(rows * columns).reshape(-1, rows, columns)
+
+
+def mirrored(upper: Array) -> Array:
+    assert not np.any(np.tril(upper, -1))
+    return upper + np.triu(upper, 1).T
+
+
+MATRICES = {
+    "bands": of_bands,
+    "product": of_product,
+    "sparse": of_sparse,
+    "torch product": of_torch_product,
+    "torch entries": of_torch_entries,
+}
+"""Every way in which A is there."""
+
+
+@pytest.mark.parametrize(
+    ("kinds", "name", "grid", "contrast"),
+    covering(SLIP, MATRICES, [*GRIDS, Grid(24, 12, 4.0)], [1.0, 1e8]),
+)
+def test_all_are_the_plain_loops(
+    kinds: tuple[str, ...], name: str, grid: Grid, contrast: float
+) -> None:
+    eta, operator = rough_viscosity(grid, contrast), PsiOperator(grid, slip_walls(kinds))
+    nodes = interior(grid)
+    expected = operator_matrix(eta, grid, operator.no_slip)[np.ix_(nodes, nodes)]
+    found = MATRICES[name](operator, eta)
+    assert worst_difference(found, expected) < 1e-13
+    assert not np.any(found[expected == 0.0])
+    np.testing.assert_allclose(operator.diagonal(eta).ravel()[nodes], np.diag(expected), rtol=1e-12)
+    diagonal = in_torch(operator, eta).diagonal()[0].numpy()
+    np.testing.assert_allclose(diagonal.ravel(), np.diag(expected), rtol=1e-12)
+    assert np.linalg.eigvalsh(expected)[0] > 0.0 or contrast > 1e6
 
 
 @pytest.mark.parametrize(("nx", "ny", "y_fast"), [(12, 8, True), (8, 8, True), (8, 12, False)])
@@ -59,14 +121,6 @@ def test_bands_overwrite_a_used_buffer() -> None:
     buffer = np.full_like(operator.empty_bands(), np.nan)
     assert operator.bands(eta, out=buffer) is buffer
     np.testing.assert_array_equal(buffer, operator.bands(eta))
-
-
-@pytest.mark.parametrize("grid", GRIDS, ids=str)
-def test_operator_is_symmetric_positive_definite(grid: Grid) -> None:
-    nodes = interior(grid)
-    matrix = dense(PsiOperator(grid).bands(rough_viscosity(grid, 1e4)))
-    assert matrix.shape == (nodes.size, nodes.size)
-    assert np.linalg.eigvalsh(matrix)[0] > 0.0
 
 
 @pytest.mark.parametrize("grid", GRIDS, ids=str)

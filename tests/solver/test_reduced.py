@@ -46,7 +46,7 @@ def test_the_projection_is_that_of_the_fine_operator(
     threads: int,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("tellus.solver.splines.projection.WORTH_BOTH_ENDS", 0)
+    monkeypatch.setattr("tellus.solver.factor.two_ended.WORTH_BOTH_ENDS", 0)
     viscosity, operator = rough_viscosity(grid, 1e6), PsiOperator(grid, boundaries)
     projection, product = SplineProjection(operator, factor), operator.at(viscosity)
     columns = [projection.prolong(c) for c in np.eye(projection.unknowns)]

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numerics import GRIDS, random_psi, rough_field, rough_viscosity, worst_difference
 from physics_cases import slip_walls
-from sequences import SMALL, assert_resumes, errors, rising
+from sequences import SMALL, errors, rising
 
 from tellus.coupling.solvers.names import make_solver
 from tellus.errors import InputError
@@ -14,7 +14,7 @@ from tellus.solver.direct import DirectSolver
 from tellus.solver.grid import Array, Grid
 from tellus.solver.krylov.refined import fastest_factor, refined_solver
 from tellus.solver.psi.operator import PsiOperator, velocity_norm
-from tellus.solver.rheology import FrankKamenetskii, Given, Viscoplastic
+from tellus.solver.rheology import FrankKamenetskii, Given
 from tellus.solver.splines.preconditioner import SplinePreconditioner
 from tellus.solver.stokes import StokesProblem, relative_velocity_error, velocity
 from tellus.solver.threads import limit
@@ -145,24 +145,6 @@ def test_the_preconditioner_is_kept_over_steps_and_made_anew_when_it_is_too_old(
     assert relative_velocity_error(flow, DirectSolver(SMALL).solve(other)) < 1e-6
 
 
-def test_a_resumed_run_goes_on_with_the_same_bits() -> None:
-    problems = [problem for problem, _ in rising(40)]
-    for steps in (0, 1, 2, 25):
-        solver = make_solver("refined:2:tol=1e-4", SMALL)
-        for problem in problems[:steps]:
-            solver.solve(problem)
-        assert_resumes(solver, make_solver("refined:2:tol=1e-4", SMALL), problems[steps:])
-
-
-def test_a_yielding_law_is_iterated_around_it() -> None:
-    grid = Grid(48, 32, 1.5)
-    law = Viscoplastic(FrankKamenetskii(1e4), 10.0, 1e-3)
-    problem = StokesProblem(grid, convecting(48, 32).temperature, law, 100.0)
-    flow = make_solver("refined", grid).solve(problem)
-    reference = make_solver("direct", grid).solve(problem)
-    assert relative_velocity_error(flow, reference) < 1e-3  # Picard's tolerance is 1e-4
-
-
 def test_where_no_iteration_gets_there_cholesky_does(monkeypatch: pytest.MonkeyPatch) -> None:
     """Contrasts of 1e8 from cell to cell: nothing about that flow is smooth."""
     problem = StokesProblem(SMALL, rough_field(SMALL), Given(rough_viscosity(SMALL, 1e8)))
@@ -170,11 +152,6 @@ def test_where_no_iteration_gets_there_cholesky_does(monkeypatch: pytest.MonkeyP
     flow = refined_solver(SMALL).solve(problem)
     assert flow.report.iterations == 4
     assert relative_velocity_error(flow, DirectSolver(SMALL).solve(problem)) < 1e-8
-
-
-def test_no_buoyancy_no_flow() -> None:
-    problem = StokesProblem(SMALL, np.zeros(SMALL.cells), FrankKamenetskii(1e8))
-    assert not refined_solver(SMALL).solve(problem).psi.any()
 
 
 @pytest.mark.parametrize("arguments", ["0", "1", "x", "tol=2", "tol=1e-3:3", "9"])

@@ -2,15 +2,17 @@
 
 import numpy as np
 import pytest
+from allpairspy import AllPairs
 from numerics import GRIDS, random_psi, rough_field, rough_viscosity, worst_difference
 
 from tellus.errors import SolverError
 from tellus.solver.boundaries import NO_SLIP, BoundaryConditions, Wall
 from tellus.solver.direct import DirectSolver
-from tellus.solver.factor.banded import BandedCholesky
-from tellus.solver.factor.choice import factor_for
+from tellus.solver.factor.banded import Banded
+from tellus.solver.factor.cached import CachedFactor
+from tellus.solver.factor.cholesky import REACH, BandedCholesky
 from tellus.solver.factor.lapack import factor_bands, substitute
-from tellus.solver.factor.two_ended import TwoEndedCholesky
+from tellus.solver.factor.two_ended import TwoEnded
 from tellus.solver.grid import Array, Grid
 from tellus.solver.psi.operator import PsiOperator
 from tellus.solver.rheology import Given
@@ -22,50 +24,56 @@ HELD = BoundaryConditions(top=Wall(NO_SLIP), left=Wall(NO_SLIP))
 SHAPES = [*GRIDS, Grid(24, 16, 1.0), Grid(16, 25, 1.0), Grid(5, 5, 1.0)]
 
 
-def solved(cholesky: BandedCholesky | TwoEndedCholesky, viscosity: Array, b: Array) -> Array:
+def from_both_ends(operator: PsiOperator) -> BandedCholesky:
+    line = min(operator.grid.cells) - 1
+    system = TwoEnded(operator.unknowns // line, line, REACH, operator.half_bandwidth)
+    return BandedCholesky(operator, system)
+
+
+def solved(cholesky: BandedCholesky, viscosity: Array, b: Array) -> Array:
     cholesky.assemble(viscosity)
     assert cholesky.factor() == 0
     return cholesky.solve(b)
 
 
-@pytest.mark.parametrize("threads", [1, 2])
-@pytest.mark.parametrize("boundaries", [FREE, HELD], ids=["free", "held"])
-@pytest.mark.parametrize("grid", SHAPES, ids=str)
+@pytest.mark.parametrize(
+    ("grid", "boundaries", "threads"), list(AllPairs([SHAPES, [FREE, HELD], [1, 2]]))
+)
 def test_both_ends_meet(grid: Grid, boundaries: BoundaryConditions, threads: int) -> None:
-    operator, viscosity = PsiOperator(grid, boundaries), rough_viscosity(grid, 1e4)
-    b = operator.right_hand_side(rough_field(grid), 1.0)
-    with limit(threads):
-        found = solved(TwoEndedCholesky(operator), viscosity, b)
-    expected = solved(BandedCholesky(operator), viscosity, b)
-    assert worst_difference(found, expected) < 1e-10
-
-
-@pytest.mark.parametrize("boundaries", [FREE, HELD], ids=["free", "held"])
-def test_the_factor_is_used_for_any_load_and_made_anew_for_any_viscosity(
-    boundaries: BoundaryConditions,
-) -> None:
-    grid = Grid(40, 17, 2.0)
+    """And the factor is used for any load, and made anew for any viscosity."""
     operator = PsiOperator(grid, boundaries)
-    cholesky = TwoEndedCholesky(operator)
-    for contrast in (1.0, 1e8):
-        viscosity = rough_viscosity(grid, contrast)
-        cholesky.assemble(viscosity)
-        assert cholesky.factor() == 0
-        for seed in (1, 2):
-            b = random_psi(grid, seed)
-            residual = operator.apply(viscosity, cholesky.solve(b)) - b
-            assert np.linalg.norm(residual) < 1e-8 * np.linalg.norm(b)
+    ours, theirs = from_both_ends(operator), BandedCholesky(operator)
+    assert isinstance(theirs.system, Banded)
+    with limit(threads):
+        for contrast in (1.0, 1e4):
+            viscosity = rough_viscosity(grid, contrast)
+            for seed in (1, 2):
+                b = random_psi(grid, seed)
+                found, expected = (solved(each, viscosity, b) for each in (ours, theirs))
+                assert worst_difference(found, expected) < 1e-10
+            residual = operator.apply(viscosity, found) - b
+            assert np.linalg.norm(residual) < 1e-9 * np.linalg.norm(b)
 
 
 @pytest.mark.parametrize("threads", [1, 2])
 def test_width_alone_decides_which_one_is_taken(threads: int) -> None:
-    wide, narrow = PsiOperator(Grid(120, 110, 1.0)), PsiOperator(Grid(40, 16, 1.0))
     with limit(threads):
-        both = factor_for(wide)
-        assert isinstance(both, TwoEndedCholesky)
-        assert factor_for(wide, both) is both
-        assert isinstance(factor_for(narrow), BandedCholesky)
-        assert factor_for(PsiOperator(Grid(120, 110, 1.0), HELD), both) is not both
+        for grid, kind in ((Grid(120, 110, 1.0), TwoEnded), (Grid(40, 16, 1.0), Banded)):
+            assert isinstance(BandedCholesky(PsiOperator(grid)).system, kind)
+
+
+def test_memory_is_taken_once_for_the_same_walls() -> None:
+    made: list[PsiOperator] = []
+
+    def build(operator: PsiOperator) -> BandedCholesky:
+        made.append(operator)
+        return BandedCholesky(operator)
+
+    kept = CachedFactor(GRIDS[0], build)
+    for walls in (FREE, FREE, HELD, HELD):
+        kept.operator_for(walls)
+        kept.factor(np.ones(GRIDS[0].cells))
+    assert [operator.no_slip for operator in made] == [FREE.no_slip, HELD.no_slip]
 
 
 @pytest.mark.parametrize("end", [1, -2])

@@ -25,6 +25,7 @@ from tellus.errors import InputError, InterruptedRunError
 from tellus.solver.boundaries import BoundaryConditions, Wall
 from tellus.solver.direct import DirectSolver
 from tellus.solver.grid import Array, Grid
+from tellus.solver.psi.operator import PsiOperator
 from tellus.solver.rheology import FrankKamenetskii
 from tellus.solver.stokes import (
     StokesProblem,
@@ -79,9 +80,9 @@ def problem_on(grid: Grid, seed: int = 0, gamma_T: float = 1e6) -> StokesProblem
 
 
 def inputs_of(problem: StokesProblem) -> Inputs:
-    solver = DirectSolver(problem.grid)
+    operator = PsiOperator(problem.grid, problem.boundaries)
     base = make_base("coarse:2", problem.grid)
-    return to_inputs(observe(problem, base.stream_function(problem), solver.operator)[0])
+    return to_inputs(observe(problem, base.stream_function(problem), operator)[0])
 
 
 def unrelated() -> Iterator[Member]:

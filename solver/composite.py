@@ -2,11 +2,7 @@
 
 from collections.abc import Mapping
 
-import numpy as np
-
-from tellus.solver.grid import Array
-from tellus.solver.history import PastFlow
-from tellus.solver.stokes import SolverState, StokesProblem, StokesSolver
+from .stokes import SolverState, StokesProblem, StokesSolver
 
 
 class CompositeSolver(StokesSolver):
@@ -33,8 +29,13 @@ class CompositeSolver(StokesSolver):
     @property
     def weights_sha256(self) -> str | None:
         """That of an inner solver, where one has weights."""
-        found = (getattr(solver, "weights_sha256", None) for solver in self.inner.values())
+        found = (solver.weights_sha256 for solver in self.inner.values())
         return next(filter(None, found), None)
+
+    @property
+    def shares_processes(self) -> bool:
+        """Whether an inner solver does."""
+        return any(solver.shares_processes for solver in self.inner.values())
 
     def state(self) -> SolverState:
         """Its own state and those of the inner solvers."""
@@ -52,17 +53,3 @@ class CompositeSolver(StokesSolver):
             start = f"{inner}/"
             theirs = {k.removeprefix(start): v for k, v in state.items() if k.startswith(start)}
             solver.restore(theirs)
-
-
-def packed(name: str, flow: PastFlow | None) -> dict[str, Array]:
-    """A past flow as arrays called after it; nothing for None."""
-    if flow is None:
-        return {}
-    return {f"{name}_time": np.array(flow.time), f"{name}_psi": flow.psi}
-
-
-def unpacked(name: str, state: SolverState) -> PastFlow | None:
-    """The inverse of `packed`."""
-    if f"{name}_psi" not in state:
-        return None
-    return PastFlow(float(state[f"{name}_time"]), np.asarray(state[f"{name}_psi"], np.float64))

@@ -1,0 +1,307 @@
+"""Every kind of solver that a name may begin with, each declared once, by what builds it.
+
+A new one is a function here; where its name ends in the name of another solver,
+`tellus.config.solver_spec` also needs to know how many arguments come before that.
+"""
+
+import re
+from collections.abc import Callable
+from difflib import get_close_matches
+from pathlib import Path
+from typing import NamedTuple
+
+from tellus.config.solver_spec import SolverSpec
+from tellus.errors import InputError
+from tellus.solver.grid import Grid
+from tellus.solver.picard import PicardSettings, PicardSolver
+from tellus.solver.stokes import StokesSolver
+
+from . import memory
+from .arguments import count, is_whole, no_argument, refusal, settings, tolerance, whole_number
+
+DIRECT = SolverSpec("direct")
+
+OWN = "own"
+"""Kind of a name that only says what a solver handed in from Python called itself."""
+
+Build = Callable[[SolverSpec, Grid, PicardSettings], StokesSolver]
+BuildLinear = Callable[[SolverSpec, Grid], StokesSolver]
+Memory = Callable[[SolverSpec, Grid], float]
+
+
+class SolverEntry(NamedTuple):
+    """All that is known of a kind of solver before one is built.
+
+    Parameters
+    ----------
+    usage, meaning, requirements : str
+        A row of `tellus solvers`.
+    build : callable
+        Gets what the name says, the grid, and when the iteration around a non-linear viscosity
+        law stops; it imports what it needs, and raises InputError for arguments that it does not
+        know and for requirements that are missing.
+    memory : callable
+        Bytes that the solver will hold, without those of the solver that its name ends in.
+    ranks : bool
+        Whether several processes of an mpirun share its work.
+    """
+
+    usage: str
+    meaning: str
+    requirements: str
+    build: Build
+    memory: Memory = lambda spec, grid: 0.0
+    ranks: bool = False
+
+
+SOLVERS: dict[str, SolverEntry] = {}
+"""By the first word of a name, in the order of `tellus solvers`."""
+
+
+def kind(
+    usage: str,
+    meaning: str,
+    requirements: str = "-",
+    memory: Memory = lambda spec, grid: 0.0,
+    ranks: bool = False,
+) -> Callable[[Build], Build]:
+    """Declare a kind of solver, called by the first word of its usage, and what builds it.
+
+    Parameters
+    ----------
+    usage, meaning, requirements, memory, ranks
+        See `SolverEntry`.
+    """
+
+    def declared(build: Build) -> Build:
+        entry = SolverEntry(usage, meaning, requirements, build, memory, ranks)
+        SOLVERS[re.split(r"[:\[]", usage)[0]] = entry
+        return build
+
+    return declared
+
+
+def linear(build: BuildLinear) -> Build:
+    """Picard's iteration around a solver at a given viscosity."""
+
+    def iterated(spec: SolverSpec, grid: Grid, picard: PicardSettings) -> StokesSolver:
+        return PicardSolver(build(spec, grid), picard)
+
+    return iterated
+
+
+@kind("direct", "banded Cholesky on the psi system, every step", memory=memory.direct)
+@linear
+def _direct(spec: SolverSpec, grid: Grid) -> StokesSolver:
+    from tellus.solver.direct import DirectSolver
+
+    no_argument(spec)
+    return DirectSolver(grid)
+
+
+@kind(
+    "skip:N[:linear][:NAME], skip:tol=X[:NAME]",
+    "direct, or NAME, every N-th step or when the error may exceed X; held or extrapolated",
+    memory=memory.skip,
+)
+def _skip(spec: SolverSpec, grid: Grid, picard: PicardSettings) -> StokesSolver:
+    from .skip import SkipSolver
+    from .skip_tolerance import ToleranceSkipSolver
+
+    often, *linear = spec.arguments or [""]
+    if not is_whole(often) and not often.startswith("tol="):
+        raise refusal(
+            spec,
+            'needs one whole number of steps or a tolerance, as in "skip:10" or "skip:tol=1e-2".',
+        )
+    inner = built(spec.inner or DIRECT, grid, picard)
+    if is_whole(often):
+        return SkipSolver(inner, int(often), grid, bool(linear))
+    known = settings(spec, [often], {"tol": tolerance}, "skip:tol=1e-2")
+    return ToleranceSkipSolver(inner, known["tol"], grid, str(spec))
+
+
+@kind("coarse:R", "direct on a grid R times coarser, interpolated by splines", memory=memory.coarse)
+@linear
+def _coarse(spec: SolverSpec, grid: Grid) -> StokesSolver:
+    from tellus.solver.coarse import CoarseSolver
+
+    return CoarseSolver(grid, whole_number(spec, "cells in one", "coarse:4", least=2))
+
+
+@kind("reduced:R", "projected onto cubic splines with knots R cells apart", memory=memory.reduced)
+@linear
+def _reduced(spec: SolverSpec, grid: Grid) -> StokesSolver:
+    from tellus.solver.splines.reduced import ReducedSolver
+
+    return ReducedSolver(grid, whole_number(spec, "cells between knots", "reduced:4", least=2))
+
+
+@kind(
+    "refined[:R][:tol=X]",
+    "reduced:R, refined by conjugate gradients to a velocity error of X",
+    memory=memory.refined,
+)
+@linear
+def _refined(spec: SolverSpec, grid: Grid) -> StokesSolver:
+    from tellus.solver.krylov.refined import refined_solver
+
+    rest = list(spec.arguments)
+    factor = int(rest.pop(0)) if rest and is_whole(rest[0], 2) else None
+    asked = settings(spec, rest, {"tol": tolerance}, "refined:3:tol=1e-6")
+    return refined_solver(grid, factor, asked.get("tol", 1e-6), str(spec))
+
+
+@kind(
+    "pardiso",
+    "sparse Cholesky of Intel's MKL, analysed once",
+    requirements="extra mkl",
+    memory=memory.pardiso,
+)
+@linear
+def _pardiso(spec: SolverSpec, grid: Grid) -> StokesSolver:
+    from tellus.solver.direct import DirectSolver
+    from tellus.solver.factor.cached import CachedFactor
+    from tellus.solver.factor.pardiso import PardisoCholesky
+
+    no_argument(spec)
+    return DirectSolver(grid, CachedFactor(grid, PardisoCholesky(grid).between), str(spec))
+
+
+@kind(
+    "cudss",
+    "sparse Cholesky of NVIDIA's cuDSS on a GPU, analysed once",
+    requirements="extra cudss, a GPU",
+    memory=memory.cudss,
+)
+@linear
+def _cudss(spec: SolverSpec, grid: Grid) -> StokesSolver:
+    from tellus.solver.factor.cudss import CudssSolver
+
+    no_argument(spec)
+    return CudssSolver(grid)
+
+
+@kind(
+    "lagged[:tol=X][:limit=N]",
+    "conjugate gradients with an old Cholesky factor, to a velocity error of X",
+    memory=memory.lagged,
+)
+@linear
+def _lagged(spec: SolverSpec, grid: Grid) -> StokesSolver:
+    from tellus.solver.krylov.lagged import CHOLESKY, LaggedSolver
+
+    known = {"tol": tolerance, "limit": count}
+    asked = settings(spec, spec.arguments, known, "lagged:tol=1e-6")
+    limit = int(asked.get("limit", CHOLESKY.limit))
+    return LaggedSolver(grid, asked.get("tol", 1e-6), limit, str(spec))
+
+
+@kind(
+    "mumps-psi[:ORDERING][:analyse]",
+    "sparse Cholesky on the psi system; over processes under mpirun",
+    requirements="PETSc (make petsc)",
+    memory=memory.mumps,
+    ranks=True,
+)
+@kind(
+    "mumps[:lu][:ORDERING][:analyse]",
+    "sparse LDL^T, or LU, of u, v and p together; over processes under mpirun",
+    requirements="PETSc (make petsc)",
+    memory=memory.mumps,
+    ranks=True,
+)
+@linear
+def _mumps(spec: SolverSpec, grid: Grid) -> StokesSolver:
+    from tellus.solver.mumps.solver import MumpsSolver
+
+    return MumpsSolver(grid, str(spec))
+
+
+@kind(
+    "iterative[:OPTION...][:from:NAME]",
+    "conjugate gradients with multigrid, on a CPU or a GPU",
+    requirements="torch",
+    memory=memory.iterative,
+)
+def _iterative(spec: SolverSpec, grid: Grid, picard: PicardSettings) -> StokesSolver:
+    from tellus.solver.iterative.solver import IterativeSolver
+
+    from .iterative import iterative_settings
+
+    asked = iterative_settings(spec)
+    start = None if spec.inner is None else built(spec.inner, grid, picard)
+    return PicardSolver(IterativeSolver(grid, asked, start, str(spec)), picard)
+
+
+@kind(
+    "surrogate[:PATH]",
+    "coarse solve corrected by a network",
+    requirements="torch",
+    memory=memory.surrogate,
+)
+def _surrogate(spec: SolverSpec, grid: Grid, picard: PicardSettings) -> StokesSolver:
+    from .surrogate import SurrogateSolver
+
+    return SurrogateSolver.from_weights(Path(spec.weights) if spec.arguments else None, grid)
+
+
+@kind(
+    "anchored:N:NAME, anchored:tol=X:NAME",
+    "direct every N-th step, or when the error may exceed X; increments of NAME between",
+    requirements="those of NAME",
+    memory=memory.lagged,
+)
+def _anchored(spec: SolverSpec, grid: Grid, picard: PicardSettings) -> StokesSolver:
+    from .anchored import AnchoredSolver
+    from .anchored_tolerance import ToleranceAnchoredSolver
+
+    (often,) = spec.arguments or [""]
+    if spec.inner is None or not (is_whole(often) or often.startswith("tol=")):
+        raise refusal(
+            spec,
+            "needs a number of steps or a tolerance, and the name of a solver, as in "
+            '"anchored:50:reduced:4" or "anchored:tol=1e-3:reduced:4".',
+        )
+    approximate = built(spec.inner, grid, picard)
+    if is_whole(often):
+        return AnchoredSolver(approximate, built(DIRECT, grid, picard), int(often), grid)
+    known = settings(spec, [often], {"tol": tolerance}, "anchored:tol=1e-3:reduced:4")
+    name = f"anchored:{often}:{approximate.name}"
+    return ToleranceAnchoredSolver(approximate, known["tol"], grid, picard, name)
+
+
+@kind(
+    "check:NAME",
+    "NAME, and its true error from a direct solve each step",
+    requirements="those of NAME",
+    memory=memory.direct,
+)
+def _check(spec: SolverSpec, grid: Grid, picard: PicardSettings) -> StokesSolver:
+    from .checked import CheckedSolver
+
+    if spec.inner is None:
+        raise refusal(spec, 'needs the name of a solver, as in "check:reduced:4".')
+    return CheckedSolver(built(spec.inner, grid, picard), built(DIRECT, grid, picard))
+
+
+def built(spec: SolverSpec, grid: Grid, picard: PicardSettings) -> StokesSolver:
+    """The solver that is meant; InputError where there is none of that kind."""
+    check_kind(spec)
+    return SOLVERS[spec.kind].build(spec, grid, picard)
+
+
+def check_kind(spec: SolverSpec) -> None:
+    """Raise InputError for a kind that is not known; the nearest one is named."""
+    kind = spec.kind
+    if kind == OWN:
+        raise InputError(
+            f'stokes.solver: "{":".join(spec.arguments)}" is a solver of one\'s own: hand it in '
+            "again, tellus.run(..., solver=...), or name another with --stokes."
+        )
+    if kind not in SOLVERS:
+        near = get_close_matches(kind, SOLVERS, n=1, cutoff=0.0)[0]
+        raise InputError(
+            f'stokes.solver: there is no solver "{kind}"; did you mean "{SOLVERS[near].usage}"? '
+            "`tellus solvers` lists them all."
+        )

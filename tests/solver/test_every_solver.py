@@ -1,0 +1,172 @@
+"""What every solver of A psi = b does alike: the direct velocity at any walls, and clear errors."""
+
+from collections.abc import Iterator
+from contextlib import nullcontext
+from dataclasses import replace
+from importlib.util import find_spec
+
+import numpy as np
+import pytest
+import stand_in_nvmath
+from numerics import GRIDS, rough_field, rough_viscosity, worst_difference
+from petsc_needed import has_mkl, need
+from physics_cases import SLIP, covering, initials, slip_walls
+from sequences import SMALL, assert_resumes, rising
+
+from tellus.coupling.solvers.names import make_solver
+from tellus.errors import SolverError
+from tellus.solver.boundaries import NO_SLIP
+from tellus.solver.direct import DirectSolver
+from tellus.solver.factor.cudss import CudssSolver
+from tellus.solver.grid import Grid
+from tellus.solver.initial import conductive
+from tellus.solver.picard import PicardSettings, PicardSolver
+from tellus.solver.pressure import pressure
+from tellus.solver.rheology import FrankKamenetskii, Given, Viscoplastic
+from tellus.solver.stokes import StokesProblem, StokesSolver, relative_velocity_error
+
+NAMES = [
+    "pardiso",
+    "cudss",
+    "lagged",
+    "refined",
+    "iterative:tol=1e-8",
+    "mumps",
+    "mumps:analyse",
+    *(f"mumps:ldlt:{ordering}" for ordering in ("amd", "amf", "qamd")),
+    *(f"mumps:lu:{ordering}" for ordering in ("dissection", "pord", "amf")),
+    "mumps-psi",
+    "mumps-psi:amf",
+]
+KINDS = ["direct", "pardiso", "cudss", "lagged", "refined", "iterative", "mumps", "mumps-psi"]
+ITERATED = ("lagged", "refined", "iterative")
+"""They stop at a tolerance."""
+
+
+@pytest.fixture(autouse=True)
+def nvmath(request: pytest.FixtureRequest) -> Iterator[None]:
+    """SciPy in cuDSS's place."""
+    name = request.node.callspec.params.get("name", "")
+    with stand_in_nvmath.nvmath() if name == "cudss" else nullcontext():
+        yield
+
+
+def make(name: str, grid: Grid) -> StokesSolver:
+    """By name; a test of what is not installed is skipped."""
+    if name == "cudss":
+        return PicardSolver(CudssSolver(grid, "cpu"), CLOSELY)
+    if name == "pardiso" and not has_mkl():
+        pytest.skip("needs pip install 'tellus-mantle[mkl]'")
+    if name.startswith("mumps"):
+        need(find_spec("petsc4py") is not None, "petsc4py is not installed: make petsc")
+    return make_solver(name, grid, CLOSELY)
+
+
+CLOSELY = PicardSettings(1e-5, 200)
+
+
+@pytest.mark.parametrize(
+    ("kinds", "name", "grid", "contrast"),
+    covering(SLIP, NAMES, [*GRIDS, Grid(40, 16, 4.0)], [1.0, 1e6, 1e10]),
+)
+def test_the_velocity_is_the_direct_solvers(
+    kinds: tuple[str, ...], name: str, grid: Grid, contrast: float
+) -> None:
+    """No two cells alike in temperature, nor in viscosity; all walls and contrasts."""
+    if name.startswith("refined"):
+        grid = Grid(4 * grid.nx, 4 * grid.ny, grid.aspect)
+    contrast = min(contrast, 1e4) if name.startswith(ITERATED) else contrast
+    solver, law = make(name, grid), Given(rough_viscosity(grid, contrast))
+    problem = StokesProblem(grid, rough_field(grid), law, 5.0, slip_walls(kinds))
+    assert solver.name == name
+    flow, reference = solver.solve(problem), DirectSolver(grid).solve(problem)
+    assert relative_velocity_error(flow, reference) < (1e-6 if name in ITERATED else 1e-7)
+    assert flow.report.residual < 1e-3
+    divergence = np.diff(flow.u, axis=1) / grid.hx + np.diff(flow.v, axis=0) / grid.hy
+    assert np.max(np.abs(divergence)) < 1e-11 * np.max(np.abs(flow.u)) / min(grid.hx, grid.hy)
+    if flow.p is not None:
+        assert worst_difference(flow.p, pressure(reference, problem, law.values)) < 1e-7
+        assert abs(np.mean(flow.p)) < 1e-12 * np.max(np.abs(flow.p))
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_it_follows_walls_that_change_and_rests_where_nothing_drives_it(name: str) -> None:
+    solver, direct = make(name, SMALL), DirectSolver(SMALL)
+    problem, expected = rising(12)[0]
+    held = replace(problem, boundaries=slip_walls([NO_SLIP] * 4))
+    for asked, right in ((held, direct.solve(held)), (problem, expected)):
+        assert relative_velocity_error(solver.solve(asked), right) < 2e-6
+    still = solver.solve(replace(problem, temperature=conductive(SMALL), time=1.0))
+    assert np.max(np.abs(still.psi)) < 1e-9 * np.max(np.abs(expected.psi))
+    assert still.report.residual == 0.0
+
+
+@pytest.mark.parametrize("name", [name for name in KINDS if name != "cudss"])
+def test_a_yielding_law_is_iterated_around_it(name: str) -> None:
+    law = Viscoplastic(FrankKamenetskii(1e4, 1.0), yield_stress=1.0)
+    problem = replace(rising(12)[0][0], rheology=law, rayleigh=30.0)
+    flow, expected = make(name, SMALL).solve(problem), make("direct", SMALL).solve(problem)
+    assert flow.report.status == "solved"
+    assert flow.report.iterations > 1
+    assert relative_velocity_error(flow, expected) < 1e-3
+
+
+@pytest.mark.parametrize("value", [0.0, -1.0, np.nan, np.inf])
+@pytest.mark.parametrize("name", KINDS)
+def test_an_impossible_viscosity_is_a_clear_error_and_spoils_nothing(
+    name: str, value: float
+) -> None:
+    solver, problem = make(name, SMALL), rising(12)[0][0]
+    before, after = solver.solve(problem).psi, replace(problem, time=2.0)
+    everywhere, somewhere = np.full(SMALL.cells, value), problem.viscosity().copy()
+    somewhere[2, 3] = value
+    # A single cell without viscosity is no obstacle to most.
+    for eta in (everywhere, somewhere) if value != 0.0 else (everywhere,):
+        wrong = replace(problem, rheology=Given(eta), time=1.0)
+        low, high = f"{np.min(eta):.3g}", f"{np.max(eta):.3g}"
+        with pytest.raises(SolverError, match=f"viscosity ranges from {low} to {high}") as error:
+            solver.solve(wrong)
+        assert "rheology.floor" in str(error.value)
+    assert worst_difference(solver.solve(after).psi, before) < (1e-5 if name in ITERATED else 1e-12)
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_a_temperature_that_is_not_finite_is_a_clear_error(name: str) -> None:
+    temperature = rough_field(SMALL)
+    temperature[3, 5] = np.nan
+    asked = StokesProblem(SMALL, temperature, Given(np.ones(SMALL.cells)), time=0.25)
+    with pytest.raises(SolverError, match=r"t = 0\.25"):
+        make(name, SMALL).solve(asked)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "lagged:tol=1e-8:limit=3",
+        "refined:2:tol=1e-4",
+        "iterative",
+        "iterative:velocity=1e-6:keep=5",
+        "iterative:keep=4",
+        "iterative:cold:relax=0.99",
+        "iterative:bicgstab:jacobi:tol=1e-1:limit=5000",
+        "iterative:from:skip:3:coarse:2",
+    ],
+)
+def test_what_it_remembers_goes_on_to_the_bit(name: str) -> None:
+    """In the place of another past, which must be gone."""
+    problems = [problem for problem, _ in rising(12)]
+    for steps in (0, 1, 6):
+        solver, fresh = make_solver(name, SMALL), make_solver(name, SMALL)
+        for problem in problems[:steps]:
+            solver.solve(problem)
+        fresh.solve(replace(problems[-1], time=99.0))
+        assert_resumes(solver, fresh, problems[steps : steps + 3])
+
+
+@pytest.mark.parametrize("kinds", [("free-slip",) * 4, (NO_SLIP,) * 4], ids=initials)
+def test_walls_matter(kinds: tuple[str, ...]) -> None:
+    """The agreement above is no accident of a stiff interior."""
+    problem = replace(rising(12)[0][0], boundaries=slip_walls(kinds))
+    other = replace(problem, boundaries=slip_walls(("free-slip", "free-slip", NO_SLIP, NO_SLIP)))
+    direct = DirectSolver(SMALL)
+    assert relative_velocity_error(direct.solve(other), direct.solve(problem)) > 0.1
