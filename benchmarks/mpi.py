@@ -26,6 +26,7 @@ from tellus.errors import RunFailedError
 from tellus.io.busy import Watch
 from tellus.solver.grid import Array, Grid
 from tellus.solver.initial import regridded
+from tellus.solver.mumps.petsc import world
 from tellus.solver.mumps.solver import MumpsSolver
 from tellus.solver.stokes import StokesProblem, StokesReport, flow_from_psi, relative_velocity_error
 
@@ -124,7 +125,7 @@ def _launched(
 
 
 def one(source: Grid, grid: Grid, name: str, repeats: int, answer: Path, psi: Path) -> None:
-    """What each process group does; only its first process comes back from the solver.
+    """What each process of a group does; the first one writes what it found.
 
     Parameters
     ----------
@@ -150,8 +151,10 @@ def one(source: Grid, grid: Grid, name: str, repeats: int, answer: Path, psi: Pa
         memory_megabytes=solver.megabytes,
         cpu_of_others_and_ranks_percent=watch.others_percent,
     )
-    answer.write_text(json.dumps(solves.to_json()), encoding="utf-8")
-    np.save(psi, solver.solve(states[0]).psi)
+    found = solver.solve(states[0]).psi
+    if world().rank == 0:
+        answer.write_text(json.dumps(solves.to_json()), encoding="utf-8")
+        np.save(psi, found)
 
 
 def _carried_to(grid: Grid, problem: StokesProblem) -> StokesProblem:

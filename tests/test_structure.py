@@ -23,5 +23,5 @@ def test_the_figure_in_contributing_shows_the_house_as_it_is() -> None:
     script = Path(__file__).parents[1] / "scripts/house.py"
     house = runpy.run_path(str(script))
     page = house["PAGE"].read_text()
-    assert "solver --> io" in page
+    assert "surrogate --> io" in page
     assert house["drawn"](page) == page, "`make house` draws it anew"

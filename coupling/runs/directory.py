@@ -19,6 +19,7 @@ from tellus.coupling.runs.fields import STORE, FieldWriter
 from tellus.coupling.runs.timeseries import NAME as SERIES
 from tellus.coupling.runs.timeseries import TimeSeries, rows_until
 from tellus.coupling.simulation.loop import StepRecord
+from tellus.coupling.simulation.ranks import Ranks
 from tellus.errors import InputError
 from tellus.io.whole_file import clear_partials, refuse_link, write_atomically
 from tellus.solver.grid import Array, Grid
@@ -106,8 +107,8 @@ class RunFiles:
     _series: TimeSeries
     _fields: FieldWriter
 
-    def __init__(self, out: Path, config: Config, run_id: str | None) -> None:
-        self.out, self._config, self.run_id = out, config, run_id
+    def __init__(self, out: Path, config: Config, run_id: str | None, ranks: Ranks) -> None:
+        self.out, self._config, self.run_id, self._ranks = out, config, run_id, ranks
 
     def create(self, grid: Grid) -> None:
         """Begin a new run directory."""
@@ -130,6 +131,9 @@ class RunFiles:
         self._fields = FieldWriter.open(
             self.out, grid, outputs, self._config.output.derived, self.run_id
         )
+        self._ranks.meet()  # others read it too
+        if not self._ranks.first:
+            return rows
         drop_checkpoints_after(self.out, steps)
         self._clear()
         self._fields.cut(outputs)
@@ -179,3 +183,33 @@ class RunFiles:
     def _write_config(self) -> None:
 
         write_atomically(self.out / CONFIG, dump(self._config).encode())
+
+
+class NoFiles(RunFiles):
+    """What the other processes of an mpirun write: nothing."""
+
+    def create(self, grid: Grid) -> None:
+        """Nothing to begin."""
+
+    def discard(self) -> None:
+        """Nothing to remove."""
+
+    def add_step(self, record: StepRecord) -> None:
+        """No row."""
+
+    def add_output(self, problem: StokesProblem, step: int, viscosity: Array, flow: Flow) -> None:
+        """No output."""
+
+    @property
+    def series_digest(self) -> str:
+        """Of nothing."""
+        return ""
+
+    def add_checkpoint(self, step: int, arrays: Arrays) -> None:
+        """No checkpoint."""
+
+    def write_summary(self, summary: dict[str, Any]) -> None:
+        """No run.json."""
+
+    def close(self) -> None:
+        """Nothing to close."""

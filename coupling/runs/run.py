@@ -3,7 +3,7 @@
 import csv
 import json
 import logging
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from math import ceil
 from pathlib import Path
 from time import perf_counter
@@ -18,6 +18,7 @@ from tellus.coupling.build import simulation_arguments
 from tellus.coupling.runs import estimate
 from tellus.coupling.runs.checkpoint import FOLDER
 from tellus.coupling.runs.directory import (
+    NoFiles,
     RunFiles,
     began,
     check_free,
@@ -30,7 +31,7 @@ from tellus.coupling.runs.provenance import provenance
 from tellus.coupling.runs.reopening import check_solver, checkpoint_for, differences
 from tellus.coupling.setup import check_grid, initial_state, replaced, resolved
 from tellus.coupling.simulation.loop import Simulation, Snapshot, StepRecord
-from tellus.coupling.simulation.ranks import join_workers, processes
+from tellus.coupling.simulation.ranks import Ranks, processes, ranks_of
 from tellus.coupling.simulation.statistics import RunStatistics
 from tellus.coupling.simulation.steady import WATCHED, SteadyWatch
 from tellus.coupling.simulation.stepping import Schedule
@@ -81,20 +82,20 @@ def run_directory(
         Exit status 2, 1 and 3 of the command line.
     """
     out, config = Path(out), resolved(config)
-    join_workers(config.stokes.solver)
+    ranks = ranks_of(config.stokes.solver, solver)
     # What overflows is found by the checks of every step, and said there in a sentence.
     with remembered() as asked, np.errstate(all="ignore"):
         if resume:
             check_same_physics(config, out)
             if began(out):
-                with sole_user(out):
-                    return _Run.reopened(config, out, solver).go(progress, asked)
+                with sole_user(out) if ranks.first else nullcontext():
+                    return _Run.reopened(config, out, solver, ranks).go(progress, asked)
         else:
             check_free(out)
-        run = _Run(config, out, solver, run_id=uuid4().hex)
+        run = _Run(config, out, solver, ranks, run_id=uuid4().hex)
         run.prepare()
-        with sole_user(out):
-            if began(out):
+        with sole_user(out) if ranks.first else nullcontext():
+            if ranks.first and began(out):
                 raise InputError(f"{out} was taken by another process: choose another directory.")
             run.create()
             return run.go(progress, asked)
@@ -113,12 +114,14 @@ class _Run:
         config: Config,
         out: Path,
         solver: StokesSolver | None,
+        ranks: Ranks,
         start: Start | None = None,
         run_id: str | None = None,
     ) -> None:
         if solver is not None:
             config = replaced(config, "stokes", solver=own_name(solver))
-        self.config, self.files = config, RunFiles(out, config, run_id)
+        self.config, self.ranks = config, ranks
+        self.files = (RunFiles if ranks.first else NoFiles)(out, config, run_id, ranks)
         self.warnings: list[str] = []
         for sentence in check_grid(config, solver):
             self.warn(sentence)
@@ -137,7 +140,9 @@ class _Run:
         self._checkpointed = -1
 
     @classmethod
-    def reopened(cls, config: Config, out: Path, solver: StokesSolver | None) -> "_Run":
+    def reopened(
+        cls, config: Config, out: Path, solver: StokesSolver | None, ranks: Ranks
+    ) -> "_Run":
         """Back at the newest whole checkpoint, with what was written after it cut.
 
         Nothing is changed before everything has been found whole.
@@ -151,7 +156,7 @@ class _Run:
             start = Start.from_json(arrays["temperature"], ledger.get("start", {}))
             # Runs of earlier versions have no id, and get none.
             run_id = ledger.get("run_id")
-            run = cls(config, out, solver, start, run_id)
+            run = cls(config, out, solver, ranks, start, run_id)
             run.simulation.restore(arrays)
             run._restore(ledger)
         except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
@@ -210,7 +215,8 @@ class _Run:
         """Step until the end, a limit, a signal or a failure; the summary goes to run.json."""
         try:
             self._write_summary("running", "")
-            with RunProgress(self.simulation.time, self.config.time.end, progress) as shown:
+            shows = progress and self.ranks.first
+            with RunProgress(self.simulation.time, self.config.time.end, shows) as shown:
                 self._loop(shown, asked)
             self._checkpoint()
             steady = self.steady is not None and self.steady.steady
@@ -254,12 +260,12 @@ class _Run:
             self._checkpoint()
 
     def _stop_if_asked(self, asked: Asked) -> None:
-        limit = self.config.time.wall_limit
+        limit, reason = self.config.time.wall_limit, ""
         if asked.by is not None:
             reason = asked.by.name
         elif limit is not None and perf_counter() - self._started >= limit:
             reason = f"time.wall_limit = {limit:g} s"
-        else:
+        if not self.ranks.agreed(bool(reason), self.simulation.time):
             return
         self._checkpoint()
         raise InterruptedRunError(
@@ -320,6 +326,7 @@ class _Run:
         }
         arrays: Snapshot = self.simulation.snapshot() | {"ledger": np.array(json.dumps(ledger))}
         self.files.add_checkpoint(self.simulation.steps, arrays)
+        self.ranks.meet()
         self._checkpointed = self.simulation.steps
         self.output_seconds += perf_counter() - start
 
@@ -382,7 +389,7 @@ class _Run:
             **self.provenance,
             "others_percent": self._others_percent(),
             "solver": self.solver_name,
-            "weights_sha256": getattr(self.simulation.solver, "weights_sha256", None),
+            "weights_sha256": self.simulation.solver.weights_sha256,
             "start": self.start.to_json(),
             "status": status,
             "message": message,

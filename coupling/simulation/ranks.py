@@ -1,26 +1,75 @@
-"""Processes that an mpirun started together."""
+"""Processes that an mpirun started together: all run the same program, the first alone writes."""
 
+import logging
 import os
+import signal
+from contextlib import suppress
 
-from tellus.config.solver_spec import SolverSpec
-from tellus.errors import InputError
+import numpy as np
 
-SHARED = {"mumps", "mumps-psi"}
-"""Solvers that several processes share."""
+from tellus.coupling.solvers.names import shares_processes
+from tellus.errors import InputError, RunFailedError
+from tellus.io import terminal
+from tellus.io.signals import WATCHED
+from tellus.solver.stokes import StokesSolver
 
 COUNTS = ("OMPI_COMM_WORLD_SIZE", "PMI_SIZE")
 """Where Open MPI, and MPICH and its kin, say how many processes they have started."""
 
 
-def join_workers(name: str) -> None:
-    """All processes but the first stay in here and help, if a solver of this name needs them.
+class Ranks:
+    """One process, alone."""
 
-    So only one goes on to look at files, and write them. Raises InputError without PETSc.
+    first = True
+
+    def meet(self) -> None:
+        """Go on when every process has come here."""
+
+    def agreed(self, stop: bool, time: float) -> bool:
+        """What the first process says, to which alone signals and limits matter.
+
+        Raises RunFailedError, everywhere, where they have not come to the same model time.
+        """
+        return stop
+
+
+class SharedRanks(Ranks):
+    """The processes that share the work of a solver; not the first ones are silent and deaf."""
+
+    def __init__(self) -> None:
+        from tellus.solver.mumps.petsc import world
+
+        self._world = world()
+        self.first = self._world.rank == 0
+        if not self.first:
+            terminal.silence()
+            logging.getLogger("tellus").setLevel(logging.CRITICAL)
+            with suppress(ValueError):  # not the main thread
+                for number in WATCHED:
+                    signal.signal(number, signal.SIG_IGN)  # mpirun sends them to all
+
+    def meet(self) -> None:
+        """Go on when every process has come here."""
+        self._world.meet()
+
+    def agreed(self, stop: bool, time: float) -> bool:
+        """What the first process says; see `Ranks.agreed`."""
+        stops, times = self._world.of_all(np.array([stop, time], dtype=np.float64)).T
+        if np.any(times != times[0]):
+            raise RunFailedError(
+                f"the processes of this run disagree, from t = {times.min()!r} to "
+                f"{times.max()!r}: take machines of one kind, or one process alone."
+            )
+        return bool(stops[0])
+
+
+def ranks_of(name: str, solver: StokesSolver | None = None) -> Ranks:
+    """The processes that run a simulation with a solver, given or of this name, together.
+
+    Raises InputError where the solver needs PETSc and it is missing.
     """
-    if SHARED.intersection(SolverSpec.parse(name).kinds):
-        from tellus.solver.mumps.workers import join
-
-        join()
+    shared = shares_processes(name) if solver is None else solver.shares_processes
+    return SharedRanks() if shared else Ranks()
 
 
 def processes() -> int:
@@ -31,7 +80,7 @@ def processes() -> int:
 def refuse_idle_processes(name: str) -> None:
     """Raises InputError where mpirun started several processes for a solver that uses one."""
     started = processes()
-    if started > 1 and not SHARED.intersection(SolverSpec.parse(name).kinds):
+    if started > 1 and not shares_processes(name):
         raise InputError(
             f'stokes.solver: "{name}" works in one process, and mpirun started {started}: leave '
             "mpirun out, or choose mumps."

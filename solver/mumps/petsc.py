@@ -1,9 +1,14 @@
-"""The one place that knows PETSc: a MUMPS factorisation, and messages between processes.
+"""The one place that knows PETSc: a MUMPS factorisation, and the processes that share it.
 
 petsc4py is imported when something is first asked for, not before.
 """
 
+import atexit
+import faulthandler
+import os
+import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -29,6 +34,10 @@ MEANINGS = {-10: "the matrix is singular", -13: "there is not enough memory"}
 LU, LDLT, CHOLESKY = "lu", "ldlt", "cholesky"
 EVENTS = {LU: "MatLUFactorSym", LDLT: "MatCholFctrSym", CHOLESKY: "MatCholFctrSym"}
 """What PETSc's log calls the symbolic analysis."""
+
+
+PATIENCE = 10.0
+"""Seconds that a process which ends waits for the others."""
 
 
 class Pattern(NamedTuple):
@@ -76,31 +85,51 @@ MISSING = (
 
 
 class World:
-    """The processes that an mpirun started together, or this one alone."""
+    """The processes that an mpirun started together, or this one alone.
+
+    All of them run the same program. One that ends waits for the others to end as well; where
+    they don't, because it failed alone, it goes without leave after `PATIENCE` seconds, and
+    mpirun ends the others.
+    """
 
     def __init__(self) -> None:
         self._petsc = _petsc()
-        self.rank = int(self._petsc.COMM_WORLD.getRank())
-        self.size = int(self._petsc.COMM_WORLD.getSize())
-        self._scatters: dict[int, tuple[Any, Any, Any]] = {}
+        self._comm = self._petsc.COMM_WORLD
+        self.rank, self.size = int(self._comm.getRank()), int(self._comm.getSize())
+        if self.size > 1:
+            atexit.register(self._leave)
 
-    def wait_for_all(self) -> None:
+    def meet(self) -> None:
         """Go on when every process has come here."""
-        self._petsc.COMM_WORLD.barrier()
+        if self.size > 1:
+            self._comm.barrier()
 
-    def broadcast(self, message: Array) -> Array:
-        """The first process's message, of the same length everywhere."""
-        if self.size == 1:
-            return message
-        length = message.size
-        if length not in self._scatters:
-            own = self._petsc.Vec().createMPI((length if self.rank == 0 else 0, length))
-            self._scatters[length] = (own, *self._petsc.Scatter.toAll(own))
-        own, scatter, everywhere = self._scatters[length]
-        if self.rank == 0:
-            own.setArray(message.ravel())
+    def of_all(self, numbers: Array) -> Array:
+        """The numbers of every process, shape (n,) each, on every process, shape (size, n)."""
+        own = self._petsc.Vec().createMPI((numbers.size, numbers.size * self.size))
+        own.setArray(numbers)
+        scatter, everywhere = self._petsc.Scatter.toAll(own)
         scatter.scatter(own, everywhere)
-        return np.array(everywhere.getArray()).reshape(message.shape)
+        found = np.array(everywhere.getArray()).reshape(self.size, numbers.size)
+        for part in (own, scatter, everywhere):
+            part.destroy()
+        return found
+
+    def _leave(self) -> None:
+        """At the end of the program."""
+        for stream in (sys.stdout, sys.stderr):
+            with suppress(AttributeError, OSError, ValueError):
+                stream.flush()
+        with open(os.devnull, "w") as nowhere:
+            faulthandler.dump_traceback_later(PATIENCE, exit=True, file=nowhere)
+            self._comm.barrier()
+            faulthandler.cancel_dump_traceback_later()
+
+
+@cache
+def world() -> World:
+    """The processes of this program; InputError where PETSc is missing."""
+    return World()
 
 
 class Factorisation:
@@ -113,7 +142,8 @@ class Factorisation:
         self._petsc = petsc = _petsc()
         self._settings, self._pattern = settings, pattern
         self._values = np.zeros(len(pattern.indices))
-        rows, comm = len(pattern.indptr) - 1, petsc.COMM_WORLD
+        rows, self._comm = len(pattern.indptr) - 1, petsc.COMM_WORLD
+        comm = self._comm
         shape = ((rows, pattern.size), (rows, pattern.size))
         arrays = (pattern.indptr, pattern.indices, self._values)
         # One process shares its values with PETSc, several copy them.
@@ -231,6 +261,11 @@ class Factorisation:
         return self._infog(22)
 
     def destroy(self) -> None:
-        """Give the memory back; to be called by all processes at once."""
-        for part in (self._solver, self._matrix, self._b, self._x, *self._to_all):
-            part.destroy()
+        """Give the memory back.
+
+        Of several processes each would have to do so at the same moment, and nobody knows when
+        Python collects garbage: there it is left to the end of the program.
+        """
+        if self._comm.getSize() == 1:
+            for part in (self._solver, self._matrix, self._b, self._x, *self._to_all):
+                part.destroy()

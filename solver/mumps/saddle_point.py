@@ -13,10 +13,14 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from tellus.solver.boundaries import BoundaryConditions
 from tellus.solver.grid import Array
+from tellus.solver.psi.pattern import Walls, weigh_walls
+from tellus.solver.strain import node_viscosity
 
 from .dissection import nested_dissection
-from .slabs import Indices, Slabs, Walls
+from .petsc import Pattern
+from .slabs import Indices, Slabs
 
 U_SLOW, U_FAST, P = 0, 1, 2
 """Velocity across lines of cells, along them, and pressure.
@@ -112,9 +116,16 @@ class SaddlePoint:
         indptr = np.concatenate([[0], np.cumsum(counts)]).astype(np.int32)
         return used, indptr, column[by_row], np.flatnonzero(stored[used])[by_row]
 
-    def assemble(self, viscosity: Array, buoyancy: Array, no_slip: Walls) -> Equations:
+    @property
+    def pattern(self) -> Pattern:
+        """Of the own rows."""
+        return Pattern(self.size, self.indptr, self.indices)
+
+    def assemble(
+        self, viscosity: Array, buoyancy: Array, boundaries: BoundaryConditions
+    ) -> Equations:
         """The equations at a viscosity, under a buoyancy Ra T; both of shape (ny, nx)."""
-        units, stencil = self._stencil(viscosity, no_slip)
+        units, stencil = self._stencil(viscosity, boundaries.no_slip)
         values = np.empty((len(self._used), self.last - self.first, self.slabs.cells))
         for value, k in zip(values, self._used, strict=True):
             row, column, slow, fast = ENTRIES[k]
@@ -127,10 +138,13 @@ class SaddlePoint:
     def _stencil(self, viscosity: Array, no_slip: Walls) -> tuple[Array, list[Array | float]]:
         """Units, with a rim of one cell, and the own lines' entries before they are scaled."""
         slabs, first, last = self.slabs, self.first - 1, self.last + 1
-        eta = slabs.cell_lines(viscosity, first, last)
-        below = slabs.cell_lines(viscosity, first - 1, last - 1)
+        eta = slabs.lines_of(viscosity, first, last)
+        below = slabs.lines_of(viscosity, first - 1, last - 1)
         behind = np.pad(eta[:, :-1], ((0, 0), (1, 0)), mode="edge")
-        nodes = slabs.node_weights(viscosity, no_slip, first, last + 1)
+        shear = slabs.oriented(node_viscosity(slabs.oriented(viscosity)))
+        weigh_walls(shear, no_slip)
+        # Node line a lies below cell line a.
+        nodes = slabs.lines_of(shear, first, last + 1)
         corner, beside, above = nodes[:-1, :-1], nodes[:-1, 1:], nodes[1:, :-1]
         hs, hf = slabs.hs, slabs.hf
         p, q, pq = 1.0 / hf**2, 1.0 / hs**2, 1.0 / (hs * hf)
@@ -141,13 +155,13 @@ class SaddlePoint:
             field[1:-1] for field in (eta, below, behind, corner, beside, above, slow, fast)
         )
         slow_gradient, fast_gradient = [1.0 / hs, -1.0 / hs], [1.0 / hf, -1.0 / hf]
-        shear = [pq * corner, -pq * corner]
+        across = [pq * corner, -pq * corner]
         stencil: list[Array | float] = [
             *(slow, -2.0 * q * below, -2.0 * q * eta, -p * corner, -p * beside),
-            *(*shear, -pq * beside, pq * beside),
+            *(*across, -pq * beside, pq * beside),
             *slow_gradient,
             *(fast, -2.0 * p * behind, -2.0 * p * eta, -q * corner, -q * above),
-            *(*shear, -pq * above, pq * above),
+            *(*across, -pq * above, pq * above),
             *fast_gradient,
             *slow_gradient,
             *fast_gradient,
@@ -156,7 +170,7 @@ class SaddlePoint:
 
     def _force(self, buoyancy: Array) -> Array:
         """Buoyancy at the own velocities, shape (3, own lines, cells)."""
-        lines = self.slabs.cell_lines(buoyancy, self.first - 1, self.last)
+        lines = self.slabs.lines_of(buoyancy, self.first - 1, self.last)
         force = np.zeros((3, *lines[1:].shape))
         if self.slabs.y_fast:
             force[U_FAST, :, 1:] = 0.5 * (lines[1:, 1:] + lines[1:, :-1])
@@ -173,6 +187,18 @@ class SaddlePoint:
         u, v = np.zeros(grid.u_faces), np.zeros(grid.v_faces)
         u[:, :-1], v[:-1] = (slow, fast) if self.slabs.y_fast else (fast, slow)
         return u, v, p - np.mean(p)
+
+    def flow(self, unknowns: Array) -> tuple[Array, Array]:
+        """psi at the nodes, and p, from the unknowns of all slabs, in order.
+
+        psi is integrated from u: div u is then zero to rounding in every cell. Downwards, because
+        rounding adds up on the way and counts most in a stiff lid.
+        """
+        u, _, p = self.fields(unknowns)
+        grid = self.slabs.grid
+        psi = np.zeros(grid.nodes)
+        psi[1:-1] = -np.cumsum(grid.hy * u[::-1], axis=0)[-2::-1]
+        return psi, p
 
 
 def _shifted(field: Array, slow: int, fast: int) -> Array:

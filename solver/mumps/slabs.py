@@ -6,11 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tellus.solver.grid import Array, Grid
-from tellus.solver.strain import node_viscosity
 
 Indices = NDArray[np.int32]
-Walls = tuple[bool, bool, bool, bool]
-"""Which hold the fluid fast: left, right, bottom, top."""
 
 
 class Slabs:
@@ -42,24 +39,9 @@ class Slabs:
         """A field of the grid indexed [slow, fast], or the other way round; a view."""
         return field.T if self.y_fast else field
 
-    def cell_lines(self, field: Array, first: int, last: int) -> Array:
-        """Lines first..last-1 of a field at the cells; beyond a wall the line along it."""
-        inside = self.oriented(field)[max(first, 0) : min(last, self.lines)]
-        beyond = (max(-first, 0), max(last - self.lines, 0))
+    def lines_of(self, field: Array, first: int, last: int) -> Array:
+        """Lines first..last-1 of a field at cells or nodes; beyond a wall the line along it."""
+        whole = self.oriented(field)
+        inside = whole[max(first, 0) : min(last, len(whole))]
+        beyond = (max(-first, 0), max(last - len(whole), 0))
         return np.pad(inside, (beyond, (0, 0)), mode="edge")
-
-    def node_weights(self, viscosity: Array, no_slip: Walls, first: int, last: int) -> Array:
-        """Viscosity of the shear stress at node lines first..last-1, shape (last - first, cells+1).
-
-        Node line a lies below cell line a. Zero on free-slip walls. On no-slip walls the
-        velocity goes to zero over half a cell: twice the viscosity.
-        """
-        nodes = node_viscosity(self.cell_lines(viscosity, first - 1, last))[1:-1]
-        left, right, bottom, top = (2.0 if fast else 0.0 for fast in no_slip)
-        slow, fast = ((left, right), (bottom, top))[:: 1 if self.y_fast else -1]
-        for line, factor in ((0, slow[0]), (self.lines, slow[1])):
-            if first <= line < last:
-                nodes[line - first] *= factor
-        nodes[:, 0] *= fast[0]
-        nodes[:, -1] *= fast[1]
-        return nodes

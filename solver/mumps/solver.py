@@ -4,7 +4,9 @@ import weakref
 
 import numpy as np
 
-from tellus.errors import SolverError
+from tellus.errors import InputError, SolverError
+from tellus.solver.boundaries import BoundaryConditions
+from tellus.solver.failure import failure
 from tellus.solver.grid import Array, Grid
 from tellus.solver.phase_timer import PhaseTimer
 from tellus.solver.psi.operator import PsiOperator, relative_residual
@@ -17,9 +19,11 @@ from tellus.solver.stokes import (
 )
 from tellus.solver.threads import one_blas_thread
 
+from .petsc import CHOLESKY, LDLT, Factorisation, world
 from .psi_rows import StreamFunctionRows
-from .variants import variant
-from .workers import join
+from .saddle_point import SaddlePoint
+from .slabs import Slabs
+from .variants import DISSECTION, ORDERINGS, Variant, variant
 
 
 class MumpsSolver(StokesSolver):
@@ -27,8 +31,8 @@ class MumpsSolver(StokesSolver):
 
     "mumps" solves the saddle-point system of velocity and pressure, the velocity to rounding
     that of the stream-function solve; "mumps-psi" that one, by Cholesky. Under mpirun every
-    process holds and factors a part of the matrix, and only the first comes back from here, see
-    `workers`.
+    process runs the same program, holds and factors a part of the matrix, and gets the whole
+    flow: building the solver and solving are collective.
 
     Parameters
     ----------
@@ -46,17 +50,35 @@ class MumpsSolver(StokesSolver):
         kind, *arguments = name.split(":")
         self.name = name
         variant(kind, arguments)  # complains before anything is loaded
-        self._workers = join()
-        self.variant = variant(kind, arguments, self._workers.world.size)
+        processes = world()
+        self.variant = variant(kind, arguments, processes.size)
         self._operator = PsiOperator(grid)
-        self._number = self._workers.build(grid, self.variant)
-        forgotten = weakref.finalize(self, self._workers.discard, self._number)
-        forgotten.atexit = False
+        self._equations = _equations(Slabs(grid, processes.rank, processes.size), self.variant)
+        settings = self.variant.settings(processes.size)
+        self._factorisation = Factorisation(self._equations.pattern, settings)
+        weakref.finalize(self, self._factorisation.destroy).atexit = False
+        # Some orderings look at the values. A run that is resumed must find the same one.
+        at_rest = np.ones(grid.cells), np.zeros(grid.cells), BoundaryConditions()
+        self._factorisation.factor(self._equations.assemble(*at_rest).values)
+        self._check_ordering()
+
+    def _check_ordering(self) -> None:
+        asked, found = self.variant.ordering, self._factorisation.ordering
+        if asked != DISSECTION and found != ORDERINGS[asked]:
+            raise InputError(
+                f'stokes.solver: this MUMPS has no ordering "{asked}": choose amd, amf, pord '
+                "or qamd."
+            )
+
+    @property
+    def shares_processes(self) -> bool:
+        """They do."""
+        return True
 
     @property
     def megabytes(self) -> int:
         """Memory of the last factorisation, in all processes together."""
-        return self._workers.system(self._number).factorisation.megabytes
+        return self._factorisation.megabytes
 
     @one_blas_thread()
     def solve(self, problem: StokesProblem) -> Flow:
@@ -68,16 +90,14 @@ class MumpsSolver(StokesSolver):
         viscosity = problem.viscosity()
         if not (np.min(viscosity) > 0.0 and np.max(viscosity) < np.inf):
             raise _failure("cannot start", viscosity, problem)
-        fields = np.stack([viscosity, problem.rayleigh * problem.temperature])
-        timer.lap("assemble")
         try:
-            no_slip = problem.boundaries.no_slip
-            unknowns = self._workers.solve(self._number, fields, no_slip, timer)
+            psi, p = self._equations.flow(self._unknowns(problem, viscosity, timer))
         except SolverError as error:
             raise _failure(f"ended: {error}", viscosity, problem) from error
-        psi, p = self._psi_and_pressure(unknowns)
         timer.lap("transfer")
-        residual = self._residual(problem, viscosity, psi)
+        self._operator = self._operator.between(problem.boundaries)
+        b = self._operator.right_hand_side(problem.temperature, problem.rayleigh)
+        residual = relative_residual(self._operator.at(viscosity), psi, b)
         timer.lap("residual")
         if not np.isfinite(residual):
             raise _failure("gave no finite solution", viscosity, problem)
@@ -85,29 +105,28 @@ class MumpsSolver(StokesSolver):
         flow = flow_from_psi(psi, problem.grid, report)
         return Flow(flow.psi, flow.u, flow.v, report, p)
 
-    def _psi_and_pressure(self, unknowns: Array) -> tuple[Array, Array | None]:
-        """psi is integrated from u: div u is then zero to rounding in every cell.
+    def _unknowns(self, problem: StokesProblem, viscosity: Array, timer: PhaseTimer) -> Array:
+        """Of all rows, on every process."""
+        buoyancy = problem.rayleigh * problem.temperature
+        equations = self._equations.assemble(viscosity, buoyancy, problem.boundaries)
+        timer.lap("assemble")
+        analysis = self._factorisation.factor(equations.values)
+        timer.lap("factor")
+        timer.seconds["factor"] -= analysis
+        timer.seconds["analyse"] = analysis
+        own = self._factorisation.solve(equations.right_hand_side) * equations.units
+        timer.lap("solve")
+        unknowns = self._factorisation.gather(own)
+        timer.lap("transfer")
+        return unknowns
 
-        Downwards, because rounding adds up on the way and counts most in a stiff lid.
-        """
-        equations = self._workers.system(self._number).equations
-        if isinstance(equations, StreamFunctionRows):
-            return equations.fields(unknowns), None
-        u, _, p = equations.fields(unknowns)
-        grid = self._operator.grid
-        psi = np.zeros(grid.nodes)
-        psi[1:-1] = -np.cumsum(grid.hy * u[::-1], axis=0)[-2::-1]
-        return psi, p
 
-    def _residual(self, problem: StokesProblem, viscosity: Array, psi: Array) -> float:
-        self._operator = self._operator.between(problem.boundaries)
-        b = self._operator.right_hand_side(problem.temperature, problem.rayleigh)
-        return relative_residual(self._operator.at(viscosity), psi, b)
+def _equations(slabs: Slabs, chosen: Variant) -> SaddlePoint | StreamFunctionRows:
+    if chosen.method == CHOLESKY:
+        return StreamFunctionRows(slabs)
+    return SaddlePoint(slabs, chosen.method == LDLT, chosen.ordering == DISSECTION)
 
 
 def _failure(what: str, viscosity: Array, problem: StokesProblem) -> SolverError:
-    return SolverError(
-        f"the MUMPS solve {what} at t = {problem.time:.6g}: viscosity ranges from "
-        f"{np.min(viscosity):.3g} to {np.max(viscosity):.3g}; set rheology.floor and "
-        "rheology.ceiling to bound it, or refine the grid."
-    )
+    at = f"{what} at t = {problem.time:.6g}"
+    return failure(at, viscosity, subject="the MUMPS solve")

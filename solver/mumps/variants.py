@@ -12,7 +12,6 @@ ORDERINGS = {"amd": 0, "amf": 2, "scotch": 3, "pord": 4, "metis": 5, "qamd": 6, 
 """Values of MUMPS's ICNTL(7); 1 is an order given by us."""
 
 ANALYSE = "analyse"
-METHODS = (LDLT, LU, CHOLESKY)
 
 
 @dataclass(frozen=True)

@@ -6,21 +6,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from allpairspy import AllPairs
-from numerics import GRIDS, GivenViscosity, rough_field, rough_viscosity, worst_difference
+from numerics import GivenViscosity, rough_field, rough_viscosity, worst_difference
 from petsc_needed import mpirun, petsc, run_python
-from physics_cases import SLIPS, case, initials, run_in_pieces, slip_walls
+from physics_cases import SLIPS, case, run_in_pieces, slip_walls
 
 from tellus.coupling.runs.run import run_directory
-from tellus.coupling.simulation.ranks import refuse_idle_processes
+from tellus.coupling.simulation.ranks import ranks_of, refuse_idle_processes
 from tellus.coupling.solvers.names import make_solver
-from tellus.errors import InputError, SolverError
+from tellus.errors import InputError, RunFailedError
 from tellus.solver.direct import DirectSolver
 from tellus.solver.grid import Array, Grid
-from tellus.solver.mumps.petsc import Factorisation
+from tellus.solver.mumps.petsc import Factorisation, MumpsSettings
 from tellus.solver.mumps.solver import MumpsSolver
-from tellus.solver.mumps.variants import variant
-from tellus.solver.pressure import pressure
+from tellus.solver.mumps.variants import Variant, variant
 from tellus.solver.rheology import FrankKamenetskii
 from tellus.solver.stokes import StokesProblem, relative_velocity_error
 
@@ -43,43 +41,6 @@ def problem(
     """No two cells alike in temperature, nor in viscosity, with walls of these kinds."""
     viscosity = GivenViscosity(rough_viscosity(grid, contrast, seed + 1))
     return StokesProblem(grid, rough_field(grid, seed), viscosity, 5.0, slip_walls(kinds))
-
-
-@pytest.mark.usefixtures("petsc")
-@pytest.mark.parametrize(
-    ("name", "grid", "contrast"),
-    list(AllPairs([NAMES, [*GRIDS, Grid(40, 16, 4.0)], [1.0, 1e6, 1e10]])),
-)
-def test_the_velocity_is_the_direct_solvers(name: str, grid: Grid, contrast: float) -> None:
-    solver, direct = make_solver(name, grid), DirectSolver(grid)
-    assert solver.name == name
-    for kinds in (SLIPS[0], SLIPS[5], SLIPS[-1]):
-        asked = problem(grid, contrast, kinds)
-        flow, reference = solver.solve(asked), direct.solve(asked)
-        assert relative_velocity_error(flow, reference) < 1e-8
-        if not name.startswith("mumps-psi"):
-            assert flow.p is not None
-            expected = pressure(reference, asked, asked.viscosity())
-            assert worst_difference(flow.p, expected) < 1e-8
-            assert abs(np.mean(flow.p)) < 1e-12 * np.max(np.abs(flow.p))
-
-
-@pytest.mark.usefixtures("petsc")
-@pytest.mark.parametrize("kinds", SLIPS, ids=initials)
-def test_every_mixture_of_walls(kinds: tuple[str, ...]) -> None:
-    for name in ("mumps", "mumps:lu", "mumps-psi"):
-        asked = problem(GRID, 1e6, kinds)
-        reference = DirectSolver(GRID).solve(asked)
-        assert relative_velocity_error(MumpsSolver(GRID, name).solve(asked), reference) < 1e-8
-
-
-@pytest.mark.usefixtures("petsc")
-def test_every_cell_is_free_of_divergence_and_no_wall_leaks() -> None:
-    flow = MumpsSolver(GRID).solve(problem(GRID, 1e10))
-    divergence = np.diff(flow.u, axis=1) / GRID.hx + np.diff(flow.v, axis=0) / GRID.hy
-    assert np.max(np.abs(divergence)) < 1e-12 * np.max(np.abs(flow.u)) / GRID.hx
-    assert not np.any(flow.u[:, [0, -1]])
-    assert not np.any(flow.v[[0, -1]])
 
 
 @pytest.mark.usefixtures("petsc")
@@ -115,57 +76,33 @@ def test_an_ordering_that_mumps_does_not_have_is_refused(monkeypatch: pytest.Mon
 
 
 @pytest.mark.usefixtures("petsc")
-@pytest.mark.parametrize("name", ["mumps", "mumps:lu", "mumps-psi"])
-@pytest.mark.parametrize("value", [0.0, -1.0, np.nan, np.inf])
-def test_an_impossible_viscosity_is_a_clear_error_and_spoils_nothing(
-    name: str, value: float
-) -> None:
-    solver, good = MumpsSolver(GRID, name), problem(GRID, 1e6)
-    before = solver.solve(good).psi
-    eta = np.ones(GRID.cells)
-    eta[2, 3] = value
-    with pytest.raises(SolverError, match="viscosity ranges from"):
-        solver.solve(StokesProblem(GRID, rough_field(GRID), GivenViscosity(eta)))
-    np.testing.assert_array_equal(solver.solve(good).psi, before)
-
-
-@pytest.mark.usefixtures("petsc")
-def test_a_temperature_that_is_not_finite_is_a_clear_error() -> None:
-    temperature = rough_field(GRID)
-    temperature[3, 5] = np.nan
-    ones = GivenViscosity(np.ones(GRID.cells))
-    with pytest.raises(SolverError, match=r"no finite solution at t = 0\.25"):
-        MumpsSolver(GRID).solve(StokesProblem(GRID, temperature, ones, time=0.25))
-
-
-@pytest.mark.usefixtures("petsc")
 def test_too_little_workspace_is_made_good(monkeypatch: pytest.MonkeyPatch) -> None:
     """MUMPS is given no room beyond its estimate, which delayed pivots always exceed."""
-    from tellus.solver.mumps import workers
+    made = Variant.settings
 
-    made = workers.Variant.settings
-
-    def tight(self: workers.Variant, parts: int) -> object:
+    def tight(self: Variant, parts: int) -> MumpsSettings:
         settings = made(self, parts)
         return settings._replace(icntl={**settings.icntl, 14: 1})
 
-    monkeypatch.setattr(workers.Variant, "settings", tight)
+    monkeypatch.setattr(Variant, "settings", tight)
     grid = Grid(128, 32, 4.0)
     solver, asked = MumpsSolver(grid, "mumps:amf"), problem(grid, 1e8)
     flow = solver.solve(asked)
     assert relative_velocity_error(flow, DirectSolver(grid).solve(asked)) < 1e-8
-    factorisation = solver._workers.system(solver._number).factorisation
-    assert factorisation.workspace > 1
+    assert solver._factorisation.workspace > 1
 
 
 @pytest.mark.usefixtures("petsc")
-def test_memory_is_reported_and_given_back() -> None:
+def test_memory_is_reported_and_given_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    given_back: list[Factorisation] = []
+    monkeypatch.setattr(Factorisation, "destroy", lambda self: given_back.append(self))
     solver = MumpsSolver(GRID)
-    workers, number = solver._workers, solver._number
     assert solver.megabytes >= 1
+    assert solver.shares_processes
     del solver
-    with pytest.raises(KeyError):
-        workers.system(number)
+    assert len(given_back) == 1
+    monkeypatch.undo()
+    given_back.pop().destroy()
 
 
 @pytest.mark.usefixtures("petsc")
@@ -181,22 +118,6 @@ def test_a_run_is_that_of_the_direct_solver_and_resumes_bitwise(tmp_path: Path) 
     assert pieces.read_text() == whole.read_text()
 
 
-@pytest.mark.usefixtures("petsc")
-def test_a_viscosity_that_depends_on_the_flow_is_iterated() -> None:
-    asked = case("rheology.yield_stress=3.0", "time.max_steps=1")
-    from tellus.coupling.simulation.loop import Simulation
-
-    flows = [
-        Simulation.from_config(asked.model_copy(update={"stokes": stokes})).flow()
-        for stokes in (
-            asked.stokes,
-            asked.stokes.model_copy(update={"solver": "mumps"}),
-        )
-    ]
-    assert flows[1].report.iterations > 1
-    assert relative_velocity_error(flows[1], flows[0]) < 1e-8
-
-
 def assert_alike(run: Path, other: Path) -> None:
     """The same time series but for rounding; the heat budget is nothing but rounding."""
     tables = []
@@ -207,43 +128,46 @@ def assert_alike(run: Path, other: Path) -> None:
 
 
 @pytest.mark.usefixtures("mpirun")
-@pytest.mark.parametrize("name", ["mumps", "mumps:lu", "mumps-psi"])
-def test_two_processes_find_what_one_finds(name: str, tmp_path: Path) -> None:
-    """And only the first of them comes back from the solver."""
-    script = tmp_path / "script.py"
+def test_two_processes_find_what_one_finds(tmp_path: Path) -> None:
+    """Both of them, after a solve that failed and beside a solver that was given up."""
+    script, names = tmp_path / "script.py", ["mumps", "mumps:lu", "mumps-psi"]
     script.write_text(
         f"""
 import numpy as np
 from tellus.errors import SolverError
 from tellus.solver.grid import Grid
+from tellus.solver.mumps.petsc import world
 from tellus.solver.mumps.solver import MumpsSolver
 from tellus.solver.rheology import FrankKamenetskii
 from tellus.solver.stokes import StokesProblem
 
 grid = Grid(24, 12, 2.0)
 temperature = np.random.default_rng(3).random(grid.cells)
-solver = MumpsSolver(grid, "{name}")
-print("went on")
 problem = StokesProblem(grid, temperature, FrankKamenetskii(1e6))
-first = solver.solve(problem)
-try:
-    solver.solve(StokesProblem(grid, temperature * np.nan, FrankKamenetskii(1e6)))
-except SolverError:
-    print("failed")
-other = MumpsSolver(Grid(9, 17, 0.5), "{name}")
-del other
-np.save("{tmp_path / "psi.npy"}", solver.solve(problem).psi)
+found = []
+for name in {names}:
+    solver = MumpsSolver(grid, name)
+    solver.solve(problem)
+    try:
+        solver.solve(StokesProblem(grid, temperature * np.nan, FrankKamenetskii(1e6)))
+    except SolverError:
+        print("failed")
+    other = MumpsSolver(Grid(9, 17, 0.5), name)
+    del other
+    found.append(solver.solve(problem).psi)
+np.save(f"{tmp_path}/{{world().rank}}.npy", found)
 """,
         encoding="utf-8",
     )
     done = run_python(script, ranks=2)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.split("\n") == ["went on", "failed", ""]
+    assert done.stdout.count("failed") == 6
+    first, second = (np.load(tmp_path / f"{rank}.npy") for rank in range(2))
+    np.testing.assert_array_equal(first, second)
     temperature = np.random.default_rng(3).random(GRID.cells)
     asked = StokesProblem(GRID, temperature, FrankKamenetskii(1e6))
-    alone = MumpsSolver(GRID, name).solve(asked)
-    psi: Array = np.load(tmp_path / "psi.npy")
-    assert worst_difference(psi, alone.psi) < 1e-9
+    for name, psi in zip(names, first, strict=True):
+        assert worst_difference(psi, MumpsSolver(GRID, name).solve(asked).psi) < 1e-9
 
 
 def written(path: Path, *settings: str) -> Path:
@@ -256,15 +180,35 @@ def written(path: Path, *settings: str) -> Path:
 
 @pytest.mark.usefixtures("mpirun")
 def test_a_run_of_two_processes_stops_goes_on_and_ends_as_one_of_one(tmp_path: Path) -> None:
-    out = tmp_path / "shared"
-    config = written(tmp_path, "time.max_steps=6", "time.wall_limit=1e-9", "stokes.solver=mumps")
-    done = run_python("-m", "tellus", "run", config, "--out", out, ranks=2)
-    assert done.returncode == 3, done.stderr
-    assert json.loads((out / "run.json").read_text())["steps"] == 1
-    more = ("--resume", "--set", "time.wall_limit=none")
-    done = run_python("-m", "tellus", "run", config, "--out", out, *more, ranks=2)
+    """Both processes see the same ends, the first alone writes."""
+    out, script = tmp_path / "shared", tmp_path / "script.py"
+    config = written(tmp_path, "time.max_steps=6", "stokes.solver=mumps")
+    script.write_text(
+        f"""
+import tellus
+from tellus.errors import InputError, InterruptedRunError
+
+limited, whole = (
+    tellus.load_config("{config}", ["time.wall_limit=" + limit]) for limit in ("1e-9", "none")
+)
+try:
+    tellus.run(limited, "{out}")
+except InterruptedRunError:
+    print("stopped")
+done = tellus.run(whole, "{out}", resume=True)
+print(done["status"], done["steps"])
+try:
+    tellus.run(whole, "{out}")
+except InputError:
+    print("refused")
+""",
+        encoding="utf-8",
+    )
+    done = run_python(script, ranks=2)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.count("6 steps") == 1
+    for said in ("stopped", "done 6", "refused"):
+        assert done.stdout.count(said) == 2
+    assert json.loads((out / "run.json").read_text())["status"] == "done"
     run_directory(case("time.max_steps=6"), tmp_path / "direct", progress=False)
     assert_alike(out, tmp_path / "direct")
 
@@ -275,6 +219,45 @@ def test_no_process_waits_for_a_run_that_failed(tmp_path: Path) -> None:
     done = run_python("-m", "tellus", "run", config, "--out", tmp_path / "run", ranks=2)
     assert done.returncode == 1, done.stderr
     assert done.stderr.count("the time step collapsed") == 1
+    assert json.loads((tmp_path / "run" / "run.json").read_text())["status"] == "failed"
+
+
+@pytest.mark.usefixtures("mpirun")
+@pytest.mark.parametrize("failing", [0, 1])
+def test_no_process_waits_for_one_that_failed_alone(failing: int, tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(
+        f"""
+from tellus.solver.mumps import petsc
+
+petsc.PATIENCE, world = 0.5, petsc.world()
+world.meet()
+if world.rank == {failing}:
+    raise OSError(28, "No space left on device")
+while True:
+    world.of_all(petsc.np.zeros(1))
+""",
+        encoding="utf-8",
+    )
+    done = run_python(script, ranks=2)
+    assert done.returncode != 0
+    assert "No space left on device" in done.stderr
+
+
+def test_processes_that_disagree_say_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    class World:
+        rank, times = 0, (0.5, 0.5)
+
+        def of_all(self, numbers: Array) -> Array:
+            return np.array([[numbers[0], self.times[0]], [0.0, self.times[1]]])
+
+    monkeypatch.setattr("tellus.solver.mumps.petsc.world", World)
+    ranks = ranks_of("skip:3:mumps")
+    assert ranks.agreed(True, 0.5)
+    assert not ranks.agreed(False, 0.5)
+    monkeypatch.setattr(World, "times", (0.5, 0.5000001))
+    with pytest.raises(RunFailedError, match="disagree"):
+        ranks.agreed(False, 0.5)
 
 
 def test_processes_are_counted_where_the_launcher_says_so(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -63,8 +63,19 @@ def stdout() -> TextIO:
     return unfailing(sys.stdout)
 
 
+def silence() -> None:
+    """Lose what is said from now on: of several processes that say the same, one is enough."""
+    global _silent
+    _silent = True
+
+
+_silent = False
+
+
 def unfailing(stream: TextIO | None) -> TextIO:
     """A stream as one whose writes never fail."""
+    if _silent:
+        stream = None
     made = stream if isinstance(stream, Unfailing) else Unfailing(stream)
     return cast(TextIO, made)
 
