@@ -10,16 +10,8 @@ from typing import Any
 from tellus.errors import InputError, RunFailedError
 from tellus.io.signals import WATCHED, held
 
-SETTINGS = {
-    # On a busy machine a worker may say nothing for minutes; that is no reason to start it anew.
-    "distributed.scheduler.worker-ttl": None,
-    # By default dask has malloc return every freed array to the system: page faults twice the
-    # cost of a time step at 512x128.
-    "distributed.nanny.pre-spawn-environ": {
-        f"{library}_NUM_THREADS": 1 for library in ("OMP", "MKL", "OPENBLAS")
-    },
-}
-"""Of local clusters, beside dask's own."""
+TOLD = "tellus"
+"""Topic of the lines that tasks `tell`."""
 
 
 def run_all(
@@ -27,6 +19,10 @@ def run_all(
     tasks: Sequence[tuple[Any, ...]],
     jobs: int = 1,
     scheduler: str | None = None,
+    *,
+    threads: int | None = 1,
+    report: Callable[[str], None] | None = None,
+    keep_failures: bool = False,
 ) -> Iterator[Any]:
     """What `work(*task)` returns for each of the tasks, as they end.
 
@@ -35,10 +31,16 @@ def run_all(
     work : callable
     tasks : sequence of tuple
     jobs : int
-        Worker processes of a local cluster, one thread each.
+        Worker processes of a local cluster, each with one task at a time.
     scheduler : str, optional
         Address of a dask scheduler that runs already, instead of a local cluster; it must see
         the same file system.
+    threads : int, optional
+        Of numerical libraries in each worker of a local cluster; None leaves it to them.
+    report : callable, optional
+        Takes the lines that tasks `tell` while they work.
+    keep_failures : bool
+        Yield the exception of a task that failed, and go on with the others.
 
     Raises
     ------
@@ -51,10 +53,25 @@ def run_all(
 
     if not tasks:
         return
-    with _client(min(jobs, len(tasks)), scheduler) as client:
+    with _client(min(jobs, len(tasks)), scheduler, threads) as client:
+        if report is not None:
+            client.subscribe_topic(TOLD, lambda event: report(event[1]))
         futures = [client.submit(work, *task, pure=False) for task in tasks]
         for future in as_completed(futures):
-            yield _result(future)
+            try:
+                result = _result(future)
+            except Exception as failure:
+                if not keep_failures:
+                    raise
+                result = failure
+            yield result
+
+
+def tell(line: str) -> None:
+    """Inside a task: a line for the `report` of `run_all`."""
+    from distributed import get_worker
+
+    get_worker().log_event(TOLD, line)
 
 
 def _result(future: Any) -> Any:
@@ -70,7 +87,7 @@ def _result(future: Any) -> Any:
 
 
 @contextmanager
-def _client(jobs: int, scheduler: str | None) -> Iterator[Any]:
+def _client(jobs: int, scheduler: str | None, threads: int | None) -> Iterator[Any]:
     """A dask client of the scheduler at this address, or of a local cluster that ends with it."""
     import dask
     from distributed import Client, LocalCluster
@@ -83,17 +100,33 @@ def _client(jobs: int, scheduler: str | None) -> Iterator[Any]:
         with client:
             yield client
         return
-    with dask.config.set(SETTINGS), ExitStack() as stack:
+    with dask.config.set(_settings(threads)), ExitStack() as stack:
         with held(), deaf_children():
             cluster = LocalCluster(
                 n_workers=jobs,
                 threads_per_worker=1,
+                # By default dask ends a worker that takes more than one processor's share.
+                memory_limit=None,
                 dashboard_address="127.0.0.1:0",
                 silence_logs=logging.CRITICAL,  # a worker's failure is raised here, and said once
             )
             stack.enter_context(cluster)
             client = stack.enter_context(Client(cluster))
         yield client
+
+
+def _settings(threads: int | None) -> dict[str, Any]:
+    """Of a local cluster, beside dask's own."""
+    libraries = () if threads is None else ("OMP", "MKL", "OPENBLAS")
+    return {
+        # On a busy machine a worker may say nothing for minutes; no reason to start it anew.
+        "distributed.scheduler.worker-ttl": None,
+        # By default dask has malloc return every freed array to the system: page faults twice the
+        # cost of a time step at 512x128.
+        "distributed.nanny.pre-spawn-environ": {
+            f"{library}_NUM_THREADS": threads for library in libraries
+        },
+    }
 
 
 @contextmanager

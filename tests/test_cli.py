@@ -10,7 +10,7 @@ from typer.testing import CliRunner, Result
 
 from tellus import __version__
 from tellus.cli import app
-from tellus.cli.shell import plain
+from tellus.io.json_file import plain
 
 TINY = ["--set", "grid.nx=16", "--set", "grid.ny=8", "--set", "rheology.gamma_T=1e3"]
 

@@ -9,7 +9,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from tellus.config import DatasetConfig, dump, load_dataset_config
-from tellus.coupling.build import grid_of, simulation_of
+from tellus.coupling.build import grid_of
 from tellus.coupling.cluster import run_all
 from tellus.coupling.runs.estimate import check_memory
 from tellus.coupling.simulation.loop import Simulation
@@ -78,9 +78,8 @@ def simulate(config: DatasetConfig, member: Member, out: Path) -> str:
     """Run one simulation and write its snapshots; the directory appears only when complete."""
     start = perf_counter()
     with limit(1), threadpool_limits(limits=1):
-        run = simulation_of(config, member.gamma_T, member.gamma_p, member.heating, member.seed)
         # What there is to warn of was said of the first one, before any began.
-        simulation = Simulation.from_config(run, warn=lambda sentence: None)
+        simulation = Simulation.from_config(member.configured(config), warn=lambda sentence: None)
         kept, ending = _run(simulation, member, config)
         moments, psi = _labelled(simulation, kept)
         if lost := len(kept) - len(moments):
@@ -159,9 +158,7 @@ def _check_free(config: DatasetConfig, out: Path) -> None:
 
 def _check_solver(config: DatasetConfig) -> None:
     """Let the solver object before anything is written; what it warns of is logged."""
-    first = members(config)[0]
-    run = simulation_of(config, first.gamma_T, first.gamma_p, first.heating, first.seed)
-    Simulation.from_config(run)
+    Simulation.from_config(members(config)[0].configured(config))
 
 
 def _check_memory(config: DatasetConfig, jobs: int) -> None:

@@ -4,8 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tellus.config import DatasetConfig
+from tellus.config import Config, DatasetConfig
 from tellus.config.dataset import DatasetSection
+from tellus.coupling.build import simulation_of
 from tellus.io.signals import held
 
 SEEDS = 2**32
@@ -22,6 +23,10 @@ class Member:
     heating: float
     seed: int
     end: float
+
+    def configured(self, config: DatasetConfig) -> Config:
+        """The configuration of its run."""
+        return simulation_of(config, self.gamma_T, self.gamma_p, self.heating, self.seed)
 
 
 def members(config: DatasetConfig) -> list[Member]:

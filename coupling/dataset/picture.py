@@ -11,7 +11,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from tellus.coupling.output.picture_file import save_picture
+from tellus.coupling.output.picture_file import picture_place, save_picture
 from tellus.coupling.output.style import LINES, styled
 from tellus.errors import InputError
 from tellus.solver.grid import Array
@@ -55,13 +55,10 @@ def plot_dataset(path: Path, out: Path | None = None) -> Path:
             f"{path} has no statistics: run the `tellus dataset` that made it again, which adds "
             "them and computes nothing twice."
         )
-    out = path / "overview.png" if out is None else out
-    if out.suffix != ".png" or out.is_dir():
-        raise InputError(f"--out {out}: name a .png file.")
-    out.parent.mkdir(parents=True, exist_ok=True)
+    place = picture_place(out, path / "overview.png")
     with styled():
-        save_picture(overview(entries), out, DPI)
-    return out
+        save_picture(overview(entries), place, DPI)
+    return place
 
 
 def overview(entries: Sequence[Entry]) -> Figure:

@@ -10,9 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from tellus.config.dataset import DatasetSection
-
-PAIR = 2
+from tellus.config.dataset import PAIR, DatasetSection
 
 
 @dataclass(frozen=True)

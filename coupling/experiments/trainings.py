@@ -1,29 +1,28 @@
 """Many trainings compared: train, evaluate, roll out, one table.
 
-Every training file of a folder is one experiment, trained by `tellus train` in a
-process of its own. What is finished is not done again, and a training that was
-stopped goes on, so that the same command takes the whole up where it was stopped.
+Every training file of a folder is one experiment, trained in a worker process of a local cluster.
+What is finished is not done again, and a training that was stopped goes on from its last whole
+epoch, so that the same command takes the whole up where it was stopped.
 """
 
 import json
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor, wait
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-from tellus.config import AnyTraining, load_training_config
+from tellus.coupling.cluster import run_all, tell
 from tellus.coupling.runs.provenance import provenance
-from tellus.errors import InputError, InterruptedRunError
-from tellus.io.json_file import read_json, read_json_lines
+from tellus.errors import InterruptedRunError, TellusError
+from tellus.io.json_file import plain, read_json, read_json_lines
 from tellus.io.lock import sole_user
-from tellus.io.names import plain_names
-from tellus.io.signals import remembered
 from tellus.io.whole_file import write_atomically
+from tellus.solver.threads import allowed, limit
 from tellus.surrogate.data import Dataset
 
-from .commands import Commands
+from .evaluation import evaluate_model
+from .experiment import Experiment, find_experiments
 
 Report = Callable[[str], None]
 Json = dict[str, Any]
@@ -33,40 +32,6 @@ CLASSICAL = ("refined:tol=1e-3", "skip:100")
 
 RESULT = "experiments.json"
 LONG = ("per_simulation", "spectrum", "machine", "versions")
-
-LISTENING = 0.5
-"""Seconds between looks at signals."""
-
-
-@dataclass(frozen=True)
-class Experiment:
-    """One training file, what is changed in it, and where its results go."""
-
-    config: Path
-    settings: AnyTraining
-    changes: tuple[str, ...]
-    out: Path
-
-    @property
-    def name(self) -> str:
-        """The file's name without number and ending, such as "exact-walls"."""
-        number, dash, rest = self.config.stem.partition("-")
-        return rest if dash and number.isdecimal() else self.config.stem
-
-    @property
-    def kind(self) -> str:
-        """What is trained, such as "multi-scale"."""
-        return self.settings.kind.name
-
-    @property
-    def model(self) -> Path:
-        """Directory of the trained model."""
-        return self.out / self.name / "model"
-
-    @property
-    def evaluation(self) -> Path:
-        """The result of `tellus evaluate`."""
-        return self.out / self.name / "evaluation.json"
 
 
 def run_experiments(
@@ -120,16 +85,62 @@ def run_experiments(
     dataset = Dataset.open(data)
     dataset.check_present()
     for experiment in experiments:
-        _check_evaluation(experiment)
-        _check_model(experiment, dataset)
-    commands = Commands(report, threads=1 if jobs > 1 else None)
+        experiment.check(dataset)
     with sole_user(out):
         fresh = not any(e.model.exists() for e in experiments)
         begun = perf_counter()
-        _all(experiments, lambda e: _train_and_evaluate(e, data, device, commands), jobs, commands)
+        _train_all(experiments, data, jobs, device, report)
         seconds = perf_counter() - begun if fresh else None
         rollouts = _rolled_out(experiments, data, out, steps, jobs, report)
         return _deliver(experiments, folder, dataset, rollouts, jobs, seconds)
+
+
+def _train_all(
+    experiments: Sequence[Experiment], data: Path, jobs: int, device: str, report: Report
+) -> None:
+    """Finish all that is unfinished, `jobs` at a time, and only then raise what failed first."""
+    threads = 1 if jobs > 1 else None
+    tasks = [(e, data, device, threads) for e in experiments if not e.is_done]
+    ended = run_all(
+        train_and_evaluate, tasks, jobs, threads=threads, report=report, keep_failures=True
+    )
+    if failures := [failure for failure in ended if failure is not None]:
+        raise failures[0]
+
+
+def train_and_evaluate(
+    experiment: Experiment, data: Path, device: str, threads: int | None
+) -> None:
+    """What is left of one experiment, on a worker; `threads` of PyTorch and solves, if given."""
+    import torch
+
+    from tellus.surrogate.training.train import train
+
+    if threads is not None:
+        torch.set_num_threads(threads)
+    with _named(experiment.name), limit(threads or allowed()):
+        if not experiment.is_trained:
+            settings, model = experiment.settings, experiment.model
+
+            def report(line: str) -> None:
+                tell(f"{experiment.name}: {line}")
+
+            with sole_user(model):
+                train(settings, data, model, resume=True, report=report, device=device)
+        if not experiment.evaluation.exists():
+            text = json.dumps(plain(evaluate_model(experiment.model, data)), allow_nan=False)
+            write_atomically(experiment.evaluation, text.encode() + b"\n")
+
+
+@contextmanager
+def _named(name: str) -> Iterator[None]:
+    """Failures say which experiment is theirs."""
+    try:
+        yield
+    except InterruptedRunError as stop:
+        raise InterruptedRunError(f"{name}: {stop} The same command goes on.") from None
+    except TellusError as failure:
+        raise type(failure)(f"{name}: {failure}") from None
 
 
 def _deliver(
@@ -161,94 +172,6 @@ def _deliver(
     return result
 
 
-def find_experiments(
-    folder: Path, out: Path, only: Sequence[str] = (), changes: Sequence[str] = ()
-) -> list[Experiment]:
-    """The experiments of a folder, their files read, changed and found right."""
-    files = sorted(folder.glob("*.toml"))
-    if not files:
-        raise InputError(
-            f"{folder} holds no training files (*.toml): name a folder such as experiments/small."
-        )
-    found = []
-    for file in files:
-        config = load_training_config(file, changes)
-        if not config.kind.moves:
-            raise InputError(
-                f'{file}: model.kind = "{config.kind.name}" predicts no velocity to compare; train '
-                "it with `tellus train`."
-            )
-        found.append(Experiment(file, config, tuple(changes), out))
-    names = plain_names((e.name for e in found), str(folder))
-    for name in only:
-        if name not in names:
-            raise InputError(f"{folder} has no experiment {name}: it has {', '.join(names)}.")
-    return [e for e in found if not only or e.name in only]
-
-
-def _check_evaluation(experiment: Experiment) -> None:
-    """Refuse a damaged evaluation that an earlier command left, before anything is computed."""
-    if experiment.evaluation.exists():
-        _evaluation_of(experiment)
-
-
-def _evaluation_of(experiment: Experiment) -> Json:
-    return read_json(experiment.evaluation, "remove it, and it is evaluated again")
-
-
-def _check_model(experiment: Experiment, dataset: Dataset) -> None:
-    """Refuse a model of an earlier command that was trained on other data or otherwise."""
-    card = experiment.model / "card.json"
-    if not card.exists():
-        return
-    try:
-        found = read_json(card, f"remove {experiment.model}")
-        trained = found["training"] | {"time_limit": None}, found["data"]["hash"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InputError(f"{card} is damaged ({error!r}): remove {experiment.model}.") from None
-    settings = experiment.settings.settings().to_json() | {"time_limit": None}
-    if trained != (json.loads(json.dumps(settings)), dataset.card["hash"]):
-        raise InputError(
-            f"{experiment.model} was trained under other settings than {experiment.config}, or on "
-            f"other data than {dataset.path}: name another --out, or remove it."
-        )
-
-
-def _all(
-    experiments: Sequence[Experiment],
-    work: Callable[[Experiment], None],
-    jobs: int,
-    commands: Commands,
-) -> None:
-    """Work on all of them, `jobs` at a time; a signal stops what runs, a failure only itself."""
-    with remembered() as asked, ThreadPoolExecutor(jobs) as pool:
-        futures = [pool.submit(work, experiment) for experiment in experiments]
-        while wait(futures, timeout=LISTENING).not_done:
-            if asked.by is not None:
-                commands.stop()
-        late = asked.by
-    failures = [failure for future in futures if (failure := future.exception()) is not None]
-    if failures:
-        raise failures[0]
-    if late is not None:
-        raise InterruptedRunError(f"stopped by {late.name}. The same command goes on.")
-
-
-def _train_and_evaluate(
-    experiment: Experiment, data: Path, device: str, commands: Commands
-) -> None:
-    name = experiment.name
-    if _epochs_done(experiment) < experiment.settings.settings().epochs:
-        places = ["--data", str(data), "--out", str(experiment.model)]
-        changes = [f"--set={change}" for change in experiment.changes]
-        command = ["train", str(experiment.config), *changes, *places]
-        command += ["--device", device, "--resume"]
-        commands.run(name, command, tell=True)
-    if not experiment.evaluation.exists():
-        command = ["evaluate", str(experiment.model), "--data", str(data), "--json"]
-        write_atomically(experiment.evaluation, commands.run(name, command).encode())
-
-
 def _kept(evaluation: Json) -> Json:
     """An evaluation without its longest lists, at any depth."""
     return {
@@ -256,13 +179,6 @@ def _kept(evaluation: Json) -> Json:
         for key, value in evaluation.items()
         if key not in LONG
     }
-
-
-def _epochs_done(experiment: Experiment) -> int:
-    """Whole lines of its metrics: a kill may have cut the last one short."""
-    metrics = experiment.model / "metrics.jsonl"
-    lines = metrics.read_text().splitlines() if metrics.exists() else []
-    return sum(line.endswith("}") for line in lines)
 
 
 def _rolled_out(
@@ -277,8 +193,7 @@ def _rolled_out(
     from tellus.coupling.trajectory.cases import cases_of_data, trained_on
     from tellus.coupling.trajectory.suite.suite import rollout_suite
 
-    # Kinds that step in time themselves are rolled out by their evaluation.
-    networks = [f"surrogate:{e.model}" for e in experiments if e.settings.kind.solves]
+    networks = [f"surrogate:{e.model}" for e in experiments if e.solves]
     if steps == 0 or not networks:
         return None
     return rollout_suite(
@@ -300,9 +215,9 @@ def _beside(rollouts: Json, experiments: Sequence[Experiment]) -> Json:
 
 def _row(experiment: Experiment, rollouts: Json | None) -> Json:
     """What is known of one experiment."""
-    card = read_json(experiment.model / "card.json", f"remove {experiment.model}")
-    metrics = experiment.model / "metrics.jsonl"
-    lines = read_json_lines(metrics, f"remove {experiment.model}")
+    remedy = f"remove {experiment.model}"
+    card = read_json(experiment.model / "card.json", remedy)
+    epochs = read_json_lines(experiment.metrics, remedy)
     label = f"surrogate:{experiment.model}"
     summary = [] if rollouts is None else rollouts["summary"]
     return {
@@ -310,9 +225,9 @@ def _row(experiment: Experiment, rollouts: Json | None) -> Json:
         "kind": experiment.kind,
         "meaning": experiment.config.read_text().splitlines()[0].lstrip("# "),
         "parameters": card["parameters"],
-        "epochs": len(lines),
-        "training_seconds": sum(line["seconds"] for line in lines),
+        "epochs": len(epochs),
+        "training_seconds": sum(epoch["seconds"] for epoch in epochs),
         "validation": card["validation"],
-        "evaluation": _kept(_evaluation_of(experiment)),
+        "evaluation": _kept(experiment.read_evaluation()),
         "rollout": next((s for s in summary if s["solver"] == label), None),
     }

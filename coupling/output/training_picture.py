@@ -11,7 +11,7 @@ from tellus.config.summaries import EpochLine
 from tellus.errors import InputError
 from tellus.io.json_file import brief, read_json_lines
 
-from .picture_file import save_picture
+from .picture_file import picture_place, save_picture
 from .style import styled
 
 METRICS = "metrics.jsonl"
@@ -24,9 +24,7 @@ def plot_training(model: Path, out: Path | None = None) -> Path:
     Raises InputError if it holds no finished epoch or is damaged.
     """
     lines = read_metrics(model)
-    place = model / "training.png" if out is None else out
-    if place.suffix != ".png" or not place.absolute().parent.is_dir():
-        raise InputError(f"--out {place}: name a .png in a directory that exists.")
+    place = picture_place(out, model / "training.png")
     with styled():
         save_picture(_curves(lines), place)
     return place
@@ -35,7 +33,7 @@ def plot_training(model: Path, out: Path | None = None) -> Path:
 def _curves(lines: list[dict[str, Any]]) -> Figure:
     """Losses on the left, scores on the right."""
     epochs = [line["epoch"] for line in lines]
-    figure = Figure(figsize=(9, 3.5), layout="constrained")
+    figure = Figure(figsize=(9, 3.5))
     left, right = figure.subplots(1, 2)
     left.semilogy(epochs, [line["loss"] for line in lines], color=cm.batlowS(2), label="training")
     if "loss" in lines[0]["validation"]:

@@ -100,14 +100,8 @@ def test_members_are_in_the_box_and_split_as_asked(
         ):
             assert low - 1e-9 <= value <= high + 1e-9
         # Any of them makes a valid run.
-        config_of(config, member)
+        member.configured(config)
     assert found == members(config)
-
-
-def config_of(config: DatasetConfig, member: Member) -> Any:
-    from tellus.coupling.build import simulation_of
-
-    return simulation_of(config, member.gamma_T, member.gamma_p, member.heating, member.seed)
 
 
 def test_the_corners_of_the_box_are_trained_on() -> None:

@@ -294,14 +294,16 @@ def test_a_file_that_is_no_netcdf_is_not_overwritten(run: Path, tmp_path: Path) 
 
 def test_two_at_once_into_one_place_both_deliver(run: Path, tmp_path: Path) -> None:
     """As a script and its impatient user start them: neither spoils the other's files."""
-    places = {
-        "plots": ("plot", "--frames", "2"),
-        "run.nc": ("export", "--to", "netcdf"),
-    }
-    for name, (command, *options) in places.items():
-        arguments = [command, str(run), *options, "--out", str(tmp_path / name)]
-        both = [subprocess.Popen([sys.executable, "-m", "tellus", *arguments]) for _ in range(2)]
-        assert [job.wait(timeout=120) for job in both] == [0, 0], name
+    program = f"""
+from pathlib import Path
+from tellus.coupling.output.export import export_netcdf
+from tellus.coupling.output.pictures import plot_run
+run, out = Path({str(run)!r}), Path({str(tmp_path)!r})
+export_netcdf(run, out / "run.nc")
+plot_run(run, out / "plots", 2)
+"""
+    both = [subprocess.Popen([sys.executable, "-c", program]) for _ in range(2)]
+    assert [job.wait(timeout=120) for job in both] == [0, 0]
     assert not list(tmp_path.rglob("*.partial*"))
     with xr.open_dataset(tmp_path / "run.nc") as written:
         np.testing.assert_array_equal(written["psi"], open_run(run)["psi"])

@@ -11,7 +11,7 @@ from rollouts import case
 from small_data import GRID, parameters, write_dataset
 
 from tellus.cli.run import fresh
-from tellus.coupling.experiments.trainings import find_experiments
+from tellus.coupling.experiments.experiment import find_experiments
 from tellus.coupling.output.pictures import plot_run
 from tellus.coupling.runs.run import run_directory
 from tellus.coupling.trajectory.cases import cases_of_files

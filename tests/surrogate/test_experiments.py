@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 
 from tellus.cli import app
 from tellus.config import load_training_config
+from tellus.coupling.cluster import run_all, tell
 
 TINY = (
     "[network]\nfilters = 4\nlevels = 2\nconvolutions = 1\n[training]\nepochs = 1\nbatch_size = 8\n"
@@ -175,6 +176,13 @@ def test_a_signal_stops_all_of_them_resumable(folder: Path, dataset: Path, tmp_p
         epochs = len(metrics.read_text().splitlines())
         sleep(0.5)
         assert len(metrics.read_text().splitlines()) == epochs > 0
+
+
+def test_tasks_tell_while_they_work_and_fail_alone() -> None:
+    said: list[str] = []
+    ended = run_all(tell, [("begun",), (1j,), ("done",)], report=said.append, keep_failures=True)
+    failures = [type(failure) for failure in ended if failure is not None]
+    assert (said, failures) == (["begun", "done"], [TypeError])
 
 
 @pytest.mark.parametrize("file", sorted(Path("experiments").glob("*/*.toml")), ids=str)

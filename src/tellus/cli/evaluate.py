@@ -7,10 +7,11 @@ from typing import Annotated, Any
 import typer
 
 from tellus.errors import InputError
+from tellus.io.json_file import plain
 from tellus.io.places import refuse_sources
 
 from .bench import weights_of
-from .shell import complain, deliver, plain, processors, say
+from .shell import complain, deliver, processors, say
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
 
@@ -41,14 +42,10 @@ def evaluate(
             f"--plot draws errors of velocities, which a {kind.name} has not: leave it out."
         )
 
-    def work() -> dict[str, Any]:
-        from tellus.coupling.runs.provenance import provenance
-        from tellus.io.busy import background_load
+    from tellus.coupling.experiments.evaluation import evaluate_model
 
-        named = {"model": "shipped" if model is None else str(model), "data": str(data)}
-        busy = {"background_load_percent": background_load()}
-        score = kind.find("evaluation")
-        result = {**score(model, data, split), **named, **busy, **provenance()}
+    def work() -> dict[str, Any]:
+        result = evaluate_model(model, data, split)
         _write(result, out, plot)
         return result
 

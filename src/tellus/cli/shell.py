@@ -3,14 +3,12 @@
 import errno
 import json
 import logging
-import math
 import os
 import re
 import sys
 from collections.abc import Callable
 from contextlib import redirect_stdout
 from itertools import pairwise
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -19,6 +17,7 @@ from typer.core import TyperGroup
 from tellus.errors import InterruptedRunError, TellusError
 from tellus.io import terminal
 from tellus.io.exit_status import BAD_INPUT, FAILED, GO_ON, RESUMABLE, RESUME
+from tellus.io.json_file import plain
 from tellus.io.shown import shown
 from tellus.io.signals import Asked, prompt
 
@@ -155,19 +154,6 @@ def deliver(
     with redirect_stdout(terminal.stderr()):
         result = work()
     print(json.dumps(plain(result), allow_nan=False), flush=True)
-
-
-def plain(value: Any) -> Any:
-    """Strict JSON: arrays to lists, paths to strings, what is not finite to null."""
-    if isinstance(value, dict):
-        return {str(key): plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [plain(item) for item in value]
-    if hasattr(value, "tolist"):
-        return plain(value.tolist())
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    return str(value) if isinstance(value, Path) else value
 
 
 def _explained(failure: OSError) -> tuple[str, int]:

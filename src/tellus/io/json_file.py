@@ -1,4 +1,4 @@
-"""JSON that may be damaged, or a stranger's: read within limits, or refused in one sentence."""
+"""JSON: results as plain values; what may be damaged, or a stranger's, read within limits."""
 
 import json
 import math
@@ -82,6 +82,19 @@ def small_file(path: Path, largest: int = LARGEST) -> bytes:
     if len(content) > largest:
         raise ValueError(f"it is longer than {largest} bytes")
     return content
+
+
+def plain(value: Any) -> Any:
+    """Strict JSON: arrays to lists, paths to strings, what is not finite to null."""
+    if isinstance(value, dict):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    if hasattr(value, "tolist"):
+        return plain(value.tolist())
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    return str(value) if isinstance(value, Path) else value
 
 
 def brief(error: Exception) -> str:

@@ -1,0 +1,115 @@
+"""One training of a folder: its file, its settings, and what is there of its results."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tellus.config import load_training_config
+from tellus.errors import InputError
+from tellus.io.json_file import read_json
+from tellus.io.names import plain_names
+from tellus.surrogate.data import Dataset
+from tellus.surrogate.kinds import KINDS
+from tellus.surrogate.settings import LoopSettings
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """One training file, what is changed in it, and where its results go."""
+
+    config: Path
+    settings: LoopSettings
+    changes: tuple[str, ...]
+    out: Path
+
+    @property
+    def name(self) -> str:
+        """The file's name without number and ending, such as "exact-walls"."""
+        number, dash, rest = self.config.stem.partition("-")
+        return rest if dash and number.isdecimal() else self.config.stem
+
+    @property
+    def kind(self) -> str:
+        """What is trained, such as "multi-scale"."""
+        return self.settings.kind
+
+    @property
+    def solves(self) -> bool:
+        """Whether it is rolled out in a suite; what steps in time itself is by its evaluation."""
+        return KINDS[self.kind].solves
+
+    @property
+    def model(self) -> Path:
+        """Directory of the trained model."""
+        return self.out / self.name / "model"
+
+    @property
+    def metrics(self) -> Path:
+        """A line for each epoch of the training."""
+        return self.model / "metrics.jsonl"
+
+    @property
+    def evaluation(self) -> Path:
+        """The result of `tellus evaluate`."""
+        return self.out / self.name / "evaluation.json"
+
+    @property
+    def is_trained(self) -> bool:
+        """Whether all epochs are in the metrics; a kill may have cut their last line short."""
+        lines = self.metrics.read_text().splitlines() if self.metrics.exists() else []
+        return sum(line.endswith("}") for line in lines) >= self.settings.epochs
+
+    @property
+    def is_done(self) -> bool:
+        """Whether it is trained and evaluated."""
+        return self.is_trained and self.evaluation.exists()
+
+    def read_evaluation(self) -> dict[str, Any]:
+        """What `tellus evaluate` found; InputError where the file is damaged."""
+        return read_json(self.evaluation, "remove it, and it is evaluated again")
+
+    def check(self, dataset: Dataset) -> None:
+        """Refuse what an earlier command left damaged, or trained otherwise or on other data."""
+        if self.evaluation.exists():
+            self.read_evaluation()
+        card = self.model / "card.json"
+        if not card.exists():
+            return
+        try:
+            found = read_json(card, f"remove {self.model}")
+            trained = found["training"] | {"time_limit": None}, found["data"]["hash"]
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise InputError(f"{card} is damaged ({error!r}): remove {self.model}.") from None
+        settings = self.settings.to_json() | {"time_limit": None}
+        if trained != (json.loads(json.dumps(settings)), dataset.card["hash"]):
+            raise InputError(
+                f"{self.model} was trained under other settings than {self.config}, or on other "
+                f"data than {dataset.path}: name another --out, or remove it."
+            )
+
+
+def find_experiments(
+    folder: Path, out: Path, only: Sequence[str] = (), changes: Sequence[str] = ()
+) -> list[Experiment]:
+    """The experiments of a folder, their files read, changed and found right."""
+    files = sorted(folder.glob("*.toml"))
+    if not files:
+        raise InputError(
+            f"{folder} holds no training files (*.toml): name a folder such as experiments/small."
+        )
+    found = []
+    for file in files:
+        config = load_training_config(file, changes)
+        if not config.kind.moves:
+            raise InputError(
+                f'{file}: model.kind = "{config.kind.name}" predicts no velocity to compare; train '
+                "it with `tellus train`."
+            )
+        found.append(Experiment(file, config.settings(), tuple(changes), out))
+    names = plain_names((e.name for e in found), str(folder))
+    for name in only:
+        if name not in names:
+            raise InputError(f"{folder} has no experiment {name}: it has {', '.join(names)}.")
+    return [e for e in found if not only or e.name in only]
