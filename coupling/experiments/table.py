@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from tellus.coupling.trajectory.tabular import aligned
+
 COLUMNS = ("experiment", "parameters", "epochs", "minutes", "velocity error", "p95", "rollout")
 
 
@@ -10,11 +12,7 @@ def table(result: dict[str, Any]) -> str:
     and how many of its rollouts got to the end and stayed close.
     """
     rows = [COLUMNS, *(_cells(row) for row in result["results"])]
-    widths = [max(len(row[k]) for row in rows) for k in range(len(COLUMNS))]
-    return "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in rows
-    )
+    return "\n".join(aligned(rows, left=len(COLUMNS)))
 
 
 def _cells(row: dict[str, Any]) -> tuple[str, ...]:
