@@ -152,13 +152,17 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out
 
 
-def test_an_unfinished_data_set_is_called_so(made: Path, tmp_path: Path) -> None:
-    begun = tmp_path / "begun"
-    shutil.copytree(made, begun)
-    (begun / "card.json").unlink()
+@pytest.fixture
+def copy(made: Path, tmp_path: Path) -> Path:
+    """Of the data set, to be changed."""
+    return Path(shutil.copytree(made, tmp_path / "copy"))
+
+
+def test_an_unfinished_data_set_is_called_so(copy: Path) -> None:
+    (copy / "card.json").unlink()
     with pytest.raises(InputError, match=r"unfinished data set, 4 of .*`tellus dataset`"):
-        Dataset.open(begun)
-    for command in (["info", str(begun)], ["rollout-suite", "--data", str(begun), "--out", "x"]):
+        Dataset.open(copy)
+    for command in (["info", str(copy)], ["rollout-suite", "--data", str(copy), "--out", "x"]):
         refused = CliRunner().invoke(app, command)
         assert (refused.exit_code, "is an unfinished data set" in refused.stderr) == (2, True)
 
@@ -201,10 +205,8 @@ def test_the_card_says_what_is_there(made: Path) -> None:
     assert card["statistics"]["test"] == card["simulations"][0]["statistics"]
 
 
-def test_a_set_without_statistics_gets_them(made: Path, tmp_path: Path) -> None:
+def test_a_set_without_statistics_gets_them(copy: Path) -> None:
     """As version 0.1.0 left it: the same figures, measured from what is stored."""
-    copy = tmp_path / "copy"
-    shutil.copytree(made, copy)
     before = json.loads((copy / "card.json").read_text())
     stored = copy / "simulations" / "sim_001.zarr" / "zarr.json"
     group = json.loads(stored.read_text())
@@ -245,9 +247,8 @@ def test_training_reads_it(made: Path) -> None:
     np.testing.assert_array_equal(train[0].problem(0).grid.cells, GRID.cells)
 
 
-def test_the_hash_is_that_of_the_content(made: Path, tmp_path: Path) -> None:
-    copy, config = tmp_path / "copy", configured()
-    shutil.copytree(made, copy)
+def test_the_hash_is_that_of_the_content(copy: Path) -> None:
+    config = configured()
     before = json.loads((copy / "card.json").read_text())["hash"]
     # The same simulation with another perturbation.
     shutil.rmtree(copy / "simulations" / "sim_001.zarr")
@@ -302,9 +303,7 @@ def test_one_process_at_a_time(made: Path) -> None:
         make_dataset(configured(), made)
 
 
-def test_a_damaged_simulation_is_named(made: Path, tmp_path: Path) -> None:
-    copy = tmp_path / "copy"
-    shutil.copytree(made, copy)
+def test_a_damaged_simulation_is_named(copy: Path) -> None:
     (copy / "simulations" / "sim_001.zarr" / "zarr.json").write_text("{")
     with pytest.raises(InputError, match=r"sim_001\.zarr is damaged .* delete it"):
         make_dataset(configured(), copy, report=lambda line: None)
@@ -335,41 +334,31 @@ def test_a_simulation_that_diverges_keeps_what_it_had(
     assert group["step"][:].tolist() == [0, 2, 4, 8]
 
 
+@pytest.mark.parametrize(("lost", "left"), [((2, 8), [0, 4, 16]), ((0, 2, 4, 8, 16), [])])
 def test_a_snapshot_whose_label_cannot_be_solved_is_left_out(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    lost: tuple[int, ...], left: list[int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    label = datasets._label
+    label, config = datasets._label, configured()
 
     def failing(simulation: Any, moment: SampledState, solver: Any) -> Any:
-        if moment.step in (2, 8):
+        if moment.step in lost:
             raise SolverError("no label.")
         return label(simulation, moment, solver)
 
     monkeypatch.setattr(datasets, "_label", failing)
-    said = simulate(configured(), members(configured())[0], tmp_path)
+    if not left:
+        with pytest.raises(RunFailedError, match="no label"):
+            simulate(config, members(config)[0], tmp_path)
+        assert list(tmp_path.rglob("*.zarr")) == []
+        return
+    said = simulate(config, members(config)[0], tmp_path)
     assert said.endswith("3 snapshots, reached its last step, 2 more without a label")
     group = zarr.open_group(tmp_path / "simulations" / "sim_000.zarr", mode="r")
-    assert group["step"][:].tolist() == [0, 4, 16]
-    assert len(group["psi"][:]) == 3
+    assert group["step"][:].tolist() == left
+    assert len(group["psi"][:]) == len(left)
 
 
-def test_a_simulation_without_any_label_is_no_simulation(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def failing(*arguments: Any) -> Any:
-        raise SolverError("no label.")
-
-    monkeypatch.setattr(datasets, "_label", failing)
-    with pytest.raises(RunFailedError, match="no label"):
-        simulate(configured(), members(configured())[1], tmp_path)
-    assert list(tmp_path.rglob("*.zarr")) == []
-
-
-def test_an_older_set_goes_on_though_its_configuration_lacks_newer_keys(
-    made: Path, tmp_path: Path
-) -> None:
-    copy = tmp_path / "copy"
-    shutil.copytree(made, copy)
+def test_an_older_set_goes_on_though_its_configuration_lacks_newer_keys(copy: Path) -> None:
     stored = copy / "config.toml"
     lines = stored.read_text().splitlines(keepends=True)
     stored.write_text("".join(line for line in lines if not line.startswith("max_snapshots")))
@@ -392,19 +381,17 @@ def test_a_simulation_ends_at_its_end_time(tmp_path: Path) -> None:
     assert f"to t = {members(config)[0].end:.3g}," in said
 
 
-def test_a_flipped_bit_or_a_lost_chunk_never_reaches_training(made: Path, tmp_path: Path) -> None:
+def test_a_flipped_bit_or_a_lost_chunk_never_reaches_training(copy: Path) -> None:
     """Of each array, one bit of a chunk, the chunk, and another simulation's in its place."""
-    data = tmp_path / "set"
-    shutil.copytree(made, data)
-    dataset = Dataset.open(data)
-    store = data / "simulations" / "sim_001.zarr"
+    dataset = Dataset.open(copy)
+    store = copy / "simulations" / "sim_001.zarr"
     parts = {"temperature": "1/0/0", "psi": "1/0/0", "even": "0", "step": "0", "time": "0"}
     for name, place in parts.items():
         file = store / name / "c" / place
         whole = file.read_bytes()
         flipped = bytearray(whole)
         flipped[len(whole) // 2] ^= 4
-        other = data / "simulations" / "sim_002.zarr" / name / "c" / place
+        other = copy / "simulations" / "sim_002.zarr" / name / "c" / place
         for content in (bytes(flipped), None, other.read_bytes()):
             file.unlink() if content is None else file.write_bytes(content)
             if content == whole:
@@ -413,19 +400,17 @@ def test_a_flipped_bit_or_a_lost_chunk_never_reaches_training(made: Path, tmp_pa
                 dataset.arrays("sim_001", name)
         file.write_bytes(whole)
     shutil.rmtree(store)
-    shutil.copytree(data / "simulations" / "sim_002.zarr", store)
+    shutil.copytree(copy / "simulations" / "sim_002.zarr", store)
     with pytest.raises(InputError, match="its digest is another one"):
         dataset.arrays("sim_001", "temperature")
 
 
-def test_an_early_data_set_has_one_digest(made: Path, tmp_path: Path) -> None:
-    data = tmp_path / "set"
-    shutil.copytree(made, data)
-    card = json.loads((data / "card.json").read_text())
+def test_an_early_data_set_has_one_digest(copy: Path) -> None:
+    card = json.loads((copy / "card.json").read_text())
     for entry in card["simulations"]:
         del entry["digests"]
-    (data / "card.json").write_text(json.dumps(card))
-    dataset, store = Dataset.open(data), zarr.open_group(data / "simulations" / "sim_001.zarr")
+    (copy / "card.json").write_text(json.dumps(card))
+    dataset, store = Dataset.open(copy), zarr.open_group(copy / "simulations" / "sim_001.zarr")
     dataset.arrays("sim_001", "temperature", "psi")
     store.attrs["temperature_sha256"] = "0"
     with pytest.raises(InputError, match="its digest is another one"):
