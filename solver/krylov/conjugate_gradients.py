@@ -22,6 +22,7 @@ class KrylovResult(NamedTuple):
     lowest: float = 1.0
 
 
+@np.errstate(divide="ignore", invalid="ignore")  # without viscosity there is no operator
 def conjugate_gradients(
     A: PsiProduct,
     b: Array,
@@ -56,8 +57,7 @@ def conjugate_gradients(
             break
         if iterations < limit:
             image = A(direction)
-            with np.errstate(divide="ignore", invalid="ignore"):  # an operator that is none
-                steps.append(float(np.divide(product, np.vdot(direction, image))))
+            steps.append(float(np.divide(product, np.vdot(direction, image))))
             psi = psi + steps[-1] * direction
             residual -= steps[-1] * image
             correction = back_substitute(residual)
