@@ -18,7 +18,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import click
 import numpy as np
 import typer
 from small_data import GRID as DATA_GRID
@@ -81,11 +80,12 @@ def helps() -> str:
     return "\n".join([*texts, _run("solvers"), _run("config", "--help-fields")])
 
 
-def _commands(command: click.Command, names: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+def _commands(command: Any, names: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
     yield names
-    if isinstance(command, click.Group):
-        for name in sorted(command.commands):
-            yield from _commands(command.commands[name], (*names, name))
+    # Not `isinstance(command, click.Group)`: Typer may bring a Click of its own.
+    within = getattr(command, "commands", {})
+    for name in sorted(within):
+        yield from _commands(within[name], (*names, name))
 
 
 def _run(*arguments: str) -> str:
