@@ -1,12 +1,17 @@
 """From a configuration to the parts that it describes."""
 
+import os
 from collections.abc import Callable
 from typing import Any
 
 from tellus.config import Config, DatasetConfig
+from tellus.config.grid_checks import lost_layers
+from tellus.config.paths import with_absolute_paths
 from tellus.config.sections import InitialSection, ModelSection, RheologySection, TimeSection
+from tellus.coupling.runs.estimate import check_memory
 from tellus.coupling.simulation.stepping import Stepping
 from tellus.coupling.starts.start import Start
+from tellus.errors import InputError
 from tellus.solver.boundaries import INSULATING, BoundaryConditions, Wall
 from tellus.solver.energy import ExtendedBoussinesq
 from tellus.solver.grid import Grid
@@ -22,7 +27,7 @@ from tellus.solver.rheology import (
 )
 from tellus.solver.stokes import StokesSolver
 
-from .solvers.names import make_solver
+from .solvers.names import make_solver, own_name
 
 
 def simulation_arguments(
@@ -45,14 +50,7 @@ def simulation_arguments(
         "extended": _extended(config),
         "core_capacity": config.model.core_capacity,
         "core_temperature": start.core_temperature,
-        "stepping": Stepping(
-            courant=config.time.courant,
-            dt_max=config.time.dt_max,
-            dt_initial=config.time.dt_initial,
-            dt_min=config.time.dt_min,
-            growth=config.time.growth,
-            bounds_tolerance=config.time.bounds_tolerance,
-        ),
+        "stepping": stepping_of(config),
     }
 
 
@@ -111,6 +109,12 @@ def heating_of(config: Config, age: float = 0.0) -> Heating:
     return DecayingHeating(model.heating, model.heating_fractions, model.heating_decay, age)
 
 
+def stepping_of(config: Config) -> Stepping:
+    """The limits of the time step."""
+    names = ("courant", "dt_max", "dt_initial", "dt_min", "growth", "bounds_tolerance")
+    return Stepping(**{name: getattr(config.time, name) for name in names})
+
+
 def boundaries_of(config: Config | DatasetConfig) -> BoundaryConditions:
     """What holds on the walls; those of a data set are the defaults."""
     if isinstance(config, DatasetConfig):
@@ -138,3 +142,41 @@ def simulation_of(
         time=TimeSection(**config.time.model_dump(), max_steps=config.dataset.max_steps),
         stokes=config.stokes,
     )
+
+
+def require_config(config: object) -> None:
+    """Raise InputError for anything but a configuration of a run."""
+    if not isinstance(config, Config):
+        raise InputError(
+            f"a run takes what tellus.load_config returns, not {type(config).__name__} "
+            f"{config!r:.60}."
+        )
+
+
+def check_grid(config: Config, solver: StokesSolver | None = None) -> list[str]:
+    """Raise InputError where the grid cannot fit in memory, before any of it is taken.
+
+    Warnings where little is free, and of layers that the grid does not see. Of a solver handed in
+    nothing is known but that it is there.
+    """
+    name = config.stokes.solver if solver is None else own_name(solver)
+    return check_memory(grid_of(config), name) + lost_layers(config.grid, config.rheology)
+
+
+def resolved(config: Config) -> Config:
+    """The same configuration with paths that hold in any working directory.
+
+    `load_config` has seen to that; this is for one that was put together in Python.
+    """
+    require_config(config)
+    paths = {key: getattr(config.initial, key) for key in ("path", "weights")}
+    moved = {key: os.path.abspath(path) for key, path in paths.items() if path}
+    config = replaced(config, "initial", **moved)
+    return replaced(config, "stokes", solver=with_absolute_paths(config.stokes.solver))
+
+
+def replaced(config: Config, section: str, **values: Any) -> Config:
+    """The same with other values; `model_fields_set` still says what somebody asked for."""
+    before = getattr(config, section)
+    values = {key: value for key, value in values.items() if value != getattr(before, key)}
+    return config.model_copy(update={section: before.model_copy(update=values)})

@@ -6,19 +6,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from typer.testing import CliRunner, Result
+from rollouts import tellus
 
 from tellus import __version__
-from tellus.cli import app
 from tellus.io.json_file import plain
 
 TINY = ["--set", "grid.nx=16", "--set", "grid.ny=8", "--set", "rheology.gamma_T=1e3"]
-
-
-def tellus(*arguments: str | Path, status: int = 0) -> Result:
-    result = CliRunner().invoke(app, [str(argument) for argument in arguments])
-    assert result.exit_code == status, result.output
-    return result
 
 
 @pytest.fixture(scope="module")

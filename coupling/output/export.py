@@ -11,7 +11,7 @@ import numpy as np
 import xarray as xr
 
 from tellus.coupling.runs.fields import CELLS, NODES, U_FACES, V_FACES
-from tellus.coupling.runs.recorded import RecordedOutputs, directory, read_outputs
+from tellus.coupling.runs.recorded import RecordedRun, directory, read_outputs
 from tellus.errors import InputError
 from tellus.io.shown import shown
 from tellus.io.whole_file import own_folder, written_aside
@@ -129,7 +129,7 @@ class _Patient(FileIO):
             raise OSError(self.failure.errno, self.failure.strerror)
 
 
-def _described(run: RecordedOutputs, units: Units) -> xr.Dataset:
+def _described(run: RecordedRun, units: Units) -> xr.Dataset:
     """The outputs, read as they are written, with what CF asks for."""
     from importlib.metadata import version
 

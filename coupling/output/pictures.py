@@ -20,7 +20,7 @@ from matplotlib.colors import Colormap, LogNorm, Normalize
 from matplotlib.figure import Figure
 
 from tellus.coupling.runs.fields import CELLS, NODES
-from tellus.coupling.runs.recorded import RecordedOutputs, directory, read_outputs, read_series
+from tellus.coupling.runs.recorded import RecordedRun, directory, read_outputs
 from tellus.io.whole_file import folder_aside, own_folder
 from tellus.solver.grid import Array
 
@@ -72,7 +72,7 @@ def plot_run(path: Path, out: Path | None = None, frames: int = 50) -> list[Path
         No such run, or a damaged one.
     """
     run = read_outputs(path)
-    units, series = units_of(run.config), read_series(path)
+    units, series = units_of(run.config), run.series
     out = own_folder(run.path / "plots") if out is None else directory(out)
     count = run.output_times.size
     chosen = np.unique(np.linspace(0, count - 1, min(frames, count)).round().astype(int)).tolist()
@@ -133,7 +133,7 @@ def draw_field(axis: Axes, frame: xr.Dataset, name: str, look: Look, units: Unit
     axis.set(xlabel=units.label("x"), ylabel=units.label("y"))
 
 
-def _looks(run: RecordedOutputs, chosen: Iterable[int], units: Units) -> dict[str, Look]:
+def _looks(run: RecordedRun, chosen: Iterable[int], units: Units) -> dict[str, Look]:
     """Scales that hold all chosen outputs of every field at the cells or nodes."""
     fields = run.fields.data_vars.items()
     names = [str(name) for name, field in fields if field.dims[1:] in (CELLS, NODES)]
@@ -166,7 +166,7 @@ def _look(name: str, label: str, lowest: Array, low: Array, highest: Array) -> L
 
 
 def _write_maps(
-    run: RecordedOutputs, chosen: Iterable[int], looks: Mapping[str, Look], units: Units, out: Path
+    run: RecordedRun, chosen: Iterable[int], looks: Mapping[str, Look], units: Units, out: Path
 ) -> Iterable[Path]:
     canvases = {name: Canvas(run, {name: look}, units) for name, look in looks.items()}
     for k in chosen:
@@ -179,7 +179,7 @@ def _write_maps(
 
 
 def _write_animation(
-    run: RecordedOutputs, chosen: Iterable[int], looks: Mapping[str, Look], units: Units, out: Path
+    run: RecordedRun, chosen: Iterable[int], looks: Mapping[str, Look], units: Units, out: Path
 ) -> list[Path]:
     canvas = Canvas(run, {name: looks[name] for name in MOVING}, units)
     writers: dict[str, Any] = {"animation.gif": PillowWriter(fps=FRAMES_PER_SECOND)}
@@ -201,7 +201,7 @@ def _write_animation(
 class Canvas:
     """A figure of some fields of a run, laid out once and drawn again for every output."""
 
-    def __init__(self, run: RecordedOutputs, looks: Mapping[str, Look], units: Units) -> None:
+    def __init__(self, run: RecordedRun, looks: Mapping[str, Look], units: Units) -> None:
         self._looks, self._units = looks, units
         aspect = run.grid.aspect
         height = min(LARGEST[0] / aspect, LARGEST[1] / len(looks) ** 0.5)

@@ -10,7 +10,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from rich.table import Table
 
-from tellus.coupling.runs.recorded import RecordedOutputs, read_outputs
+from tellus.coupling.runs.recorded import RecordedRun, read_outputs
 from tellus.coupling.runs.timeseries import NAME as SERIES
 from tellus.errors import InputError
 from tellus.io.whole_file import write_atomically
@@ -108,9 +108,7 @@ def picture(result: Mapping[str, Any], units: Units) -> Figure:
     return figure
 
 
-def _window(
-    run: RecordedOutputs, units: Units, start: float | None, end: float | None
-) -> list[int]:
+def _window(run: RecordedRun, units: Units, start: float | None, end: float | None) -> list[int]:
     """Indices of the outputs in a window that is given in the units shown."""
     times = run.output_times
     last = float(times[-1]) if end is None else units.model("time", end)

@@ -13,11 +13,10 @@ from math import inf
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from tellus.errors import InputError
-from tellus.io.arrays import read_npz
+from tellus.io.arrays import npz_bytes, read_npz
 from tellus.io.whole_file import clear_partials, own_folder, write_atomically
 
 FOLDER = "checkpoints"
@@ -33,9 +32,7 @@ def write_checkpoint(run: Path, step: int, arrays: Arrays, keep: int) -> Path:
     that went back behind it has come past it again.
     """
     folder = own_folder(run / FOLDER)
-    buffer = io.BytesIO()
-    np.savez(buffer, allow_pickle=False, **dict(arrays))
-    content = buffer.getvalue()
+    content = npz_bytes(arrays)
     final = folder / f"step-{step:09d}-{_digest(content)}.npz"
     write_atomically(final, content)
     others = [path for path in _newest_first(folder) if path != final]

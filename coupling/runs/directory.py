@@ -1,29 +1,15 @@
-"""The directory of a run: what it holds, whether it may be used, and how it is written."""
+"""What a run directory holds, and whether a run may begin or go on in one."""
 
 import json
 import os
-import shutil
-from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 from tellus.config import Config, check_resumable, dump, load_config
-from tellus.coupling.runs.checkpoint import (
-    FOLDER,
-    Arrays,
-    drop_checkpoints_after,
-    has_checkpoint,
-    write_checkpoint,
-)
-from tellus.coupling.runs.fields import STORE, FieldWriter
+from tellus.coupling.runs.checkpoint import FOLDER, has_checkpoint
+from tellus.coupling.runs.fields import STORE
 from tellus.coupling.runs.timeseries import NAME as SERIES
-from tellus.coupling.runs.timeseries import TimeSeries, rows_until
-from tellus.coupling.simulation.loop import StepRecord
-from tellus.coupling.simulation.ranks import Ranks
 from tellus.errors import InputError
-from tellus.io.whole_file import clear_partials, refuse_link, write_atomically
-from tellus.solver.grid import Array, Grid
-from tellus.solver.stokes import Flow, StokesProblem
+from tellus.io.whole_file import refuse_link
 
 CONFIG, SUMMARY = "config.toml", "run.json"
 CONTENTS = (CONFIG, SUMMARY, SERIES, STORE, FOLDER)
@@ -99,117 +85,3 @@ def check_same_run(out: Path, run_id: str | None) -> None:
 def began(out: Path) -> bool:
     """Whether there is anything to go on from; if not, a kill came before the first checkpoint."""
     return has_checkpoint(out) or (out / SUMMARY).exists()
-
-
-class RunFiles:
-    """The files of one run, and the only place that writes them."""
-
-    _series: TimeSeries
-    _fields: FieldWriter
-
-    def __init__(self, out: Path, config: Config, run_id: str | None, ranks: Ranks) -> None:
-        self.out, self._config, self.run_id, self._ranks = out, config, run_id, ranks
-
-    def create(self, grid: Grid) -> None:
-        """Begin a new run directory."""
-        self._clear()
-        self._write_config()
-        self._fields = FieldWriter.create(self.out, grid, self._config.output.derived, self.run_id)
-        self._series = TimeSeries(self.out)
-
-    def reopen(self, grid: Grid, outputs: int, steps: int, digest: str | None) -> str:
-        """Cut what was written after a checkpoint; the rows of the time series that stay.
-
-        `digest` is that of these rows, None where the run is of an earlier version.
-
-        Raises
-        ------
-        InputError
-            Something is missing or damaged; then nothing has been changed.
-        """
-        rows = rows_until(self.out, steps, digest)
-        self._fields = FieldWriter.open(
-            self.out, grid, outputs, self._config.output.derived, self.run_id
-        )
-        self._ranks.meet()  # others read it too
-        if not self._ranks.first:
-            return rows
-        drop_checkpoints_after(self.out, steps)
-        self._clear()
-        self._fields.cut(outputs)
-        self._series = TimeSeries(self.out, rows)
-        self._write_config()
-        return rows
-
-    def discard(self) -> None:
-        """Remove what `create` began."""
-        for name in CONTENTS:
-            shutil.rmtree(self.out / name, ignore_errors=True)
-            with suppress(OSError):
-                (self.out / name).unlink()
-
-    def add_step(self, record: StepRecord) -> None:
-        """One row of the time series."""
-        self._series.append(record)
-
-    def add_output(self, problem: StokesProblem, step: int, viscosity: Array, flow: Flow) -> None:
-        """One output of the fields."""
-        self._fields.append(problem, step, viscosity, flow)
-
-    @property
-    def series_digest(self) -> str:
-        """SHA-256 of the time series so far."""
-        return self._series.digest
-
-    def add_checkpoint(self, step: int, arrays: Arrays) -> None:
-        """A checkpoint, once all that came before it is on disk."""
-        self._series.sync()
-        self._fields.sync()
-        write_checkpoint(self.out, step, arrays, self._config.output.keep_checkpoints)
-
-    def write_summary(self, summary: dict[str, Any]) -> None:
-        """run.json, replaced in one piece."""
-        write_atomically(self.out / SUMMARY, json.dumps(summary, indent=1).encode())
-
-    def close(self) -> None:
-        """Close what grows."""
-        self._series.close()
-
-    def _clear(self) -> None:
-        """Remove what a kill left half written."""
-        clear_partials(self.out, CONFIG, SUMMARY, SERIES)
-        clear_partials(self.out / FOLDER, "step-*.npz")
-
-    def _write_config(self) -> None:
-
-        write_atomically(self.out / CONFIG, dump(self._config).encode())
-
-
-class NoFiles(RunFiles):
-    """What the other processes of an mpirun write: nothing."""
-
-    def create(self, grid: Grid) -> None:
-        """Nothing to begin."""
-
-    def discard(self) -> None:
-        """Nothing to remove."""
-
-    def add_step(self, record: StepRecord) -> None:
-        """No row."""
-
-    def add_output(self, problem: StokesProblem, step: int, viscosity: Array, flow: Flow) -> None:
-        """No output."""
-
-    @property
-    def series_digest(self) -> str:
-        """Of nothing."""
-        return ""
-
-    def add_checkpoint(self, step: int, arrays: Arrays) -> None:
-        """No checkpoint."""
-
-    def write_summary(self, summary: dict[str, Any]) -> None:
-        """No run.json."""
-
-    def close(self) -> None:
-        """Nothing to close."""

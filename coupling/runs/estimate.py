@@ -1,10 +1,11 @@
 """What a run will need, and whether its grid can resolve it: said before it starts."""
 
-import os
+import resource
 from math import ceil, inf
 from pathlib import Path
 
 import numpy as np
+import psutil
 
 from tellus.config.solver_spec import SolverSpec
 from tellus.coupling.solvers.names import memory_of
@@ -50,8 +51,6 @@ def check_memory(grid: Grid, solver: str, jobs: int = 1) -> list[str]:
 
 def _machine_gib() -> tuple[float, float]:
     """The memory that this process may have, and what of it is free."""
-    import psutil
-
     memory = psutil.virtual_memory()
     limit = min(_group_limit(), _process_limit())
     return min(memory.total, limit) / GIB, min(memory.available, limit) / GIB
@@ -69,10 +68,6 @@ def _group_limit() -> float:
 
 def _process_limit() -> float:
     """As `ulimit -v` sets it."""
-    if os.name != "posix":
-        return inf
-    import resource
-
     soft, _ = resource.getrlimit(resource.RLIMIT_AS)
     return inf if soft == resource.RLIM_INFINITY else float(soft)
 

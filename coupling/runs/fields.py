@@ -6,10 +6,9 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import xarray as xr
 import zarr
 
 from tellus.coupling.runs.whole_outputs import (
@@ -22,6 +21,7 @@ from tellus.coupling.runs.whole_outputs import (
     spread,
 )
 from tellus.errors import InputError
+from tellus.io.json_file import brief
 from tellus.io.names import plain_names
 from tellus.io.stores import checked_compression, new_store, open_store, stored_array
 from tellus.io.whole_file import sync
@@ -29,6 +29,9 @@ from tellus.solver.derived import DERIVED
 from tellus.solver.diagnostics import temperature_profile, vrms_profile
 from tellus.solver.grid import Array, Grid
 from tellus.solver.stokes import Flow, StokesProblem
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 STORE = "fields.zarr"
 
@@ -135,7 +138,7 @@ class FieldWriter:
         except Exception as error:
             # What a damaged store raises is up to zarr and its codecs.
             raise InputError(
-                f"{store} is missing or damaged ({_brief(error)}): start the run anew."
+                f"{store} is missing or damaged ({brief(error)}): start the run anew."
             ) from error
         if group.attrs.get("run_id") != run_id:
             raise InputError(
@@ -240,12 +243,7 @@ def _sync(path: Path) -> None:
             os.close(file)
 
 
-def _brief(error: Exception) -> str:
-    """One line of what a library complains about, often at length."""
-    return " ".join(str(error).split())[:200] or type(error).__name__
-
-
-def open_fields(run: Path) -> xr.Dataset:
+def open_fields(run: Path) -> "xr.Dataset":
     """fields.zarr of a run directory as a lazily read dataset.
 
     An output that is being written, or that a killed run left half written, is not shown.
@@ -255,6 +253,8 @@ def open_fields(run: Path) -> xr.Dataset:
     InputError
         There is no such run, or its fields are damaged.
     """
+    import xarray as xr  # a new run can do without, and starts sooner
+
     store = Path(run) / STORE
     if not store.is_dir():
         raise InputError(f"{run}: no {STORE} there; name a run directory.")
@@ -270,13 +270,13 @@ def open_fields(run: Path) -> xr.Dataset:
             raise ValueError("time does not increase")
     except Exception as error:
         # What a damaged store raises is up to xarray, zarr and the codecs.
-        raise InputError(f"{store} is damaged ({_brief(error)}): run it anew.") from error
+        raise InputError(f"{store} is damaged ({brief(error)}): run it anew.") from error
     # Pictures are named after fields.
     plain_names(data.variables, str(store))
     return data
 
 
-def _check_coordinates(data: xr.Dataset) -> None:
+def _check_coordinates(data: "xr.Dataset") -> None:
     """A lost chunk of a coordinate reads as zeros."""
     aspect = float(data["x_node"][-1])
     for name, values in _coordinates(Grid(data.sizes["x"], data.sizes["y"], aspect)).items():

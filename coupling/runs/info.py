@@ -1,15 +1,12 @@
 """What a run, data set, model or configuration is, in about ten lines."""
 
-import csv
 import tomllib
 from collections import Counter
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from tellus.coupling.runs.files import read_settings, read_summary
-from tellus.coupling.runs.timeseries import NAME as SERIES
-from tellus.coupling.runs.unfinished import RUNNING, so_far, state
+from tellus.config.summaries import RunSummary
 from tellus.errors import InputError
 from tellus.io.card_check import check_card
 from tellus.io.json_file import read_json
@@ -38,7 +35,7 @@ def describe(path: Path) -> str:
     kind, facts = _recognised(path)
     try:
         lines = {kind: str(path), **facts(path)}
-    except (KeyError, IndexError, TypeError, ValueError, AttributeError, csv.Error) as failure:
+    except (KeyError, IndexError, TypeError, ValueError, AttributeError) as failure:
         raise InputError(
             f"{path}: this {kind} is damaged ({failure!r}): copy it again, or make it anew."
         ) from None
@@ -98,29 +95,36 @@ def _nothing_known(path: Path) -> InputError:
 
 
 def _run(path: Path) -> Facts:
-    summary, config = read_summary(path / "run.json"), read_settings(path / "config.toml")
-    run, status = so_far(path, summary), state(path, summary)
-    seconds = run["seconds"]
-    stokes = sum(seconds["stokes"].values())
-    rest = seconds["total"] - stokes - seconds["energy"]
+    # Numba and Zarr, which cards need not wait for.
+    from tellus.coupling.runs.recorded import RecordedRun
+    from tellus.coupling.runs.timeseries import last_row
+    from tellus.coupling.simulation.steady import WATCHED
+
+    run = RecordedRun(path)
+    summary, config, row = run.summary, run.config, last_row(path)
+    # Of one that has not ended run.json tells of the start alone, and the time series further.
+    reached = {} if run.ended else row
+    step, time = reached.get("step", run.written["steps"]), reached.get("time", summary.time or 0.0)
+    stokes, energy = sum(summary.seconds.stokes.values()), summary.seconds.energy or 0.0
+    rest = summary.seconds.total - stokes - energy
     facts = {
-        "status": f"{status}; {run['message']}"
-        if run.get("message")
-        else STATES.get(status, status),
-        "reached": f"{_reached(path / SERIES, summary)} of {config['time']['end']:g}",
+        "status": f"{run.state}; {summary.message}"
+        if summary.message
+        else STATES.get(run.state, run.state),
+        "reached": f"step {step}, time {float(time):g} of {config['time']['end']:g}",
         "case": _case(config),
-        "start": _start(config["initial"], run.get("start") or {}),
-        "solver": str(run["solver"]),
-        "seconds": f"{seconds['total']:.1f} in all, {stokes:.1f} Stokes, "
-        f"{seconds['energy']:.1f} energy, {rest:.1f} set-up, diagnostics and output"
-        + (f", up to step {run['steps']}" if summary["status"] == RUNNING else ""),
-        "last row": _shown(_last_row(path / SERIES)),
+        "start": _start(config["initial"], run.start),
+        "solver": summary.solver,
+        "seconds": f"{summary.seconds.total:.1f} in all, {stokes:.1f} Stokes, "
+        f"{energy:.1f} energy, {rest:.1f} set-up, diagnostics and output"
+        + ("" if run.ended else f", up to step {summary.steps}"),
+        "last row": ", ".join(f"{name} {float(row[name]):.5g}" for name in WATCHED)
+        if row
+        else "none yet",
         "outputs": _outputs(path / "fields.zarr"),
-        "made by": _maker(run),
+        "made by": _maker(summary),
     }
-    if run.get("warnings"):
-        facts["warnings"] = "; ".join(run["warnings"])
-    return facts
+    return facts | ({"warnings": "; ".join(summary.warnings)} if summary.warnings else {})
 
 
 def _dataset(path: Path) -> Facts:
@@ -212,35 +216,9 @@ def _span(values: list[float]) -> str:
     return f"{min(values):.4g} to {max(values):.4g}"
 
 
-def _maker(run: Mapping[str, Any]) -> str:
-    commit = f" at {run['git'][:10]}" if run.get("git") else ""
-    return f"tellus {run['tellus']}{commit}, {run['threads']} threads"
-
-
-def _last_row(file: Path) -> dict[str, str]:
-    """The last whole row by column, empty where there is none; a killed run may have begun another.
-
-    A row that was cut off may look whole: only what a line's end follows is.
-    """
-    text = file.read_text() if file.exists() else ""
-    header, *rows = list(csv.reader(text[: text.rfind("\n") + 1].splitlines())) or [[]]
-    row = next((row for row in reversed(rows) if len(row) == len(header)), None)
-    return {} if row is None else dict(zip(header, row, strict=True))
-
-
-def _reached(file: Path, summary: Mapping[str, Any]) -> str:
-    """By its time series where it has not ended: run.json tells of start and end alone."""
-    row = _last_row(file) if summary["status"] == RUNNING else {}
-    step = row.get("step", summary["steps"])
-    return f"step {step}, time {float(row.get('time', summary['time'])):g}"
-
-
-def _shown(values: Mapping[str, str]) -> str:
-    """A few columns of a row."""
-    if not values:
-        return "none yet"
-    shown = ("mean_temperature", "nusselt_top", "nusselt_bottom", "vrms")
-    return ", ".join(f"{name} {float(values[name]):.5g}" for name in shown)
+def _maker(summary: RunSummary) -> str:
+    commit = f" at {summary.git[:10]}" if summary.git else ""
+    return f"tellus {summary.tellus}{commit}, {summary.threads} threads"
 
 
 def _outputs(store: Path) -> str:

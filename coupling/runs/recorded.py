@@ -1,43 +1,138 @@
-"""A run directory that was written earlier, read and checked: where comparison starts from."""
+"""A run directory that was written earlier: what is there, how far it got, whether it goes on."""
 
-import csv
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
-import xarray as xr
 
-from tellus.config import Config
+from tellus.config import Config, load_config
+from tellus.config.cards import conform
+from tellus.config.summaries import RunSummary
 from tellus.coupling.build import boundaries_of
+from tellus.coupling.runs.checkpoint import read_checkpoint
+from tellus.coupling.runs.directory import CONFIG, SUMMARY
 from tellus.coupling.runs.fields import STORE, open_fields
-from tellus.coupling.runs.files import read_settings, read_summary, read_text
-from tellus.coupling.runs.unfinished import RUNNING, so_far
+from tellus.coupling.runs.ledger import Ledger
+from tellus.coupling.runs.timeseries import REMEDY, check_last_row, read_series, read_text
 from tellus.coupling.runs.whole_outputs import remedy
 from tellus.errors import InputError
+from tellus.io.json_file import parse_json
+from tellus.io.lock import in_use
 from tellus.solver.boundaries import BoundaryConditions
 from tellus.solver.grid import Array, Grid
 
-COLUMNS = ("step", "time", "mean_temperature", "nusselt_top", "nusselt_bottom", "vrms")
+if TYPE_CHECKING:
+    import xarray as xr
+
+RUNNING = "running"
+"""Status in run.json of a run that goes on, or was killed."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class RecordedOutputs:
-    """What a run, finished or not, has written so far; nothing is computed here.
+@dataclass(frozen=True)
+class RecordedRun:
+    """A run directory; each part is read and checked when it is first asked for.
 
-    `config` is config.toml, `fields` the outputs of fields.zarr.
+    What is missing or damaged is an InputError that names the file and the remedy.
     """
 
     path: Path
-    config: Mapping[str, Any]
-    fields: xr.Dataset
+
+    @classmethod
+    def at(cls, path: Path) -> Self:
+        """The run in a directory; InputError where there is no such directory."""
+        if not Path(path).is_dir():
+            raise InputError(f"{path}: no such run directory; give one written by `tellus run`.")
+        return cls(Path(path))
+
+    @cached_property
+    def written(self) -> Mapping[str, Any]:
+        """run.json as it is; of a run that has not ended it tells of the start alone."""
+        file = self.path / SUMMARY
+        try:
+            content = parse_json(read_text(file))
+            conform(RunSummary, content)
+        except ValueError as error:
+            raise InputError(
+                f"{file}: truncated or not a run summary ({error}); {REMEDY}."
+            ) from error
+        return content
+
+    @cached_property
+    def info(self) -> Mapping[str, Any]:
+        """run.json; of a run that has not ended as it would stand at its newest checkpoint.
+
+        Steps, time and seconds are those of one and the same moment, so that a price can be taken
+        from them; without a checkpoint after its start a run that has not ended has taken no step
+        that is known, and has no price.
+        """
+        if self.ended:
+            return self.written
+        try:
+            arrays = read_checkpoint(self.path, lambda sentence: None)
+            ledger = Ledger.of(arrays)
+            seconds = {name: ledger.tally[name] for name in ("stokes", "energy")}
+            return {
+                **self.written,
+                "steps": int(arrays["steps"]),
+                "time": float(arrays["clock"][0]),
+                "seconds": {"total": ledger.seconds, **seconds, "output": ledger.output_seconds},
+                "others_percent": ledger.others_percent,
+            }
+        except (InputError, LookupError, ValueError, TypeError):
+            return {**self.written, "steps": 0}
+
+    @cached_property
+    def summary(self) -> RunSummary:
+        """The same as `info`, typed."""
+        return RunSummary.model_validate(self.info)
+
+    @property
+    def ended(self) -> bool:
+        """Whether it was done, stopped or failed, and not killed."""
+        return bool(self.written["status"] != RUNNING)
+
+    @property
+    def status(self) -> str:
+        """One of done, stopped, failed, and running (killed, or not finished yet)."""
+        return str(self.written["status"])
+
+    @property
+    def state(self) -> str:
+        """Its status, and of one that has not ended whether it goes on or was killed."""
+        return self.status if self.ended or in_use(self.path) else "killed"
+
+    @cached_property
+    def settings(self) -> Config:
+        """config.toml, complete and checked."""
+        read_text(self.path / CONFIG)
+        return load_config(self.path / CONFIG)
+
+    @cached_property
+    def config(self) -> Mapping[str, Any]:
+        """The same as its sections, without what is None."""
+        return self.settings.model_dump(exclude_none=True)
+
+    @cached_property
+    def series(self) -> Mapping[str, Array]:
+        """The columns of timeseries.csv up to the last finite row, without one being written."""
+        return read_series(self.path)
+
+    @cached_property
+    def fields(self) -> "xr.Dataset":
+        """The outputs in fields.zarr, one at least."""
+        fields = open_fields(self.path)
+        if fields.sizes["time"] == 0:
+            store = self.path / STORE
+            raise InputError(f"{store}: no outputs yet; let the run reach its first output.")
+        return fields
 
     @cached_property
     def walls(self) -> BoundaryConditions:
         """As configured; a core that cools is as warm as it was at the start."""
-        return boundaries_of(Config.model_validate(self.config))
+        return boundaries_of(self.settings)
 
     @cached_property
     def grid(self) -> Grid:
@@ -65,7 +160,7 @@ class RecordedOutputs:
         store = self.path / STORE
         return InputError(f"{store}: output {index} of {what}; {remedy(store, index)}.")
 
-    def frame(self, index: int) -> xr.Dataset:
+    def frame(self, index: int) -> "xr.Dataset":
         """One output of every field, read and checked, in the precision it is stored in."""
         frame = self.fields.isel(time=index)
         for name in (n for n in frame.data_vars if frame[n].ndim):
@@ -78,27 +173,10 @@ class RecordedOutputs:
         chosen = range(self.output_times.size) if outputs is None else outputs
         return np.stack([self.snapshot(name, k) for k in chosen])
 
-
-@dataclass(frozen=True, kw_only=True)
-class RecordedRun(RecordedOutputs):
-    """The whole of what a run left behind.
-
-    `info` is run.json, of a run that has not ended as it would stand at its newest checkpoint
-    (`unfinished`); `series` the columns of timeseries.csv up to the last finite row.
-    """
-
-    info: Mapping[str, Any]
-    series: Mapping[str, Array]
-
     @property
     def solver(self) -> str:
         """Name of the Stokes solver, as `--stokes` takes it."""
         return str(self.info["solver"])
-
-    @property
-    def status(self) -> str:
-        """One of done, stopped, failed, and running (killed, or not finished yet)."""
-        return str(self.info["status"])
 
     @property
     def steps(self) -> int:
@@ -110,16 +188,32 @@ class RecordedRun(RecordedOutputs):
         """Time steps that the seconds are of; zero where those are not known."""
         return int(self.info["steps"])
 
+    @property
+    def start(self) -> Mapping[str, Any]:
+        """What it started from, as `Start.to_json` says it; runs of earlier versions do not say."""
+        said: Mapping[str, Any] | None = self.written.get("start")
+        return said or {}
+
+    def core_at(self, times: float | Array) -> float | None:
+        """Mean temperature of a cooling core over these times; None where it does not cool."""
+        if self.settings.model.core_capacity is None:
+            return None
+        if np.max(times) == 0.0:
+            return self._core_at_start
+        clock, core = self.series["time"], self.series["bottom_temperature"]
+        if np.min(times) < clock[0]:
+            clock, core = np.append(0.0, clock), np.append(self._core_at_start, core)
+        return float(np.mean(np.interp(times, clock, core)))
+
+    @property
+    def _core_at_start(self) -> float:
+        given = self.start.get("core_temperature")
+        return self.settings.boundaries.bottom_value if given is None else float(given)
+
     def walls_at(self, times: float | Array) -> BoundaryConditions:
         """What held on the walls, a cooling core at its mean temperature over these times."""
-        walls, core = self.walls, self.series.get("bottom_temperature")
-        if core is None or self.config["model"].get("core_capacity") is None:
-            return walls
-        first = (self.info.get("start") or {}).get("core_temperature")
-        at_start = walls.bottom.value if first is None else float(first)
-        clock = np.concatenate([self.output_times[:1], self.series["time"]])
-        warmth = float(np.mean(np.interp(times, clock, [at_start, *core])))
-        return replace(walls, bottom=replace(walls.bottom, value=warmth))
+        walls, core = self.walls, self.core_at(times)
+        return walls if core is None else replace(walls, bottom=replace(walls.bottom, value=core))
 
     @cached_property
     def stokes_seconds(self) -> dict[str, float]:
@@ -138,34 +232,19 @@ class RecordedRun(RecordedOutputs):
 
 
 def read_run(path: Path) -> RecordedRun:
-    """Open a run directory.
-
-    Raises
-    ------
-    InputError
-        Naming the file that is missing, truncated or damaged, and the remedy.
-    """
-    path = _directory(path)
-    summary = read_summary(path / "run.json")
-    return RecordedRun(
-        path=path,
-        info=so_far(path, summary),
-        config=read_settings(path / "config.toml"),
-        series=_read_series(path / "timeseries.csv", summary["status"] != RUNNING),
-        fields=_read_fields(path),
-    )
+    """Open a run directory, all of which is there and whole; InputError where it is not."""
+    run = RecordedRun.at(path)
+    run.info, run.config, run.series, run.fields  # noqa: B018
+    if run.ended:
+        check_last_row(run.path)
+    return run
 
 
-def read_outputs(path: Path) -> RecordedOutputs:
+def read_outputs(path: Path) -> RecordedRun:
     """Open what a run, which may still go on, has written so far; errors as in `read_run`."""
-    path = _directory(path)
-    config = read_settings(path / "config.toml")
-    return RecordedOutputs(path=path, config=config, fields=_read_fields(path))
-
-
-def read_series(path: Path) -> Mapping[str, Array]:
-    """The whole rows of timeseries.csv so far, without one that is being written."""
-    return _read_series(_directory(path) / "timeseries.csv", finished=False)
+    run = RecordedRun.at(path)
+    run.config, run.fields  # noqa: B018
+    return run
 
 
 def directory(out: Path) -> Path:
@@ -174,45 +253,3 @@ def directory(out: Path) -> Path:
         raise InputError(f"{out} is a file: name a directory with --out.")
     out.mkdir(parents=True, exist_ok=True)
     return out
-
-
-def _directory(path: Path) -> Path:
-    if not Path(path).is_dir():
-        raise InputError(f"{path}: no such run directory; give one written by `tellus run`.")
-    return Path(path)
-
-
-def _read_series(file: Path, finished: bool = True) -> Mapping[str, Array]:
-    text = read_text(file)
-    if not finished:
-        text = text[: text.rfind("\n") + 1]
-        if text.count("\n") < 2:
-            raise InputError(f"{file}: the run has taken no step yet; let it go on first.")
-    remedy = "resume the run with `tellus run --resume`, or run it anew."
-    try:
-        header, *rows = list(csv.reader(text.splitlines())) or [[]]
-    except csv.Error as error:
-        raise InputError(f"{file}: truncated or damaged ({error}); {remedy}") from error
-    if not set(COLUMNS) <= set(header):
-        raise InputError(
-            f"{file}: the columns {', '.join(sorted(set(COLUMNS) - set(header)))} are missing; "
-            "give a run directory written by `tellus run`."
-        )
-    try:
-        table = np.array([[float(value) for value in row] for row in rows], dtype=np.float64)
-    except ValueError as error:
-        raise InputError(f"{file}: truncated or damaged ({error}); {remedy}") from error
-    if table.ndim != 2 or table.shape[1] != len(header) or not text.endswith("\n"):
-        raise InputError(f"{file}: truncated (no rows, or an unfinished one); {remedy}")
-    series = {name: table[:, k] for k, name in enumerate(header)}
-    finite = np.logical_and.accumulate(np.isfinite(series["time"] + series["mean_temperature"]))
-    if not finite.any() or np.any(np.diff(series["time"][finite]) <= 0):
-        raise InputError(f"{file}: its times do not increase, or nothing is finite; {remedy}")
-    return {name: column[finite] for name, column in series.items()}
-
-
-def _read_fields(path: Path) -> xr.Dataset:
-    fields = open_fields(path)
-    if fields.sizes["time"] == 0:
-        raise InputError(f"{path / STORE}: no outputs yet; let the run reach its first output.")
-    return fields

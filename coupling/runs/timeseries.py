@@ -1,17 +1,28 @@
 """timeseries.csv: one row a step, never twice."""
 
 import hashlib
-from dataclasses import astuple, fields
+from collections.abc import Mapping
+from dataclasses import fields
 from pathlib import Path
 
-from tellus.coupling.simulation.loop import StepRecord
+import numpy as np
+
 from tellus.errors import InputError
+from tellus.io.json_file import brief, small_file
 from tellus.io.whole_file import not_followed, sync, write_atomically
 from tellus.solver.diagnostics import Diagnostics
+from tellus.solver.grid import Array
 
 NAME = "timeseries.csv"
 COLUMNS = ("step", "time", "dt", *(f.name for f in fields(Diagnostics)))
 HEADER = ",".join(COLUMNS) + "\n"
+NEEDED = ("step", "time", "mean_temperature", "nusselt_top", "nusselt_bottom", "vrms")
+"""Columns that every version has written."""
+
+LARGEST_TEXT = 2**30
+"""Bytes; a time series of millions of steps has a few hundred million."""
+
+REMEDY = "resume the run with `tellus run --resume`, or run it anew"
 
 
 class TimeSeries:
@@ -24,9 +35,8 @@ class TimeSeries:
             run / NAME, "a", encoding="utf-8", newline="", opener=not_followed
         )
 
-    def append(self, record: StepRecord) -> None:
-        """Write one row."""
-        values = (record.step, record.time, record.dt, *astuple(record.diagnostics))
+    def append(self, *values: float) -> None:
+        """Write one row, in the order of `COLUMNS`."""
         row = ",".join(map(repr, values)) + "\n"
         self._file.write(row)
         self._digest.update(row.encode())
@@ -78,6 +88,86 @@ def rows_until(run: Path, step: int, digest: str | None = None) -> str:
             "that this run wrote; copy it again, or start the run anew."
         )
     return rows
+
+
+def columns(rows: str) -> dict[str, Array]:
+    """The columns of a header and its rows, by name; ValueError where they are damaged."""
+    header, *lines = rows.splitlines() or [""]
+    names = header.split(",")
+    table = [[float(value) for value in line.split(",")] for line in lines]
+    if any(len(row) != len(names) for row in table):
+        raise ValueError("a row is longer or shorter than the header")
+    values = np.array(table, dtype=np.float64).reshape(len(table), len(names))
+    return {name: values[:, k] for k, name in enumerate(names)}
+
+
+def read_series(run: Path) -> Mapping[str, Array]:
+    """The columns of a run's time series, up to the last finite row, whole rows alone.
+
+    Raises
+    ------
+    InputError
+        It is missing or damaged, or holds no row yet.
+    """
+    file = run / NAME
+    text = _whole_lines(read_text(file))
+    if text.count("\n") < 2:
+        raise InputError(f"{file}: the run has taken no step yet; let it go on first.")
+    missing = {*NEEDED} - {*text.partition("\n")[0].split(",")}
+    if missing:
+        raise InputError(
+            f"{file}: the columns {', '.join(sorted(missing))} are missing; "
+            "give a run directory written by `tellus run`."
+        )
+    try:
+        series = columns(text)
+    except ValueError as error:
+        raise InputError(f"{file}: truncated or damaged ({error}); {REMEDY}.") from error
+    finite = np.logical_and.accumulate(np.isfinite(series["time"] + series["mean_temperature"]))
+    if not finite.any() or np.any(np.diff(series["time"][finite]) <= 0):
+        raise InputError(f"{file}: its times do not increase, or nothing is finite; {REMEDY}.")
+    return {name: column[finite] for name, column in series.items()}
+
+
+def check_last_row(run: Path) -> None:
+    """Refuse the time series of a run that has ended and that stops in mid-row (InputError)."""
+    if not read_text(run / NAME).endswith("\n"):
+        raise InputError(f"{run / NAME}: truncated (an unfinished row); {REMEDY}.")
+
+
+def last_row(run: Path) -> dict[str, str]:
+    """The last whole row by column, empty where there is none; a killed run may have begun another.
+
+    A row that was cut off may look whole: only what a line's end follows is.
+    """
+    file = run / NAME
+    header, *lines = _whole_lines(read_text(file) if file.exists() else "").splitlines() or [""]
+    names = header.split(",")
+    rows = (line.split(",") for line in reversed(lines))
+    row = next((row for row in rows if len(row) == len(names)), None)
+    return {} if row is None else dict(zip(names, row, strict=True))
+
+
+def read_text(file: Path) -> str:
+    """A small file of a run directory.
+
+    Raises
+    ------
+    InputError
+        Naming the file that is missing or damaged, and the remedy.
+    """
+    try:
+        return small_file(file, LARGEST_TEXT).decode()
+    except FileNotFoundError as error:
+        raise InputError(
+            f"{file}: missing; give a run directory written by `tellus run`."
+        ) from error
+    except (OSError, ValueError) as error:
+        raise InputError(f"{file}: cannot be read ({brief(error)}); run it anew.") from error
+
+
+def _whole_lines(text: str) -> str:
+    return text[: text.rfind("\n") + 1]
 
 
 def _is_row(line: str, step: int) -> bool:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tellus.config import Config
+from tellus.coupling.build import check_grid, require_config, simulation_arguments
 from tellus.coupling.simulation.statistics import RunStatistics
 from tellus.coupling.simulation.stepping import (
     LAST_CHECKPOINT,
@@ -21,6 +22,7 @@ from tellus.coupling.simulation.stepping import (
     TemperatureBounds,
     longest_without_overshoot,
 )
+from tellus.coupling.starts.initial import given_start, initial_state
 from tellus.errors import InputError
 from tellus.solver.boundaries import BoundaryConditions
 from tellus.solver.diagnostics import Diagnostics, diagnose
@@ -156,9 +158,6 @@ class Simulation:
         InputError
             What `tellus run` refuses, such as a box that the solver cannot be used in.
         """
-        from tellus.coupling.build import simulation_arguments
-        from tellus.coupling.setup import check_grid, given_start, initial_state, require_config
-
         require_config(config)
         of_grid = check_grid(config, solver)
         start = initial_state(config) if temperature is None else given_start(config, temperature)

@@ -1,20 +1,20 @@
 """A start from an output of another run: its T, how far its sources had decayed, its core."""
 
-import json
-from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import xarray as xr
 
 from tellus.config import Config
 from tellus.coupling.runs.fields import open_fields
-from tellus.coupling.runs.recorded import read_outputs, read_series
+from tellus.coupling.runs.recorded import RecordedRun
 from tellus.coupling.starts.start import Start
 from tellus.errors import InputError
 from tellus.solver import initial
-from tellus.solver.boundaries import BoundaryConditions
 from tellus.solver.grid import Array, Grid
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 SAME_TIME = 1e-9
 """Relative difference up to which an output is at the time asked for: a person's rounding."""
@@ -31,32 +31,22 @@ def start_of_run(config: Config, grid: Grid) -> Start:
     InputError
         There is no such run or output, it cannot be read, or the box has another shape.
     """
-    path, asked = Path(str(config.initial.path)), config.initial.time
-    with open_fields(path) as fields:
-        chosen = _chosen(fields, path, asked)
-        time, step = float(chosen["time"]), int(chosen["step"])
-        temperature = _regridded(chosen, path, grid)
+    run, asked = RecordedRun(Path(str(config.initial.path))), config.initial.time
+    with open_fields(run.path) as fields:
+        chosen = _chosen(fields, run.path, asked)
+        time = float(chosen["time"])
+        temperature = _regridded(chosen, run, time, grid)
     warnings = []
     if asked is not None and abs(time - asked) > SAME_TIME * max(abs(time), abs(asked)):
         warnings.append(
-            f"initial.time = {asked:g}: {path} has no output there; starts from the nearest, "
+            f"initial.time = {asked:g}: {run.path} has no output there; starts from the nearest, "
             f"t = {time:.6g}"
         )
-    age, core = _clock_and_core(config, path, time, step)
-    return Start(temperature, age, core, str(path), time, tuple(warnings))
+    age, core = _clock_and_core(config, run, time)
+    return Start(temperature, age, core, str(run.path), time, tuple(warnings))
 
 
-def temperature_of_run(path: Path, time: float | None, grid: Grid) -> Array:
-    """T of another run at the output nearest to `time` (its last one by default), regridded.
-
-    Raises InputError where there is no such run or output, it cannot be read, or the box has
-    another shape.
-    """
-    with open_fields(path) as fields:
-        return _regridded(_chosen(fields, path, time), path, grid)
-
-
-def _chosen(fields: xr.Dataset, path: Path, time: float | None) -> xr.Dataset:
+def _chosen(fields: "xr.Dataset", path: Path, time: float | None) -> "xr.Dataset":
     if fields.sizes["time"] == 0:
         raise InputError(f"initial.path: {path} holds no output yet; let that run go on first.")
     first, last = fields["time"].values[[0, -1]].tolist()
@@ -67,34 +57,24 @@ def _chosen(fields: xr.Dataset, path: Path, time: float | None) -> xr.Dataset:
     return fields.isel(time=-1) if time is None else fields.sel(time=time, method="nearest")
 
 
-def _regridded(chosen: xr.Dataset, path: Path, grid: Grid) -> Array:
+def _regridded(chosen: "xr.Dataset", run: RecordedRun, time: float, grid: Grid) -> Array:
     aspect = float(chosen["x_node"][-1])
     if abs(aspect - grid.aspect) > 1e-9 * grid.aspect:
         raise InputError(
-            f"initial.path: {path} has aspect {aspect:g}, this run {grid.aspect:g}: "
+            f"initial.path: {run.path} has aspect {aspect:g}, this run {grid.aspect:g}: "
             "set grid.aspect to match, or start from another run."
         )
     # The stored width is a sum of cells and may be off by rounding: the same box, so no
     # interpolation between equal grids.
     source = Grid(chosen.sizes["x"], chosen.sizes["y"], grid.aspect)
-    walls = None if source == grid else _walls(path, int(chosen["step"]))
-    return initial.regridded(_readable(chosen["temperature"], path), source, grid, walls)
+    temperature = _readable(chosen["temperature"], run.path)
+    if source == grid:
+        return temperature
+    _core(run, time)
+    return initial.regridded(temperature, source, grid, run.walls_at(time))
 
 
-def _walls(path: Path, step: int) -> BoundaryConditions:
-    """What held on the walls of a run after `step`."""
-    walls = read_outputs(path).walls
-    try:
-        core = _core_temperature(path, step)
-    except (OSError, LookupError, ValueError, TypeError, AttributeError) as error:
-        raise InputError(
-            f"initial.path: {path} does not say how warm its core was ({error}): start on the "
-            "grid of that run, or run it anew."
-        ) from error
-    return walls if core is None else replace(walls, bottom=replace(walls.bottom, value=core))
-
-
-def _readable(temperature: xr.DataArray, path: Path) -> Array:
+def _readable(temperature: "xr.DataArray", path: Path) -> Array:
     try:
         values = np.asarray(temperature.values, dtype=np.float64)
     except Exception as error:
@@ -111,44 +91,35 @@ def _readable(temperature: xr.DataArray, path: Path) -> Array:
     return values
 
 
-def _clock_and_core(
-    config: Config, path: Path, time: float, step: int
-) -> tuple[float, float | None]:
+def _clock_and_core(config: Config, run: RecordedRun, time: float) -> tuple[float, float | None]:
     """Age of the sources and temperature of the core, each where the new run has it and asks."""
     age, core = config.initial.heating_age, config.initial.core_temperature
     try:
         if age is None:
-            age = _heating_age(path, time) if config.model.heating_fractions else 0.0
+            age = _heating_age(run, time) if config.model.heating_fractions else 0.0
         if core is None and config.model.core_capacity is not None:
-            core = _core_temperature(path, step)
-    except (InputError, OSError, LookupError, ValueError, TypeError, AttributeError) as error:
+            core = _core(run, time)
+    except (InputError, LookupError, ValueError, TypeError) as error:
         raise InputError(
-            f"initial.path: {path} does not say how old its sources and how warm its core are "
+            f"initial.path: {run.path} does not say how old its sources and how warm its core are "
             f"({error}): set initial.heating_age and initial.core_temperature."
         ) from error
     return age, core
 
 
-def _heating_age(path: Path, time: float) -> float:
+def _core(run: RecordedRun, time: float) -> float | None:
+    """Temperature of the core of a run at an output; None where it does not cool."""
+    cools = run.settings.model.core_capacity is not None
+    if cools and time > 0.0 and run.series["time"][-1] < time:
+        raise InputError(
+            f"initial.path: {run.path} does not say how warm its core was (its time series ends "
+            "before): start on the grid of that run, or run it anew."
+        )
+    return run.core_at(time)
+
+
+def _heating_age(run: RecordedRun, time: float) -> float:
     """For how long the sources of a run had decayed at `time`; 0 where they do not."""
-    if not read_outputs(path).config["model"].get("heating_fractions"):
+    if not run.settings.model.heating_fractions:
         return 0.0
-    return _own_start(path).heating_age + time
-
-
-def _core_temperature(path: Path, step: int) -> float | None:
-    """That of the core of a run after `step`; None where it does not cool."""
-    config = read_outputs(path).config
-    if config["model"].get("core_capacity") is None:
-        return None
-    if step == 0:
-        own = _own_start(path).core_temperature
-        return float(config["boundaries"]["bottom_value"]) if own is None else own
-    series = read_series(path)
-    return float(series["bottom_temperature"][series["step"] == step].item())
-
-
-def _own_start(path: Path) -> Start:
-    """What a run itself started from; those of earlier versions do not say: at age 0."""
-    summary = json.loads((path / "run.json").read_text(encoding="utf-8"))
-    return Start.from_json(np.empty(0), summary.get("start") or {})
+    return float(run.start.get("heating_age", 0.0)) + time

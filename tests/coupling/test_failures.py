@@ -12,7 +12,7 @@ import pytest
 import zarr.storage._local as zarr_files
 from rollouts import Rolls, assert_same, case, files, steps_of, summary, tellus, write_case
 
-import tellus.coupling.runs.directory as directory
+import tellus.coupling.runs.files as run_files
 import tellus.coupling.runs.timeseries as series
 from tellus import open_run
 from tellus.coupling.runs.checkpoint import read_checkpoint
@@ -223,21 +223,26 @@ def full(*arguments: Any, **options: Any) -> Any:
     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "somewhere")
 
 
-def later(monkeypatch: pytest.MonkeyPatch, owner: Any, name: str, calls: int) -> None:
-    """The disk is full from the given call of something that writes."""
+def runs_out_of_room(owner: Any, name: str, calls: int, tmp_path: Path) -> tuple[Path, Path, str]:
+    """A run whose disk is full from the given call of something that writes: what is said of it."""
     original, left = getattr(owner, name), [calls]
 
     def counted(*arguments: Any, **options: Any) -> Any:
         left[0] -= 1
         return original(*arguments, **options) if left[0] > 0 else full()
 
-    monkeypatch.setattr(owner, name, counted)
+    out, config = tmp_path / "run", write_case(tmp_path / "case.toml", *OPTIONS)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(owner, name, counted)
+        said = tellus("run", config, "--out", out, status=1).stderr.splitlines()[-1]
+    assert "No space left on device" in said
+    return out, config, said
 
 
 @pytest.mark.parametrize(
     ("owner", "name", "calls"),
     [
-        pytest.param(directory, "write_checkpoint", 3, id="checkpoint"),
+        pytest.param(run_files, "write_checkpoint", 3, id="checkpoint"),
         pytest.param(zarr_files, "_put", 70, id="fields"),
         pytest.param(series.TimeSeries, "append", 5, id="series"),
         pytest.param(series.TimeSeries, "sync", 3, id="series-sync"),
@@ -245,13 +250,9 @@ def later(monkeypatch: pytest.MonkeyPatch, owner: Any, name: str, calls: int) ->
     ],
 )
 def test_a_full_disk_fails_the_run_which_goes_on_when_there_is_room(
-    owner: Any, name: str, calls: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    owner: Any, name: str, calls: int, tmp_path: Path
 ) -> None:
-    out, config = tmp_path / "run", write_case(tmp_path / "case.toml", *OPTIONS)
-    with monkeypatch.context() as patch:
-        later(patch, owner, name, calls)
-        said = tellus("run", config, "--out", out, status=1).stderr.splitlines()[-1]
-    assert "No space left on device" in said
+    out, _, said = runs_out_of_room(owner, name, calls, tmp_path)
     assert "--resume" in said
     # run.json may not have found room either.
     assert summary(out)["status"] in ("failed", "running")
@@ -263,20 +264,16 @@ def test_a_full_disk_fails_the_run_which_goes_on_when_there_is_room(
 @pytest.mark.parametrize(
     ("owner", "name", "calls"),
     [
-        pytest.param(directory, "write_checkpoint", 1, id="checkpoint"),
+        pytest.param(run_files, "write_checkpoint", 1, id="checkpoint"),
         pytest.param(zarr_files, "_put", 10, id="fields"),
-        pytest.param(directory, "write_atomically", 1, id="configuration"),
+        pytest.param(run_files, "write_atomically", 1, id="configuration"),
         pytest.param(Path, "mkdir", 1, id="directory"),
     ],
 )
 def test_a_disk_full_from_the_start_leaves_no_half_of_a_run(
-    owner: Any, name: str, calls: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    owner: Any, name: str, calls: int, tmp_path: Path
 ) -> None:
-    out, config = tmp_path / "run", write_case(tmp_path / "case.toml", *OPTIONS)
-    with monkeypatch.context() as patch:
-        later(patch, owner, name, calls)
-        said = tellus("run", config, "--out", out, status=1).stderr.splitlines()[-1]
-    assert "No space left on device" in said
+    out, config, _ = runs_out_of_room(owner, name, calls, tmp_path)
     assert not any((out / name).exists() for name in CONTENTS)
     tellus("run", config, "--out", out)
 

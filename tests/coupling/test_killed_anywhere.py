@@ -31,11 +31,11 @@ KILLER = """
 import os, signal
 from pathlib import Path
 from tellus.config import load_config
-from tellus.coupling.runs import run as running
+from tellus.coupling.runs import run as running, time_loop
 
 config = load_config("case.toml")
 os.fsync = lambda file: None
-replace, checkpoint = Path.replace, running._Run._checkpoint
+replace, checkpoint = Path.replace, time_loop.RunLoop._checkpoint
 
 def die():
     os.kill(os.getpid(), signal.SIGKILL)
@@ -54,7 +54,7 @@ def child(name, moment):
         checkpoint(run)
     Path.replace = counted
     if moment == "between":
-        running._Run._checkpoint = between
+        time_loop.RunLoop._checkpoint = between
     running.run_directory(config, name, progress=False)
     Path("renamed").write_text(str(renamed))
 

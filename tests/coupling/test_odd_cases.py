@@ -1,13 +1,10 @@
 """Runs at the edges of what a configuration may say: they work, and resume bitwise."""
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
-from rollouts import assert_same, case, steps_of, write_case
+from rollouts import assert_same, case, steps_of, tellus, write_case
 
 from tellus import open_run
 from tellus.coupling.runs.run import run_directory
@@ -58,27 +55,16 @@ def test_an_end_before_the_first_step_is_over(end: float, tmp_path: Path) -> Non
     assert open_run(tmp_path / "run")["time"].values[-1] == 5e-5
 
 
-def test_exit_statuses_of_the_real_command(tmp_path: Path) -> None:
+def test_exit_statuses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """0, 1 and 2; 3 is what live runs end with that are stopped."""
-
-    def status(*arguments: str) -> tuple[int, str]:
-        done = subprocess.run(
-            [sys.executable, "-m", "tellus", "run", *arguments],
-            cwd=tmp_path,
-            capture_output=True,
-            text=True,
-            env=os.environ | {"OMP_NUM_THREADS": "1"},
-            timeout=200,
-        )
-        assert "Traceback" not in done.stderr
-        return done.returncode, done.stderr.strip().splitlines()[-1]
-
-    write_case(tmp_path / "a case.toml", "time.max_steps=3")
-    assert status("a case.toml", "--out", "a run/")[0] == 0
-    assert status("a case.toml", "--out", "./a run")[0] == 2
-    too_vigorous = ["--set", "model.rayleigh=1e12", "--set", "time.dt_initial=1e-9"]
-    code, said = status("a case.toml", "--out", "b", *too_vigorous, "--set", "time.dt_min=5e-10")
-    assert code == 1
+    monkeypatch.chdir(tmp_path)
+    write_case(Path("a case.toml"), "time.max_steps=3")
+    tellus("run", "a case.toml", "--out", "a run/")
+    tellus("run", "a case.toml", "--out", "./a run", status=2)
+    changes = ("model.rayleigh=1e12", "time.dt_initial=1e-9", "time.dt_min=5e-10")
+    vigorous = [word for change in changes for word in ("--set", change)]
+    failed = tellus("run", "a case.toml", "--out", "b", *vigorous, status=1)
+    said = failed.stderr.splitlines()[-1]
     assert said.startswith("tellus: step ")
     assert "collapsed" in said
 

@@ -4,13 +4,13 @@ import json
 import logging
 import math
 import shutil
-import subprocess
-import sys
+import warnings
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import xarray as xr
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from rollouts import case, summary, tellus, write_case
@@ -21,7 +21,6 @@ from tellus.coupling.runs.fields import VARIABLES, FieldWriter
 from tellus.coupling.runs.run import run_directory
 from tellus.coupling.runs.timeseries import COLUMNS
 from tellus.coupling.simulation.stepping import Schedule
-from tellus.coupling.starts.file import temperature_of_run
 from tellus.errors import InputError
 from tellus.solver.boundaries import BoundaryConditions
 from tellus.solver.grid import Grid
@@ -114,16 +113,14 @@ def test_fields_say_what_they_are(run: Path) -> None:
 
 
 def test_others_read_them_without_a_warning(run: Path) -> None:
-    script = (
-        "import sys, tellus, xarray\n"
-        "ours = tellus.open_run(sys.argv[1]).load()\n"
-        "theirs = xarray.open_zarr(sys.argv[1] + '/fields.zarr').load()\n"
-        "again = xarray.open_dataset(sys.argv[1] + '/fields.zarr', engine='zarr').load()\n"
-        "assert ours.equals(theirs) and ours.equals(again) and ours.sizes['time'] == 3\n"
-    )
-    command = [sys.executable, "-W", "error", "-c", script, str(run)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=200)
-    assert (done.returncode, done.stderr) == (0, "")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        ours = open_run(run).load()
+        theirs = xr.open_zarr(run / "fields.zarr").load()
+        again = xr.open_dataset(run / "fields.zarr", engine="zarr").load()
+    assert ours.sizes["time"] == 3
+    assert ours.equals(theirs)
+    assert ours.equals(again)
 
 
 def test_the_time_series_has_the_columns_of_the_contract(run: Path) -> None:
@@ -173,8 +170,9 @@ def test_the_same_grid_starts_exactly_where_the_other_run_ended(run: Path) -> No
     np.testing.assert_array_equal(middle, open_run(run)["temperature"].values[1])
 
 
-@pytest.mark.parametrize("aspect", [0.1, 0.3, 1.1, 2.0 / 3.0, 3.3])
-@pytest.mark.parametrize("nx", [5, 7, 49])
+@pytest.mark.parametrize(
+    ("aspect", "nx"), [(0.1, 7), (0.3, 49), (1.1, 5), (2.0 / 3.0, 7), (3.3, 49)]
+)
 def test_exactly_whatever_rounding_makes_of_the_width(
     aspect: float, nx: int, tmp_path: Path
 ) -> None:
@@ -183,7 +181,9 @@ def test_exactly_whatever_rounding_makes_of_the_width(
     writer = FieldWriter.create(tmp_path, grid)
     flow = flow_from_psi(np.zeros(grid.nodes), grid, StokesReport("none"))
     writer.append(StokesProblem(grid, temperature, Constant()), 0, temperature, flow)
-    np.testing.assert_array_equal(temperature_of_run(tmp_path, None, grid), temperature)
+    size = (f"grid.nx={nx}", "grid.ny=4", f"grid.aspect={aspect!r}")
+    start = Simulation.from_config(from_run(tmp_path, *size))
+    np.testing.assert_array_equal(start.temperature, temperature)
 
 
 def test_another_grid_is_regridded(run: Path) -> None:

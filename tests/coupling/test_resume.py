@@ -20,11 +20,11 @@ from rollouts import (
     write_case,
 )
 
-import tellus.coupling.runs.run as running
 from tellus import open_run
 from tellus.config import load_config
 from tellus.coupling.runs.checkpoint import FOLDER, write_checkpoint
 from tellus.coupling.runs.run import run_directory
+from tellus.coupling.runs.time_loop import RunLoop
 from tellus.coupling.simulation.loop import Simulation
 from tellus.errors import InputError, InterruptedRunError
 from tellus.io.lock import sole_user
@@ -245,7 +245,7 @@ def stopped(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run with three outputs, of which the last came after the last checkpoint."""
     out = tmp_path_factory.mktemp("stopped") / "run"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(running._Run, "_stop_if_asked", _fail_at_step_11)
+        patch.setattr(RunLoop, "_stop_if_asked", _fail_at_step_11)
         with pytest.raises(ZeroDivisionError):
             run(out, "output.checkpoint_every=9", "time.end=1e-3")
     assert steps_of(out) == [0, 9]
@@ -253,7 +253,7 @@ def stopped(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out
 
 
-def _fail_at_step_11(run: "running._Run", caught: list[int]) -> None:
+def _fail_at_step_11(run: RunLoop, caught: list[int]) -> None:
     if run.simulation.steps == 11:
         raise ZeroDivisionError
 
@@ -334,14 +334,14 @@ def test_one_process_at_a_time(stopped: Path, tmp_path: Path) -> None:
 
 def test_two_that_begin_in_one_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The second one finds, when it comes to writing, that it is not alone."""
-    prepare = running._Run.prepare
+    prepare = RunLoop.prepare
 
-    def overtaken(late: "running._Run") -> None:
-        monkeypatch.setattr(running._Run, "prepare", prepare)
+    def overtaken(late: RunLoop) -> None:
+        monkeypatch.setattr(RunLoop, "prepare", prepare)
         prepare(late)
         run(tmp_path / "run", "time.max_steps=1")
 
-    monkeypatch.setattr(running._Run, "prepare", overtaken)
+    monkeypatch.setattr(RunLoop, "prepare", overtaken)
     with pytest.raises(InputError, match="taken by another process"):
         run(tmp_path / "run", "time.max_steps=5")
     assert summary(tmp_path / "run")["steps"] == 1

@@ -12,7 +12,7 @@ import pytest
 import zarr
 from numpy.lib import format as npy
 
-from tellus.io.arrays import Expected, read_npz, read_stored
+from tellus.io.arrays import Expected, read_npz, read_stored, write_npz
 
 T = {"T": Expected((None, 3))}
 
@@ -29,14 +29,18 @@ def packed(path: Path, content: bytes, method: int = zipfile.ZIP_DEFLATED) -> Pa
     return path
 
 
-def test_what_was_written_is_read(tmp_path: Path) -> None:
+@pytest.mark.parametrize("compressed", [False, True])
+def test_what_was_written_is_read(compressed: bool, tmp_path: Path) -> None:
     arrays = {"T": np.arange(6.0).reshape(2, 3), "card": np.array("{}"), "n": np.array([1, 2])}
-    np.savez_compressed(tmp_path / "a.npz", **arrays)
+    write_npz(tmp_path / "a.npz", arrays, compressed)
     found = read_npz(tmp_path / "a.npz")
     assert found.keys() == arrays.keys()
     for name, values in arrays.items():
         np.testing.assert_array_equal(found[name], values)
     assert read_npz(tmp_path / "a.npz", T).keys() == {"T"}
+    with pytest.raises(ValueError, match=r"[Oo]bject"):
+        write_npz(tmp_path / "a.npz", {"T": np.array([{}], dtype=object)}, compressed)
+    assert read_npz(tmp_path / "a.npz").keys() == arrays.keys()
 
 
 @pytest.mark.parametrize(

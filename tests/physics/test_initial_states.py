@@ -8,8 +8,8 @@ from numerics import rough_field
 from physics_cases import case
 
 from tellus.coupling.runs.run import run_directory
-from tellus.coupling.setup import initial_temperature
 from tellus.coupling.simulation.loop import Simulation
+from tellus.coupling.starts.initial import initial_temperature
 from tellus.coupling.starts.profile_file import profile_of_file
 from tellus.errors import InputError
 from tellus.solver import initial

@@ -14,8 +14,8 @@ from typer.testing import CliRunner
 
 from tellus.cli import app
 from tellus.config import Config, load_config, load_training_config
-from tellus.coupling.build import grid_of
-from tellus.coupling.setup import initial_temperature, resolved
+from tellus.coupling.build import grid_of, resolved
+from tellus.coupling.starts.initial import initial_temperature
 from tellus.errors import InputError
 from tellus.solver import initial
 from tellus.solver.grid import Array, Grid
@@ -233,7 +233,7 @@ def test_other_starts_do_not_load_torch() -> None:
     script = (
         "import sys; from tellus.config import load_config; "
         "from tellus.coupling.build import grid_of; "
-        "from tellus.coupling.setup import initial_temperature; "
+        "from tellus.coupling.starts.initial import initial_temperature; "
         "c = load_config(None, []); initial_temperature(c, grid_of(c)); "
         "sys.exit('torch' in sys.modules)"
     )

@@ -7,8 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from tellus.coupling.runs.recorded import RecordedRun, read_run
-from tellus.coupling.runs.unfinished import RUNNING, state
+from tellus.coupling.runs.recorded import RUNNING, RecordedRun, read_run
 from tellus.errors import InputError
 from tellus.io.shown import shown
 
@@ -201,7 +200,7 @@ ENDINGS = {"running": "still going on", "killed": "was killed", "stopped": "stop
 def _notes(pair: RunPair) -> list[str]:
     run, notes = pair.run, []
     if run.status != "done":
-        word = ENDINGS.get(state(run.path, run.info), run.status)
+        word = ENDINGS.get(run.state, run.status)
         notes.append(f"{word} at model time {run.series['time'][-1]:.4g}")
     if not run.priced_steps:
         notes.append("what it costs is not known: it has no checkpoint after its start")

@@ -17,7 +17,7 @@ from .bench import bench, weights_of
 from .config import config
 from .evaluate import evaluate, rollout_suite
 from .experiments import experiments
-from .shell import OneSentenceGroup, complain, deliver, listen, processors, say, show
+from .shell import Json, OneSentenceGroup, complain, deliver, listen, processors, say, show
 from .view import export, plot, profile, unpack
 
 Set = Annotated[
@@ -26,7 +26,6 @@ Set = Annotated[
         "--set", metavar="SECTION.KEY=VALUE", help="Change one setting; none: its default."
     ),
 ]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
 DataDir = Annotated[Path, typer.Option("--data", help="Directory that `tellus dataset` wrote.")]
 
 app = typer.Typer(

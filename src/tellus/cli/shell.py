@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable
 from contextlib import redirect_stdout
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from typer.core import TyperGroup
@@ -23,6 +23,9 @@ from tellus.io.signals import Asked, prompt
 
 if TYPE_CHECKING:
     from rich.table import Table
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
+"""Whether a command delivers its result as JSON, see `deliver`."""
 
 # Wider than any table, so that lines in a file or a pipe stay whole.
 PLAIN_WIDTH = 250

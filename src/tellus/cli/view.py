@@ -9,7 +9,7 @@ import typer
 from tellus.errors import InputError
 from tellus.io.places import refuse_sources
 
-from .shell import complain, deliver, say
+from .shell import Json, complain, deliver, say
 
 RunDir = Annotated[Path, typer.Argument(metavar="RUN", help="Run directory.")]
 
@@ -34,9 +34,7 @@ def profile(
     out: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write it as .csv, or draw it as .png.")
     ] = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print one JSON object and nothing else.")
-    ] = False,
+    as_json: Json = False,
 ) -> None:
     """Average T(y) and Vrms(y) of a run over time."""
     refuse_sources(out, run)

@@ -6,11 +6,23 @@ that declaration.
 """
 
 from collections.abc import Iterator
-from types import UnionType
-from typing import Any, Literal, NamedTuple, Union, get_args, get_origin
+from typing import Any, NamedTuple
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 from pydantic.fields import FieldInfo
+
+SIGNS = {"minimum": ">=", "exclusiveMinimum": ">", "maximum": "<=", "exclusiveMaximum": "<"}
+WORDS = {">= ": "at least ", "<= ": "at most ", "> ": "above ", "< ": "below ", ", ": " and "}
+KINDS = {
+    "integer": "an integer",
+    "number": "a finite number",
+    "string": "a string",
+    "boolean": "true or false",
+    "[low, high]": "two finite numbers [low, high]",
+    "integers": "a list of one or more integers",
+    "numbers": "a list of finite numbers",
+}
+"""What a type is called where something else was found."""
 
 
 class Section(BaseModel):
@@ -44,12 +56,13 @@ class FieldRow(NamedTuple):
 def rows(model: type[BaseModel]) -> Iterator[FieldRow]:
     """Every field of a configuration, in the order of its file."""
     for key, field in fields(model):
+        kind, limits, choices = _described(field)
         yield FieldRow(
             key=key,
-            type=_type_name(field),
+            type=kind,
             default=_shown_default(field.default),
             unit=str(_extra(field).get("unit", "-")),
-            range=_range(field) or "-",
+            range=", ".join(choices) or limits or "-",
             meaning=field.description or "",
         )
 
@@ -71,21 +84,13 @@ def paths(model: type[BaseModel]) -> Iterator[tuple[str, str]]:
 
 def allowed(field: FieldInfo) -> str:
     """What a field takes, as the words that follow "must be"."""
-    if choices := _choices(field):
+    kind, limits, choices = _described(field)
+    if choices:
         listed = ", ".join(f'"{choice}"' for choice in choices)
-        return f"a list of {listed}" if _type_name(field) == "strings" else f"one of {listed}"
-    kind = {
-        "integer": "an integer",
-        "number": "a finite number",
-        "string": "a string",
-        "boolean": "true or false",
-        "[low, high]": "two finite numbers [low, high]",
-        "integers": "a list of one or more integers",
-        "numbers": "a list of finite numbers",
-    }[_type_name(field)]
-    limits = _range(field).replace(">= ", "at least ").replace("<= ", "at most ")
-    limits = limits.replace("> ", "above ").replace("< ", "below ").replace(", ", " and ")
-    return f"{kind}, {limits}" if limits else kind
+        return f"a list of {listed}" if kind == "strings" else f"one of {listed}"
+    for sign, words in WORDS.items():
+        limits = limits.replace(sign, words)
+    return f"{KINDS[kind]}, {limits}" if limits else KINDS[kind]
 
 
 def _extra(field: FieldInfo) -> dict[str, Any]:
@@ -93,58 +98,17 @@ def _extra(field: FieldInfo) -> dict[str, Any]:
     return extra if isinstance(extra, dict) else {}
 
 
-def _plain(field: FieldInfo) -> Any:
-    """The annotation without None."""
-    annotation: Any = field.annotation
-    if get_origin(annotation) in (Union, UnionType):
-        (annotation,) = (part for part in get_args(annotation) if part is not type(None))
-    return annotation
-
-
-def _choices(field: FieldInfo) -> tuple[str, ...]:
-    """What a Literal, or each item of a list of them, may be."""
-    annotation = _item(field) or _plain(field)
-    return get_args(annotation) if get_origin(annotation) is Literal else ()
-
-
-def _item(field: FieldInfo) -> Any:
-    """What a list holds, without its limits; None where the field is no list."""
-    annotation = _plain(field)
-    if get_origin(annotation) is not tuple:
-        return None
-    return FieldInfo.from_annotation(get_args(annotation)[0]).annotation
-
-
-def _type_name(field: FieldInfo) -> str:
-    annotation = _plain(field)
-    if get_origin(annotation) is tuple and Ellipsis not in get_args(annotation):
-        return "[low, high]"
-    item = _item(field)
-    kind = item or annotation
-    names = {int: "integer", float: "number", str: "string", bool: "boolean"}
-    name = "string" if get_origin(kind) is Literal else names[kind]
-    return f"{name}s" if item else name
-
-
-def _range(field: FieldInfo) -> str:
-    if choices := _choices(field):
-        return ", ".join(choices)
-    signs = {"ge": ">=", "gt": ">", "le": "<=", "lt": "<"}
-    return ", ".join(
-        f"{sign} {_number(getattr(limit, name))}"
-        for limit in _limits(field)
-        for name, sign in signs.items()
-        if hasattr(limit, name)
-    )
-
-
-def _limits(field: FieldInfo) -> list[Any]:
-    """The ge/gt/le limits of a field, or of each number of a list."""
-    annotation = _plain(field)
-    if get_origin(annotation) is not tuple:
-        return field.metadata
-    item = FieldInfo.from_annotation(get_args(annotation)[0])
-    return item.metadata
+def _described(field: FieldInfo) -> tuple[str, str, list[str]]:
+    """Type, limits and choices of a field, or of each item of a list, by its JSON schema."""
+    schema = TypeAdapter(field.rebuild_annotation()).json_schema()
+    # None aside, which no table of TOML can hold.
+    schema = next((s for s in schema.get("anyOf", []) if s.get("type") != "null"), schema)
+    pair = "prefixItems" in schema
+    item = schema["prefixItems"][0] if pair else schema.get("items", schema)
+    name = "[low, high]" if pair else item["type"] + ("s" if "items" in schema else "")
+    limits = [f"{sign} {_number(item[key])}" for key, sign in SIGNS.items() if key in item]
+    choices = item.get("enum", [item["const"]] if "const" in item else [])
+    return name, ", ".join(limits), choices
 
 
 def _number(value: float) -> str:

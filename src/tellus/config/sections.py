@@ -189,6 +189,16 @@ class RheologySection(Section):
         return self
 
 
+READ_BY = {
+    "interior": ("linear",),
+    "thickness": ("linear",),
+    "weights": ("predicted",),
+    "path": ("file", "profile"),
+    "time": ("file",),
+}
+"""Which kinds of start take a key of `[initial]` that is not of all."""
+
+
 class InitialSection(Section):
     """The temperature a run starts from; `kind = file` takes it as it is, without perturbation."""
 
@@ -228,41 +238,22 @@ class InitialSection(Section):
     )
 
     @model_validator(mode="after")
-    def _is_not_ignored(self) -> Self:
-        for key in ("interior", "thickness"):
-            value = getattr(self, key)
-            if self.kind not in ("linear", "file") and value != _default(self, key):
-                raise ValueError(
-                    f'initial.{key} = {value:g} is only read with initial.kind = "linear", and '
-                    f'here it is "{self.kind}"'
-                )
-        return self
-
-    @model_validator(mode="after")
-    def _weights_go_with_predicted(self) -> Self:
+    def _has_what_its_kind_reads(self) -> Self:
         if self.weights == "":
             raise ValueError("initial.weights must name a directory of weights: leave it out")
-        if self.kind != "predicted" and self.weights is not None:
-            raise ValueError(
-                'initial.weights is only read with initial.kind = "predicted", and here it is '
-                f'"{self.kind}"'
-            )
-        return self
-
-    @model_validator(mode="after")
-    def _path_goes_with_file(self) -> Self:
         if self.kind in ("file", "profile") and not self.path:
             raise ValueError(f'initial.kind = "{self.kind}" needs initial.path')
-        if self.kind not in ("file", "profile") and self.path is not None:
-            raise ValueError(
-                f'initial.path is only read with initial.kind = "file" or "profile", and here it '
-                f'is "{self.kind}"'
-            )
-        if self.kind != "file" and self.time is not None:
-            raise ValueError(
-                'initial.time is only read with initial.kind = "file", and here it is '
-                f'"{self.kind}"'
-            )
+        for key, kinds in READ_BY.items():
+            value, default = getattr(self, key), _default(self, key)
+            # What a file replaces as a whole may stand there, as seed and amplitude may.
+            replaced = self.kind == "file" and default is not None
+            if self.kind not in kinds and value != default and not replaced:
+                shown = f" = {value:g}" if default is not None else ""
+                named = " or ".join(f'"{kind}"' for kind in kinds)
+                raise ValueError(
+                    f"initial.{key}{shown} is only read with initial.kind = {named}, and here it "
+                    f'is "{self.kind}"'
+                )
         return self
 
 

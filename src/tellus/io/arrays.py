@@ -4,17 +4,20 @@ An .npz file is a zip archive. Its directory and the headers of its members say 
 kinds of number, and are compared with what is expected; only then is memory taken.
 """
 
+import io
 import math
 import os
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, Protocol
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
+
+from tellus.io.whole_file import written_aside
 
 COMPRESSIONS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 """What NumPy writes; of others Python may know less, or need much memory."""
@@ -69,23 +72,20 @@ class Expected:
             raise ValueError(f"{name} is a text of {dtype.itemsize / 2**30:.3g} GiB")
 
 
-class Stored(Protocol):
-    """An array in a store, such as a Zarr array."""
+def npz_bytes(arrays: Mapping[str, NDArray[Any]]) -> bytes:
+    """The content of an .npz file; ValueError for an array of objects, which would be a pickle."""
+    content = io.BytesIO()
+    np.savez(content, allow_pickle=False, **dict(arrays))
+    return content.getvalue()
 
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Lengths."""
-        ...
 
-    @property
-    def chunks(self) -> tuple[int, ...]:
-        """Lengths of a chunk."""
-        ...
-
-    @property
-    def dtype(self) -> Any:
-        """Kind of number."""
-        ...
+def write_npz(path: Path, arrays: Mapping[str, NDArray[Any]], compressed: bool = False) -> None:
+    """An .npz file, written whole or not at all; ValueError as in `npz_bytes`."""
+    with written_aside(path) as stream:
+        if compressed:
+            np.savez_compressed(stream, allow_pickle=False, **dict(arrays))
+        else:
+            np.savez(stream, allow_pickle=False, **dict(arrays))
 
 
 def read_npz(file: Path | BinaryIO, expected: Mapping[str, Expected] | None = None) -> Arrays:
@@ -121,12 +121,11 @@ def read_npz(file: Path | BinaryIO, expected: Mapping[str, Expected] | None = No
 
 
 def read_stored(array: Any, expected: Expected, name: str) -> NDArray[Any]:
-    """An array of a store, checked before and after it is read; raises ValueError."""
-    stored: Stored = array
-    shape, dtype = tuple(stored.shape), np.dtype(stored.dtype)
+    """An array of a store, such as Zarr's, checked before and after it is read; or ValueError."""
+    shape, dtype = tuple(array.shape), np.dtype(array.dtype)
     expected.check(name, shape, dtype)
     # A chunk is unpacked as a whole, however little of it the array has room for.
-    _check_sizes({name: _bytes(shape, dtype), f"a chunk of {name}": _bytes(stored.chunks, dtype)})
+    _check_sizes({name: _bytes(shape, dtype), f"a chunk of {name}": _bytes(array.chunks, dtype)})
     return expected.checked(name, np.asarray(array))
 
 

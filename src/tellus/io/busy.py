@@ -2,7 +2,6 @@
 
 import logging
 from time import process_time
-from types import TracebackType
 from typing import Self
 
 import psutil
@@ -47,12 +46,7 @@ class Watch:
         self._before, self._ended = _busy_and_all(), None
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self._ended = self.others_percent
 
 

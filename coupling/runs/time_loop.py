@@ -1,0 +1,328 @@
+"""The time loop of a run: a simulation, and the observers that write down what it does."""
+
+import logging
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import astuple
+from math import ceil
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+from tellus.config import Config
+from tellus.coupling.build import check_grid, replaced, simulation_arguments
+from tellus.coupling.runs import estimate
+from tellus.coupling.runs.clock import RunClock
+from tellus.coupling.runs.files import NoFiles, RunFiles
+from tellus.coupling.runs.ledger import KEY, Ledger
+from tellus.coupling.runs.progress import RunProgress
+from tellus.coupling.runs.provenance import provenance
+from tellus.coupling.runs.recorded import RUNNING
+from tellus.coupling.runs.timeseries import columns
+from tellus.coupling.simulation.loop import Observer, Simulation, StepRecord
+from tellus.coupling.simulation.ranks import Ranks, processes
+from tellus.coupling.simulation.statistics import RunStatistics
+from tellus.coupling.simulation.steady import WATCHED, SteadyWatch
+from tellus.coupling.simulation.stepping import Schedule
+from tellus.coupling.solvers.names import own_name
+from tellus.coupling.starts.initial import initial_state
+from tellus.coupling.starts.start import Start
+from tellus.errors import InterruptedRunError, RunFailedError
+from tellus.io.signals import Asked
+from tellus.solver.diagnostics import cells_across_thinnest
+from tellus.solver.stokes import StokesSolver
+from tellus.solver.strain import effective_viscosity
+
+log = logging.getLogger("tellus")
+
+
+class RunLoop:
+    """A simulation that writes outputs, checkpoints and a summary, and can be gone on with.
+
+    Parameters
+    ----------
+    config : Config
+    out : Path
+        The run directory.
+    solver : StokesSolver, optional
+        One of one's own, instead of the one that `config` names.
+    ranks : Ranks
+        The processes that run it together.
+    start : Start, optional
+        What the run started from [default: what `config` describes].
+    run_id : str, optional
+        Of a run of an earlier version there is none.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        out: Path,
+        solver: StokesSolver | None,
+        ranks: Ranks,
+        start: Start | None = None,
+        run_id: str | None = None,
+    ) -> None:
+        if solver is not None:
+            config = replaced(config, "stokes", solver=own_name(solver))
+        self.config, self.ranks = config, ranks
+        self.files = (RunFiles if ranks.first else NoFiles)(out, config, run_id, ranks)
+        self.warnings: list[str] = []
+        for sentence in check_grid(config, solver):
+            self.warn(sentence)
+        self._is_new = start is None
+        self.start = initial_state(config) if start is None else start
+        self.simulation = Simulation(**simulation_arguments(config, self.start, solver))
+        self.solver_name = config.stokes.solver if solver is None else solver.name
+        self.schedule = Schedule(config.output.every, config.time.end)
+        tolerance, window = config.time.steady_tolerance, config.time.steady_window
+        self._watch = None if tolerance is None else SteadyWatch(tolerance, window)
+        self.outputs, self.last_output_step, self.checkpoint_step = 0, -1, -1
+        self.provenance = provenance()
+        self.clock = RunClock(processes())
+
+    def prepare(self) -> None:
+        """Let the solver object, and compile what needs compiling."""
+        simulation = self.simulation
+        for warning in (*self.start.warnings, *simulation.solver.check(simulation.problem)):
+            self.warn(warning)
+        if self._is_new:
+            log.info(estimate.memory_sentence(simulation.grid, self.config.stokes.solver))
+        simulation.warm_up()
+
+    def create(self) -> None:
+        """Lay out a new run directory; with its first checkpoint it can be resumed."""
+        self._say_what_to_expect()
+        try:
+            self.files.create(self.simulation.grid)
+            self._checkpoint()
+        except BaseException:
+            self.files.discard()
+            raise
+
+    def _say_what_to_expect(self) -> None:
+        simulation, clock = self.simulation, self.config.time
+        if self.start.path is not None:
+            log.info(f"starts from {self.start.path} at t = {self.start.time:.6g}")
+        begun = perf_counter()
+        simulation.flow()
+        seconds = perf_counter() - begun
+        steps = ceil((clock.end - simulation.time) / clock.dt_max)
+        steps = steps if clock.max_steps is None else min(steps, clock.max_steps)
+        name = simulation.solver.name
+        log.info(estimate.cost_sentence(simulation.grid, name, seconds, steps))
+        cells = estimate.expected_layer_cells(
+            simulation.grid, simulation.rheology, simulation.rayleigh
+        )
+        self._warn_if_few(cells, "a hot boundary layer, by scaling,")
+
+    def _warn_if_few(self, cells: float, where: str) -> None:
+        if sentence := estimate.resolution_warning(cells, where):
+            self.warn(sentence)
+
+    def restore(self, ledger: Ledger) -> None:
+        """Take up what a checkpoint says, beside the simulation's own state."""
+        self.outputs, self.last_output_step = ledger.outputs, ledger.last_output_step
+        self.clock.go_on_from(ledger)
+        self.simulation.statistics = RunStatistics.from_json(ledger.tally)
+        self.warnings += [w for w in ledger.warnings if w not in self.warnings]
+
+    def reopen(self, ledger: Ledger) -> None:
+        """Cut what was written after the checkpoint.
+
+        Raises InputError, with nothing changed, where something is missing or damaged.
+        """
+        time, steps = self.simulation.time, self.simulation.steps
+        extra = self.last_output_step == steps and not self.schedule.is_due(time)
+        if extra and not self.finished:
+            # Only an end before this one asked for it: as if the run had never ended there.
+            self.outputs, self.last_output_step = self.outputs - 1, -1
+        rows = self.files.reopen(self.simulation.grid, steps, ledger, self.outputs)
+        if self._watch is not None:
+            series = columns(rows)
+            seen = (series[name].tolist() for name in ("step", "time", *WATCHED))
+            for step, now, *values in zip(*seen, strict=True):
+                self._watch.add(int(step), now, tuple(values))
+        self.checkpoint_step = steps
+
+    @property
+    def steady(self) -> bool:
+        """Whether a steady state has been reached, where one is asked for."""
+        return self._watch is not None and self._watch.steady
+
+    @property
+    def finished(self) -> bool:
+        """Whether the end, the last step or a steady state has been reached."""
+        most = self.config.time.max_steps
+        enough = most is not None and self.simulation.steps >= most
+        return self.simulation.time >= self.schedule.goal or enough or self.steady
+
+    def go(self, progress: bool, asked: Asked) -> dict[str, Any]:
+        """Step until the end, a limit, a signal or a failure; the summary goes to run.json."""
+        try:
+            self._write_summary(RUNNING)
+            shows = progress and self.ranks.first
+            with RunProgress(self.simulation.time, self.config.time.end, shows) as shown:
+                self._advance(self._observers(shown, asked))
+            self._checkpoint()
+            return self._write_summary("done", f"steady at {self._now()}" if self.steady else "")
+        except BaseException as error:
+            ending = self._explained(error)
+            status = "stopped" if isinstance(ending, InterruptedRunError) else "failed"
+            with suppress(OSError):
+                self._write_summary(status, str(ending) or repr(ending))
+            if ending is error:
+                raise
+            raise ending from error
+        finally:
+            with suppress(OSError):
+                self.files.close()
+
+    def _advance(self, observers: Sequence[Observer]) -> None:
+        """From output to output, until the run is finished; its end is an output too."""
+        simulation, schedule = self.simulation, self.schedule
+        while True:
+            if schedule.is_due(simulation.time):
+                self._output()
+            if self.finished:
+                break
+            self._keep_the_way_on()
+            simulation.run(schedule.following(simulation.time), observers)
+        self._output()
+
+    def _observers(self, shown: RunProgress, asked: Asked) -> list[Observer]:
+        """What is done after each step, in this order."""
+
+        def keep_row(simulation: Simulation, record: StepRecord) -> None:
+            values = astuple(record.diagnostics)
+            self.files.add_row(record.step, record.time, record.dt, *values)
+
+        def watch(simulation: Simulation, record: StepRecord) -> None:
+            if self._watch is not None:
+                values = tuple(getattr(record.diagnostics, name) for name in WATCHED)
+                self._watch.add(record.step, record.time, values)
+
+        def show(simulation: Simulation, record: StepRecord) -> None:
+            shown.update(record)
+
+        def keep_checkpoint(simulation: Simulation, record: StepRecord) -> None:
+            if record.step % self.config.output.checkpoint_every == 0:
+                self._checkpoint()
+
+        def go_on(simulation: Simulation, record: StepRecord) -> None:
+            if self.finished:
+                raise StopIteration
+            self._stop_if_asked(asked)
+            if not self.schedule.is_due(record.time):
+                self._keep_the_way_on()
+
+        return [keep_row, watch, show, keep_checkpoint, go_on]
+
+    def _keep_the_way_on(self) -> None:
+        """A checkpoint before a step that is cut short for the end: a later end goes on there."""
+        goal = self.schedule.goal
+        cut = self.schedule.end_is_extra and self.schedule.following(self.simulation.time) == goal
+        if cut and self.simulation.reaches(goal):
+            self._checkpoint()
+
+    def _stop_if_asked(self, asked: Asked) -> None:
+        limit, reason = self.config.time.wall_limit, ""
+        if asked.by is not None:
+            reason = asked.by.name
+        elif limit is not None and self.clock.here >= limit:
+            reason = f"time.wall_limit = {limit:g} s"
+        if not self.ranks.agreed(bool(reason), self.simulation.time):
+            return
+        self._checkpoint()
+        raise InterruptedRunError(
+            f"stopped by {reason} at {self._now()}; a checkpoint was written: go on with --resume."
+        )
+
+    def _explained(self, error: BaseException) -> BaseException:
+        """What ended the run, as an error that the command line knows."""
+        back = f"go on from the checkpoint of step {self.checkpoint_step} with --resume"
+        if isinstance(error, KeyboardInterrupt):
+            return InterruptedRunError(f"stopped at once at {self._now()}: {back}.")
+        if isinstance(error, OSError):
+            where, what = error.filename or self.files.out, error.strerror or error
+            return RunFailedError(f"{self._now()}: {where}: {what}; see to that and {back}.")
+        return error
+
+    def _now(self) -> str:
+        return f"step {self.simulation.steps}, t = {self.simulation.time:.6g}"
+
+    def _output(self) -> None:
+        """Write the present state, once."""
+        simulation = self.simulation
+        if self.last_output_step == simulation.steps:
+            return
+        flow = simulation.flow()
+        with self.clock.output():
+            problem = simulation.problem
+            viscosity = effective_viscosity(problem, flow)
+            self.files.add_output(problem, simulation.steps, viscosity, flow)
+            self.outputs, self.last_output_step = self.outputs + 1, simulation.steps
+            # The initial state may jump; what the flow makes of it is what counts.
+            if simulation.steps and not any("thinnest" in warning for warning in self.warnings):
+                cells = cells_across_thinnest(simulation.temperature, simulation.boundaries)
+                where = f"at t = {simulation.time:.4g} the thinnest boundary layer or plume"
+                self._warn_if_few(cells, where)
+
+    def _checkpoint(self) -> None:
+        steps = self.simulation.steps
+        if self.checkpoint_step == steps and not self.finished:
+            return
+        with self.clock.output():
+            ledger = Ledger(
+                run_id=self.files.run_id,
+                series_sha256=self.files.series_digest,
+                config=self.config.model_dump(),
+                start=self.start.to_json(),
+                outputs=self.outputs,
+                last_output_step=self.last_output_step,
+                seconds=self.clock.seconds,
+                output_seconds=self.clock.output_seconds,
+                others_percent=self.clock.others_percent,
+                tally=self.simulation.statistics.to_json(),
+                warnings=self.warnings,
+            )
+            arrays = self.simulation.snapshot() | {KEY: ledger.to_array()}
+            self.files.write_checkpoint(steps, arrays)
+            self.ranks.meet()
+            self.checkpoint_step = steps
+
+    def warn(self, sentence: str) -> None:
+        """Log a warning, and keep it once for run.json."""
+        log.warning(sentence)
+        if sentence not in self.warnings:
+            self.warnings.append(sentence)
+
+    def _write_summary(self, status: str, message: str = "") -> dict[str, Any]:
+        simulation, statistics = self.simulation, self.simulation.statistics
+        summary = {
+            "run_id": self.files.run_id,
+            **self.provenance,
+            "others_percent": self.clock.others_percent,
+            "solver": self.solver_name,
+            "weights_sha256": simulation.solver.weights_sha256,
+            "start": self.start.to_json(),
+            "status": status,
+            "message": message,
+            "steps": simulation.steps,
+            "time": simulation.time,
+            "seconds": {
+                "stokes": dict(statistics.stokes),
+                "energy": statistics.energy,
+                "output": self.clock.output_seconds,
+                "total": self.clock.seconds,
+            },
+            "solver_report": {
+                **statistics.statuses,
+                "iterations": statistics.iterations,
+                "rejected": statistics.rejected,
+                **statistics.velocity_errors,
+            },
+            "warnings": self.warnings,
+        }
+        self.files.write_summary(summary)
+        return summary

@@ -1,0 +1,89 @@
+"""The state that the section `initial` describes, found to be one that can be computed from."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from tellus.config import Config
+from tellus.coupling.build import grid_of, rheology_of
+from tellus.coupling.starts.file import start_of_run
+from tellus.coupling.starts.predicted import predicted_start
+from tellus.coupling.starts.profile_file import profile_of_file
+from tellus.coupling.starts.start import Start
+from tellus.errors import InputError
+from tellus.solver import initial
+from tellus.solver.grid import Array, Grid
+from tellus.solver.rheology import Rheology
+
+USABLE_VISCOSITY = 1e-35, 1e35
+"""Within single precision, in which it is stored."""
+
+STATES: dict[str, Callable[[Config, Grid], Array]] = {
+    "hot": lambda config, grid: initial.hot(grid),
+    "cold": lambda config, grid: initial.cold(grid),
+    "conductive": lambda config, grid: initial.conductive(grid),
+    "linear": lambda config, grid: initial.linear(
+        grid, config.initial.interior, config.initial.thickness
+    ),
+    "profile": lambda config, grid: profile_of_file(Path(str(config.initial.path)), grid),
+    "predicted": predicted_start,
+}
+"""T of each kind that is perturbed; a file is taken as it is."""
+
+
+def initial_state(config: Config) -> Start:
+    """What the section `initial` describes; InputError where nothing can be computed from it."""
+    grid = grid_of(config)
+    if config.initial.kind == "file":
+        start = start_of_run(config, grid)
+    else:
+        start = given_start(config, initial_temperature(config, grid))
+    if config.rheology.kind == "arrhenius":
+        _check_above(-config.model.surface_temperature, start.temperature)
+    _check_viscosity(rheology_of(config), start.temperature, grid)
+    return start
+
+
+def given_start(config: Config, temperature: Array) -> Start:
+    """A start from this temperature, of the age and with the core that a configuration says."""
+    settings, half_cell = config.initial, 0.5 / config.grid.ny
+    warnings = []
+    if settings.kind == "linear" and settings.thickness <= half_cell:
+        warnings.append(
+            f"initial.thickness = {settings.thickness:g} lies within half a cell, {half_cell:g}: "
+            "the start has no boundary layers; refine the grid"
+        )
+    age, core = settings.heating_age or 0.0, settings.core_temperature
+    return Start(temperature, age, core, warnings=tuple(warnings))
+
+
+def initial_temperature(config: Config, grid: Grid) -> Array:
+    """T of a kind other than file, perturbation included, shape (ny, nx)."""
+    settings = config.initial
+    if settings.perturbation == "mode":
+        perturbation = initial.mode_perturbation(grid, settings.mode)
+    else:
+        perturbation = initial.random_perturbation(grid, settings.seed)
+    return STATES[settings.kind](config, grid) + settings.amplitude * perturbation
+
+
+def _check_above(absolute_zero: float, temperature: Array) -> None:
+    coldest = float(np.min(temperature))
+    if coldest < absolute_zero:
+        raise InputError(
+            f"the initial temperature falls to {coldest:.6g}, below absolute zero, which is "
+            f"T = {absolute_zero:g} here: change [initial], or raise model.surface_temperature."
+        )
+
+
+def _check_viscosity(rheology: Rheology, temperature: Array, grid: Grid) -> None:
+    with np.errstate(all="ignore"):
+        viscosity = rheology.viscosity(temperature, grid)
+    low, high = float(np.min(viscosity)), float(np.max(viscosity))
+    if not USABLE_VISCOSITY[0] <= low <= high <= USABLE_VISCOSITY[1]:
+        raise InputError(
+            f"the viscosity of the initial temperature ranges from {low:.3g} to {high:.3g}, which "
+            "is beyond computing: bound it with rheology.floor and rheology.ceiling, or choose "
+            "milder [rheology] numbers."
+        )
