@@ -196,7 +196,7 @@ try:
 except InterruptedRunError:
     print("stopped")
 done = tellus.run(whole, "{out}", resume=True)
-print(done["status"], done["steps"])
+print(f'{{done["status"]}} {{done["steps"]}}')  # one write: the processes share a terminal
 try:
     tellus.run(whole, "{out}")
 except InputError:
