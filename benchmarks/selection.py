@@ -50,7 +50,8 @@ SINGLE_SOLVES = (
     "anchored:10:reduced:4",
     "anchored:10:surrogate",
 )
-"""What `--solvers all` stands for in `bench stokes`: every kind, and variants that differ."""
+"""What `--solvers all` stands for in `bench stokes`: every kind whose error can be measured against
+a direct solve on the same grid, and variants that differ."""
 
 
 ROLLOUTS = (

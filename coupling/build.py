@@ -47,6 +47,8 @@ def simulation_arguments(
         "heating": heating_of(config, start.heating_age),
         "boundaries": boundaries_of(config),
         "scheme": config.time.scheme,
+        "advection": config.energy.advection,
+        "velocity": config.energy.velocity,
         "extended": _extended(config),
         "core_capacity": config.model.core_capacity,
         "core_temperature": start.core_temperature,

@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass, field
 
+import numpy as np
+
+from .grid import Array
 from .limits import FINITE, Choice, check_record
 
 FREE_SLIP, NO_SLIP = "free-slip", "no-slip"
@@ -51,6 +54,10 @@ class BoundaryConditions:
     def walls(self) -> dict[str, Wall]:
         """All four by name, in the order left, right, bottom, top."""
         return {"left": self.left, "right": self.right, "bottom": self.bottom, "top": self.top}
+
+    def values(self, bottom: float) -> Array:
+        """What holds at left, right, bottom and top, shape (4,), the bottom's as given."""
+        return np.array([self.left.value, self.right.value, bottom, self.top.value])
 
     @property
     def no_slip(self) -> tuple[bool, bool, bool, bool]:

@@ -2,6 +2,10 @@
 
 from dataclasses import dataclass
 
+import numpy as np
+
+from .grid import Array
+
 
 @dataclass(frozen=True)
 class Core:
@@ -11,33 +15,49 @@ class Core:
     ----------
     capacity : float
         C, its heat capacity over that of the mantle.
+    conductance : float
+        k, of what lies between the wall and the base.
+    shares : tuple of float
+        The base is the sum of these times the means of the lowest rows of cells.
     cell : float
-        hy: the base is the mean of the lowest cells, half a cell above the wall, k = 2 / hy.
+        hy, the height of a row.
     """
 
     capacity: float
+    conductance: float
+    shares: tuple[float, ...]
     cell: float
 
-    @property
-    def conductance(self) -> float:
-        """k."""
-        return 2.0 / self.cell
+    @classmethod
+    def under_half_cells(cls, capacity: float, cell: float) -> "Core":
+        """One whose base is the lowest row, half a cell above the wall."""
+        return cls(capacity, 2.0 / cell, (1.0,), cell)
 
     @property
     def rate(self) -> float:
         """At which T_b follows the base, k / C."""
         return self.conductance / self.capacity
 
-    def flux(self, excess: float, drift: float, dt: float) -> float:
-        """q_b over a step of Euler's method, for T_b - base before it and d base/dt but for q_b.
+    def base(self, cells: Array) -> float:
+        """Of T at the cells, or of its rate of change, shape (ny, nx)."""
+        rows = zip(self.shares, cells, strict=False)
+        return sum(share * float(np.mean(row)) for share, row in rows)
 
-        It is k ((1 - p) e + p e'), with e and e' the excess before and after the step. p = z /
-        (1 + z), z = dt k / C, is of the order of dt, so that a scheme which combines such steps
-        to second order stays of second order; the excess falls without a swing for any z,
+    def flux(self, bottom: float, cells: Array, rate: Array, entering: float, dt: float) -> float:
+        """q_b over a step of Euler's method from T_b and T at the `cells`.
+
+        `rate` is dT/dt there where `entering`, as a mean flux, comes through the wall.
+
+        It is k ((1 - p) e + p e'), with e and e' the excess T_b - base before and after the step.
+        p = z / (1 + z), z = dt k / C, is of the order of dt, so that a scheme which combines such
+        steps to second order stays of second order; the excess falls without a swing for any z,
         where diffusion itself does (dt k <= hy); and where e' = e, a core that follows its
         mantle, the flux is that of e, whatever dt.
         """
+        excess = bottom - self.base(cells)
+        drift = self.base(rate) - entering * self.shares[0] / self.cell
         z = dt * self.rate
         p = z / (1.0 + z)
-        together = p * dt * self.conductance * (1.0 / self.capacity + 1.0 / self.cell)
+        together = p * dt * self.conductance
+        together *= 1.0 / self.capacity + self.shares[0] / self.cell
         return self.conductance * (excess - p * dt * drift) / (1.0 + together)

@@ -1,9 +1,8 @@
 """The energy equation: conservative finite volumes, explicit or with implicit diffusion."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
-from math import sqrt
+from math import inf, sqrt
 
 import numpy as np
 
@@ -17,14 +16,16 @@ from .grid import Array, Grid
 from .heating import ConstantHeating, Heating
 from .limits import FINITE, NOT_NEGATIVE, POSITIVE, Choice, Limits, check, check_record
 from .stokes import Flow
+from .transport.means import MeanTransport
+from .transport.step import MeanStep, Source, Transport
 
+VAN_LEER, MP5 = "van-leer", "mp5"
 EXPLICIT, IMPLICIT = "explicit", "implicit"
 GAMMA = 1.0 - 1.0 / sqrt(2.0)
 EARLIER = 0.5 / sqrt(2.0)
 """Weights of the implicit scheme: GAMMA of its last stage, EARLIER of each of the two before."""
 
-Transport = Callable[[Array, float], tuple[Array, Array]]
-"""dT/dt by advection and sources and the heat that enters meanwhile, of T and the bottom's T."""
+UNBOUNDED = (-inf, inf)
 
 
 @dataclass(frozen=True)
@@ -67,15 +68,21 @@ class ExtendedBoussinesq:
 
 @dataclass(frozen=True)
 class EnergyEquation:
-    """dT/dt + u . grad T = laplace T + H, van Leer limited upwind fluxes.
+    """dT/dt + u . grad T = laplace T + H, conservative, of cell means. `advection`:
 
-    Second order in space (smooth fields) and in time for a given velocity; with the velocity
-    frozen over the step the coupled scheme is first order in time. `scheme`:
+    - "van-leer": limited upwind fluxes and conduction, second order where T is smooth;
+    - "mp5": of fifth and fourth order, walls and products included; see `MeanTransport`. T is
+      kept within the `bounds` that a step is given.
 
-    - "explicit": Heun's method, strong-stability preserving (Runge-Kutta 2);
+    `scheme`, of the order in time for a given velocity that is said (with the velocity of the
+    start of the step, the coupled scheme is of first order):
+
+    - "explicit": strong-stability preserving Runge-Kutta, of second order (Heun) with "van-leer"
+      and of third with "mp5";
     - "implicit": ARK2(2,3,2) of Giraldo, Kelly and Constantinescu (2013), a32 = 1/2: L-stable
       TR-BDF2 for diffusion and, at the same times, a strong-stability preserving method for the
-      rest, so that a steady state is one for any dt; dt knows the advective limit only.
+      rest, so that a steady state is one for any dt; dt knows the advective limit only. Second
+      order. With "mp5" what diffusion of high order has beyond that of second order is explicit.
 
     Parameters
     ----------
@@ -83,7 +90,7 @@ class EnergyEquation:
     boundaries : BoundaryConditions
     heating : Heating or float
         Internal heat source H(t).
-    scheme : str
+    scheme, advection : str
     extended : ExtendedBoussinesq, optional
         Adiabatic and shear heating.
     core_capacity : float, optional
@@ -97,12 +104,13 @@ class EnergyEquation:
     scheme: str = EXPLICIT
     extended: ExtendedBoussinesq | None = None
     core_capacity: float | None = None
-    order: int = field(default=2, init=False)
+    advection: str = VAN_LEER
 
     def __post_init__(self) -> None:
         check_record(
             self,
             scheme=Choice((EXPLICIT, IMPLICIT)),
+            advection=Choice((VAN_LEER, MP5)),
             core_capacity=Limits(above=0.0, optional=True),
         )
         if self.core_capacity is not None and self.boundaries.bottom.thermal != TEMPERATURE:
@@ -111,6 +119,11 @@ class EnergyEquation:
                 f'core sets, not "{self.boundaries.bottom.thermal}".'
             )
 
+    @property
+    def order(self) -> int:
+        """In time, for a given velocity."""
+        return 3 if (self.scheme, self.advection) == (EXPLICIT, MP5) else 2
+
     def step(
         self,
         state: ThermalState,
@@ -118,36 +131,55 @@ class EnergyEquation:
         dt: float,
         time: float = 0.0,
         dissipation: Array | None = None,
+        bounds: tuple[float, float] = UNBOUNDED,
     ) -> ThermalState:
         """The state one step of size `dt` after `time`.
 
-        `dissipation` at the cells, shape (ny, nx), is needed with `extended` only.
-
         A flow that is marked as divergent, as networks may predict it, moves T about and makes
         none: T div u is added back to -div(u T).
+
+        Parameters
+        ----------
+        state : ThermalState
+        flow : Flow
+            The velocity, held over the step.
+        dt, time : float
+        dissipation : array, shape (ny, nx), optional
+            At the cells; needed with `extended` only.
+        bounds : pair of float
+            Between which T lies before the step, and after it with "mp5".
         """
         check("EnergyEquation.step", dt=(dt, POSITIVE), time=(time, FINITE))
         divergence = self._divergence(flow)
         steady = self.mean_heating(time, time + dt)
 
-        def transport(temperature: Array, bottom: float) -> tuple[Array, Array]:
-            rate = np.empty(self.grid.cells)
-            grid, walls = self.grid, self._wall_values(bottom)
-            energy_kernels.advect(
-                temperature, flow.u, flow.v, grid.hx, grid.hy, self._fixed, walls, rate
-            )
-            source = self._sources(temperature, flow, steady, dissipation)
-            if divergence is not None:
-                source = source + temperature * divergence
-            rate += source
-            return rate, self._heat(temperature, walls, source)
+        def source(temperature: Array) -> Array | float:
+            heating = self._sources(temperature, flow, steady, dissipation)
+            return heating if divergence is None else heating + temperature * divergence
 
         bottom = state.bottom_temperature
         bottom = self.boundaries.bottom.value if bottom is None else bottom
+        if self.advection == MP5:
+            return self._step_of_means(state.temperature, bottom, flow, source, dt, bounds)
+
+        def transport(temperature: Array, bottom: float) -> tuple[Array, Array]:
+            rate = np.empty(self.grid.cells)
+            grid, walls = self.grid, self.boundaries.values(bottom)
+            energy_kernels.advect(
+                temperature, flow.u, flow.v, grid.hx, grid.hy, self._fixed, walls, rate
+            )
+            heating = source(temperature)
+            rate += heating
+            return rate, self._heat(temperature, walls, heating)
+
         advance = self._implicit if self.scheme == IMPLICIT else self._explicit
         temperature, heat, bottom = advance(state.temperature, bottom, transport, dt)
+        return self._state(temperature, heat, bottom)
+
+    def _state(self, temperature: Array, heat: Array, bottom: float) -> ThermalState:
+        """With the heat that entered through left, right, bottom and top, and that of sources."""
         left, right, below, above, source = heat.tolist()
-        core = None if self._core is None else bottom
+        core = None if self.core_capacity is None else bottom
         return ThermalState(temperature, below, -above, left + right, source, core)
 
     def stable_dt(self, flow: Flow, courant: float) -> float:
@@ -156,7 +188,8 @@ class EnergyEquation:
         A = max(|u|/hx + |v|/hy) bounds advection in both directions together, so that dt A
         never exceeds `courant`. D bounds diffusion, 2/h^2 in each direction and 3/h^2 across
         the half cells of a wall of fixed temperature; it is zero for the implicit scheme.
-        Each explicit stage is then monotone for courant <= 1/2. Adiabatic cooling, at the rate
+        Each explicit stage of "van-leer" is then monotone for courant <= 1/2; with "mp5" D is
+        that of its own fluxes and stages. Adiabatic cooling, at the rate
         Di |v|, is the faster of the two, and bounds dt in its place, where cells are higher
         than 1 / Di. Infinite for a fluid at rest with implicit diffusion.
         """
@@ -189,8 +222,7 @@ class EnergyEquation:
         core = self._core
         if core is None:
             return rate, heat, bottom
-        drift = float(np.mean(rate[0]) - heat[2] / core.cell)
-        flux = core.flux(bottom - float(np.mean(temperature[0])), drift, dt)
+        flux = core.flux(bottom, temperature, rate, float(heat[2]), dt)
         rate[0] += (flux - heat[2]) / core.cell
         heat[2] = flux
         return rate, heat, bottom - dt * flux / core.capacity
@@ -208,19 +240,40 @@ class EnergyEquation:
         L0 = self._diffuse(start, bottom, np.zeros(self.grid.cells))
         C0 = 0.0 if self._core is None else -float(heat_0[2]) / self._core.capacity
         known, known_bottom = start + a * (2.0 * N0 + L0), bottom + a * C0
-        T1, bottom_1 = self._diffusion.solve(known, a, self._wall_values(known_bottom))
+        T1, bottom_1 = self._diffusion.solve(known, a, self.boundaries.values(known_bottom))
         N1, heat_1 = transport(T1, bottom_1)
         L1, C1 = (T1 - known) / a, (bottom_1 - known_bottom) / a
         explicit = 0.5 * (N0 + N1)
         known, known_bottom = start + dt * explicit + b * (L0 + L1), bottom + b * (C0 + C1)
-        T2, bottom_2 = self._diffusion.solve(known, a, self._wall_values(known_bottom))
+        T2, bottom_2 = self._diffusion.solve(known, a, self.boundaries.values(known_bottom))
         N2, heat_2 = transport(T2, bottom_2)
         heat = EARLIER * (heat_0 + heat_1) + GAMMA * heat_2
         return T2 + a * (N2 - explicit), heat, bottom_2
 
+    def _step_of_means(
+        self,
+        start: Array,
+        bottom: float,
+        flow: Flow,
+        source: Source,
+        dt: float,
+        bounds: tuple[float, float],
+    ) -> ThermalState:
+        """A step of "mp5", its fluxes summed so that they can be limited as a whole."""
+        step = MeanStep(self._means, self.core_capacity, start, bottom, flow, source, dt)
+        if self.scheme == EXPLICIT:
+            stepped = step.explicit()
+        else:
+            stepped = step.implicit((EARLIER, EARLIER, GAMMA), self._implicit)
+        if stepped.beyond(*bounds):
+            implicit = DiffusionSolver(self.grid, self.boundaries)
+            stepped = step.limited(stepped, bounds, None if self.scheme == EXPLICIT else implicit)
+        heat = np.array([*stepped.fluxes.heat(), np.mean(stepped.heating)])
+        return self._state(stepped.temperature, heat, stepped.bottom)
+
     def _diffuse(self, temperature: Array, bottom: float, rate: Array) -> Array:
         """`rate`, to which laplace T is added in place."""
-        grid, walls = self.grid, self._wall_values(bottom)
+        grid, walls = self.grid, self.boundaries.values(bottom)
         energy_kernels.diffuse(temperature, grid.hx, grid.hy, self._fixed, walls, rate)
         return rate
 
@@ -254,21 +307,11 @@ class EnergyEquation:
         ]
         return np.array([*fluxes, np.mean(source)])
 
-    def _wall_values(self, bottom: float) -> Array:
-        """What holds at left, right, bottom and top, with the bottom's as given."""
-        values = self._given_values.copy()
-        values[2] = bottom
-        return values
-
-    @cached_property
-    def _given_values(self) -> Array:
-        return np.array([wall.value for wall in self.boundaries.walls.values()])
-
     @cached_property
     def _core(self) -> Core | None:
         if self.core_capacity is None:
             return None
-        return Core(self.core_capacity, self.grid.hy)
+        return Core.under_half_cells(self.core_capacity, self.grid.hy)
 
     @cached_property
     def _fixed(self) -> energy_kernels.Flags:
@@ -302,6 +345,12 @@ class EnergyEquation:
         return DiffusionSolver(self.grid, self.boundaries, self._core)
 
     @cached_property
+    def _means(self) -> MeanTransport:
+        return MeanTransport(self.grid, self.boundaries)
+
+    @cached_property
     def _diffusion_rate(self) -> float:
+        if self.advection == MP5:
+            return self._means.diffusion_rate()
         across, along = (3.0 if any(pair) else 2.0 for pair in (self._fixed[:2], self._fixed[2:]))
         return across / self.grid.hx**2 + along / self.grid.hy**2

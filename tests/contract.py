@@ -53,6 +53,7 @@ SOLVERS = (
     "skip:3:linear:reduced:2",
     "skip:tol=1e-2",
     "coarse:4",
+    "fine:2",
     "reduced:4",
     "refined",
     "refined:2:tol=1e-3",
@@ -101,6 +102,9 @@ def run_cases() -> dict[str, Config]:
     cases = {f"{name}, explicit": _case(*CONVECTING, solver=name) for name in SOLVERS}
     for name in ("direct", "refined", "skip:3"):
         cases[f"{name}, implicit"] = _case(*CONVECTING, "time.scheme=implicit", solver=name)
+    for scheme in ("explicit", "implicit"):
+        high_order = ("energy.advection=mp5", "energy.velocity=mid-step", f"time.scheme={scheme}")
+        cases[f"mp5, mid-step, {scheme}"] = _case(*CONVECTING, *high_order, solver="direct")
     for path in EXAMPLES:
         aspect = load_config(path).grid.aspect
         cases[path.stem] = load_config(path, ["grid.ny=16", f"grid.nx={round(16 * aspect)}"])

@@ -3,7 +3,8 @@
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from math import inf
 from time import perf_counter
 from typing import Any, Self
 
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 
 from tellus.config import Config
 from tellus.coupling.build import check_grid, require_config, simulation_arguments
+from tellus.coupling.simulation.mid_step import FROM_MEMORY, MidStep
 from tellus.coupling.simulation.statistics import RunStatistics
 from tellus.coupling.simulation.stepping import (
     LAST_CHECKPOINT,
@@ -26,11 +28,17 @@ from tellus.coupling.starts.initial import given_start, initial_state
 from tellus.errors import InputError
 from tellus.solver.boundaries import BoundaryConditions
 from tellus.solver.diagnostics import Diagnostics, diagnose
-from tellus.solver.energy import EXPLICIT, EnergyEquation, ExtendedBoussinesq, ThermalState
+from tellus.solver.energy import (
+    EXPLICIT,
+    VAN_LEER,
+    EnergyEquation,
+    ExtendedBoussinesq,
+    ThermalState,
+)
 from tellus.solver.grid import Array, Grid
 from tellus.solver.heating import Heating
 from tellus.solver.history import PastFlow
-from tellus.solver.limits import FINITE, NOT_NEGATIVE, Limits, check
+from tellus.solver.limits import FINITE, NOT_NEGATIVE, Choice, Limits, check
 from tellus.solver.rheology import Rheology
 from tellus.solver.stokes import (
     Flow,
@@ -44,6 +52,8 @@ from tellus.solver.threads import one_blas_thread
 log = logging.getLogger("tellus")
 
 Snapshot = dict[str, NDArray[Any]]
+
+HELD, MID_STEP = "held", "mid-step"
 
 MOST_REJECTIONS = 8
 """How often a step that breaks the bounds is repeated with half its dt."""
@@ -75,8 +85,11 @@ class Simulation:
         The internal heat source H.
     boundaries : BoundaryConditions
     stepping : Stepping
-    scheme, extended, core_capacity
+    scheme, advection, extended, core_capacity
         See `EnergyEquation`.
+    velocity : {"held", "mid-step"}
+        Which velocity carries T through a step: that of its start, first order in time, or that
+        of its middle, extrapolated from the last two solved ones, second order.
     core_temperature : float, optional
         That of a cooling core at the start, by default of the bottom wall.
     time : float
@@ -95,6 +108,8 @@ class Simulation:
         boundaries: BoundaryConditions | None = None,
         stepping: Stepping | None = None,
         scheme: str = EXPLICIT,
+        advection: str = VAN_LEER,
+        velocity: str = HELD,
         extended: ExtendedBoussinesq | None = None,
         core_capacity: float | None = None,
         core_temperature: float | None = None,
@@ -106,6 +121,7 @@ class Simulation:
             time=(time, FINITE),
             core_temperature=(core_temperature, Limits(optional=True)),
         )
+        check("Simulation", velocity=(velocity, Choice((HELD, MID_STEP))))
         if not hasattr(heating, "mean"):
             check("Simulation", heating=(heating, FINITE))
         if not callable(getattr(solver, "solve", None)):
@@ -122,7 +138,10 @@ class Simulation:
         self.rayleigh = rayleigh
         self.boundaries = boundaries = boundaries or BoundaryConditions()
         self.stepping = stepping = stepping or Stepping()
-        self.energy = EnergyEquation(grid, boundaries, heating, scheme, extended, core_capacity)
+        self.energy = EnergyEquation(
+            grid, boundaries, heating, scheme, extended, core_capacity, advection
+        )
+        self._mid_step = MidStep(grid) if velocity == MID_STEP else None
         core = core_temperature
         if core is None and core_capacity is not None:
             core = boundaries.bottom.value
@@ -173,13 +192,16 @@ class Simulation:
 
     @property
     def problem(self) -> StokesProblem:
-        """The momentum problem of the present state."""
+        """The momentum problem of the present state; its bottom is as warm as a cooling core."""
+        boundaries, core = self.boundaries, self.state.bottom_temperature
+        if core is not None:
+            boundaries = replace(boundaries, bottom=replace(boundaries.bottom, value=core))
         return StokesProblem(
             self.grid,
             self.temperature,
             self.rheology,
             self.rayleigh,
-            self.boundaries,
+            boundaries,
             self.time,
             self.energy.heating_at(self.time),
         )
@@ -233,18 +255,24 @@ class Simulation:
         """
         check("Simulation.step", until=(until, Limits(above=self.time, infinite=True)))
         flow = self.flow()
+        if self._mid_step is not None:
+            self._mid_step.add(self.time, flow)
         start = perf_counter()
         free = self._free_dt()
-        dissipated = self._dissipation(flow)
         self.stepping.check(free, self.time, self.steps + 1, flow, self.grid)
         for halvings in range(MOST_REJECTIONS + 1):
             # The slack keeps rounding from leaving a sliver of a step before `until`.
             reaches = self.time + (1.0 + 1e-9) * free >= until
             dt = until - self.time if reaches else free
+            moving = self._moving(flow, dt)
+            if moving is not flow:
+                stable = self.energy.stable_dt(moving, self.stepping.courant)
+                if dt > self.stepping.factor * stable:
+                    dt, reaches = self.stepping.factor * stable, False
             time = until if reaches else self.time + dt
-            after = self.energy.step(self.state, flow, dt, self.time, dissipated)
-            # Not after.source, which holds what a divergence takes from the mean: no bound on T.
             heated = self._heated + dt * self.energy.mean_heating(self.time, self.time + dt)
+            # Not after.source, which holds what a divergence takes from the mean: no bound on T.
+            after = self._advanced(moving, dt, heated)
             wrong = self.bounds.violation(after.temperature, self.temperature, heated, self.grid)
             if wrong is None:
                 break
@@ -257,7 +285,7 @@ class Simulation:
                     f"time.courant, a finer grid, or --stokes direct. {LAST_CHECKPOINT}"
                 )
             free = 0.5 * dt
-        measured = diagnose(self.state, after, flow, self.grid, dt, self.boundaries)
+        measured = diagnose(self.state, after, moving, self.grid, dt, self.boundaries)
         self._before = PastFlow(self.time, flow.psi)
         self.state, self.time, self.steps, self._heated = after, time, self.steps + 1, heated
         # A step cut short to hit `until` must not slow the growth of the ones after it.
@@ -300,6 +328,27 @@ class Simulation:
                 for observe in observers:
                     observe(self, record)
 
+    def _advanced(self, flow: Flow, dt: float, heated: float) -> ThermalState:
+        """The state after a step with this velocity."""
+        bounds = (self.bounds.lowest, self.bounds.highest + heated)
+        dissipated = self._dissipation(flow)
+        return self.energy.step(self.state, flow, dt, self.time, dissipated, bounds)
+
+    def _moving(self, flow: Flow, dt: float) -> Flow:
+        """The velocity that carries T through a step that starts with `flow`."""
+        middle = self._mid_step
+        if middle is None:
+            return flow
+        if not middle.first or flow.report.status in FROM_MEMORY:
+            return middle.at(self.time + 0.5 * dt, flow)
+        # The very first step: from its start to what it leads to, and once more with the mean.
+        before = self.solver.state()
+        after = self._advanced(flow, dt, inf)
+        problem = replace(self.problem, temperature=after.temperature, time=self.time + dt)
+        end = self.solver.solve(problem)
+        self.solver.restore(before)
+        return middle.between(flow, end)
+
     def _dissipation(self, flow: Flow) -> Array | None:
         """Shear heating, where the energy equation asks for it."""
         if self.energy.extended is None:
@@ -323,6 +372,9 @@ class Simulation:
         if self._flow is not None:
             arrays |= {"psi": self._flow.psi, "u": self._flow.u, "v": self._flow.v}
             arrays |= {"divergent": np.array(self._flow.divergent)}
+            arrays |= {"status": np.array(self._flow.report.status)}
+        if self._mid_step is not None:
+            arrays |= {f"mid-step/{k}": v for k, v in self._mid_step.state().items()}
         held = {f"solver/{name}": value for name, value in self.solver.state().items()}
         return arrays | held | {"velocity_from": np.array(self._velocity_from())}
 
@@ -353,14 +405,21 @@ class Simulation:
         lowest, highest, self._heated = arrays["bounds"].tolist()
         self.bounds = TemperatureBounds(lowest, highest, self.stepping.bounds_tolerance)
         self._flow = self._before = None
+        if self._mid_step is not None:
+            self._mid_step = MidStep(self.grid)
         if str(arrays["velocity_from"]) != self._velocity_from():
             return
         held = {k.removeprefix("solver/"): v for k, v in arrays.items() if k.startswith("solver/")}
         self.solver.restore(held)
+        if self._mid_step is not None:
+            solved = {k.removeprefix("mid-step/"): v for k, v in arrays.items()}
+            self._mid_step.restore(solved)
         if "psi_before" in arrays:
             self._before = PastFlow(float(arrays["before"]), arrays["psi_before"])
         if "psi" in arrays:
-            report = StokesReport(self.solver.name, status="restored")
+            # Checkpoints of earlier versions do not say whether it was solved.
+            status = str(arrays.get("status", "restored"))
+            report = StokesReport(self.solver.name, status=status)
             divergent = bool(arrays.get("divergent", False))
             self._flow = Flow(arrays["psi"], arrays["u"], arrays["v"], report, None, divergent)
 

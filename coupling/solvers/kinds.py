@@ -20,6 +20,7 @@ from . import memory
 from .arguments import count, is_whole, no_argument, refusal, settings, tolerance, whole_number
 
 DIRECT = SolverSpec("direct")
+REFINED = SolverSpec("refined", ("tol=1e-3",))
 
 OWN = "own"
 """Kind of a name that only says what a solver handed in from Python called itself."""
@@ -27,6 +28,7 @@ OWN = "own"
 Build = Callable[[SolverSpec, Grid, PicardSettings], StokesSolver]
 BuildLinear = Callable[[SolverSpec, Grid], StokesSolver]
 Memory = Callable[[SolverSpec, Grid], float]
+GridWithin = Callable[[SolverSpec, Grid], Grid]
 
 
 class SolverEntry(NamedTuple):
@@ -44,6 +46,8 @@ class SolverEntry(NamedTuple):
         Bytes that the solver will hold, without those of the solver that its name ends in.
     ranks : bool
         Whether several processes of an mpirun share its work.
+    grid_within : callable
+        The grid of the solver that its name ends in.
     """
 
     usage: str
@@ -52,6 +56,7 @@ class SolverEntry(NamedTuple):
     build: Build
     memory: Memory = lambda spec, grid: 0.0
     ranks: bool = False
+    grid_within: GridWithin = lambda spec, grid: grid
 
 
 SOLVERS: dict[str, SolverEntry] = {}
@@ -64,17 +69,18 @@ def kind(
     requirements: str = "-",
     memory: Memory = lambda spec, grid: 0.0,
     ranks: bool = False,
+    grid_within: GridWithin = lambda spec, grid: grid,
 ) -> Callable[[Build], Build]:
     """Declare a kind of solver, called by the first word of its usage, and what builds it.
 
     Parameters
     ----------
-    usage, meaning, requirements, memory, ranks
+    usage, meaning, requirements, memory, ranks, grid_within
         See `SolverEntry`.
     """
 
     def declared(build: Build) -> Build:
-        entry = SolverEntry(usage, meaning, requirements, build, memory, ranks)
+        entry = SolverEntry(usage, meaning, requirements, build, memory, ranks, grid_within)
         SOLVERS[re.split(r"[:\[]", usage)[0]] = entry
         return build
 
@@ -283,6 +289,25 @@ def _check(spec: SolverSpec, grid: Grid, picard: PicardSettings) -> StokesSolver
     if spec.inner is None:
         raise refusal(spec, 'needs the name of a solver, as in "check:reduced:4".')
     return CheckedSolver(built(spec.inner, grid, picard), built(DIRECT, grid, picard))
+
+
+def _finer(spec: SolverSpec, grid: Grid) -> Grid:
+    """With cells as many times shorter as the name of a solver says."""
+    factor = whole_number(spec, "cells in each direction to a cell", "fine:2", least=2)
+    return Grid(factor * grid.nx, factor * grid.ny, grid.aspect)
+
+
+@kind(
+    "fine:R[:NAME]",
+    "refined:tol=1e-3, or NAME, on a grid R times finer than that of T",
+    memory=lambda spec, grid: memory.fine(spec, _finer(spec, grid)),
+    grid_within=_finer,
+)
+def _fine(spec: SolverSpec, grid: Grid, picard: PicardSettings) -> StokesSolver:
+    from .fine import FineSolver
+
+    finer = _finer(spec, grid)
+    return FineSolver(built(spec.inner or REFINED, finer, picard), grid, finer)
 
 
 def built(spec: SolverSpec, grid: Grid, picard: PicardSettings) -> StokesSolver:

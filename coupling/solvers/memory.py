@@ -52,6 +52,12 @@ def coarse(spec: SolverSpec, grid: Grid) -> float:
     return bands(Grid(*small)) + between + fields(grid, 4)
 
 
+def fine(spec: SolverSpec, grid: Grid) -> float:
+    """T and the flow on the finer `grid`; the solver, where the name does not end in one."""
+    own = fields(grid, 8)
+    return own if spec.inner else own + refined(SolverSpec("refined"), grid)
+
+
 def reduced(spec: SolverSpec, grid: Grid) -> float:
     """The bands between splines, and the sums that fill them."""
     return _splines(grid, _factor(spec, 4)) + fields(grid, 8)

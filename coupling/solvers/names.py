@@ -51,8 +51,12 @@ def check_name(name: str) -> None:
 
 def memory_of(name: str, grid: Grid) -> float:
     """Bytes that a solver will hold at most, those that it calls included; 0 if not known."""
-    parts = SolverSpec.parse(name).chain()
-    return sum(SOLVERS[spec.kind].memory(spec, grid) for spec in parts if spec.kind in SOLVERS)
+    held = 0.0
+    for spec in SolverSpec.parse(name).chain():
+        if spec.kind in SOLVERS:
+            held += SOLVERS[spec.kind].memory(spec, grid)
+            grid = SOLVERS[spec.kind].grid_within(spec, grid)
+    return held
 
 
 def shares_processes(name: str) -> bool:

@@ -39,7 +39,7 @@ def test_the_core_is_one_more_row_of_the_system(kinds: tuple[str, ...]) -> None:
     grid, rhs = Grid(6, 11, 1.7), rough_field(Grid(6, 11, 1.7))
     walls, fixed = thermal_walls(kinds, VALUES), np.array([kind == TEMPERATURE for kind in kinds])
     for capacity, a in product((1e-6, 0.7, 1e6), (1e-8, 0.03, 10.0)):
-        core = Core(capacity, grid.hy)
+        core = Core.under_half_cells(capacity, grid.hy)
         values = np.array([wall.value for wall in walls.walls.values()])
         temperature, bottom = DiffusionSolver(grid, walls, core).solve(rhs, a, values)
         values[2], laplacian = bottom, np.zeros(grid.cells)

@@ -210,7 +210,8 @@ def _notes(pair: RunPair) -> list[str]:
         notes.append(f"regridded from {run.grid} to {pair.reference.grid}")
     ours, theirs = pair.reference.config, run.config
     notes += [note for section in PHYSICS for note in _unlike(section, ours, theirs)]
-    return [*notes, *_unlike("time", ours, theirs, ["scheme"])]
+    notes += _unlike("time", ours, theirs, ["scheme"])
+    return [*notes, *_unlike("energy", ours, theirs, ["advection", "velocity"])]
 
 
 def _unlike(

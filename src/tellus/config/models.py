@@ -16,6 +16,7 @@ from .sections import (
     MOST_OUTPUT_TIMES,
     MOST_OUTPUTS,
     BoundariesSection,
+    EnergySection,
     GridSection,
     InitialSection,
     ModelSection,
@@ -39,6 +40,7 @@ class Config(Section):
     rheology: RheologySection = RheologySection()
     initial: InitialSection = InitialSection()
     time: TimeSection = TimeSection()
+    energy: EnergySection = EnergySection()
     stokes: StokesSection = StokesSection()
     output: OutputSection = OutputSection()
     planet: PlanetSection = PlanetSection()

@@ -323,6 +323,18 @@ class TimeSection(SteppingSection):
     )
 
 
+class EnergySection(Section):
+    """How temperature is carried and conducted."""
+
+    advection: Literal["van-leer", "mp5"] = quantity(
+        "van-leer",
+        "of second order, van Leer's limiter, or of fifth and fourth, MP5",
+    )
+    velocity: Literal["held", "mid-step"] = quantity(
+        "held", "which velocity carries T: the step's first, or that of its middle"
+    )
+
+
 class StokesSection(Section):
     """Where the velocity comes from."""
 

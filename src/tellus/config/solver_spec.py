@@ -29,6 +29,7 @@ OWN_ARGUMENTS: dict[str, Callable[[Sequence[str]], int]] = {
     "skip": _skip,
     "anchored": lambda arguments: 1,
     "check": lambda arguments: 0,
+    "fine": lambda arguments: 1,
     "iterative": _iterative,
 }
 """How many arguments come before the name of another solver, by the kinds that take one."""

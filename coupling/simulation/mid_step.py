@@ -1,0 +1,79 @@
+"""The velocity in the middle of a step, from those that were solved at its start and before."""
+
+import numpy as np
+
+from tellus.solver.grid import Array, Grid
+from tellus.solver.history import PastFlow, extrapolated, well_apart
+from tellus.solver.stokes import Flow, SolverState, velocity
+
+FROM_MEMORY = ("held", "extrapolated")
+"""What a report's status says of a velocity that was not solved at its time."""
+
+KEPT = 3
+"""Solved velocities, of which the last and one well apart from it are gone on from."""
+
+
+class MidStep:
+    """Extrapolates linearly in time, so that a step is of second order.
+
+    A velocity that its solver holds is held, as that solver's name promises. One that it
+    extrapolates is extrapolated once, from what was solved.
+    """
+
+    def __init__(self, grid: Grid) -> None:
+        self._grid = grid
+        self._solved: list[PastFlow] = []
+
+    def add(self, time: float, flow: Flow) -> None:
+        """Take note of the velocity at the start of a step; again at the same time is no harm."""
+        if flow.report.status not in FROM_MEMORY:
+            earlier = [past for past in self._solved if past.time < time]
+            self._solved = [*earlier, PastFlow(time, _vector(flow))][-KEPT:]
+
+    @property
+    def first(self) -> bool:
+        """Whether there is nothing yet to extrapolate from."""
+        return len(self._solved) < 2
+
+    def at(self, time: float, flow: Flow) -> Flow:
+        """The velocity at `time`, within a step that starts with `flow`."""
+        kept = well_apart(self._solved, time)[:2] if self._solved else []
+        if flow.report.status == "held" or len(kept) < 2:
+            return flow
+        return _flow(extrapolated(kept, time), flow, self._grid)
+
+    def between(self, flow: Flow, after: Flow) -> Flow:
+        """The mean of the velocities at the start and at the end of a step."""
+        return _flow(0.5 * (_vector(flow) + _vector(after)), flow, self._grid)
+
+    def state(self) -> SolverState:
+        """As arrays, for a checkpoint."""
+        return {
+            "times": np.array([past.time for past in self._solved]),
+            "solved": np.array([past.psi for past in self._solved]),
+        }
+
+    def restore(self, state: SolverState) -> None:
+        """Take back what `state` handed out; nothing where there is none."""
+        times, solved = state.get("times", np.array([])), state.get("solved", np.array([]))
+        pairs = zip(times.tolist(), np.asarray(solved, dtype=np.float64), strict=True)
+        self._solved = [PastFlow(*pair) for pair in pairs]
+
+
+def _vector(flow: Flow) -> Array:
+    """psi, and u and v where they do not follow from it."""
+    parts = [flow.psi, flow.u, flow.v] if flow.divergent else [flow.psi]
+    return np.concatenate([part.ravel() for part in parts])
+
+
+def _flow(vector: Array, like: Flow, grid: Grid) -> Flow:
+    """The inverse of `_vector`."""
+    shapes = (grid.nodes, grid.u_faces, grid.v_faces)
+    ends = np.cumsum([ny * nx for ny, nx in shapes])
+    psi, *faces = np.split(vector, ends[: 2 if like.divergent else 0])
+    psi = psi.reshape(grid.nodes)
+    if like.divergent:
+        u, v = (part.reshape(shape) for part, shape in zip(faces, shapes[1:], strict=True))
+    else:
+        u, v = velocity(psi, grid)
+    return Flow(psi, u, v, like.report, like.p, like.divergent)

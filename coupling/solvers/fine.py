@@ -1,0 +1,53 @@
+"""A Stokes solve on a finer grid than that of the energy equation."""
+
+from dataclasses import replace
+
+from tellus.solver.composite import CompositeSolver
+from tellus.solver.grid import Array, Grid
+from tellus.solver.stokes import Flow, StokesProblem, StokesSolver, flow_from_psi
+from tellus.solver.transport.regridding import coarse_means, regridded_means
+
+
+class FineSolver(CompositeSolver):
+    """Asks `solver` on a grid that is `finer` by a whole number, see `regridded_means`.
+
+    What the solver does, viscosity and yielding included, it does on the fine grid. psi at every
+    `factor`-th of its nodes gives velocities that are the exact means over the coarse faces of
+    those on the fine ones, and free of divergence; the pressure is the mean over fine cells.
+    """
+
+    def __init__(self, solver: StokesSolver, grid: Grid, finer: Grid) -> None:
+        self.solver, self.grid, self.finer = solver, grid, finer
+        self.factor = finer.nx // grid.nx
+        self.name = f"fine:{self.factor}:{solver.name}"
+        self.inner = {"inner": solver}
+
+    def solve(self, problem: StokesProblem) -> Flow:
+        """The fine solution, on the grid of the problem."""
+        flow = self.solver.solve(self._on_the_finer(problem))
+        psi = flow.psi[:: self.factor, :: self.factor].copy()
+        report = replace(flow.report, solver=self.name)
+        coarse = flow_from_psi(psi, self.grid, report)
+        if flow.divergent:
+            u, v = self._means(flow)
+            coarse = replace(coarse, u=u, v=v, divergent=True)
+        if flow.p is None:
+            return coarse
+        return replace(coarse, p=coarse_means(flow.p, self.grid))
+
+    def check(self, problem: StokesProblem) -> list[str]:
+        """What the solver within warns of, on its grid."""
+        return self.solver.check(self._on_the_finer(problem))
+
+    def _means(self, flow: Flow) -> tuple[Array, Array]:
+        """u and v over the coarse faces, of a fine flow that does not follow from its psi."""
+        nx, ny, factor = self.grid.nx, self.grid.ny, self.factor
+        u = flow.u[:, ::factor].reshape(ny, factor, nx + 1).mean(axis=1)
+        v = flow.v[::factor].reshape(ny + 1, nx, factor).mean(axis=2)
+        return u, v
+
+    def _on_the_finer(self, problem: StokesProblem) -> StokesProblem:
+        temperature = regridded_means(
+            problem.temperature, self.grid, self.finer, problem.boundaries
+        )
+        return replace(problem, grid=self.finer, temperature=temperature)

@@ -1,0 +1,357 @@
+"""Numba kernels of high-order transport: fluxes through faces from cell means.
+
+Advection takes the upwind face mean of MP5 (Suresh and Huynh 1997): the polynomial of degree
+four through five cells, where that lies between bounds that keep monotone data monotone and
+leave smooth extrema alone. Diffusion takes the gradient of the cubic through four cells. A mean
+of a product along a face is the product of the means and, to fourth order, a twelfth of the
+product of the differences along it.
+
+Fields come padded with two cells beyond each wall, from the polynomial that fits what holds
+there. Walls are in the order left, right, bottom, top. Fluxes are taken along x and y.
+"""
+
+import numpy as np
+
+from tellus.solver.energy_kernels import Flags, wall_flux
+from tellus.solver.grid import Array
+from tellus.solver.kernel import kernel
+
+ALPHA = 4.0
+"""How far MP5's bounds let the face go beyond the upwind cell: 1 + ALPHA steps of its slope."""
+TINY = 1e-12
+"""Differences of T, squared, that are left to rounding."""
+
+
+@kernel()
+def pad(temperature: Array, walls: Array, condition: Array, padded: Array) -> None:
+    """Write T, shape (ny, nx), and two cells beyond each wall into `padded`, (ny+4, nx+4).
+
+    `walls`, shape (4, 3, 5), as `polynomials.wall_weights` of each; `condition` holds the
+    temperature of each wall or the slope there, inwards and per cell. Corners stay as they are.
+    """
+    ny, nx = temperature.shape
+    for j in range(ny):
+        for i in range(nx):
+            padded[j + 2, i + 2] = temperature[j, i]
+    for ghost in range(2):
+        left, right = walls[0, ghost], walls[1, ghost]
+        bottom, top = walls[2, ghost], walls[3, ghost]
+        for j in range(ny):
+            row = temperature[j]
+            padded[j + 2, 1 - ghost] = (
+                left[0] * condition[0]
+                + left[1] * row[0]
+                + left[2] * row[1]
+                + left[3] * row[2]
+                + left[4] * row[3]
+            )
+            padded[j + 2, nx + 2 + ghost] = (
+                right[0] * condition[1]
+                + right[1] * row[nx - 1]
+                + right[2] * row[nx - 2]
+                + right[3] * row[nx - 3]
+                + right[4] * row[nx - 4]
+            )
+        for i in range(nx):
+            padded[1 - ghost, i + 2] = (
+                bottom[0] * condition[2]
+                + bottom[1] * temperature[0, i]
+                + bottom[2] * temperature[1, i]
+                + bottom[3] * temperature[2, i]
+                + bottom[4] * temperature[3, i]
+            )
+            padded[ny + 2 + ghost, i + 2] = (
+                top[0] * condition[3]
+                + top[1] * temperature[ny - 1, i]
+                + top[2] * temperature[ny - 2, i]
+                + top[3] * temperature[ny - 3, i]
+                + top[4] * temperature[ny - 4, i]
+            )
+
+
+@kernel(inline="always")
+def smaller(a: float, b: float) -> float:
+    """The one of two values that is nearer to zero, zero where their signs differ: minmod."""
+    if a > 0.0:
+        return max(min(a, b), 0.0)
+    return min(max(a, b), 0.0)
+
+
+@kernel()
+def bounded(face: float, a: float, b: float, c: float, d: float, e: float) -> float:
+    """`face` brought within MP5's bounds; cells from far upwind, a, to downwind, e; c is upwind."""
+    before, here, after = a - 2.0 * b + c, b - 2.0 * c + d, c - 2.0 * d + e
+    ahead = smaller(smaller(4.0 * here - after, 4.0 * after - here), smaller(here, after))
+    behind = smaller(smaller(4.0 * here - before, 4.0 * before - here), smaller(here, before))
+    upper = c + ALPHA * (c - b)
+    median = 0.5 * (c + d) - 0.5 * ahead
+    large = c + 0.5 * (c - b) + 4.0 / 3.0 * behind
+    least = max(min(c, d, median), min(c, upper, large))
+    most = min(max(c, d, median), max(c, upper, large))
+    return face + smaller(least - face, most - face)
+
+
+@kernel()
+def fluxes(
+    padded: Array,
+    u: Array,
+    v: Array,
+    hx: float,
+    hy: float,
+    along_x: Array,
+    along_y: Array,
+) -> None:
+    """Write advection and diffusion through the faces inside into `along_x`, `along_y`.
+
+    Shapes (ny, nx+1) and (ny+1, nx); faces on walls stay as they are.
+    """
+    ny, nx = padded.shape[0] - 4, padded.shape[1] - 4
+    face = np.empty(nx + 1)
+    off = np.empty(nx + 1, dtype=np.bool_)
+    slope = np.empty(nx + 1)
+    for j in range(ny):
+        row, above, below = padded[j + 2], padded[j + 3], padded[j + 1]
+        speed = u[j]
+        # Twice the difference of u along the face from cell to cell, one-sided next to walls.
+        if j == 0:
+            for i in range(1, nx):
+                slope[i] = 4.0 * u[1, i] - 3.0 * u[0, i] - u[2, i]
+        elif j == ny - 1:
+            for i in range(1, nx):
+                slope[i] = 3.0 * u[j, i] - 4.0 * u[j - 1, i] + u[j - 2, i]
+        else:
+            for i in range(1, nx):
+                slope[i] = u[j + 1, i] - u[j - 1, i]
+        for i in range(1, nx):
+            far, back, near = row[i - 1], row[i], row[i + 1]
+            ahead, beyond, last = row[i + 2], row[i + 3], row[i + 4]
+            right = speed[i] > 0.0
+            left_face = 2.0 * far - 13.0 * back + 47.0 * near + 27.0 * ahead - 3.0 * beyond
+            right_face = 2.0 * last - 13.0 * beyond + 47.0 * ahead + 27.0 * near - 3.0 * back
+            value = (left_face if right else right_face) / 60.0
+            c = near if right else ahead
+            b = back if right else beyond
+            d = ahead if right else near
+            face[i] = value
+            off[i] = (value - c) * (value - c - smaller(d - c, ALPHA * (c - b))) > TINY
+            along_x[j, i] = (
+                -(back - 15.0 * near + 15.0 * ahead - beyond) / (12.0 * hx)
+                + slope[i] * (above[i + 1] - below[i + 1] + above[i + 2] - below[i + 2]) / 96.0
+            )
+        for i in range(1, nx):
+            if off[i]:
+                if speed[i] > 0.0:
+                    face[i] = bounded(
+                        face[i], row[i - 1], row[i], row[i + 1], row[i + 2], row[i + 3]
+                    )
+                else:
+                    face[i] = bounded(
+                        face[i], row[i + 4], row[i + 3], row[i + 2], row[i + 1], row[i]
+                    )
+        for i in range(1, nx):
+            along_x[j, i] += speed[i] * face[i]
+    for j in range(1, ny):
+        far, back, near = padded[j - 1], padded[j], padded[j + 1]
+        ahead, beyond, last = padded[j + 2], padded[j + 3], padded[j + 4]
+        speed = v[j]
+        for i in range(1, nx - 1):
+            slope[i] = speed[i + 1] - speed[i - 1]
+        slope[0] = 4.0 * speed[1] - 3.0 * speed[0] - speed[2]
+        slope[nx - 1] = 3.0 * speed[nx - 1] - 4.0 * speed[nx - 2] + speed[nx - 3]
+        for i in range(nx):
+            k = i + 2
+            up = speed[i] > 0.0
+            low_face = (
+                2.0 * far[k] - 13.0 * back[k] + 47.0 * near[k] + 27.0 * ahead[k] - 3.0 * beyond[k]
+            )
+            high_face = (
+                2.0 * last[k] - 13.0 * beyond[k] + 47.0 * ahead[k] + 27.0 * near[k] - 3.0 * back[k]
+            )
+            value = (low_face if up else high_face) / 60.0
+            c = near[k] if up else ahead[k]
+            b = back[k] if up else beyond[k]
+            d = ahead[k] if up else near[k]
+            face[i] = value
+            off[i] = (value - c) * (value - c - smaller(d - c, ALPHA * (c - b))) > TINY
+            along_y[j, i] = (
+                -(back[k] - 15.0 * near[k] + 15.0 * ahead[k] - beyond[k]) / (12.0 * hy)
+                + slope[i] * (near[k + 1] - near[k - 1] + ahead[k + 1] - ahead[k - 1]) / 96.0
+            )
+        for i in range(nx):
+            if off[i]:
+                k = i + 2
+                if speed[i] > 0.0:
+                    face[i] = bounded(face[i], far[k], back[k], near[k], ahead[k], beyond[k])
+                else:
+                    face[i] = bounded(face[i], last[k], beyond[k], ahead[k], near[k], back[k])
+        for i in range(nx):
+            along_y[j, i] += speed[i] * face[i]
+
+
+@kernel()
+def wall_fluxes(
+    temperature: Array,
+    walls: Array,
+    condition: Array,
+    hx: float,
+    hy: float,
+    along_x: Array,
+    along_y: Array,
+) -> None:
+    """Write what is conducted through the faces on walls, as `pad` and `fluxes` have it."""
+    ny, nx = temperature.shape
+    left, right, bottom, top = walls[0, 2], walls[1, 2], walls[2, 2], walls[3, 2]
+    for j in range(ny):
+        row = temperature[j]
+        inwards = left[0] * condition[0] + left[1] * row[0] + left[2] * row[1]
+        along_x[j, 0] = -(inwards + left[3] * row[2] + left[4] * row[3]) / hx
+        inwards = right[0] * condition[1] + right[1] * row[nx - 1] + right[2] * row[nx - 2]
+        along_x[j, nx] = (inwards + right[3] * row[nx - 3] + right[4] * row[nx - 4]) / hx
+    for i in range(nx):
+        inwards = bottom[0] * condition[2] + bottom[1] * temperature[0, i]
+        inwards += bottom[2] * temperature[1, i] + bottom[3] * temperature[2, i]
+        along_y[0, i] = -(inwards + bottom[4] * temperature[3, i]) / hy
+        inwards = top[0] * condition[3] + top[1] * temperature[ny - 1, i]
+        inwards += top[2] * temperature[ny - 2, i] + top[3] * temperature[ny - 3, i]
+        along_y[ny, i] = (inwards + top[4] * temperature[ny - 4, i]) / hy
+
+
+@kernel()
+def advance(
+    start: Array,
+    temperature: Array,
+    along_x: Array,
+    along_y: Array,
+    hx: float,
+    hy: float,
+    source: Array,
+    dt: float,
+    share: float,
+    out: Array,
+) -> None:
+    """A stage, start + `share` (T + dt (source - div flux) - start), into `out`.
+
+    `source`, shape (ny, nx) or (1, 1), is that of each cell or of all; `out` may be `temperature`.
+    """
+    ny, nx = start.shape
+    everywhere = source.size == 1
+    for j in range(ny):
+        heating = source[0] if everywhere else source[j]
+        for i in range(nx):
+            rate = heating[0] if everywhere else heating[i]
+            rate += (along_x[j, i] - along_x[j, i + 1]) / hx
+            rate += (along_y[j, i] - along_y[j + 1, i]) / hy
+            stage = temperature[j, i] + dt * rate
+            out[j, i] = start[j, i] + share * (stage - start[j, i])
+
+
+@kernel()
+def accumulate(along_x: Array, along_y: Array, weight: float, sum_x: Array, sum_y: Array) -> None:
+    """Add `weight` times the fluxes to their sums."""
+    for j in range(along_x.shape[0]):
+        for i in range(along_x.shape[1]):
+            sum_x[j, i] += weight * along_x[j, i]
+    for j in range(along_y.shape[0]):
+        for i in range(along_y.shape[1]):
+            sum_y[j, i] += weight * along_y[j, i]
+
+
+@kernel()
+def upwind(temperature: Array, u: Array, v: Array, along_x: Array, along_y: Array) -> None:
+    """Write first-order upwind advection through every face; none goes through walls."""
+    ny, nx = temperature.shape
+    for j in range(ny):
+        along_x[j, 0] = along_x[j, nx] = 0.0
+        for i in range(1, nx):
+            along_x[j, i] = u[j, i] * temperature[j, i - 1 if u[j, i] > 0.0 else i]
+    for i in range(nx):
+        along_y[0, i] = along_y[ny, i] = 0.0
+    for j in range(1, ny):
+        for i in range(nx):
+            along_y[j, i] = v[j, i] * temperature[j - 1 if v[j, i] > 0.0 else j, i]
+
+
+@kernel()
+def conduct(
+    temperature: Array,
+    hx: float,
+    hy: float,
+    fixed: Flags,
+    value: Array,
+    along_x: Array,
+    along_y: Array,
+) -> None:
+    """Add second-order conduction through every face, half cells at walls of given T."""
+    ny, nx = temperature.shape
+    for j in range(ny):
+        row = temperature[j]
+        along_x[j, 0] += wall_flux(row[0], fixed[0], value[0], hx)
+        along_x[j, nx] -= wall_flux(row[nx - 1], fixed[1], value[1], hx)
+        for i in range(1, nx):
+            along_x[j, i] += (row[i - 1] - row[i]) / hx
+    for i in range(nx):
+        along_y[0, i] += wall_flux(temperature[0, i], fixed[2], value[2], hy)
+        along_y[ny, i] -= wall_flux(temperature[ny - 1, i], fixed[3], value[3], hy)
+    for j in range(1, ny):
+        for i in range(nx):
+            along_y[j, i] += (temperature[j - 1, i] - temperature[j, i]) / hy
+
+
+@kernel()
+def limit(
+    monotone: Array,
+    low_x: Array,
+    low_y: Array,
+    hx: float,
+    hy: float,
+    dt: float,
+    lowest: float,
+    highest: float,
+    along_x: Array,
+    along_y: Array,
+) -> None:
+    """Bring fluxes of high order as near to those of low order as the bounds of T ask for.
+
+    `monotone` is T after a step with the fluxes of low order, within the bounds; `along_x` and
+    `along_y` are changed in place. Only cells that the difference of the fluxes would carry out
+    of the bounds are touched (Zalesak 1979, with the bounds of Xu 2014), so extrema inside keep
+    their order.
+    """
+    ny, nx = monotone.shape
+    gain = np.ones((ny + 2, nx + 2))
+    loss = np.ones((ny + 2, nx + 2))
+    for j in range(ny):
+        for i in range(nx):
+            up = down = 0.0
+            for part in (
+                (along_x[j, i] - low_x[j, i]) / hx,
+                (low_x[j, i + 1] - along_x[j, i + 1]) / hx,
+                (along_y[j, i] - low_y[j, i]) / hy,
+                (low_y[j + 1, i] - along_y[j + 1, i]) / hy,
+            ):
+                if part > 0.0:
+                    up += dt * part
+                else:
+                    down -= dt * part
+            room = max(highest - monotone[j, i], 0.0)
+            if up > room:
+                gain[j + 1, i + 1] = room / up
+            room = max(monotone[j, i] - lowest, 0.0)
+            if down > room:
+                loss[j + 1, i + 1] = room / down
+    for j in range(ny):
+        for i in range(nx + 1):
+            more = along_x[j, i] - low_x[j, i]
+            if more > 0.0:
+                part = min(loss[j + 1, i], gain[j + 1, i + 1])
+            else:
+                part = min(gain[j + 1, i], loss[j + 1, i + 1])
+            along_x[j, i] = low_x[j, i] + part * more
+    for j in range(ny + 1):
+        for i in range(nx):
+            more = along_y[j, i] - low_y[j, i]
+            if more > 0.0:
+                part = min(loss[j, i + 1], gain[j + 1, i + 1])
+            else:
+                part = min(gain[j, i + 1], loss[j + 1, i + 1])
+            along_y[j, i] = low_y[j, i] + part * more

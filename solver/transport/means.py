@@ -1,0 +1,153 @@
+"""Cell means carried along and conducted at high order: fluxes, stages, bounds."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
+
+import numpy as np
+
+from tellus.solver.boundaries import TEMPERATURE, BoundaryConditions
+from tellus.solver.core import Core
+from tellus.solver.energy_kernels import Flags
+from tellus.solver.grid import Array, Grid
+from tellus.solver.stokes import Flow
+
+from . import kernels
+from .polynomials import wall_weights
+
+
+class Fluxes(NamedTuple):
+    """Heat through the faces: along x, shape (ny, nx+1), and along y, (ny+1, nx)."""
+
+    along_x: Array
+    along_y: Array
+
+    @classmethod
+    def zero(cls, grid: Grid) -> "Fluxes":
+        """None at all."""
+        return cls(np.zeros(grid.u_faces), np.zeros(grid.v_faces))
+
+    def add(self, weight: float, more: "Fluxes") -> None:
+        """Add a multiple of others in place."""
+        kernels.accumulate(more.along_x, more.along_y, weight, self.along_x, self.along_y)
+
+    def gain(self, grid: Grid) -> Array:
+        """What they bring into each cell, minus their divergence, shape (ny, nx)."""
+        across, up = -np.diff(self.along_x, axis=1), -np.diff(self.along_y, axis=0)
+        gain: Array = across / grid.hx + up / grid.hy
+        return gain
+
+    def heat(self) -> list[float]:
+        """The mean flux into the box through left, right, bottom and top."""
+        x, y = self.along_x, self.along_y
+        return [float(np.mean(q)) for q in (x[:, 0], -x[:, -1], y[0], -y[-1])]
+
+
+@dataclass(frozen=True)
+class MeanTransport:
+    """High-order fluxes of cell means between walls.
+
+    Fifth order for advection where T is smooth, fourth for diffusion and for the mean of their
+    products along a face, and at walls; see `kernels`.
+
+    Parameters
+    ----------
+    grid : Grid
+    boundaries : BoundaryConditions
+    """
+
+    grid: Grid
+    boundaries: BoundaryConditions
+
+    @cached_property
+    def fixed(self) -> Flags:
+        """Which walls have a temperature: left, right, bottom, top."""
+        return np.array([w.thermal == TEMPERATURE for w in self.boundaries.walls.values()])
+
+    @cached_property
+    def walls(self) -> Array:
+        """The stencils of each wall, shape (4, 3, 5); see `wall_weights`."""
+        return np.array([wall_weights(fixed) for fixed in self.fixed.tolist()])
+
+    def core(self, capacity: float) -> Core:
+        """A core below, whose heat flow is that of the wall's polynomial."""
+        conductance, *cells = (-self.walls[2, 2] / self.grid.hy).tolist()
+        base = [-cell / conductance for cell in cells]
+        return Core(capacity, conductance, tuple(base), self.grid.hy)
+
+    def diffusion_rate(self) -> float:
+        """What bounds dt: the largest decay rate of diffusion over that which a step can take.
+
+        The operator's eigenvalues reach -16/3 / h^2 inside and -8.9 / h^2 at walls of given
+        temperature; a step of `MeanStep.explicit` is stable to -2.51 / dt.
+        """
+        across, along = (8.9 if any(pair) else 16.0 / 3.0 for pair in self._pairs)
+        return (across / self.grid.hx**2 + along / self.grid.hy**2) / 2.51
+
+    def fluxes(
+        self, temperature: Array, values: Array, flow: Flow, found: Fluxes | None = None
+    ) -> Fluxes:
+        """Heat through every face, of T, shape (ny, nx), and what holds on the walls.
+
+        Written into `found` where that is given.
+        """
+        grid = self.grid
+        if found is None:
+            found = Fluxes(np.empty(grid.u_faces), np.empty(grid.v_faces))
+        spacings = np.array([grid.hx, grid.hx, grid.hy, grid.hy])
+        condition = np.where(self.fixed, values, -values * spacings)
+        kernels.pad(temperature, self.walls, condition, self._padded)
+        kernels.fluxes(self._padded, flow.u, flow.v, grid.hx, grid.hy, *found)
+        kernels.wall_fluxes(temperature, self.walls, condition, grid.hx, grid.hy, *found)
+        return found
+
+    def conducted(self, temperature: Array, values: Array) -> Fluxes:
+        """Conduction of second order, with half cells at the walls."""
+        found = Fluxes.zero(self.grid)
+        self._conduct(temperature, values, found)
+        return found
+
+    def upwind(self, temperature: Array, flow: Flow) -> Fluxes:
+        """First-order upwind advection."""
+        found = Fluxes(np.empty(self.grid.u_faces), np.empty(self.grid.v_faces))
+        kernels.upwind(temperature, flow.u, flow.v, *found)
+        return found
+
+    def advanced(
+        self,
+        start: Array,
+        temperature: Array,
+        fluxes: Fluxes,
+        source: Array | float,
+        dt: float,
+        share: float = 1.0,
+        out: Array | None = None,
+    ) -> Array:
+        """start + share (T + dt (source - div fluxes) - start), into `out`, which may be T."""
+        out = np.empty(self.grid.cells) if out is None else out
+        heating = np.atleast_2d(np.asarray(source, dtype=np.float64))
+        grid = self.grid
+        kernels.advance(start, temperature, *fluxes, grid.hx, grid.hy, heating, dt, share, out)
+        return out
+
+    def limit(
+        self, fluxes: Fluxes, monotone: Array, low: Fluxes, dt: float, bounds: tuple[float, float]
+    ) -> None:
+        """Change the fluxes of a step in place so that T stays within its bounds.
+
+        `monotone` is T after a step with the fluxes `low`, within them.
+        """
+        kernels.limit(monotone, *low, self.grid.hx, self.grid.hy, dt, *bounds, *fluxes)
+
+    def _conduct(self, temperature: Array, values: Array, fluxes: Fluxes) -> None:
+        grid = self.grid
+        kernels.conduct(temperature, grid.hx, grid.hy, self.fixed, values, *fluxes)
+
+    @cached_property
+    def _padded(self) -> Array:
+        """Room for T and what lies beyond the walls."""
+        return np.zeros((self.grid.ny + 4, self.grid.nx + 4))
+
+    @property
+    def _pairs(self) -> tuple[Flags, Flags]:
+        return self.fixed[:2], self.fixed[2:]

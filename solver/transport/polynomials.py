@@ -1,0 +1,73 @@
+"""What polynomials make of cell means and of what holds on a wall: weights of exact stencils.
+
+Lengths are in cells and count from the wall, or from the left edge of a cell, inwards. A
+condition, or a target, is a linear functional of a polynomial, given by its values on 1, s, s^2,
+and so on; n conditions determine a polynomial of degree n - 1, and a target of it is a weighted
+sum of theirs.
+"""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from tellus.solver.grid import Array
+
+Functional = Callable[[int], Array]
+"""Of a number n to the values on the first n powers."""
+
+
+def mean(start: float, end: float) -> Functional:
+    """The mean between two places."""
+
+    def of(count: int) -> Array:
+        power = np.arange(1.0, count + 1.0)
+        return np.asarray((end**power - start**power) / (power * (end - start)))
+
+    return of
+
+
+def value(at: float) -> Functional:
+    """The value at a place."""
+    return lambda count: np.asarray(at ** np.arange(float(count)))
+
+
+def slope(at: float) -> Functional:
+    """The derivative at a place."""
+
+    def of(count: int) -> Array:
+        power = np.arange(float(count))
+        return np.asarray(power * at ** np.maximum(power - 1.0, 0.0))
+
+    return of
+
+
+def weights(conditions: Sequence[Functional], targets: Sequence[Functional]) -> Array:
+    """How much of each condition is in each target, shape (targets, conditions)."""
+    count = len(conditions)
+    given, wanted = (np.array([f(count) for f in part]) for part in (conditions, targets))
+    found: Array = np.linalg.solve(given.T, wanted.T).T
+    return found
+
+
+WALL_CELLS = 4
+"""Cells next to a wall that its polynomial, of as high a degree, goes through."""
+
+
+def wall_weights(fixed: bool) -> Array:
+    """Two cells beyond a wall, the nearer first, and the slope at the wall, of shape (3, 5).
+
+    Of the temperature of the wall (`fixed`) or of the slope there, inwards and per cell; and of
+    the means of the four cells next to it. Fifth order for the means, fourth for the slope.
+    """
+    condition = value(0.0) if fixed else slope(0.0)
+    cells = [mean(k, k + 1) for k in range(WALL_CELLS)]
+    return weights([condition, *cells], [mean(-1, 0), mean(-2, -1), slope(0.0)])
+
+
+def part_weights(parts: int) -> Array:
+    """Means of the equal `parts` of a cell, of those of the two cells on each side and its own.
+
+    Shape (parts, 5); fifth order; they add up to the cell's mean.
+    """
+    cells = [mean(k, k + 1) for k in range(-2, 3)]
+    return weights(cells, [mean(k / parts, (k + 1) / parts) for k in range(parts)])

@@ -1,0 +1,141 @@
+"""A step of cell means: its stages, what a core loses meanwhile, and T within bounds."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from tellus.solver.diffusion import DiffusionSolver
+from tellus.solver.grid import Array
+from tellus.solver.stokes import Flow
+
+from .means import Fluxes, MeanTransport
+
+STAGES = ((1.0, 1.0 / 6.0), (1.0 / 4.0, 1.0 / 6.0), (2.0 / 3.0, 2.0 / 3.0))
+"""Strong-stability preserving Runge-Kutta of third order (Shu and Osher 1988): what each stage
+takes of a step of Euler's method from the last one, the rest being the start; and its weight."""
+
+Source = Callable[[Array], Array | float]
+"""Heat sources at the cells, of their temperature."""
+
+Transport = Callable[[Array, float], tuple[Array, Array]]
+"""dT/dt by advection and sources and the heat that enters meanwhile, of T and the bottom's T."""
+
+Additive = Callable[[Array, float, Transport, float], tuple[Array, Array, float]]
+"""A step with implicit diffusion, from T, the bottom's T, the explicit part and dt."""
+
+
+class Stepped(NamedTuple):
+    """T and the bottom's T after a step; the fluxes and sources of it, on average."""
+
+    temperature: Array
+    bottom: float
+    fluxes: Fluxes
+    heating: Array | float
+
+    def beyond(self, lowest: float, highest: float) -> bool:
+        """Whether T has left these bounds."""
+        return bool(np.min(self.temperature) < lowest or np.max(self.temperature) > highest)
+
+
+@dataclass(frozen=True)
+class MeanStep:
+    """What a step is taken from.
+
+    Parameters
+    ----------
+    transport : MeanTransport
+    core_capacity : float, optional
+        Of a core below.
+    start : array, shape (ny, nx)
+        T before the step.
+    bottom : float
+        What the bottom wall holds before it.
+    flow : Flow
+        The velocity, held over the step.
+    source : callable
+        Heat sources.
+    dt : float
+    """
+
+    transport: MeanTransport
+    core_capacity: float | None
+    start: Array
+    bottom: float
+    flow: Flow
+    source: Source
+    dt: float
+
+    def explicit(self) -> Stepped:
+        """Runge-Kutta of third order."""
+        transport, grid, dt = self.transport, self.transport.grid, self.dt
+        core = None if self.core_capacity is None else transport.core(self.core_capacity)
+        total, fluxes, heating = Fluxes.zero(grid), Fluxes.zero(grid), 0.0 * self.source(self.start)
+        temperature, bottom, out = self.start, self.bottom, None
+        for share, weight in STAGES:
+            transport.fluxes(temperature, self._values(bottom), self.flow, fluxes)
+            sources = self.source(temperature)
+            if core is not None:
+                rate, entering = fluxes.gain(grid) + sources, fluxes.heat()[2]
+                lost = core.flux(bottom, temperature, rate, entering, dt)
+                fluxes.along_y[0] += lost - entering
+                bottom = self.bottom + share * (bottom - dt * lost / core.capacity - self.bottom)
+            out = transport.advanced(self.start, temperature, fluxes, sources, dt, share, out)
+            temperature = out
+            total.add(weight, fluxes)
+            heating = heating + weight * sources
+        return Stepped(temperature, bottom, total, heating)
+
+    def implicit(self, weights: tuple[float, ...], additive: Additive) -> Stepped:
+        """Conduction of second order implicit, and above a core of second order.
+
+        `additive` asks for the explicit part at stages of these weights in turn.
+        """
+        transport, grid = self.transport, self.transport.grid
+        total, heating = Fluxes.zero(grid), 0.0 * self.source(self.start)
+        remaining = iter(weights)
+
+        def explicit(temperature: Array, bottom: float) -> tuple[Array, Array]:
+            nonlocal heating
+            values, weight = self._values(bottom), next(remaining)
+            fluxes = transport.fluxes(temperature, values, self.flow)
+            conducted = transport.conducted(temperature, values)
+            if self.core_capacity is not None:
+                fluxes.along_y[0] = conducted.along_y[0]
+            total.add(weight, fluxes)
+            sources = self.source(temperature)
+            heating = heating + weight * sources
+            rate = fluxes.gain(grid) - conducted.gain(grid) + sources
+            return rate, np.array([*fluxes.heat(), np.mean(sources)])
+
+        temperature, _, bottom = additive(self.start, self.bottom, explicit, self.dt)
+        return Stepped(temperature, bottom, total, heating)
+
+    def limited(
+        self, stepped: Stepped, bounds: tuple[float, float], diffusion: DiffusionSolver | None
+    ) -> Stepped:
+        """The same step with its fluxes as near as the bounds of T allow to what they were.
+
+        What they are drawn towards is a monotone step: upwind, with the conduction of its start,
+        or, where there is a `diffusion` solver, of its end.
+        """
+        transport, start, dt = self.transport, self.start, self.dt
+        low, heating = transport.upwind(start, self.flow), stepped.heating
+        if diffusion is None:
+            low.add(1.0, transport.conducted(start, self._values(self.bottom)))
+            monotone = transport.advanced(start, start, low, heating, dt)
+        else:
+            values = self._values(stepped.bottom)
+            moved = transport.advanced(start, start, low, heating, dt)
+            monotone, _ = diffusion.solve(moved, dt, values)
+            low.add(1.0, transport.conducted(monotone, values))
+        transport.limit(stepped.fluxes, monotone, low, dt, bounds)
+        temperature = transport.advanced(start, start, stepped.fluxes, heating, dt)
+        bottom = self.bottom
+        if self.core_capacity is not None:
+            bottom -= dt * stepped.fluxes.heat()[2] / self.core_capacity
+        return Stepped(temperature, bottom, stepped.fluxes, heating)
+
+    def _values(self, bottom: float) -> Array:
+        return self.transport.boundaries.values(bottom)

@@ -1,0 +1,109 @@
+"""fine:R: the Stokes problem on a finer grid than that of T."""
+
+import numpy as np
+import pytest
+from numerics import random_psi
+from physics_cases import case, slip_walls
+
+from tellus.coupling.simulation.loop import Simulation
+from tellus.coupling.solvers.fine import FineSolver
+from tellus.coupling.solvers.names import make_solver, memory_of
+from tellus.errors import InputError
+from tellus.solver.direct import DirectSolver
+from tellus.solver.grid import Grid
+from tellus.solver.rheology import FrankKamenetskii, Viscoplastic
+from tellus.solver.stokes import (
+    Flow,
+    StokesProblem,
+    StokesReport,
+    StokesSolver,
+    relative_velocity_error,
+    velocity,
+)
+from tellus.solver.transport.regridding import coarse_means, regridded_means
+
+LAW = FrankKamenetskii(1e4, 5.0)
+FINEST = Grid(128, 64, 2.0)
+
+
+def plume(grid: Grid) -> StokesProblem:
+    """Means over the cells of a plume between walls at 1 and 0 and insulating sides."""
+    x, y = FINEST.x_cells, FINEST.y_cells[:, None]
+    across = np.exp(-(((np.cos(0.5 * np.pi * x) + 0.3) / 0.4) ** 2))
+    field = 1.0 - y + 0.5 * np.sin(np.pi * y) * across
+    return StokesProblem(grid, coarse_means(field, grid), LAW, 1e4)
+
+
+def restricted(flow: Flow, grid: Grid) -> Flow:
+    step = (flow.psi.shape[0] - 1) // grid.ny
+    psi = flow.psi[::step, ::step]
+    return Flow(psi, *velocity(psi, grid), flow.report)
+
+
+@pytest.mark.parametrize("grid", [Grid(32, 16, 2.0), Grid(16, 8, 2.0)], ids=str)
+def test_a_finer_solve_of_the_same_cells_is_several_times_as_accurate(grid: Grid) -> None:
+    exact = restricted(DirectSolver(FINEST).solve(plume(FINEST)), grid)
+    problem = plume(grid)
+    plain, fine = (
+        relative_velocity_error(make_solver(name, grid).solve(problem), exact)
+        for name in ("direct", "fine:2:direct")
+    )
+    assert fine < 0.25 * plain
+
+
+def test_it_is_the_solution_on_the_finer_grid_and_the_mean_pressure() -> None:
+    grid, finer = Grid(16, 8, 2.0), Grid(48, 24, 2.0)
+    problem = plume(grid)
+    walls = slip_walls(["no-slip", "free-slip", "no-slip", "free-slip"])
+    problem = StokesProblem(grid, problem.temperature, Viscoplastic(LAW, 50.0), 1e4, walls)
+    found = make_solver("fine:3:direct", grid).solve(problem)
+    temperature = regridded_means(problem.temperature, grid, finer, walls)
+    same = StokesProblem(finer, temperature, problem.rheology, 1e4, walls)
+    expected = make_solver("direct", finer).solve(same)
+    assert np.array_equal(found.psi, expected.psi[::3, ::3])
+    assert found.report.iterations == expected.report.iterations > 1
+    across, up = np.diff(found.u, axis=1) / grid.hx, np.diff(found.v, axis=0) / grid.hy
+    assert np.max(np.abs(across + up)) < 1e-12 * np.max(np.abs(across))
+
+
+class Divergent(StokesSolver):
+    """Predicts faces, not a stream function, and a pressure."""
+
+    name = "divergent"
+
+    def solve(self, problem: StokesProblem) -> Flow:
+        grid, rng = problem.grid, np.random.default_rng(0)
+        u, v, p = (rng.random(shape) for shape in (grid.u_faces, grid.v_faces, grid.cells))
+        return Flow(random_psi(grid), u, v, StokesReport(self.name), p, divergent=True)
+
+
+def test_velocities_that_follow_from_no_psi_are_means_over_the_faces() -> None:
+    grid, finer = Grid(8, 4, 2.0), Grid(16, 8, 2.0)
+    flow = FineSolver(Divergent(), grid, finer).solve(plume(grid))
+    inner = Divergent().solve(StokesProblem(finer, np.zeros(finer.cells), LAW))
+    assert flow.divergent
+    assert flow.u[1, 2] == pytest.approx((inner.u[2, 4] + inner.u[3, 4]) / 2.0)
+    assert flow.v[1, 2] == pytest.approx((inner.v[2, 4] + inner.v[2, 5]) / 2.0)
+    assert flow.p is not None
+    assert inner.p is not None
+    assert flow.p[1, 2] == pytest.approx(np.mean(inner.p[2:4, 4:6]))
+
+
+def test_names_and_memory() -> None:
+    grid = Grid(64, 16)
+    assert make_solver("fine:2", grid).name == "fine:2:refined:tol=1e-3"
+    assert make_solver("skip:3:fine:2:reduced:4", grid).name == "skip:3:fine:2:reduced:4"
+    assert memory_of("fine:2:direct", grid) > memory_of("direct", Grid(128, 32))
+    for wrong in ("fine", "fine:1", "fine:direct", "fine:2:nothing"):
+        with pytest.raises(InputError, match=r"stokes\.solver"):
+            make_solver(wrong, grid)
+
+
+@pytest.mark.parametrize("scheme", ["explicit", "implicit"])
+def test_a_run_with_it_keeps_its_heat(scheme: str) -> None:
+    settings = ("energy.advection=mp5", "energy.velocity=mid-step", f"time.scheme={scheme}")
+    simulation = Simulation.from_config(case("stokes.solver=fine:2:direct", *settings))
+    for _ in range(5):
+        assert abs(simulation.step().diagnostics.heat_budget) < 1e-14
+    assert simulation.flow().psi.shape == simulation.grid.nodes
+    assert simulation.steps == 5

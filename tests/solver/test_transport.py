@@ -1,0 +1,137 @@
+"""High-order transport of cell means: kernels, polynomials, bounds, other grids."""
+
+import numpy as np
+import pytest
+import reference_transport as reference
+from numerics import GRIDS, flow_of, observed_orders, random_psi, rough_field, worst_difference
+from physics_cases import covering, thermal_walls
+
+from tellus.solver.boundaries import (
+    FLUX,
+    INSULATING,
+    TEMPERATURE,
+    BoundaryConditions,
+)
+from tellus.solver.energy import EXPLICIT, IMPLICIT, MP5, EnergyEquation, ThermalState
+from tellus.solver.grid import Array, Grid
+from tellus.solver.transport.means import MeanTransport
+from tellus.solver.transport.polynomials import mean, part_weights, value, wall_weights, weights
+from tellus.solver.transport.regridding import coarse_means, regridded_means
+
+KINDS = (TEMPERATURE, FLUX, INSULATING)
+VALUES = (0.7, -1.3, 1.1, 0.2)
+
+
+@pytest.mark.parametrize("grid", GRIDS, ids=str)
+@pytest.mark.parametrize("kinds", covering(KINDS))
+def test_fluxes_are_those_of_the_plain_reference(grid: Grid, kinds: tuple[str, ...]) -> None:
+    boundaries, flow = thermal_walls(kinds, VALUES), flow_of(random_psi(grid), grid)
+    smooth = np.outer(np.cos(2.0 * grid.y_cells), np.sin(grid.x_cells))
+    values = np.array([wall.value for wall in boundaries.walls.values()])
+    for field in (rough_field(grid), smooth):
+        found = MeanTransport(grid, boundaries).fluxes(field, values, flow)
+        expected = reference.fluxes(field, flow, grid, boundaries)
+        for got, right in zip(found, expected, strict=True):
+            assert worst_difference(got, right) < 1e-12
+
+
+@pytest.mark.parametrize("fixed", [True, False])
+def test_wall_weights_are_exact_for_polynomials_of_degree_four(fixed: bool) -> None:
+    of = np.polynomial.Polynomial([0.3, -1.0, 0.5, 0.2, -0.07])
+    condition = of(0.0) if fixed else of.deriv()(0.0)
+    known = [condition, *(reference.mean(of, k) for k in range(4))]
+    expected = [reference.mean(of, -1), reference.mean(of, -2), of.deriv()(0.0)]
+    np.testing.assert_allclose(wall_weights(fixed) @ known, expected, rtol=1e-12)
+
+
+def test_parts_of_a_cell_have_its_mean() -> None:
+    for parts in (2, 3, 5):
+        np.testing.assert_allclose(part_weights(parts).mean(axis=0), [0, 0, 1, 0, 0], atol=1e-13)
+
+
+def test_weights_of_five_means_are_those_of_the_scheme() -> None:
+    found = weights([mean(k, k + 1) for k in range(-2, 3)], [value(1.0)])[0]
+    np.testing.assert_allclose(60.0 * found, [2.0, -13.0, 47.0, 27.0, -3.0], rtol=1e-12)
+
+
+@pytest.mark.parametrize("scheme", [EXPLICIT, IMPLICIT])
+@pytest.mark.parametrize("core", [None, 0.05])
+def test_heat_is_kept_and_bounds_hold_where_plumes_are_a_cell_wide(
+    scheme: str, core: float | None
+) -> None:
+    """Noise from 0 to 1, carried fast: without limited fluxes it leaves its range by a tenth."""
+    grid = Grid(24, 16, 1.5)
+    energy = EnergyEquation(grid, scheme=scheme, advection=MP5, core_capacity=core)
+    flow = flow_of(300.0 * random_psi(grid), grid)
+    state = ThermalState(
+        np.round(rough_field(grid)), bottom_temperature=None if core is None else 1.0
+    )
+    free = state
+    furthest = 0.0
+    for _ in range(20):
+        dt = energy.stable_dt(flow, 0.5)
+        after = energy.step(state, flow, dt, bounds=(0.0, 1.0))
+        assert np.min(after.temperature) >= -1e-14
+        assert np.max(after.temperature) <= 1.0 + 1e-14
+        gain = after.heat_in - after.heat_out + after.heat_sides / grid.aspect + after.source
+        change = np.mean(after.temperature) - np.mean(state.temperature)
+        assert abs(change - dt * gain) < 1e-14
+        if core is not None:
+            assert after.bottom_temperature is not None
+            assert state.bottom_temperature is not None
+            lost = core * (state.bottom_temperature - after.bottom_temperature)
+            assert abs(lost - dt * after.heat_in) < 1e-14
+        state, free = after, energy.step(free, flow, dt)
+        furthest = max(furthest, -np.min(free.temperature), np.max(free.temperature) - 1.0)
+    assert furthest > 1e-3
+
+
+def test_extrema_within_bounds_are_not_limited() -> None:
+    grid = Grid(24, 16, 1.5)
+    energy = EnergyEquation(grid, advection=MP5)
+    flow = flow_of(random_psi(grid), grid)
+    state = ThermalState(0.5 + 0.1 * np.outer(np.sin(grid.y_cells), np.cos(9.0 * grid.x_cells)))
+    dt = energy.stable_dt(flow, 0.5)
+    free, held = energy.step(state, flow, dt), energy.step(state, flow, dt, bounds=(0.0, 1.0))
+    assert np.array_equal(free.temperature, held.temperature)
+
+
+def smooth_means(grid: Grid) -> Array:
+    """Cell means of (1 - y) + y (1 - y) (1 + y) cos(2 pi x / aspect) / 2."""
+    x, y = grid.x_nodes, grid.y_nodes[:, None]
+    k = 2.0 * np.pi / grid.aspect
+    across = np.diff(np.sin(k * x) / k) / grid.hx
+    bump = np.diff(y**2 / 2.0 - y**4 / 4.0, axis=0) / grid.hy
+    linear = np.diff(y - y**2 / 2.0, axis=0) / grid.hy
+    means: Array = linear + 0.5 * bump * across
+    return means
+
+
+def test_another_grid_gets_means_of_fifth_order_up_to_the_walls() -> None:
+    errors = []
+    for n in (8, 16, 32):
+        source, target = Grid(2 * n, n, 2.0), Grid(4 * n, 2 * n, 2.0)
+        found = regridded_means(smooth_means(source), source, target, BoundaryConditions())
+        errors.append(float(np.max(np.abs(found - smooth_means(target)))))
+    assert min(observed_orders(errors)) > 4.6
+
+
+@pytest.mark.parametrize("shape", [(16, 24), (12, 20), (8, 8), (32, 48)])
+def test_another_grid_keeps_the_heat_and_the_range(shape: tuple[int, int]) -> None:
+    source = Grid(24, 16, 1.5)
+    rough = np.round(rough_field(source))
+    target = Grid(shape[1], shape[0], 1.5)
+    found = regridded_means(rough, source, target, BoundaryConditions())
+    assert found.shape == target.cells
+    assert abs(np.mean(found) - np.mean(rough)) < 1e-14
+    assert np.min(found) >= -1e-14
+    assert np.max(found) <= 1.0 + 1e-14
+    if target == source:
+        assert np.array_equal(found, rough)
+
+
+def test_refined_means_come_back_as_they_were() -> None:
+    source, target = Grid(24, 16, 1.5), Grid(72, 32, 1.5)
+    rough = rough_field(source)
+    refined = regridded_means(rough, source, target, BoundaryConditions())
+    np.testing.assert_allclose(coarse_means(refined, source), rough, atol=1e-14)
