@@ -6,9 +6,7 @@ import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from tellus.coupling.trajectory.record import npz_bytes
-from tellus.io.arrays import read_npz
-from tellus.io.whole_file import write_atomically
+from tellus.io.arrays import read_npz, write_npz
 from tellus.solver.grid import Array
 
 log = logging.getLogger(__name__)
@@ -44,7 +42,7 @@ def cached(
     made = make()
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(path, npz_bytes(made))
+        write_npz(path, made)
     except OSError as error:
         log.warning("%s could not be cached: %s", what, error)
     return made

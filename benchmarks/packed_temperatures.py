@@ -11,8 +11,7 @@ from typing import Any
 import numpy as np
 
 from tellus.errors import InputError
-from tellus.io.arrays import read_npz
-from tellus.io.whole_file import written_aside
+from tellus.io.arrays import read_npz, write_npz
 from tellus.solver.grid import Array, Grid
 from tellus.solver.rheology import FrankKamenetskii
 from tellus.solver.stokes import StokesProblem
@@ -39,8 +38,7 @@ def write(path: Path, grids: Sequence[Grid], sequences: Sequence[Sequence[Stokes
         "rayleigh": sequences[0][0].rayleigh,
         "grids": described,
     }
-    with written_aside(path) as stream:
-        np.savez_compressed(stream, allow_pickle=False, about=np.array(json.dumps(about)), **arrays)
+    write_npz(path, {"about": np.array(json.dumps(about)), **arrays}, compressed=True)
 
 
 def read(path: Path, grids: Sequence[Grid]) -> tuple[dict[str, Any], list[list[StokesProblem]]]:

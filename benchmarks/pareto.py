@@ -131,7 +131,7 @@ def _usable(
             log.warning("%s is left out: %s", name, error)
             left_out[name] = str(error)
         else:
-            weights[name] = getattr(simulation.solver, "weights_sha256", None)
+            weights[name] = simulation.solver.weights_sha256
     return weights, left_out
 
 

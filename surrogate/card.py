@@ -11,7 +11,7 @@ from torch import nn
 from tellus.errors import InputError
 from tellus.solver.boundaries import BoundaryConditions
 from tellus.solver.grid import Grid
-from tellus.solver.rheology import FrankKamenetskii, Rheology
+from tellus.solver.rheology import FrankKamenetskii, Rheology, depends_on_strain_rate
 
 from .data import Dataset
 from .settings import LoopSettings
@@ -100,7 +100,7 @@ def applicability(
             f"the surrogate was trained for {card['boundaries']} walls, not "
             f"{boundaries.velocity}: change the walls, or train one for them."
         )
-    if getattr(rheology, "nonlinear", False):
+    if depends_on_strain_rate(rheology):
         raise InputError(
             "the surrogate was trained for a linear viscosity law: leave out "
             "rheology.yield_stress, or use --stokes direct."

@@ -6,7 +6,6 @@ label is solved for on the very T that arrived, many at a time, by PyTorch: a GP
 nothing else but NumPy, neither Zarr nor the C++ extension.
 """
 
-import io
 import json
 from collections.abc import Callable, Sequence
 from math import ceil
@@ -19,7 +18,7 @@ import torch
 from numpy.typing import NDArray
 
 from tellus.errors import InputError, SolverError
-from tellus.io.arrays import Arrays, Expected, read_npz
+from tellus.io.arrays import Arrays, Expected, npz_bytes, read_npz
 from tellus.io.card_check import check_card
 from tellus.io.digests import digest
 from tellus.io.json_file import parse_json, small_file
@@ -263,8 +262,4 @@ def _labelled(entry: Card, grid: Grid, arrays: Arrays, settings: IterativeSettin
     chosen = good.numpy()
     stored = {"temperature": temperature, "psi": torch.cat(psi).numpy()}
     stored |= {name: arrays[name] for name in CLOCK}
-    buffer = io.BytesIO()
-    np.savez(
-        buffer, allow_pickle=False, **{name: values[chosen] for name, values in stored.items()}
-    )
-    return buffer.getvalue()
+    return npz_bytes({name: values[chosen] for name, values in stored.items()})

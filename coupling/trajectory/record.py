@@ -3,7 +3,7 @@
 import hashlib
 import json
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, fields
 from io import BytesIO
 from pathlib import Path
@@ -11,10 +11,9 @@ from time import perf_counter, process_time
 from typing import Any, Self
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tellus.coupling.simulation.loop import Simulation, StepRecord
-from tellus.io.arrays import read_npz
+from tellus.io.arrays import npz_bytes, read_npz
 from tellus.io.json_file import parse_json, small_file
 from tellus.io.whole_file import write_atomically
 from tellus.solver.diagnostics import temperature_profile
@@ -25,6 +24,9 @@ log = logging.getLogger("tellus")
 FINISHED = "finished"
 
 DIGEST = "arrays_sha256"
+
+RATES = ("nusselt_top", "nusselt_bottom", "vrms", "surface_velocity")
+"""Diagnostics whose integrals over model time are kept."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,7 +86,7 @@ class Trajectory:
     account : Account
     time, mean_temperature : array, shape (n,)
         At sampled steps, the start and the last step included.
-    nusselt_top, nusselt_bottom, vrms : array, shape (n,)
+    nusselt_top, nusselt_bottom, vrms, surface_velocity : array, shape (n,)
         Integrals over model time since the start, whose differences are exact averages.
     profile : array, shape (n, ny)
         The same of the horizontal mean of T.
@@ -92,6 +94,8 @@ class Trajectory:
         At the end, in single precision.
     fields : array, shape (outputs, ny, nx)
         T at the times that were asked for.
+
+    What earlier versions kept has no surface velocity.
     """
 
     account: Account
@@ -103,6 +107,7 @@ class Trajectory:
     profile: Array
     temperature: Array
     fields: Array = field(default_factory=lambda: np.empty((0, 0, 0)))
+    surface_velocity: Array = field(default_factory=lambda: np.empty(0))
 
     @property
     def end(self) -> float:
@@ -183,8 +188,8 @@ class Recorder:
         self.first_step_at: float | None = None
         self._every, self._notify, self._first = sample_every, notify, simulation.steps
         self._profile = temperature_profile(simulation.temperature)
-        # Since the start: the integral of the profile; of Nu at the top, at the bottom, and Vrms.
-        self._profiles, self._rates = np.zeros_like(self._profile), np.zeros(3)
+        # Since the start: the integrals of the profile, and of what `RATES` names.
+        self._profiles, self._rates = np.zeros_like(self._profile), np.zeros(len(RATES))
         self._samples: list[tuple[int, float, float, Array, Array]] = []
         self._fields: list[Array] = []
         self._sample()
@@ -207,8 +212,7 @@ class Recorder:
         self.cpu_seconds += process_time() - self._cpu_clock
         profile = temperature_profile(simulation.temperature)
         self._profiles = self._profiles + 0.5 * record.dt * (self._profile + profile)
-        measured = record.diagnostics
-        rates = (measured.nusselt_top, measured.nusselt_bottom, measured.vrms)
+        rates = [getattr(record.diagnostics, name) for name in RATES]
         self._rates = self._rates + record.dt * np.array(rates)
         self._profile = profile
         if record.step % self._every == 0:
@@ -225,14 +229,11 @@ class Recorder:
         if self._samples[-1][0] != self.simulation.steps:
             self._sample()
         _, time, mean, profiles, rates = zip(*self._samples, strict=True)
-        top, bottom, vrms = np.array(rates).T
         return Trajectory(
             account=account,
             time=np.array(time),
             mean_temperature=np.array(mean),
-            nusselt_top=top,
-            nusselt_bottom=bottom,
-            vrms=vrms,
+            **dict(zip(RATES, np.array(rates).T, strict=True)),
             profile=np.array(profiles),
             temperature=self.simulation.temperature.astype(np.float32),
             fields=np.array(self._fields).reshape(-1, *self.simulation.grid.cells),
@@ -245,13 +246,6 @@ class Recorder:
         simulation = self.simulation
         now = (simulation.steps, simulation.time, float(np.mean(self._profile)))
         self._samples.append((*now, self._profiles, self._rates))
-
-
-def npz_bytes(arrays: Mapping[str, NDArray[Any]]) -> bytes:
-    """The content of an .npz file."""
-    content = BytesIO()
-    np.savez(content, allow_pickle=False, **dict(arrays))
-    return content.getvalue()
 
 
 def _file(stem: Path, suffix: str) -> Path:

@@ -137,7 +137,7 @@ def roll_out(
         iterations=statistics.iterations,
         rejected=statistics.rejected,
         warnings=warnings,
-        weights_sha256=getattr(simulation.solver, "weights_sha256", None),
+        weights_sha256=simulation.solver.weights_sha256,
         git=git_hash(),
         machine=machine(),
         setup_seconds=None if first is None else first - begun,

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from tellus.errors import InputError
-from tellus.io.arrays import Arrays, Expected, read_npz
-from tellus.io.whole_file import own_folder, written_aside
+from tellus.io.arrays import Arrays, Expected, read_npz, write_npz
+from tellus.io.whole_file import own_folder
 from tellus.solver.grid import Array, Grid
 from tellus.surrogate.base import Base
 from tellus.surrogate.data import Dataset, StoredSimulation
@@ -104,7 +104,6 @@ def _write_cache(path: Path, key: str, values: Arrays) -> None:
     """Best effort: a full or read-only disk costs the next training the time, not this one."""
     try:
         own_folder(own_folder(path.parent.parent) / path.parent.name)
-        with written_aside(path) as stream:
-            np.savez(stream, allow_pickle=False, key=np.array(key), **values)
+        write_npz(path, {"key": np.array(key), **values})
     except (OSError, InputError) as error:
         log.warning("%s: base solutions could not be kept for the next training: %s", path, error)

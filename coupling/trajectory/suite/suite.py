@@ -124,7 +124,7 @@ def _check_solvers(cases: Sequence[RolloutCase], labels: Sequence[str]) -> dict[
             Simulation.from_config(case.config, built[place], warn=warnings.append)
             for warning in warnings:
                 warned.setdefault(f"{label}: {warning}", []).append(case.name)
-        weights[label] = getattr(built[place], "weights_sha256", None)
+        weights[label] = built[place].weights_sha256
     for warning, names in warned.items():
         log.warning("%s (%s)", warning, names[0] if len(names) == 1 else f"{len(names)} cases")
     return weights

@@ -153,6 +153,36 @@ def pareto(
 
 
 @bench.command()
+def accuracy(
+    out: Annotated[
+        Path, typer.Option(help="Directory of the rollouts and the result; goes on there.")
+    ] = Path("runs/accuracy"),
+    cases: Annotated[
+        str | None, typer.Option(metavar="A,B", help="Cases, of A, B and C [default: all].")
+    ] = None,
+    grid: GridOption = "128x32,256x64,512x128",
+    reference: Annotated[
+        bool, typer.Option("--reference", help="Make the converged reference anew, in hours.")
+    ] = False,
+    threads: ThreadsOption = 1,
+    as_json: JsonOption = False,
+) -> None:
+    """Error for CPU seconds of whole runs: grids, transport, Courant numbers, solvers."""
+    names = _names(cases, "--cases", "A,B")
+
+    from tellus.benchmarks import accuracy as benchmark
+    from tellus.benchmarks.grids import grids_of
+
+    def work() -> dict[str, Any]:
+        return benchmark.main(grids_of(grid), names, out=out, reference=reference, threads=threads)
+
+    try:
+        deliver(work, as_json, benchmark.table)
+    except KeyboardInterrupt:
+        raise InterruptedRunError("stopped by a signal; the same command goes on.") from None
+
+
+@bench.command()
 def box(
     data: Annotated[Path, typer.Option(help="A data set of `tellus dataset`.")],
     solvers: SolversOption = None,

@@ -1,0 +1,202 @@
+"""Error for CPU seconds: grids, transport, Courant numbers and Stokes solvers, from one state.
+
+All rollouts of a case begin with the same cell means and cover the same model time; errors are
+those of 128x32 cell means against a converged reference.
+"""
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+from rich.table import Table
+
+from tellus.coupling.trajectory.record import Trajectory
+from tellus.errors import InputError
+from tellus.io.busy import background_load
+from tellus.io.lock import sole_user
+from tellus.solver.grid import Grid
+
+from .accuracy_cases import CASES, AccuracyCase, Scheme
+from .accuracy_reference import Judged, Reference, rolled_out, store, stored
+from .harness import origin
+from .record import save, setting
+from .spread import Record, Row, optional
+from .tables import Cell, filled
+from .timing import fixed_threads
+
+log = logging.getLogger(__name__)
+
+TODAY = Scheme()
+HIGH = Scheme("mp5", "mid-step")
+SCHEMES = (
+    TODAY,
+    replace(TODAY, courant=1.0),
+    HIGH,
+    replace(HIGH, courant=1.0),
+    replace(HIGH, solver="fine:2"),
+    replace(HIGH, courant=1.0, solver="fine:2"),
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class AccuracyRow(Record):
+    """One rollout; `failed` is a sentence, or None.
+
+    Errors are those of `Judged.errors`: T over the determined span, the rest over the long one.
+    """
+
+    case: str
+    grid: str
+    advection: str
+    velocity: str
+    courant: float
+    solver: str
+    closure: str
+    failed: str | None
+    steps: int
+    rejected: int
+    cpu_seconds: float
+    cpu_seconds_per_model_time: float
+    field_error: float | None = optional()
+    final_field_error: float | None = optional()
+    mean_temperature_error: float | None = optional()
+    profile_error: float | None = optional()
+    nusselt_top_error: float | None = optional()
+    nusselt_bottom_error: float | None = optional()
+    vrms_error: float | None = optional()
+    surface_velocity_error: float | None = optional()
+
+
+def main(
+    grids: Sequence[Grid],
+    cases: Sequence[str] | None = None,
+    *,
+    out: Path,
+    schemes: Sequence[Scheme] = SCHEMES,
+    reference: bool = False,
+    threads: int | None = 1,
+) -> Row:
+    """Roll every case out on every grid with every scheme.
+
+    Parameters
+    ----------
+    grids : sequence of Grid
+    cases : sequence of str, optional
+        Of `CASES`; all by default.
+    out : Path
+        Directory of the rollouts and the result; what it holds is not run again.
+    schemes : sequence of Scheme
+    reference : bool
+        Make the reference, and keep it with the results of the repository, before anything else.
+    threads : int, optional
+        Threads of every library.
+
+    Returns
+    -------
+    dict
+        ``results``: a row per rollout; ``distances``: of each case, what its reference is worth;
+        and where it was measured.
+    """
+    chosen = [_case(name) for name in cases or CASES]
+    with sole_user(out), fixed_threads(threads) as count:
+        if reference:
+            store({case.name: Reference.made(case, out) for case in chosen})
+        found = stored([case.name for case in chosen])
+        result = origin(
+            "accuracy",
+            grid=",".join(map(str, grids)),
+            threads=count,
+            background_load_percent=background_load(),
+        )
+        result["distances"] = {name: dict(one.distances) for name, one in found.items()}
+        result["overturns"] = {
+            case.name: [span / found[case.name].overturn for span in (case.determined, case.long)]
+            for case in chosen
+        }
+        result["results"] = []
+        for case, grid, scheme in product(chosen, grids, schemes):
+            one = found[case.name]
+            done = rolled_out(case, grid, scheme, one.start, out)
+            result["results"].append(_row(case, grid, scheme, done, one).to_json())
+            save(result, out)
+        return result
+
+
+def _case(name: str) -> AccuracyCase:
+    if name not in CASES:
+        raise InputError(f'--cases takes {", ".join(CASES)}, not "{name}".')
+    return CASES[name]
+
+
+def _row(
+    case: AccuracyCase, grid: Grid, scheme: Scheme, done: Trajectory, reference: Reference
+) -> AccuracyRow:
+    account = done.account
+    span = max(done.end - case.start, 1e-300)
+    errors = Judged.of(done, case).errors(reference.judged) if account.finished else {}
+    return AccuracyRow(
+        case=case.name,
+        grid=str(grid),
+        advection=scheme.advection,
+        velocity=scheme.velocity,
+        courant=scheme.courant,
+        solver=scheme.solver,
+        closure=scheme.closure,
+        failed=None if account.finished else account.message,
+        steps=account.steps,
+        rejected=account.rejected,
+        cpu_seconds=account.cpu_seconds,
+        cpu_seconds_per_model_time=account.cpu_seconds / span,
+        **errors,
+    )
+
+
+def _percent(name: str) -> Cell:
+    return lambda row: f"{100 * row[name]:.2g}" if name in row else "-"
+
+
+def _small(name: str) -> Cell:
+    return lambda row: f"{row[name]:.1e}" if name in row else "-"
+
+
+COLUMNS: dict[str, Cell] = {
+    "case": "{case}",
+    "grid": "{grid}",
+    "transport": lambda row: f"{row['advection']}, {row['velocity']}",
+    "Courant": "{courant:g}",
+    "solver": "{solver}",
+    "CPU s per model time": "{cpu_seconds_per_model_time:.3g}",
+    "T": _small("field_error"),
+    "<T>": _small("mean_temperature_error"),
+    "T(y)": _small("profile_error"),
+    "Nu top, %": _percent("nusselt_top_error"),
+    "Nu bottom, %": _percent("nusselt_bottom_error"),
+    "Vrms, %": _percent("vrms_error"),
+    "surface, %": _percent("surface_velocity_error"),
+}
+
+
+def table(result: Mapping[str, Any]) -> Table:
+    """The result for a terminal, case by case, cheapest first."""
+    rows = sorted(
+        result["results"], key=lambda row: (row["case"], row["cpu_seconds_per_model_time"])
+    )
+    notes = [
+        f"case {name}: T over {short:.2g} overturns, the rest over {long:.3g}"
+        for name, (short, long) in result["overturns"].items()
+    ]
+    notes += [
+        f"failed: {row['grid']} {row['advection']} {row['courant']:g}: {row['failed']}"
+        for row in rows
+        if row["failed"] is not None
+    ]
+    return filled(
+        "error for CPU seconds",
+        COLUMNS,
+        rows,
+        [*notes, setting(result)],
+        text=("grid", "transport", "solver"),
+    )

@@ -1,0 +1,134 @@
+"""Developed states, from moderate to vigorous, that schemes of every cost go on from."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from tellus.config import Config, load_config
+from tellus.coupling.build import boundaries_of
+from tellus.coupling.simulation.loop import Simulation, Snapshot
+from tellus.solver.boundaries import BoundaryConditions
+from tellus.solver.grid import Array, Grid
+from tellus.solver.transport.regridding import regridded_means
+
+from .cache import cached
+
+RECIPE = 1
+"""Of the states: raise it when what an older version made should not be used."""
+
+FINE, COMPARED = Grid(1024, 256), Grid(128, 32)
+"""Grid of the reference, and that on whose cell means everything is compared."""
+
+LADDER = (Grid(256, 64), Grid(512, 128), FINE)
+
+
+@dataclass(frozen=True)
+class Scheme:
+    """How a run is stepped.
+
+    Parameters
+    ----------
+    advection, velocity, solver : str
+        As the configuration has them.
+    courant : float
+    closure : str
+    """
+
+    advection: str = "van-leer"
+    velocity: str = "held"
+    courant: float = 0.5
+    solver: str = "refined:tol=1e-3"
+    closure: str = "none"
+
+    @property
+    def label(self) -> str:
+        """What a rollout is called after it."""
+        return f"{self.advection} {self.velocity} {self.courant:g} {self.solver}"
+
+
+FINEST = Scheme("mp5", "mid-step", 1.0, "refined:tol=1e-5")
+"""That of the reference."""
+
+
+@dataclass(frozen=True)
+class AccuracyCase:
+    """One case of the paper's box.
+
+    Parameters
+    ----------
+    name : str
+    gamma_T, gamma_p, heating : float
+    start : float
+        Model time of the state that all rollouts begin in.
+    determined, long : float
+        Spans after it: that over which fields are compared, while they are determined, and that
+        over which means are, the first left out.
+    """
+
+    name: str
+    gamma_T: float
+    gamma_p: float
+    heating: float
+    start: float
+    determined: float
+    long: float
+
+    def config(self, grid: Grid, scheme: Scheme) -> Config:
+        """A run to the end of the long span."""
+        settings: Mapping[str, object] = {
+            "grid.nx": grid.nx,
+            "grid.ny": grid.ny,
+            "model.heating": self.heating,
+            "rheology.gamma_T": self.gamma_T,
+            "rheology.gamma_p": self.gamma_p,
+            "time.end": self.start + self.long,
+            "time.courant": scheme.courant,
+            "time.dt_initial": 1e-4,
+            "energy.advection": scheme.advection,
+            "energy.velocity": scheme.velocity,
+            "stokes.solver": scheme.solver,
+        }
+        return load_config(None, [f"{key}={value}" for key, value in settings.items()])
+
+    def state(self) -> Array:
+        """T at the start on the finest grid: grown on coarser ones, settled on each for a while."""
+
+        def grown() -> dict[str, Array]:
+            settled = 0.1 * self.determined
+            temperature, time = None, 0.0
+            for rung, grid in enumerate(LADDER):
+                config = self.config(grid, replace(FINEST, solver="refined:tol=1e-3"))
+                if temperature is not None:
+                    boundaries = boundaries_of(config)
+                    temperature = regridded_means(temperature, LADDER[rung - 1], grid, boundaries)
+                simulation = Simulation.from_config(config, temperature=temperature)
+                simulation.time = time
+                time = self.start - settled * (len(LADDER) - 1 - rung) / (len(LADDER) - 1)
+                simulation.run(time)
+                temperature = simulation.temperature
+            assert temperature is not None
+            return {"temperature": temperature}
+
+        name = f"accuracy-{RECIPE}-{self.name}-{self.start:g}-{self.determined:g}"
+        return cached(name, grown, f"the developed state of case {self.name}")["temperature"]
+
+
+CASES = {
+    case.name: case
+    for case in (
+        AccuracyCase("A", 1e7, 10.0, 3.0, start=0.03, determined=0.01, long=0.05),
+        AccuracyCase("B", 1e8, 5.0, 7.0, start=0.02, determined=0.004, long=0.03),
+        AccuracyCase("C", 1e9, 10.0, 8.0, start=0.02, determined=0.004, long=0.03),
+    )
+}
+"""Moderate; vigorous, its plumes thinner than a cell of 128x32; and the strongest contrast."""
+
+
+def beginning(config: Config, temperature: Array, time: float) -> Snapshot:
+    """A snapshot of a run that begins with means over cells of the finest grid at a model time."""
+    grid = Grid(config.grid.nx, config.grid.ny, config.grid.aspect)
+    means = regridded_means(temperature, FINE, grid, BoundaryConditions())
+    simulation = Simulation.from_config(config, temperature=np.ascontiguousarray(means))
+    simulation.time = time
+    return simulation.snapshot()

@@ -1,0 +1,100 @@
+"""tellus bench accuracy: rows against a reference that is made, kept and read."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tellus.benchmarks import accuracy, accuracy_cases, accuracy_reference
+from tellus.benchmarks.accuracy_cases import AccuracyCase, Scheme
+from tellus.benchmarks.accuracy_reference import Judged, Reference, store, stored
+from tellus.errors import InputError
+from tellus.solver.grid import Grid
+
+FINE, COMPARED = Grid(128, 32), Grid(32, 8)
+TINY = AccuracyCase("A", 1e3, 2.0, 3.0, start=4e-3, determined=1e-3, long=3e-3)
+KEYS = {
+    "case",
+    "grid",
+    "advection",
+    "courant",
+    "solver",
+    "closure",
+    "cpu_seconds_per_model_time",
+    "field_error",
+    "mean_temperature_error",
+    "profile_error",
+    "nusselt_top_error",
+    "nusselt_bottom_error",
+    "vrms_error",
+    "surface_velocity_error",
+}
+
+
+@pytest.fixture
+def tiny(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """Grids and a case that take no time; where the reference of the repository would lie."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr(accuracy_cases, "LADDER", (Grid(64, 16), FINE))
+    monkeypatch.setattr(accuracy_cases, "FINE", FINE)
+    for name, grid in (("FINE", FINE), ("COMPARED", COMPARED)):
+        monkeypatch.setattr(accuracy_reference, name, grid)
+    monkeypatch.setattr(accuracy, "CASES", {"A": TINY})
+    file = tmp_path / "reference.npz"
+    monkeypatch.setattr(accuracy, "store", lambda references: store(references, file))
+    monkeypatch.setattr(accuracy, "stored", lambda names: stored(names, file))
+    return tmp_path / "out"
+
+
+def measured(out: Path, **more: Any) -> dict[str, Any]:
+    schemes = (Scheme(), Scheme("mp5", "mid-step", 1.0, "fine:2"))
+    return accuracy.main([COMPARED, FINE], out=out, schemes=schemes, **more)
+
+
+def test_rows_are_judged_against_a_reference_that_is_kept(tiny: Path) -> None:
+    with pytest.raises(InputError, match="--reference"):
+        measured(tiny)
+    made = measured(tiny, reference=True)
+    assert set(made["results"][0]) >= KEYS
+    assert [row["grid"] for row in made["results"]] == ["32x8", "32x8", "128x32", "128x32"]
+    coarse, fine = made["results"][0], made["results"][3]
+    assert fine["field_error"] < 0.2 * coarse["field_error"]
+    assert set(made["distances"]["A"]) == {"64x16", "perturbed", "half dt"}
+    assert 0.0 < made["distances"]["A"]["half dt"]["field_error"] < coarse["field_error"]
+    files = {path: path.stat().st_mtime_ns for path in (tiny / "rollouts").iterdir()}
+    again = measured(tiny)
+    assert again["results"] == made["results"]
+    assert {path: path.stat().st_mtime_ns for path in (tiny / "rollouts").iterdir()} == files
+    assert "fine:2" in {cell for column in accuracy.table(made).columns for cell in column.cells}
+
+
+def test_errors_are_those_that_are_said() -> None:
+    rates = np.array([4.0, 2.0, 100.0, 10.0])
+    reference = Judged(np.zeros((2, 4, 16)), 0.5, np.zeros(4), rates)
+    other = Judged(np.full((2, 4, 16), 0.1), 0.6, np.full(4, 0.2), rates * [1.1, 1.0, 0.9, 2.0])
+    found = other.errors(reference)
+    assert found["field_error"] == pytest.approx(0.1)
+    assert found["mean_temperature_error"] == pytest.approx(0.1)
+    assert found["profile_error"] == pytest.approx(0.2)
+    names = ("nusselt_top", "nusselt_bottom", "vrms", "surface_velocity")
+    assert [found[f"{name}_error"] for name in names] == pytest.approx([0.1, 0.0, 0.1, 1.0])
+
+
+def test_a_damaged_reference_and_an_unknown_case_are_said(tmp_path: Path) -> None:
+    (tmp_path / "reference.npz").write_bytes(b"PK")
+    with pytest.raises(InputError, match="damaged"):
+        stored(["A"], tmp_path / "reference.npz")
+    with pytest.raises(InputError, match="--cases"):
+        accuracy.main([COMPARED], ["D"], out=tmp_path)
+
+
+def test_a_stored_reference_comes_back(tmp_path: Path) -> None:
+    judged = Judged(np.full((1, 4, 16), 0.25), 0.5, np.arange(4.0), np.arange(1.0, 5.0))
+    kept = Reference(np.full((16, 64), 0.5), judged, {"half dt": {"field_error": 0.1}}, 0.01)
+    store({"A": kept}, tmp_path / "reference.npz")
+    found = stored(["A"], tmp_path / "reference.npz")["A"]
+    assert found.distances == kept.distances
+    assert found.overturn == kept.overturn
+    np.testing.assert_array_equal(found.judged.rates, judged.rates)
+    np.testing.assert_array_equal(found.start, kept.start)
