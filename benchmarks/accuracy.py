@@ -19,7 +19,7 @@ from tellus.io.busy import background_load
 from tellus.io.lock import sole_user
 from tellus.solver.grid import Grid
 
-from .accuracy_cases import CASES, AccuracyCase, Scheme
+from .accuracy_cases import CASES, COMPARED, AccuracyCase, Scheme
 from .accuracy_reference import Judged, Reference, rolled_out, store, stored
 from .harness import origin
 from .record import save, setting
@@ -101,6 +101,10 @@ def main(
         and where it was measured.
     """
     chosen = [_case(name) for name in cases or CASES]
+    for grid in grids:
+        _check_grid(grid)
+    if not reference:
+        stored([case.name for case in chosen])  # refused before anything is begun in `out`
     with sole_user(out), fixed_threads(threads) as count:
         if reference:
             store({case.name: Reference.made(case, out) for case in chosen})
@@ -129,6 +133,14 @@ def _case(name: str) -> AccuracyCase:
     if name not in CASES:
         raise InputError(f'--cases takes {", ".join(CASES)}, not "{name}".')
     return CASES[name]
+
+
+def _check_grid(grid: Grid) -> None:
+    if grid.nx % COMPARED.nx or grid.ny % COMPARED.ny:
+        raise InputError(
+            f"--grid {grid} cannot be averaged to {COMPARED} cells, on which schemes are compared: "
+            "give multiples of that."
+        )
 
 
 def _row(

@@ -41,6 +41,7 @@ def tiny(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     for name, grid in (("FINE", FINE), ("COMPARED", COMPARED)):
         monkeypatch.setattr(accuracy_reference, name, grid)
     monkeypatch.setattr(accuracy, "CASES", {"A": TINY})
+    monkeypatch.setattr(accuracy, "COMPARED", COMPARED)
     file = tmp_path / "reference.npz"
     monkeypatch.setattr(accuracy, "store", lambda references: store(references, file))
     monkeypatch.setattr(accuracy, "stored", lambda names: stored(names, file))
@@ -55,6 +56,7 @@ def measured(out: Path, **more: Any) -> dict[str, Any]:
 def test_rows_are_judged_against_a_reference_that_is_kept(tiny: Path) -> None:
     with pytest.raises(InputError, match="--reference"):
         measured(tiny)
+    assert not tiny.exists()
     made = measured(tiny, reference=True)
     assert set(made["results"][0]) >= KEYS
     assert [row["grid"] for row in made["results"]] == ["32x8", "32x8", "128x32", "128x32"]
@@ -87,6 +89,8 @@ def test_a_damaged_reference_and_an_unknown_case_are_said(tmp_path: Path) -> Non
         stored(["A"], tmp_path / "reference.npz")
     with pytest.raises(InputError, match="--cases"):
         accuracy.main([COMPARED], ["D"], out=tmp_path)
+    with pytest.raises(InputError, match="100x30 cannot be averaged to 128x32"):
+        accuracy.main([Grid(100, 30)], ["A"], out=tmp_path)
 
 
 def test_a_stored_reference_comes_back(tmp_path: Path) -> None:
