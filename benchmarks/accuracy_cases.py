@@ -10,7 +10,7 @@ from tellus.coupling.build import boundaries_of
 from tellus.coupling.simulation.loop import Simulation, Snapshot
 from tellus.solver.boundaries import BoundaryConditions
 from tellus.solver.grid import Array, Grid
-from tellus.solver.transport.regridding import regridded_means
+from tellus.solver.transport.regridding import regridded
 
 from .cache import cached
 
@@ -101,7 +101,7 @@ class AccuracyCase:
                 config = self.config(grid, replace(FINEST, solver="refined:tol=1e-3"))
                 if temperature is not None:
                     boundaries = boundaries_of(config)
-                    temperature = regridded_means(temperature, LADDER[rung - 1], grid, boundaries)
+                    temperature = regridded(temperature, LADDER[rung - 1], grid, boundaries)
                 simulation = Simulation.from_config(config, temperature=temperature)
                 simulation.time = time
                 time = self.start - settled * (len(LADDER) - 1 - rung) / (len(LADDER) - 1)
@@ -128,7 +128,7 @@ CASES = {
 def beginning(config: Config, temperature: Array, time: float) -> Snapshot:
     """A snapshot of a run that begins with means over cells of the finest grid at a model time."""
     grid = Grid(config.grid.nx, config.grid.ny, config.grid.aspect)
-    means = regridded_means(temperature, FINE, grid, BoundaryConditions())
+    means = regridded(temperature, FINE, grid, BoundaryConditions())
     simulation = Simulation.from_config(config, temperature=np.ascontiguousarray(means))
     simulation.time = time
     return simulation.snapshot()

@@ -19,15 +19,17 @@ from tellus.coupling.simulation.loop import Simulation
 from tellus.coupling.simulation.stepping import Stepping
 from tellus.errors import InputError
 from tellus.solver import initial
+from tellus.solver.boundaries import BoundaryConditions
 from tellus.solver.direct import DirectSolver
 from tellus.solver.grid import Array, Grid
 from tellus.solver.rheology import FrankKamenetskii
 from tellus.solver.stokes import StokesProblem, StokesSolver
+from tellus.solver.transport.regridding import regridded
 
 from .cache import cached
 
 # Part of the key of the cache: raise it when fields made by an older version should not be used.
-RECIPE = 2
+RECIPE = 3
 
 
 @dataclass(frozen=True)
@@ -148,7 +150,9 @@ def _refined(
     """Time and temperature after each step on the finest grid."""
     recorded: list[tuple[float, Array]] = []
     for coarse, fine in pairwise(rungs):
-        run = case.simulation(fine, initial.regridded(temperature, coarse, fine), time)
+        run = case.simulation(
+            fine, regridded(temperature, coarse, fine, BoundaryConditions()), time
+        )
         recorded = []
         for _ in range(case.steps):
             run.step()

@@ -25,10 +25,10 @@ from rich.table import Table
 from tellus.errors import RunFailedError
 from tellus.io.busy import Watch
 from tellus.solver.grid import Array, Grid
-from tellus.solver.initial import regridded
 from tellus.solver.mumps.petsc import world
 from tellus.solver.mumps.solver import MumpsSolver
 from tellus.solver.stokes import StokesProblem, StokesReport, flow_from_psi, relative_velocity_error
+from tellus.solver.transport.regridding import regridded
 
 from .fields import CASE, problems
 from .grids import grids_of
@@ -158,7 +158,9 @@ def one(source: Grid, grid: Grid, name: str, repeats: int, answer: Path, psi: Pa
 
 
 def _carried_to(grid: Grid, problem: StokesProblem) -> StokesProblem:
-    return CASE.problem(grid, regridded(problem.temperature, problem.grid, grid), problem.time)
+    return CASE.problem(
+        grid, regridded(problem.temperature, problem.grid, grid, problem.boundaries), problem.time
+    )
 
 
 COLUMNS: Mapping[str, Cell] = {

@@ -8,15 +8,16 @@ from functools import partial
 import numpy as np
 
 from tellus.config import Config, load_config
+from tellus.coupling.build import boundaries_of
 from tellus.coupling.simulation.loop import Simulation
 from tellus.coupling.simulation.steady import WATCHED, SteadyWatch
 from tellus.coupling.solvers.names import make_solver
 from tellus.errors import RunFailedError
 from tellus.solver.diagnostics import surface_velocity
 from tellus.solver.grid import Array, Grid
-from tellus.solver.initial import regridded
 from tellus.solver.picard import PicardSettings
 from tellus.solver.strain import dissipation, effective_viscosity
+from tellus.solver.transport.regridding import regridded
 
 from .rows import PublishedRow, Range, one_case, table_rows
 from .spread import Row
@@ -76,7 +77,7 @@ def steady_states(case: SteadyCase, resolutions: Sequence[int]) -> dict[int, dic
         config = case.config(resolution, [*STEPPING, f"stokes.solver=skip:{held}"])
         grid = Grid(resolution, resolution, config.grid.aspect)
         if temperature is not None and before is not None:
-            temperature = regridded(temperature, before, grid)
+            temperature = regridded(temperature, before, grid, boundaries_of(config))
         seconds, simulation = timed(partial(relaxed, config, held, temperature))
         temperature, before = simulation.temperature, grid
         if resolution in resolutions:

@@ -268,7 +268,7 @@ class EnergyEquation:
         if stepped.beyond(*bounds):
             implicit = DiffusionSolver(self.grid, self.boundaries)
             stepped = step.limited(stepped, bounds, None if self.scheme == EXPLICIT else implicit)
-        heat = np.array([*stepped.fluxes.heat(), np.mean(stepped.heating)])
+        heat = np.array([*stepped.heat, np.mean(stepped.sources)])
         return self._state(stepped.temperature, heat, stepped.bottom)
 
     def _diffuse(self, temperature: Array, bottom: float, rate: Array) -> Array:

@@ -1,12 +1,9 @@
 """Initial temperature fields on the cell centres."""
 
 import numpy as np
-from numpy.typing import ArrayLike
-from scipy.interpolate import RegularGridInterpolator
 
-from .boundaries import FLUX, TEMPERATURE, BoundaryConditions, Wall
 from .grid import Array, Grid
-from .limits import FINITE, Limits, check, check_shape
+from .limits import FINITE, Limits, check
 
 RANDOM_MODES = 32
 
@@ -70,41 +67,3 @@ def _modes(amplitudes: Array, grid: Grid) -> Array:
     up = np.sin(np.pi * np.outer(np.arange(1, 5), y))
     field: Array = up.T @ amplitudes[:, :held] @ across
     return field
-
-
-def regridded(
-    temperature: ArrayLike,
-    source: Grid,
-    target: Grid,
-    boundaries: BoundaryConditions | None = None,
-) -> Array:
-    """Linear interpolation of cell values between grids on the same box.
-
-    Between the outermost cell centres and the walls T goes to what holds there: a wall's
-    temperature, or what its heat flux makes of the nearest cell's. Without `boundaries`, and at
-    walls that insulate, the nearest value holds, so the range of T never grows. Second order but
-    at insulating walls, first order there; exact when both grids are equal.
-    """
-    values = np.asarray(temperature, dtype=np.float64)
-    check_shape("regridded", "temperature", values, source.cells)
-    if source == target:
-        return values.copy()
-    insulated = BoundaryConditions(bottom=Wall(), top=Wall())
-    walls = insulated if boundaries is None else boundaries
-    across = [_at(walls.left, values[:, 0], source.hx), _at(walls.right, values[:, -1], source.hx)]
-    values = np.column_stack([across[0], values, across[1]])
-    up = [_at(walls.bottom, values[0], source.hy), _at(walls.top, values[-1], source.hy)]
-    values = np.vstack([up[0], values, up[1]])
-    y, x = (
-        np.concatenate([[0.0], cells, [length]])
-        for cells, length in ((source.y_cells, 1.0), (source.x_cells, source.aspect))
-    )
-    points = np.meshgrid(target.y_cells, target.x_cells, indexing="ij")
-    return np.asarray(RegularGridInterpolator((y, x), values)(tuple(points)), dtype=np.float64)
-
-
-def _at(wall: Wall, cells: Array, h: float) -> Array:
-    """T on a wall, from the cells along it."""
-    if wall.thermal == TEMPERATURE:
-        return np.full_like(cells, wall.value)
-    return cells + 0.5 * h * wall.value if wall.thermal == FLUX else cells

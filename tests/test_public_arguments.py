@@ -15,11 +15,12 @@ from tellus.errors import InputError
 from tellus.solver.boundaries import FLUX, BoundaryConditions, Wall
 from tellus.solver.energy import EnergyEquation, ExtendedBoussinesq, ThermalState
 from tellus.solver.heating import ConstantHeating, DecayingHeating
-from tellus.solver.initial import linear, mode_perturbation, random_perturbation, regridded
+from tellus.solver.initial import linear, mode_perturbation, random_perturbation
 from tellus.solver.limits import COUNT, Choice, Limits
 from tellus.solver.picard import PicardSettings
 from tellus.solver.rheology import Arrhenius, Constant, FrankKamenetskii, Layered, Viscoplastic
 from tellus.solver.stokes import StokesReport, flow_from_psi, velocity
+from tellus.solver.transport.regridding import regridded
 from tellus.surrogate.multi_scale.settings import MultiScaleSettings
 from tellus.surrogate.two_level.settings import LossSettings, NetworkSettings, TrainingSettings
 

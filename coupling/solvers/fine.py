@@ -5,11 +5,11 @@ from dataclasses import replace
 from tellus.solver.composite import CompositeSolver
 from tellus.solver.grid import Array, Grid
 from tellus.solver.stokes import Flow, StokesProblem, StokesSolver, flow_from_psi
-from tellus.solver.transport.regridding import coarse_means, regridded_means
+from tellus.solver.transport.regridding import coarse_means, regridded
 
 
 class FineSolver(CompositeSolver):
-    """Asks `solver` on a grid that is `finer` by a whole number, see `regridded_means`.
+    """Asks `solver` on a grid that is `finer` by a whole number, see `regridded`.
 
     What the solver does, viscosity and yielding included, it does on the fine grid. psi at every
     `factor`-th of its nodes gives velocities that are the exact means over the coarse faces of
@@ -47,7 +47,5 @@ class FineSolver(CompositeSolver):
         return u, v
 
     def _on_the_finer(self, problem: StokesProblem) -> StokesProblem:
-        temperature = regridded_means(
-            problem.temperature, self.grid, self.finer, problem.boundaries
-        )
+        temperature = regridded(problem.temperature, self.grid, self.finer, problem.boundaries)
         return replace(problem, grid=self.finer, temperature=temperature)

@@ -10,8 +10,8 @@ from tellus.coupling.runs.fields import open_fields
 from tellus.coupling.runs.recorded import RecordedRun
 from tellus.coupling.starts.start import Start
 from tellus.errors import InputError
-from tellus.solver import initial
 from tellus.solver.grid import Array, Grid
+from tellus.solver.transport.regridding import regridded
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -71,7 +71,7 @@ def _regridded(chosen: "xr.Dataset", run: RecordedRun, time: float, grid: Grid) 
     if source == grid:
         return temperature
     _core(run, time)
-    return initial.regridded(temperature, source, grid, run.walls_at(time))
+    return regridded(temperature, source, grid, run.walls_at(time))
 
 
 def _readable(temperature: "xr.DataArray", path: Path) -> Array:

@@ -37,10 +37,10 @@ class Fluxes(NamedTuple):
         gain: Array = across / grid.hx + up / grid.hy
         return gain
 
-    def heat(self) -> list[float]:
+    def heat(self) -> Array:
         """The mean flux into the box through left, right, bottom and top."""
         x, y = self.along_x, self.along_y
-        return [float(np.mean(q)) for q in (x[:, 0], -x[:, -1], y[0], -y[-1])]
+        return np.array([np.mean(x[:, 0]), -np.mean(x[:, -1]), np.mean(y[0]), -np.mean(y[-1])])
 
 
 @dataclass(frozen=True)
@@ -142,6 +142,11 @@ class MeanTransport:
     def _conduct(self, temperature: Array, values: Array, fluxes: Fluxes) -> None:
         grid = self.grid
         kernels.conduct(temperature, grid.hx, grid.hy, self.fixed, values, *fluxes)
+
+    @cached_property
+    def rooms(self) -> tuple[Fluxes, ...]:
+        """For the fluxes of each stage of a step, until the next; new memory costs time."""
+        return tuple(Fluxes.zero(self.grid) for _ in range(3))
 
     @cached_property
     def _padded(self) -> Array:

@@ -52,6 +52,9 @@ def weights(conditions: Sequence[Functional], targets: Sequence[Functional]) -> 
 WALL_CELLS = 4
 """Cells next to a wall that its polynomial, of as high a degree, goes through."""
 
+REACH = 2
+"""Cells on each side of one that a polynomial of it goes through, beyond walls too."""
+
 
 def wall_weights(fixed: bool) -> Array:
     """Two cells beyond a wall, the nearer first, and the slope at the wall, of shape (3, 5).
@@ -64,10 +67,11 @@ def wall_weights(fixed: bool) -> Array:
     return weights([condition, *cells], [mean(-1, 0), mean(-2, -1), slope(0.0)])
 
 
-def part_weights(parts: int) -> Array:
-    """Means of the equal `parts` of a cell, of those of the two cells on each side and its own.
+def part_weights(start: Array, end: Array) -> Array:
+    """Means over parts of a cell, of those of REACH cells on each side and its own.
 
-    Shape (parts, 5); fifth order; they add up to the cell's mean.
+    `start` and `end`, shape (parts,), count from the left edge of the cell. Shape (parts, 5);
+    fifth order; those of parts that make up the cell add up to its mean.
     """
-    cells = [mean(k, k + 1) for k in range(-2, 3)]
-    return weights(cells, [mean(k / parts, (k + 1) / parts) for k in range(parts)])
+    cells = [mean(k, k + 1) for k in range(-REACH, REACH + 1)]
+    return weights(cells, [mean(*part) for part in zip(start.tolist(), end.tolist(), strict=True)])

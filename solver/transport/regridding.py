@@ -1,38 +1,87 @@
 """Cell means on another grid: polynomials of degree four through means, which they keep."""
 
-from math import gcd
+from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy import sparse
 
-from tellus.solver.boundaries import TEMPERATURE, BoundaryConditions, Wall
+from tellus.solver.boundaries import FLUX, TEMPERATURE, BoundaryConditions, Wall
 from tellus.solver.grid import Array, Grid
 from tellus.solver.limits import check_shape
 
-from .polynomials import WALL_CELLS, part_weights, wall_weights
+from .polynomials import REACH, WALL_CELLS, part_weights, wall_weights
+
+NO_BOUNDS = (-np.inf, np.inf)
+INSULATED = BoundaryConditions(bottom=Wall(), top=Wall())
 
 
-def regridded_means(
-    means: Array, source: Grid, target: Grid, boundaries: BoundaryConditions
+def regridded(
+    temperature: ArrayLike,
+    source: Grid,
+    target: Grid,
+    boundaries: BoundaryConditions = INSULATED,
 ) -> Array:
     """Means over the cells of `target` of T, shape (ny, nx), given over those of `source`.
 
     Fifth order where T is smooth, up to the walls, whose temperatures and fluxes are respected;
-    the mean of each column and row of cells that both grids share is kept to rounding, and so is
-    the range of T and of the walls' temperatures: overshoots are drawn in towards the mean of the
-    cell that they are parts of.
+    the mean over all that both grids divide alike is kept to rounding, and so is the range of T
+    and of the walls: overshoots are drawn in towards the mean of the cell that they
+    are parts of. A copy where the grids are equal.
 
     Raises
     ------
     InputError
         T is not of the source's shape.
     """
-    check_shape("regridded_means", "means", means, source.cells)
-    extremes = [float(np.min(means)), float(np.max(means)), *boundaries.temperatures]
-    bounds = min(extremes), max(extremes)
-    walls = boundaries.walls
-    up = _along(means, target.ny, source.hy, (walls["bottom"], walls["top"]), bounds)
-    across = _along(up.T, target.nx, source.hx, (walls["left"], walls["right"]), bounds)
+    values = np.array(temperature, dtype=np.float64)
+    check_shape("regridded", "temperature", values, source.cells)
+    if source == target:
+        return values
+    bounds = _range(values, source, boundaries)
+    left, right, bottom, top = boundaries.walls.values()
+    up = along(values, target.ny, source.hy, (bottom, top), bounds)
+    across = along(up.T, target.nx, source.hx, (left, right), bounds)
     return np.ascontiguousarray(across.T)
+
+
+def _range(means: Array, grid: Grid, boundaries: BoundaryConditions) -> tuple[float, float]:
+    """Of T, with that of the walls, given or what their heat fluxes make of the nearest cells'."""
+    edges = (means[:, 0], means[:, -1], means[0], means[-1])
+    spacings = (grid.hx, grid.hx, grid.hy, grid.hy)
+    found = [means, np.array(boundaries.temperatures)]
+    for wall, edge, h in zip(boundaries.walls.values(), edges, spacings, strict=True):
+        if wall.thermal == FLUX:
+            found.append(edge + 0.5 * h * wall.value)
+    together = np.concatenate([values.ravel() for values in found])
+    return float(np.min(together)), float(np.max(together))
+
+
+def along(
+    means: Array,
+    count: int,
+    h: float,
+    walls: tuple[Wall, Wall],
+    bounds: tuple[float, float],
+) -> Array:
+    """Means over `count` cells along the first axis, of those over cells of width h.
+
+    Parameters
+    ----------
+    means : array, shape (cells, ...)
+    count : int
+    h : float
+    walls : pair of Wall
+        At its start and its end.
+    bounds : pair of float
+        Of the result.
+    """
+    fixed = walls[0].thermal == TEMPERATURE, walls[1].thermal == TEMPERATURE
+    conditions = [
+        wall.value if holds else -wall.value * h for wall, holds in zip(walls, fixed, strict=True)
+    ]
+    return _division(len(means), count, fixed).of(means, np.array(conditions), bounds)
 
 
 def coarse_means(means: Array, coarse: Grid) -> Array:
@@ -43,51 +92,81 @@ def coarse_means(means: Array, coarse: Grid) -> Array:
     return found
 
 
-def _along(
-    means: Array, count: int, h: float, walls: tuple[Wall, Wall], bounds: tuple[float, float]
-) -> Array:
-    """Means over `count` cells along the first axis, of those over cells of width h."""
-    shared = gcd(means.shape[0], count)
-    parts, together = count // shared, means.shape[0] // shared
-    fine = means if parts == 1 else _parted(means, parts, h, walls, bounds)
-    averaged: Array = fine.reshape(count, together, -1).mean(axis=1)
-    return averaged
+@dataclass(frozen=True)
+class _Division:
+    """A line of cells cut at the edges of another's, and put together to its cells.
+
+    Attributes
+    ----------
+    parts : sparse array, shape (parts, cells), or None
+        Means over the parts, of those over the cells; None where no cell is cut.
+    conditions : array, shape (parts, 2)
+        And of what holds on the walls.
+    cells : array of int, shape (parts,)
+        The cell that each is a part of.
+    joined : sparse array, shape (wanted cells, parts), or None
+        Means over the cells wanted, of those over the parts; None where they are the same.
+    """
+
+    parts: sparse.csr_array | None
+    conditions: Array
+    cells: NDArray[np.intp]
+    joined: sparse.csr_array | None
+
+    def of(self, means: Array, conditions: Array, bounds: tuple[float, float]) -> Array:
+        """Means over the cells wanted, within bounds, of means along the first axis."""
+        fine: Array = means
+        if self.parts is not None:
+            fine = self.parts @ means + (self.conditions @ conditions)[:, None]
+            if np.min(fine) < bounds[0] or np.max(fine) > bounds[1]:
+                self._draw_in(fine, means, bounds)
+        return fine if self.joined is None else np.asarray(self.joined @ fine)
+
+    def _draw_in(self, fine: Array, means: Array, bounds: tuple[float, float]) -> None:
+        """Bring the parts of every cell within bounds in place, its mean kept."""
+        starts = np.searchsorted(self.cells, np.arange(len(means)))
+        over = np.maximum.reduceat(fine, starts) - means
+        under = means - np.minimum.reduceat(fine, starts)
+        share = np.ones_like(means)
+        for excess, room in ((over, bounds[1] - means), (under, means - bounds[0])):
+            cut = excess > room
+            share[cut] = np.minimum(share[cut], np.maximum(room[cut], 0.0) / excess[cut])
+        own = means[self.cells]
+        fine[...] = own + share[self.cells] * (fine - own)
 
 
-def _parted(
-    means: Array, parts: int, h: float, walls: tuple[Wall, Wall], bounds: tuple[float, float]
-) -> Array:
-    """Means over the equal parts of each cell along the first axis, in order."""
-    rows = len(means)
-    padded = np.concatenate(
-        [_beyond(means, h, walls[0])[::-1], means, _beyond(means[::-1], h, walls[1])]
-    )
-    fine = np.empty((rows, parts, *means.shape[1:]))
-    for part, shares in enumerate(part_weights(parts)):
-        fine[:, part] = sum(
-            share * padded[start : start + rows] for start, share in enumerate(shares.tolist())
-        )
-    lowest, highest = bounds
-    if np.min(fine) < lowest or np.max(fine) > highest:
-        _draw_in(fine, means[:, None], lowest, highest)
-    return fine.reshape(rows * parts, *means.shape[1:])
+@lru_cache(maxsize=64)
+def _division(cells: int, wanted: int, fixed: tuple[bool, bool]) -> _Division:
+    """Of `cells` between walls of given temperature or not, for as many wanted."""
+    # In units in which the edges of both are whole numbers.
+    theirs, ours = wanted * np.arange(cells + 1), cells * np.arange(wanted + 1)
+    edges = np.union1d(theirs, ours)
+    start, end = edges[:-1], edges[1:]
+    cell, into = start // wanted, start // cells
+    parts, conditions, joined = None, np.zeros((cell.size, 2)), None
+    if cell.size > cells:
+        stencils = part_weights((start - cell * wanted) / wanted, (end - cell * wanted) / wanted)
+        columns = cell[:, None] + np.arange(2 * REACH + 1)
+        rows = np.repeat(np.arange(cell.size), 2 * REACH + 1)
+        shape = cell.size, cells + 2 * REACH
+        padded = sparse.csr_array((stencils.ravel(), (rows, columns.ravel())), shape=shape)
+        full = padded @ _padding(cells, fixed)
+        parts, conditions = full[:, :cells].tocsr(), full[:, cells:].toarray()
+    if cell.size > wanted:
+        shares = (end - start) / cells
+        shape = wanted, cell.size
+        joined = sparse.csr_array((shares, (into, np.arange(cell.size))), shape=shape)
+    return _Division(parts, conditions, cell, joined)
 
 
-def _beyond(means: Array, h: float, wall: Wall) -> Array:
-    """Two cells beyond the wall at the start of the first axis, the nearer first."""
-    fixed = wall.thermal == TEMPERATURE
-    condition = wall.value if fixed else -wall.value * h
-    shares = wall_weights(fixed)[:2]
-    beyond: Array = shares[:, :1] * condition + shares[:, 1:] @ means[:WALL_CELLS]
-    return beyond
-
-
-def _draw_in(fine: Array, means: Array, lowest: float, highest: float) -> None:
-    """Bring the parts of a cell, along the second axis, within bounds in place, mean kept."""
-    over = np.max(fine, axis=1, keepdims=True) - means
-    under = means - np.min(fine, axis=1, keepdims=True)
-    share = np.ones_like(over)
-    for excess, room in ((over, highest - means), (under, means - lowest)):
-        cut = excess > room
-        share[cut] = np.minimum(share[cut], np.maximum(room[cut], 0.0) / excess[cut])
-    fine[...] = means + share * (fine - means)
+def _padding(cells: int, fixed: tuple[bool, bool]) -> sparse.csr_array:
+    """The cells with those beyond both walls, of the cells and both conditions."""
+    padding = sparse.lil_array((cells + 2 * REACH, cells + 2))
+    padding[REACH : REACH + cells, :cells] = sparse.eye_array(cells)
+    inwards = np.arange(WALL_CELLS)
+    for wall, near in enumerate((inwards, cells - 1 - inwards)):
+        for beyond, shares in enumerate(wall_weights(fixed[wall])[:REACH]):
+            row = (REACH - 1 - beyond) if wall == 0 else (REACH + cells + beyond)
+            padding[row, cells + wall] = shares[0]
+            padding[row, near] = shares[1:]
+    return padding.tocsr()

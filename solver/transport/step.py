@@ -1,13 +1,13 @@
 """A step of cell means: its stages, what a core loses meanwhile, and T within bounds."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 
 from tellus.solver.diffusion import DiffusionSolver
-from tellus.solver.grid import Array
+from tellus.solver.grid import Array, Grid
 from tellus.solver.stokes import Flow
 
 from .means import Fluxes, MeanTransport
@@ -26,13 +26,37 @@ Additive = Callable[[Array, float, Transport, float], tuple[Array, Array, float]
 """A step with implicit diffusion, from T, the bottom's T, the explicit part and dt."""
 
 
+class Stage(NamedTuple):
+    """The fluxes and sources of one, and its weight in the step."""
+
+    weight: float
+    fluxes: Fluxes
+    sources: Array | float
+
+
 class Stepped(NamedTuple):
-    """T and the bottom's T after a step; the fluxes and sources of it, on average."""
+    """T and the bottom's T after a step, and the stages that it is made of."""
 
     temperature: Array
     bottom: float
-    fluxes: Fluxes
-    heating: Array | float
+    stages: Sequence[Stage]
+
+    def fluxes(self, grid: Grid) -> Fluxes:
+        """On average over the step."""
+        total = Fluxes.zero(grid)
+        for stage in self.stages:
+            total.add(stage.weight, stage.fluxes)
+        return total
+
+    @property
+    def sources(self) -> Array | float:
+        """On average over the step."""
+        return sum(stage.weight * stage.sources for stage in self.stages)
+
+    @property
+    def heat(self) -> Array:
+        """The mean flux into the box through left, right, bottom and top."""
+        return np.sum([stage.weight * stage.fluxes.heat() for stage in self.stages], axis=0)
 
     def beyond(self, lowest: float, highest: float) -> bool:
         """Whether T has left these bounds."""
@@ -71,21 +95,20 @@ class MeanStep:
         """Runge-Kutta of third order."""
         transport, grid, dt = self.transport, self.transport.grid, self.dt
         core = None if self.core_capacity is None else transport.core(self.core_capacity)
-        total, fluxes, heating = Fluxes.zero(grid), Fluxes.zero(grid), 0.0 * self.source(self.start)
-        temperature, bottom, out = self.start, self.bottom, None
-        for share, weight in STAGES:
-            transport.fluxes(temperature, self._values(bottom), self.flow, fluxes)
+        temperature, bottom, out = self.start, self.bottom, np.empty(grid.cells)
+        stages = []
+        for (share, weight), room in zip(STAGES, transport.rooms, strict=True):
+            fluxes = transport.fluxes(temperature, self._values(bottom), self.flow, room)
             sources = self.source(temperature)
             if core is not None:
-                rate, entering = fluxes.gain(grid) + sources, fluxes.heat()[2]
+                rate, entering = fluxes.gain(grid) + sources, float(fluxes.heat()[2])
                 lost = core.flux(bottom, temperature, rate, entering, dt)
                 fluxes.along_y[0] += lost - entering
                 bottom = self.bottom + share * (bottom - dt * lost / core.capacity - self.bottom)
-            out = transport.advanced(self.start, temperature, fluxes, sources, dt, share, out)
+            transport.advanced(self.start, temperature, fluxes, sources, dt, share, out)
             temperature = out
-            total.add(weight, fluxes)
-            heating = heating + weight * sources
-        return Stepped(temperature, bottom, total, heating)
+            stages.append(Stage(weight, fluxes, sources))
+        return Stepped(temperature, bottom, stages)
 
     def implicit(self, weights: tuple[float, ...], additive: Additive) -> Stepped:
         """Conduction of second order implicit, and above a core of second order.
@@ -93,24 +116,21 @@ class MeanStep:
         `additive` asks for the explicit part at stages of these weights in turn.
         """
         transport, grid = self.transport, self.transport.grid
-        total, heating = Fluxes.zero(grid), 0.0 * self.source(self.start)
-        remaining = iter(weights)
+        stages: list[Stage] = []
 
         def explicit(temperature: Array, bottom: float) -> tuple[Array, Array]:
-            nonlocal heating
-            values, weight = self._values(bottom), next(remaining)
+            values = self._values(bottom)
             fluxes = transport.fluxes(temperature, values, self.flow)
             conducted = transport.conducted(temperature, values)
             if self.core_capacity is not None:
                 fluxes.along_y[0] = conducted.along_y[0]
-            total.add(weight, fluxes)
             sources = self.source(temperature)
-            heating = heating + weight * sources
+            stages.append(Stage(weights[len(stages)], fluxes, sources))
             rate = fluxes.gain(grid) - conducted.gain(grid) + sources
             return rate, np.array([*fluxes.heat(), np.mean(sources)])
 
         temperature, _, bottom = additive(self.start, self.bottom, explicit, self.dt)
-        return Stepped(temperature, bottom, total, heating)
+        return Stepped(temperature, bottom, stages)
 
     def limited(
         self, stepped: Stepped, bounds: tuple[float, float], diffusion: DiffusionSolver | None
@@ -121,7 +141,8 @@ class MeanStep:
         or, where there is a `diffusion` solver, of its end.
         """
         transport, start, dt = self.transport, self.start, self.dt
-        low, heating = transport.upwind(start, self.flow), stepped.heating
+        low, heating = transport.upwind(start, self.flow), stepped.sources
+        fluxes = stepped.fluxes(transport.grid)
         if diffusion is None:
             low.add(1.0, transport.conducted(start, self._values(self.bottom)))
             monotone = transport.advanced(start, start, low, heating, dt)
@@ -130,12 +151,12 @@ class MeanStep:
             moved = transport.advanced(start, start, low, heating, dt)
             monotone, _ = diffusion.solve(moved, dt, values)
             low.add(1.0, transport.conducted(monotone, values))
-        transport.limit(stepped.fluxes, monotone, low, dt, bounds)
-        temperature = transport.advanced(start, start, stepped.fluxes, heating, dt)
+        transport.limit(fluxes, monotone, low, dt, bounds)
+        temperature = transport.advanced(start, start, fluxes, heating, dt)
         bottom = self.bottom
         if self.core_capacity is not None:
-            bottom -= dt * stepped.fluxes.heat()[2] / self.core_capacity
-        return Stepped(temperature, bottom, stepped.fluxes, heating)
+            bottom -= dt * float(fluxes.heat()[2]) / self.core_capacity
+        return Stepped(temperature, bottom, [Stage(1.0, fluxes, heating)])
 
     def _values(self, bottom: float) -> Array:
         return self.transport.boundaries.values(bottom)

@@ -21,9 +21,7 @@ from tellus.coupling.trajectory.comparison.compare import compare
 from tellus.coupling.trajectory.comparison.pair import RunPair, regrid_stream_function
 from tellus.coupling.trajectory.comparison.table import headline, table
 from tellus.errors import InputError
-from tellus.solver.boundaries import BoundaryConditions
 from tellus.solver.grid import Array, Grid
-from tellus.solver.initial import regridded
 from tellus.solver.rheology import FrankKamenetskii
 from tellus.solver.stokes import StokesProblem, StokesReport, flow_from_psi, velocity
 
@@ -188,21 +186,14 @@ def test_another_scheme_in_time_is_noted(tmp_path: Path) -> None:
     assert notes == ["time.scheme = implicit, not explicit"]
 
 
-def test_regridding_is_second_order_and_keeps_the_flow_divergence_free() -> None:
+def test_regridding_keeps_the_flow_divergence_free() -> None:
     target = Grid(96, 24, 4.0)
-    errors = []
     for n in (8, 16, 32):
         source = Grid(4 * n, n, 4.0)
-        walls = BoundaryConditions()
-        error = regridded(temperature(source), source, target, walls) - temperature(target)
-        errors.append(np.abs(error).max())
         psi = regrid_stream_function(stream_function(source), source, target)
         u, v = velocity(psi, target)
         divergence = np.diff(u, axis=1) / target.hx + np.diff(v, axis=0) / target.hy
         assert np.abs(divergence).max() < 1e-9 * np.abs(u).max() / target.hx
-    # The sides are only first order, as an insulating side is taken to be flat half a cell deep.
-    assert errors[0] / errors[1] > 3
-    assert errors[1] / errors[2] > 3
 
 
 def test_the_report_is_one_file_without_outside_references(tmp_path: Path) -> None:

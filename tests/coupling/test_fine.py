@@ -20,7 +20,7 @@ from tellus.solver.stokes import (
     relative_velocity_error,
     velocity,
 )
-from tellus.solver.transport.regridding import coarse_means, regridded_means
+from tellus.solver.transport.regridding import coarse_means, regridded
 
 LAW = FrankKamenetskii(1e4, 5.0)
 FINEST = Grid(128, 64, 2.0)
@@ -57,7 +57,7 @@ def test_it_is_the_solution_on_the_finer_grid_and_the_mean_pressure() -> None:
     walls = slip_walls(["no-slip", "free-slip", "no-slip", "free-slip"])
     problem = StokesProblem(grid, problem.temperature, Viscoplastic(LAW, 50.0), 1e4, walls)
     found = make_solver("fine:3:direct", grid).solve(problem)
-    temperature = regridded_means(problem.temperature, grid, finer, walls)
+    temperature = regridded(problem.temperature, grid, finer, walls)
     same = StokesProblem(finer, temperature, problem.rheology, 1e4, walls)
     expected = make_solver("direct", finer).solve(same)
     assert np.array_equal(found.psi, expected.psi[::3, ::3])

@@ -1,5 +1,7 @@
 """High-order transport of cell means: kernels, polynomials, bounds, other grids."""
 
+from itertools import product
+
 import numpy as np
 import pytest
 import reference_transport as reference
@@ -11,12 +13,13 @@ from tellus.solver.boundaries import (
     INSULATING,
     TEMPERATURE,
     BoundaryConditions,
+    Wall,
 )
 from tellus.solver.energy import EXPLICIT, IMPLICIT, MP5, EnergyEquation, ThermalState
 from tellus.solver.grid import Array, Grid
 from tellus.solver.transport.means import MeanTransport
 from tellus.solver.transport.polynomials import mean, part_weights, value, wall_weights, weights
-from tellus.solver.transport.regridding import coarse_means, regridded_means
+from tellus.solver.transport.regridding import coarse_means, regridded
 
 KINDS = (TEMPERATURE, FLUX, INSULATING)
 VALUES = (0.7, -1.3, 1.1, 0.2)
@@ -46,7 +49,9 @@ def test_wall_weights_are_exact_for_polynomials_of_degree_four(fixed: bool) -> N
 
 def test_parts_of_a_cell_have_its_mean() -> None:
     for parts in (2, 3, 5):
-        np.testing.assert_allclose(part_weights(parts).mean(axis=0), [0, 0, 1, 0, 0], atol=1e-13)
+        edges = np.linspace(0.0, 1.0, parts + 1)
+        found = part_weights(edges[:-1], edges[1:])
+        np.testing.assert_allclose(found.mean(axis=0), [0, 0, 1, 0, 0], atol=1e-13)
 
 
 def test_weights_of_five_means_are_those_of_the_scheme() -> None:
@@ -111,27 +116,42 @@ def test_another_grid_gets_means_of_fifth_order_up_to_the_walls() -> None:
     errors = []
     for n in (8, 16, 32):
         source, target = Grid(2 * n, n, 2.0), Grid(4 * n, 2 * n, 2.0)
-        found = regridded_means(smooth_means(source), source, target, BoundaryConditions())
+        found = regridded(smooth_means(source), source, target, BoundaryConditions())
         errors.append(float(np.max(np.abs(found - smooth_means(target)))))
     assert min(observed_orders(errors)) > 4.6
 
 
-@pytest.mark.parametrize("shape", [(16, 24), (12, 20), (8, 8), (32, 48)])
+@pytest.mark.parametrize("shape", [(16, 24), (12, 20), (8, 8), (32, 48), (7, 50), (4, 4), (37, 61)])
 def test_another_grid_keeps_the_heat_and_the_range(shape: tuple[int, int]) -> None:
     source = Grid(24, 16, 1.5)
     rough = np.round(rough_field(source))
     target = Grid(shape[1], shape[0], 1.5)
-    found = regridded_means(rough, source, target, BoundaryConditions())
+    found = regridded(rough, source, target, BoundaryConditions())
     assert found.shape == target.cells
     assert abs(np.mean(found) - np.mean(rough)) < 1e-14
     assert np.min(found) >= -1e-14
     assert np.max(found) <= 1.0 + 1e-14
     if target == source:
         assert np.array_equal(found, rough)
+        assert not np.shares_memory(found, rough)
+
+
+def test_straight_lines_between_walls_are_exact_on_every_grid() -> None:
+    """Walls at their temperature, walls with a heat flux; single precision is taken, too."""
+    source = Grid(24, 16, 1.5)
+    bottom, top = Wall(thermal=TEMPERATURE, value=2.0), Wall(thermal=TEMPERATURE, value=-1.0)
+    inward = Wall(thermal=FLUX, value=3.0)
+    for target, below in product((Grid(40, 50, 1.5), Grid(25, 9, 1.5)), (bottom, inward)):
+        straight = [np.tile((2.0 - 3.0 * g.y_cells)[:, None], g.nx) for g in (source, target)]
+        walls = BoundaryConditions(bottom=below, top=top)
+        found = regridded(straight[0], source, target, walls)
+        np.testing.assert_allclose(found, straight[1], rtol=0, atol=1e-13)
+        single = regridded(straight[0].astype(np.float32), source, target, walls)
+        np.testing.assert_allclose(single, straight[1], rtol=0, atol=1e-5)
 
 
 def test_refined_means_come_back_as_they_were() -> None:
     source, target = Grid(24, 16, 1.5), Grid(72, 32, 1.5)
     rough = rough_field(source)
-    refined = regridded_means(rough, source, target, BoundaryConditions())
+    refined = regridded(rough, source, target, BoundaryConditions())
     np.testing.assert_allclose(coarse_means(refined, source), rough, atol=1e-14)

@@ -7,9 +7,12 @@ import numpy as np
 import pytest
 from numerics import flow_of, observed_orders
 
+from tellus.config import load_config
+from tellus.coupling.simulation.loop import Simulation
 from tellus.solver.boundaries import FLUX, TEMPERATURE, BoundaryConditions, Wall
 from tellus.solver.energy import EXPLICIT, IMPLICIT, MP5, EnergyEquation, ThermalState
 from tellus.solver.grid import Array, Grid
+from tellus.solver.transport.regridding import regridded
 
 Function = Callable[[Array, Array], Array]
 
@@ -105,3 +108,24 @@ def test_a_steady_state_is_of_fourth_order_in_space(case: Steady, scheme: str) -
     errors = [error(case, n, scheme) for n in (8, 16, 32)]
     assert min(observed_orders(errors)[1:]) > 3.7
     assert errors[-1] < 1e-5
+
+
+def developing(grid: Grid, temperature: Array | None = None) -> Simulation:
+    settings = ("grid.aspect=2", "rheology.gamma_T=1e4", "initial.kind=linear")
+    more = ("initial.amplitude=0.1", f"energy.advection={MP5}")
+    sizes = (f"grid.nx={grid.nx}", f"grid.ny={grid.ny}")
+    return Simulation.from_config(load_config(None, [*settings, *more, *sizes]), None, temperature)
+
+
+def test_a_developed_state_starts_on_another_grid_without_a_burst() -> None:
+    """Its heat flows as it did, to a hundredth, and none of it is lost."""
+    before = developing(Grid(32, 16, 2.0))
+    before.run(0.02)
+    developed = before.temperature
+    expected = before.step().diagnostics
+    for grid in (Grid(64, 32, 2.0), Grid(128, 64, 2.0), Grid(48, 20, 2.0)):
+        start = regridded(developed, before.grid, grid, before.boundaries)
+        assert abs(np.mean(start) - np.mean(developed)) < 1e-14
+        found = developing(grid, start).step().diagnostics
+        assert found.nusselt_top == pytest.approx(expected.nusselt_top, rel=1e-2)
+        assert found.nusselt_bottom == pytest.approx(expected.nusselt_bottom, rel=1e-2)

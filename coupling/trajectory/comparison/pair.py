@@ -1,6 +1,6 @@
 """Two recorded runs side by side: on the same times and the same grid, how far they drifted."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -9,9 +9,8 @@ from scipy.interpolate import RectBivariateSpline
 from tellus.coupling.runs.recorded import RecordedRun
 from tellus.coupling.trajectory.drift import last_third, mean_absolute, series_mae
 from tellus.errors import InputError
-from tellus.solver.boundaries import BoundaryConditions, Wall
+from tellus.solver.boundaries import BoundaryConditions
 from tellus.solver.grid import Array, Grid
-from tellus.solver.initial import regridded
 from tellus.solver.stokes import (
     QUIET_VRMS,
     StokesReport,
@@ -19,6 +18,7 @@ from tellus.solver.stokes import (
     relative_velocity_error,
     vrms,
 )
+from tellus.solver.transport.regridding import NO_BOUNDS, along, regridded
 
 PROFILE_TIMES = 101  # at which profiles are averaged
 
@@ -114,10 +114,9 @@ def mean_profile(run: RecordedRun, start: float, end: float) -> Array:
 def _regridded_profile(
     profile: Array, run: RecordedRun, reference: RecordedRun, walls: BoundaryConditions
 ) -> Array:
-    """A horizontal mean at the reference's heights; sides have no part in it."""
-    everywhere = np.repeat(profile[:, None], run.grid.nx, axis=1)
-    walls = replace(walls, left=Wall(), right=Wall())
-    return regridded(everywhere, run.grid, reference.grid, walls)[:, 0]
+    """A horizontal mean at the reference's heights."""
+    grid, ends = run.grid, (walls.bottom, walls.top)
+    return along(profile[:, None], reference.grid.ny, grid.hy, ends, NO_BOUNDS)[:, 0]
 
 
 def regrid_stream_function(psi: Array, source: Grid, target: Grid) -> Array:
