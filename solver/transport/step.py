@@ -56,7 +56,8 @@ class Stepped(NamedTuple):
     @property
     def heat(self) -> Array:
         """The mean flux into the box through left, right, bottom and top."""
-        return np.sum([stage.weight * stage.fluxes.heat() for stage in self.stages], axis=0)
+        shares = [stage.weight * stage.fluxes.heat() for stage in self.stages]
+        return np.asarray(np.sum(shares, axis=0))
 
     def beyond(self, lowest: float, highest: float) -> bool:
         """Whether T has left these bounds."""
