@@ -9,6 +9,7 @@ from typing import Any
 
 from tellus.config import Config
 from tellus.coupling.build import grid_of, rheology_of
+from tellus.coupling.output.style import save_picture
 from tellus.coupling.runs.recorded import RecordedRun, read_run
 from tellus.coupling.runs.run import run_directory
 from tellus.errors import InputError
@@ -22,7 +23,6 @@ from tellus.solver.stokes import (
     vrms,
 )
 
-from .output.picture_file import save_picture
 from .solvers.names import make_solver
 from .trajectory.comparison.compare import compare
 from .trajectory.comparison.figures import picture

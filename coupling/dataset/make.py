@@ -11,6 +11,7 @@ from threadpoolctl import threadpool_limits
 from tellus.config import DatasetConfig, dump, load_dataset_config
 from tellus.coupling.build import grid_of
 from tellus.coupling.cluster import run_all
+from tellus.coupling.dataset.sampling import Member, members
 from tellus.coupling.runs.estimate import check_memory
 from tellus.coupling.simulation.loop import Simulation
 from tellus.coupling.solvers.names import memory_of
@@ -24,7 +25,6 @@ from tellus.solver.stokes import StokesProblem
 from tellus.solver.threads import limit
 from tellus.solver.time_left import time_left
 
-from .members import Member, members
 from .sampling import SampledState, StateSampler
 from .store import store_of, write_card, write_simulation
 

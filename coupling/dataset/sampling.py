@@ -1,4 +1,4 @@
-"""Which moments of a simulation are kept, decided while it runs.
+"""Which simulations a data set holds, and which of their moments.
 
 How long a simulation will be is not known before it ends, so the later moments go through a
 reservoir (Vitter 1985, algorithm R): every one has the same chance to stay, and never more are
@@ -10,7 +10,75 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from tellus.config import Config, DatasetConfig
 from tellus.config.dataset import PAIR, DatasetSection
+from tellus.coupling.build import simulation_of
+from tellus.io.signals import held
+
+SEEDS = 2**32
+
+
+@dataclass(frozen=True)
+class Member:
+    """One simulation of a data set; it ends at model time `end`, or at `dataset.max_steps`."""
+
+    name: str
+    split: str
+    gamma_T: float
+    gamma_p: float
+    heating: float
+    seed: int
+    end: float
+
+    def configured(self, config: DatasetConfig) -> Config:
+        """The configuration of its run."""
+        return simulation_of(config, self.gamma_T, self.gamma_p, self.heating, self.seed)
+
+
+def members(config: DatasetConfig) -> list[Member]:
+    """The simulations of a data set, splits included, fixed by its seed.
+
+    Parameters come from one scrambled Sobol sequence over H, log10 gamma_T and
+    log10 gamma_p; the corners of that box, if asked for, join the training split.
+    """
+    from scipy.stats import qmc
+
+    settings = config.dataset
+    low, high = np.transpose([settings.heating, settings.log10_gamma_T, settings.log10_gamma_p])
+    corners = np.array(np.meshgrid([0, 1], [0, 1], [0, 1])).reshape(3, -1).T
+    drawn_train = settings.train - (len(corners) if settings.corners else 0)
+    drawn = drawn_train + settings.validation + settings.test
+    with held():  # what is raised while SciPy reads its table is lost in there, and the table too
+        sobol = qmc.Sobol(d=3, scramble=True, rng=np.random.default_rng(settings.seed))
+    points = sobol.random_base2(max(drawn - 1, 1).bit_length())[:drawn]
+    splits = ["test"] * settings.test + ["validation"] * settings.validation
+    splits += ["train"] * settings.train
+    if settings.corners:
+        points = np.concatenate([points, corners])
+    found = []
+    for k, (point, split) in enumerate(zip(points, splits, strict=True)):
+        heating, log_T, log_p = (low + (high - low) * point).tolist()
+        seed = (settings.seed * 100_003 + k) % SEEDS
+        end = end_time(settings, log_T - log_p) if settings.end_times else config.time.end
+        found.append(Member(f"sim_{k:03d}", split, 10.0**log_T, 10.0**log_p, heating, seed, end))
+    return found
+
+
+def end_time(settings: DatasetSection, log10_interior: float) -> float:
+    """The end of a simulation by its vigour, between the two of `dataset.end_times`.
+
+    The interior Rayleigh number is gamma_T / gamma_p for Ra = 1. The logarithm of the end
+    time is linear in its logarithm, from the most vigorous corner of the parameter box
+    (which ends first) to the most sluggish one.
+    """
+    assert settings.end_times is not None
+    vigorous = settings.log10_gamma_T[1] - settings.log10_gamma_p[0]
+    sluggish = settings.log10_gamma_T[0] - settings.log10_gamma_p[1]
+    ends = np.log(settings.end_times)
+    if vigorous == sluggish:
+        return settings.end_times[0]
+    share = (vigorous - log10_interior) / (vigorous - sluggish)
+    return float(np.exp(ends[0] + share * (ends[1] - ends[0])))
 
 
 @dataclass(frozen=True)

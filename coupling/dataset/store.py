@@ -1,4 +1,4 @@
-"""What a data set holds on disk: a Zarr store per simulation, and a card."""
+"""What a data set holds on disk: a Zarr store per simulation, with statistics of it, and a card."""
 
 import hashlib
 import json
@@ -13,16 +13,13 @@ from numpy.typing import NDArray
 
 from tellus.config import DatasetConfig
 from tellus.coupling.build import boundaries_of, grid_of
+from tellus.coupling.dataset.sampling import Member, SampledState, members
 from tellus.errors import InputError
 from tellus.io.digests import digest
 from tellus.io.stores import checked_compression, new_store, open_store, stored_array
 from tellus.io.whole_file import folder_aside, write_atomically
 from tellus.solver.grid import Array, Grid
 from tellus.solver.rheology import FrankKamenetskii
-
-from .members import Member, members
-from .sampling import SampledState
-from .statistics import measure, pool
 
 
 def store_of(out: Path, name: str) -> Path:
@@ -131,3 +128,64 @@ def _recorded(store: Path, member: Member, grid: Grid) -> tuple[str, dict[str, A
         raise InputError(
             f"{store} is damaged ({error!r}): delete it, and the same command runs it again."
         ) from error
+
+
+Statistics = dict[str, Any]
+
+FIELDS = ("temperature", "log10_viscosity", "u", "v")
+LARGEST = ("largest_u", "largest_v")
+
+
+def measure(
+    temperature: NDArray[np.float32], psi: Array, law: FrankKamenetskii, grid: Grid
+) -> Statistics:
+    """Statistics of the snapshots of one simulation.
+
+    Parameters
+    ----------
+    temperature : array, shape (n, ny, nx)
+    psi : array, shape (n, ny+1, nx+1)
+    law : FrankKamenetskii
+    grid : Grid
+
+    Returns
+    -------
+    dict
+        ``snapshots``, their number; for each of `FIELDS` its ``mean``, ``spread`` (standard
+        deviation), ``min`` and ``max``; for each of `LARGEST` the smallest and the largest,
+        over the snapshots, of the greatest speed along that axis.
+    """
+    eta = np.stack([law.viscosity(one.astype(np.float64), grid) for one in temperature])
+    u, v = np.diff(psi, axis=1) / grid.hy, -np.diff(psi, axis=2) / grid.hx
+    fields = (temperature.astype(np.float64), np.log10(eta), u, v)
+    found: Statistics = {"snapshots": len(psi)}
+    for name, values in zip(FIELDS, fields, strict=True):
+        found[name] = {
+            "mean": float(values.mean()),
+            "spread": float(values.std()),
+            "min": float(values.min()),
+            "max": float(values.max()),
+        }
+    for name, values in zip(LARGEST, (u, v), strict=True):
+        largest = np.abs(values).max(axis=(1, 2))
+        found[name] = [float(largest.min()), float(largest.max())]
+    return found
+
+
+def pool(parts: Sequence[Statistics]) -> Statistics:
+    """The statistics of several simulations together, every snapshot counting alike."""
+    counts = np.array([part["snapshots"] for part in parts], dtype=np.float64)
+    found: Statistics = {"snapshots": int(counts.sum())}
+    for name in FIELDS:
+        means, spreads = (np.array([p[name][key] for p in parts]) for key in ("mean", "spread"))
+        mean = float(np.average(means, weights=counts))
+        variance = float(np.average(spreads**2 + (means - mean) ** 2, weights=counts))
+        found[name] = {
+            "mean": mean,
+            "spread": float(np.sqrt(variance)),
+            "min": min(part[name]["min"] for part in parts),
+            "max": max(part[name]["max"] for part in parts),
+        }
+    for name in LARGEST:
+        found[name] = [min(p[name][0] for p in parts), max(p[name][1] for p in parts)]
+    return found

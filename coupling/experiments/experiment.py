@@ -1,4 +1,4 @@
-"""One training of a folder: its file, its settings, and what is there of its results."""
+"""One training of a folder: its file, its settings, what is there of its results."""
 
 import json
 from collections.abc import Sequence
@@ -7,11 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from tellus.config import load_training_config
+from tellus.coupling.runs.provenance import provenance
 from tellus.errors import InputError
+from tellus.io.busy import background_load
 from tellus.io.json_file import read_json
 from tellus.io.names import plain_names
 from tellus.surrogate.data import Dataset
 from tellus.surrogate.kinds import KINDS
+from tellus.surrogate.load import kind_of
 from tellus.surrogate.settings import LoopSettings
 
 
@@ -113,3 +116,18 @@ def find_experiments(
         if name not in names:
             raise InputError(f"{folder} has no experiment {name}: it has {', '.join(names)}.")
     return [e for e in found if not only or e.name in only]
+
+
+def evaluate_model(model: Path | None, data: Path, split: str = "test") -> dict[str, Any]:
+    """Errors of a model, the shipped one by default, on a split of a data set; plain JSON.
+
+    Beside what its kind finds: "model", "data", "background_load_percent" and the machine's.
+    """
+    evaluate = kind_of(model).find("evaluation")
+    return {
+        **evaluate(model, data, split),
+        "model": "shipped" if model is None else str(model),
+        "data": str(data),
+        "background_load_percent": background_load(),
+        **provenance(),
+    }

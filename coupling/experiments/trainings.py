@@ -13,16 +13,15 @@ from time import perf_counter
 from typing import Any
 
 from tellus.coupling.cluster import run_all, tell
+from tellus.coupling.experiments.experiment import Experiment, evaluate_model, find_experiments
 from tellus.coupling.runs.provenance import provenance
+from tellus.coupling.trajectory.tabular import aligned
 from tellus.errors import InterruptedRunError, TellusError
 from tellus.io.json_file import plain, read_json, read_json_lines
 from tellus.io.lock import sole_user
 from tellus.io.whole_file import write_atomically
 from tellus.solver.threads import allowed, limit
 from tellus.surrogate.data import Dataset
-
-from .evaluation import evaluate_model
-from .experiment import Experiment, find_experiments
 
 Report = Callable[[str], None]
 Json = dict[str, Any]
@@ -231,3 +230,38 @@ def _row(experiment: Experiment, rollouts: Json | None) -> Json:
         "evaluation": _kept(experiment.read_evaluation()),
         "rollout": next((s for s in summary if s["solver"] == label), None),
     }
+
+
+COLUMNS = ("experiment", "parameters", "epochs", "minutes", "velocity error", "p95", "rollout")
+
+
+def table(result: dict[str, Any]) -> str:
+    """One line per experiment: median and 95th percentile of the velocity error on the test split,
+    and how many of its rollouts got to the end and stayed close.
+    """
+    rows = [COLUMNS, *(_cells(row) for row in result["results"])]
+    return "\n".join(aligned(rows, left=len(COLUMNS)))
+
+
+def _cells(row: dict[str, Any]) -> tuple[str, ...]:
+    errors = row["evaluation"]["relative_l2"]
+    return (
+        row["name"],
+        str(row["parameters"]),
+        str(row["epochs"]),
+        f"{row['training_seconds'] / 60:.0f}",
+        f"{100 * errors['median']:.1f} %",
+        f"{100 * errors['p95']:.1f} %",
+        rollout(row),
+    )
+
+
+def rollout(row: dict[str, Any]) -> str:
+    """How many rollouts are good, or, of a network that steps in time, how many are lost."""
+    if row["rollout"] is not None:
+        return f"{row['rollout']['outcomes']['good']} of {row['rollout']['rollouts']} good"
+    own = row["evaluation"].get("rollout")
+    if own is None:
+        return "-"
+    early = own["early"]
+    return f"{early['lost']} of {early['steps'][-1]['alive'] + early['lost']} lost"

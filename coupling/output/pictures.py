@@ -19,12 +19,12 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Colormap, LogNorm, Normalize
 from matplotlib.figure import Figure
 
+from tellus.coupling.output.style import save_picture
 from tellus.coupling.runs.fields import CELLS, NODES
 from tellus.coupling.runs.recorded import RecordedRun, directory, read_outputs
 from tellus.io.whole_file import folder_aside, own_folder
 from tellus.solver.grid import Array
 
-from .picture_file import save_picture
 from .planet import Units, units_of
 from .style import LINES, leave_out_spikes, styled
 

@@ -10,13 +10,13 @@ import numpy as np
 from matplotlib.figure import Figure
 from rich.table import Table
 
+from tellus.coupling.output.style import save_picture
 from tellus.coupling.runs.recorded import RecordedRun, read_outputs
 from tellus.coupling.runs.timeseries import NAME as SERIES
 from tellus.errors import InputError
 from tellus.io.whole_file import write_atomically
 from tellus.solver.grid import Array
 
-from .picture_file import save_picture
 from .planet import Units, units_of
 from .style import LINES, styled
 

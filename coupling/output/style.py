@@ -1,7 +1,12 @@
-"""How figures look: one style, lines told apart by all, fields in Crameri's (2018) colours."""
+"""How figures look: one style, lines told apart by all, fields in Crameri's (2018) colours, and
+the panels that pictures of runs side by side are made of.
+"""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,7 +15,10 @@ from matplotlib import style
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
+from matplotlib.figure import Figure
 
+from tellus.errors import InputError
+from tellus.io.whole_file import write_atomically
 from tellus.solver.grid import Array
 
 STYLE: Any = {
@@ -67,3 +75,83 @@ def leave_out_spikes(axis: Axes, values: Array) -> None:
     low, high = np.nanpercentile(values, [0.5, 99.5])
     margin = 0.08 * max(high - low, 1e-6 * max(abs(high), 1e-300))
     axis.set(ylim=(low - margin, high + margin))
+
+
+LEGEND_COLUMNS = 6
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A line of the k-th run, the reference being the first; it ends in a cross where it failed."""
+
+    k: int
+    label: str
+    x: Array
+    y: Array
+    failed: bool = False
+
+    def draw(self, axis: Axes) -> None:
+        """In the style of its run."""
+        end: dict[str, Any] = {"marker": "x", "markevery": [-1]} if self.failed else {}
+        axis.plot(self.x, self.y, label=self.label, **line(self.k), **end)
+
+
+def draw_series(axis: Axes, curves: Sequence[Curve], title: str) -> None:
+    """Over model time; first spikes may leave the frame."""
+    for curve in curves:
+        curve.draw(axis)
+    axis.set(title=title)
+    over_time(axis)
+    leave_out_spikes(axis, np.concatenate([curve.y for curve in curves]))
+
+
+def draw_profiles(axis: Axes, curves: Iterable[Curve], title: str) -> None:
+    """Horizontal means of temperature over the height of the box."""
+    for curve in curves:
+        curve.draw(axis)
+    axis.set(title=title, xlabel="temperature", ylabel="height", ylim=(0, 1))
+
+
+def over_time(axis: Axes) -> None:
+    """Name the horizontal axis."""
+    axis.set(xlabel="model time")
+    axis.ticklabel_format(style="sci", axis="x", scilimits=(-2, 4))
+
+
+def legend_below(figure: Figure, columns: int = LEGEND_COLUMNS) -> None:
+    """One legend for all panels, that of the first one, if anything is drawn there."""
+    handles, labels = figure.axes[0].get_legend_handles_labels()
+    if handles:
+        columns = min(columns, len(handles))
+        figure.legend(handles, labels, loc="outside lower center", ncols=columns)
+
+
+def temperature_scale(fields: Iterable[Array], reference: Sequence[Array]) -> Normalize:
+    """From the coldest interior of all fields to the hottest of the reference.
+
+    The lid, the coldest part, shares a colour. What left the reference's temperatures altogether
+    does not stretch the scale.
+    """
+    coldest = min(float(field.min()) for field in reference)
+    interior = min(float(np.percentile(field, LID)) for field in (*reference, *fields))
+    # Down to a round number, which the colour bar ends on.
+    low = np.floor(20 * max(interior, coldest)) / 20
+    hottest = max(float(field.max()) for field in reference)
+    return Normalize(low, max(1.0, hottest, low + 0.05))
+
+
+def save_picture(figure: Figure, path: Path, dpi: int = 150) -> None:
+    """Write a figure in the format that the name ends in; an older picture stays where it fails."""
+    content = BytesIO()
+    with styled():
+        figure.savefig(content, format=path.suffix[1:] or "png", dpi=dpi)
+    write_atomically(path, content.getvalue())
+
+
+def picture_place(out: Path | None, default: Path) -> Path:
+    """Where a picture that `--out` may name goes, its folder made; InputError if it is no .png."""
+    place = default if out is None else out
+    if place.suffix != ".png" or place.is_dir():
+        raise InputError(f"--out {place}: name a .png file.")
+    place.parent.mkdir(parents=True, exist_ok=True)
+    return place

@@ -1,22 +1,104 @@
-"""The files of a run that is under way, and the only place that writes them."""
+"""The files of a run: whether it may begin or go on in a directory, and what writes them."""
 
 import json
+import os
 import shutil
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from tellus.config import Config, dump
-from tellus.coupling.runs.checkpoint import FOLDER, Arrays, drop_checkpoints_after, write_checkpoint
-from tellus.coupling.runs.directory import CONFIG, CONTENTS, SUMMARY
-from tellus.coupling.runs.fields import FieldWriter
+from tellus.config import Config, check_resumable, dump, load_config
+from tellus.coupling.runs.checkpoint import (
+    FOLDER,
+    Arrays,
+    drop_checkpoints_after,
+    has_checkpoint,
+    write_checkpoint,
+)
+from tellus.coupling.runs.fields import STORE, FieldWriter
 from tellus.coupling.runs.ledger import Ledger
 from tellus.coupling.runs.timeseries import NAME as SERIES
 from tellus.coupling.runs.timeseries import TimeSeries, rows_until
 from tellus.coupling.simulation.ranks import Ranks
-from tellus.io.whole_file import clear_partials, write_atomically
+from tellus.errors import InputError
+from tellus.io.whole_file import clear_partials, refuse_link, write_atomically
 from tellus.solver.grid import Array, Grid
 from tellus.solver.stokes import Flow, StokesProblem
+
+CONFIG, SUMMARY = "config.toml", "run.json"
+CONTENTS = (CONFIG, SUMMARY, SERIES, STORE, FOLDER)
+
+
+def check_free(out: Path) -> None:
+    """Refuse a directory that holds a run, or what is left of one (InputError)."""
+    if out.exists() and not out.is_dir():
+        raise InputError(f"{out} is a file: choose another directory.")
+    place = next(path for path in (out, *out.absolute().parents) if os.path.lexists(path))
+    if not place.is_dir():
+        raise InputError(
+            f"{out} cannot be written ({place} is no directory): see to that, or choose another "
+            "directory."
+        )
+    refuse_foreign(out)
+    if (out / CONFIG).exists():
+        raise InputError(f"{out} already holds a run: choose another directory, or resume it.")
+    for name in CONTENTS:
+        if os.path.lexists(out / name):
+            raise InputError(
+                f"{out} holds what is left of a run ({name}): choose another directory, or "
+                "move that away."
+            )
+
+
+def refuse_foreign(out: Path) -> None:
+    """Raise InputError where config.toml is a user's own, which a run would replace.
+
+    A run that was killed at its very beginning has left nothing else; its file is as written here.
+    """
+    file = out / CONFIG
+    if not file.is_file() or any(
+        os.path.lexists(out / name) for name in CONTENTS if name != CONFIG
+    ):
+        return
+    try:
+        written_here = file.read_bytes() == dump(load_config(file)).encode()
+    except InputError:
+        written_here = False
+    if not written_here:
+        raise InputError(
+            f"{file} is no run's, and a run would replace it: choose another directory, or rename "
+            "the file."
+        )
+
+
+def check_same_physics(config: Config, out: Path) -> None:
+    """Refuse what is no run, began with other physics, or leads elsewhere (InputError)."""
+    stored = out / CONFIG
+    if not stored.is_file():
+        raise InputError(f"{out} holds no run to resume: it has no {CONFIG}.")
+    refuse_foreign(out)
+    check_resumable(load_config(stored), config)
+    for name in (FOLDER, STORE):
+        refuse_link(out / name)
+
+
+def check_same_run(out: Path, run_id: str | None) -> None:
+    """Refuse a checkpoint of another run than the one that run.json tells of (InputError)."""
+    try:
+        stored = json.loads((out / SUMMARY).read_text(encoding="utf-8"))["run_id"]
+    except (OSError, ValueError, LookupError, TypeError):
+        # Written anew by every call, so that no run depends on it; earlier versions had no id.
+        return
+    if stored != run_id:
+        raise InputError(
+            f"{out / FOLDER}: the checkpoint is of another run than {SUMMARY}: copy both from one "
+            "run, or start the run anew."
+        )
+
+
+def began(out: Path) -> bool:
+    """Whether there is anything to go on from; if not, a kill came before the first checkpoint."""
+    return has_checkpoint(out) or (out / SUMMARY).exists()
 
 
 class RunFiles:

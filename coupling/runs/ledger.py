@@ -1,13 +1,16 @@
-"""What a checkpoint knows of its run beside the state of the simulation."""
+"""What a run took so far, and what a checkpoint knows of it beside the state of the simulation."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
+from time import perf_counter
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tellus.io.busy import Watch
 from tellus.io.json_file import parse_json
 
 KEY = "ledger"
@@ -61,3 +64,41 @@ class Ledger:
         content = {"start": {}} | parse_json(str(checkpoint[KEY]))
         known = {field.name for field in fields(cls)}
         return cls(**{name: value for name, value in content.items() if name in known})
+
+
+class RunClock:
+    """Starts with this part of a run; `processes` do the work, this one and others of mpirun."""
+
+    def __init__(self, processes: int = 1) -> None:
+        self.output_seconds = 0.0
+        self._before, self._others_before = 0.0, 0.0
+        self._watch, self._started = Watch(processes), perf_counter()
+
+    def go_on_from(self, ledger: Ledger) -> None:
+        """Count what the parts before took, too."""
+        self._before, self.output_seconds = ledger.seconds, ledger.output_seconds
+        self._others_before = ledger.others_percent or 0.0  # earlier versions did not watch
+
+    @property
+    def here(self) -> float:
+        """Seconds of this part."""
+        return perf_counter() - self._started
+
+    @property
+    def seconds(self) -> float:
+        """Of all parts."""
+        return self._before + self.here
+
+    @property
+    def others_percent(self) -> float:
+        """Of the machine's processors, used by other work over all these seconds."""
+        before, here = self._before, self.here
+        busy = self._others_before * before + self._watch.others_percent * here
+        return min(busy / (before + here), 100.0)
+
+    @contextmanager
+    def output(self) -> Iterator[None]:
+        """What is done inside goes into files."""
+        start = perf_counter()
+        yield
+        self.output_seconds += perf_counter() - start

@@ -13,8 +13,8 @@ from tellus.config.cards import conform
 from tellus.config.summaries import RunSummary
 from tellus.coupling.build import boundaries_of
 from tellus.coupling.runs.checkpoint import read_checkpoint
-from tellus.coupling.runs.directory import CONFIG, SUMMARY
 from tellus.coupling.runs.fields import STORE, open_fields
+from tellus.coupling.runs.files import CONFIG, SUMMARY
 from tellus.coupling.runs.ledger import Ledger
 from tellus.coupling.runs.timeseries import REMEDY, check_last_row, read_series, read_text
 from tellus.coupling.runs.whole_outputs import remedy
@@ -74,13 +74,15 @@ class RecordedRun:
             arrays = read_checkpoint(self.path, lambda sentence: None)
             ledger = Ledger.of(arrays)
             seconds = {name: ledger.tally[name] for name in ("stokes", "energy")}
-            return {
+            found = {
                 **self.written,
                 "steps": int(arrays["steps"]),
                 "time": float(arrays["clock"][0]),
                 "seconds": {"total": ledger.seconds, **seconds, "output": ledger.output_seconds},
                 "others_percent": ledger.others_percent,
             }
+            conform(RunSummary, found)
+            return found
         except (InputError, LookupError, ValueError, TypeError):
             return {**self.written, "steps": 0}
 
@@ -216,15 +218,10 @@ class RecordedRun:
         return walls if core is None else replace(walls, bottom=replace(walls.bottom, value=core))
 
     @cached_property
-    def stokes_seconds(self) -> dict[str, float]:
-        """Wall time of the Stokes solver by phase, over the whole run."""
-        return {name: float(value) for name, value in self.info["seconds"]["stokes"].items()}
-
-    @cached_property
     def seconds_by_phase(self) -> dict[str, float]:
         """Wall time by phase: Stokes phases, energy, output, the rest; sums to the total."""
         seconds = self.info["seconds"]
-        phases = dict(self.stokes_seconds)
+        phases = dict(self.summary.seconds.stokes)
         if "other" in phases:
             phases["Stokes, other"] = phases.pop("other")
         phases |= {k: float(v) for k, v in seconds.items() if k not in ("stokes", "total")}

@@ -12,9 +12,8 @@ from typing import Any
 from tellus.config import Config
 from tellus.coupling.build import check_grid, replaced, simulation_arguments
 from tellus.coupling.runs import estimate
-from tellus.coupling.runs.clock import RunClock
 from tellus.coupling.runs.files import NoFiles, RunFiles
-from tellus.coupling.runs.ledger import KEY, Ledger
+from tellus.coupling.runs.ledger import KEY, Ledger, RunClock
 from tellus.coupling.runs.progress import RunProgress
 from tellus.coupling.runs.provenance import provenance
 from tellus.coupling.runs.recorded import RUNNING

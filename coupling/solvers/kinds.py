@@ -111,8 +111,9 @@ def _direct(spec: SolverSpec, grid: Grid) -> StokesSolver:
     memory=memory.skip,
 )
 def _skip(spec: SolverSpec, grid: Grid, picard: PicardSettings) -> StokesSolver:
+    from tellus.coupling.solvers.skip import ToleranceSkipSolver
+
     from .skip import SkipSolver
-    from .skip_tolerance import ToleranceSkipSolver
 
     often, *linear = spec.arguments or [""]
     if not is_whole(often) and not often.startswith("tol="):
@@ -259,8 +260,9 @@ def _surrogate(spec: SolverSpec, grid: Grid, picard: PicardSettings) -> StokesSo
     memory=memory.lagged,
 )
 def _anchored(spec: SolverSpec, grid: Grid, picard: PicardSettings) -> StokesSolver:
+    from tellus.coupling.solvers.anchored import ToleranceAnchoredSolver
+
     from .anchored import AnchoredSolver
-    from .anchored_tolerance import ToleranceAnchoredSolver
 
     (often,) = spec.arguments or [""]
     if spec.inner is None or not (is_whole(often) or often.startswith("tol=")):

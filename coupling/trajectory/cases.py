@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from tellus.config import Config, DatasetConfig, dump, load_config
-from tellus.coupling.build import simulation_of
+from tellus.coupling.build import replaced, simulation_of
 from tellus.errors import InputError
 from tellus.io.json_file import read_json
 from tellus.io.names import plain_names
@@ -41,8 +41,7 @@ class RolloutCase:
 
     def with_solver(self, name: str) -> Config:
         """The configuration with this solver."""
-        stokes = self.config.stokes.model_copy(update={"solver": name})
-        return self.config.model_copy(update={"stokes": stokes})
+        return replaced(self.config, "stokes", solver=name)
 
 
 def cases_of_data(data: Path, split: str = "test", steps: int | None = None) -> list[RolloutCase]:
@@ -58,10 +57,13 @@ def cases_of_data(data: Path, split: str = "test", steps: int | None = None) -> 
         entries = [entry for entry in card["simulations"] if entry["split"] == split]
         config = DatasetConfig.model_validate(card["config"])
         runs = [
-            simulation_of(config, e["gamma_T"], e["gamma_p"], e["heating"], e["seed"])
+            _bounded(
+                simulation_of(config, e["gamma_T"], e["gamma_p"], e["heating"], e["seed"]),
+                float(e.get("end", config.time.end)),
+                steps,
+            )
             for e in entries
         ]
-        ends = [float(entry.get("end", config.time.end)) for entry in entries]
         named = [entry["name"] for entry in entries]
     except (KeyError, TypeError, ValueError) as error:
         reason = " ".join(str(error).split())[:200]
@@ -73,10 +75,7 @@ def cases_of_data(data: Path, split: str = "test", steps: int | None = None) -> 
         known = sorted({entry["split"] for entry in card["simulations"]})
         raise InputError(f'{data} has no split "{split}": choose one of {", ".join(known)}.')
     names = plain_names(named, str(data / "card.json"))
-    return [
-        RolloutCase(name, _bounded(run, end, steps))
-        for name, run, end in zip(names, runs, ends, strict=True)
-    ]
+    return [RolloutCase(name, run) for name, run in zip(names, runs, strict=True)]
 
 
 def cases_of_files(
@@ -88,9 +87,8 @@ def cases_of_files(
         if not file.is_file():
             raise InputError(f"{file} is no file: name configurations, such as a .toml.")
         config = load_config(file, overrides)
-        cases.append(
-            RolloutCase(file.stem, _bounded(config, config.time.end, steps), scenario=True)
-        )
+        config = _bounded(config, config.time.end, steps)
+        cases.append(RolloutCase(file.stem, config, scenario=True))
     plain_names((case.name for case in cases), "configurations")
     return cases
 
@@ -117,5 +115,4 @@ def read_card(data: Path) -> dict[str, Any]:
 
 
 def _bounded(config: Config, end: float, steps: int | None) -> Config:
-    time = {"end": end, "max_steps": config.time.max_steps if steps is None else steps}
-    return config.model_copy(update={"time": config.time.model_copy(update=time)})
+    return replaced(config, "time", end=end, max_steps=steps or config.time.max_steps)

@@ -13,8 +13,7 @@ from sequences import SMALL, assert_resumes, circulating, errors, rising
 
 from tellus.coupling.runs.run import run_directory
 from tellus.coupling.simulation.statistics import RunStatistics
-from tellus.coupling.solvers.anchored import AnchoredSolver
-from tellus.coupling.solvers.anchored_tolerance import SAFETY, ToleranceAnchoredSolver
+from tellus.coupling.solvers.anchored import SAFETY, AnchoredSolver, ToleranceAnchoredSolver
 from tellus.coupling.solvers.checked import CheckedSolver
 from tellus.coupling.solvers.error_forecast import ErrorForecast
 from tellus.coupling.solvers.names import make_solver

@@ -16,8 +16,7 @@ import tellus.coupling.dataset.make as datasets
 from tellus.cli import app
 from tellus.config import DatasetConfig, dump, load_dataset_config
 from tellus.coupling.dataset.make import make_dataset, simulate
-from tellus.coupling.dataset.members import Member, members
-from tellus.coupling.dataset.sampling import SampledState
+from tellus.coupling.dataset.sampling import Member, SampledState, members
 from tellus.errors import InputError, RunFailedError, SolverError
 from tellus.io.lock import sole_user
 from tellus.solver.direct import DirectSolver

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from tellus.cli import app
 from tellus.coupling.dataset.picture import overview, plot_dataset
-from tellus.coupling.dataset.statistics import measure
+from tellus.coupling.dataset.store import measure
 from tellus.errors import InputError
 from tellus.solver.grid import Grid
 from tellus.solver.rheology import FrankKamenetskii

@@ -10,8 +10,7 @@ from hypothesis import strategies as st
 
 from tellus.config import load_dataset_config
 from tellus.config.dataset import DatasetSection
-from tellus.coupling.dataset.members import end_time, members
-from tellus.coupling.dataset.sampling import SampledState, StateSampler
+from tellus.coupling.dataset.sampling import SampledState, StateSampler, end_time, members
 from tellus.errors import InputError
 
 TEMPERATURE = np.zeros((2, 3))

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tellus.coupling.dataset.statistics import FIELDS, measure, pool
+from tellus.coupling.dataset.store import FIELDS, measure, pool
 from tellus.solver.grid import Grid
 from tellus.solver.rheology import FrankKamenetskii
 from tellus.solver.stokes import velocity

@@ -16,7 +16,7 @@ import tellus.coupling.runs.files as run_files
 import tellus.coupling.runs.timeseries as series
 from tellus import open_run
 from tellus.coupling.runs.checkpoint import read_checkpoint
-from tellus.coupling.runs.directory import CONTENTS
+from tellus.coupling.runs.files import CONTENTS
 from tellus.coupling.runs.run import run_directory
 from tellus.coupling.simulation.stepping import TemperatureBounds
 from tellus.errors import InputError, RunFailedError, SolverError

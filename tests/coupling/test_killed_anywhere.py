@@ -17,7 +17,7 @@ from rollouts import assert_same, case, files, summary
 from tellus import open_run
 from tellus.config import dump
 from tellus.coupling.runs.checkpoint import read_checkpoint
-from tellus.coupling.runs.directory import CONFIG
+from tellus.coupling.runs.files import CONFIG
 from tellus.coupling.runs.run import run_directory
 
 OVERRIDES = (

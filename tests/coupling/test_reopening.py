@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tellus.coupling.runs.reopening import _checked
+from tellus.coupling.runs.run import _checked
 
 WHOLE: dict[str, Any] = {
     "temperature": np.zeros((4, 8)),

@@ -15,10 +15,10 @@ import tellus.coupling.trajectory.suite.suite as suites
 from tellus.cli import app
 from tellus.config import Config, load_config, load_dataset_config
 from tellus.config.solver_spec import SolverSpec
-from tellus.coupling.dataset.members import members
+from tellus.coupling.dataset.sampling import members
+from tellus.coupling.output.style import temperature_scale
 from tellus.coupling.solvers.names import SOLVERS, SolverEntry
 from tellus.coupling.trajectory.cases import RolloutCase, cases_of_data, cases_of_files
-from tellus.coupling.trajectory.panels import temperature_scale
 from tellus.coupling.trajectory.rollout import file_name
 from tellus.coupling.trajectory.suite.figures import by_vigour
 from tellus.coupling.trajectory.suite.scores import (
@@ -30,9 +30,9 @@ from tellus.coupling.trajectory.suite.scores import (
     outcome,
     relative_steps,
     summary,
+    table,
 )
 from tellus.coupling.trajectory.suite.suite import TWIN, rollout_suite
-from tellus.coupling.trajectory.suite.table import table
 from tellus.errors import InputError, SolverError
 from tellus.solver.direct import DirectSolver
 from tellus.solver.stokes import Flow, StokesProblem, StokesSolver

@@ -11,7 +11,7 @@ from sequences import SMALL, assert_resumes, circulating, errors, rising
 
 from tellus.coupling.runs.run import run_directory
 from tellus.coupling.solvers.names import make_solver
-from tellus.coupling.solvers.skip_tolerance import SAFETY, ToleranceSkipSolver
+from tellus.coupling.solvers.skip import SAFETY, ToleranceSkipSolver
 from tellus.errors import InputError
 from tellus.solver.direct import DirectSolver
 from tellus.solver.grid import Grid

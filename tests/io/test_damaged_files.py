@@ -23,7 +23,7 @@ from typer.testing import CliRunner
 
 import tellus
 from tellus.cli import app
-from tellus.coupling.dataset.statistics import measure
+from tellus.coupling.dataset.store import measure
 from tellus.coupling.runs import checkpoint
 from tellus.solver.grid import Grid
 from tellus.surrogate.packed_temperatures import pack

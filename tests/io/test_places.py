@@ -110,6 +110,6 @@ def test_every_command_asks(command: tuple[str, ...], place: Path, tmp_path: Pat
 
 
 def test_all_that_a_run_holds_is_named() -> None:
-    from tellus.coupling.runs.directory import CONTENTS
+    from tellus.coupling.runs.files import CONTENTS
 
     assert {*CONTENTS} < {*READ}

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 import tellus.surrogate.evaluation.evaluate as evaluation
 from tellus.cli import app
-from tellus.coupling.output.evaluation_figure import figure
+from tellus.coupling.output.learning import figure
 from tellus.errors import InputError, SolverError
 from tellus.solver.direct import DirectSolver
 from tellus.solver.grid import Array

@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 from tellus.cli import app
 from tellus.config import DatasetConfig, load_dataset_config
 from tellus.coupling.dataset.make import simulate
-from tellus.coupling.dataset.members import members
+from tellus.coupling.dataset.sampling import members
 from tellus.coupling.dataset.store import write_card
 from tellus.errors import InputError, SolverError
 from tellus.io.lock import sole_user

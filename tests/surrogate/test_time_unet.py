@@ -11,7 +11,7 @@ import torch
 
 from tellus.config import load_dataset_config, load_training_config
 from tellus.coupling.dataset.make import simulate
-from tellus.coupling.dataset.members import members
+from tellus.coupling.dataset.sampling import members
 from tellus.coupling.dataset.store import write_card
 from tellus.errors import InputError
 from tellus.solver.grid import Grid

@@ -105,7 +105,7 @@ def summary(pair: RunPair, label: str) -> dict[str, Any]:
         "label": label,
         "solver": run.solver,
         "status": run.status,
-        "message": str(run.info.get("message", "")),
+        "message": run.summary.message,
         "notes": _notes(pair),
         "grid": str(run.grid),
         "steps": run.steps,
@@ -141,52 +141,33 @@ def _differences(pair: RunPair) -> dict[str, Any]:
 
 
 def _cost(pair: RunPair) -> dict[str, Any]:
-    run, reference = pair.run, pair.reference
+    run, mine, reference = pair.run, *(_prices(r, pair.span) for r in (pair.run, pair.reference))
+    gains = [a / b if a is not None and b else None for a, b in zip(reference, mine, strict=True)]
     return {
-        "seconds_per_step": _step_seconds(run),
-        "stokes_seconds_per_step": _stokes_seconds(run),
+        "seconds_per_step": mine[0],
+        "stokes_seconds_per_step": mine[1],
         "priced_steps": run.priced_steps,
-        "seconds_total": float(run.info["seconds"]["total"]) if run.priced_steps else None,
+        "seconds_total": run.summary.seconds.total if run.priced_steps else None,
         "seconds_by_phase": run.seconds_by_phase if run.priced_steps else {},
-        "others_percent": _others_percent(run),
-        "solver_report": dict(run.info.get("solver_report") or {}),
-        "speedup": _ratio(_step_seconds(reference), _step_seconds(run)),
-        "speedup_stokes": _ratio(_stokes_seconds(reference), _stokes_seconds(run)),
-        "speedup_end_to_end": _ratio(
-            _seconds_until(reference, pair.span), _seconds_until(run, pair.span)
-        ),
+        "others_percent": run.summary.others_percent,
+        "solver_report": run.summary.solver_report or {},
+        **dict(zip(("speedup", "speedup_stokes", "speedup_end_to_end"), gains, strict=True)),
     }
 
 
-def _stokes_seconds(run: RecordedRun) -> float | None:
-    steps = run.priced_steps
-    return sum(run.stokes_seconds.values()) / steps if steps else None
+def _prices(run: RecordedRun, span: tuple[float, float]) -> tuple[float | None, ...]:
+    """Seconds of a step, of a Stokes solve, and charged to `span`; None where not known.
 
-
-def _step_seconds(run: RecordedRun) -> float | None:
-    stokes = _stokes_seconds(run)
-    energy = float(run.info["seconds"].get("energy", 0.0))
-    return None if stokes is None else stokes + energy / run.priced_steps
-
-
-def _seconds_until(run: RecordedRun, span: tuple[float, float]) -> float | None:
-    """Wall time charged to `span`: the run's own, by the share of its rows in that time."""
-    if not run.priced_steps:
-        return None
-    times, priced = run.series["time"], run.series["step"] <= run.priced_steps
-    inside = np.count_nonzero((times > span[0]) & (times <= span[1]))
+    That is the run's own wall time, by the share of its rows in that span.
+    """
+    steps, seconds = run.priced_steps, run.summary.seconds
+    if not steps:
+        return None, None, None
+    stokes = sum(seconds.stokes.values()) / steps
+    times, priced = run.series["time"], run.series["step"] <= steps
+    inside = int(np.count_nonzero((times > span[0]) & (times <= span[1])))
     taken = max(int(np.count_nonzero((times > times[0]) & priced)), 1)
-    return float(run.info["seconds"]["total"]) * int(inside) / taken
-
-
-def _others_percent(run: RecordedRun) -> float | None:
-    """Of the machine, used by other work; None for runs of earlier versions."""
-    percent = run.info.get("others_percent")
-    return float(percent) if isinstance(percent, int | float) else None
-
-
-def _ratio(reference: float | None, value: float | None) -> float | None:
-    return reference / value if reference is not None and value else None
+    return stokes + (seconds.energy or 0.0) / steps, stokes, seconds.total * inside / taken
 
 
 PHYSICS = ("model", "rheology", "boundaries")

@@ -4,30 +4,34 @@ Every function takes the recorded runs, the reference first, and the dictionary
 that `compare` made of them.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from cmcrameri import cm
 from matplotlib.axes import Axes
+from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
-from tellus.coupling.output.style import draw_map, line, styled
-from tellus.coupling.runs.recorded import RecordedRun
-from tellus.coupling.trajectory.panels import (
+from tellus.coupling.output.style import (
     Curve,
+    draw_map,
     draw_profiles,
     draw_series,
     legend_below,
+    line,
     over_time,
+    styled,
     temperature_scale,
 )
-
-from .maps import difference_maps, labels_of, temperature_maps
-from .pair import RunPair, mean_profile
+from tellus.coupling.runs.recorded import RecordedRun
+from tellus.coupling.trajectory.comparison.pair import RunPair, mean_profile
+from tellus.io.shown import in_picture
+from tellus.solver.grid import Array
 
 Runs = Sequence[RecordedRun]
 Result = Mapping[str, Any]
+MapRows = Mapping[int, Sequence[Array | None]]
 
 GREYS = {"energy": "#777777", "output": "#aaaaaa", "rest": "#d5d5d5"}
 
@@ -66,32 +70,24 @@ def history(result: Result, runs: Runs) -> Figure:
 
 
 def _series(result: Result, runs: Runs, column: str) -> list[Curve]:
-    named = zip(runs, labels_of(result), strict=True)
-    return [
-        Curve(k, label, run.series["time"], run.series[column])
-        for k, (run, label) in enumerate(named)
-    ]
+    named = enumerate(zip(labels_of(result), runs, strict=True))
+    return [Curve(k, label, run.series["time"], run.series[column]) for k, (label, run) in named]
 
 
 def profiles(result: Result, runs: Runs) -> Figure:
     """Horizontal means of temperature: at the last common output and averaged over time."""
     figure = Figure(figsize=(8.4, 3.8))
-    spans = [RunPair(runs[0], run).last_third for run in runs]
-    ends = [(end, end) for _, end in spans]
     final, average = figure.subplots(1, 2, sharey=True)
-    draw_profiles(final, _profiles(result, runs, ends), "at the end")
-    draw_profiles(average, _profiles(result, runs, spans), "averaged over the last third")
+    both: tuple[list[Curve], list[Curve]] = ([], [])
+    for k, (label, run) in enumerate(zip(labels_of(result), runs, strict=True)):
+        start, end = RunPair(runs[0], run).last_third
+        for curves, since in zip(both, (end, start), strict=True):
+            curves.append(Curve(k, label, mean_profile(run, since, end), run.grid.y_cells))
+    draw_profiles(final, both[0], "at the end")
+    draw_profiles(average, both[1], "averaged over the last third")
     average.set(ylabel="")
     legend_below(figure)
     return figure
-
-
-def _profiles(result: Result, runs: Runs, spans: Sequence[tuple[float, float]]) -> list[Curve]:
-    named = zip(runs, labels_of(result), spans, strict=True)
-    return [
-        Curve(k, label, mean_profile(run, *span), run.grid.y_cells)
-        for k, (run, label, span) in enumerate(named)
-    ]
 
 
 def drift(result: Result) -> Figure:
@@ -180,3 +176,81 @@ def _draw_speedups(axis: Axes, entries: Sequence[Result]) -> None:
         axis.bar_label(container, [f" {value:.3g}" for value in values])
     axis.axvline(1.0, color="#222222", linewidth=0.8)
     axis.set(title="speed-up over the reference")
+
+
+RUNS_ABREAST = 3
+MAP_ROWS = 4
+
+
+def temperature_maps(result: Result, runs: Runs) -> Iterator[Figure]:
+    """Temperature of the runs side by side, one row per time.
+
+    The coldest part, the lid, shares one colour: the convecting interior gets the others.
+    """
+    pairs = [RunPair(runs[0], run) for run in runs]
+    rows = _map_rows(pairs, lambda pair, i, j: pair.run.snapshot("temperature", j))
+    if rows:
+        scale = temperature_scale(_drawn(rows), _drawn({i: row[:1] for i, row in rows.items()}))
+        yield from _maps(labels_of(result), runs[0], rows, scale, "temperature")
+
+
+def difference_maps(result: Result, runs: Runs) -> Iterator[Figure]:
+    """Temperature minus that of the reference, at the same times."""
+    reference, *others = labels_of(result)
+    pairs = [RunPair(runs[0], run) for run in runs[1:]]
+    rows = _map_rows(pairs, RunPair.temperature_difference)
+    largest = max([1e-12, *(float(np.abs(values).max()) for values in _drawn(rows))])
+    scale, name = Normalize(-largest, largest), f"temperature minus that of {reference}"
+    yield from _maps(others, runs[0], rows, scale, name)
+
+
+def labels_of(result: Result) -> list[str]:
+    """Names of the runs for a picture, the reference first."""
+    return [in_picture(run["label"]) for run in result["runs"]]
+
+
+def _map_rows(pairs: Sequence[RunPair], field: Callable[[RunPair, int, int], Array]) -> MapRows:
+    """By outputs of the reference, evenly spaced of those at which another run wrote one too.
+
+    Of every run a field at that time, None where it has no output.
+    """
+    outputs = [dict(pair.equal_outputs) for pair in pairs]
+    others = [pair for pair in pairs if pair.run is not pair.reference] or pairs
+    shared = sorted({i for pair in others for i, _ in pair.equal_outputs})
+    places = np.linspace(0, len(shared) - 1, MAP_ROWS + 1)[1:].round().astype(int)
+    return {
+        shared[k]: [
+            field(pair, shared[k], theirs[shared[k]]) if shared[k] in theirs else None
+            for pair, theirs in zip(pairs, outputs, strict=True)
+        ]
+        for k in (dict.fromkeys(places.tolist()) if shared else ())
+    }
+
+
+def _maps(
+    labels: Sequence[str], reference: RecordedRun, rows: MapRows, scale: Normalize, name: str
+) -> Iterator[Figure]:
+    """Panels by time (rows) and run (columns), a few runs to a figure."""
+    times, aspect = reference.output_times[list(rows)], reference.grid.aspect
+    for first in range(0, len(labels) if rows else 0, RUNS_ABREAST):
+        shown = range(first, min(first + RUNS_ABREAST, len(labels)))
+        width = min(4.2, 2.6 * aspect)
+        size = (width * len(shown) + 1.0, len(times) * (width / aspect + 0.2) + 0.3)
+        figure = Figure(figsize=size)
+        figure.set_layout_engine("constrained", h_pad=0.03, w_pad=0.03, hspace=0.0, wspace=0.0)
+        grid = figure.subplots(len(times), len(shown), squeeze=False)
+        for axes, time, values in zip(grid, times, rows.values(), strict=True):
+            drawn = [
+                draw_map(a, values[k], aspect, scale) for k, a in zip(shown, axes, strict=True)
+            ]
+            axes[0].set_ylabel(f"t = {time:.4g}")
+        for axis, k in zip(grid[0], shown, strict=True):
+            axis.set_title(labels[k], fontweight="bold")
+        cut = "neither" if name != "temperature" else "min"
+        figure.colorbar(drawn[0], ax=grid, label=name, fraction=0.04, aspect=30, extend=cut)
+        yield figure
+
+
+def _drawn(rows: MapRows) -> list[Array]:
+    """The fields that are there."""
+    return [values for row in rows.values() for values in row if values is not None]

@@ -9,7 +9,6 @@ from scipy.interpolate import RectBivariateSpline
 from tellus.coupling.runs.recorded import RecordedRun
 from tellus.coupling.trajectory.drift import last_third, mean_absolute, series_mae
 from tellus.errors import InputError
-from tellus.solver.boundaries import BoundaryConditions
 from tellus.solver.grid import Array, Grid
 from tellus.solver.stokes import (
     QUIET_VRMS,
@@ -58,14 +57,11 @@ class RunPair:
     @cached_property
     def equal_outputs(self) -> list[tuple[int, int]]:
         """Indices (reference, run) of outputs at equal times, to a hundredth of their interval."""
-        a, b = self.reference.output_times, self.run.output_times
-        tolerance = 0.01 * float(np.diff(a).min()) if a.size > 1 else 1e-12
-        after = np.clip(np.searchsorted(b, a), 1, max(b.size - 1, 1))
-        before = after - 1
-        after = np.minimum(after, b.size - 1)
-        nearest = np.where(np.abs(a - b[before]) <= np.abs(a - b[after]), before, after)
-        inside = (a >= self.span[0] - tolerance) & (a <= self.span[1] + tolerance)
-        near = np.abs(a - b[nearest]) <= tolerance
+        times, theirs = self.reference.output_times, self.run.output_times
+        slack = 0.01 * float(np.diff(times).min()) if times.size > 1 else 1e-12
+        nearest = np.interp(times, theirs, np.arange(theirs.size)).round().astype(int)
+        inside = (times >= self.span[0] - slack) & (times <= self.span[1] + slack)
+        near = np.abs(times - theirs[nearest]) <= slack
         return [(int(i), int(nearest[i])) for i in np.flatnonzero(inside & near)]
 
     def field_mae(self, i: int, j: int) -> float:
@@ -94,7 +90,9 @@ class RunPair:
             return None
         a, b = (mean_profile(r, start, end) for r in (self.reference, self.run))
         walls = self.run.walls_at(np.linspace(start, end, PROFILE_TIMES))
-        return mean_absolute(_regridded_profile(b, self.run, self.reference, walls) - a)
+        ends, grid = (walls.bottom, walls.top), self.run.grid
+        theirs = along(b[:, None], self.reference.grid.ny, grid.hy, ends, NO_BOUNDS)[:, 0]
+        return mean_absolute(theirs - a)
 
     @cached_property
     def last_third(self) -> tuple[float, float]:
@@ -108,15 +106,7 @@ def mean_profile(run: RecordedRun, start: float, end: float) -> Array:
     profiles = run.profiles("temperature_profile")
     times = np.linspace(start, end, PROFILE_TIMES)
     levels = [np.interp(times, run.output_times, level) for level in profiles.T]
-    return np.array([np.mean(level) for level in levels])
-
-
-def _regridded_profile(
-    profile: Array, run: RecordedRun, reference: RecordedRun, walls: BoundaryConditions
-) -> Array:
-    """A horizontal mean at the reference's heights."""
-    grid, ends = run.grid, (walls.bottom, walls.top)
-    return along(profile[:, None], reference.grid.ny, grid.hy, ends, NO_BOUNDS)[:, 0]
+    return np.asarray(np.mean(levels, axis=1))
 
 
 def regrid_stream_function(psi: Array, source: Grid, target: Grid) -> Array:

@@ -26,21 +26,9 @@ PIXELS_PER_INCH = 82
 
 
 def write_report(out: Path, result: Mapping[str, Any], runs: Sequence[RecordedRun]) -> None:
-    """Write the report of a comparison to `out`, replacing an older one in one go.
+    """Write the report of what `compare` returned of these runs, replacing an older one in one go.
 
-    Parameters
-    ----------
-    out : Path
-        The HTML file; its directory is made where it is missing.
-    result : mapping
-        What `compare` returned.
-    runs : sequence of RecordedRun
-        The runs behind it, in the same order.
-
-    Raises
-    ------
-    InputError
-        `out` is no place for a report, or cannot be written.
+    Raises InputError where `out` is no place for a report, or cannot be written.
     """
     check_place(out)
     page = render(result, runs)
@@ -67,7 +55,10 @@ def check_place(out: Path) -> None:
 def render(result: Mapping[str, Any], runs: Sequence[RecordedRun]) -> str:
     """The report as HTML text."""
     environment = Environment(
-        autoescape=True, undefined=StrictUndefined, trim_blocks=True, finalize=_inert
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        finalize=lambda value: shown(value) if isinstance(value, str) else value,
     )
     environment.filters["told"] = _told
     template = files(__package__).joinpath("report.html.j2").read_text(encoding="utf-8")
@@ -84,11 +75,6 @@ def render(result: Mapping[str, Any], runs: Sequence[RecordedRun]) -> str:
         version=tellus.__version__,
         date=date.today().isoformat(),
     )
-
-
-def _inert(value: Any) -> Any:
-    """Every text that the page shows passes here."""
-    return shown(value) if isinstance(value, str) else value
 
 
 def _image(figure: Figure) -> tuple[str, int]:

@@ -8,17 +8,19 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
 
-from tellus.coupling.output.picture_file import save_picture
-from tellus.coupling.output.style import draw_map, styled
+from tellus.coupling.build import grid_of
+from tellus.coupling.output.style import (
+    Curve,
+    draw_map,
+    draw_profiles,
+    draw_series,
+    save_picture,
+    styled,
+    temperature_scale,
+)
 from tellus.coupling.solvers.arguments import shortened
 from tellus.coupling.trajectory.cases import RolloutCase
 from tellus.coupling.trajectory.drift import last_third
-from tellus.coupling.trajectory.panels import (
-    Curve,
-    draw_profiles,
-    draw_series,
-    temperature_scale,
-)
 from tellus.coupling.trajectory.record import Trajectory
 from tellus.coupling.trajectory.rollout import COLLAPSED, NOT_FINITE, OUT_OF_BOUNDS, SOLVER_FAILED
 from tellus.io.shown import in_picture
@@ -64,26 +66,23 @@ def draw(
     trained : sequence of mapping
         Parameters of the simulations that a surrogate was trained on.
     out : Path
-
-    Returns
-    -------
-    list of Path
     """
-    drawn: dict[str, Figure] = {}
     with styled():
-        for case in cases:
-            if case.scenario:
-                drawn[case.name] = one_case(case, found, result, labels)
-        members = [case for case in cases if not case.scenario]
-        if members:
+        drawn = {
+            case.name: at_length({"": case}, found, result, labels)
+            for case in cases
+            if case.scenario
+        }
+        if members := [case for case in cases if not case.scenario]:
             rows = [row for row in result["results"] if row["solver"] != labels[0]]
             drawn["outcomes"] = outcomes(rows, labels[1:] or labels, trained)
-            drawn["chosen"] = chosen(members, found, result, labels)
-    paths = []
-    for name, picture in drawn.items():
-        paths.append(out / f"{name}.png")
-        save_picture(picture, paths[-1])
-    return paths
+            chosen = by_vigour(members, found, labels[0])
+            named = {f"{word}: ": case for word, case in chosen.items()}
+            drawn["chosen"] = at_length(named, found, result, labels)
+    paths = {out / f"{name}.png": picture for name, picture in drawn.items()}
+    for path, picture in paths.items():
+        save_picture(picture, path)
+    return list(paths)
 
 
 def outcomes(
@@ -126,18 +125,6 @@ def _mark(axis: Axes, name: str, parameters: Sequence[Mapping[str, float]]) -> N
     axis.plot(*_places(parameters), marker, linestyle="none", label=name, **style)
 
 
-def chosen(
-    cases: Sequence[RolloutCase], found: Trajectories, result: Result, labels: Sequence[str]
-) -> Figure:
-    """Three cases at length, by the rms velocity of their reference."""
-    named = by_vigour(cases, found, labels[0])
-    figure = Figure(figsize=(11.5, len(named) * _height(len(labels))), layout="constrained")
-    parts = figure.subfigures(len(named), 1, squeeze=False)[:, 0]
-    for part, (word, case) in zip(parts, named.items(), strict=True):
-        _draw_case(part, case, found, result, labels, f"{word}: ")
-    return figure
-
-
 def by_vigour(
     cases: Sequence[RolloutCase], found: Trajectories, reference: str
 ) -> dict[str, RolloutCase]:
@@ -154,29 +141,30 @@ def by_vigour(
     return {places[k]: ranked[k] for k in sorted(places)}
 
 
-def one_case(
-    case: RolloutCase, found: Trajectories, result: Result, labels: Sequence[str]
+def at_length(
+    cases: Mapping[str, RolloutCase], found: Trajectories, result: Result, labels: Sequence[str]
 ) -> Figure:
-    """<T>(t), Nu(t) and the averaged profile of every solver, and its last temperature."""
-    figure = Figure(figsize=(11.5, _height(len(labels))), layout="constrained")
-    _draw_case(figure, case, found, result, labels)
+    """<T>(t), Nu(t) and the averaged profile of every solver, and its last temperature.
+
+    Cases one below the other, by what precedes their names.
+    """
+    height = max(3.6, 0.5 + 1.35 * len(labels))
+    figure = Figure(figsize=(11.5, len(cases) * height), layout="constrained")
+    parts = figure.subfigures(len(cases), 1, squeeze=False)[:, 0]
+    for part, (word, case) in zip(parts, cases.items(), strict=True):
+        mine = {name: found[case.name, name] for name in labels if (case.name, name) in found}
+        rows = {row["solver"]: row for row in result["results"] if row["case"] == case.name}
+        _draw_case(part, case, mine, rows, word)
     return figure
 
 
-def _height(solvers: int) -> float:
-    return max(3.6, 0.5 + 1.35 * solvers)
-
-
 def _draw_case(
-    part: Figure | SubFigure,
+    part: SubFigure,
     case: RolloutCase,
-    found: Trajectories,
-    result: Result,
-    labels: Sequence[str],
-    word: str = "",
+    mine: Mapping[str, Trajectory],
+    rows: Mapping[str, Row],
+    word: str,
 ) -> None:
-    mine = {name: found[case.name, name] for name in labels if (case.name, name) in found}
-    rows = {row["solver"]: row for row in result["results"] if row["case"] == case.name}
     p = case.parameters
     part.suptitle(
         f"{word}{case.name}, H = {p['heating']:.3g}, gamma_T = {p['gamma_T']:.2g}, "
@@ -187,7 +175,7 @@ def _draw_case(
     left = ["mean" if 2 * k < len(mine) else "nusselt" for k in range(len(mine))]
     layout: Any = [[panel, "profile", name] for panel, name in zip(left, mine, strict=True)]
     axes = part.subplot_mosaic(layout, width_ratios=[1.3, 0.9, 1.4])
-    _draw_lines(axes, mine)
+    _draw_lines(axes, mine, grid_of(case.config).y_cells)
     fields = [trajectory.temperature for trajectory in mine.values()]
     scale = temperature_scale(fields, fields[:1])
     for name, trajectory in mine.items():
@@ -198,7 +186,7 @@ def _draw_case(
     part.colorbar(drawn, ax=maps, label="temperature", extend="min", aspect=30)
 
 
-def _draw_lines(axes: Mapping[str, Axes], mine: Mapping[str, Trajectory]) -> None:
+def _draw_lines(axes: Mapping[str, Axes], mine: Mapping[str, Trajectory], y_cells: Array) -> None:
     """Series and profiles of the rollouts of one case, of those that got anywhere."""
     every = list(enumerate(mine.items()))
     moved = [(k, entry) for k, entry in every if entry[1].end > 0]
@@ -210,7 +198,7 @@ def _draw_lines(axes: Mapping[str, Axes], mine: Mapping[str, Trajectory]) -> Non
     draw_series(axes["mean"], means, "mean temperature")
     axes["mean"].legend(fontsize=7)
     profiles = [
-        curve(k, name, t.average("profile", *last_third(0.0, t.end)), _heights(t))
+        curve(k, name, t.average("profile", *last_third(0.0, t.end)), y_cells)
         for k, (name, t) in moved
     ]
     draw_profiles(axes["profile"], profiles, "profile, last third")
@@ -222,9 +210,3 @@ def _draw_lines(axes: Mapping[str, Axes], mine: Mapping[str, Trajectory]) -> Non
         axes["nusselt"].set(xlim=axes["mean"].get_xlim())
         axes["mean"].tick_params(labelbottom=False)
         axes["mean"].xaxis.get_offset_text().set_visible(False)
-
-
-def _heights(trajectory: Trajectory) -> Array:
-    cells = trajectory.profile.shape[1]
-    heights: Array = (np.arange(cells) + 0.5) / cells
-    return heights

@@ -97,18 +97,22 @@ def rollout_suite(
     """
     out = out.absolute()
     plain_names((case.name for case in cases), "simulations to roll out")
-    labels = [name for name in dict.fromkeys(solvers) if name != REFERENCE]
+    labels = [REFERENCE, *(name for name in dict.fromkeys(solvers) if name != REFERENCE)]
     _check_free(cases, out)
-    weights = _check_solvers(cases, [REFERENCE, *labels])
+    weights = _check_solvers(cases, labels)
+
+    def rollouts(*labels: str) -> list[Rollout]:
+        return [
+            _rollout(case, label, weights.get(label), out) for label in labels for case in cases
+        ]
+
     with sole_user(out):
         _claim(cases, out)
-        report(f"{len(cases)} simulations, {len(labels) + 1} solvers")
-        references = [_rollout(case, REFERENCE, None, out) for case in cases]
-        found = _complete(references, jobs, scheduler, report)
-        others = [_rollout(case, name, weights[name], out) for name in labels for case in cases]
-        twins = [_twin(case, out) for case in cases if others]
-        found |= _complete(_beside([*twins, *others], found), jobs, scheduler, report)
-        return _deliver(cases, found, [REFERENCE, *labels], trained, out)
+        report(f"{len(cases)} simulations, {len(labels)} solvers")
+        found = _complete(rollouts(REFERENCE), jobs, scheduler, report)
+        others = rollouts(TWIN, *labels[1:]) if labels[1:] else []
+        found |= _complete(_beside(others, found), jobs, scheduler, report)
+        return _deliver(cases, found, labels, trained, out)
 
 
 def _check_solvers(cases: Sequence[RolloutCase], labels: Sequence[str]) -> dict[str, str | None]:
@@ -131,15 +135,15 @@ def _check_solvers(cases: Sequence[RolloutCase], labels: Sequence[str]) -> dict[
 
 
 def _rollout(case: RolloutCase, label: str, weights: str | None, out: Path) -> Rollout:
-    key = " ".join([str(FORMAT), case.digest, label, weights or ""]).strip()
-    stem = out / ROLLOUTS / case.name / file_name(label)
-    solver = with_absolute_paths(label)
-    return Rollout(case=case, solver=solver, label=label, key=key, stem=stem)
-
-
-def _twin(case: RolloutCase, out: Path) -> Rollout:
-    twin = _rollout(case, TWIN, None, out)
-    return replace(twin, solver=REFERENCE, dt_factor=TWIN_FACTOR)
+    twin = label == TWIN
+    return Rollout(
+        case=case,
+        solver=REFERENCE if twin else with_absolute_paths(label),
+        label=label,
+        key=" ".join([str(FORMAT), case.digest, label, weights or ""]).strip(),
+        stem=out / ROLLOUTS / case.name / file_name(label),
+        dt_factor=TWIN_FACTOR if twin else 1.0,
+    )
 
 
 def _beside(rollouts: Sequence[Rollout], references: Trajectories) -> list[Rollout]:
@@ -155,17 +159,16 @@ def _complete(
     rollouts: Sequence[Rollout], jobs: int, scheduler: str | None, report: Report
 ) -> Trajectories:
     """Do those that are not there yet; InputError where one was done with something else."""
-    kept = [_kept(rollout) for rollout in rollouts]
-    todo = [(r,) for r, found in zip(rollouts, kept, strict=True) if found is None]
+    todo = [(rollout,) for rollout in rollouts if _kept(rollout) is None]
     done = len(rollouts) - len(todo)
     if done:
         report(f"{done} rollouts there, {len(todo)} to do")
     for count, line in enumerate(run_all(roll_out_and_keep, todo, jobs, scheduler), start=done + 1):
         report(f"{count}/{len(rollouts)}: {line}")
-    return {
-        (r.case.name, r.label): _loaded(r) if found is None else found
-        for r, found in zip(rollouts, kept, strict=True)
-    }
+    found = {(rollout.case.name, rollout.label): _kept(rollout) for rollout in rollouts}
+    if lost := [r for r in rollouts if found[r.case.name, r.label] is None]:
+        raise InputError(f"{lost[0].stem}.json is lost: run the same command again.")
+    return {place: trajectory for place, trajectory in found.items() if trajectory is not None}
 
 
 def roll_out_and_keep(rollout: Rollout) -> str:
@@ -188,13 +191,6 @@ def _kept(rollout: Rollout) -> Trajectory | None:
             f"{rollout.stem}.json was rolled out with other weights or another version: choose "
             "another --out, or delete it."
         )
-    return found
-
-
-def _loaded(rollout: Rollout) -> Trajectory:
-    found = Trajectory.load(rollout.stem)
-    if found is None:
-        raise InputError(f"{rollout.stem}.json is lost: run the same command again.")
     return found
 
 

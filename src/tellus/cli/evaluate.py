@@ -42,7 +42,7 @@ def evaluate(
             f"--plot draws errors of velocities, which a {kind.name} has not: leave it out."
         )
 
-    from tellus.coupling.experiments.evaluation import evaluate_model
+    from tellus.coupling.experiments.experiment import evaluate_model
 
     def work() -> dict[str, Any]:
         result = evaluate_model(model, data, split)
@@ -69,8 +69,8 @@ def _write(result: dict[str, Any], out: Path | None, plot: Path | None) -> None:
         write_atomically(out, json.dumps(plain(result), indent=1).encode() + b"\n")
         complain(f"the result is in {out}")
     if plot is not None:
-        from tellus.coupling.output.evaluation_figure import figure
-        from tellus.coupling.output.picture_file import save_picture
+        from tellus.coupling.output.learning import figure
+        from tellus.coupling.output.style import save_picture
 
         save_picture(figure(result), plot)
         complain(f"the picture is in {plot}")
@@ -115,8 +115,8 @@ def rollout_suite(
         raise InputError("--set changes configurations, and there are none: name some.")
 
     from tellus.coupling.trajectory import cases as source
+    from tellus.coupling.trajectory.suite.scores import table
     from tellus.coupling.trajectory.suite.suite import rollout_suite as roll_out
-    from tellus.coupling.trajectory.suite.table import table
 
     cases = source.cases_of_files(configs or [], changes or [], steps)
     if data is not None:

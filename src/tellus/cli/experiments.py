@@ -41,8 +41,7 @@ def experiments(
     refuse_sources(out, data, folder, *folder.glob("*.toml"))
     names = [] if only is None else [name.strip() for name in only.split(",")]
 
-    from tellus.coupling.experiments.table import table
-    from tellus.coupling.experiments.trainings import run_experiments
+    from tellus.coupling.experiments.trainings import run_experiments, table
 
     def work() -> dict[str, Any]:
         count = jobs or processors()

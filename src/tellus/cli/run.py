@@ -19,7 +19,7 @@ def fresh(
     settings = load_config(config, overrides(stokes, changes))
     directory = out or _directory_of(config)
     if (directory / "config.toml").exists():
-        from tellus.coupling.runs.directory import refuse_foreign
+        from tellus.coupling.runs.files import refuse_foreign
 
         refuse_foreign(directory)
         raise InputError(

@@ -64,7 +64,7 @@ def plot(
     """Draw a run (fields, time series, animation), what a data set covers, or a training."""
     refuse_sources(out, run)
     if (run / "metrics.jsonl").exists() or (run / "weights.safetensors").exists():
-        from tellus.coupling.output.training_picture import plot_training
+        from tellus.coupling.output.learning import plot_training
 
         say(f"the picture is {plot_training(run, out)}")
         return

@@ -30,6 +30,7 @@ class RunSummary(Card):
     git: str | None = None
     threads: Count | None = None
     machine: dict[str, Any] | None = None
+    others_percent: Number | None = None
     versions: dict[str, Any] | None = None
     solver_report: dict[str, Any] | None = None
     start: dict[str, Any] | None = None
