@@ -46,13 +46,8 @@ OUTPUTS = 20
 def demo(out: Path = Path("demo"), say: Callable[[str], None] = print) -> dict[str, Any]:
     """Spin a case up, roll it out from there with each solver, and compare.
 
-    Parameters
-    ----------
-    out : Path
-        Directory of the runs, report.html and demo.png. An earlier demo there is
-        replaced; anything else is left alone.
-    say : callable
-        Receives what is going on, line by line.
+    In `out`, with report.html and demo.png: an earlier demo there is replaced, anything else left
+    alone. `say` receives what is going on, line by line.
 
     Returns
     -------

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tellus.coupling.solvers.names import SOLVERS, SolverEntry
+from tellus.coupling.solvers.kinds import SOLVERS, SolverEntry
 from tellus.coupling.trajectory.record import Account, Trajectory
 from tellus.errors import SolverError
 from tellus.solver.grid import Array

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from time import perf_counter
 
@@ -13,7 +14,7 @@ from tellus.coupling.build import grid_of
 from tellus.coupling.cluster import run_all
 from tellus.coupling.dataset.sampling import Member, members
 from tellus.coupling.runs.estimate import check_memory
-from tellus.coupling.simulation.loop import Simulation
+from tellus.coupling.simulation.loop import Simulation, StepRecord
 from tellus.coupling.solvers.names import memory_of
 from tellus.errors import InputError, RunFailedError, SolverError
 from tellus.io.lock import NAME as LOCK
@@ -21,7 +22,6 @@ from tellus.io.lock import sole_user
 from tellus.io.whole_file import clear_partials, entries, own_folder, write_atomically
 from tellus.solver.direct import DirectSolver
 from tellus.solver.grid import Array
-from tellus.solver.stokes import StokesProblem
 from tellus.solver.threads import limit
 from tellus.solver.time_left import time_left
 
@@ -58,7 +58,8 @@ def make_dataset(
     # Workers may have another working directory.
     out = out.absolute()
     _check_free(config, out)
-    _check_solver(config)
+    # Let the solver object before anything is written; what it warns of is logged.
+    Simulation.from_config(members(config)[0].configured(config))
     if scheduler is None:
         _check_memory(config, jobs)
     with sole_user(out):
@@ -97,46 +98,39 @@ def _run(
 ) -> tuple[list[SampledState], str]:
     """The moments kept of a simulation, and how it ended; one that fails keeps what it had."""
     moments = StateSampler(config.dataset, member.seed)
+
+    def keep(simulation: Simulation, record: StepRecord | None = None) -> None:
+        if moments.wants(simulation.steps):
+            moments.add(simulation.temperature, simulation.time, simulation.steps)
+
+    keep(simulation)
     try:
-        while True:
-            if moments.wants(simulation.steps):
-                moments.add(simulation.temperature, simulation.time, simulation.steps)
-            if simulation.time >= member.end:
-                return moments.kept(), "reached its end"
-            if simulation.steps >= config.dataset.max_steps:
-                return moments.kept(), "reached its last step"
-            simulation.step(member.end)
+        simulation.run(member.end, [keep], config.dataset.max_steps)
     except RunFailedError as error:
         return moments.kept(), f"stopped early: {error}"
+    end = "end" if simulation.time >= member.end else "last step"
+    return moments.kept(), f"reached its {end}"
 
 
 def _labelled(
     simulation: Simulation, moments: list[SampledState]
 ) -> tuple[list[SampledState], list[Array]]:
     """The moments that have a label, and the labels: see `_label`."""
-    solver, labelled, labels = DirectSolver(simulation.grid), [], []
-    for moment in moments:
+    solver, labels = DirectSolver(simulation.grid), dict[int, Array]()
+    for k, moment in enumerate(moments):
         try:
-            labels.append(_label(simulation, moment, solver))
+            labels[k] = _label(simulation, moment, solver)
         except SolverError as error:
             failure = error
-        else:
-            labelled.append(moment)
-    if not labelled:
+    if not labels:
         raise failure
-    return labelled, labels
+    return [moments[k] for k in labels], list(labels.values())
 
 
 def _label(simulation: Simulation, moment: SampledState, solver: DirectSolver) -> Array:
     """psi of the direct solution on the very float32 T that is stored."""
-    problem = StokesProblem(
-        simulation.grid,
-        moment.temperature.astype(np.float64),
-        simulation.rheology,
-        simulation.rayleigh,
-        simulation.boundaries,
-        moment.time,
-    )
+    temperature = moment.temperature.astype(np.float64)
+    problem = replace(simulation.problem, temperature=temperature, time=moment.time)
     return solver.solve(problem).psi
 
 
@@ -154,11 +148,6 @@ def _check_free(config: DatasetConfig, out: Path) -> None:
             )
     elif out.exists() and entries(out) - {LOCK}:
         raise InputError(f"{out} is not empty and holds no data set: choose another --out.")
-
-
-def _check_solver(config: DatasetConfig) -> None:
-    """Let the solver object before anything is written; what it warns of is logged."""
-    Simulation.from_config(members(config)[0].configured(config))
 
 
 def _check_memory(config: DatasetConfig, jobs: int) -> None:

@@ -36,17 +36,8 @@ VIGOUR = r"log$_{10}(\gamma_T / \gamma_p)$"
 def plot_dataset(path: Path, out: Path | None = None) -> Path:
     """Draw the parameters of a data set's simulations and the ranges of their fields.
 
-    Parameters
-    ----------
-    path : Path
-        A directory that `tellus dataset` wrote.
-    out : Path, optional
-        The picture [default: ``overview.png`` in the data set].
-
-    Raises
-    ------
-    InputError
-        No such data set, or one without statistics.
+    Into `out`, by default ``overview.png`` in the data set. Raises InputError for no such data set,
+    or one without statistics.
     """
     entries = Dataset.open(path).card["simulations"]
     if not all("statistics" in entry for entry in entries):

@@ -139,21 +139,11 @@ LARGEST = ("largest_u", "largest_v")
 def measure(
     temperature: NDArray[np.float32], psi: Array, law: FrankKamenetskii, grid: Grid
 ) -> Statistics:
-    """Statistics of the snapshots of one simulation.
+    """Statistics of the snapshots of one simulation: T (n, ny, nx) and psi (n, ny+1, nx+1).
 
-    Parameters
-    ----------
-    temperature : array, shape (n, ny, nx)
-    psi : array, shape (n, ny+1, nx+1)
-    law : FrankKamenetskii
-    grid : Grid
-
-    Returns
-    -------
-    dict
-        ``snapshots``, their number; for each of `FIELDS` its ``mean``, ``spread`` (standard
-        deviation), ``min`` and ``max``; for each of `LARGEST` the smallest and the largest,
-        over the snapshots, of the greatest speed along that axis.
+    ``snapshots``, their number; for each of `FIELDS` its ``mean``, ``spread`` (standard
+    deviation), ``min`` and ``max``; for each of `LARGEST` the smallest and the largest,
+    over the snapshots, of the greatest speed along that axis.
     """
     eta = np.stack([law.viscosity(one.astype(np.float64), grid) for one in temperature])
     u, v = np.diff(psi, axis=1) / grid.hy, -np.diff(psi, axis=2) / grid.hx

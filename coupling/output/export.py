@@ -28,22 +28,8 @@ def export_vtk(path: Path, out: Path | None = None) -> Path:
     Cell data: what lives at the cells, and `velocity`, the mean over the faces of
     each cell. Point data: what lives at the nodes.
 
-    Parameters
-    ----------
-    path : Path
-        A run directory; the run may still go on.
-    out : Path, optional
-        The directory of the files [default: ``vtk`` in the run directory].
-
-    Returns
-    -------
-    Path
-        The .pvd file.
-
-    Raises
-    ------
-    InputError
-        No such run, or a damaged one.
+    The run at `path` may still go on; `out` is the directory of the files [default: ``vtk`` in the
+    run directory]. Returns the .pvd file; raises InputError for no such run, or a damaged one.
     """
     run = read_outputs(path)
     units = units_of(run.config)
@@ -62,8 +48,7 @@ def export_vtk(path: Path, out: Path | None = None) -> Path:
 def export_netcdf(path: Path, out: Path | None = None) -> Path:
     """Write all outputs to one netCDF-4 file, each variable on its own staggered coordinates.
 
-    Parameters and errors as in `export_vtk`; `out` is a file [default: NAME.nc in
-    the run directory].
+    As `export_vtk`; `out` is a file [default: NAME.nc in the run directory].
     """
     run = read_outputs(path)
     out = run.path / f"{run.path.resolve().name}.nc" if out is None else out

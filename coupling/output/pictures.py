@@ -51,25 +51,10 @@ class Look:
 def plot_run(path: Path, out: Path | None = None, frames: int = 50) -> list[Path]:
     """Write maps of every field at the cells or nodes, time series and an animation.
 
-    Parameters
-    ----------
-    path : Path
-        A run directory; the run may still go on.
-    out : Path, optional
-        The directory of the pictures [default: ``plots`` in the run directory].
-    frames : int
-        Most outputs to draw, evenly spaced over the run.
-
-    Returns
-    -------
-    list of Path
-        ``NAME_00000.png`` for every field and output (by its number in fields.zarr),
-        ``timeseries.png``, ``animation.gif``, and ``animation.mp4`` where ffmpeg is found.
-
-    Raises
-    ------
-    InputError
-        No such run, or a damaged one.
+    Of a run that may still go on, at most as many `frames`, evenly spaced, into `out` [default:
+    ``plots`` in the run directory]: ``NAME_00000.png`` for every field and output (by its number
+    in fields.zarr), ``timeseries.png``, ``animation.gif``, and ``animation.mp4`` where ffmpeg is
+    found. Raises InputError for no such run, or a damaged one.
     """
     run = read_outputs(path)
     units, series = units_of(run.config), run.series
@@ -90,16 +75,11 @@ def history(series: Mapping[str, Array], units: Units) -> Figure:
     figure = Figure(figsize=(8.0, 6.4))
     panels = (("mean_temperature",), ("nusselt_top", "nusselt_bottom"), ("vrms",))
     names = (units.label("mean_temperature"), "Nusselt number", units.label("vrms"))
+    times = units.show("time", series["time"])
     for axis, columns, name in zip(figure.subplots(3, 1, sharex=True), panels, names, strict=True):
         shown = [units.show(column, series[column]) for column in columns]
         for values, column, colour in zip(shown, columns, LINES[1:], strict=False):
-            axis.plot(
-                units.show("time", series["time"]),
-                values,
-                color=colour,
-                lw=1.3,
-                label=column.removeprefix("nusselt_"),
-            )
+            axis.plot(times, values, color=colour, lw=1.3, label=column.removeprefix("nusselt_"))
         axis.set(ylabel=name)
         leave_out_spikes(axis, np.concatenate(shown))
         if len(columns) > 1:
@@ -137,14 +117,12 @@ def _looks(run: RecordedRun, chosen: Iterable[int], units: Units) -> dict[str, L
     """Scales that hold all chosen outputs of every field at the cells or nodes."""
     fields = run.fields.data_vars.items()
     names = [str(name) for name, field in fields if field.dims[1:] in (CELLS, NODES)]
-    ranges: dict[str, list[Array]] = {name: [] for name in names}
-    for k in chosen:
-        for name in names:
-            values = units.show(name, run.snapshot(name, k))
-            ranges[name].append(np.percentile(values, [0, 0.5, 100]))
-    return {
-        name: _look(name, units.label(name), *np.array(found).T) for name, found in ranges.items()
-    }
+    looks = {}
+    for name in names:
+        shown = (units.show(name, run.snapshot(name, k)) for k in chosen)
+        ranges = np.array([np.percentile(values, [0, 0.5, 100]) for values in shown])
+        looks[name] = _look(name, units.label(name), *ranges.T)
+    return looks
 
 
 def _look(name: str, label: str, lowest: Array, low: Array, highest: Array) -> Look:

@@ -10,6 +10,7 @@ import io
 import re
 from collections.abc import Callable, Mapping
 from math import inf
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -35,24 +36,25 @@ def write_checkpoint(run: Path, step: int, arrays: Arrays, keep: int) -> Path:
     content = npz_bytes(arrays)
     final = folder / f"step-{step:09d}-{_digest(content)}.npz"
     write_atomically(final, content)
-    others = [path for path in _newest_first(folder) if path != final]
-    earlier = [path for path in others if _step(path) < step]
-    for path in {*others} - {*earlier[: keep - 1]}:
-        path.unlink()
+    found = _newest_first(run)
+    kept = [final, *(path for number, path in found if number < step)][:keep]
+    for _, path in found:
+        if path not in kept:
+            path.unlink()
     clear_partials(folder, "step-*.npz")
     return final
 
 
 def drop_checkpoints_after(run: Path, step: int) -> None:
     """Delete those of later steps, before what they need is cut."""
-    for path in _newest_first(run / FOLDER):
-        if _step(path) > step:
+    for number, path in _newest_first(run):
+        if number > step:
             path.unlink()
 
 
 def has_checkpoint(run: Path) -> bool:
     """Whether there is any, whole or damaged."""
-    return bool(_newest_first(run / FOLDER))
+    return bool(_newest_first(run))
 
 
 def read_checkpoint(
@@ -60,40 +62,24 @@ def read_checkpoint(
 ) -> dict[str, NDArray[Any]]:
     """The newest checkpoint that is whole; damaged ones are passed over with a warning.
 
-    With `before`, the newest of an earlier step than that.
-
-    Raises
-    ------
-    InputError
-        There is none.
+    With `before`, the newest of an earlier step than that. Raises InputError if there is none.
     """
-    for path in _newest_first(run / FOLDER):
-        if _step(path) >= before:
-            continue
+    for _, path in (found for found in _newest_first(run) if found[0] < before):
         try:
-            return _read(path)
+            content = path.read_bytes()
+            if not path.stem.endswith(_digest(content)):
+                raise ValueError("its content does not match the checksum in its name")
+            return read_npz(io.BytesIO(content))
         except (OSError, ValueError) as error:
             warn(f"checkpoint {path} is damaged ({error}); using the one before it")
     raise InputError(f"{run / FOLDER} holds no whole checkpoint: start the run anew.")
 
 
-def _read(path: Path) -> dict[str, NDArray[Any]]:
-    content = path.read_bytes()
-    match = NAME.fullmatch(path.name)
-    if match is None or match.group(2) != _digest(content):
-        raise ValueError("its content does not match the checksum in its name")
-    return read_npz(io.BytesIO(content))
-
-
-def _newest_first(folder: Path) -> list[Path]:
-    found = [path for path in folder.glob("step-*.npz") if NAME.fullmatch(path.name)]
-    return sorted(found, key=_step, reverse=True)
-
-
-def _step(path: Path) -> int:
-    match = NAME.fullmatch(path.name)
-    assert match is not None
-    return int(match.group(1))
+def _newest_first(run: Path) -> list[tuple[int, Path]]:
+    """Steps and files of all checkpoints."""
+    named = ((NAME.fullmatch(path.name), path) for path in (run / FOLDER).glob("step-*.npz"))
+    found = [(int(match[1]), path) for match, path in named if match]
+    return sorted(found, key=itemgetter(0), reverse=True)
 
 
 def _digest(content: bytes) -> str:

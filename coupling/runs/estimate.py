@@ -28,11 +28,6 @@ def memory_gib(grid: Grid, solver: str) -> float:
     return (8.0 * FIELDS * grid.nx * grid.ny + memory_of(solver, grid)) / GIB
 
 
-def memory_sentence(grid: Grid, solver: str) -> str:
-    """What a run will need, said before anything is solved."""
-    return f"{grid} cells, --stokes {solver}: about {memory_gib(grid, solver):.2g} GiB of memory"
-
-
 def check_memory(grid: Grid, solver: str, jobs: int = 1) -> list[str]:
     """Warnings where little memory is free; InputError where the machine has too little.
 

@@ -3,9 +3,11 @@
 import json
 import os
 import shutil
+from collections.abc import Callable
 from contextlib import suppress
+from functools import wraps
 from pathlib import Path
-from typing import Any
+from typing import Any, Concatenate, ParamSpec
 
 from tellus.config import Config, check_resumable, dump, load_config
 from tellus.coupling.runs.checkpoint import (
@@ -101,6 +103,22 @@ def began(out: Path) -> bool:
     return has_checkpoint(out) or (out / SUMMARY).exists()
 
 
+P = ParamSpec("P")
+
+
+def by_the_first(
+    write: Callable[Concatenate["RunFiles", P], None],
+) -> Callable[Concatenate["RunFiles", P], None]:
+    """What the first process of an mpirun writes; of the others' calls nothing comes."""
+
+    @wraps(write)
+    def written(self: "RunFiles", /, *args: P.args, **kwargs: P.kwargs) -> None:
+        if self._ranks.first:
+            write(self, *args, **kwargs)
+
+    return written
+
+
 class RunFiles:
     """Configuration, time series, fields, checkpoints and summary of one run."""
 
@@ -110,6 +128,7 @@ class RunFiles:
     def __init__(self, out: Path, config: Config, run_id: str | None, ranks: Ranks) -> None:
         self.out, self._config, self.run_id, self._ranks = out, config, run_id, ranks
 
+    @by_the_first
     def create(self, grid: Grid) -> None:
         """Begin a new run directory."""
         self._clear()
@@ -120,20 +139,8 @@ class RunFiles:
     def reopen(self, grid: Grid, steps: int, ledger: Ledger, outputs: int) -> str:
         """Cut what was written after a checkpoint; the rows of the time series that stay.
 
-        Parameters
-        ----------
-        grid : Grid
-        steps : int
-            Taken at the checkpoint.
-        ledger : Ledger
-            Of the checkpoint.
-        outputs : int
-            How many of those before it stay.
-
-        Raises
-        ------
-        InputError
-            Something is missing or damaged; then nothing has been changed.
+        `steps` were taken at the checkpoint, and as many `outputs` of those before it stay. Raises
+        InputError where something is missing or damaged; then nothing has been changed.
         """
         rows = rows_until(self.out, steps, ledger.series_sha256)
         derived = self._config.output.derived
@@ -148,6 +155,7 @@ class RunFiles:
         self._write_config()
         return rows
 
+    @by_the_first
     def discard(self) -> None:
         """Remove what `create` began."""
         for name in CONTENTS:
@@ -155,10 +163,12 @@ class RunFiles:
             with suppress(OSError):
                 (self.out / name).unlink()
 
+    @by_the_first
     def add_row(self, *values: float) -> None:
         """One row of the time series."""
         self._series.append(*values)
 
+    @by_the_first
     def add_output(self, problem: StokesProblem, step: int, viscosity: Array, flow: Flow) -> None:
         """One output of the fields."""
         self._fields.append(problem, step, viscosity, flow)
@@ -166,18 +176,21 @@ class RunFiles:
     @property
     def series_digest(self) -> str:
         """SHA-256 of the time series so far."""
-        return self._series.digest
+        return self._series.digest if self._ranks.first else ""
 
+    @by_the_first
     def write_checkpoint(self, step: int, arrays: Arrays) -> None:
         """A checkpoint, once all that came before it is on disk."""
         self._series.sync()
         self._fields.sync()
         write_checkpoint(self.out, step, arrays, self._config.output.keep_checkpoints)
 
+    @by_the_first
     def write_summary(self, summary: dict[str, Any]) -> None:
         """run.json, replaced in one piece."""
         write_atomically(self.out / SUMMARY, json.dumps(summary, indent=1).encode())
 
+    @by_the_first
     def close(self) -> None:
         """Close what grows."""
         self._series.close()
@@ -189,30 +202,3 @@ class RunFiles:
 
     def _write_config(self) -> None:
         write_atomically(self.out / CONFIG, dump(self._config).encode())
-
-
-class NoFiles(RunFiles):
-    """What the other processes of an mpirun write: nothing."""
-
-    series_digest = ""
-
-    def create(self, grid: Grid) -> None:
-        """Nothing to begin."""
-
-    def discard(self) -> None:
-        """Nothing to remove."""
-
-    def add_row(self, *values: float) -> None:
-        """No row."""
-
-    def add_output(self, problem: StokesProblem, step: int, viscosity: Array, flow: Flow) -> None:
-        """No output."""
-
-    def write_checkpoint(self, step: int, arrays: Arrays) -> None:
-        """No checkpoint."""
-
-    def write_summary(self, summary: dict[str, Any]) -> None:
-        """No run.json."""
-
-    def close(self) -> None:
-        """Nothing to close."""

@@ -4,7 +4,7 @@ from contextlib import AbstractContextManager
 from time import perf_counter
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from tellus.coupling.simulation.loop import StepRecord
 from tellus.io.terminal import stderr
@@ -21,30 +21,28 @@ class RunProgress(AbstractContextManager["RunProgress"]):
     """
 
     def __init__(self, start: float, end: float, enabled: bool = True) -> None:
-        self._console = Console(file=stderr())
+        console = Console(file=stderr())
         self._end, self._enabled = end, enabled
-        self._bar: Progress | None = None
-        self._task = TaskID(0)
+        self._on_terminal = enabled and console.is_terminal
+        self._bar = Progress(
+            TextColumn("t = {task.completed:.4g}"),
+            BarColumn(bar_width=24),
+            TextColumn("{task.description}"),
+            TimeRemainingColumn(),
+            console=console,
+        )
+        self._task = self._bar.add_task("", total=end)
+        self._bar.update(self._task, completed=start)
         self._shown = perf_counter()
         self._shown_time, self._shown_step = start, -1
-        if enabled and self._console.is_terminal:
-            self._bar = Progress(
-                TextColumn("t = {task.completed:.4g}"),
-                BarColumn(bar_width=24),
-                TextColumn("{task.description}"),
-                TimeRemainingColumn(),
-                console=self._console,
-            )
-            self._task = self._bar.add_task("", total=end)
-            self._bar.update(self._task, completed=start)
 
     def __enter__(self) -> "RunProgress":
-        if self._bar is not None:
+        if self._on_terminal:
             self._bar.start()
         return self
 
     def __exit__(self, *error: object) -> None:
-        if self._bar is not None:
+        if self._on_terminal:
             self._bar.stop()
 
     def update(self, record: StepRecord) -> None:
@@ -54,14 +52,14 @@ class RunProgress(AbstractContextManager["RunProgress"]):
         since = perf_counter() - self._shown
         if self._shown_step < 0:
             self._shown_step = record.step - 1
-        if since < (SECONDS_BETWEEN_UPDATES if self._bar else SECONDS_BETWEEN_LINES):
+        if since < (SECONDS_BETWEEN_UPDATES if self._on_terminal else SECONDS_BETWEEN_LINES):
             return
         per_step = since / max(record.step - self._shown_step, 1)
         text = (
             f"step {record.step}  dt {record.dt:.2e}  <T> {record.diagnostics.mean_temperature:.4f}"
             f"  Nu {record.diagnostics.nusselt_top:.3f}  {1e3 * per_step:.1f} ms/step"
         )
-        if self._bar is not None:
+        if self._on_terminal:
             self._bar.update(self._task, completed=record.time, description=text)
         else:
             speed = (record.time - self._shown_time) / since

@@ -15,12 +15,13 @@ PACKAGES = ("numpy", "scipy", "numba", "torch", "xarray", "zarr", "petsc4py")
 def provenance() -> dict[str, Any]:
     """What run.json and benchmark results say about their origin."""
     import tellus
+    from tellus.solver.threads import allowed
 
     return {
         "tellus": tellus.__version__,
         "git": git_hash(),
         "machine": machine(),
-        "threads": threads(),
+        "threads": allowed(),
         "versions": {"python": platform.python_version(), **_versions()},
     }
 
@@ -36,13 +37,6 @@ def machine() -> dict[str, Any]:
         "memory_gib": round(psutil.virtual_memory().total / 2**30, 1),
         "system": f"{platform.system()} {platform.machine()}",
     }
-
-
-def threads() -> int:
-    """The most threads that a solve may use now."""
-    from tellus.solver.threads import allowed
-
-    return allowed()
 
 
 @cache

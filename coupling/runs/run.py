@@ -18,7 +18,7 @@ from tellus.coupling.runs.ledger import KEY, Ledger
 from tellus.coupling.runs.time_loop import RunLoop
 from tellus.coupling.simulation.ranks import Ranks, ranks_of
 from tellus.coupling.simulation.stepping import Schedule
-from tellus.coupling.solvers.names import OWN
+from tellus.coupling.solvers.kinds import OWN
 from tellus.coupling.starts.start import Start
 from tellus.errors import InputError
 from tellus.io.arrays import Expected

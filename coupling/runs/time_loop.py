@@ -1,7 +1,6 @@
 """The time loop of a run: a simulation, and the observers that write down what it does."""
 
 import logging
-from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import astuple
 from math import ceil
@@ -12,7 +11,7 @@ from typing import Any
 from tellus.config import Config
 from tellus.coupling.build import check_grid, replaced, simulation_arguments
 from tellus.coupling.runs import estimate
-from tellus.coupling.runs.files import NoFiles, RunFiles
+from tellus.coupling.runs.files import RunFiles
 from tellus.coupling.runs.ledger import KEY, Ledger, RunClock
 from tellus.coupling.runs.progress import RunProgress
 from tellus.coupling.runs.provenance import provenance
@@ -65,7 +64,7 @@ class RunLoop:
         if solver is not None:
             config = replaced(config, "stokes", solver=own_name(solver))
         self.config, self.ranks = config, ranks
-        self.files = (RunFiles if ranks.first else NoFiles)(out, config, run_id, ranks)
+        self.files = RunFiles(out, config, run_id, ranks)
         self.warnings: list[str] = []
         for sentence in check_grid(config, solver):
             self.warn(sentence)
@@ -86,7 +85,9 @@ class RunLoop:
         for warning in (*self.start.warnings, *simulation.solver.check(simulation.problem)):
             self.warn(warning)
         if self._is_new:
-            log.info(estimate.memory_sentence(simulation.grid, self.config.stokes.solver))
+            grid, solver = simulation.grid, self.config.stokes.solver
+            need = estimate.memory_gib(grid, solver)
+            log.info(f"{grid} cells, --stokes {solver}: about {need:.2g} GiB of memory")
         simulation.warm_up()
 
     def create(self) -> None:
@@ -162,7 +163,7 @@ class RunLoop:
             self._write_summary(RUNNING)
             shows = progress and self.ranks.first
             with RunProgress(self.simulation.time, self.config.time.end, shows) as shown:
-                self._advance(self._observers(shown, asked))
+                self._advance(lambda _, record: self._after_step(record, shown, asked))
             self._checkpoint()
             return self._write_summary("done", f"steady at {self._now()}" if self.steady else "")
         except BaseException as error:
@@ -177,7 +178,7 @@ class RunLoop:
             with suppress(OSError):
                 self.files.close()
 
-    def _advance(self, observers: Sequence[Observer]) -> None:
+    def _advance(self, after_step: Observer) -> None:
         """From output to output, until the run is finished; its end is an output too."""
         simulation, schedule = self.simulation, self.schedule
         while True:
@@ -186,36 +187,23 @@ class RunLoop:
             if self.finished:
                 break
             self._keep_the_way_on()
-            simulation.run(schedule.following(simulation.time), observers)
+            simulation.run(schedule.following(simulation.time), [after_step])
         self._output()
 
-    def _observers(self, shown: RunProgress, asked: Asked) -> list[Observer]:
-        """What is done after each step, in this order."""
-
-        def keep_row(simulation: Simulation, record: StepRecord) -> None:
-            values = astuple(record.diagnostics)
-            self.files.add_row(record.step, record.time, record.dt, *values)
-
-        def watch(simulation: Simulation, record: StepRecord) -> None:
-            if self._watch is not None:
-                values = tuple(getattr(record.diagnostics, name) for name in WATCHED)
-                self._watch.add(record.step, record.time, values)
-
-        def show(simulation: Simulation, record: StepRecord) -> None:
-            shown.update(record)
-
-        def keep_checkpoint(simulation: Simulation, record: StepRecord) -> None:
-            if record.step % self.config.output.checkpoint_every == 0:
-                self._checkpoint()
-
-        def go_on(simulation: Simulation, record: StepRecord) -> None:
-            if self.finished:
-                raise StopIteration
-            self._stop_if_asked(asked)
-            if not self.schedule.is_due(record.time):
-                self._keep_the_way_on()
-
-        return [keep_row, watch, show, keep_checkpoint, go_on]
+    def _after_step(self, record: StepRecord, shown: RunProgress, asked: Asked) -> None:
+        """Write down a step, show it, and see whether there is to be another one."""
+        self.files.add_row(record.step, record.time, record.dt, *astuple(record.diagnostics))
+        if self._watch is not None:
+            values = tuple(getattr(record.diagnostics, name) for name in WATCHED)
+            self._watch.add(record.step, record.time, values)
+        shown.update(record)
+        if record.step % self.config.output.checkpoint_every == 0:
+            self._checkpoint()
+        if self.finished:
+            raise StopIteration
+        self._stop_if_asked(asked)
+        if not self.schedule.is_due(record.time):
+            self._keep_the_way_on()
 
     def _keep_the_way_on(self) -> None:
         """A checkpoint before a step that is cut short for the end: a later end goes on there."""

@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable
 from difflib import get_close_matches
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from tellus.config.solver_spec import SolverSpec
 from tellus.errors import InputError
@@ -64,23 +64,15 @@ SOLVERS: dict[str, SolverEntry] = {}
 
 
 def kind(
-    usage: str,
-    meaning: str,
-    requirements: str = "-",
-    memory: Memory = lambda spec, grid: 0.0,
-    ranks: bool = False,
-    grid_within: GridWithin = lambda spec, grid: grid,
+    usage: str, meaning: str, requirements: str = "-", **traits: Any
 ) -> Callable[[Build], Build]:
     """Declare a kind of solver, called by the first word of its usage, and what builds it.
 
-    Parameters
-    ----------
-    usage, meaning, requirements, memory, ranks, grid_within
-        See `SolverEntry`.
+    What follows the build in a `SolverEntry` is given by name.
     """
 
     def declared(build: Build) -> Build:
-        entry = SolverEntry(usage, meaning, requirements, build, memory, ranks, grid_within)
+        entry = SolverEntry(usage, meaning, requirements, build, **traits)
         SOLVERS[re.split(r"[:\[]", usage)[0]] = entry
         return build
 

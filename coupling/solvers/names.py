@@ -6,19 +6,7 @@ from tellus.solver.grid import Grid
 from tellus.solver.picard import PicardSettings
 from tellus.solver.stokes import StokesSolver
 
-from .kinds import OWN, SOLVERS, SolverEntry, built, check_kind
-
-__all__ = [
-    "OWN",
-    "SOLVERS",
-    "SolverEntry",
-    "check_name",
-    "listing",
-    "make_solver",
-    "memory_of",
-    "own_name",
-    "shares_processes",
-]
+from .kinds import OWN, SOLVERS, built, check_kind
 
 
 def make_solver(name: str, grid: Grid, picard: PicardSettings | None = None) -> StokesSolver:

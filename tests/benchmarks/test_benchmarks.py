@@ -26,7 +26,7 @@ from tellus.benchmarks.step import steps_per_block
 from tellus.benchmarks.timing import fixed_threads, thread_pools
 from tellus.cli import app
 from tellus.coupling.simulation import loop as simulation
-from tellus.coupling.solvers.names import SOLVERS, SolverEntry
+from tellus.coupling.solvers.kinds import SOLVERS, SolverEntry
 from tellus.coupling.solvers.skip import SkipSolver
 from tellus.errors import InputError, SolverError
 from tellus.solver.direct import DirectSolver

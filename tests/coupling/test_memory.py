@@ -11,7 +11,8 @@ from rollouts import tellus, write_case
 from tellus import Simulation, make_solver
 from tellus.coupling.runs import estimate
 from tellus.coupling.runs.run import run_directory
-from tellus.coupling.solvers.names import SOLVERS, memory_of
+from tellus.coupling.solvers.kinds import SOLVERS
+from tellus.coupling.solvers.names import memory_of
 from tellus.errors import InputError
 from tellus.solver.direct import DirectSolver
 from tellus.solver.grid import Grid

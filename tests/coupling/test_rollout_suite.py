@@ -17,7 +17,7 @@ from tellus.config import Config, load_config, load_dataset_config
 from tellus.config.solver_spec import SolverSpec
 from tellus.coupling.dataset.sampling import members
 from tellus.coupling.output.style import temperature_scale
-from tellus.coupling.solvers.names import SOLVERS, SolverEntry
+from tellus.coupling.solvers.kinds import SOLVERS, SolverEntry
 from tellus.coupling.trajectory.cases import RolloutCase, cases_of_data, cases_of_files
 from tellus.coupling.trajectory.rollout import file_name
 from tellus.coupling.trajectory.suite.figures import by_vigour
