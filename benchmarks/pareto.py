@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from tellus.config import Config
-from tellus.coupling.output.style import save_picture
+from tellus.coupling.output.picture_file import save_picture
 from tellus.coupling.runs.provenance import provenance
 from tellus.coupling.simulation.loop import Simulation, Snapshot
 from tellus.coupling.trajectory.cases import RolloutCase

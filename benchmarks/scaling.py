@@ -9,7 +9,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from tellus.coupling.output.style import save_picture, styled
+from tellus.coupling.output.picture_file import save_picture
+from tellus.coupling.output.style import styled
 
 from .labels import label_points
 from .spread import Row

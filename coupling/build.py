@@ -37,35 +37,29 @@ def simulation_arguments(
 
     `solver` replaces what the section `stokes` asks for.
     """
-    grid = grid_of(config)
+    grid, model, stokes = grid_of(config), config.model, config.stokes
+    if solver is None:
+        picard = PicardSettings(stokes.picard_tolerance, stokes.picard_limit)
+        solver = make_solver(stokes.solver, grid, picard)
+    dissipation, surface = model.dissipation_number, model.surface_temperature
     return {
         "grid": grid,
         "rheology": rheology_of(config),
-        "solver": _solver(config, grid) if solver is None else solver,
+        "solver": solver,
         "temperature": start.temperature,
-        "rayleigh": config.model.rayleigh,
+        "rayleigh": model.rayleigh,
         "heating": heating_of(config, start.heating_age),
         "boundaries": boundaries_of(config),
         "scheme": config.time.scheme,
         "advection": config.energy.advection,
         "velocity": config.energy.velocity,
-        "extended": _extended(config),
-        "core_capacity": config.model.core_capacity,
+        "extended": ExtendedBoussinesq(dissipation, surface, model.rayleigh)
+        if dissipation
+        else None,
+        "core_capacity": model.core_capacity,
         "core_temperature": start.core_temperature,
         "stepping": stepping_of(config),
     }
-
-
-def _solver(config: Config, grid: Grid) -> StokesSolver:
-    picard = PicardSettings(config.stokes.picard_tolerance, config.stokes.picard_limit)
-    return make_solver(config.stokes.solver, grid, picard)
-
-
-def _extended(config: Config) -> ExtendedBoussinesq | None:
-    model = config.model
-    if model.dissipation_number == 0.0:
-        return None
-    return ExtendedBoussinesq(model.dissipation_number, model.surface_temperature, model.rayleigh)
 
 
 def grid_of(config: Config | DatasetConfig) -> Grid:

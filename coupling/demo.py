@@ -9,7 +9,7 @@ from typing import Any
 
 from tellus.config import Config
 from tellus.coupling.build import grid_of, rheology_of
-from tellus.coupling.output.style import save_picture
+from tellus.coupling.output.picture_file import save_picture
 from tellus.coupling.runs.recorded import RecordedRun, read_run
 from tellus.coupling.runs.run import run_directory
 from tellus.errors import InputError
@@ -84,7 +84,11 @@ def demo(out: Path = Path("demo"), say: Callable[[str], None] = print) -> dict[s
     result = compare(directories)
     runs = [read_run(directory) for directory in directories]
     result["same_temperature"] = same_temperature_errors(runs[0], configs[-1])
-    result["remarks"] = [_remark(result["same_temperature"])]
+    median, largest = (digits(result["same_temperature"][key], 100) for key in ("median", "max"))
+    result["remarks"] = [
+        f"Velocity of {SOLVERS[-1]} on the temperatures of the direct run: median error "
+        f"{median} %, largest {largest} % ({result['same_temperature']['outputs']} outputs)."
+    ]
     write_report(out / "report.html", result, runs)
     save_picture(picture(result, runs), out / "demo.png", 130)
     lines = [*headline(result)[:2], *busy(result), *result["remarks"]]
@@ -130,14 +134,6 @@ def same_temperature_errors(run: RecordedRun, config: Config) -> dict[str, Any]:
         "max": max(errors, default=None),
         "outputs": len(errors),
     }
-
-
-def _remark(errors: dict[str, Any]) -> str:
-    return (
-        f"Velocity of {errors['solver']} on the temperatures of the direct run: median error "
-        f"{digits(errors['median'], 100)} %, largest {digits(errors['max'], 100)} % "
-        f"({errors['outputs']} outputs)."
-    )
 
 
 def _claim(out: Path, own: list[Path]) -> None:

@@ -31,7 +31,6 @@ class Member:
     end: float
 
     def configured(self, config: DatasetConfig) -> Config:
-        """The configuration of its run."""
         return simulation_of(config, self.gamma_T, self.gamma_p, self.heating, self.seed)
 
 

@@ -66,7 +66,6 @@ class Experiment:
 
     @property
     def is_done(self) -> bool:
-        """Whether it is trained and evaluated."""
         return self.is_trained and self.evaluation.exists()
 
     def read_evaluation(self) -> dict[str, Any]:

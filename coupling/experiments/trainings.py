@@ -154,6 +154,11 @@ def _deliver(
 
     `seconds` is the wall time of all trainings and evaluations, None where some were there before.
     """
+    labels, beside = {f"surrogate:{e.model}" for e in experiments}, None
+    if rollouts is not None:
+        others = [row for row in rollouts["summary"] if row["solver"] not in labels]
+        thresholds = rollouts["thresholds"]
+        beside = {"steps": others[0]["steps"], "thresholds": thresholds, "others": others}
     result = {
         "benchmark": "experiments",
         "folder": folder.name,
@@ -164,7 +169,7 @@ def _deliver(
         "training_jobs": min(jobs, len(experiments)),
         "trainings_seconds": seconds,
         "results": [_row(e, rollouts) for e in experiments],
-        "rollouts": None if rollouts is None else _beside(rollouts, experiments),
+        "rollouts": beside,
         **provenance(),
     }
     write_atomically(experiments[0].out / RESULT, json.dumps(result, indent=1).encode() + b"\n")
@@ -203,13 +208,6 @@ def _rolled_out(
         trained=trained_on(data),
         report=report,
     )
-
-
-def _beside(rollouts: Json, experiments: Sequence[Experiment]) -> Json:
-    """What the suite says of the others, and what it calls good."""
-    labels = {f"surrogate:{e.model}" for e in experiments}
-    others = [row for row in rollouts["summary"] if row["solver"] not in labels]
-    return {"steps": others[0]["steps"], "thresholds": rollouts["thresholds"], "others": others}
 
 
 def _row(experiment: Experiment, rollouts: Json | None) -> Json:

@@ -11,7 +11,8 @@ from matplotlib.figure import Figure
 
 from tellus.config.cards import conform
 from tellus.config.summaries import EpochLine
-from tellus.coupling.output.style import LINES, picture_place, save_picture, styled
+from tellus.coupling.output.picture_file import picture_place, save_picture
+from tellus.coupling.output.style import LINES, styled
 from tellus.errors import InputError
 from tellus.io.json_file import brief, read_json_lines
 from tellus.io.shown import in_picture

@@ -19,7 +19,7 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Colormap, LogNorm, Normalize
 from matplotlib.figure import Figure
 
-from tellus.coupling.output.style import save_picture
+from tellus.coupling.output.picture_file import save_picture
 from tellus.coupling.runs.fields import CELLS, NODES
 from tellus.coupling.runs.recorded import RecordedRun, directory, read_outputs
 from tellus.io.whole_file import folder_aside, own_folder
@@ -201,7 +201,6 @@ class Canvas:
         self._is_laid_out = False
 
     def draw(self, frame: xr.Dataset, time: float) -> None:
-        """Show one output."""
         for name, axis in self._axes.items():
             draw_field(axis, frame, name, self._looks[name], self._units)
             axis.label_outer()

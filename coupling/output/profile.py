@@ -10,7 +10,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from rich.table import Table
 
-from tellus.coupling.output.style import save_picture
+from tellus.coupling.output.picture_file import save_picture
 from tellus.coupling.runs.recorded import RecordedRun, read_outputs
 from tellus.coupling.runs.timeseries import NAME as SERIES
 from tellus.errors import InputError

@@ -5,8 +5,6 @@ the panels that pictures of runs side by side are made of.
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from io import BytesIO
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,8 +15,6 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
-from tellus.errors import InputError
-from tellus.io.whole_file import write_atomically
 from tellus.solver.grid import Array
 
 STYLE: Any = {
@@ -91,7 +87,6 @@ class Curve:
     failed: bool = False
 
     def draw(self, axis: Axes) -> None:
-        """In the style of its run."""
         end: dict[str, Any] = {"marker": "x", "markevery": [-1]} if self.failed else {}
         axis.plot(self.x, self.y, label=self.label, **line(self.k), **end)
 
@@ -138,20 +133,3 @@ def temperature_scale(fields: Iterable[Array], reference: Sequence[Array]) -> No
     low = np.floor(20 * max(interior, coldest)) / 20
     hottest = max(float(field.max()) for field in reference)
     return Normalize(low, max(1.0, hottest, low + 0.05))
-
-
-def save_picture(figure: Figure, path: Path, dpi: int = 150) -> None:
-    """Write a figure in the format that the name ends in; an older picture stays where it fails."""
-    content = BytesIO()
-    with styled():
-        figure.savefig(content, format=path.suffix[1:] or "png", dpi=dpi)
-    write_atomically(path, content.getvalue())
-
-
-def picture_place(out: Path | None, default: Path) -> Path:
-    """Where a picture that `--out` may name goes, its folder made; InputError if it is no .png."""
-    place = default if out is None else out
-    if place.suffix != ".png" or place.is_dir():
-        raise InputError(f"--out {place}: name a .png file.")
-    place.parent.mkdir(parents=True, exist_ok=True)
-    return place

@@ -46,8 +46,10 @@ def check_memory(grid: Grid, solver: str, jobs: int = 1) -> list[str]:
 
 def _machine_gib() -> tuple[float, float]:
     """The memory that this process may have, and what of it is free."""
-    memory = psutil.virtual_memory()
-    limit = min(_group_limit(), _process_limit())
+    memory, limit = psutil.virtual_memory(), _group_limit()
+    soft, _ = resource.getrlimit(resource.RLIMIT_AS)  # as `ulimit -v` sets it
+    if soft != resource.RLIM_INFINITY:
+        limit = min(limit, float(soft))
     return min(memory.total, limit) / GIB, min(memory.available, limit) / GIB
 
 
@@ -59,12 +61,6 @@ def _group_limit() -> float:
         except (OSError, ValueError):  # "max" is no number
             continue
     return inf
-
-
-def _process_limit() -> float:
-    """As `ulimit -v` sets it."""
-    soft, _ = resource.getrlimit(resource.RLIMIT_AS)
-    return inf if soft == resource.RLIM_INFINITY else float(soft)
 
 
 def cost_sentence(grid: Grid, solver: str, solve_seconds: float, steps: int) -> str:

@@ -165,12 +165,10 @@ class RunFiles:
 
     @by_the_first
     def add_row(self, *values: float) -> None:
-        """One row of the time series."""
         self._series.append(*values)
 
     @by_the_first
     def add_output(self, problem: StokesProblem, step: int, viscosity: Array, flow: Flow) -> None:
-        """One output of the fields."""
         self._fields.append(problem, step, viscosity, flow)
 
     @property
@@ -192,7 +190,6 @@ class RunFiles:
 
     @by_the_first
     def close(self) -> None:
-        """Close what grows."""
         self._series.close()
 
     def _clear(self) -> None:

@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from tellus.config.summaries import RunSummary
 from tellus.errors import InputError
 from tellus.io.card_check import check_card
 from tellus.io.json_file import read_json
@@ -32,7 +31,9 @@ def describe(path: Path) -> str:
     InputError
         There is nothing there, it is none of these, or its card is damaged.
     """
-    kind, facts = _recognised(path)
+    if not path.exists():
+        raise InputError(f"{path}: there is nothing there.")
+    kind, facts = (_recognised_folder if path.is_dir() else _recognised_file)(path)
     try:
         lines = {kind: str(path), **facts(path)}
     except (KeyError, IndexError, TypeError, ValueError, AttributeError) as failure:
@@ -41,12 +42,6 @@ def describe(path: Path) -> str:
         ) from None
     width = max(map(len, lines))
     return "\n".join(f"{label:<{width}}  {shown(value)}" for label, value in lines.items())
-
-
-def _recognised(path: Path) -> tuple[str, Callable[[Path], Facts]]:
-    if not path.exists():
-        raise InputError(f"{path}: there is nothing there.")
-    return _recognised_folder(path) if path.is_dir() else _recognised_file(path)
 
 
 def _recognised_file(path: Path) -> tuple[str, Callable[[Path], Facts]]:
@@ -107,6 +102,7 @@ def _run(path: Path) -> Facts:
     step, time = reached.get("step", run.written["steps"]), reached.get("time", summary.time or 0.0)
     stokes, energy = sum(summary.seconds.stokes.values()), summary.seconds.energy or 0.0
     rest = summary.seconds.total - stokes - energy
+    commit = f" at {summary.git[:10]}" if summary.git else ""
     facts = {
         "status": f"{run.state}; {summary.message}"
         if summary.message
@@ -122,7 +118,7 @@ def _run(path: Path) -> Facts:
         if row
         else "none yet",
         "outputs": _outputs(path / "fields.zarr"),
-        "made by": _maker(summary),
+        "made by": f"tellus {summary.tellus}{commit}, {summary.threads} threads",
     }
     return facts | ({"warnings": "; ".join(summary.warnings)} if summary.warnings else {})
 
@@ -214,11 +210,6 @@ def _grid(grid: Mapping[str, Any]) -> str:
 
 def _span(values: list[float]) -> str:
     return f"{min(values):.4g} to {max(values):.4g}"
-
-
-def _maker(summary: RunSummary) -> str:
-    commit = f" at {summary.git[:10]}" if summary.git else ""
-    return f"tellus {summary.tellus}{commit}, {summary.threads} threads"
 
 
 def _outputs(store: Path) -> str:

@@ -138,13 +138,11 @@ class RecordedRun:
 
     @cached_property
     def grid(self) -> Grid:
-        """The grid of the recorded fields."""
         sizes = self.fields.sizes
         return Grid(sizes["x"], sizes["y"], float(self.fields["x_node"][-1]))
 
     @cached_property
     def output_times(self) -> Array:
-        """Model times of the recorded fields."""
         return np.asarray(self.fields["time"], dtype=np.float64)
 
     def snapshot(self, name: str, index: int) -> Array:
@@ -177,8 +175,7 @@ class RecordedRun:
 
     @property
     def solver(self) -> str:
-        """Name of the Stokes solver, as `--stokes` takes it."""
-        return str(self.info["solver"])
+        return self.summary.solver
 
     @property
     def steps(self) -> int:
@@ -188,13 +185,12 @@ class RecordedRun:
     @property
     def priced_steps(self) -> int:
         """Time steps that the seconds are of; zero where those are not known."""
-        return int(self.info["steps"])
+        return self.summary.steps
 
     @property
     def start(self) -> Mapping[str, Any]:
         """What it started from, as `Start.to_json` says it; runs of earlier versions do not say."""
-        said: Mapping[str, Any] | None = self.written.get("start")
-        return said or {}
+        return self.summary.start or {}
 
     def core_at(self, times: float | Array) -> float | None:
         """Mean temperature of a cooling core over these times; None where it does not cool."""

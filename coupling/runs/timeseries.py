@@ -52,7 +52,6 @@ class TimeSeries:
         sync(self._file.fileno())
 
     def close(self) -> None:
-        """Flush and close."""
         self._file.close()
 
 

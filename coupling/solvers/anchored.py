@@ -67,7 +67,6 @@ class AnchoredSolver(CompositeSolver):
         return {"calls": np.array(self._calls), **lack}
 
     def restore_own(self, state: SolverState) -> None:
-        """Take back what `own_state` handed out."""
         self._calls = int(state["calls"]) if "calls" in state else 0
         self._offset = np.asarray(state["lack"], dtype=np.float64) if "lack" in state else None
 
@@ -151,7 +150,10 @@ class ToleranceAnchoredSolver(CompositeSolver):
         if self._offset is None or before is None or self._factor.viscosity is None:
             return self._solved(problem, seconds)
         psi = approximation.psi + self._offset
-        self._go(relative_velocity(approximation.psi - before, psi, self.grid))
+        distance = relative_velocity(approximation.psi - before, psi, self.grid)
+        self._error.path += distance
+        self._left.path += distance
+        self._steps += 1
         foreseen = self._rest + self._error.at(problem.time)
         if foreseen < SAFETY * self.tolerance and self._steps < MOST_STEPS:
             report = StokesReport(self.name, seconds, 0, status="predicted", estimate=foreseen)
@@ -170,12 +172,6 @@ class ToleranceAnchoredSolver(CompositeSolver):
         )
         return flow_from_psi(corrected, self.grid, report)
 
-    def _go(self, distance: float) -> None:
-        """A step of the approximation."""
-        self._error.path += distance
-        self._left.path += distance
-        self._steps += 1
-
     def _start_anew(self, time: float, rest: float) -> None:
         """The error is known: what is left of it."""
         self._error, self._rest, self._steps = self._error.restarted(time), rest, 0
@@ -186,7 +182,8 @@ class ToleranceAnchoredSolver(CompositeSolver):
         b = operator.right_hand_side(problem.temperature, problem.rayleigh)
         estimates: list[float] = []
         while len(estimates) < MOST_CORRECTIONS:
-            A = operator.at(self._viscosity(problem, psi))
+            flow = flow_from_psi(psi, self.grid, StokesReport(self.name))
+            A = operator.at(effective_viscosity(problem, flow))
             correction = self._factor.back_substitute(b - A(psi))
             estimates.append(relative_velocity(correction, psi, self.grid))
             if estimates[-1] <= ROUNDING:
@@ -229,10 +226,6 @@ class ToleranceAnchoredSolver(CompositeSolver):
         report = replace(flow.report, solver=self.name, seconds=both, iterations=iterations)
         return replace(flow, report=report)
 
-    def _viscosity(self, problem: StokesProblem, psi: Array) -> Array:
-        flow = flow_from_psi(psi, self.grid, StokesReport(self.name))
-        return effective_viscosity(problem, flow)
-
     def own_state(self) -> SolverState:
         """Where increments start, the viscosity that was factored, and what foresees errors."""
         if self._offset is None or self._last is None or self._factor.viscosity is None:
@@ -247,7 +240,6 @@ class ToleranceAnchoredSolver(CompositeSolver):
         }
 
     def restore_own(self, state: SolverState) -> None:
-        """Take back what `own_state` handed out; the factor is made when it is used."""
         known = {name: np.asarray(state[name], np.float64) for name in MEMORY if name in state}
         self._offset, self._last = known.get("lack"), known.get("last")
         self._factor.restore(known.get("factored"))

@@ -55,14 +55,14 @@ def settings(
     return found
 
 
-def tolerance(text: str) -> float:
+def tolerance(text: str, what: str = "tolerance") -> float:
     """A number between 0 and 1."""
     try:
         value = float(text)
     except ValueError:
         value = 0.0
     if not 0.0 < value < 1.0:
-        raise ValueError("a tolerance between 0 and 1")
+        raise ValueError(f"a {what} between 0 and 1")
     return value
 
 

@@ -46,7 +46,6 @@ class ErrorForecast:
 
     @classmethod
     def from_array(cls, values: Array) -> Self:
-        """The inverse of `to_array`."""
         return cls(*np.asarray(values, dtype=np.float64).tolist())
 
 

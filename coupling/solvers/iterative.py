@@ -1,27 +1,22 @@
 """What may follow "iterative:" in a solver's name."""
 
+from functools import partial
+
 from tellus.config.solver_spec import SolverSpec
 from tellus.solver.iterative.batch import IterativeSettings
 from tellus.solver.iterative.krylov import METHODS, Stopping
 
-from .arguments import count, refusal, settings, tolerance
+from .arguments import Setting, count, refusal, settings, tolerance
 
 EXAMPLE = "iterative:tol=1e-8:cold"
 
 
-def _factor(text: str) -> float:
-    try:
-        return tolerance(text)
-    except ValueError:
-        raise ValueError("a factor between 0 and 1") from None
-
-
-NUMBERS = {
+NUMBERS: dict[str, Setting] = {
     "tol": tolerance,
     "velocity": tolerance,
     "limit": count,
     "keep": count,
-    "relax": _factor,
+    "relax": partial(tolerance, what="factor"),
 }
 WORDS = (*METHODS, "mg", "jacobi", "cpu", "cuda", "cold")
 

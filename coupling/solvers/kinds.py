@@ -17,7 +17,16 @@ from tellus.solver.picard import PicardSettings, PicardSolver
 from tellus.solver.stokes import StokesSolver
 
 from . import memory
-from .arguments import count, is_whole, no_argument, refusal, settings, tolerance, whole_number
+from .arguments import (
+    Setting,
+    count,
+    is_whole,
+    no_argument,
+    refusal,
+    settings,
+    tolerance,
+    whole_number,
+)
 
 DIRECT = SolverSpec("direct")
 REFINED = SolverSpec("refined", ("tol=1e-3",))
@@ -100,7 +109,7 @@ def _direct(spec: SolverSpec, grid: Grid) -> StokesSolver:
 @kind(
     "skip:N[:linear][:NAME], skip:tol=X[:NAME]",
     "direct, or NAME, every N-th step or when the error may exceed X; held or extrapolated",
-    memory=memory.skip,
+    memory=lambda spec, grid: 0.0 if spec.inner else memory.bands(grid),
 )
 def _skip(spec: SolverSpec, grid: Grid, picard: PicardSettings) -> StokesSolver:
     from tellus.coupling.solvers.skip import ToleranceSkipSolver
@@ -171,7 +180,7 @@ def _pardiso(spec: SolverSpec, grid: Grid) -> StokesSolver:
     "cudss",
     "sparse Cholesky of NVIDIA's cuDSS on a GPU, analysed once",
     requirements="extra cudss, a GPU",
-    memory=memory.cudss,
+    memory=lambda spec, grid: memory.fields(grid, 40),  # the factor lies on the GPU
 )
 @linear
 def _cudss(spec: SolverSpec, grid: Grid) -> StokesSolver:
@@ -190,7 +199,7 @@ def _cudss(spec: SolverSpec, grid: Grid) -> StokesSolver:
 def _lagged(spec: SolverSpec, grid: Grid) -> StokesSolver:
     from tellus.solver.krylov.lagged import CHOLESKY, LaggedSolver
 
-    known = {"tol": tolerance, "limit": count}
+    known: dict[str, Setting] = {"tol": tolerance, "limit": count}
     asked = settings(spec, spec.arguments, known, "lagged:tol=1e-6")
     limit = int(asked.get("limit", CHOLESKY.limit))
     return LaggedSolver(grid, asked.get("tol", 1e-6), limit, str(spec))
@@ -221,7 +230,7 @@ def _mumps(spec: SolverSpec, grid: Grid) -> StokesSolver:
     "iterative[:OPTION...][:from:NAME]",
     "conjugate gradients with multigrid, on a CPU or a GPU",
     requirements="torch",
-    memory=memory.iterative,
+    memory=lambda spec, grid: memory.TORCH + memory.fields(grid, 85),
 )
 def _iterative(spec: SolverSpec, grid: Grid, picard: PicardSettings) -> StokesSolver:
     from tellus.solver.iterative.solver import IterativeSolver
@@ -240,9 +249,11 @@ def _iterative(spec: SolverSpec, grid: Grid, picard: PicardSettings) -> StokesSo
     memory=memory.surrogate,
 )
 def _surrogate(spec: SolverSpec, grid: Grid, picard: PicardSettings) -> StokesSolver:
+    from tellus.surrogate.load import load_surrogate
+
     from .surrogate import SurrogateSolver
 
-    return SurrogateSolver.from_weights(Path(spec.weights) if spec.arguments else None, grid)
+    return SurrogateSolver(load_surrogate(Path(spec.weights) if spec.arguments else None, grid))
 
 
 @kind(

@@ -76,26 +76,11 @@ def pardiso(spec: SolverSpec, grid: Grid) -> float:
     return MKL + 55.0 * cells * log2(cells)
 
 
-def cudss(spec: SolverSpec, grid: Grid) -> float:
-    """The matrix; the factor lies on the GPU."""
-    return fields(grid, 40)
-
-
 def mumps(spec: SolverSpec, grid: Grid) -> float:
     """A sparse factor, and PETSc."""
     lu = spec.kind == "mumps" and "lu" in spec.arguments
     cells = grid.nx * grid.ny
     return PETSC + DIGITS["mumps:lu" if lu else spec.kind] * cells * log2(cells)
-
-
-def skip(spec: SolverSpec, grid: Grid) -> float:
-    """The bands, where no other solver is named."""
-    return 0.0 if spec.inner else bands(grid)
-
-
-def iterative(spec: SolverSpec, grid: Grid) -> float:
-    """The grids of multigrid, and PyTorch."""
-    return TORCH + fields(grid, 85)
 
 
 def surrogate(spec: SolverSpec, grid: Grid) -> float:

@@ -65,7 +65,6 @@ class SkipSolver(CompositeSolver):
         return {"calls": np.array(self._calls), **held}
 
     def restore_own(self, state: SolverState) -> None:
-        """Take back what `own_state` handed out."""
         self._calls = int(state["calls"]) if "calls" in state else 0
         self._last, self._before = _unpacked("last", state), _unpacked("before", state)
 
@@ -149,7 +148,6 @@ class ToleranceSkipSolver(CompositeSolver):
         }
 
     def restore_own(self, state: SolverState) -> None:
-        """Take back what `own_state` handed out."""
         self._history.restore(state)
         unchecked = np.array([np.inf, 0.0, 0.0])
         self._slope, through, self._interval = state.get("checked", unchecked).tolist()

@@ -1,11 +1,7 @@
 """A trained network behind the interface of any Stokes solver."""
 
-from pathlib import Path
-
 from tellus.errors import SolverError
-from tellus.solver.grid import Grid
 from tellus.solver.stokes import Flow, StokesProblem, StokesSolver
-from tellus.surrogate.load import load_surrogate
 from tellus.surrogate.model import StokesSurrogate
 
 
@@ -17,11 +13,6 @@ class SurrogateSolver(StokesSolver):
     def __init__(self, surrogate: StokesSurrogate) -> None:
         self.surrogate = surrogate
 
-    @classmethod
-    def from_weights(cls, path: Path | None, grid: Grid) -> "SurrogateSolver":
-        """Load weights from `path`, the shipped ones by default."""
-        return cls(load_surrogate(path, grid))
-
     @property
     def weights_sha256(self) -> str:
         """Digest of the weights file, for provenance."""
@@ -32,7 +23,6 @@ class SurrogateSolver(StokesSolver):
         return self.surrogate.check(problem.grid, problem.boundaries, problem.rheology)
 
     def solve(self, problem: StokesProblem) -> Flow:
-        """The predicted velocity."""
         flow = self.surrogate.flow(problem)
         if not max(float(abs(part).max()) for part in (flow.u, flow.v)) < float("inf"):
             raise SolverError(

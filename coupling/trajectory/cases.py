@@ -40,7 +40,6 @@ class RolloutCase:
         return hashlib.sha256(dump(self.with_solver("direct")).encode()).hexdigest()[:16]
 
     def with_solver(self, name: str) -> Config:
-        """The configuration with this solver."""
         return replaced(self.config, "stokes", solver=name)
 
 

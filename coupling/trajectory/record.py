@@ -73,7 +73,6 @@ class Account:
 
     @property
     def finished(self) -> bool:
-        """Whether it got to its end."""
         return self.ended == FINISHED
 
 
@@ -111,7 +110,6 @@ class Trajectory:
 
     @property
     def end(self) -> float:
-        """Model time that it reached."""
         return float(self.time[-1])
 
     def average(self, name: str, start: float, end: float) -> Array:
@@ -196,7 +194,6 @@ class Recorder:
 
     @property
     def steps(self) -> int:
-        """Steps taken so far."""
         return self.simulation.steps - self._first
 
     def run(self, until: float, steps: int | None = None) -> None:
@@ -207,7 +204,6 @@ class Recorder:
         self.simulation.run(until, [self], steps)
 
     def __call__(self, simulation: Simulation, record: StepRecord) -> None:
-        """Take note of a step."""
         self.seconds += perf_counter() - self._clock
         self.cpu_seconds += process_time() - self._cpu_clock
         profile = temperature_profile(simulation.temperature)

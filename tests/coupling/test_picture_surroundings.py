@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from tellus.coupling.output.style import save_picture, styled
+from tellus.coupling.output.picture_file import save_picture
+from tellus.coupling.output.style import styled
 
 ODD = {
     "text.usetex": True,

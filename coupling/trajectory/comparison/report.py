@@ -63,8 +63,9 @@ def render(result: Mapping[str, Any], runs: Sequence[RecordedRun]) -> str:
     environment.filters["told"] = _told
     template = files(__package__).joinpath("report.html.j2").read_text(encoding="utf-8")
     drawn = figures(result, runs)
+    first, *others = [run["label"] for run in result["runs"]]
     return environment.from_string(template).render(
-        title=_title(result),
+        title=f"{first} against {', '.join(others)}" if others else f"Run with {first}",
         case=_case(result, runs[0]),
         summary=[*headline(result), *result.get("remarks", [])],
         result=result,
@@ -84,11 +85,6 @@ def _image(figure: Figure) -> tuple[str, int]:
         figure.savefig(buffer, format="png", dpi=DPI)
     width = round(PIXELS_PER_INCH * figure.get_figwidth())
     return b64encode(buffer.getvalue()).decode("ascii"), width
-
-
-def _title(result: Mapping[str, Any]) -> str:
-    first, *others = [run["label"] for run in result["runs"]]
-    return f"{first} against {', '.join(others)}" if others else f"Run with {first}"
 
 
 def _case(result: Mapping[str, Any], reference: RecordedRun) -> str:

@@ -9,12 +9,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
 
 from tellus.coupling.build import grid_of
+from tellus.coupling.output.picture_file import save_picture
 from tellus.coupling.output.style import (
     Curve,
     draw_map,
     draw_profiles,
     draw_series,
-    save_picture,
     styled,
     temperature_scale,
 )
