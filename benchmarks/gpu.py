@@ -26,12 +26,12 @@ import torch
 from tellus.coupling.runs.provenance import git_hash
 from tellus.errors import InputError, TellusError
 from tellus.io.whole_file import write_atomically
-from tellus.solver.device_phase_timer import DevicePhaseTimer
 from tellus.solver.factor.cudss import CudssSolver
 from tellus.solver.grid import Grid
 from tellus.solver.iterative.batch import IterativeSettings, solve_batch
 from tellus.solver.iterative.krylov import Stopping
 from tellus.solver.iterative.solver import IterativeSolver
+from tellus.solver.phase_timer import PhaseTimer
 from tellus.solver.stokes import StokesProblem, StokesReport, StokesSolver, relative_velocity_error
 from tellus.surrogate.multi_scale.features import CHANNELS
 from tellus.surrogate.multi_scale.settings import MultiScaleNetworkSettings
@@ -144,7 +144,7 @@ def _solves(solver: StokesSolver, bench: Bench) -> GpuRow:
 
 
 def _one(solver: StokesSolver, problem: StokesProblem, device: str) -> tuple[float, StokesReport]:
-    timer = DevicePhaseTimer(device)
+    timer = PhaseTimer(device)
     report = solver.solve(problem).report
     timer.lap("all")
     return timer.seconds["all"], report
@@ -205,7 +205,7 @@ def _seconds(work: Callable[[], Any], bench: Bench) -> Spread:
     work()
     samples = []
     for _ in range(bench.repeats):
-        timer = DevicePhaseTimer(bench.device)
+        timer = PhaseTimer(bench.device)
         work()
         timer.lap("all")
         samples.append(timer.seconds["all"])

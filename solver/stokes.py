@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,8 @@ from .limits import FINITE, check_record, check_shape
 from .rheology import Rheology, depends_on_strain_rate
 
 SolverState = Mapping[str, NDArray[np.generic]]
+
+CHOLESKY = "the Cholesky factorisation"
 
 QUIET_VRMS = 1.0
 """A flow with a slower rms velocity moves no heat to speak of: nothing is judged relative to it."""
@@ -112,6 +114,19 @@ class StokesSolver(Protocol):
         """The velocity at `problem.time`; raises SolverError when there is none."""
         ...
 
+    def flow(
+        self,
+        psi: Array,
+        grid: Grid,
+        seconds: Mapping[str, float],
+        iterations: int = 1,
+        residual: float = float("nan"),
+        **more: Any,
+    ) -> Flow:
+        """psi as this solver's answer: differenced, with a `StokesReport` under its name."""
+        report = StokesReport(self.name, seconds, iterations, residual, **more)
+        return flow_from_psi(psi, grid, report)
+
     def check(self, problem: StokesProblem) -> list[str]:
         """Warnings about using this solver here; InputError where it cannot be used at all."""
         return []
@@ -166,3 +181,21 @@ def relative_velocity_error(flow: Flow, reference: Flow) -> float:
 def vrms(flow: Flow, grid: Grid) -> float:
     """Root mean square velocity over the box, second order."""
     return float(np.sqrt((np.sum(flow.u**2) + np.sum(flow.v**2)) / (grid.nx * grid.ny)))
+
+
+def failure(
+    what: str,
+    viscosity: Array,
+    time: float | None = None,
+    temperature: Array | None = None,
+    subject: str = CHOLESKY,
+) -> SolverError:
+    """The error of a solve that went wrong: what happened to what, and when; ranges; a remedy."""
+    at = "" if time is None else f" at t = {time:.6g}"
+    ranges = f"viscosity ranges from {np.min(viscosity):.3g} to {np.max(viscosity):.3g}"
+    if temperature is not None:
+        ranges += f", T from {np.min(temperature):.3g} to {np.max(temperature):.3g}"
+    return SolverError(
+        f"{subject} {what}{at}: {ranges}; set rheology.floor and rheology.ceiling to bound it, or "
+        "refine the grid."
+    )

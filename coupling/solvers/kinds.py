@@ -140,9 +140,9 @@ def _coarse(spec: SolverSpec, grid: Grid) -> StokesSolver:
 @kind("reduced:R", "projected onto cubic splines with knots R cells apart", memory=memory.reduced)
 @linear
 def _reduced(spec: SolverSpec, grid: Grid) -> StokesSolver:
-    from tellus.solver.splines.reduced import ReducedSolver
+    from tellus.solver.splines.projection import reduced_solver
 
-    return ReducedSolver(grid, whole_number(spec, "cells between knots", "reduced:4", least=2))
+    return reduced_solver(grid, whole_number(spec, "cells between knots", "reduced:4", least=2))
 
 
 @kind(
@@ -152,7 +152,7 @@ def _reduced(spec: SolverSpec, grid: Grid) -> StokesSolver:
 )
 @linear
 def _refined(spec: SolverSpec, grid: Grid) -> StokesSolver:
-    from tellus.solver.krylov.refined import refined_solver
+    from tellus.solver.krylov.lagged import refined_solver
 
     rest = list(spec.arguments)
     factor = int(rest.pop(0)) if rest and is_whole(rest[0], 2) else None

@@ -3,14 +3,12 @@
 from collections.abc import Callable
 
 from tellus.solver.boundaries import BoundaryConditions
-from tellus.solver.failure import failure
 from tellus.solver.grid import Array, Grid
 from tellus.solver.phase_timer import PhaseTimer
 from tellus.solver.psi.operator import PsiOperator
-from tellus.solver.stokes import StokesProblem
+from tellus.solver.stokes import StokesProblem, failure
 
-from .cholesky import BandedCholesky
-from .factor import Factor
+from .cholesky import BandedCholesky, Factor
 
 Build = Callable[[PsiOperator], Factor]
 """Allocates a factor of an operator."""
@@ -52,7 +50,8 @@ class CachedFactor:
         problem : StokesProblem, optional
             Whose time and temperature an error speaks of.
         timer : PhaseTimer, optional
-            Gets the phases "assemble" and "factor", and "analyse" where there is one.
+            Gets the phases "assemble", or what the factor calls it, and "factor", and "analyse"
+            where there is one.
 
         Raises SolverError where A is not positive definite to rounding; no factor is kept then.
         """
@@ -62,16 +61,14 @@ class CachedFactor:
             self._allocated = self._build(self.operator)
         made = self._allocated
         made.assemble(viscosity)
-        timer.lap("assemble")
+        timer.lap(made.phase)
         if made.analyse():
             timer.lap("analyse")
         info = made.factor()
         timer.lap("factor")
         if info != 0:
-            what = f"failed at unknown {info}"
-            if problem is None:
-                raise failure(what, viscosity)
-            raise failure(f"{what} at t = {problem.time:.6g}", viscosity, problem.temperature)
+            when = () if problem is None else (problem.time, problem.temperature)
+            raise failure(f"failed at unknown {info}", viscosity, *when)
         self.viscosity, self._made = viscosity.copy(), True
 
     def restore(self, viscosity: Array | None) -> None:

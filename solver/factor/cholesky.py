@@ -1,15 +1,44 @@
-"""The Cholesky factor of the stream-function operator, in band storage, by LAPACK."""
+"""Factors of the stream-function operator: what they all do, and LAPACK's in band storage."""
+
+from functools import partial
+from typing import ClassVar, Protocol
 
 from tellus.solver import _core
-from tellus.solver.factor.banded import Banded
-from tellus.solver.factor.factor import Factor
-from tellus.solver.factor.two_ended import TwoEnded, banded_system
 from tellus.solver.grid import Array
 from tellus.solver.psi.operator import PsiOperator
 from tellus.solver.threads import at_once
 
+from .banded import Banded, TwoEnded, banded_system
+
 REACH = 2
 """Lines of unknowns that couple."""
+
+
+class Factor(Protocol):
+    """A^-1 at one viscosity: made by `assemble` and `factor`, applied by `solve` at will.
+
+    Exact for a Cholesky factor, approximate for a preconditioner or a projection. `phase` is
+    what the seconds of `assemble` are called.
+    """
+
+    operator: PsiOperator
+    phase: ClassVar[str] = "assemble"
+
+    def assemble(self, viscosity: Array) -> None:
+        """Take over a viscosity at the cells, shape (ny, nx)."""
+        ...
+
+    def analyse(self) -> bool:
+        """Find the order of elimination, the first time; whether there is anything to find."""
+        return False
+
+    def factor(self) -> int:
+        """Factor what was assembled; returns 0, or LAPACK's info of a failure."""
+        ...
+
+    def solve(self, b: Array) -> Array:
+        """The solution of A psi = b at the nodes, zero on the walls; both (ny+1, nx+1)."""
+        ...
 
 
 class BandedCholesky(Factor):
@@ -31,13 +60,12 @@ class BandedCholesky(Factor):
         self.system = system or banded_system(*size)
 
     def assemble(self, viscosity: Array) -> None:
-        """Fill the bands for a viscosity at the cells, shape (ny, nx)."""
         if isinstance(self.system, Banded):
             self.operator.bands(viscosity, out=self.system.bands[0])
             return
         low, high = self.system.bands
         at_once(
-            lambda: self._fill(viscosity, low, False), lambda: self._fill(viscosity, high, True)
+            partial(self._fill, viscosity, low, False), partial(self._fill, viscosity, high, True)
         )
 
     def _fill(self, viscosity: Array, bands: Array, mirrored: bool) -> None:
@@ -46,9 +74,7 @@ class BandedCholesky(Factor):
         _core.assemble_bands(self.operator.from_end(viscosity, lines + 2, mirrored), bands)
 
     def factor(self) -> int:
-        """Factor what was assembled; returns 0, or LAPACK's info of a failure."""
         return self.system.factor()
 
     def solve(self, b: Array) -> Array:
-        """The solution of A psi = b at the nodes, zero on the walls; both (ny+1, nx+1)."""
         return self.operator.to_nodes(self.system.solve(self.operator.to_unknowns(b)))

@@ -9,13 +9,12 @@ import torch
 from torch.nn.functional import pad
 
 from tellus.errors import InputError
-from tellus.solver.device_phase_timer import DevicePhaseTimer
-from tellus.solver.failure import failure
 from tellus.solver.grid import Grid
 from tellus.solver.iterative.batch import relative_residual
-from tellus.solver.psi.pattern import UpperPattern
+from tellus.solver.phase_timer import PhaseTimer
+from tellus.solver.psi.matrix import UpperPattern
 from tellus.solver.psi.torch_operator import TorchPsiOperator, buoyancy, one_of_a_batch
-from tellus.solver.stokes import Flow, StokesProblem, StokesReport, StokesSolver, flow_from_psi
+from tellus.solver.stokes import Flow, StokesProblem, StokesSolver, failure
 
 INACCURATE = 1e-6
 """A relative residual above it tells of a pivot that was replaced: cuDSS goes on from those."""
@@ -64,7 +63,7 @@ class CudssSolver(StokesSolver):
     @torch.no_grad()
     def solve(self, problem: StokesProblem) -> Flow:
         """The velocity; raises SolverError where A is not positive definite to rounding."""
-        timer = DevicePhaseTimer(self.device)
+        timer = PhaseTimer(self.device)
         viscosity = problem.viscosity()
         timer.lap("assemble")
         eta, T = (one_of_a_batch(array, self.device) for array in (viscosity, problem.temperature))
@@ -87,12 +86,11 @@ class CudssSolver(StokesSolver):
         residual = float(relative_residual(operator, psi, b))
         timer.lap("residual")
         if not residual <= INACCURATE:
-            what = f"by cuDSS left a relative residual of {residual:.3g} at t = {problem.time:.6g}"
-            raise failure(what, viscosity)
+            what = f"by cuDSS left a relative residual of {residual:.3g}"
+            raise failure(what, viscosity, problem.time)
         nodes = pad(psi, (1, 1, 1, 1))[0].cpu().numpy()
         timer.lap("transfer")
-        report = StokesReport(self.name, timer.seconds, 1, residual)
-        return flow_from_psi(nodes, self.grid, report)
+        return self.flow(nodes, self.grid, timer.seconds, residual=residual)
 
 
 def _load(device: str) -> Any:

@@ -8,13 +8,13 @@ import numpy as np
 from scipy.sparse import csr_matrix
 
 from tellus.errors import InputError
-from tellus.solver.failure import failure
 from tellus.solver.grid import Array, Grid
 from tellus.solver.psi.matrix import PsiMatrix
 from tellus.solver.psi.operator import PsiOperator
+from tellus.solver.stokes import failure
 from tellus.solver.threads import one_blas_thread
 
-from .factor import Factor
+from .cholesky import Factor
 
 ANALYSE, FACTOR, SOLVE = 11, 22, 33
 """PARDISO's phases."""
@@ -47,14 +47,12 @@ class PardisoCholesky(Factor):
         return self
 
     def assemble(self, viscosity: Array) -> None:
-        """The matrix at a viscosity at the cells, shape (ny, nx)."""
         pattern, n = self._pattern, self.operator.unknowns
         values = pattern.values(self.operator, viscosity)
         self._viscosity = viscosity
         self._matrix = csr_matrix((values, pattern.indices, pattern.indptr), shape=(n, n))
 
     def analyse(self) -> bool:
-        """Order the unknowns, the first time."""
         if not self._analysed:
             self._call(ANALYSE, np.zeros(self.operator.unknowns))
             self._analysed = True
@@ -66,7 +64,6 @@ class PardisoCholesky(Factor):
         return 0
 
     def solve(self, b: Array) -> Array:
-        """The solution of A psi = b at the nodes, zero on the walls; both (ny+1, nx+1)."""
         return self.operator.to_nodes(self._call(SOLVE, self.operator.to_unknowns(b)))
 
     @one_blas_thread()

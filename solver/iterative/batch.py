@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple, Protocol
 
 import torch
 from torch import Tensor
@@ -13,7 +12,7 @@ from tellus.solver.boundaries import BoundaryConditions
 from tellus.solver.grid import Array, Grid
 from tellus.solver.psi.torch_operator import TorchPsiOperator, buoyancy, inner
 
-from .krylov import METHODS, BatchKrylovResult, Stopping
+from .krylov import METHODS, BatchSolution, Preconditioner, Stopping
 from .multigrid import Multigrid, coarsenings
 
 
@@ -56,16 +55,6 @@ class IterativeSettings:
             coarsenings(grid)
 
 
-class Preconditioner(Protocol):
-    """An approximation of A^-1 that takes that many products with A; NaN where there is none."""
-
-    products: int
-
-    def __call__(self, residual: Tensor) -> Tensor:
-        """Nearly A^-1 of a residual, shape (batch, ny-1, nx-1)."""
-        ...
-
-
 class Jacobi:
     """Division by the diagonal."""
 
@@ -76,7 +65,6 @@ class Jacobi:
         self._scale = torch.where(diagonal > 0.0, 1.0 / diagonal, torch.nan)
 
     def __call__(self, residual: Tensor) -> Tensor:
-        """D^-1 of a residual."""
         return self._scale * residual
 
 
@@ -91,30 +79,14 @@ def iterate(
     b: Tensor,
     start: Tensor,
     settings: IterativeSettings,
-) -> BatchKrylovResult:
+) -> BatchSolution:
     """Solve A psi = b from `start`, or from rest where nothing drives the flow.
 
-    Products are counted with those of the preconditioner.
+    psi at the interior nodes, shape (batch, ny-1, nx-1); the residual as the recursion has it.
     """
     driven = (b != 0.0).flatten(1).any(1)[:, None, None]
     start = torch.where(driven, start, 0.0)
-    found = METHODS[settings.method](operator, precondition, b, start, settings.stopping)
-    inside = found.corrections * precondition.products
-    return found._replace(products=found.products + inside)
-
-
-class BatchSolution(NamedTuple):
-    """psi of many independent problems, shape (batch, ny+1, nx+1), and how each solve ended.
-
-    `iterations`, the true relative `residual` and `solved` have the shape (batch,); `products`
-    counts those with A on the finest grid.
-    """
-
-    psi: Tensor
-    iterations: Tensor
-    residual: Tensor
-    solved: Tensor
-    products: int
+    return METHODS[settings.method](operator, precondition, b, start, settings.stopping)
 
 
 @torch.no_grad()
@@ -132,7 +104,7 @@ def solve_batch(
     `temperature` and `viscosity` have the shape (batch, ny, nx), `start` (batch, ny+1, nx+1);
     one Rayleigh number, or one each. Problems that are solved wait unchanged for the others, and
     one that fails leaves the others alone and says so in `solved`. The result lives on the
-    settings' device.
+    settings' device, psi with the shape of `start`, the residual the true one.
 
     Raises InputError as `IterativeSettings.check` does, ValueError for shapes that do not agree.
     """
@@ -153,8 +125,7 @@ def solve_batch(
     psi = torch.zeros_like(b) if start is None else moved(start)[:, 1:-1, 1:-1]
     found = iterate(operator, make_preconditioner(operator, settings), b, psi, settings)
     residual = relative_residual(operator, found.psi, b)
-    nodes = pad(found.psi, (1, 1, 1, 1))
-    return BatchSolution(nodes, found.iterations, residual, found.solved, found.products)
+    return found._replace(psi=pad(found.psi, (1, 1, 1, 1)), residual=residual)
 
 
 def relative_residual(operator: TorchPsiOperator, psi: Tensor, b: Tensor) -> Tensor:

@@ -1,15 +1,22 @@
 """Conjugate gradients and BiCGStab for a batch of systems A psi = b, each with its own end."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import torch
 from torch import Tensor
 
 from tellus.solver.psi.torch_operator import TorchPsiOperator, inner
 
-Precondition = Callable[[Tensor], Tensor]
+
+class Preconditioner(Protocol):
+    """An approximation of A^-1 that takes that many products with A; NaN where there is none."""
+
+    products: int
+
+    def __call__(self, residual: Tensor) -> Tensor:
+        """Nearly A^-1 of a residual, shape (batch, ny-1, nx-1)."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -32,12 +39,12 @@ class Stopping:
     limit: int = 500
 
 
-class BatchKrylovResult(NamedTuple):
-    """Solutions, shape (batch, ny-1, nx-1), and of each system, shape (batch,), how it ended.
+class BatchSolution(NamedTuple):
+    """psi of many independent problems, and of each, shape (batch,), how its solve ended.
 
-    `iterations` until it was solved, the relative `residual` then as the recursion has it, the
-    last relative `change` of the velocity, and whether it is `solved`. `products` with A and
-    `corrections` by the preconditioner, which may need more products, are counted per batch.
+    `iterations` until it was solved, the relative `residual`, the last relative `change` of the
+    velocity, and whether it is `solved`. `products` with A on the finest grid, those of the
+    preconditioner among them, are counted per batch.
     """
 
     psi: Tensor
@@ -46,12 +53,11 @@ class BatchKrylovResult(NamedTuple):
     change: Tensor
     solved: Tensor
     products: int
-    corrections: int
 
 
 def conjugate_gradients(
-    A: TorchPsiOperator, precondition: Precondition, b: Tensor, start: Tensor, stopping: Stopping
-) -> BatchKrylovResult:
+    A: TorchPsiOperator, precondition: Preconditioner, b: Tensor, start: Tensor, stopping: Stopping
+) -> BatchSolution:
     """Preconditioned by a symmetric positive definite approximation of A^-1."""
     psi, residual = start.clone(), b - A(start)
     watch = _Watch(A, b, residual, stopping)
@@ -66,12 +72,12 @@ def conjugate_gradients(
         psi += step
         residual.addcmul_(length, image, value=-1.0)
         watch.see(residual, psi, step)
-    return watch.result(psi, 1 + watch.passed, watch.passed)
+    return watch.result(psi, 1 + precondition.products)
 
 
 def bicgstab(
-    A: TorchPsiOperator, precondition: Precondition, b: Tensor, start: Tensor, stopping: Stopping
-) -> BatchKrylovResult:
+    A: TorchPsiOperator, precondition: Preconditioner, b: Tensor, start: Tensor, stopping: Stopping
+) -> BatchSolution:
     """Van der Vorst (1992), preconditioned from the right; needs no symmetry."""
     psi, residual = start.clone(), b - A(start)
     watch = _Watch(A, b, residual, stopping)
@@ -93,7 +99,7 @@ def bicgstab(
         psi += step
         residual = half - weight * second_image
         watch.see(residual, psi, step)
-    return watch.result(psi, 1 + 2 * watch.passed, 2 * watch.passed)
+    return watch.result(psi, 2 * (1 + precondition.products))
 
 
 METHODS = {"cg": conjugate_gradients, "bicgstab": bicgstab}
@@ -147,8 +153,9 @@ class _Watch:
         self._solved |= self._open & done
         self._open = ~self._solved & ~self._failed
 
-    def result(self, psi: Tensor, products: int, corrections: int) -> BatchKrylovResult:
-        """Everything that was seen."""
-        found = (self._iterations, self._relative, self._change, self._solved)
-        iterations, relative, change, solved = (each.flatten() for each in found)
-        return BatchKrylovResult(psi, iterations, relative, change, solved, products, corrections)
+    def result(self, psi: Tensor, products: int) -> BatchSolution:
+        """Everything that was seen, where an iteration takes so many products."""
+        seen = (self._iterations, self._relative, self._change, self._solved)
+        iterations, relative, change, solved = (each.flatten() for each in seen)
+        counted = 1 + products * self.passed
+        return BatchSolution(psi, iterations, relative, change, solved, counted)

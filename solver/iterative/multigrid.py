@@ -20,8 +20,14 @@ from tellus.errors import InputError
 from tellus.solver.grid import Grid
 from tellus.solver.psi.torch_operator import TorchPsiOperator
 
-from .multigrid_stencils import REACH, WIDTH, Coarsening, galerkin_stencils
-from .multigrid_transfer import Transfer
+from .multigrid_stencils import (
+    REACH,
+    WIDTH,
+    Coarsening,
+    galerkin_stencils,
+    spline_mask,
+    wall_share,
+)
 
 GAINS = {
     2: (1.00842544782028, 1.08867839208730, 1.33753125909618),
@@ -55,15 +61,19 @@ class Multigrid:
     """
 
     def __init__(self, operator: TorchPsiOperator) -> None:
-        grid, walls = operator.grid, operator.no_slip
-        steps = coarsenings(grid)
         self._levels: list[_Level] = []
         ratio = Coarsening(1, 1)
-        for step in steps:
-            level = _finest(operator) if ratio == (1, 1) else _coarser(operator, ratio)
+        for step in coarsenings(operator.grid):
+            product: Callable[[Tensor], Tensor] = operator
+            if ratio == (1, 1):
+                sums = operator.row_sums()
+            else:
+                stencils = galerkin_stencils(operator, ratio)
+                product, sums = _Stencil(stencils), stencils.abs().sum((1, 2))
             ratio = Coarsening(ratio.y * step.y, ratio.x * step.x)
-            gains, transfer = GAINS[max(step)], Transfer(step, ratio, walls)
-            self._levels.append(level._replace(gains=gains, transfer=transfer))
+            transfer = Transfer(step, ratio, operator.no_slip)
+            level = _Level(product, sums.reciprocal_(), GAINS[max(step)], transfer)
+            self._levels.append(level)
         self.products = 2 * len(self._levels[0].gains) if self._levels else 0
         self._inverse = _inverse(galerkin_stencils(operator, ratio))
 
@@ -75,7 +85,6 @@ class Multigrid:
         if depth == len(self._levels):
             return torch.matmul(self._inverse, b.flatten(1).unsqueeze(-1)).view_as(b)
         level = self._levels[depth]
-        assert level.transfer is not None
         psi = _smoothing(level, b)
         left = b - level.product(psi)
         psi += level.transfer.prolong(self._cycle(level.transfer.restrict(left), depth + 1))
@@ -87,17 +96,8 @@ class _Level(NamedTuple):
 
     product: Callable[[Tensor], Tensor]
     scale: Tensor
-    gains: tuple[float, ...] = ()
-    transfer: Transfer | None = None
-
-
-def _finest(operator: TorchPsiOperator) -> _Level:
-    return _Level(operator, operator.row_sums().reciprocal_())
-
-
-def _coarser(operator: TorchPsiOperator, ratio: Coarsening) -> _Level:
-    stencils = galerkin_stencils(operator, ratio)
-    return _Level(_Stencil(stencils), stencils.abs().sum((1, 2)).reciprocal_())
+    gains: tuple[float, ...]
+    transfer: "Transfer"
 
 
 def _smoothing(level: _Level, residual: Tensor) -> Tensor:
@@ -132,6 +132,90 @@ class _Stencil:
         for k in range(1, WIDTH):
             rows.addcmul_(self.stencils[:, k], windows[:, k])
         return rows.sum(1)
+
+
+class Transfer:
+    """Between a grid and one `step` times coarser, itself `ratio` coarser than the finest.
+
+    Fields live on interior nodes: (batch, my-1, mx-1) and (batch, step.y my - 1, step.x mx - 1).
+    """
+
+    def __init__(
+        self, step: Coarsening, ratio: Coarsening, no_slip: tuple[bool, bool, bool, bool]
+    ) -> None:
+        self._y = _Line(1, step.y, ratio.y, no_slip[2:])
+        self._x = _Line(2, step.x, ratio.x, no_slip[:2])
+
+    def prolong(self, coarse: Tensor) -> Tensor:
+        return self._x.prolong(self._y.prolong(coarse))
+
+    def restrict(self, fine: Tensor) -> Tensor:
+        return self._y.restrict(self._x.restrict(fine))
+
+
+class _Line:
+    """The same along dimension `dim` of the arrays, `step` times coarser.
+
+    A coefficient c_1 inside a wall puts a part of itself on it and beyond it.
+    """
+
+    def __init__(self, dim: int, step: int, ratio: int, clamped: tuple[bool, bool]) -> None:
+        self.dim, self.step = dim, step
+        parts = [(-wall_share(ratio), 1.0) if fast else (0.0, -1.0) for fast in clamped]
+        self._walls = ((1, 0, 2, *parts[0]), (-2, -1, -3, *parts[1]))
+        mask = spline_mask(step).tolist()
+        self._weights = {o - len(mask) // 2: weight for o, weight in enumerate(mask)}
+
+    def prolong(self, coarse: Tensor) -> Tensor:
+        """From m - 1 to step m - 1 coefficients."""
+        if self.step == 1:
+            return coarse
+        cells = coarse.shape[self.dim] + 1
+        nodes = self._padded(coarse, 2)  # from -1 to cells + 1
+        for wall, beyond, inside, on_wall, past in self._walls:
+            nodes.select(self.dim, beyond).add_(nodes.select(self.dim, inside), alpha=past)
+            nodes.select(self.dim, wall).add_(nodes.select(self.dim, inside), alpha=on_wall)
+        shape = list(coarse.shape)
+        shape[self.dim] = self.step * cells - 1
+        fine = coarse.new_empty(shape)
+        for phase in range(self.step):
+            first = int(phase == 0)
+            target = self._every(fine, self.step * first + phase - 1)
+            taps = ((j, self._weights.get(phase - self.step * j)) for j in range(-1, 3))
+            (j, weight), *others = ((j, weight) for j, weight in taps if weight is not None)
+            count = cells - first
+            torch.mul(nodes.narrow(self.dim, first + j + 1, count), weight, out=target)
+            for j, weight in others:
+                target.add_(nodes.narrow(self.dim, first + j + 1, count), alpha=weight)
+        return fine
+
+    def restrict(self, fine: Tensor) -> Tensor:
+        """The transpose: from step m - 1 to m - 1."""
+        if self.step == 1:
+            return fine
+        cells = (fine.shape[self.dim] + 1) // self.step
+        margin = 3 * self.step - 1
+        nodes = self._padded(fine, margin)  # zero on the walls and beyond
+        length = self.step * (cells + 2) + 1  # from -1 to cells + 1, coarse
+        (offset, weight), *others = self._weights.items()
+        start = margin - 1 - self.step
+        coarse = self._every(nodes.narrow(self.dim, start + offset, length)) * weight
+        for offset, weight in others:
+            there = self._every(nodes.narrow(self.dim, start + offset, length))
+            coarse.add_(there, alpha=weight)
+        for wall, beyond, inside, on_wall, past in self._walls:
+            at_inside = coarse.select(self.dim, inside)
+            at_inside.add_(coarse.select(self.dim, beyond), alpha=past)
+            at_inside.add_(coarse.select(self.dim, wall), alpha=on_wall)
+        within: Tensor = coarse.narrow(self.dim, 2, cells - 1)
+        return within
+
+    def _padded(self, field: Tensor, width: int) -> Tensor:
+        return pad(field, (0, 0, width, width) if self.dim == 1 else (width, width))
+
+    def _every(self, field: Tensor, start: int = 0) -> Tensor:
+        """Every `step`-th entry."""
+        return field[:, start :: self.step] if self.dim == 1 else field[:, :, start :: self.step]
 
 
 def coarsenings(grid: Grid) -> list[Coarsening]:

@@ -6,29 +6,15 @@ import torch
 from tellus.errors import SolverError
 from tellus.solver.boundaries import BoundaryConditions
 from tellus.solver.composite import CompositeSolver
-from tellus.solver.device_phase_timer import DevicePhaseTimer
-from tellus.solver.failure import failure
 from tellus.solver.grid import Array, Grid
 from tellus.solver.history import History
+from tellus.solver.phase_timer import PhaseTimer
 from tellus.solver.psi.torch_operator import TorchPsiOperator, buoyancy, one_of_a_batch
-from tellus.solver.stokes import (
-    Flow,
-    SolverState,
-    StokesProblem,
-    StokesReport,
-    StokesSolver,
-    flow_from_psi,
-)
+from tellus.solver.stokes import Flow, SolverState, StokesProblem, StokesSolver, failure
 from tellus.solver.torch_threads import few_torch_threads
 
-from .batch import (
-    IterativeSettings,
-    Preconditioner,
-    iterate,
-    make_preconditioner,
-    relative_residual,
-)
-from .krylov import BatchKrylovResult
+from .batch import IterativeSettings, iterate, make_preconditioner, relative_residual
+from .krylov import BatchSolution, Preconditioner
 
 
 class _CachedPreconditioner:
@@ -100,7 +86,7 @@ class IterativeSolver(CompositeSolver):
 
         Raises SolverError where the iteration does not get there, or gets to no finite number.
         """
-        timer = DevicePhaseTimer(self.settings.device)
+        timer = PhaseTimer(self.settings.device)
         start = self._start(problem)
         timer.lap("assemble" if self.guess is None else "base")
         viscosity = problem.viscosity()
@@ -124,15 +110,8 @@ class IterativeSolver(CompositeSolver):
         timer.lap("transfer")
         if self._looks_back:
             self._history.add(problem.time, psi)
-        report = StokesReport(
-            self.name,
-            timer.seconds,
-            int(found.iterations),
-            residual,
-            estimate=float(found.change),
-            products=found.products,
-        )
-        return flow_from_psi(psi, self.grid, report)
+        how = {"estimate": float(found.change), "products": found.products}
+        return self.flow(psi, self.grid, timer.seconds, int(found.iterations), residual, **how)
 
     def _start(self, problem: StokesProblem) -> Array:
         """psi at the nodes: the guess, or what earlier solutions make one expect, or zero."""
@@ -155,24 +134,23 @@ class IterativeSolver(CompositeSolver):
         return self.settings.relaxation != 1.0 or (self.settings.warm and self.guess is None)
 
     def _assert_solved(
-        self, found: BatchKrylovResult, residual: float, viscosity: Array, time: float
+        self, found: BatchSolution, residual: float, viscosity: Array, time: float
     ) -> None:
         if bool(found.solved) and np.isfinite(residual):
             return
-        passed, at = int(found.iterations), f"at t = {time:.6g}"
+        passed = int(found.iterations)
         if passed < self.settings.stopping.limit:
-            raise failure(f"gave no finite solution {at}", viscosity, subject="the iteration")
+            raise failure("gave no finite solution", viscosity, time, subject="the iteration")
         raise SolverError(
-            f"the iteration stopped after {passed} iterations {at}, the relative residual at "
-            f"{residual:.3g}: raise limit=... or tol=... in the solver's name, or use --stokes "
-            "direct."
+            f"the iteration stopped after {passed} iterations at t = {time:.6g}, the relative "
+            f"residual at {residual:.3g}: raise limit=... or tol=... in the solver's name, or use "
+            "--stokes direct."
         )
 
     def own_state(self) -> SolverState:
-        """The last stream functions, and what the hierarchy was made of."""
         return {**self._history.state(), **self._kept.state()}
 
     def restore_own(self, state: SolverState) -> None:
-        """Take back what `own_state` handed out; the hierarchy is made when it is used."""
+        # The hierarchy is made when it is used.
         self._history.restore(state)
         self._kept.restore(state)

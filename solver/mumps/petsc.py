@@ -13,11 +13,12 @@ from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tellus.errors import InputError, SolverError
 from tellus.solver.grid import Array
 
-from .slabs import Indices
+Indices = NDArray[np.int32]
 
 PREFIX = "tellus_"
 """Of PETSc's options: PETSC_OPTIONS="-tellus_mat_mumps_icntl_4 2" reaches MUMPS, and has the
@@ -31,6 +32,7 @@ MOST_WORKSPACE = 2000
 
 MEANINGS = {-10: "the matrix is singular", -13: "there is not enough memory"}
 
+DISSECTION = "dissection"
 LU, LDLT, CHOLESKY = "lu", "ldlt", "cholesky"
 EVENTS = {LU: "MatLUFactorSym", LDLT: "MatCholFctrSym", CHOLESKY: "MatCholFctrSym"}
 """What PETSc's log calls the symbolic analysis."""
@@ -51,14 +53,19 @@ class Pattern(NamedTuple):
 class MumpsSettings(NamedTuple):
     """How MUMPS is to factor a matrix.
 
-    `icntl` are its parameters by number; with `natural` it keeps the order of the rows; with
-    `analyse` it repeats the symbolic analysis at every factorisation.
+    `icntl` are its parameters by number; with `analyse` it repeats the symbolic analysis at every
+    factorisation.
     """
 
     method: str
+    ordering: str
     icntl: Mapping[int, int]
-    natural: bool = False
     analyse: bool = False
+
+    @property
+    def natural(self) -> bool:
+        """Whether it keeps the order of the rows."""
+        return self.ordering == DISSECTION
 
 
 @cache

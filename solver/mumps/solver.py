@@ -1,29 +1,27 @@
 """MUMPS through PETSc: u, v and p together, as most codes solve them, or the stream function."""
 
 import weakref
+from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from tellus.errors import InputError, SolverError
 from tellus.solver.boundaries import BoundaryConditions
-from tellus.solver.failure import failure
 from tellus.solver.grid import Array, Grid
 from tellus.solver.phase_timer import PhaseTimer
+from tellus.solver.psi.matrix import PsiMatrix
 from tellus.solver.psi.operator import PsiOperator, relative_residual
-from tellus.solver.stokes import (
-    Flow,
-    StokesProblem,
-    StokesReport,
-    StokesSolver,
-    flow_from_psi,
-)
+from tellus.solver.stokes import Flow, StokesProblem, StokesSolver, failure
 from tellus.solver.threads import one_blas_thread
 
-from .petsc import CHOLESKY, LDLT, Factorisation, world
-from .psi_rows import StreamFunctionRows
-from .saddle_point import SaddlePoint
-from .slabs import Slabs
-from .variants import DISSECTION, ORDERINGS, Variant, variant
+from .petsc import CHOLESKY, DISSECTION, LDLT, LU, Factorisation, MumpsSettings, Pattern, world
+from .saddle_point import Equations, SaddlePoint, Slabs
+
+ORDERINGS = {"amd": 0, "amf": 2, "scotch": 3, "pord": 4, "metis": 5, "qamd": 6, DISSECTION: 1}
+"""Values of MUMPS's ICNTL(7); 1 is an order given by us."""
+
+ANALYSE = "analyse"
 
 
 class MumpsSolver(StokesSolver):
@@ -38,7 +36,7 @@ class MumpsSolver(StokesSolver):
     ----------
     grid : Grid
     name : str
-        With arguments, such as "mumps:lu:amf", see `variants.variant`.
+        With arguments, such as "mumps:lu:amf", see `variant`.
 
     Raises
     ------
@@ -51,19 +49,20 @@ class MumpsSolver(StokesSolver):
         self.name = name
         variant(kind, arguments)  # complains before anything is loaded
         processes = world()
-        self.variant = variant(kind, arguments, processes.size)
+        settings = variant(kind, arguments, processes.size)
+        slabs = Slabs(grid, processes.rank, processes.size)
         self._operator = PsiOperator(grid)
-        self._equations = _equations(Slabs(grid, processes.rank, processes.size), self.variant)
-        settings = self.variant.settings(processes.size)
+        self._equations: SaddlePoint | StreamFunctionRows
+        if settings.method == CHOLESKY:
+            self._equations = StreamFunctionRows(slabs)
+        else:
+            self._equations = SaddlePoint(slabs, settings.method == LDLT, settings.natural)
         self._factorisation = Factorisation(self._equations.pattern, settings)
         weakref.finalize(self, self._factorisation.destroy).atexit = False
         # Some orderings look at the values. A run that is resumed must find the same one.
         at_rest = np.ones(grid.cells), np.zeros(grid.cells), BoundaryConditions()
         self._factorisation.factor(self._equations.assemble(*at_rest).values)
-        self._check_ordering()
-
-    def _check_ordering(self) -> None:
-        asked, found = self.variant.ordering, self._factorisation.ordering
+        asked, found = settings.ordering, self._factorisation.ordering
         if asked != DISSECTION and found != ORDERINGS[asked]:
             raise InputError(
                 f'stokes.solver: this MUMPS has no ordering "{asked}": choose amd, amf, pord '
@@ -72,7 +71,6 @@ class MumpsSolver(StokesSolver):
 
     @property
     def shares_processes(self) -> bool:
-        """They do."""
         return True
 
     @property
@@ -101,9 +99,7 @@ class MumpsSolver(StokesSolver):
         timer.lap("residual")
         if not np.isfinite(residual):
             raise _failure("gave no finite solution", viscosity, problem)
-        report = StokesReport(self.name, timer.seconds, residual=residual)
-        flow = flow_from_psi(psi, problem.grid, report)
-        return Flow(flow.psi, flow.u, flow.v, report, p)
+        return replace(self.flow(psi, problem.grid, timer.seconds, residual=residual), p=p)
 
     def _unknowns(self, problem: StokesProblem, viscosity: Array, timer: PhaseTimer) -> Array:
         """Of all rows, on every process."""
@@ -121,12 +117,68 @@ class MumpsSolver(StokesSolver):
         return unknowns
 
 
-def _equations(slabs: Slabs, chosen: Variant) -> SaddlePoint | StreamFunctionRows:
-    if chosen.method == CHOLESKY:
-        return StreamFunctionRows(slabs)
-    return SaddlePoint(slabs, chosen.method == LDLT, chosen.ordering == DISSECTION)
-
-
 def _failure(what: str, viscosity: Array, problem: StokesProblem) -> SolverError:
-    at = f"{what} at t = {problem.time:.6g}"
-    return failure(at, viscosity, subject="the MUMPS solve")
+    return failure(what, viscosity, problem.time, subject="the MUMPS solve")
+
+
+class StreamFunctionRows:
+    """The upper triangle of the stream-function operator, in equal shares of its rows."""
+
+    def __init__(self, slabs: Slabs) -> None:
+        self._operator = PsiOperator(slabs.grid)
+        self._matrix = PsiMatrix(self._operator)
+        size = self._operator.unknowns
+        first, last = (size * part // slabs.parts for part in (slabs.part, slabs.part + 1))
+        self._own = slice(first, last)
+        self._stored = slice(*self._matrix.indptr[[first, last]].tolist())
+        indptr = self._matrix.indptr[first : last + 1] - self._matrix.indptr[first]
+        self.pattern = Pattern(size, indptr, self._matrix.indices[self._stored])
+
+    def assemble(
+        self, viscosity: Array, buoyancy: Array, boundaries: BoundaryConditions
+    ) -> Equations:
+        """The equations at a viscosity, under a buoyancy Ra T; both of shape (ny, nx)."""
+        self._operator = self._operator.between(boundaries)
+        values = self._matrix.values(self._operator, viscosity)[self._stored]
+        b = self._operator.to_unknowns(self._operator.right_hand_side(buoyancy, 1.0))[self._own]
+        return Equations(values, b, np.ones_like(b))
+
+    def flow(self, unknowns: Array) -> tuple[Array, None]:
+        """psi at the nodes from the unknowns of all processes, in order; no pressure."""
+        return self._operator.to_nodes(unknowns), None
+
+
+def variant(kind: str, arguments: Sequence[str], parts: int = 1) -> MumpsSettings:
+    """Read the arguments of "mumps" or "mumps-psi", each at most once, in any order.
+
+    They choose the factorisation, of u-v-p the symmetric LDL^T or LU, of psi Cholesky, the
+    ordering, and repeated analysis. The defaults are the fastest of those measured that give the
+    velocity to rounding, see docs/use/mumps.md.
+
+    Raises InputError for one that is not known, or that cannot be used together with another or
+    on that many processes.
+    """
+    methods = () if kind == "mumps-psi" else (LDLT, LU)
+    chosen = [[a for a in arguments if a in known] for known in (methods, ORDERINGS, (ANALYSE,))]
+    if sum(map(len, chosen)) < len(arguments) or any(len(of_kind) > 1 for of_kind in chosen):
+        takes = ["analyse", f"an ordering ({', '.join(ORDERINGS)})", *methods]
+        raise _refusal(kind, arguments, f"takes at most one each of {' or '.join(takes)}")
+    (method,) = chosen[0] or [LDLT if methods else CHOLESKY]
+    best = DISSECTION if method == LU and parts == 1 else "pord"
+    (ordering,) = chosen[1] or [best]
+    if ordering == DISSECTION and (method != LU or parts > 1):
+        raise _refusal(kind, arguments, 'cannot be: "dissection" is for LU on one process')
+    # The entries of u-v-p are scaled already (8), and there is room for delayed pivots (14).
+    icntl = {14: 30} if method == CHOLESKY else {8: 0, 14: 60}
+    if method == LDLT and parts == 1:
+        icntl[12] = 2  # pairs each pressure with a velocity before it orders
+    if method == LU:
+        icntl[6] = 0  # rows stay where they are: the pattern is symmetric
+    if ordering != DISSECTION:
+        icntl[7] = ORDERINGS[ordering]
+    return MumpsSettings(method, ordering, icntl, bool(chosen[2]))
+
+
+def _refusal(kind: str, arguments: Sequence[str], reason: str) -> InputError:
+    name = ":".join([kind, *arguments])
+    return InputError(f'stokes.solver: "{name}" {reason}, as in "mumps:ldlt:pord".')

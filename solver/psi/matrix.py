@@ -1,23 +1,99 @@
-"""A as a sparse matrix: a pattern that never changes, and the values of one viscosity."""
+"""A as a sparse matrix: a pattern that never changes, and the values of one viscosity.
+
+Entries and the weights of the walls, by which alone what holds there enters A, are for NumPy and
+torch alike.
+"""
+
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tellus.solver.grid import Array
 from tellus.solver.strain import node_viscosity
 
-from .operator import PsiOperator
-from .pattern import UpperPattern, upper_entries, weigh_walls
+if TYPE_CHECKING:  # its kernels are not needed here
+    from .operator import PsiOperator
+
+Walls = tuple[bool, bool, bool, bool]
+"""Which hold the fluid fast: left, right, bottom, top."""
+
+
+def weigh_walls(nodes: Any, no_slip: Walls) -> None:
+    """Weigh the shear rate at nodes on the walls, in place; shape (..., ny+1, nx+1).
+
+    It vanishes at free-slip walls, and so does its weight; at no-slip walls the velocity goes to
+    zero over half a cell, which counts twice. Arrays may be NumPy's or torch's.
+    """
+    left, right, bottom, top = (2.0 if fast else 0.0 for fast in no_slip)
+    nodes[..., :, 0] *= left
+    nodes[..., :, -1] *= right
+    nodes[..., 0, :] *= bottom
+    nodes[..., -1, :] *= top
+
+
+class UpperPattern:
+    """The upper triangle of A in compressed rows, columns in order.
+
+    Unknowns are the interior nodes of a box of `slow` x `fast` cells, line by line along the
+    fast direction. Seven entries a row at most: the node itself, the next two on its line, on
+    the next line left, straight and right, and straight on two lines on.
+
+    Attributes
+    ----------
+    indptr, indices : ndarray of int32
+        Shape (unknowns + 1,) and one entry per nonzero, counted from zero.
+    present : ndarray of bool
+        Which of the seven each row has, shape (unknowns, 7).
+    """
+
+    def __init__(self, slow: int, fast: int) -> None:
+        a, b = np.ogrid[1:slow, 1:fast]
+        line = fast - 1
+        everywhere = np.ones((slow - 1, line), dtype=bool)
+        offsets = np.array([0, 1, 2, line - 1, line, line + 1, 2 * line])
+        inside = [b > 0, b < line, b + 1 < line]
+        inside += [(a + 1 < slow) & (b > 1), a + 1 < slow, (a + 1 < slow) & (b < line)]
+        inside += [a + 2 < slow]
+        present = np.stack([everywhere & where for where in inside], axis=-1)
+        self.present: NDArray[np.bool_] = present.reshape(-1, len(offsets))
+        columns = np.arange(len(self.present))[:, None] + offsets
+        self.indices = columns[self.present].astype(np.int32)
+        counts = np.cumsum(self.present.sum(axis=1))
+        self.indptr = np.concatenate([[0], counts]).astype(np.int32)
+
+
+def upper_entries(C: Any, S: Any, p: float, q: float) -> list[Any]:
+    """The seven of every row, each of the shape of the interior nodes, [slow, fast].
+
+    `C` weighs the cells, shape (slow, fast), `S` the nodes, one more each way, with their walls;
+    p and q are 1 / h^2 along the fast and the slow direction. Arrays may be NumPy's or torch's.
+    """
+    centre, here = 2.0 * (q - p), S[1:-1, 1:-1]
+    before, after = C[:-1], C[1:]  # cells on this line's two sides, from left to right
+    right, ahead = S[1:-1, 2:], S[2:, 1:-1]
+    diagonal = before[:, :-1] + before[:, 1:] + after[:, :-1] + after[:, 1:]
+    diagonal += centre**2 * here + p**2 * (S[1:-1, :-2] + right) + q**2 * (S[:-2, 1:-1] + ahead)
+    return [
+        diagonal,
+        centre * p * (here + right) - before[:, 1:] - after[:, 1:],
+        p**2 * right,
+        after[:, :-1] - p * q * (S[1:-1, :-2] + ahead),
+        -centre * q * (here + ahead) - after[:, :-1] - after[:, 1:],
+        after[:, 1:] - p * q * (right + ahead),
+        q**2 * ahead,
+    ]
 
 
 class PsiMatrix(UpperPattern):
     """The upper triangle of A for sparse direct solvers, rows in the order of `PsiOperator`."""
 
-    def __init__(self, operator: PsiOperator) -> None:
+    def __init__(self, operator: "PsiOperator") -> None:
         grid = operator.grid
         super().__init__(*((grid.nx, grid.ny) if operator.y_fast else (grid.ny, grid.nx)))
 
     @np.errstate(invalid="ignore", over="ignore", divide="ignore")
-    def values(self, operator: PsiOperator, viscosity: Array) -> Array:
+    def values(self, operator: "PsiOperator", viscosity: Array) -> Array:
         """The nonzeros at a viscosity, shape (ny, nx), between the walls of `operator`.
 
         An impossible viscosity gives impossible values, and the factorisation then says so.
@@ -27,7 +103,7 @@ class PsiMatrix(UpperPattern):
         return values
 
 
-def _weights(operator: PsiOperator, viscosity: Array) -> tuple[Array, Array, float, float]:
+def _weights(operator: "PsiOperator", viscosity: Array) -> tuple[Array, Array, float, float]:
     """Those of cells and nodes, [slow, fast], and 1 / h^2 along fast and slow; see the C++."""
     grid = operator.grid
     nodes = node_viscosity(viscosity) * (grid.hx * grid.hy)

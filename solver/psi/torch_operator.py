@@ -8,7 +8,7 @@ from torch.nn.functional import pad
 from tellus.solver.boundaries import BoundaryConditions
 from tellus.solver.grid import Array, Grid
 
-from .pattern import upper_entries, weigh_walls
+from .matrix import upper_entries, weigh_walls
 
 
 class TorchPsiOperator:

@@ -3,7 +3,7 @@
 import numpy as np
 
 from tellus.solver import _core
-from tellus.solver.factor.factor import Factor
+from tellus.solver.factor.cholesky import Factor
 from tellus.solver.grid import Array
 from tellus.solver.psi.operator import PsiOperator, PsiProduct
 from tellus.solver.splines.projection import SplineProjection
@@ -34,7 +34,6 @@ class SplinePreconditioner(Factor):
         self._scratch = np.empty((3, *operator.grid.nodes))
 
     def assemble(self, viscosity: Array) -> None:
-        """Take over a viscosity at the cells, shape (ny, nx)."""
         self._projection.assemble(viscosity)
         self._weights = self.operator.weights(viscosity)
         diagonal = self.operator.diagonal(viscosity)
@@ -43,7 +42,6 @@ class SplinePreconditioner(Factor):
         self._inverse[inner] = 1.0 / diagonal[inner]
 
     def factor(self) -> int:
-        """Factor what was assembled; returns 0, or LAPACK's info of a failure."""
         return self._projection.factor()
 
     def solve(self, b: Array) -> Array:
@@ -51,9 +49,7 @@ class SplinePreconditioner(Factor):
         x = np.zeros_like(b)
         self._smooth(b, x, from_zero=True)
         with one_blas_thread():
-            left = b - PsiProduct(self.operator.grid, self._weights)(x)
-            load = self._projection.restrict(left)
-            x += self._projection.prolong(self._projection.solve(load))
+            x += self._projection.solve(b - PsiProduct(self.operator.grid, self._weights)(x))
         self._smooth(b, x, from_zero=False)
         return x
 

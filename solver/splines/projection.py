@@ -1,12 +1,18 @@
-"""The stream-function operator between splines: P^T A P, its factor, and the way there and back."""
+"""The stream-function operator between splines: P^T A P, its factor, and the way there and back.
 
-from functools import cached_property
+`reduced:r` solves with it and nothing else: the flow that, among all flows this smooth, is nearest
+to the solution in the norm of dissipation.
+"""
+
+from functools import cached_property, partial
 
 import numpy as np
 
 from tellus.solver import _core
-from tellus.solver.factor.banded import Banded
-from tellus.solver.factor.two_ended import TwoEnded, banded_system
+from tellus.solver.direct import DirectSolver
+from tellus.solver.factor.banded import Banded, TwoEnded, banded_system
+from tellus.solver.factor.cached import CachedFactor
+from tellus.solver.factor.cholesky import Factor
 from tellus.solver.grid import Array, Grid
 from tellus.solver.psi.operator import PsiOperator
 from tellus.solver.splines.basis import SplineBasis
@@ -20,12 +26,14 @@ def require_knots(grid: Grid, factor: int, instead: str = "use --stokes direct")
     grid.require(3 * factor, f"splines with knots {factor} cells apart", instead)
 
 
-class SplineProjection:
+class SplineProjection(Factor):
     """Galerkin projection of A onto tensor-product cubic splines with knots `factor` cells apart.
 
-    Unknowns are numbered along the short side. `assemble`, `factor`, then `solve`; wide systems
-    from both ends.
+    psi = P c and (P^T A P) c = P^T b, summed direction by direction: A is never formed. Unknowns
+    are numbered along the short side; wide systems are factored from both ends.
     """
+
+    phase = "project"
 
     def __init__(self, operator: PsiOperator, factor: int) -> None:
         self.operator = operator
@@ -46,7 +54,6 @@ class SplineProjection:
         self._sums = np.empty((REACH + 1) * TERMS * (min(grid.cells) + 1) * blocks)
 
     def assemble(self, viscosity: Array) -> None:
-        """Fill the bands of P^T A P for a viscosity at the cells, shape (ny, nx)."""
         for mirrored, bands in enumerate(self._system.bands):
             self._fill(viscosity, bands, bool(mirrored))
 
@@ -65,12 +72,11 @@ class SplineProjection:
         _core.assemble_reduced(weights, slow.tables(lines), fast.tables(), self._sums, bands)
 
     def factor(self) -> int:
-        """Factor what was assembled; returns 0, or LAPACK's info of a failure."""
         return self._system.factor()
 
-    def solve(self, load: Array) -> Array:
-        """(P^T A P)^-1 of a load, both of shape (unknowns,)."""
-        return self._system.solve(load)
+    def solve(self, b: Array) -> Array:
+        """P (P^T A P)^-1 P^T b at the nodes; both of shape (ny+1, nx+1)."""
+        return self.prolong(self._system.solve(self.restrict(b)))
 
     def restrict(self, nodes: Array) -> Array:
         """P^T of node values, shape (unknowns,)."""
@@ -85,3 +91,13 @@ class SplineProjection:
         nodes = np.zeros(self.operator.grid.nodes)
         _core.prolong_nodes(self._y.tables(), self._x.tables(), rows, nodes)
         return nodes
+
+
+def reduced_solver(grid: Grid, factor: int) -> DirectSolver:
+    """`reduced:r`, with knots `factor` cells apart; the report has no residual.
+
+    Raises InputError where fewer than three knot intervals fit across the box.
+    """
+    require_knots(grid, factor, "use a smaller factor")
+    kept = CachedFactor(grid, partial(SplineProjection, factor=factor))
+    return DirectSolver(grid, kept, f"reduced:{factor}", residual=False)

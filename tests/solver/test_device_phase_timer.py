@@ -8,10 +8,10 @@ import torch
 from sequences import SMALL, rising
 
 from tellus.solver import phase_timer
-from tellus.solver.device_phase_timer import DevicePhaseTimer
 from tellus.solver.factor import cudss
 from tellus.solver.iterative import solver as iterative
 from tellus.solver.iterative.batch import IterativeSettings
+from tellus.solver.phase_timer import PhaseTimer
 from tellus.solver.psi.torch_operator import one_of_a_batch
 from tellus.solver.stokes import StokesSolver
 
@@ -34,7 +34,7 @@ def events(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def test_every_reading_waits_for_the_device(events: list[str]) -> None:
-    timer = DevicePhaseTimer("cuda")
+    timer = PhaseTimer("cuda")
     timer.lap("a")
     timer.lap("b")
     timer.lap("a")
@@ -43,7 +43,7 @@ def test_every_reading_waits_for_the_device(events: list[str]) -> None:
 
 
 def test_a_processor_is_not_waited_for(events: list[str]) -> None:
-    DevicePhaseTimer("cpu").lap("a")
+    PhaseTimer("cpu").lap("a")
     assert events == 2 * ["clock"]
 
 

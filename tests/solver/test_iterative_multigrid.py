@@ -12,14 +12,13 @@ from tellus.errors import InputError
 from tellus.solver.boundaries import BoundaryConditions
 from tellus.solver.grid import Array, Grid
 from tellus.solver.initial import conductive, mode_perturbation
-from tellus.solver.iterative.multigrid import Multigrid, coarsenings
+from tellus.solver.iterative.multigrid import Multigrid, Transfer, coarsenings
 from tellus.solver.iterative.multigrid_stencils import (
     REACH,
     Coarsening,
     galerkin_stencils,
     spline_mask,
 )
-from tellus.solver.iterative.multigrid_transfer import Transfer
 from tellus.solver.psi.torch_operator import TorchPsiOperator, inner
 from tellus.solver.rheology import FrankKamenetskii
 from tellus.solver.stokes import velocity

@@ -17,8 +17,7 @@ from tellus.errors import InputError, RunFailedError
 from tellus.solver.direct import DirectSolver
 from tellus.solver.grid import Array, Grid
 from tellus.solver.mumps.petsc import Factorisation, MumpsSettings
-from tellus.solver.mumps.solver import MumpsSolver
-from tellus.solver.mumps.variants import Variant, variant
+from tellus.solver.mumps.solver import MumpsSolver, variant
 from tellus.solver.rheology import FrankKamenetskii
 from tellus.solver.stokes import StokesProblem, relative_velocity_error
 
@@ -78,13 +77,12 @@ def test_an_ordering_that_mumps_does_not_have_is_refused(monkeypatch: pytest.Mon
 @pytest.mark.usefixtures("petsc")
 def test_too_little_workspace_is_made_good(monkeypatch: pytest.MonkeyPatch) -> None:
     """MUMPS is given no room beyond its estimate, which delayed pivots always exceed."""
-    made = Variant.settings
 
-    def tight(self: Variant, parts: int) -> MumpsSettings:
-        settings = made(self, parts)
+    def tight(kind: str, arguments: list[str], parts: int = 1) -> MumpsSettings:
+        settings = variant(kind, arguments, parts)
         return settings._replace(icntl={**settings.icntl, 14: 1})
 
-    monkeypatch.setattr(Variant, "settings", tight)
+    monkeypatch.setattr("tellus.solver.mumps.solver.variant", tight)
     grid = Grid(128, 32, 4.0)
     solver, asked = MumpsSolver(grid, "mumps:amf"), problem(grid, 1e8)
     flow = solver.solve(asked)

@@ -10,9 +10,8 @@ from scipy.sparse import csr_matrix
 
 from tellus.solver.boundaries import NO_SLIP, BoundaryConditions, Wall
 from tellus.solver.grid import Array, Grid
-from tellus.solver.psi.matrix import PsiMatrix
+from tellus.solver.psi.matrix import PsiMatrix, UpperPattern
 from tellus.solver.psi.operator import PsiOperator
-from tellus.solver.psi.pattern import UpperPattern
 from tellus.solver.psi.torch_operator import TorchPsiOperator
 from tellus.solver.stokes import velocity
 

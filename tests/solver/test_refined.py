@@ -12,7 +12,7 @@ from tellus.solver import _core
 from tellus.solver.boundaries import FREE_SLIP, NO_SLIP, BoundaryConditions, Wall
 from tellus.solver.direct import DirectSolver
 from tellus.solver.grid import Array, Grid
-from tellus.solver.krylov.refined import fastest_factor, refined_solver
+from tellus.solver.krylov.lagged import fastest_factor, refined_solver
 from tellus.solver.psi.operator import PsiOperator, velocity_norm
 from tellus.solver.rheology import FrankKamenetskii, Given
 from tellus.solver.splines.preconditioner import SplinePreconditioner

@@ -11,8 +11,7 @@ from tellus.solver.boundaries import FREE_SLIP, NO_SLIP
 from tellus.solver.direct import DirectSolver
 from tellus.solver.grid import Array, Grid
 from tellus.solver.mumps.dissection import nested_dissection
-from tellus.solver.mumps.saddle_point import SaddlePoint
-from tellus.solver.mumps.slabs import Slabs
+from tellus.solver.mumps.saddle_point import SaddlePoint, Slabs
 from tellus.solver.pressure import pressure
 from tellus.solver.stokes import StokesProblem
 

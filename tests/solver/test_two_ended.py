@@ -8,11 +8,9 @@ from numerics import GRIDS, random_psi, rough_field, rough_viscosity, worst_diff
 from tellus.errors import SolverError
 from tellus.solver.boundaries import NO_SLIP, BoundaryConditions, Wall
 from tellus.solver.direct import DirectSolver
-from tellus.solver.factor.banded import Banded
+from tellus.solver.factor.banded import Banded, TwoEnded, factor_bands, substitute
 from tellus.solver.factor.cached import CachedFactor
 from tellus.solver.factor.cholesky import REACH, BandedCholesky
-from tellus.solver.factor.lapack import factor_bands, substitute
-from tellus.solver.factor.two_ended import TwoEnded
 from tellus.solver.grid import Array, Grid
 from tellus.solver.psi.operator import PsiOperator
 from tellus.solver.rheology import Given
