@@ -35,11 +35,6 @@ class Wall:
             value=FINITE,
         )
 
-    @property
-    def conducts(self) -> bool:
-        """Whether heat can pass."""
-        return self.thermal != INSULATING
-
 
 @dataclass(frozen=True)
 class BoundaryConditions:

@@ -9,7 +9,7 @@ import numpy as np
 from tellus.solver.boundaries import BoundaryConditions
 from tellus.solver.grid import Array, Grid
 from tellus.solver.rheology import Given
-from tellus.solver.stokes import Flow, StokesProblem, StokesReport, StokesSolver, flow_from_psi
+from tellus.solver.stokes import Flow, StokesProblem, StokesSolver
 
 
 class CoarseSolver(StokesSolver):
@@ -48,7 +48,7 @@ class CoarseSolver(StokesSolver):
         psi = self._interpolated(flow.psi, problem.boundaries)
         end = perf_counter()
         seconds = {"project": solved - start, **flow.report.seconds, "transfer": end - transfer}
-        return flow_from_psi(psi, self.grid, StokesReport(self.name, seconds))
+        return self.flow(psi, self.grid, seconds)
 
     def stream_function(self, problem: StokesProblem) -> Array:
         """psi alone, shape (ny+1, nx+1)."""

@@ -47,7 +47,6 @@ class CompositeSolver(StokesSolver):
         return {**self.own_state(), **theirs}
 
     def restore(self, state: SolverState) -> None:
-        """Take back what `state` handed out."""
         self.restore_own(state)
         for inner, solver in self.inner.items():
             start = f"{inner}/"

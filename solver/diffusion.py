@@ -48,13 +48,11 @@ class DiffusionSolver:
         given, or, with a core, its temperature T_b: `value` is then the right-hand side of
         (1 + a r) T_b - a r mean(T[0]) = value[2], with r the core's rate.
         """
-        if self.core is None:
-            spectrum = self._transform(rhs + a * self._wall_source(value))
-            self._solve_lines(a, spectrum, self._eigenvalues)
-            return self._back(spectrum), float(value[2])
-        cold = np.array([value[0], value[1], 0.0, value[3]])
-        spectrum = self._transform(rhs + a * self._wall_source(cold))
+        given = value if self.core is None else np.array([value[0], value[1], 0.0, value[3]])
+        spectrum = self._transform(rhs + a * self._wall_source(given))
         self._solve_lines(a, spectrum, self._eigenvalues)
+        if self.core is None:
+            return self._back(spectrum), float(value[2])
         modes, uniform = self._heated_modes
         response = np.zeros((self.grid.ny, modes.size))
         response[0] = 2.0 * a / self.grid.hy**2 * uniform

@@ -3,7 +3,7 @@
 import numpy as np
 
 from .factor.cached import CachedFactor
-from .grid import Array, Grid
+from .grid import Grid
 from .phase_timer import PhaseTimer
 from .psi.operator import relative_residual
 from .stokes import Flow, StokesProblem, StokesSolver, failure
@@ -59,7 +59,3 @@ class DirectSolver(StokesSolver):
             what = "gave no finite solution"
             raise failure(what, viscosity, problem.time, problem.temperature)
         return self.flow(psi, problem.grid, timer.seconds, residual=residual)
-
-    def stream_function(self, problem: StokesProblem) -> Array:
-        """psi alone, shape (ny+1, nx+1)."""
-        return self.solve(problem).psi

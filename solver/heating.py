@@ -28,7 +28,6 @@ class ConstantHeating:
         check_record(self, rate=FINITE)
 
     def mean(self, start: float, end: float) -> float:
-        """The rate."""
         return self.rate
 
 

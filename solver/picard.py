@@ -12,7 +12,7 @@ from .limits import COUNT, POSITIVE, check_record
 from .phase_timer import added
 from .rheology import Given, depends_on_strain_rate
 from .stokes import Flow, SolverState, StokesProblem, StokesReport, StokesSolver, flow_from_psi
-from .strain import strain_rate
+from .strain import effective_viscosity
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,6 @@ class PicardSolver(CompositeSolver):
         return {**self.linear.state(), **own}
 
     def restore(self, state: SolverState) -> None:
-        """Take back what `state` handed out."""
         psi = state.get("picard")
         self._psi = None if psi is None else np.asarray(psi, dtype=np.float64)
         self.linear.restore({k: v for k, v in state.items() if k != "picard"})
@@ -84,11 +83,9 @@ class PicardSolver(CompositeSolver):
 
 def _viscosity(problem: StokesProblem, psi: Array | None) -> Array:
     """The law at the strain rate of psi; without one before the first flow."""
-    rate = None
-    if psi is not None:
-        flow = flow_from_psi(psi, problem.grid, StokesReport("picard"))
-        rate = strain_rate(flow, problem.grid, problem.boundaries)
-    return problem.rheology.viscosity(problem.temperature, problem.grid, rate)
+    if psi is None:
+        return problem.rheology.viscosity(problem.temperature, problem.grid)
+    return effective_viscosity(problem, flow_from_psi(psi, problem.grid, StokesReport("picard")))
 
 
 def _relative_change(psi: Array, before: Array | None) -> float:

@@ -46,7 +46,6 @@ class Constant(Rheology):
         check_record(self, value=POSITIVE)
 
     def viscosity(self, temperature: Array, grid: Grid, strain_rate: Array | None = None) -> Array:
-        """Shape (ny, nx)."""
         return np.full(grid.cells, self.value)
 
 
@@ -76,7 +75,6 @@ class FrankKamenetskii(Rheology):
         _check_bounds(self)
 
     def viscosity(self, temperature: Array, grid: Grid, strain_rate: Array | None = None) -> Array:
-        """Viscosity at the cell centres, shape (ny, nx)."""
         exponent = -log(self.gamma_T) * temperature
         exponent += log(self.gamma_p) * (1.0 - grid.y_cells)[:, None]
         return bounded(np.exp(exponent, out=exponent), self.floor, self.ceiling)
@@ -117,7 +115,6 @@ class Arrhenius(Rheology):
         _check_bounds(self)
 
     def viscosity(self, temperature: Array, grid: Grid, strain_rate: Array | None = None) -> Array:
-        """Viscosity at the cell centres, shape (ny, nx)."""
         depth = (1.0 - grid.y_cells)[:, None]
         E, V, T0 = self.activation_energy, self.activation_volume, self.surface_temperature
         absolute = np.maximum(temperature + T0, np.finfo(np.float64).tiny)
@@ -156,7 +153,6 @@ class Layered(Rheology):
         object.__setattr__(self, "nonlinear", self.law.nonlinear)
 
     def viscosity(self, temperature: Array, grid: Grid, strain_rate: Array | None = None) -> Array:
-        """Viscosity at the cell centres, shape (ny, nx)."""
         layer = np.searchsorted(self.depths, 1.0 - grid.y_cells)
         factor = np.asarray(self.factors)[layer]
         layered: Array = self.law.viscosity(temperature, grid, strain_rate) * factor[:, None]
@@ -181,7 +177,6 @@ class Viscoplastic(Rheology):
         check_record(self, yield_stress=POSITIVE, eta_star=NOT_NEGATIVE)
 
     def viscosity(self, temperature: Array, grid: Grid, strain_rate: Array | None = None) -> Array:
-        """Viscosity at the cell centres, shape (ny, nx)."""
         linear = self.linear.viscosity(temperature, grid)
         if strain_rate is None:
             return linear
@@ -197,7 +192,6 @@ class Given(Rheology):
     values: Array
 
     def viscosity(self, temperature: Array, grid: Grid, strain_rate: Array | None = None) -> Array:
-        """The values."""
         return self.values
 
 

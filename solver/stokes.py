@@ -16,8 +16,6 @@ from .rheology import Rheology, depends_on_strain_rate
 
 SolverState = Mapping[str, NDArray[np.generic]]
 
-CHOLESKY = "the Cholesky factorisation"
-
 QUIET_VRMS = 1.0
 """A flow with a slower rms velocity moves no heat to speak of: nothing is judged relative to it."""
 
@@ -188,7 +186,7 @@ def failure(
     viscosity: Array,
     time: float | None = None,
     temperature: Array | None = None,
-    subject: str = CHOLESKY,
+    subject: str = "the Cholesky factorisation",
 ) -> SolverError:
     """The error of a solve that went wrong: what happened to what, and when; ranges; a remedy."""
     at = "" if time is None else f" at t = {time:.6g}"

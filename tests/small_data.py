@@ -47,7 +47,7 @@ def solved(problems: Iterable[StokesProblem], **fields: np.ndarray) -> dict[str,
     solver = DirectSolver(asked[0].grid)
     return {
         "temperature": np.stack([p.temperature for p in asked]).astype(np.float32),
-        "psi": np.stack([solver.stream_function(p) for p in asked]),
+        "psi": np.stack([solver.solve(p).psi for p in asked]),
         "even": np.ones(len(asked), dtype=bool),
         **fields,
     }

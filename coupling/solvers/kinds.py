@@ -197,11 +197,11 @@ def _cudss(spec: SolverSpec, grid: Grid) -> StokesSolver:
 )
 @linear
 def _lagged(spec: SolverSpec, grid: Grid) -> StokesSolver:
-    from tellus.solver.krylov.lagged import CHOLESKY, LaggedSolver
+    from tellus.solver.krylov.lagged import LIMIT, LaggedSolver
 
     known: dict[str, Setting] = {"tol": tolerance, "limit": count}
     asked = settings(spec, spec.arguments, known, "lagged:tol=1e-6")
-    limit = int(asked.get("limit", CHOLESKY.limit))
+    limit = int(asked.get("limit", LIMIT))
     return LaggedSolver(grid, asked.get("tol", 1e-6), limit, str(spec))
 
 

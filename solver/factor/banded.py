@@ -133,15 +133,17 @@ class TwoEnded:
         low, high = self._low, self._high
         rows = b.reshape(-1, self._line)
         with one_blas_thread():
-            at_once(
+            from_low, from_high = at_once(
                 lambda: low.forward(rows[: low.lines]),
                 lambda: high.forward(rows[::-1][: high.lines]),
             )
             load = rows[low.lines : rows.shape[0] - high.lines].ravel()
-            load = load + low.tail @ low.met + self._swapped(high.tail @ high.met)
+            load = load + low.tail @ from_low + self._swapped(high.tail @ from_high)
             middle, _ = dpotrs(self._middle, load, lower=1)
-            at_once(lambda: low.backward(middle), lambda: high.backward(self._swapped(middle)))
-        return np.concatenate([low.found, middle, high.found[::-1]], axis=None)
+            at_low, at_high = at_once(
+                lambda: low.backward(middle), lambda: high.backward(self._swapped(middle))
+            )
+        return np.concatenate([at_low, middle, at_high[::-1]], axis=None)
 
     def _swapped(self, separator: Array) -> Array:
         """The separator's lines in the other order, of a vector or of rows and columns."""
@@ -172,26 +174,18 @@ class _Half:
         sheared = self.bands[-size:, : size + 1].ravel()
         return np.triu(sheared[: size * size].reshape(size, size))
 
-    def forward(self, b: Array) -> None:
-        """Substitute from this end to the separator."""
+    def forward(self, b: Array) -> Array:
+        """Substitute from this end; returns what that leaves at the separator."""
         self._x = np.zeros(self.bands.shape[0])
         self._x[: b.size] = b.ravel()
         substitute(self.bands, self._x)
-
-    @property
-    def met(self) -> Array:
-        """What the forward substitution leaves at the separator."""
         return self._x[-self._size :]
 
-    def backward(self, middle: Array) -> None:
-        """Substitute from the separator's solution back to this end."""
+    def backward(self, middle: Array) -> Array:
+        """From the separator's solution that of this end's own lines, shape (lines, line)."""
         self._x[-self._size :] = self.tail.T @ middle
         substitute(self.bands, self._x, transposed=True)
-
-    @property
-    def found(self) -> Array:
-        """The solution without the separator, shape (lines, line)."""
-        return self._x[: self.lines * self._line].reshape(self.lines, self._line)
+        return self._x[: -self._size].reshape(self.lines, self._line)
 
 
 def banded_system(lines: int, line: int, separator: int, half_bandwidth: int) -> Banded | TwoEnded:

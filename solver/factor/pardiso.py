@@ -14,7 +14,7 @@ from tellus.solver.psi.operator import PsiOperator
 from tellus.solver.stokes import failure
 from tellus.solver.threads import one_blas_thread
 
-from .cholesky import Factor
+from .cached import Factor
 
 ANALYSE, FACTOR, SOLVE = 11, 22, 33
 """PARDISO's phases."""

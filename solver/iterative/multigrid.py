@@ -7,7 +7,7 @@ V-cycles", whose coefficients are those that make the cycle contract most.
 """
 
 from collections.abc import Callable
-from functools import lru_cache
+from functools import lru_cache, partial
 from math import gcd
 from typing import NamedTuple
 
@@ -48,6 +48,10 @@ MOST_UNKNOWNS = 2500
 """The most that are where a grid cannot be made coarser."""
 
 
+FEW = 300_000
+"""Entries of stencils up to which all products at once, and one sum over them, are faster."""
+
+
 class Multigrid:
     """A symmetric positive definite approximation of A^-1 for a batch of viscosities.
 
@@ -69,7 +73,7 @@ class Multigrid:
                 sums = operator.row_sums()
             else:
                 stencils = galerkin_stencils(operator, ratio)
-                product, sums = _Stencil(stencils), stencils.abs().sum((1, 2))
+                product, sums = partial(_product, stencils), stencils.abs().sum((1, 2))
             ratio = Coarsening(ratio.y * step.y, ratio.x * step.x)
             transfer = Transfer(step, ratio, operator.no_slip)
             level = _Level(product, sums.reciprocal_(), GAINS[max(step)], transfer)
@@ -112,26 +116,18 @@ def _smoothing(level: _Level, residual: Tensor) -> Tensor:
     return change
 
 
-class _Stencil:
-    """The product with a 7 x 7 stencil, stored as `galerkin_stencils` returns it."""
-
-    FEW = 300_000
-    """Entries up to which all products at once, and one sum over them, are faster."""
-
-    def __init__(self, stencils: Tensor) -> None:
-        self.stencils = stencils
-
-    def __call__(self, psi: Tensor) -> Tensor:
-        around = pad(psi, (REACH,) * 4)
-        batch, row, column = around.stride()
-        shape = (psi.shape[0], *self.stencils.shape[1:])
-        windows = around.as_strided(shape, (batch, row, column, row, column))
-        if self.stencils.numel() <= self.FEW:
-            return (self.stencils * windows).sum((1, 2))
-        rows = self.stencils[:, 0] * windows[:, 0]
-        for k in range(1, WIDTH):
-            rows.addcmul_(self.stencils[:, k], windows[:, k])
-        return rows.sum(1)
+def _product(stencils: Tensor, psi: Tensor) -> Tensor:
+    """The product with 7 x 7 stencils, stored as `galerkin_stencils` returns them."""
+    around = pad(psi, (REACH,) * 4)
+    batch, row, column = around.stride()
+    shape = (psi.shape[0], *stencils.shape[1:])
+    windows = around.as_strided(shape, (batch, row, column, row, column))
+    if stencils.numel() <= FEW:
+        return (stencils * windows).sum((1, 2))
+    rows = stencils[:, 0] * windows[:, 0]
+    for k in range(1, WIDTH):
+        rows.addcmul_(stencils[:, k], windows[:, k])
+    return rows.sum(1)
 
 
 class Transfer:

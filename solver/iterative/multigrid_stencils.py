@@ -131,10 +131,8 @@ def _taps(
 
 def _shifted_product(a: Array, b: Array, shift: int) -> Array:
     """a[o] b[o - shift], zero where one of them ends."""
-    moved = np.zeros_like(b)
-    if abs(shift) < b.size:
-        moved[max(shift, 0) : b.size + min(shift, 0)] = b[max(-shift, 0) : b.size - max(shift, 0)]
-    product: Array = a * moved
+    before, after = max(shift, 0), max(-shift, 0)
+    product: Array = a * np.pad(b, (before, after))[after : after + b.size]
     return product
 
 

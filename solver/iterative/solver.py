@@ -21,8 +21,7 @@ class _CachedPreconditioner:
     """A preconditioner that serves a number of solves, and can be made again to the bit."""
 
     def __init__(self, settings: IterativeSettings) -> None:
-        self._settings = settings
-        self._served = 0
+        self._settings, self._served = settings, 0
         self._viscosity: Array | None = None
         self._made: tuple[BoundaryConditions, Preconditioner] | None = None
 
@@ -49,10 +48,9 @@ class _CachedPreconditioner:
         return {"hierarchy": self._viscosity, "served": np.array(self._served)}
 
     def restore(self, state: SolverState) -> None:
-        """Take back what `state` handed out."""
         kept = state.get("hierarchy")
         self._viscosity = None if kept is None else np.asarray(kept, dtype=np.float64)
-        self._served, self._made = int(state.get("served", np.array(0))), None
+        self._served, self._made = int(state.get("served", 0)), None
 
 
 class IterativeSolver(CompositeSolver):
@@ -108,7 +106,7 @@ class IterativeSolver(CompositeSolver):
         self._assert_solved(found, residual, viscosity, problem.time)
         psi = self._relaxed(found.psi[0].cpu().numpy())
         timer.lap("transfer")
-        if self._looks_back:
+        if self.settings.relaxation != 1.0 or (self.settings.warm and self.guess is None):
             self._history.add(problem.time, psi)
         how = {"estimate": float(found.change), "products": found.products}
         return self.flow(psi, self.grid, timer.seconds, int(found.iterations), residual, **how)
@@ -127,11 +125,6 @@ class IterativeSolver(CompositeSolver):
         share = self.settings.relaxation
         before = self._history.flows[-1:]
         return share * psi + (1.0 - share) * before[0].psi if before else psi
-
-    @property
-    def _looks_back(self) -> bool:
-        """Whether anything is made of earlier solutions."""
-        return self.settings.relaxation != 1.0 or (self.settings.warm and self.guess is None)
 
     def _assert_solved(
         self, found: BatchSolution, residual: float, viscosity: Array, time: float

@@ -1,46 +1,96 @@
 """`lagged` and `refined`: conjugate gradients preconditioned by what an earlier step factored."""
 
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from functools import partial
+from typing import NamedTuple
 
 import numpy as np
+from scipy.linalg import eigvalsh_tridiagonal
 
-from tellus.solver.factor.cached import Build, CachedFactor
-from tellus.solver.factor.cholesky import BandedCholesky
+from tellus.solver.factor.cached import BandedCholesky, Build, CachedFactor
 from tellus.solver.grid import Array, Grid
 from tellus.solver.history import History
-from tellus.solver.krylov.conjugate_gradients import KrylovResult, conjugate_gradients
 from tellus.solver.phase_timer import PhaseTimer
-from tellus.solver.psi.operator import PsiProduct, relative_residual
+from tellus.solver.psi.operator import PsiProduct, relative_residual, velocity_norm
 from tellus.solver.splines.preconditioner import SplinePreconditioner
 from tellus.solver.splines.projection import require_knots
 from tellus.solver.stokes import Flow, SolverState, StokesProblem, StokesSolver, failure
 from tellus.solver.threads import one_blas_thread
 
 
-@dataclass(frozen=True)
-class Preconditioning:
-    """What stands for A^-1, and when it is made anew.
+class KrylovResult(NamedTuple):
+    """psi, the back-substitutions that led to it, and its error as estimated by the last.
 
-    Parameters
-    ----------
-    build : callable
-        Makes room for it, see `CachedFactor`.
-    limit : int
-        Most iterations for which it is kept.
-    cost : int
-        What making it takes, in iterations, each a back-substitution and a product.
-    exact : bool
-        Whether it is the inverse itself at the viscosity it was made for.
+    `lowest` is the smallest eigenvalue of the preconditioned operator met so far.
     """
 
-    build: Build
-    limit: int
-    cost: int
-    exact: bool
+    psi: Array
+    iterations: int = 0
+    estimate: float = float("nan")
+    lowest: float = 1.0
 
 
-CHOLESKY = Preconditioning(BandedCholesky, limit=4, cost=10, exact=True)
+@np.errstate(divide="ignore", invalid="ignore")  # without viscosity there is no operator
+def conjugate_gradients(
+    A: PsiProduct,
+    b: Array,
+    psi: Array,
+    back_substitute: Callable[[Array], Array],
+    grid: Grid,
+    tolerance: float,
+    limit: int,
+    lowest: float | None = None,
+) -> KrylovResult:
+    """Solve A psi = b from psi, preconditioned by a solve with an operator close to A.
+
+    A back-substitution of the residual is an estimate of the error. The iteration ends when
+    this one's velocity is at most `tolerance` times that of psi, or not finite, or the
+    `limit`-th; it is added to psi in any case.
+
+    A preconditioner that is not nearly the inverse sees errors smaller than they are, by up to
+    the smallest eigenvalue of the preconditioned operator. With `lowest`, an upper bound of it
+    that is known already, estimates are divided by the smallest that the iteration itself finds
+    (its Ritz values, Saad 2003, section 6.7.3).
+    """
+    residual = b - A(psi)
+    correction = back_substitute(residual)
+    direction, product = correction, float(np.vdot(residual, correction))
+    steps: list[float] = []
+    ratios: list[float] = []
+    found = 1.0 if lowest is None else lowest
+    for iterations in range(1, limit + 1):
+        scale, change = velocity_norm(psi, grid), velocity_norm(correction, grid)
+        estimate = change / scale / found if scale > 0.0 else float(change > 0.0)
+        if estimate <= tolerance or not np.isfinite(estimate):
+            break
+        if iterations < limit:
+            image = A(direction)
+            steps.append(float(np.divide(product, np.vdot(direction, image))))
+            psi = psi + steps[-1] * direction
+            residual -= steps[-1] * image
+            correction = back_substitute(residual)
+            before, product = product, float(np.vdot(residual, correction))
+            if lowest is not None:
+                found = min(found, smallest_ritz_value(steps, ratios))
+            ratios.append(product / before)
+            direction = correction + ratios[-1] * direction
+    return KrylovResult(psi + correction, iterations, estimate, found)
+
+
+def smallest_ritz_value(steps: Sequence[float], ratios: Sequence[float]) -> float:
+    """Of the preconditioned operator, from the coefficients of conjugate gradients.
+
+    `steps` are those along the directions, `ratios`, one fewer, what is kept of each for the next.
+    """
+    a, r = np.array(steps), np.array(ratios)
+    if not (np.isfinite(a).all() and np.isfinite(r).all()):
+        return float("nan")
+    diagonal = 1.0 / a
+    diagonal[1:] += r / a[:-1]
+    return float(eigvalsh_tridiagonal(diagonal, np.sqrt(r) / a[:-1])[0])
+
+
+LIMIT, COST = 4, 10
 """The optimum of the limit is flat: over 80 steps at 256x64 and tol = 1e-6 the cost of limits
 from 3 to 6 differs by a tenth. A factorisation takes about 15 iterations at 128x32, 13 at 256x64,
 9 at 512x128, measured on one thread."""
@@ -74,32 +124,34 @@ class LaggedSolver(StokesSolver):
     grid : Grid
     tolerance : float
         Largest estimated velocity error, relative to the velocity.
-    limit : int, optional
-        Most iterations for which a factor is kept; by default that of `preconditioning`.
+    limit : int
+        Most iterations for which a factor is kept.
     name : str
-    preconditioning : Preconditioning
+    build : callable
+        Makes room for what stands for A^-1, see `CachedFactor`.
+    cost : int
+        What making it takes, in iterations, each a back-substitution and a product.
+    exact : bool
+        Whether it is the inverse itself at the viscosity it was made for.
     """
 
     def __init__(
         self,
         grid: Grid,
         tolerance: float = 1e-6,
-        limit: int | None = None,
+        limit: int = LIMIT,
         name: str = "lagged",
-        preconditioning: Preconditioning = CHOLESKY,
+        build: Build = BandedCholesky,
+        cost: int = COST,
+        exact: bool = True,
     ) -> None:
         self.name = name
         self.grid, self.tolerance = grid, tolerance
-        self.limit = preconditioning.limit if limit is None else limit
-        self._preconditioning = preconditioning
-        self._kept = CachedFactor(grid, preconditioning.build)
+        self.limit, self.cost, self._exact = limit, cost, exact
+        self._kept = CachedFactor(grid, build)
         self._tired = False
-        self._lowest = self._untried
+        self._lowest = self._untried = 1.0 if exact else LOWEST
         self._history = History()
-
-    @property
-    def _untried(self) -> float | None:
-        return None if self._preconditioning.exact else LOWEST
 
     @one_blas_thread()
     def solve(self, problem: StokesProblem) -> Flow:
@@ -145,12 +197,11 @@ class LaggedSolver(StokesSolver):
         """With the factor at hand; without one, or with one that is too old, the start itself."""
         if self._tired or self._kept.viscosity is None:
             return KrylovResult(start)
-        most = self.limit + self._preconditioning.cost
-        return self._conjugate_gradients(A, b, start, most)
+        return self._conjugate_gradients(A, b, start, self.limit + self.cost)
 
     def _anew(self, A: PsiProduct, b: Array, start: Array, before: int) -> KrylovResult:
         """With a factor of A itself; `before` counts iterations with one that was too old."""
-        if self._preconditioning.exact:
+        if self._exact:
             return KrylovResult(start + self._kept.back_substitute(b - A(start)), before + 1)
         found = self._conjugate_gradients(A, b, start, MOST)
         return found._replace(iterations=before + found.iterations)
@@ -158,18 +209,17 @@ class LaggedSolver(StokesSolver):
     def _conjugate_gradients(
         self, A: PsiProduct, b: Array, start: Array, most: int
     ) -> KrylovResult:
-        solve = self._kept.back_substitute
-        found = conjugate_gradients(
-            A, b, start, solve, self.grid, self.tolerance, most, self._lowest
-        )
-        self._lowest = None if self._preconditioning.exact else found.lowest
+        solve, ends = self._kept.back_substitute, (self.tolerance, most)
+        lowest = None if self._exact else self._lowest
+        found = conjugate_gradients(A, b, start, solve, self.grid, *ends, lowest)
+        self._lowest = found.lowest
         return found
 
     def state(self) -> SolverState:
         """The viscosity that was factored, and the last stream functions."""
         if self._kept.viscosity is None:
             return {}
-        lowest = {} if self._lowest is None else {"lowest": np.array(self._lowest)}
+        lowest = {} if self._exact else {"lowest": np.array(self._lowest)}
         return {
             **lowest,
             "factored": self._kept.viscosity,
@@ -178,9 +228,9 @@ class LaggedSolver(StokesSolver):
         }
 
     def restore(self, state: SolverState) -> None:
-        """Take back what `state` handed out; the factor is made when it is used."""
+        # The factor is made when it is used.
         self._tired = bool(state.get("tired", False))
-        self._lowest = float(state["lowest"]) if "lowest" in state else self._untried
+        self._lowest = float(state.get("lowest", self._untried))
         self._history.restore(state)
         factored = state.get("factored")
         self._kept.restore(None if factored is None else np.asarray(factored, dtype=np.float64))
@@ -208,8 +258,7 @@ def refined_solver(
     apart = fastest_factor(grid) if factor is None else factor
     require_knots(grid, apart)
     build = partial(SplinePreconditioner, factor=apart)
-    preconditioning = Preconditioning(build, REFINED_LIMIT, REFINED_COST, exact=False)
-    return LaggedSolver(grid, tolerance, name=name, preconditioning=preconditioning)
+    return LaggedSolver(grid, tolerance, REFINED_LIMIT, name, build, REFINED_COST, exact=False)
 
 
 def fastest_factor(grid: Grid) -> int:

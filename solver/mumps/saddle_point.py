@@ -19,8 +19,7 @@ from tellus.solver.grid import Array, Grid
 from tellus.solver.psi.matrix import Walls, weigh_walls
 from tellus.solver.strain import node_viscosity
 
-from .dissection import nested_dissection
-from .petsc import Indices, Pattern
+from .petsc import Pattern
 
 U_SLOW, U_FAST, P = 0, 1, 2
 """Velocity across lines of cells, along them, and pressure.
@@ -39,6 +38,10 @@ ENTRIES = (
     *((P, U_FAST, *to) for to in ((0, 0), (0, 1))),
 )
 """Kind of the row, kind of the column, lines and cells from one to the other."""
+
+
+LEAF = 4
+"""Cells along a side of the last pieces of a nested dissection."""
 
 
 class Slabs:
@@ -112,7 +115,7 @@ class SaddlePoint:
         self.start = sum(len(piece) for piece in pieces[: slabs.part])
         self.rows = len(pieces[slabs.part])
         self._own = self._places(pieces[slabs.part])
-        self._used, self.indptr, self.indices, self._source = self._pattern(upper)
+        self._used, self.pattern, self._source = self._entries(upper)
 
     def _numbered(self, nested: bool) -> list[NDArray[np.intp]]:
         """Unknowns of every slab in order, as indices into (3, lines, cells)."""
@@ -133,8 +136,8 @@ class SaddlePoint:
         own = (3, self.last - self.first, self.slabs.cells)
         return np.ravel_multi_index((kind, line - self.first, cell), own)
 
-    def _pattern(self, upper: bool) -> tuple[list[int], Indices, Indices, NDArray[np.intp]]:
-        """Which entries are used, row pointers, columns, and where each value is found."""
+    def _entries(self, upper: bool) -> tuple[list[int], Pattern, NDArray[np.intp]]:
+        """Which are used, the own rows of the matrix, and where each of its values is found."""
         lines, cells, own = self.slabs.lines, self.slabs.cells, self.last - self.first
         number = np.full(3 * lines * cells, -1, np.int32)
         number[self._order] = np.arange(self.size, dtype=np.int32)
@@ -151,12 +154,8 @@ class SaddlePoint:
         by_row = np.lexsort((column, row))
         counts = np.bincount(row - self.start, minlength=self.rows)
         indptr = np.concatenate([[0], np.cumsum(counts)]).astype(np.int32)
-        return used, indptr, column[by_row], np.flatnonzero(stored[used])[by_row]
-
-    @property
-    def pattern(self) -> Pattern:
-        """Of the own rows."""
-        return Pattern(self.size, self.indptr, self.indices)
+        pattern = Pattern(self.size, indptr, column[by_row])
+        return used, pattern, np.flatnonzero(stored[used])[by_row]
 
     def assemble(
         self, viscosity: Array, buoyancy: Array, boundaries: BoundaryConditions
@@ -236,6 +235,44 @@ class SaddlePoint:
         psi = np.zeros(grid.nodes)
         psi[1:-1] = -np.cumsum(grid.hy * u[::-1], axis=0)[-2::-1]
         return psi, p
+
+
+def nested_dissection(lines: int, cells: int) -> NDArray[np.intp]:
+    """An elimination order of the staggered unknowns with little fill-in.
+
+    George (1973): a line of unknowns that cuts the box in two is eliminated last, and the halves
+    are cut in the same way. Here a cut takes the velocities across it and those along it on one
+    side, so that nothing couples the halves; inside the last pieces pressures follow their
+    velocities, as their own diagonal is zero.
+
+    Flat indices into (slow velocity, fast velocity, pressure) x lines x cells, in order.
+    Velocities on the walls, the first of each line and direction, are among them.
+    """
+    kind, line, cell = np.indices((3, lines, cells)).reshape(3, -1)
+    # Twice the coordinates: even on faces, odd in the middle of a cell.
+    at = np.stack([2 * line + (kind != 0), 2 * cell + (kind != 1)])
+    order: list[NDArray[np.intp]] = []
+
+    def cut(inside: NDArray[np.intp], corner: tuple[int, int], size: tuple[int, int]) -> None:
+        if max(size) <= LEAF:
+            order.append(inside[np.argsort(kind[inside] == 2, kind="stable")])
+            return
+        across = 0 if size[0] >= size[1] else 1
+        half = size[across] // 2
+        middle = 2 * (corner[across] + half)
+        place = at[across, inside]
+        on_it = (place == middle) & (kind[inside] == across)
+        on_it |= (place == middle + 1) & (kind[inside] == 1 - across)
+        before = place < middle
+        rest = (half, size[1]) if across == 0 else (size[0], half)
+        cut(inside[before], corner, rest)
+        moved = (corner[0] + half, corner[1]) if across == 0 else (corner[0], corner[1] + half)
+        rest = (size[0] - half, size[1]) if across == 0 else (size[0], size[1] - half)
+        cut(inside[~before & ~on_it], moved, rest)
+        order.append(inside[on_it])
+
+    cut(np.arange(kind.size), (0, 0), (lines, cells))
+    return np.concatenate(order)
 
 
 def _shifted(field: Array, slow: int, fast: int) -> Array:

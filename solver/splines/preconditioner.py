@@ -3,7 +3,7 @@
 import numpy as np
 
 from tellus.solver import _core
-from tellus.solver.factor.cholesky import Factor
+from tellus.solver.factor.cached import Factor
 from tellus.solver.grid import Array
 from tellus.solver.psi.operator import PsiOperator, PsiProduct
 from tellus.solver.splines.projection import SplineProjection

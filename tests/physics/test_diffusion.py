@@ -7,7 +7,7 @@ import pytest
 from numerics import flow_of, observed_orders, rough_field
 from physics_cases import THERMAL, at_rest, covering, roll, thermal_walls
 
-from tellus.solver.boundaries import TEMPERATURE, BoundaryConditions
+from tellus.solver.boundaries import INSULATING, TEMPERATURE, BoundaryConditions
 from tellus.solver.core import Core
 from tellus.solver.diffusion import DiffusionSolver
 from tellus.solver.energy import EXPLICIT, IMPLICIT, EnergyEquation, ThermalState
@@ -185,5 +185,6 @@ def test_advection_alone_limits_the_implicit_step() -> None:
 def test_default_walls_are_those_of_the_design() -> None:
     walls = BoundaryConditions()
     assert walls.temperatures == [1.0, 0.0]
-    assert [wall.conducts for wall in walls.walls.values()] == [False, False, True, True]
+    thermal = [wall.thermal for wall in walls.walls.values()]
+    assert thermal == [INSULATING, INSULATING, TEMPERATURE, TEMPERATURE]
     assert walls.velocity == "free-slip"

@@ -11,8 +11,7 @@ from tellus.solver.direct import DirectSolver
 from tellus.solver.grid import Grid
 from tellus.solver.psi.operator import PsiOperator
 from tellus.solver.rheology import FrankKamenetskii, Given, Viscoplastic
-from tellus.solver.splines.basis import basis_values
-from tellus.solver.splines.projection import SplineProjection, reduced_solver
+from tellus.solver.splines.projection import SplineProjection, basis_values, reduced_solver
 from tellus.solver.stokes import Flow, StokesProblem, relative_velocity_error
 from tellus.solver.threads import limit
 

@@ -10,12 +10,16 @@ from scipy.sparse.linalg import splu
 from tellus.solver.boundaries import FREE_SLIP, NO_SLIP
 from tellus.solver.direct import DirectSolver
 from tellus.solver.grid import Array, Grid
-from tellus.solver.mumps.dissection import nested_dissection
-from tellus.solver.mumps.saddle_point import SaddlePoint, Slabs
+from tellus.solver.mumps.saddle_point import Equations, SaddlePoint, Slabs, nested_dissection
 from tellus.solver.pressure import pressure
 from tellus.solver.stokes import StokesProblem
 
 CUTS = [(1, False), (1, True), (3, False)]
+
+
+def matrix_of(rows: SaddlePoint, equations: Equations) -> csr_matrix:
+    size, indptr, indices = rows.pattern
+    return csr_matrix((equations.values, indices, indptr), (rows.rows, size))
 
 
 def solved(problem: StokesProblem, parts: int, upper: bool, nested: bool) -> list[Array]:
@@ -23,12 +27,7 @@ def solved(problem: StokesProblem, parts: int, upper: bool, nested: bool) -> lis
     rows = [SaddlePoint(Slabs(problem.grid, k, parts), upper, nested) for k in range(parts)]
     buoyancy, walls = problem.rayleigh * problem.temperature, problem.boundaries
     assembled = [part.assemble(problem.viscosity(), buoyancy, walls) for part in rows]
-    matrix = vstack(
-        [
-            csr_matrix((equations.values, part.indices, part.indptr), (part.rows, part.size))
-            for part, equations in zip(rows, assembled, strict=True)
-        ]
-    )
+    matrix = vstack([matrix_of(*part) for part in zip(rows, assembled, strict=True)])
     whole = triu(matrix) + triu(matrix, 1).T if upper else matrix
     assert abs(whole - whole.T).max() < 1e-12
     assert abs(whole).max() < 3.0  # scaled, whatever the contrast
@@ -71,10 +70,7 @@ def test_the_upper_triangle_is_half_of_the_whole() -> None:
         rough_field(grid),
         slip_walls((NO_SLIP, FREE_SLIP, FREE_SLIP, NO_SLIP)),
     )
-    matrices = [
-        csr_matrix((rows.assemble(*fields).values, rows.indices, rows.indptr))
-        for rows in (whole, half)
-    ]
+    matrices = [matrix_of(rows, rows.assemble(*fields)) for rows in (whole, half)]
     assert abs(triu(matrices[0]) - matrices[1].tocoo()).max() == 0.0
 
 
@@ -92,6 +88,6 @@ def test_nested_dissection_leaves_fewer_entries_in_the_factors() -> None:
         equations = rows.assemble(
             rough_viscosity(grid, 1e3), rough_field(grid), slip_walls(SLIPS[0])
         )
-        matrix = csc_matrix(csr_matrix((equations.values, rows.indices, rows.indptr)))
+        matrix = csc_matrix(matrix_of(rows, equations))
         entries.append(splu(matrix, "NATURAL", diag_pivot_thresh=0.01).nnz)
     assert entries[1] < 0.5 * entries[0]

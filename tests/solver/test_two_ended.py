@@ -9,8 +9,7 @@ from tellus.errors import SolverError
 from tellus.solver.boundaries import NO_SLIP, BoundaryConditions, Wall
 from tellus.solver.direct import DirectSolver
 from tellus.solver.factor.banded import Banded, TwoEnded, factor_bands, substitute
-from tellus.solver.factor.cached import CachedFactor
-from tellus.solver.factor.cholesky import REACH, BandedCholesky
+from tellus.solver.factor.cached import REACH, BandedCholesky, CachedFactor
 from tellus.solver.grid import Array, Grid
 from tellus.solver.psi.operator import PsiOperator
 from tellus.solver.rheology import Given

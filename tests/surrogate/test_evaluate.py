@@ -179,7 +179,7 @@ class OffByTwoPercent:
         return []
 
     def flow(self, problem: StokesProblem) -> Flow:
-        return flow_of(self.factor * self.solver.stream_function(problem))
+        return flow_of(self.factor * self.solver.solve(problem).psi)
 
 
 @pytest.fixture
