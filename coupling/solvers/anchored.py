@@ -18,14 +18,7 @@ from tellus.solver.factor.cached import CachedFactor
 from tellus.solver.grid import Array, Grid
 from tellus.solver.phase_timer import PhaseTimer, added
 from tellus.solver.picard import PicardSettings, PicardSolver
-from tellus.solver.stokes import (
-    Flow,
-    SolverState,
-    StokesProblem,
-    StokesReport,
-    StokesSolver,
-    flow_from_psi,
-)
+from tellus.solver.stokes import Flow, SolverState, StokesProblem, StokesSolver
 from tellus.solver.strain import effective_viscosity
 
 
@@ -53,8 +46,8 @@ class AnchoredSolver(CompositeSolver):
             both = added(seconds, flow.report.seconds)
             return replace(flow, report=replace(flow.report, solver=self.name, seconds=both))
         assert self._offset is not None
-        report = StokesReport(self.name, seconds, iterations=0, status="predicted")
-        return flow_from_psi(approximation.psi + self._offset, self.grid, report)
+        psi = approximation.psi + self._offset
+        return self.flow(psi, self.grid, seconds, iterations=0, status="predicted")
 
     @property
     def cycle(self) -> int:
@@ -156,8 +149,7 @@ class ToleranceAnchoredSolver(CompositeSolver):
         self._steps += 1
         foreseen = self._rest + self._error.at(problem.time)
         if foreseen < SAFETY * self.tolerance and self._steps < MOST_STEPS:
-            report = StokesReport(self.name, seconds, 0, status="predicted", estimate=foreseen)
-            return flow_from_psi(psi, self.grid, report)
+            return self.flow(psi, self.grid, seconds, 0, status="predicted", estimate=foreseen)
         timer = PhaseTimer()
         corrected, estimates = self._corrected(problem, psi)
         timer.lap("estimate")
@@ -167,10 +159,8 @@ class ToleranceAnchoredSolver(CompositeSolver):
             return self._solved(problem, seconds, len(estimates))
         self._offset = corrected - approximation.psi
         self._start_anew(problem.time, self._after(estimates, problem.time))
-        report = StokesReport(
-            self.name, seconds, len(estimates), status="corrected", estimate=self._rest
-        )
-        return flow_from_psi(corrected, self.grid, report)
+        taken = seconds, len(estimates)
+        return self.flow(corrected, self.grid, *taken, status="corrected", estimate=self._rest)
 
     def _start_anew(self, time: float, rest: float) -> None:
         """The error is known: what is left of it."""
@@ -182,8 +172,7 @@ class ToleranceAnchoredSolver(CompositeSolver):
         b = operator.right_hand_side(problem.temperature, problem.rayleigh)
         estimates: list[float] = []
         while len(estimates) < MOST_CORRECTIONS:
-            flow = flow_from_psi(psi, self.grid, StokesReport(self.name))
-            A = operator.at(effective_viscosity(problem, flow))
+            A = operator.at(effective_viscosity(problem, self.flow(psi, self.grid, {})))
             correction = self._factor.back_substitute(b - A(psi))
             estimates.append(relative_velocity(correction, psi, self.grid))
             if estimates[-1] <= ROUNDING:

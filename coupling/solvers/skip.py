@@ -9,14 +9,7 @@ from tellus.coupling.solvers.error_forecast import relative_velocity
 from tellus.solver.composite import CompositeSolver
 from tellus.solver.grid import Array, Grid
 from tellus.solver.history import History, PastFlow, extrapolated, well_apart
-from tellus.solver.stokes import (
-    Flow,
-    SolverState,
-    StokesProblem,
-    StokesReport,
-    StokesSolver,
-    flow_from_psi,
-)
+from tellus.solver.stokes import Flow, SolverState, StokesProblem, StokesSolver
 
 
 class SkipSolver(CompositeSolver):
@@ -49,10 +42,9 @@ class SkipSolver(CompositeSolver):
         assert self._last is not None
         held, before = self._last, self._before
         if before is None or before.time == held.time:
-            report = StokesReport(self.name, iterations=0, status="held")
-            return flow_from_psi(held.psi, self.grid, report)
-        report = StokesReport(self.name, iterations=0, status="extrapolated")
-        return flow_from_psi(extrapolated([before, held], problem.time), self.grid, report)
+            return self.flow(held.psi, self.grid, {}, iterations=0, status="held")
+        psi = extrapolated([before, held], problem.time)
+        return self.flow(psi, self.grid, {}, iterations=0, status="extrapolated")
 
     @property
     def cycle(self) -> int:
@@ -130,8 +122,7 @@ class ToleranceSkipSolver(CompositeSolver):
             known = len(through) == self._through and elapsed <= FARTHEST * self._interval
             foreseen = self._slope * _intervals(through, time)
             if known and foreseen < SAFETY * self.tolerance:
-                report = StokesReport(self.name, {}, 0, status="extrapolated", estimate=foreseen)
-                return flow_from_psi(psi, self.grid, report)
+                return self.flow(psi, self.grid, {}, 0, status="extrapolated", estimate=foreseen)
         flow = self.solver.solve(problem)
         if elapsed > 0.0:
             found = relative_velocity(flow.psi - psi, flow.psi, self.grid)

@@ -47,7 +47,6 @@ COARSEST = 400
 MOST_UNKNOWNS = 2500
 """The most that are where a grid cannot be made coarser."""
 
-
 FEW = 300_000
 """Entries of stencils up to which all products at once, and one sum over them, are faster."""
 

@@ -168,7 +168,9 @@ class LaggedSolver(StokesSolver):
         start = self._history.start(problem.time) if np.any(b) else None
         if start is None:
             start = np.zeros(self.grid.nodes)
-        found = self._iterate(A, b, start)
+        found = KrylovResult(start)
+        if self._kept.viscosity is not None and not self._tired:
+            found = self._conjugate_gradients(A, b, start, self.limit + self.cost)
         timer.lap("solve")
         made = not found.estimate <= self.tolerance
         if made:
@@ -192,12 +194,6 @@ class LaggedSolver(StokesSolver):
         self._history.add(problem.time, found.psi)
         how = (timer.seconds, found.iterations, residual)
         return self.flow(found.psi, self.grid, *how, estimate=found.estimate)
-
-    def _iterate(self, A: PsiProduct, b: Array, start: Array) -> KrylovResult:
-        """With the factor at hand; without one, or with one that is too old, the start itself."""
-        if self._tired or self._kept.viscosity is None:
-            return KrylovResult(start)
-        return self._conjugate_gradients(A, b, start, self.limit + self.cost)
 
     def _anew(self, A: PsiProduct, b: Array, start: Array, before: int) -> KrylovResult:
         """With a factor of A itself; `before` counts iterations with one that was too old."""

@@ -37,7 +37,6 @@ LU, LDLT, CHOLESKY = "lu", "ldlt", "cholesky"
 EVENTS = {LU: "MatLUFactorSym", LDLT: "MatCholFctrSym", CHOLESKY: "MatCholFctrSym"}
 """What PETSc's log calls the symbolic analysis."""
 
-
 PATIENCE = 10.0
 """Seconds that a process which ends waits for the others."""
 

@@ -114,7 +114,9 @@ class SaddlePoint:
         self.size = len(self._order)
         self.start = sum(len(piece) for piece in pieces[: slabs.part])
         self.rows = len(pieces[slabs.part])
-        self._own = self._places(pieces[slabs.part])
+        kind, line, cell = np.unravel_index(pieces[slabs.part], (3, slabs.lines, slabs.cells))
+        own = (3, self.last - self.first, slabs.cells)
+        self._own = np.ravel_multi_index((kind, line - self.first, cell), own)
         self._used, self.pattern, self._source = self._entries(upper)
 
     def _numbered(self, nested: bool) -> list[NDArray[np.intp]]:
@@ -129,12 +131,6 @@ class SaddlePoint:
         where = np.flatnonzero(unknown)
         of = slab[where // cells % lines]
         return [where[of == part] for part in range(self.slabs.parts)]
-
-    def _places(self, unknowns: NDArray[np.intp]) -> NDArray[np.intp]:
-        """The same unknowns as indices into (3, own lines, cells)."""
-        kind, line, cell = np.unravel_index(unknowns, (3, self.slabs.lines, self.slabs.cells))
-        own = (3, self.last - self.first, self.slabs.cells)
-        return np.ravel_multi_index((kind, line - self.first, cell), own)
 
     def _entries(self, upper: bool) -> tuple[list[int], Pattern, NDArray[np.intp]]:
         """Which are used, the own rows of the matrix, and where each of its values is found."""
