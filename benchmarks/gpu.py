@@ -35,8 +35,9 @@ from tellus.solver.phase_timer import PhaseTimer
 from tellus.solver.stokes import StokesProblem, StokesReport, StokesSolver, relative_velocity_error
 from tellus.surrogate.multi_scale.features import CHANNELS
 from tellus.surrogate.multi_scale.settings import MultiScaleNetworkSettings
-from tellus.surrogate.networks.multi_scale import make_multi_scale, smallest_side
-from tellus.surrogate.networks.residual_unet import make_network
+from tellus.surrogate.networks import seeded
+from tellus.surrogate.networks.multi_scale import MultiScale, smallest_side
+from tellus.surrogate.networks.residual_unet import UNet
 from tellus.surrogate.two_level.settings import NetworkSettings
 
 from .grids import grids_of
@@ -193,11 +194,11 @@ def _network(kind: str, grid: Grid) -> tuple[torch.nn.Module, int]:
         settings = MultiScaleNetworkSettings()
         if min(grid.nx, grid.ny) < smallest_side(settings):
             raise InputError(f"it needs {smallest_side(settings)} cells each way.")
-        return make_multi_scale(len(CHANNELS), 1, settings), len(CHANNELS)
+        return seeded(MultiScale, len(CHANNELS), 1, settings), len(CHANNELS)
     card = json.loads((SHIPPED / "card.json").read_text(encoding="utf-8"))
     shape = {key: value for key, value in card["network"].items() if key != "kind"}
     channels = len(card["channels"])
-    return make_network(channels, NetworkSettings.from_json(shape)), channels
+    return seeded(UNet, channels, NetworkSettings.from_json(shape)), channels
 
 
 @torch.inference_mode()

@@ -73,7 +73,7 @@ def _training(row: Row, entered: Sequence[Row]) -> dict[str, Any]:
 
 def training_seconds(name: str) -> float | None:
     """Seconds that data and training of a name's surrogate took; None unless its card has both."""
-    from tellus.surrogate.load import load_surrogate
+    from tellus.surrogate.model import load_surrogate
 
     path = f":{name}".partition(":surrogate:")[2]
     cost = load_surrogate(Path(path) if path else None).card.get("seconds") or {}

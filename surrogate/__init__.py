@@ -7,19 +7,12 @@ _HOMES = {
     "MultiScaleSettings": "multi_scale.settings",
     "Surrogate": "two_level.model",
     "TrainingSettings": "two_level.settings",
-    "load_surrogate": "load",
-    "make_base": "base",
+    "load_surrogate": "model",
+    "make_base": "two_level.examples",
     "train": "training.train",
 }
 
-__all__ = [
-    "MultiScaleSettings",
-    "Surrogate",
-    "TrainingSettings",
-    "load_surrogate",
-    "make_base",
-    "train",
-]
+__all__ = sorted(_HOMES)
 
 
 def __getattr__(name: str) -> Any:

@@ -19,8 +19,13 @@ from tellus.solver.grid import Array, Grid
 from tellus.solver.rheology import FrankKamenetskii
 from tellus.solver.stokes import StokesProblem
 
+from .card import PARAMETERS, card_grid
 from .features import rms_velocity
-from .files import CARD, no_data_set
+from .files import CARD
+
+SIMULATIONS = "simulations"
+MAKERS = {"config.toml": "tellus dataset", "travel.json": "tellus unpack"}
+"""What a data set that is begun holds, and the command that goes on with it."""
 
 SPLITS = ("train", "validation", "test")
 PARTS = {"temperature": "f", "psi": "f", "time": "f", "step": "iu", "even": "b"}
@@ -75,8 +80,7 @@ class Dataset:
         except (FileNotFoundError, NotADirectoryError):
             raise no_data_set(path) from None
         try:
-            shape = card["grid"]
-            grid = Grid(int(shape["nx"]), int(shape["ny"]), float(shape["aspect"]))
+            grid = card_grid(card)
             if not card["simulations"]:
                 raise ValueError("it lists no simulations")
             for simulation in card["simulations"]:
@@ -100,9 +104,7 @@ class Dataset:
     def check_present(self) -> None:
         """Raise InputError if a simulation is missing, before any is read."""
         for entry in self.card["simulations"]:
-            path = self.path / "simulations" / f"{entry['name']}.zarr"
-            if not path.exists() and not path.with_suffix(".npz").exists():
-                raise _damaged(path, "is missing")
+            self._store(entry["name"])
 
     def simulations(self, split: str) -> Iterator[StoredSimulation]:
         """The simulations of a split, one at a time; raises InputError if one is damaged."""
@@ -126,14 +128,11 @@ class Dataset:
         Zarr store, or an .npz file that `tellus unpack` wrote. What is read is held against the
         digests in the store and the card; early data sets have one of the temperatures alone.
         """
-        path = self.path / "simulations" / f"{name}.zarr"
-        travelled = path.with_suffix(".npz")
-        if not path.exists() and not travelled.exists():
-            raise _damaged(path, "is missing")
-        expected = {key: self._expected(key) for key in wanted}
+        path, places = self._store(name), {"temperature": self.grid.cells, "psi": self.grid.nodes}
+        expected = {key: Expected((None, *places.get(key, ())), PARTS[key]) for key in wanted}
         digests: dict[str, Any] = {}
         try:
-            if path.exists():
+            if path.suffix == ".zarr":
                 from tellus.io.stores import open_store, stored_array
 
                 store = open_store(path)
@@ -143,7 +142,6 @@ class Dataset:
                     key: read_stored(stored_array(store, key), expected[key], key) for key in wanted
                 }
             else:
-                path = travelled
                 arrays = read_npz(path, expected)
             check_digests(arrays, digests | self._digests(name))
             if len({len(values) for values in arrays.values()}) > 1:
@@ -154,8 +152,16 @@ class Dataset:
 
     def has(self, name: str, part: str) -> bool:
         """Whether a simulation holds one of `PARTS`; early ones have no steps and times."""
-        path = self.path / "simulations" / f"{name}.zarr"
-        return (path / part).exists() or path.with_suffix(".npz").exists()
+        path = self._store(name)
+        return path.suffix == ".npz" or (path / part).exists()
+
+    def _store(self, name: str) -> Path:
+        """Where a simulation is; InputError if it is missing."""
+        path = self.path / SIMULATIONS / f"{name}.zarr"
+        found = next((p for p in (path, path.with_suffix(".npz")) if p.exists()), None)
+        if found is None:
+            raise _damaged(path, "is missing")
+        return found
 
     def _digests(self, name: str) -> dict[str, Any]:
         """Those that the card has of one simulation; a card that is not written yet has none."""
@@ -163,53 +169,45 @@ class Dataset:
         digests = next(entries).get("digests")
         return digests if isinstance(digests, dict) else {}
 
-    def _expected(self, part: str) -> Expected:
-        places = {"temperature": self.grid.cells, "psi": self.grid.nodes}
-        return Expected((None, *places.get(part, ())), PARTS[part])
-
     def _read(self, entry: dict[str, Any]) -> StoredSimulation:
-        path = self.path / "simulations" / f"{entry['name']}.zarr"
-        arrays = self.arrays(entry["name"], "temperature", "psi", "even")
+        name, n = entry["name"], entry["snapshots"]
+        arrays, path = self.arrays(name, "temperature", "psi", "even"), self._store(name)
         try:
-            temperature = np.asarray(arrays["temperature"], dtype=np.float32)
-            psi = np.asarray(arrays["psi"], dtype=np.float64)
-            even = np.asarray(arrays["even"], dtype=bool)
-            parameters = {
-                name: float(entry[name]) for name in ("gamma_T", "gamma_p", "heating", "rayleigh")
-            }
-            if not all(0 < parameters[name] < inf for name in ("gamma_T", "gamma_p")):
+            gamma_T, gamma_p, heating, rayleigh = (float(entry[key]) for key in PARAMETERS)
+            if not (0 < gamma_T < inf and 0 < gamma_p < inf):
                 raise ValueError("its gamma_T or gamma_p in card.json is not positive")
         except (KeyError, TypeError, ValueError) as error:
             raise _damaged(path, f"cannot be read ({error!r})") from None
-        self._check(path, entry, temperature, psi, even)
-        return StoredSimulation(
-            entry["name"],
-            self.grid,
-            FrankKamenetskii(parameters["gamma_T"], parameters["gamma_p"]),
-            parameters["rayleigh"],
-            parameters["heating"],
-            temperature,
-            psi,
-            even,
-        )
-
-    def _check(
-        self,
-        path: Path,
-        entry: dict[str, Any],
-        temperature: NDArray[np.float32],
-        psi: Array,
-        even: NDArray[np.bool_],
-    ) -> None:
-        n = entry["snapshots"]
-        shapes = (temperature.shape, psi.shape, even.shape)
-        if shapes != ((n, *self.grid.cells), (n, *self.grid.nodes), (n,)):
+        if len(arrays["even"]) != n:
             raise _damaged(path, f"does not hold {n} snapshots on a {self.grid} grid")
-        if not temperature.any(axis=(1, 2)).all():
+        if not arrays["temperature"].any(axis=(1, 2)).all():
             raise _damaged(path, "is truncated: a snapshot is empty")
+        return StoredSimulation(
+            name,
+            self.grid,
+            FrankKamenetskii(gamma_T, gamma_p),
+            rayleigh,
+            heating,
+            arrays["temperature"].astype(np.float32, copy=False),
+            arrays["psi"].astype(np.float64, copy=False),
+            arrays["even"],
+        )
 
 
 def _damaged(path: Path, what: str) -> InputError:
     command = "tellus unpack" if path.suffix == ".npz" else "tellus dataset"
     remove = "remove it and " if path.exists() else ""
     return InputError(f"{path} {what}: {remove}run `{command}` again.")
+
+
+def no_data_set(path: Path) -> InputError:
+    """What to say of a directory without a data set's card: begun and not finished, or none."""
+    begun = [name for name in MAKERS if (path / name).is_file()]
+    folder = path / SIMULATIONS
+    if begun and folder.is_dir():
+        there = sum(entry.suffix in (".zarr", ".npz") for entry in folder.iterdir())
+        return InputError(
+            f"{path} is an unfinished data set, {there} of its simulations are there: give its "
+            f"`{MAKERS[begun[0]]}` command again, which goes on."
+        )
+    return InputError(f"{path} is no data set: it has no {CARD}; make one with `tellus dataset`.")

@@ -103,14 +103,10 @@ def rms_velocity(psi: Array, grid: Grid) -> float:
     return float(np.sqrt((np.sum(u**2) + np.sum(v**2)) / (grid.nx * grid.ny)))
 
 
-def to_inputs(observed: dict[str, Array], device: torch.device | str = "cpu") -> Inputs:
+def to_inputs(observed: dict[str, Array]) -> Inputs:
     """One observed problem as float32 tensors, with an axis of one example in front."""
-    return Inputs(
-        **{
-            name: torch.from_numpy(values.astype(np.float32))[None].to(device)
-            for name, values in observed.items()
-        }
-    )
+    single = {name: values.astype(np.float32)[None] for name, values in observed.items()}
+    return Inputs(**{name: torch.from_numpy(values) for name, values in single.items()})
 
 
 def names(residual: bool) -> list[str]:
@@ -127,7 +123,7 @@ def features(inputs: Inputs, grid: Grid, residual: bool) -> Tensor:
     """
     n = len(inputs.temperature)
     viscosity = inputs.log_viscosity
-    u, v = cell_velocity(inputs.psi, grid)
+    u, v = cell_means(*face_velocity(inputs.psi, grid))
     height, side = _positions(grid, viscosity.device)
     channels = [
         inputs.temperature,
@@ -158,11 +154,6 @@ def _positions(grid: Grid, device: torch.device) -> tuple[Tensor, Tensor]:
 def face_velocity(psi: Tensor, grid: Grid) -> Velocity:
     """u (n, ny, nx+1) and v (n, ny+1, nx) of psi, as the solver differences it."""
     return torch.diff(psi, dim=1) / grid.hy, torch.diff(psi, dim=2) / -grid.hx
-
-
-def cell_velocity(psi: Tensor, grid: Grid) -> Velocity:
-    """u and v averaged to the cells, each (n, ny, nx)."""
-    return cell_means(*face_velocity(psi, grid))
 
 
 def cell_means(u: Tensor, v: Tensor) -> Velocity:

@@ -1,35 +1,130 @@
-"""Weights and cards on disk: safetensors and JSON only, written whole or not at all."""
+"""Weights and cards on disk: safetensors and JSON only, whole, and found to belong together."""
 
 import hashlib
-from collections.abc import Mapping
+import json
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any, NamedTuple, TypeVar
 
-from torch import Tensor
+import torch
+from torch import Tensor, nn
 
 from tellus.errors import InputError
+from tellus.io.card_check import check_card
+from tellus.io.json_file import read_json
+from tellus.io.whole_file import sync, write_atomically, written_aside
+
+from .kinds import Kind, kind_of_card
 
 PICKLES = {".bin", ".ckpt", ".pickle", ".pkl", ".pt", ".pth"}
 WEIGHTS = "weights.safetensors"
 CARD = "card.json"
-SIMULATIONS = "simulations"
-MAKERS = {"config.toml": "tellus dataset", "travel.json": "tellus unpack"}
-"""What a data set that is begun holds, and the command that goes on with it."""
-
-LOCK = ".lock"
-"""What the command line keeps in a directory while it writes there; nobody's data."""
 
 
-def no_data_set(path: Path) -> InputError:
-    """What to say of a directory without a data set's card: begun and not finished, or none."""
-    begun = [name for name in MAKERS if (path / name).is_file()]
-    folder = path / SIMULATIONS
-    if begun and folder.is_dir():
-        there = sum(entry.suffix in (".zarr", ".npz") for entry in folder.iterdir())
-        return InputError(
-            f"{path} is an unfinished data set, {there} of its simulations are there: give its "
-            f"`{MAKERS[begun[0]]}` command again, which goes on."
+class StoredModel(NamedTuple):
+    """What `read_model` found: the weights file, the card, and the weights."""
+
+    weights: Path
+    card: dict[str, Any]
+    tensors: dict[str, Tensor]
+
+    @property
+    def kind(self) -> Kind:
+        """What the card says it is."""
+        return kind_of_card(self.card)
+
+
+def read_card(path: Path) -> dict[str, Any]:
+    """The card of a model of any kind; raises InputError if it is missing or damaged."""
+    try:
+        card = read_json(path, "copy it again")
+    except FileNotFoundError:
+        raise InputError(f"{path} is missing: weights come with their card, copy both.") from None
+    try:
+        check_card(kind_of_card(card).name, card)
+    except ValueError as error:
+        raise unknown_card(path, error) from None
+    return card
+
+
+def read_model(path: Path) -> StoredModel:
+    """A trained model, its weights file and its card found to belong together.
+
+    `path` is a directory made by training, or the .safetensors file in one. Raises
+    InputError if something is missing, damaged, a pickle, or not of one training.
+    """
+    weights = path / WEIGHTS if path.is_dir() else path
+    if weights.suffix.lower() in PICKLES:
+        raise InputError(
+            f"{weights} is a pickle, which can run any code when loaded: "
+            "save the weights as safetensors with Surrogate.save."
         )
-    return InputError(f"{path} is no data set: it has no {CARD}; make one with `tellus dataset`.")
+    if not path.exists():
+        raise InputError(f"{path} is missing: name a directory made by `tellus train`.")
+    card = read_card(weights.with_name(CARD))
+    tensors, _ = read_safetensors(weights)
+    if sha256(weights.read_bytes()) != card.get("weights_sha256"):
+        raise InputError(
+            f"{weights} is not the file that {CARD} describes: copy both again, "
+            "or resume the training that was stopped while writing them."
+        )
+    return StoredModel(weights, card, tensors)
+
+
+Network = TypeVar("Network", bound=nn.Module)
+
+
+def restored(model: StoredModel, build: Callable[[], Network], part: str = "") -> Network:
+    """The module that `build` makes, with the stored weights in it, or in a `part` of it.
+
+    Raises InputError unless the weights are those of that network, and finite. That is known
+    before memory is taken: what a card describes may be larger than the machine.
+    """
+    with torch.device("meta"):
+        described = _forms(build().get_submodule(part).state_dict())
+    stored = _forms(model.tensors)
+    for name in [*described, *stored]:
+        ours, theirs = (forms.get(name, "nothing") for forms in (described, stored))
+        if ours != theirs:
+            reason = f"size mismatch of {name}: its weights hold {theirs}, its network {ours}"
+            raise unknown_card(model.weights, ValueError(reason))
+    for name, value in model.tensors.items():
+        if not torch.isfinite(value).all():
+            raise InputError(
+                f"{model.weights} holds weights that are not finite ({name}): copy it again, or "
+                "train anew."
+            )
+    made = build()
+    made.get_submodule(part).load_state_dict(model.tensors)
+    return made
+
+
+def _forms(tensors: Mapping[str, Tensor]) -> dict[str, str]:
+    return {name: f"{value.dtype} {list(value.shape)}" for name, value in tensors.items()}
+
+
+def write_model(directory: Path, tensors: Mapping[str, Tensor], card: dict[str, Any]) -> None:
+    """Write weights.safetensors and card.json, the digest of the one in the other.
+
+    Where there is no room for both, those of before stay.
+    """
+    content = to_safetensors(tensors, {})
+    card["weights_sha256"] = sha256(content)
+    directory.mkdir(parents=True, exist_ok=True)
+    with written_aside(directory / CARD) as described:
+        described.write(json.dumps(card, indent=2).encode() + b"\n")
+        described.flush()
+        sync(described.fileno())
+        write_atomically(directory / WEIGHTS, content)
+
+
+def unknown_card(weights: Path, error: Exception) -> InputError:
+    """What to say of a card that this version cannot follow."""
+    reason = " ".join(f"{type(error).__name__}: {error}".split()[:40])
+    return InputError(
+        f"{weights.with_name(CARD)} does not describe a surrogate that this version knows "
+        f"({reason}): copy weights and card again, or train anew."
+    )
 
 
 def to_safetensors(tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> bytes:
@@ -41,10 +136,9 @@ def to_safetensors(tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -
 
 
 def read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
-    """Tensors and metadata; raises InputError for a pickle, a missing or a damaged file."""
+    """Tensors and metadata; raises InputError for a missing or a damaged file."""
     from safetensors import SafetensorError, safe_open
 
-    refuse_pickle(path)
     try:
         with safe_open(path, framework="pt") as archive:
             tensors = {name: archive.get_tensor(name) for name in archive.keys()}  # noqa: SIM118
@@ -53,15 +147,6 @@ def read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
         raise InputError(f"{path} is missing: name a directory made by `tellus train`.") from None
     except (OSError, SafetensorError) as error:
         raise InputError(f"{path} is damaged or truncated ({error}): copy it again.") from None
-
-
-def refuse_pickle(path: Path) -> None:
-    """Raise InputError for a file that only an unsafe loader could read."""
-    if path.suffix.lower() in PICKLES:
-        raise InputError(
-            f"{path} is a pickle, which can run any code when loaded: "
-            "save the weights as safetensors with Surrogate.save."
-        )
 
 
 def sha256(content: bytes) -> str:

@@ -1,14 +1,79 @@
 """The kinds of models there are: the one table that every place which must know them reads."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pkgutil import resolve_name
 from typing import Any
 
-from tellus.surrogate import multi_scale, profile, time_unet, two_level
+from .multi_scale.settings import MultiScaleSettings
+from .profile.settings import ProfileSettings
+from .settings import LoopSettings
+from .time_unet.settings import TimeUNetSettings
+from .two_level.settings import TrainingSettings
 
-from .kind import Kind
+
+@dataclass(frozen=True)
+class Kind:
+    """Where training, evaluation and configuration find what they need of a kind of model.
+
+    Parameters
+    ----------
+    settings : type
+        What shapes a training; its `kind` and `meaning` are those of `[model] kind`.
+    learner, model, evaluation, table : str or object
+        A `training.learner.Learner` and a `model.TrainedModel`; what makes JSON of model directory,
+        data set and split, and what makes text of that. As "module:name", within this package, they
+        are imported when used, and PyTorch with them.
+    moves : bool
+        Whether it predicts velocities at all; experiments compare such kinds alone.
+    solves : bool
+        Whether it gives the velocity of a temperature, and so stands in a Stokes solver's place.
+    """
+
+    settings: type[LoopSettings]
+    learner: str | type
+    model: str | type
+    evaluation: str | Callable[..., Any] = "evaluation.evaluate:evaluate"
+    table: str | Callable[..., str] = "evaluation.table:table"
+    moves: bool = True
+    solves: bool = True
+
+    @property
+    def name(self) -> str:
+        """As in `[model] kind`."""
+        return self.settings.kind
+
+    def find(self, part: str) -> Any:
+        """The class or function that one of the fields names, such as "learner"."""
+        named = getattr(self, part)
+        return resolve_name(f"{__package__}.{named}") if isinstance(named, str) else named
+
 
 KINDS: dict[str, Kind] = {
-    kind.name: kind for kind in (two_level.KIND, multi_scale.KIND, time_unet.KIND, profile.KIND)
+    kind.name: kind
+    for kind in (
+        Kind(TrainingSettings, "two_level.learner:TwoLevelLearner", "two_level.model:Surrogate"),
+        Kind(
+            MultiScaleSettings,
+            "multi_scale.learner:MultiScaleLearner",
+            "multi_scale.model:MultiScaleSurrogate",
+        ),
+        Kind(
+            TimeUNetSettings,
+            "time_unet.learner:TimeStepLearner",
+            "time_unet.model:TimeStepper",
+            evaluation="time_unet.evaluate:evaluate_time_unet",
+            table="time_unet.evaluate:table",
+            solves=False,
+        ),
+        Kind(
+            ProfileSettings,
+            "profile.learner:ProfileLearner",
+            "profile.predictor:ProfilePredictor",
+            moves=False,
+            solves=False,
+        ),
+    )
 }
 """By `[model] kind`; the first is meant where a file or a card does not say it."""
 

@@ -9,16 +9,20 @@ from torch import nn
 
 from tellus.errors import InputError
 from tellus.solver.boundaries import BoundaryConditions
+from tellus.solver.coarse import CoarseSolver
 from tellus.solver.grid import Grid
 from tellus.solver.rheology import Rheology
 from tellus.solver.stokes import Flow, StokesProblem
 
-from .base import Base
 from .card import applicability, card_grid
-from .model_files import StoredModel, described, read_model, write_model
+from .files import StoredModel, read_model, unknown_card, write_model
+from .kinds import KINDS, Kind
 
 SHIPPED_WEIGHTS = Path(__file__).parent / "weights"
 """The folders of the weights that come with Tellus."""
+
+DEFAULT = SHIPPED_WEIGHTS / "two-level-256x64"
+"""What stands in a solver's place where no weights are named."""
 
 PRECISIONS = {
     "float32": torch.float32,
@@ -79,10 +83,12 @@ class TrainedModel(ABC):
         return found
 
     @classmethod
-    def from_stored(cls, stored: StoredModel, grid: Grid | None = None) -> Self:
+    def from_stored(cls, stored: StoredModel, grid: Grid | None = None, **own: Any) -> Self:
         """The model that the files hold; InputError where the card does not describe it."""
-        with described(stored):
-            return cls.of(stored, grid)
+        try:
+            return cls.of(stored, grid, **own)
+        except (AttributeError, KeyError, TypeError, ValueError, RuntimeError) as error:
+            raise unknown_card(stored.weights, error) from None
 
     @classmethod
     @abstractmethod
@@ -107,7 +113,7 @@ class TrainedModel(ABC):
 class StokesSurrogate(TrainedModel):
     """A network in a Stokes solver's place."""
 
-    base: Base | None = None
+    base: CoarseSolver | None = None
     """The cheap solution that the network corrects, where there is one."""
 
     def __init__(self, card: dict[str, Any], grid: Grid | None) -> None:
@@ -121,3 +127,28 @@ class StokesSurrogate(TrainedModel):
     def check(self, grid: Grid, boundaries: BoundaryConditions, rheology: Rheology) -> list[str]:
         """Warnings where it was not trained; InputError where it cannot be right."""
         return applicability(self.card, grid, boundaries, rheology)
+
+
+def kind_of(path: Path | str | None) -> Kind:
+    """The kind of model that a directory of weights holds, the shipped ones by default."""
+    return read_model(DEFAULT if path is None else Path(path)).kind
+
+
+def load_surrogate(path: Path | str | None = None, grid: Grid | None = None) -> StokesSurrogate:
+    """Any Stokes surrogate, whatever kind it is of; as `TrainedModel.load`, the shipped by default.
+
+    Raises
+    ------
+    InputError
+        The files are missing, damaged, pickles, of no Stokes surrogate, or do not belong together.
+    """
+    place = DEFAULT if path is None else Path(path)
+    stored = read_model(place)
+    if not stored.kind.solves:
+        solving = " or ".join(kind.name for kind in KINDS.values() if kind.solves)
+        raise InputError(
+            f"{place} holds a model of kind {stored.kind.name}, which gives no velocity for a "
+            f"temperature: name one of kind {solving}."
+        )
+    found: StokesSurrogate = stored.kind.find("model").from_stored(stored, grid)
+    return found

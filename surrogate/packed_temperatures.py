@@ -15,13 +15,13 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from tellus.errors import InputError, SolverError
 from tellus.io.arrays import Arrays, Expected, npz_bytes, read_npz
 from tellus.io.card_check import check_card
 from tellus.io.digests import digest
 from tellus.io.json_file import parse_json, small_file
+from tellus.io.lock import NAME as LOCK
 from tellus.io.names import plain_names
 from tellus.io.whole_file import entries, own_folder, write_atomically, written_aside
 from tellus.solver.boundaries import BoundaryConditions
@@ -31,8 +31,9 @@ from tellus.solver.iterative.krylov import Stopping
 from tellus.solver.rheology import FrankKamenetskii
 from tellus.solver.time_left import time_left
 
-from .data import PARTS, Dataset
-from .files import CARD, LOCK, SIMULATIONS
+from .card import card_grid
+from .data import PARTS, SIMULATIONS, Dataset
+from .files import CARD
 from .training.parallel import usable
 
 FORMAT = 1
@@ -83,10 +84,17 @@ def _content(
     simulations = []
     for entry in dataset.card["simulations"]:
         arrays = dataset.arrays(entry["name"], "temperature", *CLOCK)
-        chosen = _chosen(len(arrays["time"]), snapshots)
-        temperature = _travelling(arrays["temperature"][chosen], half_size)
-        content[f"{entry['name']}/temperature"] = temperature
-        content |= {f"{entry['name']}/{name}": arrays[name][chosen] for name in CLOCK}
+        count = len(arrays["time"])
+        most = count if snapshots is None else min(snapshots, count)
+        chosen = np.unique(np.linspace(0, count - 1, most).round().astype(np.int64))
+        arrays = {name: values[chosen] for name, values in arrays.items()}
+        temperature = arrays["temperature"]
+        if half_size:
+            n, ny, nx = temperature.shape
+            blocks = temperature.reshape(n, ny // 2, 2, nx // 2, 2)
+            temperature = blocks.mean(axis=(2, 4), dtype=np.float64).astype(np.float32)
+        arrays["temperature"] = temperature.astype(np.float16)
+        content |= {f"{entry['name']}/{name}": values for name, values in arrays.items()}
         kept = {key: value for key, value in entry.items() if key not in ("statistics", "digests")}
         simulations.append(kept | {"snapshots": len(chosen)})
     card = {key: value for key, value in dataset.card.items() if key != "statistics"} | {
@@ -101,20 +109,6 @@ def _content(
 def _hash(simulations: Sequence[Card], content: Arrays) -> str:
     """That of all temperatures that travel."""
     return digest(*(content[f"{entry['name']}/temperature"] for entry in simulations))
-
-
-def _chosen(count: int, most: int | None) -> NDArray[np.int64]:
-    if most is None or most >= count:
-        return np.arange(count)
-    return np.unique(np.linspace(0, count - 1, most).round().astype(np.int64))
-
-
-def _travelling(temperature: NDArray[np.float32], half_size: bool) -> NDArray[np.float16]:
-    if half_size:
-        n, ny, nx = temperature.shape
-        blocks = temperature.reshape(n, ny // 2, 2, nx // 2, 2)
-        temperature = blocks.mean(axis=(2, 4), dtype=np.float64).astype(np.float32)
-    return temperature.astype(np.float16)
 
 
 def unpack(
@@ -152,6 +146,7 @@ def unpack(
     settings.check(grid)
     _claim(out, card, tolerance)
     simulations, started, fresh = [], perf_counter(), 0
+    made = Dataset(out, card, grid)
     for count, entry in enumerate(card["simulations"], start=1):
         stored = out / SIMULATIONS / f"{entry['name']}.npz"
         if not stored.exists():
@@ -160,18 +155,13 @@ def unpack(
             fresh, wanted = fresh + 1, len(card["simulations"])
             left = time_left(perf_counter() - started, fresh, fresh + wanted - count)
             report(f"{count}/{wanted}: {entry['name']}; {left}")
-        simulations.append(entry | _recorded(Dataset(out, card, grid), entry["name"]))
+        arrays = made.arrays(entry["name"], "temperature", "psi", *CLOCK)
+        digests = {part: digest(values) for part, values in arrays.items()}
+        simulations.append(entry | {"snapshots": len(arrays["time"]), "digests": digests})
     labels = {"solver": "iterative", "velocity": tolerance, "device": device}
     finished = card | {"simulations": simulations, "labels": labels}
     write_atomically(out / CARD, json.dumps(finished, indent=1).encode())
     report(f"data set complete: {out}")
-
-
-def _recorded(dataset: Dataset, name: str) -> Card:
-    """How many snapshots there are of a simulation, and their digests."""
-    arrays = dataset.arrays(name, "temperature", "psi", *CLOCK)
-    digests = {part: digest(values) for part, values in arrays.items()}
-    return {"snapshots": len(arrays["time"]), "digests": digests}
 
 
 def _read(file: Path) -> tuple[Card, Arrays, Grid]:
@@ -180,8 +170,16 @@ def _read(file: Path) -> tuple[Card, Arrays, Grid]:
         if card["travel"]["format"] != FORMAT:
             raise ValueError(f"its format is {card['travel']['format']}, not {FORMAT}")
         check_card("travel", card)
-        grid = Grid(**card["grid"])
-        content = read_npz(file, _expected(card, grid))
+        grid = card_grid(card)
+        places = {"temperature": grid.cells}
+        expected = {
+            f"{entry['name']}/{part}": Expected(
+                (entry["snapshots"], *places.get(part, ())), PARTS[part]
+            )
+            for entry in card["simulations"]
+            for part in ("temperature", *CLOCK)
+        }
+        content = read_npz(file, expected)
         if _hash(card["simulations"], content) != card["hash"]:
             raise ValueError("its temperatures are not those that were packed")
     except (FileNotFoundError, NotADirectoryError):
@@ -194,18 +192,6 @@ def _read(file: Path) -> tuple[Card, Arrays, Grid]:
         ) from None
     plain_names((entry["name"] for entry in card["simulations"]), str(file))
     return card, content, grid
-
-
-def _expected(card: Card, grid: Grid) -> dict[str, Expected]:
-    """The arrays that a card speaks of."""
-    places = {"temperature": grid.cells}
-    return {
-        f"{entry['name']}/{part}": Expected(
-            (entry["snapshots"], *places.get(part, ())), PARTS[part]
-        )
-        for entry in card["simulations"]
-        for part in ("temperature", *CLOCK)
-    }
 
 
 def check_free(out: Path) -> None:

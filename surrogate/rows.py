@@ -15,6 +15,9 @@ class Rows:
     Fields that are none of these stay as they are.
     """
 
+    def __len__(self) -> int:
+        return len(getattr(self, fields(cast(Any, self))[0].name))
+
     def select(self, index: Any) -> Self:
         """The rows numbered, or marked, in `index`."""
 

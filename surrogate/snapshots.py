@@ -36,9 +36,6 @@ class Snapshots(Rows):
     even: NDArray[np.bool_]
     simulation: NDArray[np.int64]
 
-    def __len__(self) -> int:
-        return len(self.psi)
-
     def problem(self, snapshot: int, grid: Grid) -> StokesProblem:
         """The Stokes problem of one snapshot."""
         law = FrankKamenetskii(float(self.gamma_T[snapshot]), float(self.gamma_p[snapshot]))

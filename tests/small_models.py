@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from tellus.solver.grid import Grid
-from tellus.surrogate import files, model_files
+from tellus.surrogate import files
 from tellus.surrogate.kinds import KINDS
 from tellus.surrogate.multi_scale.model import MultiScaleSurrogate, make_model
 from tellus.surrogate.multi_scale.scale import Regression
@@ -34,7 +34,7 @@ def save_models(root: Path, grid: Grid) -> dict[str, Path]:
 
 def _card(settings: Any, grid: Grid, **own: Any) -> dict[str, Any]:
     """Around the general part of the shipped model's."""
-    card = model_files.read_card(SHIPPED / files.CARD)
+    card = files.read_card(SHIPPED / files.CARD)
     general = {k: card[k] for k in ("format", "boundaries", "range", "data", "validation")}
     general |= {"kind": settings.kind, "parameters": 1, "training": settings.to_json()}
     general["grid"] = {"nx": grid.nx, "ny": grid.ny, "aspect": grid.aspect}

@@ -76,7 +76,7 @@ def _recognised_folder(path: Path) -> tuple[str, Callable[[Path], Facts]]:
             return "data set", _dataset
         return "model", lambda directory: _model(directory / "card.json")
     if (path / "simulations").is_dir():
-        from tellus.surrogate.files import no_data_set
+        from tellus.surrogate.data import no_data_set
 
         raise no_data_set(path)
     raise _nothing_known(path)

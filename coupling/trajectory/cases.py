@@ -11,7 +11,7 @@ from tellus.coupling.build import replaced, simulation_of
 from tellus.errors import InputError
 from tellus.io.json_file import read_json
 from tellus.io.names import plain_names
-from tellus.surrogate.files import no_data_set
+from tellus.surrogate.data import no_data_set
 
 PARAMETERS = ("heating", "gamma_T", "gamma_p")
 

@@ -1,9 +1,10 @@
 """A-priori evaluation: a surrogate and its base against direct solutions, snapshot by snapshot."""
 
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from time import perf_counter
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -12,16 +13,13 @@ from tellus.solver.boundaries import NO_SLIP, BoundaryConditions
 from tellus.solver.grid import Array, Grid
 from tellus.solver.stokes import QUIET_VRMS, Flow, StokesProblem, StokesReport, flow_from_psi
 from tellus.surrogate.data import Dataset, StoredSimulation
-from tellus.surrogate.load import load_surrogate
-from tellus.surrogate.model import StokesSurrogate
+from tellus.surrogate.model import StokesSurrogate, load_surrogate
 
-from .previous import compared, interval, predecessors
-from .scores import Score, Scores, errors
-from .table import table
-
-__all__ = ["evaluate", "table"]
+from .scores import Score, Scores, errors, spread
 
 TIMED_DIRECT_SOLVES = 20
+
+Result = TypeVar("Result")
 
 
 def evaluate(model_dir: Path | None, data: Path, split: str = "test") -> dict[str, Any]:
@@ -70,8 +68,11 @@ class _Course:
 
     def __init__(self, dataset: Dataset, surrogate: StokesSurrogate) -> None:
         self.dataset, self.surrogate = dataset, surrogate
-        self.walls = _walls(dataset.card["boundaries"])
-        odd = self.walls.left.velocity == NO_SLIP
+        velocity, walls = dataset.card["boundaries"], BoundaryConditions().walls
+        self.walls = BoundaryConditions(
+            **{name: replace(wall, velocity=velocity) for name, wall in walls.items()}
+        )
+        odd = velocity == NO_SLIP
         self.base, self.model, self.held = Scores(odd), Scores(odd), Scores(odd)
         # Those of the model's scores that have one in `held`.
         self.beside_held: list[Score] = []
@@ -82,27 +83,24 @@ class _Course:
     def run(self, simulation: StoredSimulation) -> None:
         """Score the chosen snapshots of one simulation."""
         self.surrogate.check(self.dataset.grid, self.walls, simulation.rheology)
-        moves = simulation.vrms() >= QUIET_VRMS
-        chosen = [k for k in range(len(simulation)) if simulation.even[k] and moves[k]]
+        chosen = np.flatnonzero(simulation.even & (simulation.vrms() >= QUIET_VRMS)).tolist()
         self.quiet += int(simulation.even.sum()) - len(chosen)
         before = predecessors(self.dataset, simulation)
         begin = len(self.model.all)
         for k in chosen:
             self._snapshot(simulation, k, before.get(k))
-        base = None if self.surrogate.base is None else self.base.all[begin:]
-        self.rows.append(_row(simulation, base, self.model.all[begin:]))
+        scored = {"model": self.model.all[begin:]}
+        if self.surrogate.base is not None:
+            scored = {"base": self.base.all[begin:], **scored}
+        self.rows.append(_row(simulation, scored))
 
     def _snapshot(self, simulation: StoredSimulation, k: int, before: int | None) -> None:
         problem, grid = simulation.problem(k), simulation.grid
         reference = _flow(simulation.psi[k], grid)
         if self.surrogate.base is not None:
-            start = perf_counter()
-            psi = self.surrogate.base.stream_function(problem)
-            seconds = perf_counter() - start
+            psi, seconds = _timed(self.surrogate.base.stream_function, problem)
             self.base.add(_flow(psi, grid), reference, grid, seconds)
-        start = perf_counter()
-        flow = self.surrogate.flow(problem)
-        seconds = perf_counter() - start
+        flow, seconds = _timed(self.surrogate.flow, problem)
         if not (np.isfinite(flow.u).all() and np.isfinite(flow.v).all()):
             raise SolverError(
                 f"the surrogate predicts a velocity that is not finite for snapshot {k} of "
@@ -113,21 +111,24 @@ class _Course:
             self.held.add(_flow(simulation.psi[before], grid), reference, grid)
             self.beside_held.append(score)
         if len(self.direct) < TIMED_DIRECT_SOLVES:
-            self.direct.append(_direct_seconds(problem))
+            from tellus.solver.direct import DirectSolver
+
+            solver = DirectSolver(grid)
+            solver.solve(problem)
+            self.direct.append(_timed(solver.solve, problem)[1])
 
     def result(self) -> dict[str, Any]:
         """All but the split."""
-        seconds = {"model": _median_seconds(self.model), "direct": float(np.median(self.direct))}
+        seconds = {"model": self.model.seconds, "direct": float(np.median(self.direct))}
         result = self.model.summary()
         if self.surrogate.base is not None:
-            seconds["base"] = _median_seconds(self.base)
+            seconds["base"] = self.base.seconds
             result["base"] = {"name": self.surrogate.base.name, **self.base.summary()}
             medians = (part["relative_l2"]["median"] for part in (result["base"], result))
             result["improvement"] = float(np.divide(*medians))
-        every = interval(self.dataset)
         return {
             **result,
-            "previous_snapshot": compared(self.held.all, self.beside_held, every),
+            "previous_snapshot": self._previous(),
             "per_simulation": self.rows,
             "seconds": seconds,
             "snapshots": len(self.model.all),
@@ -136,37 +137,61 @@ class _Course:
             "weights_sha256": self.surrogate.sha256,
         }
 
+    def _previous(self) -> dict[str, Any] | None:
+        """How much smaller the model's error is than that of the velocity of the snapshot before.
+
+        It is the simplest rival of a prediction; mean absolute errors over the same snapshots.
+        """
+        if not self.beside_held:
+            return None
+        rival = self.held.all
+        theirs, ours = ([score.both_mae for score in found] for found in (rival, self.beside_held))
+        return {
+            "steps": _interval(self.dataset),
+            "snapshots": len(rival),
+            "mae": float(np.mean(theirs)),
+            "model_mae": float(np.mean(ours)),
+            "ratio": float(np.mean(theirs) / np.mean(ours)),
+            "median_ratio": float(np.median(np.divide(theirs, ours))),
+            "relative_l2": spread([score.relative_l2 for score in rival]),
+        }
+
+
+def predecessors(dataset: Dataset, simulation: StoredSimulation) -> dict[int, int]:
+    """For each snapshot that has one, the number of that taken one interval before it.
+
+    Where no step numbers are stored it is the even snapshot before an even one.
+    """
+    every = _interval(dataset)
+    if every is None or not dataset.has(simulation.name, "step"):
+        even = np.flatnonzero(simulation.even).tolist()
+        return dict(zip(even[1:], even, strict=False))
+    steps = dataset.arrays(simulation.name, "step", "even")["step"].tolist()
+    place = {step: k for k, step in enumerate(steps)}
+    return {k: place[step - every] for k, step in enumerate(steps) if step - every in place}
+
+
+def _interval(dataset: Dataset) -> int | None:
+    """Steps between the even snapshots of a data set, None where its card does not say."""
+    config = dataset.card.get("config") or {}
+    every = (config.get("dataset") or {}).get("snapshot_every")
+    return int(every) if every else None
+
 
 def _flow(psi: Array, grid: Grid) -> Flow:
     return flow_from_psi(psi, grid, StokesReport("stored"))
 
 
-def _walls(velocity: str) -> BoundaryConditions:
-    """The default walls with this condition on the velocity, as the card of a data set has it."""
-    walls = BoundaryConditions().walls
-    return BoundaryConditions(
-        **{name: replace(wall, velocity=velocity) for name, wall in walls.items()}
-    )
-
-
-def _direct_seconds(problem: StokesProblem) -> float:
-    from tellus.solver.direct import DirectSolver
-
-    solver = DirectSolver(problem.grid)
-    solver.solve(problem)
+def _timed(work: Callable[[StokesProblem], Result], problem: StokesProblem) -> tuple[Result, float]:
+    """What comes out, and the seconds it took."""
     start = perf_counter()
-    solver.solve(problem)
-    return perf_counter() - start
+    found = work(problem)
+    return found, perf_counter() - start
 
 
-def _median_seconds(scores: Scores) -> float:
-    return float(np.median([score.seconds for score in scores.all]))
-
-
-def _row(
-    simulation: StoredSimulation, base: list[Score] | None, model: list[Score]
-) -> dict[str, Any]:
+def _row(simulation: StoredSimulation, scored: Mapping[str, list[Score]]) -> dict[str, Any]:
     """One line of the table; a simulation that never moves has None for errors."""
+    model = scored["model"]
     row: dict[str, Any] = {
         "name": simulation.name,
         "gamma_T": simulation.rheology.gamma_T,
@@ -176,9 +201,7 @@ def _row(
         "vrms": float(np.median([s.vrms for s in model])) if model else None,
         **(errors(model) if model else {"u": None, "v": None, "relative_l2": None}),
     }
-    for name, scores in (("base", base), ("model", model)):
-        if scores is not None:
-            found = [score.relative_l2 for score in scores]
-            row[f"{name}_median"] = float(np.median(found)) if found else None
-            row[f"{name}_p95"] = float(np.percentile(found, 95)) if found else None
+    for name, scores in scored.items():
+        found = spread([score.relative_l2 for score in scores]) if scores else {}
+        row |= {f"{name}_{key}": found.get(key) for key in ("median", "p95")}
     return row

@@ -6,7 +6,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from tellus.solver.grid import Array, Grid
+from tellus.solver.grid import Grid
 from tellus.solver.stokes import Flow, relative_velocity_error, vrms
 
 from .spectrum import Spectrum
@@ -39,7 +39,9 @@ class Score:
         """Compare a velocity with its reference, which must not be at rest."""
         speed = vrms(reference, grid)
         gaps = {name: getattr(flow, name) - getattr(reference, name) for name in COMPONENTS}
-        beside = _beside_walls(gaps["u"], gaps["v"])
+        u, v = gaps["u"], gaps["v"]
+        # The tangential component half a cell from each wall.
+        beside = dict(zip(WALLS, (v[:, 0], v[:, -1], u[0], u[-1]), strict=True))
         return cls(
             vrms=speed,
             relative_l2=relative_velocity_error(flow, reference),
@@ -81,9 +83,17 @@ class Scores:
         self._spectrum.add(flow.v, reference.v)
         return score
 
+    @property
+    def seconds(self) -> float:
+        """Median over snapshots."""
+        return float(np.median([score.seconds for score in self.all]))
+
     def summary(self) -> dict[str, Any]:
         """The figures of the result, plain JSON; see `evaluate`."""
-        cells = {place: _over_snapshots(self.all, place) for place in ("inside", "walls")}
+        cells = {}
+        for place in ("inside", "walls"):
+            largest, squares = zip(*(s.divergence[place] for s in self.all), strict=True)
+            cells[place] = {"max": max(largest), "rms": float(np.sqrt(np.mean(squares)))}
         return {
             **errors(self.all),
             "max_divergence": max(part["max"] for part in cells.values()),
@@ -143,19 +153,7 @@ def divergence(flow: Flow, grid: Grid) -> dict[str, tuple[float, float]]:
     found *= min(grid.hx, grid.hy) / (fastest or 1.0)
     inside = np.zeros(grid.cells, dtype=bool)
     inside[1:-1, 1:-1] = True
-    return {"inside": _size(found[inside]), "walls": _size(found[~inside])}
-
-
-def _size(values: Array) -> tuple[float, float]:
-    return float(np.max(np.abs(values))), float(np.mean(values**2))
-
-
-def _over_snapshots(scores: list[Score], place: str) -> dict[str, float]:
-    """Largest value over snapshots, root of the mean square over snapshots."""
-    largest, squares = zip(*(s.divergence[place] for s in scores), strict=True)
-    return {"max": max(largest), "rms": float(np.sqrt(np.mean(squares)))}
-
-
-def _beside_walls(u: Array, v: Array) -> dict[str, Array]:
-    """The tangential component half a cell from each wall."""
-    return dict(zip(WALLS, (v[:, 0], v[:, -1], u[0], u[-1]), strict=True))
+    return {
+        name: (float(np.max(np.abs(found[cells]))), float(np.mean(found[cells] ** 2)))
+        for name, cells in (("inside", inside), ("walls", ~inside))
+    }

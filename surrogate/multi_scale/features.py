@@ -51,7 +51,9 @@ def paper_features(temperature: Tensor, parameters: Parameters, grid: Grid, ring
     x = torch.as_tensor(grid.x_cells, dtype=like.dtype, device=like.device)
     y = torch.as_tensor(grid.y_cells, dtype=like.dtype, device=like.device)
     if ring:
-        temperature = _walled(temperature)
+        sides = pad(temperature[:, None], (1, 1, 0, 0), mode="replicate")[:, 0]
+        floor = torch.ones_like(sides[:, :1])
+        temperature = torch.cat([floor, sides, torch.zeros_like(floor)], dim=1)
         x = pad(x[None, None], (1, 1))[0, 0]
         x[-1] = grid.aspect
         y = pad(y[None, None], (1, 1))[0, 0]
@@ -65,13 +67,6 @@ def paper_features(temperature: Tensor, parameters: Parameters, grid: Grid, ring
         temperature,
     ]
     return torch.stack(fields, dim=1)
-
-
-def _walled(temperature: Tensor) -> Tensor:
-    """T with the ring of wall values, (n, ny, nx) -> (n, ny+2, nx+2)."""
-    sides = pad(temperature[:, None], (1, 1, 0, 0), mode="replicate")[:, 0]
-    floor = torch.ones_like(sides[:, :1])
-    return torch.cat([floor, sides, torch.zeros_like(floor)], dim=1)
 
 
 def _log10_viscosity(temperature: Tensor, parameters: Parameters, y: Tensor) -> Tensor:

@@ -6,7 +6,7 @@ the answer into velocities at the points where it is trained, and on the faces, 
 the energy equation wants them. Velocities are in units of the example's velocity scale.
 """
 
-from typing import Protocol
+from abc import ABC, abstractmethod
 
 import torch
 from torch import Tensor
@@ -19,59 +19,42 @@ A_BOUND = 10.0
 """Agarwal et al. 2025, section II.3.2: brings the network's answer to about -1..1."""
 
 
-class Head(Protocol):
-    """What stands between a network and the solver."""
-
-    ring: bool
-    outputs: int
-    divergent: bool
-
-    def velocity(self, answer: Tensor, grid: Grid) -> Velocity:
-        """u and v where the loss compares them."""
-        ...
-
-    def target(self, u: Tensor, v: Tensor) -> Velocity:
-        """Velocities on the faces, brought to the points of `velocity`."""
-        ...
-
-    def faces(self, answer: Tensor, grid: Grid) -> Velocity:
-        """u (n, ny, nx+1) and v (n, ny+1, nx), the normal velocity zero on the walls."""
-        ...
-
-    def divergence(self, velocity: Velocity, grid: Grid) -> Tensor | None:
-        """div u times cell height where the loss asks for it; None where it vanishes anyway."""
-        ...
-
-
-class ExactWalls:
-    """psi at the nodes, zero on the walls: no divergence in any cell."""
+class Head(ABC):
+    """What stands between a network and the solver; by default on the faces, where it ends."""
 
     ring = False
     outputs = 1
     divergent = False
+
+    @abstractmethod
+    def velocity(self, answer: Tensor, grid: Grid) -> Velocity:
+        """u and v where the loss compares them."""
+
+    def target(self, u: Tensor, v: Tensor) -> Velocity:
+        """Velocities on the faces, brought to the points of `velocity`."""
+        return u, v
+
+    def faces(self, answer: Tensor, grid: Grid) -> Velocity:
+        """u (n, ny, nx+1) and v (n, ny+1, nx), the normal velocity zero on the walls."""
+        return self.velocity(answer, grid)
+
+    def divergence(self, velocity: Velocity, grid: Grid) -> Tensor | None:
+        """div u times cell height where the loss asks for it; None where it vanishes anyway."""
+        return None
+
+
+class ExactWalls(Head):
+    """psi at the nodes, zero on the walls: no divergence in any cell."""
 
     def stream_function(self, answer: Tensor, grid: Grid) -> Tensor:
         """psi (n, ny+1, nx+1) of an answer (n, 1, ny, nx)."""
         return unfold(answer[:, 0]) * (A_BOUND * grid.hy)
 
     def velocity(self, answer: Tensor, grid: Grid) -> Velocity:
-        """On the faces."""
         return face_velocity(self.stream_function(answer, grid), grid)
 
-    def target(self, u: Tensor, v: Tensor) -> Velocity:
-        """Velocities on the faces stay there."""
-        return u, v
 
-    def faces(self, answer: Tensor, grid: Grid) -> Velocity:
-        """The same as `velocity`, which is on the faces."""
-        return self.velocity(answer, grid)
-
-    def divergence(self, velocity: Velocity, grid: Grid) -> Tensor | None:
-        """None: it vanishes in every cell."""
-        return None
-
-
-class PaperWalls:
+class PaperWalls(Head):
     """A field a without mean, its curl by central differences at the cells.
 
     The ring of points outside is what central differences at the outermost cells
@@ -81,7 +64,6 @@ class PaperWalls:
     """
 
     ring = True
-    outputs = 1
     divergent = True
 
     def velocity(self, answer: Tensor, grid: Grid) -> Velocity:
@@ -93,11 +75,9 @@ class PaperWalls:
         return u, v
 
     def target(self, u: Tensor, v: Tensor) -> Velocity:
-        """Means of the two faces of each cell."""
         return cell_means(u, v)
 
     def faces(self, answer: Tensor, grid: Grid) -> Velocity:
-        """Means of the two cells of each face, zero on the walls."""
         return faces_from_cells(*self.velocity(answer, grid))
 
     def divergence(self, velocity: Velocity, grid: Grid) -> Tensor | None:

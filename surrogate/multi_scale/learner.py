@@ -1,7 +1,7 @@
 """The paper's network in training, on snapshots with their direct solutions."""
 
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 import torch
@@ -13,8 +13,8 @@ from tellus.solver.stokes import QUIET_VRMS
 from tellus.surrogate.features import Velocity, face_velocity, reflect, relative_errors
 from tellus.surrogate.model import PRECISIONS
 from tellus.surrogate.rows import Rows
-from tellus.surrogate.snapshots import Snapshots, load_snapshots
-from tellus.surrogate.training.learner import Learner
+from tellus.surrogate.snapshots import load_snapshots
+from tellus.surrogate.training.learner import Learner, average
 
 from .features import CHANNELS, Parameters
 from .loss import paper_loss
@@ -36,22 +36,6 @@ class Examples(Rows):
     vrms: Array
     even: NDArray[np.bool_]
 
-    @classmethod
-    def of(cls, snapshots: Snapshots, scale: Array) -> Self:
-        """What is read of a data set; its stream functions are divided in place."""
-        # At 512x128 a copy of all stream functions is gigabytes.
-        psi = np.divide(snapshots.psi, scale[:, None, None], out=snapshots.psi, casting="same_kind")
-        return cls(
-            torch.from_numpy(snapshots.temperature),
-            torch.from_numpy(psi),
-            Parameters.of(snapshots),
-            snapshots.vrms,
-            snapshots.even,
-        )
-
-    def __len__(self) -> int:
-        return len(self.psi)
-
 
 class MultiScaleLearner(Learner[MultiScaleSettings]):
     """See `Learner`; `module` is the network alone."""
@@ -59,7 +43,6 @@ class MultiScaleLearner(Learner[MultiScaleSettings]):
     parts: dict[str, Examples]
 
     def build(self, network: nn.Module | None) -> None:
-        """Read the examples and make the module."""
         self.model = make_model(self.settings, self.grid).to(self.device)
         if network is not None:
             self.model.network = network.to(self.device)
@@ -74,11 +57,14 @@ class MultiScaleLearner(Learner[MultiScaleSettings]):
         )
         if self.scale is None:
             self.scale = fitted_scale(self.settings.scale, snapshots, self.grid)
-        found = Examples.of(snapshots, self.scale.each(snapshots, self.grid))
+        scale = self.scale.each(snapshots, self.grid)[:, None, None]
+        # In place: at 512x128 a copy of all stream functions is gigabytes.
+        psi = np.divide(snapshots.psi, scale, out=snapshots.psi, casting="same_kind")
+        fields = torch.from_numpy(snapshots.temperature), torch.from_numpy(psi)
+        found = Examples(*fields, Parameters.of(snapshots), snapshots.vrms, snapshots.even)
         return found.to(self.device, PRECISIONS[self.settings.precision])
 
     def loss(self, index: Tensor, mirrored: Tensor) -> Tensor:
-        """Mean over the examples."""
         return self._losses(self.parts["train"], index, mirrored)[0].mean()
 
     def _losses(
@@ -110,15 +96,9 @@ class MultiScaleLearner(Learner[MultiScaleSettings]):
                 u, v = (predicted - expected for predicted, expected in faces)
                 errors.append(relative_errors((u, v), truth))
         error = torch.cat(errors).double().cpu().numpy()
-        return {
-            "mean": float(np.mean(error)),
-            "median": float(np.median(error)),
-            "p95": float(np.percentile(error, 95)),
-            "loss": float(torch.cat(losses).mean()),
-        }
+        return {**average(error), "loss": float(torch.cat(losses).mean())}
 
     def trained(self, card: dict[str, Any]) -> MultiScaleSurrogate:
-        """The model with this card."""
         return MultiScaleSurrogate(self.model, card)
 
     def own_entries(self) -> dict[str, Any]:
@@ -131,7 +111,6 @@ class MultiScaleLearner(Learner[MultiScaleSettings]):
         }
 
     def progress(self, scores: dict[str, float]) -> str:
-        """Loss and errors."""
         return (
             f"validation loss {scores['loss']:.4f}  error median {100 * scores['median']:.1f} %  "
             f"p95 {100 * scores['p95']:.1f} %"

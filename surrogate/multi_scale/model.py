@@ -8,14 +8,15 @@ import torch
 from torch import Tensor, nn
 
 from tellus.errors import InputError
-from tellus.solver.grid import Array, Grid
+from tellus.solver.grid import Grid
 from tellus.solver.rheology import FrankKamenetskii
 from tellus.solver.stokes import Flow, StokesProblem, StokesReport
 from tellus.solver.torch_threads import few_torch_threads
 from tellus.surrogate.card import card_grid
+from tellus.surrogate.files import StoredModel, restored
 from tellus.surrogate.model import PRECISIONS, StokesSurrogate
-from tellus.surrogate.model_files import StoredModel, restored
-from tellus.surrogate.networks.multi_scale import make_multi_scale, smallest_side
+from tellus.surrogate.networks import seeded
+from tellus.surrogate.networks.multi_scale import MultiScale, smallest_side
 
 from .features import CHANNELS, Parameters, paper_features
 from .heads import Head, make_head
@@ -42,20 +43,14 @@ class MultiScaleModel(nn.Module):
         answer: Tensor = self.network(seen)
         return answer
 
-    def forward(
-        self, temperature: Tensor, parameters: Parameters, grid: Grid
-    ) -> tuple[Tensor, Tensor]:
-        """u and v where the head is trained."""
-        return self.head.velocity(self.answer(temperature, parameters, grid), grid)
-
 
 def make_model(settings: MultiScaleSettings, grid: Grid) -> MultiScaleModel:
     """A model with reproducible initial weights; InputError where the grid is too small."""
     head = make_head(settings.mass, settings.walls)
     check_room(settings.network, grid, 2 * head.ring)
-    network = make_multi_scale(len(CHANNELS), head.outputs, settings.network, settings.seed)
-    model = MultiScaleModel(network, head)
-    return model.to(PRECISIONS[settings.precision])
+    shape = len(CHANNELS), head.outputs, settings.network
+    network = seeded(MultiScale, *shape, seed=settings.seed)
+    return MultiScaleModel(network, head).to(PRECISIONS[settings.precision])
 
 
 def check_room(settings: MultiScaleNetworkSettings, grid: Grid, beside: int = 0) -> None:
@@ -93,7 +88,6 @@ class MultiScaleSurrogate(StokesSurrogate):
 
     @classmethod
     def of(cls, stored: StoredModel, grid: Grid | None) -> Self:
-        """The model that the files hold; raises as following a bad card does."""
         card = stored.card
         training = {key: card["training"][key] for key in ("mass", "walls", "precision", "seed")}
         settings = MultiScaleSettings(
@@ -104,7 +98,6 @@ class MultiScaleSurrogate(StokesSurrogate):
 
     @property
     def weights(self) -> nn.Module:
-        """The network whose weights are stored."""
         return self.model.network
 
     def flow(self, problem: StokesProblem) -> Flow:
@@ -131,13 +124,7 @@ class MultiScaleSurrogate(StokesSurrogate):
         across, up = (scale * part[0].numpy() for part in (u, v))
         end = perf_counter()
         seconds = {"features": middle - start, "network": end - middle}
+        psi = np.zeros(problem.grid.nodes)
+        np.cumsum(across * problem.grid.hy, axis=0, out=psi[1:])
         report = StokesReport("surrogate", seconds, status="predicted")
-        divergent = self.model.head.divergent
-        return Flow(_integrated(across, problem.grid), across, up, report, None, divergent)
-
-
-def _integrated(u: Array, grid: Grid) -> Array:
-    """psi (ny+1, nx+1) with d psi/dy = u and psi = 0 at the floor."""
-    psi = np.zeros(grid.nodes)
-    np.cumsum(u * grid.hy, axis=0, out=psi[1:])
-    return psi
+        return Flow(psi, across, up, report, None, self.model.head.divergent)

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tellus.errors import InputError
+from tellus.solver.coarse import CoarseSolver
 from tellus.solver.grid import Array, Grid
 from tellus.solver.rheology import FrankKamenetskii
 from tellus.solver.stokes import QUIET_VRMS, StokesProblem
@@ -29,9 +30,9 @@ class VelocityScale(ABC):
     def __call__(self, problem: StokesProblem) -> float:
         """The scale, in height over diffusion time."""
 
-    @abstractmethod
     def each(self, snapshots: Snapshots, grid: Grid) -> Array:
         """The scale of every snapshot, shape (n,)."""
+        return np.array([self(problem) for problem in snapshots.problems(grid)])
 
     def to_json(self) -> dict[str, Any]:
         """Its kind and coefficients."""
@@ -72,7 +73,6 @@ class Regression(VelocityScale):
         return cls.fit(one.gamma_T, one.gamma_p, one.heating, one.rayleigh, largest[moving])
 
     def each(self, snapshots: Snapshots, grid: Grid) -> Array:
-        """From the parameters of each snapshot's simulation."""
         part = snapshots
         return self.of(part.gamma_T, part.gamma_p, part.heating, part.rayleigh)
 
@@ -83,7 +83,6 @@ class Regression(VelocityScale):
         return np.asarray(rayleigh * np.exp(exponent), dtype=np.float64)
 
     def __call__(self, problem: StokesProblem) -> float:
-        """From the parameters of the law and the heating now."""
         law = problem.rheology
         if not isinstance(law, FrankKamenetskii):
             raise InputError(
@@ -127,12 +126,10 @@ class FromViscosity(VelocityScale):
         return cls(*_least_squares(columns, np.log(largest / snapshots.rayleigh[moving])))
 
     def each(self, snapshots: Snapshots, grid: Grid) -> Array:
-        """From the fields of each snapshot."""
         seen = np.array([self.seen(problem) for problem in snapshots.problems(grid)])
         return self._of(seen, snapshots.rayleigh)
 
     def __call__(self, problem: StokesProblem) -> float:
-        """From the fields alone."""
         return float(self._of(self.seen(problem), np.asarray(problem.rayleigh)))
 
     def _of(self, seen: Array, rayleigh: Array) -> Array:
@@ -149,15 +146,8 @@ class FromCoarse(VelocityScale):
     factor: int
 
     def __call__(self, problem: StokesProblem) -> float:
-        """One coarse solve."""
-        from tellus.solver.coarse import CoarseSolver
-
         flow = CoarseSolver(problem.grid, self.factor).solve(problem)
         return max(float(np.abs(flow.u).max()), float(np.abs(flow.v).max()), SMALLEST)
-
-    def each(self, snapshots: Snapshots, grid: Grid) -> Array:
-        """One coarse solve for each snapshot."""
-        return np.array([self(problem) for problem in snapshots.problems(grid)])
 
 
 def scale_from_json(values: Mapping[str, Any]) -> VelocityScale:

@@ -3,7 +3,6 @@
 from itertools import pairwise
 from typing import cast
 
-import torch
 from torch import Tensor, nn
 from torch.nn.functional import interpolate, pad
 
@@ -22,7 +21,6 @@ class ResidualBlock(nn.Module):
         self.activation = nn.SiLU(inplace=True)
 
     def forward(self, x: Tensor) -> Tensor:
-        """The same shape."""
         change: Tensor = self.second(self.activation(self.first(self.activation(x))))
         return x + change
 
@@ -55,7 +53,6 @@ class UNet(nn.Module):
         self.scatter = nn.PixelShuffle(block)
 
     def forward(self, features: Tensor) -> Tensor:
-        """One value per cell, (n, ny, nx)."""
         ny, nx = features.shape[-2:]
         padding = (0, -nx % self.multiple, 0, -ny % self.multiple)
         x = pad(features, padding, mode="replicate") if any(padding) else features
@@ -74,10 +71,3 @@ class UNet(nn.Module):
 
 def _stack(width: int, depth: int) -> nn.Sequential:
     return nn.Sequential(*(ResidualBlock(width) for _ in range(depth)))
-
-
-def make_network(channels: int, settings: NetworkSettings, seed: int = 0) -> UNet:
-    """A network with reproducible initial weights."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        return UNet(channels, settings)

@@ -27,9 +27,6 @@ class Profiles(Rows):
     vrms: Array
     unsteady: int
 
-    def __len__(self) -> int:
-        return len(self.parameters)
-
     @classmethod
     def load(cls, dataset: Dataset, split: str, settings: ProfileSettings) -> "Profiles":
         """Raises InputError if the split is unknown, damaged, or nowhere steady."""

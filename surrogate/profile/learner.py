@@ -8,11 +8,11 @@ from torch import Tensor, nn
 
 from tellus.surrogate.card import PARAMETERS
 from tellus.surrogate.model import PRECISIONS
-from tellus.surrogate.networks.profile_mlp import ProfileMLP, make_profile_mlp
+from tellus.surrogate.networks import seeded
 from tellus.surrogate.training.learner import Learner
 
 from .data import Profiles, heights_of
-from .predictor import INPUTS, ProfilePredictor, points
+from .predictor import INPUTS, ProfileMLP, ProfilePredictor, points
 from .settings import ProfileSettings
 
 
@@ -24,7 +24,6 @@ class ProfileLearner(Learner[ProfileSettings]):
     parts: dict[str, Profiles]
 
     def build(self, network: nn.Module | None) -> None:
-        """Read the examples and make the module."""
         settings = self.settings
         self.heights = heights_of(self.grid)
         splits = {s["split"] for s in self.dataset.card["simulations"]} & {"test"}
@@ -34,7 +33,7 @@ class ProfileLearner(Learner[ProfileSettings]):
         }
         self._dtype = PRECISIONS[settings.precision]
         self._points, self._target = self._tensors(self.parts["train"])
-        made = make_profile_mlp(len(INPUTS), settings.width, settings.depth, settings.seed)
+        made = seeded(ProfileMLP, settings.width, settings.depth, seed=settings.seed)
         self.module = made.to(self.device, self._dtype)
 
     def _tensors(self, part: Profiles) -> tuple[Tensor, Tensor]:
@@ -43,7 +42,6 @@ class ProfileLearner(Learner[ProfileSettings]):
         return seen.to(self.device, self._dtype), target.to(self.device, self._dtype)
 
     def loss(self, index: Tensor, mirrored: Tensor) -> Tensor:
-        """Mean absolute error over examples and heights."""
         predicted: Tensor = self.module(self._points[index])
         return (predicted - self._target[index]).abs().mean()
 
@@ -65,7 +63,6 @@ class ProfileLearner(Learner[ProfileSettings]):
         }
 
     def trained(self, card: dict[str, Any]) -> ProfilePredictor:
-        """The network with this card."""
         assert isinstance(self.module, ProfileMLP)
         return ProfilePredictor(self.module, card)
 
@@ -91,7 +88,6 @@ class ProfileLearner(Learner[ProfileSettings]):
         }
 
     def progress(self, scores: dict[str, float]) -> str:
-        """Mean and worst error."""
         return (
             f"validation error of <T>(y) mean {scores['mean']:.4f}, worst simulation "
             f"{scores['worst']:.4f}"

@@ -5,7 +5,7 @@ horizontally averaged temperature of the statistically steady state out. A run t
 starts from it is spared most of its transient.
 """
 
-from typing import Any, Self
+from typing import Any, Self, cast
 
 import numpy as np
 import torch
@@ -13,10 +13,10 @@ from torch import Tensor, nn
 
 from tellus.solver.grid import Array, Grid
 from tellus.surrogate.card import PARAMETERS, card_grid, outside
+from tellus.surrogate.files import StoredModel, restored
 from tellus.surrogate.model import PRECISIONS, SHIPPED_WEIGHTS, TrainedModel
-from tellus.surrogate.model_files import StoredModel, restored
 from tellus.surrogate.multi_scale.features import HEATING, LOG10_GAMMA_P, LOG10_GAMMA_T
-from tellus.surrogate.networks.profile_mlp import ProfileMLP, make_profile_mlp
+from tellus.surrogate.networks import seeded
 
 from .settings import ProfileSettings
 
@@ -24,11 +24,18 @@ INPUTS = ("heating", "gamma_T", "gamma_p", "depth")
 SHIPPED = SHIPPED_WEIGHTS / "profile"
 
 
-def _network(card: dict[str, Any]) -> ProfileMLP:
-    """What a card describes, with initial weights."""
-    size = card["network"]
-    network = make_profile_mlp(len(INPUTS), int(size["width"]), int(size["depth"]))
-    return network.to(PRECISIONS[card["training"]["precision"]])
+class ProfileMLP(nn.Module):
+    """(..., inputs) -> (...): `depth` hidden layers of `width`, GELU between them."""
+
+    def __init__(self, width: int, depth: int) -> None:
+        super().__init__()
+        layers: list[nn.Module] = [nn.Linear(len(INPUTS), width), nn.GELU()]
+        for _ in range(depth - 1):
+            layers += [nn.Linear(width, width), nn.GELU()]
+        self.layers = nn.Sequential(*layers, nn.Linear(width, 1))
+
+    def forward(self, points: Tensor) -> Tensor:
+        return cast(Tensor, self.layers(points)[..., 0])
 
 
 def points(parameters: Array, heights: Array) -> Tensor:
@@ -57,7 +64,9 @@ class ProfilePredictor(TrainedModel):
     def of(cls, stored: StoredModel, grid: Grid | None) -> Self:
         """The model that the files hold, for any heights; raises as following a bad card does."""
         card = stored.card
-        network = restored(stored, lambda: _network(card))
+        size = int(card["network"]["width"]), int(card["network"]["depth"])
+        dtype = PRECISIONS[card["training"]["precision"]]
+        network = restored(stored, lambda: seeded(ProfileMLP, *size).to(dtype))
         for name in PARAMETERS:
             low, high = map(float, card["range"][name])
             if not low <= high:
@@ -66,7 +75,6 @@ class ProfilePredictor(TrainedModel):
 
     @property
     def weights(self) -> nn.Module:
-        """The network whose weights are stored."""
         return self.network
 
     def profile(self, gamma_T: float, gamma_p: float, heating: float, heights: Array) -> Array:
@@ -80,6 +88,5 @@ class ProfilePredictor(TrainedModel):
         self, gamma_T: float, gamma_p: float, heating: float, rayleigh: float = 1.0
     ) -> list[str]:
         """A warning for each parameter outside the trained range."""
-        values = (gamma_T, gamma_p, heating, rayleigh)
-        asked = dict(zip(PARAMETERS, values, strict=True))
+        asked = dict(zip(PARAMETERS, (gamma_T, gamma_p, heating, rayleigh), strict=True))
         return outside(self.card["range"], asked, "the profile predictor")

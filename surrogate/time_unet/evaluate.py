@@ -77,8 +77,8 @@ def _one_pair(stepper: TimeStepper, pairs: Pairs, k: int, grid: Grid) -> dict[st
 def _errors(found: State, target: State) -> Array:
     """Loss of T, u and v, relative error of T and of velocity."""
     losses = step_losses(found, target, scaling=True, extra=WALL_WEIGHT)[0]
-    relative = torch.stack([found.temperature_error(target)[0], found.velocity_error(target)[0]])
-    return np.asarray(torch.cat([losses, relative]).double().numpy())
+    relative = [found.error(target, "temperature"), found.error(target, "u", "v")]
+    return np.asarray(torch.cat([losses, *relative]).double().numpy())
 
 
 def _summary(errors: list[Array], moving: Any) -> dict[str, Any]:

@@ -18,14 +18,7 @@ from tellus.surrogate.multi_scale.scale import Regression
 from tellus.surrogate.training.learner import Learner
 
 from .data import History, Pairs
-from .model import (
-    CHANNELS,
-    FIELDS,
-    State,
-    TimeStepper,
-    make_time_step_model,
-    step_losses,
-)
+from .model import CHANNELS, FIELDS, State, TimeStepper, make_time_step_model, step_losses
 from .settings import TimeUNetSettings
 
 VALIDATION_BATCH = 16
@@ -39,7 +32,6 @@ class TimeStepLearner(Learner[TimeUNetSettings]):
     parts: dict[str, Pairs]
 
     def build(self, network: nn.Module | None) -> None:
-        """Read the examples and make the module."""
         self.scale: Regression | None = None
         self.parts = {split: self._pairs(split) for split in ("train", "validation")}
         log10_dt = self.parts["train"].log10_dt()
@@ -75,7 +67,7 @@ class TimeStepLearner(Learner[TimeUNetSettings]):
             for index in every.split(VALIDATION_BATCH):  # type: ignore[no-untyped-call]
                 plain = torch.zeros(len(index), dtype=torch.bool, device=self.device)
                 losses, predicted, target = self._losses(part, index, plain)
-                errors = [predicted.temperature_error(target), predicted.velocity_error(target)]
+                errors = [predicted.error(target, *fields) for fields in (FIELDS[:1], FIELDS[1:])]
                 found.append(torch.cat([losses, torch.stack(errors, dim=1)], dim=1))
         columns = torch.cat(found).double().cpu().numpy()
         velocity = columns[part.vrms >= QUIET_VRMS, -1]
@@ -93,7 +85,6 @@ class TimeStepLearner(Learner[TimeUNetSettings]):
         }
 
     def trained(self, card: dict[str, Any]) -> TimeStepper:
-        """The model with this card."""
         return TimeStepper(self.model, card)
 
     def own_entries(self) -> dict[str, Any]:
@@ -107,7 +98,6 @@ class TimeStepLearner(Learner[TimeUNetSettings]):
         }
 
     def progress(self, scores: dict[str, float]) -> str:
-        """Loss and errors."""
         return (
             f"validation loss {scores['mean']:.4f}  median error of T "
             f"{100 * scores['temperature_median']:.2f} %, of velocity "

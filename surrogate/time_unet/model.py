@@ -13,15 +13,16 @@ from torch import Tensor, nn
 
 from tellus.solver.grid import Grid
 from tellus.surrogate.card import card_grid
-from tellus.surrogate.features import cell_velocity, reflect
+from tellus.surrogate.features import cell_means, face_velocity, reflect
+from tellus.surrogate.files import StoredModel, restored
 from tellus.surrogate.model import PRECISIONS, TrainedModel
-from tellus.surrogate.model_files import StoredModel, restored
 from tellus.surrogate.multi_scale.features import Parameters, paper_features
 from tellus.surrogate.multi_scale.heads import ExactWalls
 from tellus.surrogate.multi_scale.loss import range_weight, wall_weight
 from tellus.surrogate.multi_scale.model import check_room
 from tellus.surrogate.multi_scale.scale import Regression, scale_from_json
-from tellus.surrogate.networks.time_unet import make_time_unet
+from tellus.surrogate.networks import seeded
+from tellus.surrogate.networks.multi_scale import TimeUNet
 from tellus.surrogate.rows import Rows
 
 from .settings import TimeUNetNetworkSettings, TimeUNetSettings
@@ -47,7 +48,7 @@ class State(Rows):
     @classmethod
     def of(cls, temperature: Tensor, psi: Tensor, grid: Grid) -> Self:
         """From psi at the nodes, (n, ny+1, nx+1), over the velocity scale."""
-        return cls(temperature, *cell_velocity(psi, grid))
+        return cls(temperature, *cell_means(*face_velocity(psi, grid)))
 
     def mirrored(self, which: Tensor) -> "State":
         """Examples marked in `which`, shape (n,), reflected in x."""
@@ -57,19 +58,13 @@ class State(Rows):
             reflect(self.v, which),
         )
 
-    def velocity_error(self, reference: "State") -> Tensor:
-        """Relative error of u and v together, shape (n,)."""
-        return _ratio((self.u, self.v), (reference.u, reference.v))
-
-    def temperature_error(self, reference: "State") -> Tensor:
-        """Relative error of T, shape (n,)."""
-        return _ratio((self.temperature,), (reference.temperature,))
-
-
-def _ratio(fields: tuple[Tensor, ...], references: tuple[Tensor, ...]) -> Tensor:
-    both = torch.stack(fields), torch.stack(references)
-    difference, size = (part.square().sum(dim=(0, 2, 3)) for part in (both[0] - both[1], both[1]))
-    return torch.sqrt(difference / size)
+    def error(self, reference: "State", *names: str) -> Tensor:
+        """Relative error of these fields together, shape (n,)."""
+        ours, theirs = (
+            torch.stack([getattr(state, name) for name in names]) for state in (self, reference)
+        )
+        difference, size = (part.square().sum(dim=(0, 2, 3)) for part in (ours - theirs, theirs))
+        return torch.sqrt(difference / size)
 
 
 class TimeStepModel(nn.Module):
@@ -114,10 +109,9 @@ def make_time_step_model(
 ) -> TimeStepModel:
     """A model with reproducible initial weights; InputError where the grid is too small."""
     check_room(settings.network, grid)
-    outputs = OUTPUTS[settings.mass]
-    network = make_time_unet(len(CHANNELS), outputs, settings.network, settings.seed)
-    model = TimeStepModel(network, settings.mass, log10_dt)
-    return model.to(PRECISIONS[settings.precision])
+    shape = len(CHANNELS), OUTPUTS[settings.mass], settings.network
+    network = seeded(TimeUNet, *shape, seed=settings.seed)
+    return TimeStepModel(network, settings.mass, log10_dt).to(PRECISIONS[settings.precision])
 
 
 def step_losses(predicted: State, target: State, scaling: bool, extra: float) -> Tensor:
@@ -164,7 +158,7 @@ class TimeStepper(TrainedModel):
 
     @classmethod
     def of(cls, stored: StoredModel, grid: Grid | None) -> Self:
-        """The model that the files hold, on its own grid; raises as following a bad card does."""
+        """On its own grid, whatever `grid` is."""
         card = stored.card
         _ = int(card["parameters"])
         named = ("mass", "interval", "precision", "seed")
@@ -181,7 +175,6 @@ class TimeStepper(TrainedModel):
 
     @property
     def weights(self) -> nn.Module:
-        """The network whose weights are stored."""
         return self.model.network
 
     def step(self, state: State, parameters: Parameters, dt: Tensor) -> State:

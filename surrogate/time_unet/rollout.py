@@ -1,15 +1,15 @@
 """A U-net that steps in time, fed with its own answers, beside the simulation it should follow."""
 
-from dataclasses import dataclass, field
 from pathlib import Path
 from time import perf_counter
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 
 from tellus.errors import InputError
 from tellus.solver.stokes import QUIET_VRMS
+from tellus.surrogate.card import PARAMETERS
 from tellus.surrogate.data import Dataset
 
 from .data import History, Numbers, longest_chain
@@ -24,21 +24,25 @@ MARGIN = 0.5
 """T may leave 0..1, or the range the simulation itself takes, by this before a rollout is lost."""
 
 
-@dataclass
-class Course:
-    """What became of one rollout, a number for every step; `held` is if nothing ever changed.
+RECORDED = (
+    "temperature_error",
+    "velocity_error",
+    "mean_temperature",
+    "reference_mean_temperature",
+)
+"""What is told of every step of a simulation's rollout."""
 
-    Velocity errors are None where the reference is quiet, as in evaluation.
+
+class Course(NamedTuple):
+    """What became of one rollout: numbers and seconds of each step, and where it was lost.
+
+    Those of "held" are if nothing ever changed. Velocity errors are None where the reference is
+    quiet, as in evaluation.
     """
 
-    temperature_error: list[float] = field(default_factory=list)
-    velocity_error: list[float | None] = field(default_factory=list)
-    mean_temperature: list[float] = field(default_factory=list)
-    reference_mean_temperature: list[float] = field(default_factory=list)
-    held_temperature_error: list[float] = field(default_factory=list)
-    held_velocity_error: list[float | None] = field(default_factory=list)
-    seconds: list[float] = field(default_factory=list)
-    diverged_at: int | None = None
+    steps: list[dict[str, float | None]]
+    seconds: list[float]
+    diverged_at: int | None
 
 
 def time_rollout(
@@ -85,7 +89,7 @@ def time_rollout(
         chain = chain[: steps + 1] if start == "early" else chain[-steps - 1 :]
         courses.append(_roll_out(stepper, history, chain))
         rows.append(_row(history, chain, courses[-1]))
-    if not any(course.temperature_error or course.diverged_at for course in courses):
+    if not any(course.steps or course.diverged_at for course in courses):
         raise InputError(
             f"{data}: no two snapshots of split {split!r} are {interval} steps apart, as the U-net "
             "steps: evaluate it on a data set with dataset.snapshot_every to match."
@@ -127,22 +131,19 @@ def _roll_out(stepper: TimeStepper, history: History, chain: Numbers) -> Course:
     truth = State.of(temperature.to(dtype), psi.to(dtype), stepper.grid)
     ceiling = max(1.0, float(temperature.max())) + MARGIN
     dt = torch.from_numpy(np.diff(part.time)).to(dtype)
-    first = parameters.select(torch.tensor([0])).to(dtype)
-    start = state = _moment(truth, 0)
-    course = Course()
+    first = parameters.select(slice(1)).to(dtype)
+    start = state = truth.select(slice(1))
+    steps: list[dict[str, float | None]] = []
+    seconds: list[float] = []
     for n in range(1, len(chain)):
         clock = perf_counter()
         state = stepper.step(state, first, dt[n - 1 : n])
-        course.seconds.append(perf_counter() - clock)
+        seconds.append(perf_counter() - clock)
         if not _is_usable(state, -MARGIN, ceiling):
-            course.diverged_at = n
-            break
-        _note(course, state, start, _moment(truth, n), float(part.vrms[n]))
-    return course
-
-
-def _moment(truth: State, n: int) -> State:
-    return State(*(values[n : n + 1] for values in (truth.temperature, truth.u, truth.v)))
+            return Course(steps, seconds, n)
+        moves = float(part.vrms[n]) >= QUIET_VRMS
+        steps.append(_step(state, start, truth.select(slice(n, n + 1)), moves))
+    return Course(steps, seconds, None)
 
 
 def _is_usable(state: State, low: float, high: float) -> bool:
@@ -152,54 +153,48 @@ def _is_usable(state: State, low: float, high: float) -> bool:
     )
 
 
-def _note(course: Course, state: State, start: State, reference: State, vrms: float) -> None:
-    moves = vrms >= QUIET_VRMS
-    course.temperature_error.append(float(state.temperature_error(reference)))
-    course.held_temperature_error.append(float(start.temperature_error(reference)))
-    course.velocity_error.append(float(state.velocity_error(reference)) if moves else None)
-    course.held_velocity_error.append(float(start.velocity_error(reference)) if moves else None)
-    course.mean_temperature.append(float(state.temperature.mean()))
-    course.reference_mean_temperature.append(float(reference.temperature.mean()))
+def _step(state: State, start: State, reference: State, moves: bool) -> dict[str, float | None]:
+    mean, true = float(state.temperature.mean()), float(reference.temperature.mean())
+    velocity, held = (float(s.error(reference, "u", "v")) for s in (state, start))
+    return {
+        "temperature_error": float(state.error(reference, "temperature")),
+        "velocity_error": velocity if moves else None,
+        "held_temperature_error": float(start.error(reference, "temperature")),
+        "held_velocity_error": held if moves else None,
+        "mean_temperature": mean,
+        "reference_mean_temperature": true,
+        "mean_temperature_error": abs(mean - true),
+    }
 
 
 def _row(history: History, chain: Numbers, course: Course) -> dict[str, Any]:
     first = chain[0]
     return {
         "name": history.names[history.simulation[first]],
-        "gamma_T": float(history.gamma_T[first]),
-        "gamma_p": float(history.gamma_p[first]),
-        "heating": float(history.heating[first]),
+        **{name: float(getattr(history, name)[first]) for name in PARAMETERS[:3]},
         "start_step": int(history.step[first]),
         "start_time": float(history.time[first]),
         "planned_steps": len(chain) - 1,
         "diverged_at": course.diverged_at,
-        "temperature_error": course.temperature_error,
-        "velocity_error": course.velocity_error,
-        "mean_temperature": course.mean_temperature,
-        "reference_mean_temperature": course.reference_mean_temperature,
+        **{name: [step[name] for step in course.steps] for name in RECORDED},
     }
 
 
 def _after(courses: list[Course], n: int) -> dict[str, Any]:
     """Medians after n steps over the rollouts that got so far."""
-    alive = [course for course in courses if len(course.temperature_error) >= n]
+    alive = [course.steps[n - 1] for course in courses if len(course.steps) >= n]
     lost = sum(course.diverged_at is not None and course.diverged_at <= n for course in courses)
 
-    def median(name: str) -> float | None:
-        values = [getattr(course, name)[n - 1] for course in alive]
-        values = [value for value in values if value is not None]
-        return float(np.median(values)) if values else None
+    def medians(*names: str, of: str = "") -> dict[str, float | None]:
+        values = {name: [step[of + name] for step in alive] for name in names}
+        known = {name: [v for v in found if v is not None] for name, found in values.items()}
+        return {name: float(np.median(v)) if v else None for name, v in known.items()}
 
-    drift = [abs(c.mean_temperature[n - 1] - c.reference_mean_temperature[n - 1]) for c in alive]
+    errors = ("temperature_error", "velocity_error")
     return {
         "steps": n,
         "alive": len(alive),
         "lost": lost,
-        "temperature_error": median("temperature_error"),
-        "velocity_error": median("velocity_error"),
-        "mean_temperature_error": float(np.median(drift)) if drift else None,
-        "held": {
-            "temperature_error": median("held_temperature_error"),
-            "velocity_error": median("held_velocity_error"),
-        },
+        **medians(*errors, "mean_temperature_error"),
+        "held": medians(*errors, of="held_"),
     }

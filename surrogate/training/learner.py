@@ -1,20 +1,27 @@
 """What the training loop needs to know of whatever it trains, and what all that has in common."""
 
+import sys
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from tellus.errors import InputError
 from tellus.solver.grid import Array
-from tellus.surrogate.card import training_card
+from tellus.surrogate.card import PARAMETERS
 from tellus.surrogate.data import Dataset
 from tellus.surrogate.kinds import KINDS
 from tellus.surrogate.model import TrainedModel
 from tellus.surrogate.settings import LoopSettings
+
+FORMAT = 1
+"""Of a card."""
 
 Settings = TypeVar("Settings", bound=LoopSettings)
 
@@ -23,9 +30,7 @@ class Part(Protocol):
     """The examples of a split."""
 
     @property
-    def vrms(self) -> Array:
-        """Rms velocity of each example, shape (n,)."""
-        ...
+    def vrms(self) -> Array: ...  # of each example, shape (n,)
 
     def __len__(self) -> int: ...
 
@@ -108,16 +113,47 @@ class Learner(ABC, Generic[Settings]):
 
     def export(self, out: Path, scores: dict[str, float], spent: float) -> None:
         """Write weights and card of `module` into `out`; `spent` are the seconds of training."""
-        card = training_card(
-            self.settings,
-            self.dataset,
-            self.module,
-            self.examples(),
-            scores,
-            spent,
+        data, grid = self.dataset.card, self.grid
+        known = [s for s in data["simulations"] if s["split"] == "train"]
+        ranges = {k: [min(s[k] for s in known), max(s[k] for s in known)] for k in PARAMETERS}
+        card = {
+            "format": FORMAT,
+            "kind": self.settings.kind,
+            "grid": {"nx": grid.nx, "ny": grid.ny, "aspect": grid.aspect},
+            "boundaries": data["boundaries"],
+            "range": ranges,
             **self.own_entries(),
-        )
+            "parameters": sum(p.numel() for p in self.module.parameters()),
+            "data": {
+                "name": self.dataset.path.resolve().name,
+                "hash": data["hash"],
+                **self.examples(),
+                "command": data.get("command"),
+            },
+            "training": self.settings.to_json(),
+            "validation": scores,
+            "seconds": {"data": data.get("seconds"), "training": spent},
+            "command": " ".join([Path(sys.argv[0]).name, *sys.argv[1:]]),
+            "version": _code_version(),
+        }
         self.trained(card).save(out)
+
+
+def _code_version() -> str:
+    """The installed version of Tellus, or "source" where it is not installed."""
+    try:
+        return version("tellus-mantle")
+    except PackageNotFoundError:
+        return "source"
+
+
+def average(errors: NDArray[np.floating]) -> dict[str, float]:
+    """Mean, median and 95th percentile: "mean", "median" and "p95" of a validation."""
+    return {
+        "mean": float(np.mean(errors)),
+        "median": float(np.median(errors)),
+        "p95": float(np.percentile(errors, 95)),
+    }
 
 
 def make_learner(

@@ -1,6 +1,7 @@
-"""How far a long epoch is."""
+"""What a training tells while it goes on: how far a long epoch is, and curves in TensorBoard."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from pathlib import Path
 from time import perf_counter
 
 from tellus.solver.time_left import time_left
@@ -47,3 +48,14 @@ class Pace:
             f"loss {loss / self._done:.4f}  "
             f"{time_left(now - self._start, self._done, self._examples)}"
         )
+
+
+def write_scalars(out: Path, epoch: int, scalars: Mapping[str, float]) -> None:
+    """For TensorBoard, beside metrics.jsonl, where it is installed."""
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ImportError:
+        return
+    with SummaryWriter(str(out / "tensorboard")) as writer:
+        for name, value in scalars.items():
+            writer.add_scalar(name, value, epoch)

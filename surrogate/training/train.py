@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -12,9 +12,10 @@ import torch
 from torch import Tensor, nn
 
 from tellus.errors import InputError, InterruptedRunError, RunFailedError
-from tellus.io.signals import remembered
+from tellus.io.lock import NAME as LOCK
+from tellus.io.signals import Asked, remembered
 from tellus.io.whole_file import entries, refuse_link
-from tellus.surrogate import files
+from tellus.surrogate.files import WEIGHTS
 from tellus.surrogate.settings import LoopSettings
 
 from .checkpoint import (
@@ -26,11 +27,9 @@ from .checkpoint import (
     write_checkpoint,
 )
 from .learner import Learner, make_learner
-from .pace import Pace
+from .pace import Pace, write_scalars
 from .parallel import Processes, processes, usable
-from .sampling import epoch_order
-from .schedule import learning_rate
-from .tensorboard import scalar_writer
+from .schedule import epoch_order, learning_rate
 
 
 def train(
@@ -80,9 +79,9 @@ def train(
             report = _silent
         report(f"reading {data}")
         learner = make_learner(settings, data, place, network)
-        training = Training(settings, learner, place, group)
+        training = Training(settings, learner, out, place, group)
         if goes_on:
-            training.restore(out)
+            training.restore()
             report(f"resumed after epoch {training.epoch} of {settings.epochs}")
         elif group.leads:
             # From here on the directory is this training's, and a kill in the first epoch
@@ -90,9 +89,9 @@ def train(
             write_checkpoint(out, training.state())
         if group.leads:
             cut_metrics(out, training.epoch)
-        with _stoppable(out) as stop_wanted:
+        with remembered() as asked:
             while training.epoch < settings.epochs:
-                report(training.run_epoch(out, stop_wanted, report))
+                report(training.run_epoch(asked, report))
                 late = settings.time_limit is not None and (
                     perf_counter() - started > settings.time_limit
                 )
@@ -110,7 +109,7 @@ def _silent(line: str) -> None:
 def check_free(out: Path, resume: bool) -> bool:
     """Whether `out` holds a training to go on with; InputError if it holds anything else."""
     refuse_link((out / CHECKPOINT).parent)
-    begun, trained = (out / CHECKPOINT).exists(), (out / files.WEIGHTS).exists()
+    begun, trained = (out / CHECKPOINT).exists(), (out / WEIGHTS).exists()
     if begun and resume:
         return True
     if begun:
@@ -123,7 +122,7 @@ def check_free(out: Path, resume: bool) -> bool:
     if out.exists() and not out.is_dir():
         raise InputError(f"{out} is a file: name another directory.")
     # A kill may have left the folder of a checkpoint that was never finished.
-    if out.exists() and entries(out) - {CHECKPOINT.parts[0], files.LOCK}:
+    if out.exists() and entries(out) - {CHECKPOINT.parts[0], LOCK}:
         raise InputError(f"{out} is not empty and holds no training: name another directory.")
     return False
 
@@ -132,9 +131,14 @@ class Training:
     """A learner, its optimiser and what they have reached after `epoch` epochs."""
 
     def __init__(
-        self, settings: LoopSettings, learner: Learner[Any], device: torch.device, group: Processes
+        self,
+        settings: LoopSettings,
+        learner: Learner[Any],
+        out: Path,
+        device: torch.device,
+        group: Processes,
     ) -> None:
-        self.settings, self.learner = settings, learner
+        self.settings, self.learner, self.out = settings, learner, out
         self.device, self.group = device, group
         self.module = learner.module
         self.epoch = 0
@@ -152,13 +156,11 @@ class Training:
         """Optimiser steps in an epoch; the last batch may be smaller."""
         return -(-len(self.learner) // self.settings.batch_size)
 
-    def run_epoch(
-        self, out: Path, stop_wanted: Callable[[], str | None], report: Callable[[str], None]
-    ) -> str:
+    def run_epoch(self, asked: Asked, report: Callable[[str], None]) -> str:
         """Train and validate one epoch, write it all down, and say how it went."""
         start = perf_counter()
         name = f"epoch {self.epoch + 1}/{self.settings.epochs}"
-        mean_loss = self._fit(stop_wanted, Pace(report, name, len(self.learner)))
+        mean_loss = self._fit(asked, Pace(report, name, len(self.learner)))
         self.epoch += 1
         if not self.group.leads:
             return ""
@@ -166,20 +168,19 @@ class Training:
             scores = self.learner.validate()
             if scores["mean"] < self.best:
                 self.best = scores["mean"]
-                spent = seconds_so_far(out) + perf_counter() - start
-                self.learner.export(out, {"epoch": self.epoch, **scores}, spent)
+                spent = seconds_so_far(self.out) + perf_counter() - start
+                self.learner.export(self.out, {"epoch": self.epoch, **scores}, spent)
         line = {"epoch": self.epoch, "loss": mean_loss, "validation": scores}
         line["seconds"] = perf_counter() - start
-        append_metrics(out, line)
-        with scalar_writer(out) as write:
-            write(self.epoch, {"loss": mean_loss, **scores})
-        write_checkpoint(out, self.state())
+        append_metrics(self.out, line)
+        write_scalars(self.out, self.epoch, {"loss": mean_loss, **scores})
+        write_checkpoint(self.out, self.state())
         return (
             f"epoch {self.epoch}/{self.settings.epochs}  loss {mean_loss:.4f}  "
             f"{self.learner.progress(scores)}  {line['seconds']:.0f} s"
         )
 
-    def _fit(self, stop_wanted: Callable[[], str | None], pace: Pace) -> float:
+    def _fit(self, asked: Asked, pace: Pace) -> float:
         """One pass in an order that only seed and epoch decide; the mean loss."""
         settings = self.settings
         rms = self.learner.rms_velocity() if settings.balanced else None
@@ -190,27 +191,27 @@ class Training:
         self.module.train()
         for batch, index in enumerate(order.split(settings.batch_size)):  # type: ignore[no-untyped-call]
             step = self.epoch * self.steps_per_epoch + batch
-            self._set_rate(step)
-            total += self._step(index, flip[index], step, stop_wanted)
+            for group in self.optimiser.param_groups:
+                group["lr"] = learning_rate(settings, step, self.steps_per_epoch)
+            total += self._step(index, flip[index], asked) * len(index)
+            self._update(step)
             pace.advance(len(index), total)
         return total / len(order)
 
-    def _step(
-        self, index: Tensor, mirrored: Tensor, step: int, stop_wanted: Callable[[], str | None]
-    ) -> float:
-        """One batch, shared out; its loss times its examples."""
+    def _step(self, index: Tensor, mirrored: Tensor, asked: Asked) -> float:
+        """The gradients of one batch, shared out; its mean loss."""
         self.optimiser.zero_grad(set_to_none=True)
         mine, share = self.group.share(index), 0.0
+        mixed = self.settings.precision == "bfloat16"
         if len(mine):
-            with self._mixed():
+            with torch.autocast(self.device.type, torch.bfloat16, enabled=mixed):
                 value = self.learner.loss(
                     mine.to(self.device), self.group.share(mirrored).to(self.device)
                 ) * (len(mine) / len(index))
             value.backward()  # type: ignore[no-untyped-call]
             share = float(value.detach())
         self.group.sum_gradients(self.module)
-        reason = stop_wanted()
-        mean, stopped = self.group.total([share, reason is not None], self.device)
+        mean, stopped = self.group.total([share, asked.by is not None], self.device)
         if not np.isfinite(mean):
             raise RunFailedError(
                 f"the training loss is {mean} in epoch {self.epoch + 1}: lower "
@@ -218,15 +219,12 @@ class Training:
             )
         if stopped:
             raise InterruptedRunError(
-                reason or "training stopped, as another of its processes was."
+                "training stopped, as another of its processes was."
+                if asked.by is None
+                else f"training stopped by {asked.by.name}: "
+                f"{self.out / CHECKPOINT} holds the last whole epoch, go on with --resume."
             )
-        self._update(step)
-        return mean * len(index)
-
-    def _mixed(self) -> Any:
-        if self.settings.precision == "bfloat16":
-            return torch.autocast(self.device.type, torch.bfloat16)
-        return nullcontext()
+        return mean
 
     def _update(self, step: int) -> None:
         nn.utils.clip_grad_norm_(self.module.parameters(), self.settings.gradient_clip)
@@ -237,11 +235,6 @@ class Training:
             decay = 0.0
         for name, value_now in self.module.state_dict().items():
             self.average[name].lerp_(value_now, 1.0 - decay)
-
-    def _set_rate(self, step: int) -> None:
-        rate = learning_rate(self.settings, step, self.steps_per_epoch)
-        for group in self.optimiser.param_groups:
-            group["lr"] = rate
 
     @contextmanager
     def _averaged(self) -> Iterator[None]:
@@ -260,68 +253,48 @@ class Training:
         tensors |= {f"average/{k}": v for k, v in self.average.items()}
         for number, values in self.optimiser.state_dict()["state"].items():
             tensors |= {f"optimiser/{number}/{key}": value for key, value in values.items()}
-        scalars = {
-            "epoch": self.epoch,
-            "best": self.best,
-            "identity": self._identity(),
-        }
-        return tensors, scalars
+        return tensors, {"epoch": self.epoch, "best": self.best, "identity": self._identity()}
 
-    def restore(self, out: Path) -> None:
+    def restore(self) -> None:
         """Take back what `state` wrote into `out`."""
-        tensors, scalars = read_checkpoint(out)
+        tensors, scalars = read_checkpoint(self.out)
+        groups: dict[str, dict[str, Tensor]] = {"model": {}, "average": {}, "optimiser": {}}
+        moments: dict[int, dict[str, Tensor]] = {}
         try:
-            self._restore(out, tensors, scalars)
+            self._check_identity(scalars["identity"])
+            self.epoch, self.best = scalars["epoch"], scalars["best"]
+            for name, value in tensors.items():
+                kind, rest = name.split("/", 1)
+                groups[kind][rest] = value
+            for name, value in groups["optimiser"].items():
+                number, key = name.split("/")
+                moments.setdefault(int(number), {})[key] = value
+            self.module.load_state_dict(groups["model"])
+            for name, value in groups["average"].items():
+                self.average[name].copy_(value)
+            state = self.optimiser.state_dict()
+            self.optimiser.load_state_dict({**state, "state": moments})
         except (KeyError, IndexError, TypeError, ValueError, RuntimeError) as error:
             reason = (str(error).splitlines() or [repr(error)])[0]
             raise InputError(
-                f"{out / CHECKPOINT} does not fit this network or version ({reason}): resume with "
-                "those it was trained with, or name another directory."
+                f"{self.out / CHECKPOINT} does not fit this network or version ({reason}): resume "
+                "with those it was trained with, or name another directory."
             ) from None
 
-    def _restore(self, out: Path, tensors: dict[str, Tensor], scalars: dict[str, Any]) -> None:
-        before, now = scalars["identity"], self._identity()
+    def _check_identity(self, before: dict[str, Any]) -> None:
+        now = self._identity()
         if before["settings"] != now["settings"]:
             raise InputError(
-                f"{out} was trained under other settings: resume with the same configuration "
+                f"{self.out} was trained under other settings: resume with the same configuration "
                 "(only training.time_limit may change), or name another directory."
             )
         if before != now:
-            raise InputError(f"{out} was trained on other data than the set that --data names.")
-        self.epoch, self.best = scalars["epoch"], scalars["best"]
-        groups: dict[str, dict[str, Tensor]] = {"model": {}, "average": {}}
-        moments: dict[int, dict[str, Tensor]] = {}
-        for name, value in tensors.items():
-            kind, rest = name.split("/", 1)
-            if kind == "optimiser":
-                number, key = rest.split("/")
-                moments.setdefault(int(number), {})[key] = value
-            else:
-                groups[kind][rest] = value
-        self.module.load_state_dict(groups["model"])
-        for name, value in groups["average"].items():
-            self.average[name].copy_(value)
-        state = self.optimiser.state_dict()
-        self.optimiser.load_state_dict({**state, "state": moments})
+            raise InputError(
+                f"{self.out} was trained on other data than the set that --data names."
+            )
 
     def _identity(self) -> dict[str, Any]:
         """What must be the same for a training to go on, plain JSON."""
         settings = json.loads(json.dumps(self.settings.to_json()))
         settings.pop("time_limit", None)
         return {"settings": settings, "data": self.learner.dataset.card["hash"]}
-
-
-@contextmanager
-def _stoppable(out: Path) -> Iterator[Callable[[], str | None]]:
-    """What to say once a signal has asked to stop, None before."""
-    with remembered() as asked:
-
-        def wanted() -> str | None:
-            if asked.by is None:
-                return None
-            return (
-                f"training stopped by {asked.by.name}: "
-                f"{out / CHECKPOINT} holds the last whole epoch, go on with --resume."
-            )
-
-        yield wanted

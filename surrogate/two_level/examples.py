@@ -12,8 +12,8 @@ from torch import Tensor
 from tellus.errors import InputError
 from tellus.io.arrays import Arrays, Expected, read_npz, write_npz
 from tellus.io.whole_file import own_folder
+from tellus.solver.coarse import CoarseSolver
 from tellus.solver.grid import Array, Grid
-from tellus.surrogate.base import Base
 from tellus.surrogate.data import Dataset, StoredSimulation
 from tellus.surrogate.features import Inputs, observe
 from tellus.surrogate.rows import Rows
@@ -36,11 +36,16 @@ class Examples(Rows):
     vrms: Array
     even: NDArray[np.bool_]
 
-    def __len__(self) -> int:
-        return len(self.target)
+
+def make_base(name: str, grid: Grid) -> CoarseSolver:
+    """The base called `name` ("coarse:N") on `grid`; raises InputError for another name."""
+    kind, _, factor = name.partition(":")
+    if kind != "coarse" or not factor.isdecimal() or int(factor) < 1:
+        raise InputError(f'base "{name}" is not known: write "coarse:2" or "coarse:4".')
+    return CoarseSolver(grid, int(factor))
 
 
-def load_examples(dataset: Dataset, split: str, base: Base, quiet_vrms: float) -> Examples:
+def load_examples(dataset: Dataset, split: str, base: CoarseSolver, quiet_vrms: float) -> Examples:
     """All snapshots of a split with rms velocity of at least `quiet_vrms`, in memory.
 
     Raises InputError if the split is unknown, damaged, or too quiet.
@@ -52,7 +57,7 @@ def load_examples(dataset: Dataset, split: str, base: Base, quiet_vrms: float) -
     return found.select(lively)
 
 
-def _of_one(dataset: Dataset, simulation: StoredSimulation, base: Base) -> Examples:
+def _of_one(dataset: Dataset, simulation: StoredSimulation, base: CoarseSolver) -> Examples:
     """The snapshots of one simulation, their bases from the cache where it has them."""
     path = dataset.path / "cache" / base.name.replace(":", "-") / f"{simulation.name}.npz"
     key = f"{CACHE_FORMAT} {dataset.card['hash']}"
@@ -74,19 +79,18 @@ def _of_one(dataset: Dataset, simulation: StoredSimulation, base: Base) -> Examp
     )
 
 
-def _observe_base(simulation: StoredSimulation, base: Base) -> Arrays:
+def _observe_base(simulation: StoredSimulation, base: CoarseSolver) -> Arrays:
     """psi and residual of the base, scaled, and the scales."""
     from tellus.solver.psi.operator import PsiOperator
 
     operator = PsiOperator(simulation.grid)
-    psi = np.empty((len(simulation), *simulation.grid.nodes), np.float32)
-    residual = np.empty_like(psi)
-    scale = np.empty(len(simulation))
+    rows = []
     for k in range(len(simulation)):
         problem = simulation.problem(k)
-        observed, scale[k] = observe(problem, base.stream_function(problem), operator)
-        psi[k], residual[k] = observed["psi"], observed["residual"]
-    return {"psi": psi, "residual": residual, "scale": scale}
+        seen, scale = observe(problem, base.stream_function(problem), operator)
+        rows.append((seen["psi"].astype(np.float32), seen["residual"].astype(np.float32), scale))
+    names = ("psi", "residual", "scale")
+    return {name: np.array(part) for name, part in zip(names, zip(*rows, strict=True), strict=True)}
 
 
 def _read_cache(path: Path, key: str, snapshots: int, grid: Grid) -> Arrays | None:

@@ -1,21 +1,28 @@
 """The two-level surrogate in training: corrections of a base, relative to each example's flow."""
 
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from tellus.surrogate.base import make_base
-from tellus.surrogate.features import face_velocity, names, reflect, relative_errors
-from tellus.surrogate.networks.residual_unet import UNet, make_network
-from tellus.surrogate.training.learner import Learner
+from tellus.solver.grid import Grid
+from tellus.surrogate.features import (
+    face_velocity,
+    names,
+    reflect,
+    relative_errors,
+    square_sum,
+)
+from tellus.surrogate.networks import seeded
+from tellus.surrogate.networks.residual_unet import UNet
+from tellus.surrogate.training.learner import Learner, average
 
 from .corrector import Corrector, Normalisation
-from .examples import Examples, load_examples
-from .losses import loss
+from .examples import Examples, load_examples, make_base
 from .model import UNET, Surrogate
-from .settings import TrainingSettings
+from .settings import LossSettings, TrainingSettings
 
 VALIDATION_BATCH = 32
 
@@ -26,7 +33,6 @@ class TwoLevelLearner(Learner[TrainingSettings]):
     parts: dict[str, Examples]
 
     def build(self, network: nn.Module | None) -> None:
-        """Read the examples and make the module."""
         settings = self.settings
         base = make_base(settings.base, self.grid)
         self.parts = {
@@ -34,7 +40,7 @@ class TwoLevelLearner(Learner[TrainingSettings]):
             for split in ("train", "validation")
         }
         channels = len(names(settings.features.residual))
-        self.module = network or make_network(channels, settings.network, settings.seed)
+        self.module = network or seeded(UNet, channels, settings.network, seed=settings.seed)
         examples = self.parts["train"]
         self.normalisation = Normalisation.measure(
             examples.inputs, examples.target, self.grid, settings.features
@@ -42,7 +48,6 @@ class TwoLevelLearner(Learner[TrainingSettings]):
         self.model = Corrector(self.module, self.normalisation, settings.features).to(self.device)
 
     def loss(self, index: Tensor, mirrored: Tensor) -> Tensor:
-        """Mean over the examples."""
         examples = self.parts["train"]
         inputs = examples.inputs.select(index).mirrored(mirrored)
         target = reflect(examples.target[index], mirrored, sign=-1.0)
@@ -60,17 +65,10 @@ class TwoLevelLearner(Learner[TrainingSettings]):
                 truth = face_velocity(target, self.grid)
                 for found, psi in ((model, self.model(inputs, self.grid)), (base, inputs.psi)):
                     found.append(relative_errors(face_velocity(psi - target, self.grid), truth))
-        errors, base_errors = (torch.cat(found).cpu().numpy() for found in (model, base))
-        return {
-            "mean": float(np.mean(errors)),
-            "median": float(np.median(errors)),
-            "p95": float(np.percentile(errors, 95)),
-            "base_median": float(np.median(base_errors)),
-            "base_p95": float(np.percentile(base_errors, 95)),
-        }
+        ours, theirs = (average(torch.cat(found).cpu().numpy()) for found in (model, base))
+        return {**ours, "base_median": theirs["median"], "base_p95": theirs["p95"]}
 
     def trained(self, card: dict[str, Any]) -> Surrogate:
-        """The corrector with this card."""
         return Surrogate(self.model, card)
 
     def examples(self) -> dict[str, Any]:
@@ -84,25 +82,18 @@ class TwoLevelLearner(Learner[TrainingSettings]):
 
     def own_entries(self) -> dict[str, Any]:
         """Base, features, network and normalisation."""
-        settings = self.settings
+        settings, own = self.settings, type(self.module)
+        network = {"kind": f"{own.__module__}.{own.__qualname__}"}
+        if issubclass(own, UNet):
+            network = {"kind": UNET, **settings.network.to_json()}
         return {
             "base": settings.base,
             "features": settings.features.to_json(),
             "channels": names(settings.features.residual),
-            "network": self._network(),
-            "normalisation": {
-                "mean": list(self.normalisation.mean),
-                "spread": list(self.normalisation.spread),
-                "correction": self.normalisation.correction,
-            },
+            "network": network,
+            "normalisation": asdict(self.normalisation),
             "seed": settings.seed,
         }
-
-    def _network(self) -> dict[str, Any]:
-        network = self.module
-        if isinstance(network, UNet):
-            return {"kind": UNET, **self.settings.network.to_json()}
-        return {"kind": f"{type(network).__module__}.{type(network).__qualname__}"}
 
     def progress(self, scores: dict[str, float]) -> str:
         """Median and 95th percentile, beside those of the base."""
@@ -111,3 +102,37 @@ class TwoLevelLearner(Learner[TrainingSettings]):
             f"p95 {100 * scores['p95']:.2f} %  (base {100 * scores['base_median']:.2f} %, "
             f"{100 * scores['base_p95']:.2f} %)"
         )
+
+
+def loss(psi: Tensor, reference: Tensor, grid: Grid, weights: LossSettings) -> Tensor:
+    """The training loss, a scalar: the weighted terms of `LossSettings`, mean over examples.
+
+    psi and reference: (n, ny+1, nx+1), in any unit that both share.
+    """
+    error = face_velocity(psi - reference, grid)
+    truth = face_velocity(reference, grid)
+    energy = square_sum(*truth)
+    rms = torch.sqrt(energy / truth[0][0].numel())
+    total = torch.zeros_like(rms)
+    if weights.l1:
+        total = total + weights.l1 * _absolute_mean(*error) / rms
+    if weights.l2:
+        total = total + weights.l2 * torch.sqrt(square_sum(*error) / energy + 1e-12)
+    if weights.gradient:
+        gradient_truth = _gradients(*truth, grid)
+        rms_gradient = torch.sqrt(square_sum(*gradient_truth) / gradient_truth[0][0].numel())
+        total = total + weights.gradient * _absolute_mean(*_gradients(*error, grid)) / rms_gradient
+    return total.mean()
+
+
+def _gradients(u: Tensor, v: Tensor, grid: Grid) -> tuple[Tensor, Tensor, Tensor]:
+    """du/dx at the cells (dv/dy is its opposite), du/dy and dv/dx at the interior nodes."""
+    return (
+        torch.diff(u, dim=2) / grid.hx,
+        torch.diff(u[..., 1:-1], dim=1) / grid.hy,
+        torch.diff(v[:, 1:-1], dim=2) / grid.hx,
+    )
+
+
+def _absolute_mean(*parts: Tensor) -> Tensor:
+    return torch.stack([part.abs().mean(dim=(1, 2)) for part in parts]).sum(dim=0)

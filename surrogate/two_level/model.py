@@ -9,18 +9,20 @@ import torch
 from torch import nn
 
 from tellus.errors import InputError
+from tellus.solver.coarse import CoarseSolver
 from tellus.solver.grid import Array, Grid
 from tellus.solver.stokes import Flow, StokesProblem, StokesReport, flow_from_psi
 from tellus.solver.torch_threads import few_torch_threads
-from tellus.surrogate.base import Base, make_base
 from tellus.surrogate.card import card_grid
 from tellus.surrogate.features import names, observe, to_inputs
-from tellus.surrogate.load import DEFAULT as SHIPPED
+from tellus.surrogate.files import StoredModel, restored
+from tellus.surrogate.model import DEFAULT as SHIPPED
 from tellus.surrogate.model import StokesSurrogate
-from tellus.surrogate.model_files import StoredModel, described, restored
-from tellus.surrogate.networks.residual_unet import make_network
+from tellus.surrogate.networks import seeded
+from tellus.surrogate.networks.residual_unet import UNet
 
 from .corrector import Corrector, Normalisation
+from .examples import make_base
 from .settings import FeatureSettings, NetworkSettings, TrainingSettings
 
 UNET = "unet"
@@ -61,10 +63,12 @@ class Surrogate(StokesSurrogate):
     def __init__(
         self, corrector: Corrector, card: dict[str, Any], grid: Grid | None = None
     ) -> None:
+        from tellus.solver.psi.operator import PsiOperator
+
         super().__init__(card, grid)
         self.corrector = corrector.eval()
-        self.base: Base = make_base(card["base"], self.grid)
-        self._operator = _operator(self.grid)
+        self.base: CoarseSolver = make_base(card["base"], self.grid)
+        self._operator = PsiOperator(self.grid) if corrector.settings.residual else None
 
     @classmethod
     def load(
@@ -87,19 +91,34 @@ class Surrogate(StokesSurrogate):
         InputError
             The files are missing, damaged, pickles, or do not belong together.
         """
-        stored = cls.stored(path)
-        with described(stored):
-            return cls.of(stored, grid, network)
+        return cls.from_stored(cls.stored(path), grid, network=network)
 
     @classmethod
     def of(cls, stored: StoredModel, grid: Grid | None, network: nn.Module | None = None) -> Self:
         """The model that the files hold; raises as following a bad card does."""
         card = stored.card
         card_grid(card)
-        chosen = restored(stored, lambda: _described_network(card, network))
+        features = FeatureSettings.from_json(card["features"])
+        channels = len(names(features.residual))
+        normalisation = Normalisation.from_json(card["normalisation"])
+        if {len(normalisation.mean), len(normalisation.spread)} != {channels}:
+            raise ValueError(f"normalisation is not that of {channels} channels")
+
+        def build() -> nn.Module:
+            if network is not None:
+                return network
+            size = dict(card["network"])
+            if (kind := size.pop("kind")) != UNET:
+                raise InputError(
+                    f"these weights belong to {kind}, a network of one's own: pass an instance of "
+                    "it, Surrogate.load(path, network=...)."
+                )
+            return seeded(UNet, channels, NetworkSettings.from_json(size))
+
+        chosen = restored(stored, build)
         # Convolutions on a CPU are a fifth faster on channels that lie together.
         chosen.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        return cls(make_corrector(chosen, card), card, grid)
+        return cls(Corrector(chosen, normalisation, features), card, grid)
 
     @property
     def weights(self) -> nn.Module:
@@ -114,16 +133,25 @@ class Surrogate(StokesSurrogate):
         reflected in x has the reflected correction, to the bit for the same base.
         Runs on one thread: a second gained nothing at 512x128.
         """
-        self._check_grid(problem.grid)
-        with few_torch_threads():
-            return self._predict(problem)
-
-    def _check_grid(self, grid: Grid) -> None:
-        if grid != self.grid:
+        if problem.grid != self.grid:
             raise InputError(
                 f"Surrogate: loaded for {self.grid}, aspect {self.grid.aspect:g}, and the problem "
-                f"is on {grid}, aspect {grid.aspect:g}: Surrogate.load(path, grid)."
+                f"is on {problem.grid}, aspect {problem.grid.aspect:g}: Surrogate.load(path, grid)."
             )
+        with few_torch_threads(), torch.inference_mode():
+            clock = [perf_counter()]
+            base = self.base.stream_function(problem)
+            clock.append(perf_counter())
+            observed, scale = observe(problem, base, self._operator)
+            prepared = self.corrector.prepare(to_inputs(observed).with_mirror_image(), self.grid)
+            prepared = prepared.contiguous(memory_format=torch.channels_last)
+            clock.append(perf_counter())
+            one, image = self.corrector.correction(prepared)
+            correction = (0.5 * (one - image.flip(-1))).numpy()
+            psi = base + scale * correction.astype(np.float64)
+            clock.append(perf_counter())
+        phases = ("base", "features", "network")
+        return psi, dict(zip(phases, np.diff(clock).tolist(), strict=True))
 
     def flow(self, problem: StokesProblem) -> Flow:
         """The predicted flow, free of divergence in every cell."""
@@ -131,51 +159,3 @@ class Surrogate(StokesSurrogate):
         return flow_from_psi(
             psi, problem.grid, StokesReport("surrogate", seconds, status="predicted")
         )
-
-    def _predict(self, problem: StokesProblem) -> tuple[Array, dict[str, float]]:
-        clock = [perf_counter()]
-        base = self.base.stream_function(problem)
-        clock.append(perf_counter())
-        operator = self._operator if self.corrector.settings.residual else None
-        observed, scale = observe(problem, base, operator)
-        with torch.inference_mode():
-            inputs = to_inputs(observed).with_mirror_image()
-            prepared = self.corrector.prepare(inputs, self.grid)
-            prepared = prepared.contiguous(memory_format=torch.channels_last)
-            clock.append(perf_counter())
-            one, image = self.corrector.correction(prepared)
-            correction = (0.5 * (one - image.flip(-1))).numpy()
-        psi = base + scale * correction.astype(np.float64)
-        clock.append(perf_counter())
-        phases = ("base", "features", "network")
-        return psi, dict(zip(phases, np.diff(clock).tolist(), strict=True))
-
-
-def make_corrector(network: nn.Module, card: dict[str, Any]) -> Corrector:
-    """The corrector that a card describes, around its network."""
-    features = FeatureSettings.from_json(card["features"])
-    normalisation = Normalisation.from_json(card["normalisation"])
-    channels = len(names(features.residual))
-    if {len(normalisation.mean), len(normalisation.spread)} != {channels}:
-        raise ValueError(f"normalisation is not that of {channels} channels")
-    return Corrector(network, normalisation, features)
-
-
-def _described_network(card: dict[str, Any], own: nn.Module | None) -> nn.Module:
-    """One's own network, or the one that the card describes, with initial weights."""
-    if own is not None:
-        return own
-    if card["network"]["kind"] != UNET:
-        raise InputError(
-            f"these weights belong to {card['network']['kind']}, a network of one's own: "
-            "pass an instance of it, Surrogate.load(path, network=...)."
-        )
-    settings = {key: value for key, value in card["network"].items() if key != "kind"}
-    channels = len(names(FeatureSettings.from_json(card["features"]).residual))
-    return make_network(channels, NetworkSettings.from_json(settings))
-
-
-def _operator(grid: Grid) -> Any:
-    from tellus.solver.psi.operator import PsiOperator
-
-    return PsiOperator(grid)

@@ -69,6 +69,6 @@ class TrainingSettings(LoopSettings):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        # Grammar only; `tellus.surrogate.base` knows which bases exist.
+        # Grammar only; `make_base` knows which bases exist.
         if not re.fullmatch(r"[a-z][a-z0-9_-]*(:.+)?", self.base):
             raise InputError(f'base.solver must be a name such as "coarse:4", not "{self.base}".')

@@ -249,7 +249,7 @@ def test_what_training_took_is_on_the_card(
 ) -> None:
     card = {} if seconds is None else {"seconds": seconds}
     monkeypatch.setattr(
-        "tellus.surrogate.load.load_surrogate",
+        "tellus.surrogate.model.load_surrogate",
         lambda path: SimpleNamespace(card=card) if path == Path("mine") else None,
     )
     assert pareto_front.training_seconds(name) == expected

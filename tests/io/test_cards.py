@@ -12,9 +12,9 @@ from small_models import save_models
 
 from tellus.errors import InputError
 from tellus.solver.grid import Grid
-from tellus.surrogate import files, model_files
+from tellus.surrogate import files
 from tellus.surrogate.kinds import KINDS, kind_of_card
-from tellus.surrogate.load import load_surrogate
+from tellus.surrogate.model import load_surrogate
 from tellus.surrogate.profile.predictor import ProfilePredictor
 from tellus.surrogate.time_unet.model import TimeStepper
 from tellus.surrogate.two_level.model import SHIPPED
@@ -49,13 +49,13 @@ def test_there_is_a_typed_card_of_every_kind() -> None:
     assert set(KINDS) == set(LOADERS)
     assert kind_of_card({}).name == "two-level"
     for folder in (SHIPPED, PROFILE):
-        model_files.read_card(folder / files.CARD)
+        files.read_card(folder / files.CARD)
 
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("damage", ["none", "nan", "missing", "extra", "shape", "dtype", "cut"])
 def test_weights_that_are_not_the_networks(kind: str, damage: str, models: dict[str, Path]) -> None:
-    stored = model_files.read_model(models[kind])
+    stored = files.read_model(models[kind])
     tensors = {name: value.clone() for name, value in stored.tensors.items()}
     name, words = next(iter(tensors)), f"size mismatch of {next(iter(tensors))}"
     if damage == "nan":
@@ -68,7 +68,7 @@ def test_weights_that_are_not_the_networks(kind: str, damage: str, models: dict[
         tensors[name] = tensors[name][..., None]
     elif damage == "dtype":
         tensors[name] = tensors[name].to(torch.int32)
-    model_files.write_model(models[kind], tensors, stored.card)
+    files.write_model(models[kind], tensors, stored.card)
     if damage == "cut":
         content, words = stored.weights.read_bytes(), "is damaged or truncated"
         stored.weights.write_bytes(content[: len(content) // 2])
@@ -131,6 +131,6 @@ def test_layers_have_the_limits_of_a_configuration(
 
 
 def test_an_unknown_kind_is_said(tmp_path: Path) -> None:
-    model_files.write_model(tmp_path, {}, {"kind": "oracle"})
+    files.write_model(tmp_path, {}, {"kind": "oracle"})
     with pytest.raises(InputError, match="its kind is none of two-level, "):
         load_surrogate(tmp_path)

@@ -20,9 +20,10 @@ from tellus.solver.grid import Array
 from tellus.solver.rheology import FrankKamenetskii
 from tellus.solver.stokes import Flow, StokesProblem, StokesReport, flow_from_psi
 from tellus.surrogate.data import Dataset
-from tellus.surrogate.evaluation.previous import predecessors
+from tellus.surrogate.evaluation.evaluate import predecessors
 from tellus.surrogate.evaluation.scores import Score, Scores
 from tellus.surrogate.evaluation.spectrum import Spectrum, power_by_wave_number
+from tellus.surrogate.evaluation.table import table
 from tellus.surrogate.multi_scale.settings import MultiScaleNetworkSettings, MultiScaleSettings
 from tellus.surrogate.training.train import train
 
@@ -201,7 +202,7 @@ def test_a_surrogate_without_a_base_has_no_base_in_its_result(
     row = result["per_simulation"][0]
     assert row["model_median"] == pytest.approx(0.02)
     assert row["u"]["mae"] == pytest.approx(result["u"]["mae"])
-    assert "alone" not in evaluation.table(result)
+    assert "alone" not in table(result)
     figure(result).savefig(tmp_path / "picture.png")
     assert (tmp_path / "picture.png").stat().st_size > 1000
 

@@ -8,9 +8,8 @@ import torch
 from tellus.config import load_training_config
 from tellus.coupling.runs.info import describe
 from tellus.errors import InputError
-from tellus.surrogate.kind import Kind
-from tellus.surrogate.kinds import KINDS
-from tellus.surrogate.load import kind_of, load_surrogate
+from tellus.surrogate.kinds import KINDS, Kind
+from tellus.surrogate.model import kind_of, load_surrogate
 from tellus.surrogate.settings import LoopSettings
 from tellus.surrogate.training.learner import make_learner
 from tellus.surrogate.training.train import train

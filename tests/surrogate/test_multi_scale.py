@@ -24,7 +24,7 @@ from tellus.solver.grid import Grid
 from tellus.solver.rheology import FrankKamenetskii
 from tellus.solver.stokes import StokesProblem
 from tellus.surrogate.data import Dataset
-from tellus.surrogate.load import load_surrogate
+from tellus.surrogate.model import load_surrogate
 from tellus.surrogate.multi_scale.features import CHANNELS, Parameters, paper_features
 from tellus.surrogate.multi_scale.learner import MultiScaleLearner
 from tellus.surrogate.multi_scale.model import MultiScaleSurrogate

@@ -6,7 +6,8 @@ import torch
 from torch import Tensor
 
 from tellus.surrogate.multi_scale.settings import MultiScaleNetworkSettings
-from tellus.surrogate.networks.multi_scale import make_multi_scale, smallest_side
+from tellus.surrogate.networks import seeded
+from tellus.surrogate.networks.multi_scale import MultiScale, smallest_side
 from tellus.surrogate.networks.padding import BoundaryLearnedConvolution, convolution
 
 
@@ -63,7 +64,7 @@ def test_paddings_agree_inside(padding: str) -> None:
 @pytest.mark.parametrize("padding", ["zeros", "replicate", "learned"])
 def test_smallest_grid_is_the_smallest(padding: str) -> None:
     settings = MultiScaleNetworkSettings(filters=4, levels=3, convolutions=1, padding=padding)  # type: ignore[arg-type]
-    network, least = make_multi_scale(2, 1, settings), smallest_side(settings)
+    network, least = seeded(MultiScale, 2, 1, settings), smallest_side(settings)
     assert network(torch.randn(1, 2, least, least)).shape == (1, 1, least, least)
     with pytest.raises(ValueError, match=r"too few|more than 1 value"):
         network(torch.randn(1, 2, least - 1, least - 1))
@@ -73,7 +74,7 @@ def test_number_of_parameters_is_the_papers() -> None:
     """About 0.21 M with zeros; with learned padding nine filters for one (the paper: 2.13 M)."""
 
     def count(**choice: object) -> int:
-        network = make_multi_scale(7, 1, MultiScaleNetworkSettings(**choice))  # type: ignore[arg-type]
+        network = seeded(MultiScale, 7, 1, MultiScaleNetworkSettings(**choice))  # type: ignore[arg-type]
         return sum(p.numel() for p in network.parameters())
 
     assert count(padding="zeros") == pytest.approx(0.21e6, rel=0.03)
@@ -82,8 +83,8 @@ def test_number_of_parameters_is_the_papers() -> None:
 
 def test_the_coarsest_level_sees_far() -> None:
     """What moves one corner moves the answer much of the box away, through the coarse levels."""
-    near = make_multi_scale(1, 1, MultiScaleNetworkSettings(filters=4, levels=1)).double()
-    far = make_multi_scale(1, 1, MultiScaleNetworkSettings(filters=4, levels=4)).double()
+    near = seeded(MultiScale, 1, 1, MultiScaleNetworkSettings(filters=4, levels=1)).double()
+    far = seeded(MultiScale, 1, 1, MultiScaleNetworkSettings(filters=4, levels=4)).double()
     x = torch.zeros(1, 1, 64, 64, dtype=torch.float64, requires_grad=True)
     reach = []
     for network in (near, far):

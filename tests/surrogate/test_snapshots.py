@@ -9,7 +9,7 @@ from small_data import GRID, SNAPSHOTS
 from tellus.errors import InputError
 from tellus.surrogate.data import Dataset
 from tellus.surrogate.snapshots import load_snapshots
-from tellus.surrogate.training.sampling import balanced_weights, epoch_order
+from tellus.surrogate.training.schedule import balanced_weights, epoch_order
 
 
 @pytest.mark.parametrize("precision", [np.float32, np.float64])

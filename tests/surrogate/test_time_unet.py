@@ -18,9 +18,10 @@ from tellus.solver.grid import Grid
 from tellus.solver.rheology import FrankKamenetskii
 from tellus.surrogate.data import Dataset
 from tellus.surrogate.features import unfold
-from tellus.surrogate.load import load_surrogate
+from tellus.surrogate.model import load_surrogate
 from tellus.surrogate.multi_scale.features import Parameters
-from tellus.surrogate.networks.time_unet import make_time_unet
+from tellus.surrogate.networks import seeded
+from tellus.surrogate.networks.multi_scale import TimeUNet
 from tellus.surrogate.time_unet.data import History, Pairs, find_pairs, longest_chain
 from tellus.surrogate.time_unet.evaluate import evaluate_time_unet, table
 from tellus.surrogate.time_unet.learner import TimeStepLearner
@@ -98,7 +99,7 @@ def parameters_for(n: int) -> Parameters:
 @pytest.mark.parametrize("padding", ["zeros", "learned"])
 @pytest.mark.parametrize("shape", [(16, 32), (17, 35)])
 def test_the_network_keeps_height_and_width(padding: str, shape: tuple[int, int]) -> None:
-    network = make_time_unet(7, 3, dataclasses.replace(SMALL, padding=padding))
+    network = seeded(TimeUNet, 7, 3, dataclasses.replace(SMALL, padding=padding))
     assert network(torch.rand(2, 7, *shape)).shape == (2, 3, *shape)
 
 
@@ -110,13 +111,13 @@ def test_the_four_unets_have_the_sizes_that_are_documented(
     filters: int, padding: str, parameters: float
 ) -> None:
     settings = TimeUNetNetworkSettings(filters=filters, padding=padding)
-    network = make_time_unet(len(CHANNELS), 3, settings)
+    network = seeded(TimeUNet, len(CHANNELS), 3, settings)
     assert sum(p.numel() for p in network.parameters()) == pytest.approx(parameters, rel=0.03)
 
 
 def test_every_level_reaches_the_answer() -> None:
     """The coarsest level sees the whole box: a far corner moves the opposite one."""
-    network = make_time_unet(1, 1, dataclasses.replace(SMALL, levels=4, padding="zeros"))
+    network = seeded(TimeUNet, 1, 1, dataclasses.replace(SMALL, levels=4, padding="zeros"))
     x = torch.rand(1, 1, *GRID.cells, requires_grad=True)
     network(x)[0, 0, 0, 0].backward()
     assert x.grad is not None
@@ -382,7 +383,7 @@ def test_a_rollout_is_fed_with_its_own_answers(
         dt = torch.tensor([part.time[n] - part.time[n - 1]]).float()
         state = stepper.step(state, parameters.select(torch.tensor([0])).to(torch.float32), dt)
         now = State(*(getattr(truth, f.name)[n : n + 1] for f in dataclasses.fields(State)))
-        errors.append(float(state.temperature_error(now)))
+        errors.append(float(state.error(now, "temperature")))
     found = time_rollout(trained, dataset, "test", steps=3, start="late")
     row = found["per_simulation"][0]
     np.testing.assert_allclose(row["temperature_error"], errors, rtol=1e-5)

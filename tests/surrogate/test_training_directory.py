@@ -15,7 +15,7 @@ from typer.testing import CliRunner, Result
 from tellus.cli import app
 from tellus.io.lock import NAME, sole_user
 from tellus.solver.grid import Grid
-from tellus.surrogate import files, model_files
+from tellus.surrogate import files
 from tellus.surrogate.two_level import examples
 from tellus.surrogate.two_level.model import SHIPPED
 
@@ -75,8 +75,8 @@ def test_weights_and_card_are_replaced_together(
     call: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The disk is full before one of the two is down."""
-    card = model_files.read_card(SHIPPED / files.CARD)
-    model_files.write_model(tmp_path, {"w": torch.zeros(3)}, card | {"epoch": 1})
+    card = files.read_card(SHIPPED / files.CARD)
+    files.write_model(tmp_path, {"w": torch.zeros(3)}, card | {"epoch": 1})
     synced, original = iter(range(1, 9)), os.fsync
 
     def sync(file: int) -> None:
@@ -86,10 +86,10 @@ def test_weights_and_card_are_replaced_together(
 
     monkeypatch.setattr(os, "fsync", sync)
     with pytest.raises(OSError, match="No space") as failure:
-        model_files.write_model(tmp_path, {"w": torch.ones(3)}, card | {"epoch": 2})
+        files.write_model(tmp_path, {"w": torch.ones(3)}, card | {"epoch": 2})
     named = files.CARD if call == 1 else files.WEIGHTS
     assert failure.value.filename == str(tmp_path / named)
-    assert model_files.read_model(tmp_path).card["epoch"] == 1
+    assert files.read_model(tmp_path).card["epoch"] == 1
     assert {path.name for path in tmp_path.iterdir()} == {files.WEIGHTS, files.CARD}
 
 

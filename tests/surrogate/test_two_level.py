@@ -34,9 +34,9 @@ from tellus.solver.stokes import (
     relative_velocity_error,
     velocity,
 )
-from tellus.surrogate.base import make_base
 from tellus.surrogate.data import Dataset
-from tellus.surrogate.evaluation.evaluate import evaluate, table
+from tellus.surrogate.evaluation.evaluate import evaluate
+from tellus.surrogate.evaluation.table import table
 from tellus.surrogate.features import (
     Inputs,
     face_velocity,
@@ -48,14 +48,15 @@ from tellus.surrogate.features import (
     to_inputs,
     unfold,
 )
-from tellus.surrogate.load import load_surrogate
-from tellus.surrogate.networks.residual_unet import make_network
+from tellus.surrogate.model import load_surrogate
+from tellus.surrogate.networks import seeded
+from tellus.surrogate.networks.residual_unet import UNet
 from tellus.surrogate.training.checkpoint import CHECKPOINT, METRICS
 from tellus.surrogate.training.parallel import processes
 from tellus.surrogate.training.train import train
 from tellus.surrogate.two_level.corrector import Corrector, Normalisation
-from tellus.surrogate.two_level.examples import load_examples
-from tellus.surrogate.two_level.losses import loss
+from tellus.surrogate.two_level.examples import load_examples, make_base
+from tellus.surrogate.two_level.learner import loss
 from tellus.surrogate.two_level.model import SHIPPED, Surrogate
 from tellus.surrogate.two_level.settings import (
     FeatureSettings,
@@ -196,7 +197,7 @@ def test_features_do_not_depend_on_the_unit_of_viscosity() -> None:
 
 @pytest.mark.parametrize("shape", [(16, 32), (20, 36), (12, 50)])
 def test_the_network_takes_any_size_and_starts_from_the_base(shape: tuple[int, int]) -> None:
-    network = make_network(8, NetworkSettings(block=4, widths=(8, 8, 8)))
+    network = seeded(UNet, 8, NetworkSettings(block=4, widths=(8, 8, 8)))
     assert not network(torch.rand(2, 8, *shape)).any()
     torch.nn.init.ones_(network.leave.weight)
     answer = network(torch.rand(2, 8, *shape))
@@ -359,7 +360,7 @@ def test_a_checkpoint_that_does_not_fit_is_not_trained_on(
     if place == "version":
         content = content.replace(b"optimiser/0/", b"optimizer/0/")
     (out / CHECKPOINT).write_bytes(content)
-    network = make_network(8, SMALL) if place != "network" else torch.nn.Conv2d(8, 1, 1)
+    network = seeded(UNet, 8, SMALL) if place != "network" else torch.nn.Conv2d(8, 1, 1)
     with pytest.raises(InputError, match="is damaged" if place != "network" else "does not fit"):
         train(SETTINGS, dataset, out, resume=True, report=lambda line: None, network=network)
     assert (out / CHECKPOINT).read_bytes() == bytes(content)

@@ -34,7 +34,7 @@ def evaluate(
     if out is not None and plot is not None and out.resolve() == plot.resolve():
         raise InputError(f"--out and --plot are both {out}: name two files.")
 
-    from tellus.surrogate.load import kind_of
+    from tellus.surrogate.model import kind_of
 
     kind = kind_of(model)
     if plot is not None and not kind.solves:

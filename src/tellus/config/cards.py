@@ -13,8 +13,7 @@ from pydantic import ValidationError as Invalid
 from tellus.config.sections import GridSection
 from tellus.config.training import pydantic_field, training_config
 from tellus.solver.limits import LARGEST_SEED
-from tellus.surrogate.kind import Kind
-from tellus.surrogate.kinds import KINDS
+from tellus.surrogate.kinds import KINDS, Kind
 from tellus.surrogate.settings import declared
 
 MOST = 10**7

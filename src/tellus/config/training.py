@@ -13,8 +13,7 @@ from pydantic import Field, Strict, create_model, model_validator
 
 from tellus.errors import InputError
 from tellus.solver.limits import Limits
-from tellus.surrogate.kind import Kind
-from tellus.surrogate.kinds import KINDS
+from tellus.surrogate.kinds import KINDS, Kind
 from tellus.surrogate.settings import Declared, LoopSettings, Record, declared, parts
 
 from .fields import Section, quantity
@@ -66,7 +65,7 @@ class AnyTraining(Section):
 def training_config(kind: Kind) -> type[AnyTraining]:
     """The configuration that the settings of a kind of model declare."""
     record, sections = kind.settings, _by_section(kind.settings)
-    named = (Literal[kind.name], quantity(kind.name, kind.meaning))
+    named = (Literal[kind.name], quantity(kind.name, kind.settings.meaning))
     found = {"model": record_section("model", record, sections.pop("model", {}), kind=named)}
     for name, within in parts(record).items():
         found[name] = record_section(name, within, declared(within))
