@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from tellus.config import Config, DatasetConfig
-from tellus.config.grid_checks import lost_layers
+from tellus.config.models import lost_layers
 from tellus.config.paths import with_absolute_paths
 from tellus.config.sections import InitialSection, ModelSection, RheologySection, TimeSection
 from tellus.coupling.runs.estimate import check_memory

@@ -1,4 +1,4 @@
-"""What the card of a trained model says: whether it is fit for what it is asked to do."""
+"""What cards say: whether they can be true, and what a trained model is fit for."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -10,6 +10,21 @@ from tellus.solver.rheology import FrankKamenetskii, Rheology, depends_on_strain
 
 PARAMETERS = ("gamma_T", "gamma_p", "heating", "rayleigh")
 """Of a simulation; the card of a model holds the range of each over the training."""
+
+
+def check_card(kind: str, card: dict[str, Any]) -> None:
+    """Raise ValueError for a card that cannot be of this `kind`; see `config.cards.check`.
+
+    Where pydantic is missing, as on a GPU machine, nothing is found wrong: whoever reads the card
+    stumbles over it.
+    """
+    try:
+        from tellus.config import cards
+    except ModuleNotFoundError as error:
+        if error.name != "pydantic":
+            raise
+        return
+    cards.check(kind, card)
 
 
 def card_grid(card: dict[str, Any]) -> Grid:

@@ -10,16 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tellus.errors import InputError
-from tellus.io.arrays import Arrays, Expected, read_npz, read_stored
-from tellus.io.card_check import check_card
-from tellus.io.digests import check_digests
+from tellus.io.arrays import Arrays, Expected, check_digests, read_npz, read_stored
 from tellus.io.json_file import read_json
 from tellus.io.names import plain_names
 from tellus.solver.grid import Array, Grid
 from tellus.solver.rheology import FrankKamenetskii
 from tellus.solver.stokes import StokesProblem
 
-from .card import PARAMETERS, card_grid
+from .card import PARAMETERS, card_grid, check_card
 from .features import rms_velocity
 from .files import CARD
 

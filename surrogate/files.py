@@ -10,10 +10,10 @@ import torch
 from torch import Tensor, nn
 
 from tellus.errors import InputError
-from tellus.io.card_check import check_card
 from tellus.io.json_file import read_json
 from tellus.io.whole_file import sync, write_atomically, written_aside
 
+from .card import check_card
 from .kinds import Kind, kind_of_card
 
 PICKLES = {".bin", ".ckpt", ".pickle", ".pkl", ".pt", ".pth"}

@@ -17,9 +17,7 @@ import numpy as np
 import torch
 
 from tellus.errors import InputError, SolverError
-from tellus.io.arrays import Arrays, Expected, npz_bytes, read_npz
-from tellus.io.card_check import check_card
-from tellus.io.digests import digest
+from tellus.io.arrays import Arrays, Expected, digest, npz_bytes, read_npz
 from tellus.io.json_file import parse_json, small_file
 from tellus.io.lock import NAME as LOCK
 from tellus.io.names import plain_names
@@ -31,7 +29,7 @@ from tellus.solver.iterative.krylov import Stopping
 from tellus.solver.rheology import FrankKamenetskii
 from tellus.solver.time_left import time_left
 
-from .card import card_grid
+from .card import card_grid, check_card
 from .data import PARTS, SIMULATIONS, Dataset
 from .files import CARD
 from .training.parallel import usable

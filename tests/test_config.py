@@ -18,7 +18,7 @@ from tellus.config import (
     load_training_config,
 )
 from tellus.config.fields import rows
-from tellus.config.grid_checks import lost_layers
+from tellus.config.models import lost_layers
 from tellus.coupling.build import grid_of, rheology_of, simulation_of
 from tellus.errors import InputError
 from tellus.solver.grid import Grid

@@ -15,7 +15,7 @@ from tellus.config import DatasetConfig
 from tellus.coupling.build import boundaries_of, grid_of
 from tellus.coupling.dataset.sampling import Member, SampledState, members
 from tellus.errors import InputError
-from tellus.io.digests import digest
+from tellus.io.arrays import digest
 from tellus.io.stores import checked_compression, new_store, open_store, stored_array
 from tellus.io.whole_file import folder_aside, write_atomically
 from tellus.solver.grid import Array, Grid

@@ -14,7 +14,7 @@ from tellus.io.json_file import read_json
 from tellus.io.names import plain_names
 from tellus.surrogate.data import Dataset
 from tellus.surrogate.kinds import KINDS
-from tellus.surrogate.load import kind_of
+from tellus.surrogate.model import kind_of
 from tellus.surrogate.settings import LoopSettings
 
 

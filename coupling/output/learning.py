@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from tellus.config.cards import conform
-from tellus.config.summaries import EpochLine
+from tellus.config.cards import EpochLine
 from tellus.coupling.output.picture_file import picture_place, save_picture
 from tellus.coupling.output.style import LINES, styled
 from tellus.errors import InputError

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from tellus.errors import InputError
-from tellus.io.card_check import check_card
 from tellus.io.json_file import read_json
 from tellus.io.shown import shown
+from tellus.surrogate.card import check_card
 from tellus.surrogate.kinds import kind_of_card
 
 Facts = dict[str, str]

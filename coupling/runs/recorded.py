@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from tellus.config import Config, load_config
-from tellus.config.cards import conform
-from tellus.config.summaries import RunSummary
+from tellus.config.cards import RunSummary, conform
 from tellus.coupling.build import boundaries_of
 from tellus.coupling.runs.checkpoint import read_checkpoint
 from tellus.coupling.runs.fields import STORE, open_fields

@@ -249,7 +249,7 @@ def _iterative(spec: SolverSpec, grid: Grid, picard: PicardSettings) -> StokesSo
     memory=memory.surrogate,
 )
 def _surrogate(spec: SolverSpec, grid: Grid, picard: PicardSettings) -> StokesSolver:
-    from tellus.surrogate.load import load_surrogate
+    from tellus.surrogate.model import load_surrogate
 
     from .surrogate import SurrogateSolver
 

@@ -3,8 +3,8 @@
 import os
 import sys
 
+from tellus.errors import FAILED, GO_ON, RESUMABLE, RESUME
 from tellus.io import terminal
-from tellus.io.exit_status import FAILED, GO_ON, RESUMABLE, RESUME
 from tellus.io.signals import while_importing
 
 

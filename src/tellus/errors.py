@@ -1,10 +1,24 @@
-"""The ways a Tellus command can fail, each with its exit status."""
+"""The ways a Tellus command can fail, each with its exit status, and which go on afterwards."""
+
+FAILED, BAD_INPUT, RESUMABLE = 1, 2, 3
+
+RESUME = "--resume"
+
+GO_ON = {
+    "dataset": "the same command goes on",
+    "experiments": "the same command goes on",
+    "rollout-suite": "the same command goes on",
+    "train": "the same command with --resume goes on",
+    "unpack": "the same command goes on",
+}
+"""Commands whose unfinished work is kept, and how to go on with it. A new `tellus run` is not
+among them: it handles signals itself, once there is something to resume."""
 
 
 class TellusError(Exception):
     """A failure explained in one sentence; the command line returns `exit_status`."""
 
-    exit_status = 1
+    exit_status = FAILED
 
 
 class RunFailedError(TellusError):
@@ -18,10 +32,10 @@ class SolverError(RunFailedError):
 class InputError(TellusError):
     """Bad input: the sentence names the key or file and the remedy (exit status 2)."""
 
-    exit_status = 2
+    exit_status = BAD_INPUT
 
 
 class InterruptedRunError(TellusError):
     """A signal or a wall-time limit ended the run; a checkpoint was written (exit status 3)."""
 
-    exit_status = 3
+    exit_status = RESUMABLE

@@ -15,8 +15,8 @@ from typer.testing import CliRunner
 from tellus.cli import app
 from tellus.cli.shell import OneSentenceGroup
 from tellus.coupling.cluster import deaf_children, run_all
+from tellus.errors import GO_ON
 from tellus.io import signals
-from tellus.io.exit_status import GO_ON
 from tellus.io.signals import WATCHED, held, prompt, remembered
 
 HUP, INT, TERM = signal.SIGHUP, signal.SIGINT, signal.SIGTERM

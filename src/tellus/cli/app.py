@@ -15,18 +15,10 @@ from tellus.io.places import refuse_sources
 
 from .bench import bench, weights_of
 from .config import config
-from .evaluate import evaluate, rollout_suite
-from .experiments import experiments
-from .shell import Json, OneSentenceGroup, complain, deliver, listen, processors, say, show
+from .evaluate import evaluate, experiments, rollout_suite
+from .options import DataDir, Device, Json, Scheduler, Set, at_once
+from .shell import OneSentenceGroup, complain, deliver, listen, processors, say, show
 from .view import export, plot, profile, unpack
-
-Set = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--set", metavar="SECTION.KEY=VALUE", help="Change one setting; none: its default."
-    ),
-]
-DataDir = Annotated[Path, typer.Option("--data", help="Directory that `tellus dataset` wrote.")]
 
 app = typer.Typer(
     name="tellus",
@@ -97,12 +89,8 @@ def run(
 def dataset(
     config: Annotated[Path, typer.Argument(help="Data set configuration.")],
     out: Annotated[Path, typer.Option(help="Directory of the data set.")],
-    jobs: Annotated[
-        int | None, typer.Option(min=1, help="Simulations at once [default: one per processor].")
-    ] = None,
-    scheduler: Annotated[
-        str | None, typer.Option(metavar="ADDRESS", help="A dask scheduler that runs already.")
-    ] = None,
+    jobs: Annotated[int | None, at_once("Simulations")] = None,
+    scheduler: Scheduler = None,
     changes: Set = None,
 ) -> None:
     """Run many simulations into a training set."""
@@ -123,7 +111,7 @@ def train(
     out: Annotated[Path, typer.Option(help="Directory of the trained model.")],
     changes: Set = None,
     resume: Annotated[bool, typer.Option(help="Go on from the last finished epoch.")] = False,
-    device: Annotated[str, typer.Option(help="PyTorch device, such as cpu or cuda.")] = "cpu",
+    device: Device = "cpu",
 ) -> None:
     """Train a surrogate."""
     refuse_sources(out, config, data)

@@ -8,6 +8,7 @@ import typer
 
 from tellus.errors import InputError
 
+from .options import setting
 from .shell import show
 
 if TYPE_CHECKING:
@@ -26,10 +27,7 @@ def config(
     file: Annotated[
         Path | None, typer.Argument(metavar="CONFIG.toml", help="Configuration to resolve.")
     ] = None,
-    changes: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="SECTION.KEY=VALUE", help="Change one setting."),
-    ] = None,
+    changes: Annotated[list[str] | None, setting("Change one setting.")] = None,
     purpose: Annotated[
         Purpose | None, typer.Option("--for", help="Command it is for [default: run].")
     ] = None,

@@ -1,4 +1,4 @@
-"""How good a surrogate is: `tellus evaluate` on given temperatures, `rollout-suite` in runs."""
+"""How good surrogates are: `tellus evaluate`, `rollout-suite` and `experiments`."""
 
 import json
 from pathlib import Path
@@ -11,13 +11,12 @@ from tellus.io.json_file import plain
 from tellus.io.places import refuse_sources
 
 from .bench import weights_of
+from .options import DataDir, Device, Json, Scheduler, at_once, setting
 from .shell import complain, deliver, processors, say
-
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
 
 
 def evaluate(
-    data: Annotated[Path, typer.Option("--data", help="Directory that `tellus dataset` wrote.")],
+    data: DataDir,
     model: Annotated[
         Path | None,
         typer.Argument(metavar="MODEL_DIR", help="Trained model [default: the shipped one]."),
@@ -92,16 +91,9 @@ def rollout_suite(
         int | None,
         typer.Option(min=1, help="Steps of the reference [default: as configured]."),
     ] = None,
-    jobs: Annotated[
-        int | None, typer.Option(min=1, help="Rollouts at once [default: one per processor].")
-    ] = None,
-    scheduler: Annotated[
-        str | None, typer.Option(metavar="ADDRESS", help="A dask scheduler that runs already.")
-    ] = None,
-    changes: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="SECTION.KEY=VALUE", help="Change one setting of CONFIGs."),
-    ] = None,
+    jobs: Annotated[int | None, at_once("Rollouts")] = None,
+    scheduler: Scheduler = None,
+    changes: Annotated[list[str] | None, setting("Change one setting of CONFIGs.")] = None,
     as_json: Json = False,
 ) -> None:
     """Roll many simulations out with several solvers, and say how each of them fared."""
@@ -127,6 +119,48 @@ def rollout_suite(
         count = jobs or processors()
         return roll_out(
             cases, names, out, jobs=count, scheduler=scheduler, trained=trained, report=say
+        )
+
+    deliver(work, as_json, table)
+
+
+def experiments(
+    folder: Annotated[Path, typer.Argument(help="Training files, such as experiments/small.")],
+    data: DataDir,
+    out: Annotated[Path, typer.Option(help="Directory of models, rollouts and results.")],
+    only: Annotated[
+        str | None, typer.Option(metavar="NAME[,...]", help="Some of the experiments.")
+    ] = None,
+    changes: Annotated[
+        list[str] | None, setting("Change one setting of every training file.")
+    ] = None,
+    steps: Annotated[
+        int | None, typer.Option(min=0, help="Steps of the rollouts; 0: none [default: all].")
+    ] = None,
+    jobs: Annotated[int | None, at_once("Trainings")] = None,
+    device: Device = "cpu",
+    as_json: Json = False,
+) -> None:
+    """Train, evaluate and roll out every training file of a folder."""
+    if not folder.is_dir():
+        raise InputError(f"{folder} is no folder: name one that holds training files.")
+    refuse_sources(out, data, folder, *folder.glob("*.toml"))
+    names = [] if only is None else [name.strip() for name in only.split(",")]
+
+    from tellus.coupling.experiments.trainings import run_experiments, table
+
+    def work() -> dict[str, Any]:
+        count = jobs or processors()
+        return run_experiments(
+            folder,
+            data,
+            out,
+            only=names,
+            changes=changes or (),
+            steps=steps,
+            jobs=count,
+            device=device,
+            report=say,
         )
 
     deliver(work, as_json, table)

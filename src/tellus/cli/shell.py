@@ -9,23 +9,27 @@ import sys
 from collections.abc import Callable
 from contextlib import redirect_stdout
 from itertools import pairwise
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 from typer.core import TyperGroup
 
-from tellus.errors import InterruptedRunError, TellusError
+from tellus.errors import (
+    BAD_INPUT,
+    FAILED,
+    GO_ON,
+    RESUMABLE,
+    RESUME,
+    InterruptedRunError,
+    TellusError,
+)
 from tellus.io import terminal
-from tellus.io.exit_status import BAD_INPUT, FAILED, GO_ON, RESUMABLE, RESUME
 from tellus.io.json_file import plain
 from tellus.io.shown import shown
 from tellus.io.signals import Asked, prompt
 
 if TYPE_CHECKING:
     from rich.table import Table
-
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
-"""Whether a command delivers its result as JSON, see `deliver`."""
 
 # Wider than any table, so that lines in a file or a pipe stay whole.
 PLAIN_WIDTH = 250

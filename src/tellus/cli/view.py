@@ -9,7 +9,8 @@ import typer
 from tellus.errors import InputError
 from tellus.io.places import refuse_sources
 
-from .shell import Json, complain, deliver, say
+from .options import Json
+from .shell import complain, deliver, say
 
 RunDir = Annotated[Path, typer.Argument(metavar="RUN", help="Run directory.")]
 

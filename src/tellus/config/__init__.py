@@ -3,7 +3,7 @@
 `models` puts the configurations of a run and a data set together from the sections in `sections`
 and `dataset`; `training` derives those of trainings from what `tellus.surrogate` declares.
 `fields` declares a setting, `read` reads files and says what is wrong with them, `paths` makes
-relative paths absolute, `grid_checks` says what a grid cannot hold.
+relative paths absolute.
 """
 
 from .models import Config, DatasetConfig, check_resumable, load_config, load_dataset_config

@@ -1,7 +1,7 @@
-"""What cards and summaries may hold: types and limits, the same as in the configurations.
+"""What cards, run.json and metrics.jsonl may hold: types and limits, as in the configurations.
 
 Keys that are not named here may hold anything. Import it where it is used: a GPU machine may lack
-pydantic, and does with the plain reading that follows; see `card_check`.
+pydantic, and does with the plain reading that follows; see `tellus.surrogate.card`.
 """
 
 from functools import cache
@@ -182,6 +182,44 @@ class ModelCard(Card):
     normalisation: Normalisation | None = None
     scale: Scale | None = None
     log10_dt: Annotated[tuple[Number, Positive], Strict(False)] | None = None
+
+
+class RunSeconds(Card):
+    """Wall time of a run."""
+
+    total: Seconds
+    stokes: dict[str, Seconds]
+    energy: Seconds | None = None
+    output: Seconds | None = None
+
+
+class RunSummary(Card):
+    """run.json; versions before this one wrote fewer keys."""
+
+    solver: str
+    status: str
+    steps: Count
+    seconds: RunSeconds
+    time: Number | None = None
+    message: str = ""
+    warnings: list[str] = Field(default_factory=list)
+    tellus: str | None = None
+    git: str | None = None
+    threads: Count | None = None
+    machine: dict[str, Any] | None = None
+    others_percent: Number | None = None
+    versions: dict[str, Any] | None = None
+    solver_report: dict[str, Any] | None = None
+    start: dict[str, Any] | None = None
+
+
+class EpochLine(Card):
+    """A line of metrics.jsonl."""
+
+    epoch: Count
+    loss: Number
+    seconds: Seconds | None = None
+    validation: dict[str, Number]
 
 
 CARDS: dict[str, type[Card]] = {"data set": DatasetCard, "travel": TravelCard}

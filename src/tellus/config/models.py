@@ -1,8 +1,9 @@
 """The configurations of a run and of a data set, made of sections."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
-from typing import Self
+from typing import Self, TypeVar
 
 from pydantic import model_validator
 
@@ -10,7 +11,6 @@ from tellus.errors import InputError
 
 from .dataset import DatasetInitialSection, DatasetModelSection, DatasetSection
 from .fields import Section
-from .grid_checks import check_perturbation
 from .read import read
 from .sections import (
     MOST_OUTPUT_TIMES,
@@ -29,6 +29,30 @@ from .sections import (
 )
 
 CHANGEABLE_ON_RESUME = ("time", "stokes", "output", "planet")
+
+
+OnGrid = TypeVar("OnGrid", "Config", "DatasetConfig")
+
+
+def _grid_holds_start(config: OnGrid) -> OnGrid:
+    """Refuse a wave that is not read, or has half waves of a cell or less: aliased (ValueError)."""
+    grid, initial = config.grid, config.initial
+    if initial.kind == "file":
+        return config
+    if (
+        initial.perturbation != "mode"
+        and initial.mode != type(initial).model_fields["mode"].default
+    ):
+        raise ValueError(
+            f'initial.mode = {initial.mode} is only read with initial.perturbation = "mode", and '
+            f'here it is "{initial.perturbation}"'
+        )
+    if initial.perturbation == "mode" and initial.mode >= grid.nx:
+        raise ValueError(
+            f"initial.mode = {initial.mode} half waves need more cells than grid.nx = {grid.nx}: "
+            f"take at most {grid.nx - 1}, or a finer grid"
+        )
+    return config
 
 
 class Config(Section):
@@ -86,10 +110,7 @@ class Config(Section):
                 )
         return self
 
-    @model_validator(mode="after")
-    def _grid_holds_it(self) -> Self:
-        check_perturbation(self.grid, self.initial)
-        return self
+    _grid_holds_it = model_validator(mode="after")(_grid_holds_start)
 
     @model_validator(mode="after")
     def _outputs_are_countable(self) -> Self:
@@ -117,10 +138,18 @@ class DatasetConfig(Section):
     stokes: StokesSection = StokesSection()
     dataset: DatasetSection = DatasetSection()
 
-    @model_validator(mode="after")
-    def _grid_holds_it(self) -> Self:
-        check_perturbation(self.grid, self.initial)
-        return self
+    _grid_holds_it = model_validator(mode="after")(_grid_holds_start)
+
+
+def lost_layers(grid: GridSection, rheology: RheologySection) -> list[str]:
+    """Warnings of viscosity layers in which no cell has its centre: they are not there."""
+    edges = (0.0, *rheology.layer_depths, 1.0) if rheology.layer_depths else ()
+    return [
+        f"rheology.layer_depths: no cell of grid.ny = {grid.ny} has its centre between depths "
+        f"{top:g} and {bottom:g}, so that layer is missing: choose other depths, or refine the grid"
+        for top, bottom in pairwise(edges)
+        if not any(top < (row + 0.5) / grid.ny <= bottom for row in range(grid.ny))
+    ]
 
 
 def load_config(path: Path | str | None = None, overrides: Sequence[str] = ()) -> Config:

@@ -1,9 +1,11 @@
 """Arrays that may be damaged, or a stranger's: what they must be is known before they are unpacked.
 
 An .npz file is a zip archive. Its directory and the headers of its members say names, shapes and
-kinds of number, and are compared with what is expected; only then is memory taken.
+kinds of number, and are compared with what is expected; only then is memory taken. A digest says
+whether what is read is what was written.
 """
 
+import hashlib
 import io
 import math
 import os
@@ -179,3 +181,18 @@ def _memory() -> int:
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (AttributeError, OSError, ValueError):
         return 2**36
+
+
+def digest(*arrays: NDArray[Any]) -> str:
+    """SHA-256 of the bytes of arrays, one after another, in hexadecimal digits."""
+    found = hashlib.sha256()
+    for values in arrays:
+        found.update(np.ascontiguousarray(values).data)
+    return found.hexdigest()
+
+
+def check_digests(arrays: Mapping[str, NDArray[Any]], expected: Mapping[str, Any]) -> None:
+    """Raise ValueError for the first array that is not the one whose digest was kept."""
+    for name, values in arrays.items():
+        if name in expected and digest(values) != expected[name]:
+            raise ValueError(f"{name} is not what was written: its digest is another one")

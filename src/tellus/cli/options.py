@@ -1,0 +1,26 @@
+"""Arguments that several commands take."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+
+def setting(meaning: str) -> Any:
+    """The option --set, whose help says what it changes."""
+    return typer.Option("--set", metavar="SECTION.KEY=VALUE", help=meaning)
+
+
+Set = Annotated[list[str] | None, setting("Change one setting; none: its default.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
+"""Whether a command delivers its result as JSON, see `shell.deliver`."""
+DataDir = Annotated[Path, typer.Option("--data", help="Directory that `tellus dataset` wrote.")]
+Device = Annotated[str, typer.Option(help="PyTorch device, such as cpu or cuda.")]
+Scheduler = Annotated[
+    str | None, typer.Option(metavar="ADDRESS", help="A dask scheduler that runs already.")
+]
+
+
+def at_once(what: str) -> Any:
+    """The option --jobs, whose help says what is done at once."""
+    return typer.Option(min=1, help=f"{what} at once [default: one per processor].")
