@@ -22,7 +22,7 @@ from tellus.solver.stokes import (
     flow_from_psi,
     relative_velocity_error,
 )
-from tellus.surrogate.data import SPLITS, Dataset, StoredSimulation
+from tellus.surrogate.data import SPLITS, Dataset, Snapshots
 from tellus.surrogate.evaluation.scores import spread
 
 from .harness import origin
@@ -110,15 +110,15 @@ class SimulationRow(Record):
     summary: Summary
 
     @classmethod
-    def of(cls, solver: StokesSolver, simulation: StoredSimulation) -> "SimulationRow":
+    def of(cls, solver: StokesSolver, simulation: Snapshots) -> "SimulationRow":
         """Of the evenly spread snapshots."""
-        moving = np.flatnonzero(simulation.even & (simulation.vrms() >= QUIET_VRMS))
+        moving = np.flatnonzero(simulation.even & (simulation.vrms >= QUIET_VRMS))
         errors = [_error(solver, simulation, int(k)) for k in moving]
         return cls(
-            name=simulation.name,
-            gamma_T=simulation.rheology.gamma_T,
-            gamma_p=simulation.rheology.gamma_p,
-            heating=simulation.heating,
+            name=simulation.names[0],
+            gamma_T=float(simulation.gamma_T[0]),
+            gamma_p=float(simulation.gamma_p[0]),
+            heating=float(simulation.heating[0]),
             quiet_snapshots_left_out=int(simulation.even.sum()) - len(moving),
             errors=errors,
             summary=Summary(**spread(errors)) if errors else Summary(),
@@ -150,13 +150,13 @@ class BoxRow(Record):
         )
 
 
-def _error(solver: StokesSolver, simulation: StoredSimulation, snapshot: int) -> float:
+def _error(solver: StokesSolver, simulation: Snapshots, snapshot: int) -> float:
     problem = simulation.problem(snapshot)
     solver.check(problem)
     return relative_velocity_error(solver.solve(problem), _label(simulation, snapshot))
 
 
-def _label(simulation: StoredSimulation, snapshot: int) -> Flow:
+def _label(simulation: Snapshots, snapshot: int) -> Flow:
     return flow_from_psi(simulation.psi[snapshot], simulation.grid, StokesReport("label"))
 
 

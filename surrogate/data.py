@@ -20,6 +20,7 @@ from tellus.solver.stokes import StokesProblem
 from .card import PARAMETERS, card_grid, check_card
 from .features import rms_velocity
 from .files import CARD
+from .rows import Rows
 
 SIMULATIONS = "simulations"
 MAKERS = {"config.toml": "tellus dataset", "travel.json": "tellus unpack"}
@@ -31,35 +32,40 @@ PARTS = {"temperature": "f", "psi": "f", "time": "f", "step": "iu", "even": "b"}
 
 
 @dataclass(frozen=True)
-class StoredSimulation:
-    """One simulation of a data set, its snapshots in memory.
+class Snapshots(Rows):
+    """Many snapshots of one or more simulations, one row each.
 
-    `temperature` (n, ny, nx) and `psi` (n, ny+1, nx+1), the direct solution, are
-    as on disk; `even` marks the snapshots spread evenly over the run.
+    `temperature` (n, ny, nx) and `psi` (n, ny+1, nx+1), the direct solution, are as on disk or in
+    the precision asked for; the others have shape (n,): parameters, the rms velocity, whether the
+    snapshot is one of those spread evenly over its run, and the place of its simulation in `names`.
     """
 
-    name: str
-    grid: Grid
-    rheology: FrankKamenetskii
-    rayleigh: float
-    heating: float
-    temperature: NDArray[np.float32]
-    psi: Array
+    temperature: NDArray[np.floating]
+    psi: NDArray[np.floating]
+    gamma_T: Array
+    gamma_p: Array
+    heating: Array
+    rayleigh: Array
+    vrms: Array
     even: NDArray[np.bool_]
-
-    def __len__(self) -> int:
-        return len(self.psi)
+    simulation: NDArray[np.int64]
+    names: list[str]
+    grid: Grid
 
     def problem(self, snapshot: int) -> StokesProblem:
         """The Stokes problem of one snapshot."""
-        temperature = self.temperature[snapshot].astype(np.float64)
+        law = FrankKamenetskii(float(self.gamma_T[snapshot]), float(self.gamma_p[snapshot]))
         return StokesProblem(
-            self.grid, temperature, self.rheology, self.rayleigh, heating=self.heating
+            self.grid,
+            self.temperature[snapshot].astype(np.float64),
+            law,
+            float(self.rayleigh[snapshot]),
+            heating=float(self.heating[snapshot]),
         )
 
-    def vrms(self) -> Array:
-        """Rms velocity of each snapshot, shape (n,)."""
-        return np.array([rms_velocity(psi, self.grid) for psi in self.psi])
+    def problems(self) -> Iterator[StokesProblem]:
+        """The Stokes problems of all snapshots."""
+        return (self.problem(k) for k in range(len(self)))
 
 
 @dataclass(frozen=True)
@@ -104,7 +110,7 @@ class Dataset:
         for entry in self.card["simulations"]:
             self._store(entry["name"])
 
-    def simulations(self, split: str) -> Iterator[StoredSimulation]:
+    def simulations(self, split: str) -> Iterator[Snapshots]:
         """The simulations of a split, one at a time; raises InputError if one is damaged."""
         for entry in self.entries(split):
             yield self._read(entry)
@@ -167,12 +173,12 @@ class Dataset:
         digests = next(entries).get("digests")
         return digests if isinstance(digests, dict) else {}
 
-    def _read(self, entry: dict[str, Any]) -> StoredSimulation:
+    def _read(self, entry: dict[str, Any]) -> Snapshots:
         name, n = entry["name"], entry["snapshots"]
         arrays, path = self.arrays(name, "temperature", "psi", "even"), self._store(name)
         try:
-            gamma_T, gamma_p, heating, rayleigh = (float(entry[key]) for key in PARAMETERS)
-            if not (0 < gamma_T < inf and 0 < gamma_p < inf):
+            parameters = {key: float(entry[key]) for key in PARAMETERS}
+            if not all(0 < parameters[key] < inf for key in ("gamma_T", "gamma_p")):
                 raise ValueError("its gamma_T or gamma_p in card.json is not positive")
         except (KeyError, TypeError, ValueError) as error:
             raise _damaged(path, f"cannot be read ({error!r})") from None
@@ -180,15 +186,16 @@ class Dataset:
             raise _damaged(path, f"does not hold {n} snapshots on a {self.grid} grid")
         if not arrays["temperature"].any(axis=(1, 2)).all():
             raise _damaged(path, "is truncated: a snapshot is empty")
-        return StoredSimulation(
-            name,
-            self.grid,
-            FrankKamenetskii(gamma_T, gamma_p),
-            rayleigh,
-            heating,
-            arrays["temperature"].astype(np.float32, copy=False),
-            arrays["psi"].astype(np.float64, copy=False),
-            arrays["even"],
+        psi = arrays["psi"].astype(np.float64, copy=False)
+        return Snapshots(
+            temperature=arrays["temperature"].astype(np.float32, copy=False),
+            psi=psi,
+            **{key: np.full(n, value) for key, value in parameters.items()},
+            vrms=np.array([rms_velocity(each, self.grid) for each in psi]),
+            even=arrays["even"],
+            simulation=np.zeros(n, np.int64),
+            names=[name],
+            grid=self.grid,
         )
 
 

@@ -12,7 +12,8 @@ from tellus.errors import InputError, SolverError
 from tellus.solver.boundaries import NO_SLIP, BoundaryConditions
 from tellus.solver.grid import Array, Grid
 from tellus.solver.stokes import QUIET_VRMS, Flow, StokesProblem, StokesReport, flow_from_psi
-from tellus.surrogate.data import Dataset, StoredSimulation
+from tellus.surrogate.card import PARAMETERS
+from tellus.surrogate.data import Dataset, Snapshots
 from tellus.surrogate.model import StokesSurrogate, load_surrogate
 
 from .scores import Score, Scores, errors, spread
@@ -80,10 +81,10 @@ class _Course:
         self.direct: list[float] = []
         self.quiet = 0
 
-    def run(self, simulation: StoredSimulation) -> None:
+    def run(self, simulation: Snapshots) -> None:
         """Score the chosen snapshots of one simulation."""
-        self.surrogate.check(self.dataset.grid, self.walls, simulation.rheology)
-        chosen = np.flatnonzero(simulation.even & (simulation.vrms() >= QUIET_VRMS)).tolist()
+        self.surrogate.check(self.dataset.grid, self.walls, simulation.problem(0).rheology)
+        chosen = np.flatnonzero(simulation.even & (simulation.vrms >= QUIET_VRMS)).tolist()
         self.quiet += int(simulation.even.sum()) - len(chosen)
         before = predecessors(self.dataset, simulation)
         begin = len(self.model.all)
@@ -94,7 +95,7 @@ class _Course:
             scored = {"base": self.base.all[begin:], **scored}
         self.rows.append(_row(simulation, scored))
 
-    def _snapshot(self, simulation: StoredSimulation, k: int, before: int | None) -> None:
+    def _snapshot(self, simulation: Snapshots, k: int, before: int | None) -> None:
         problem, grid = simulation.problem(k), simulation.grid
         reference = _flow(simulation.psi[k], grid)
         if self.surrogate.base is not None:
@@ -104,7 +105,7 @@ class _Course:
         if not (np.isfinite(flow.u).all() and np.isfinite(flow.v).all()):
             raise SolverError(
                 f"the surrogate predicts a velocity that is not finite for snapshot {k} of "
-                f"{simulation.name}: train it again."
+                f"{simulation.names[0]}: train it again."
             )
         score = self.model.add(flow, reference, grid, seconds)
         if before is not None:
@@ -157,16 +158,16 @@ class _Course:
         }
 
 
-def predecessors(dataset: Dataset, simulation: StoredSimulation) -> dict[int, int]:
+def predecessors(dataset: Dataset, simulation: Snapshots) -> dict[int, int]:
     """For each snapshot that has one, the number of that taken one interval before it.
 
     Where no step numbers are stored it is the even snapshot before an even one.
     """
     every = _interval(dataset)
-    if every is None or not dataset.has(simulation.name, "step"):
+    if every is None or not dataset.has(simulation.names[0], "step"):
         even = np.flatnonzero(simulation.even).tolist()
         return dict(zip(even[1:], even, strict=False))
-    steps = dataset.arrays(simulation.name, "step", "even")["step"].tolist()
+    steps = dataset.arrays(simulation.names[0], "step", "even")["step"].tolist()
     place = {step: k for k, step in enumerate(steps)}
     return {k: place[step - every] for k, step in enumerate(steps) if step - every in place}
 
@@ -189,14 +190,12 @@ def _timed(work: Callable[[StokesProblem], Result], problem: StokesProblem) -> t
     return found, perf_counter() - start
 
 
-def _row(simulation: StoredSimulation, scored: Mapping[str, list[Score]]) -> dict[str, Any]:
+def _row(simulation: Snapshots, scored: Mapping[str, list[Score]]) -> dict[str, Any]:
     """One line of the table; a simulation that never moves has None for errors."""
     model = scored["model"]
     row: dict[str, Any] = {
-        "name": simulation.name,
-        "gamma_T": simulation.rheology.gamma_T,
-        "gamma_p": simulation.rheology.gamma_p,
-        "heating": simulation.heating,
+        "name": simulation.names[0],
+        **{name: float(getattr(simulation, name)[0]) for name in PARAMETERS[:3]},
         "snapshots": len(model),
         "vrms": float(np.median([s.vrms for s in model])) if model else None,
         **(errors(model) if model else {"u": None, "v": None, "relative_l2": None}),

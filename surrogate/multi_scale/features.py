@@ -9,8 +9,8 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from tellus.solver.grid import Grid
+from tellus.surrogate.data import Snapshots
 from tellus.surrogate.rows import Rows
-from tellus.surrogate.snapshots import Snapshots
 
 CHANNELS = ("x", "y", "log_viscosity", "heating", "gamma_T", "gamma_p", "temperature")
 

@@ -56,8 +56,8 @@ class MultiScaleLearner(Learner[MultiScaleSettings]):
             self.dataset, split, self.settings.quiet_vrms, np.float64 if wide else np.float32
         )
         if self.scale is None:
-            self.scale = fitted_scale(self.settings.scale, snapshots, self.grid)
-        scale = self.scale.each(snapshots, self.grid)[:, None, None]
+            self.scale = fitted_scale(self.settings.scale, snapshots)
+        scale = self.scale.each(snapshots)[:, None, None]
         # In place: at 512x128 a copy of all stream functions is gigabytes.
         psi = np.divide(snapshots.psi, scale, out=snapshots.psi, casting="same_kind")
         fields = torch.from_numpy(snapshots.temperature), torch.from_numpy(psi)

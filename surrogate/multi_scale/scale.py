@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 
 from tellus.errors import InputError
 from tellus.solver.coarse import CoarseSolver
-from tellus.solver.grid import Array, Grid
+from tellus.solver.grid import Array
 from tellus.solver.rheology import FrankKamenetskii
 from tellus.solver.stokes import QUIET_VRMS, StokesProblem
-from tellus.surrogate.snapshots import Snapshots
+from tellus.surrogate.data import Snapshots
 
 SMALLEST = 1e-12
 
@@ -30,9 +30,9 @@ class VelocityScale(ABC):
     def __call__(self, problem: StokesProblem) -> float:
         """The scale, in height over diffusion time."""
 
-    def each(self, snapshots: Snapshots, grid: Grid) -> Array:
+    def each(self, snapshots: Snapshots) -> Array:
         """The scale of every snapshot, shape (n,)."""
-        return np.array([self(problem) for problem in snapshots.problems(grid)])
+        return np.array([self(problem) for problem in snapshots.problems()])
 
     def to_json(self) -> dict[str, Any]:
         """Its kind and coefficients."""
@@ -63,16 +63,16 @@ class Regression(VelocityScale):
         return cls(*_least_squares(columns, np.log(largest / rayleigh)))
 
     @classmethod
-    def fitted(cls, snapshots: Snapshots, grid: Grid) -> Self:
+    def fitted(cls, snapshots: Snapshots) -> Self:
         """Fitted to all simulations that move."""
-        every = largest_velocity(snapshots.psi, grid)
+        every = largest_velocity(snapshots)
         simulations, first = np.unique(snapshots.simulation, return_index=True)
         largest = np.array([every[snapshots.simulation == s].max() for s in simulations])
         moving = largest >= QUIET_VRMS
         one = snapshots.select(first[moving])
         return cls.fit(one.gamma_T, one.gamma_p, one.heating, one.rayleigh, largest[moving])
 
-    def each(self, snapshots: Snapshots, grid: Grid) -> Array:
+    def each(self, snapshots: Snapshots) -> Array:
         part = snapshots
         return self.of(part.gamma_T, part.gamma_p, part.heating, part.rayleigh)
 
@@ -118,15 +118,15 @@ class FromViscosity(VelocityScale):
         return np.array([1.0, np.log(buoyancy), logarithm.min(), logarithm.mean()])
 
     @classmethod
-    def fitted(cls, snapshots: Snapshots, grid: Grid) -> Self:
+    def fitted(cls, snapshots: Snapshots) -> Self:
         """Least squares through the largest |u| or |v| of each snapshot that moves."""
         moving = np.flatnonzero(snapshots.vrms >= QUIET_VRMS)
-        largest = np.maximum(largest_velocity(snapshots.psi, grid), SMALLEST)[moving]
-        columns = np.array([cls.seen(snapshots.problem(k, grid)) for k in moving.tolist()])
+        largest = np.maximum(largest_velocity(snapshots), SMALLEST)[moving]
+        columns = np.array([cls.seen(snapshots.problem(k)) for k in moving.tolist()])
         return cls(*_least_squares(columns, np.log(largest / snapshots.rayleigh[moving])))
 
-    def each(self, snapshots: Snapshots, grid: Grid) -> Array:
-        seen = np.array([self.seen(problem) for problem in snapshots.problems(grid)])
+    def each(self, snapshots: Snapshots) -> Array:
+        seen = np.array([self.seen(problem) for problem in snapshots.problems()])
         return self._of(seen, snapshots.rayleigh)
 
     def __call__(self, problem: StokesProblem) -> float:
@@ -160,17 +160,18 @@ def scale_from_json(values: Mapping[str, Any]) -> VelocityScale:
     return scale
 
 
-def fitted_scale(name: str, snapshots: Snapshots, grid: Grid) -> VelocityScale:
+def fitted_scale(name: str, snapshots: Snapshots) -> VelocityScale:
     """The scale that `MultiScaleSettings.scale` names, fitted to training snapshots."""
     if name == Regression.kind:
-        return Regression.fitted(snapshots, grid)
+        return Regression.fitted(snapshots)
     if name == FromViscosity.kind:
-        return FromViscosity.fitted(snapshots, grid)
+        return FromViscosity.fitted(snapshots)
     return FromCoarse(int(name.removeprefix("coarse:")))
 
 
-def largest_velocity(psi: NDArray[np.floating], grid: Grid) -> Array:
+def largest_velocity(snapshots: Snapshots) -> Array:
     """The largest |u| or |v| of each snapshot, shape (n,)."""
+    psi, grid = snapshots.psi, snapshots.grid
     u = np.abs(np.diff(psi, axis=1)).max(axis=(1, 2)) / grid.hy
     v = np.abs(np.diff(psi, axis=2)).max(axis=(1, 2)) / grid.hx
     return np.asarray(np.maximum(u, v), dtype=np.float64)

@@ -6,7 +6,8 @@ import numpy as np
 
 from tellus.errors import InputError
 from tellus.solver.grid import Array, Grid
-from tellus.surrogate.data import Dataset, StoredSimulation
+from tellus.surrogate.card import PARAMETERS
+from tellus.surrogate.data import Dataset, Snapshots
 from tellus.surrogate.rows import Rows
 
 from .settings import ProfileSettings
@@ -48,16 +49,15 @@ def heights_of(grid: Grid) -> Array:
     return np.concatenate([[0.0], grid.y_cells, [1.0]])
 
 
-def _one(simulation: StoredSimulation, share: float) -> tuple[Array, Array, Array, Array]:
+def _one(simulation: Snapshots, share: float) -> tuple[Array, Array, Array, Array]:
     """Parameters, profile with the walls, drift and rms velocity of one simulation."""
     even = np.flatnonzero(simulation.even)
     last = even[-max(2, round(share * len(simulation))) :]
     profiles = simulation.temperature[last].astype(np.float64).mean(axis=2)
     first, second = (half.mean(axis=0) for half in np.array_split(profiles, 2))
-    law = simulation.rheology
     return (
-        np.array([law.gamma_T, law.gamma_p, simulation.heating, simulation.rayleigh]),
+        np.array([getattr(simulation, name)[0] for name in PARAMETERS]),
         np.concatenate([[1.0], profiles.mean(axis=0), [0.0]]),
         np.array(np.abs(second - first).max()),
-        np.array(simulation.vrms()[last].mean()),
+        np.array(simulation.vrms[last].mean()),
     )

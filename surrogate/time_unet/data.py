@@ -10,10 +10,10 @@ from torch import Tensor
 
 from tellus.errors import InputError
 from tellus.solver.grid import Array, Grid
-from tellus.surrogate.data import Dataset
+from tellus.surrogate.data import Dataset, Snapshots
 from tellus.surrogate.multi_scale.features import Parameters
 from tellus.surrogate.multi_scale.scale import Regression
-from tellus.surrogate.snapshots import Snapshots, load_snapshots
+from tellus.surrogate.snapshots import load_snapshots
 
 from .model import State
 
@@ -22,21 +22,16 @@ Numbers = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class History(Snapshots):
-    """All snapshots of a split, with the step and the time of each, shape (n,).
-
-    `names` are those of its simulations, in the order of `simulation`.
-    """
+    """All snapshots of a split, with the step and the time of each, shape (n,)."""
 
     step: Numbers
     time: Array
-    names: list[str]
 
     @classmethod
     def load(cls, dataset: Dataset, split: str) -> "History":
         """Raises InputError if the split is unknown or damaged, or holds no steps and times."""
         snapshots = load_snapshots(dataset, split)
-        names = [entry["name"] for entry in dataset.entries(split)]
-        clocks = [dataset.arrays(name, "step", "time") for name in names]
+        clocks = [dataset.arrays(name, "step", "time") for name in snapshots.names]
         step = np.concatenate([clock["step"] for clock in clocks])
         time = np.concatenate([clock["time"] for clock in clocks])
         if not step.shape == time.shape == (len(snapshots),):
@@ -44,7 +39,7 @@ class History(Snapshots):
                 f"{dataset.path} does not hold a step and a time for each snapshot: make the data "
                 "set again."
             )
-        return cls(**vars(snapshots), step=step, time=time, names=names)
+        return cls(**vars(snapshots), step=step, time=time)
 
     def states(self, regression: Regression) -> tuple[Tensor, Tensor, Parameters]:
         """T, psi over the velocity scale, and parameters of each snapshot."""

@@ -41,7 +41,7 @@ class TimeStepLearner(Learner[TimeUNetSettings]):
     def _pairs(self, split: str) -> Pairs:
         history, settings = History.load(self.dataset, split), self.settings
         if self.scale is None:
-            self.scale = Regression.fitted(history, self.grid)
+            self.scale = Regression.fitted(history)
         dtype = PRECISIONS[settings.precision]
         pairs = Pairs(history, self.scale, settings.interval, settings.quiet_vrms, dtype)
         return pairs.to(self.device)

@@ -14,7 +14,7 @@ from tellus.io.arrays import Arrays, Expected, read_npz, write_npz
 from tellus.io.whole_file import own_folder
 from tellus.solver.coarse import CoarseSolver
 from tellus.solver.grid import Array, Grid
-from tellus.surrogate.data import Dataset, StoredSimulation
+from tellus.surrogate.data import Dataset, Snapshots
 from tellus.surrogate.features import Inputs, observe
 from tellus.surrogate.rows import Rows
 from tellus.surrogate.snapshots import too_quiet
@@ -57,36 +57,32 @@ def load_examples(dataset: Dataset, split: str, base: CoarseSolver, quiet_vrms: 
     return found.select(lively)
 
 
-def _of_one(dataset: Dataset, simulation: StoredSimulation, base: CoarseSolver) -> Examples:
+def _of_one(dataset: Dataset, simulation: Snapshots, base: CoarseSolver) -> Examples:
     """The snapshots of one simulation, their bases from the cache where it has them."""
-    path = dataset.path / "cache" / base.name.replace(":", "-") / f"{simulation.name}.npz"
+    path = dataset.path / "cache" / base.name.replace(":", "-") / f"{simulation.names[0]}.npz"
     key = f"{CACHE_FORMAT} {dataset.card['hash']}"
     cached = _read_cache(path, key, len(simulation), dataset.grid)
     if cached is None:
         cached = _observe_base(simulation, base)
         _write_cache(path, key, cached)
-    viscosity = [
-        np.log10(simulation.problem(k).viscosity()).astype(np.float32)
-        for k in range(len(simulation))
-    ]
+    viscosity = [np.log10(p.viscosity()).astype(np.float32) for p in simulation.problems()]
     seen = (simulation.temperature, np.stack(viscosity), cached["psi"], cached["residual"])
     target = (simulation.psi / cached["scale"][:, None, None]).astype(np.float32)
     return Examples(
         Inputs(*map(torch.from_numpy, seen)),
         torch.from_numpy(target),
-        simulation.vrms(),
+        simulation.vrms,
         simulation.even,
     )
 
 
-def _observe_base(simulation: StoredSimulation, base: CoarseSolver) -> Arrays:
+def _observe_base(simulation: Snapshots, base: CoarseSolver) -> Arrays:
     """psi and residual of the base, scaled, and the scales."""
     from tellus.solver.psi.operator import PsiOperator
 
     operator = PsiOperator(simulation.grid)
     rows = []
-    for k in range(len(simulation)):
-        problem = simulation.problem(k)
+    for problem in simulation.problems():
         seen, scale = observe(problem, base.stream_function(problem), operator)
         rows.append((seen["psi"].astype(np.float32), seen["residual"].astype(np.float32), scale))
     names = ("psi", "residual", "scale")

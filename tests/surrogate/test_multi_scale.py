@@ -98,12 +98,12 @@ def test_scales_bring_velocities_together(kind: str, dataset: Path) -> None:
     """And every problem gets in use the scale that it had in training."""
     data = Dataset.open(dataset)
     snapshots = load_snapshots(data, "train")
-    scale = fitted_scale(kind, snapshots, GRID)
-    found = scale.each(snapshots, GRID)
+    scale = fitted_scale(kind, snapshots)
+    found = scale.each(snapshots)
     spread = np.std(np.log(snapshots.vrms / found))
     assert spread < 0.5 * np.std(np.log(snapshots.vrms))
     again = scale_from_json(json.loads(json.dumps(scale.to_json())))
-    assert again(snapshots.problem(7, GRID)) == pytest.approx(found[7], rel=1e-6)
+    assert again(snapshots.problem(7)) == pytest.approx(found[7], rel=1e-6)
 
 
 def test_a_scale_from_fields_does_not_know_the_law() -> None:

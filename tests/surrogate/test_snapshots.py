@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from small_data import GRID, SNAPSHOTS
+from small_data import SNAPSHOTS
 
 from tellus.errors import InputError
 from tellus.surrogate.data import Dataset
@@ -23,12 +23,12 @@ def test_rows_are_those_of_the_simulations(dataset: Path, precision: type[np.flo
         rows = found.simulation == k
         np.testing.assert_array_equal(found.psi[rows], simulation.psi.astype(precision))
         np.testing.assert_array_equal(found.temperature[rows], simulation.temperature)
-        np.testing.assert_array_equal(found.vrms[rows], simulation.vrms())
-        assert set(found.gamma_T[rows]) == {simulation.rheology.gamma_T}
-        assert set(found.heating[rows]) == {simulation.heating}
-    problem = found.problem(7, GRID)
+        np.testing.assert_array_equal(found.vrms[rows], simulation.vrms)
+        assert set(found.gamma_T[rows]) == {simulation.gamma_T[0]}
+        assert set(found.heating[rows]) == {simulation.heating[0]}
+    problem = found.problem(7)
     np.testing.assert_array_equal(problem.temperature, simulations[1].temperature[2])
-    assert problem.rheology == simulations[1].rheology
+    assert problem.rheology == simulations[1].problem(2).rheology
 
 
 def test_quiet_snapshots_are_left_out(dataset: Path) -> None:

@@ -212,7 +212,7 @@ def test_pairs_hold_what_the_data_set_holds(dataset: Path) -> None:
     assert len(learner) == 2 * 12
     stored = next(iter(Dataset.open(dataset).simulations("train")))
     assert learner.scale is not None
-    scale = learner.scale(dataclasses.replace(stored.problem(0), heating=stored.heating))
+    scale = learner.scale(stored.problem(0))
     still = torch.tensor([False])
     state, parameters, dt, target = learner.parts["train"].select(torch.tensor([2]), still, GRID)
     history = History.load(learner.dataset, "train")
@@ -223,7 +223,7 @@ def test_pairs_hold_what_the_data_set_holds(dataset: Path) -> None:
     expected = 0.5 * (u[:, 1:] + u[:, :-1]) / scale
     np.testing.assert_allclose(target.u[0], expected, atol=1e-5 * np.abs(expected).max())
     assert float(dt) == pytest.approx(history.time[second] - history.time[first])
-    assert float(parameters.gamma_T[0]) == pytest.approx(stored.rheology.gamma_T)
+    assert float(parameters.gamma_T[0]) == pytest.approx(stored.gamma_T[0])
 
 
 def test_a_mirrored_pair_is_the_pair_of_the_mirrored_simulation(dataset: Path) -> None:
