@@ -107,15 +107,9 @@ class Record:
     def from_json(cls, values: Mapping[str, Any]) -> Self:
         """The record that `to_json` wrote; unknown keys raise TypeError."""
         within = parts(cls)
-        filled = {
-            name: within[name].from_json(value) if name in within else _tuple(value)
-            for name, value in values.items()
-        }
+        filled = {name: tuple(v) if isinstance(v, list) else v for name, v in values.items()}
+        filled |= {name: within[name].from_json(values[name]) for name in within if name in values}
         return cls(**filled)
-
-
-def _tuple(value: Any) -> Any:
-    return tuple(value) if isinstance(value, list) else value
 
 
 @dataclass(frozen=True)

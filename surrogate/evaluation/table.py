@@ -53,7 +53,7 @@ def _decades(result: Result) -> Iterator[str]:
     for decade in result["decades"]:
         yield f"{decade['from']:<7g} to {decade['to']:<9g}{decade['snapshots']:>10}" + "".join(
             [f"{decade[name]['mae']:>12.3g}" for name in "uv"]
-            + [f"{_percent(decade[name]['relative_l2']['median']):>12}" for name in "uv"]
+            + [f"{percent(decade[name]['relative_l2']['median']):>12}" for name in "uv"]
         )
 
 
@@ -62,7 +62,7 @@ def _walls(result: Result) -> Iterator[str]:
     yield f"{'wall':20}" + "".join(f"{name:>12}" for name in names)
     yield f"{'MAE':20}" + "".join(f"{result['wall_mae'][name]:>12.3g}" for name in names)
     yield f"{'median, of vrms':20}" + "".join(
-        f"{_percent(result['walls'][name]):>12}" for name in names
+        f"{percent(result['walls'][name]):>12}" for name in names
     )
 
 
@@ -86,8 +86,9 @@ def _ending(result: Result) -> Iterator[str]:
 def _columns(errors: Sequence[float | None]) -> str:
     """The first a little wider, to stand clear of what is left of it."""
     widths = (10, *[9] * (len(errors) - 1))
-    return "".join(f"{_percent(e):>{w}}" for e, w in zip(errors, widths, strict=True))
+    return "".join(f"{percent(e):>{w}}" for e, w in zip(errors, widths, strict=True))
 
 
-def _percent(value: float | None) -> str:
+def percent(value: float | None) -> str:
+    """A share as text, "-" for none."""
     return "-" if value is None else f"{100 * value:.2f} %"

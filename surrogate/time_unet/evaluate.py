@@ -10,6 +10,7 @@ from tellus.solver.grid import Array, Grid
 from tellus.solver.stokes import QUIET_VRMS
 from tellus.surrogate.data import Dataset
 from tellus.surrogate.evaluation.scores import spread
+from tellus.surrogate.evaluation.table import percent
 
 from .data import History, Pairs
 from .model import FIELDS, State, TimeStepper, node_divergence, step_losses
@@ -111,8 +112,8 @@ def table(result: dict[str, Any]) -> str:
 def _one_step_line(name: str, errors: dict[str, Any]) -> str:
     temperature, velocity = errors["temperature_relative_l2"], errors["relative_l2"] or {}
     return (
-        f"{name:20}{_percent(temperature['median']):>10}{_percent(temperature['p95']):>9}"
-        f"{_percent(velocity.get('median')):>12}{_percent(velocity.get('p95')):>9}"
+        f"{name:20}{percent(temperature['median']):>10}{percent(temperature['p95']):>9}"
+        f"{percent(velocity.get('median')):>12}{percent(velocity.get('p95')):>9}"
         f"{errors['loss']['temperature']:11.4f}{errors['loss']['velocity']:10.4f}"
     )
 
@@ -129,12 +130,8 @@ def _rollout_lines(start: str, rollout: dict[str, Any]) -> list[str]:
         drift = row["mean_temperature_error"]
         lines.append(
             f"{row['steps']:6d}{row['alive']:7d}{row['lost']:6d}"
-            f"{_percent(row['temperature_error']):>10}{_percent(held['temperature_error']):>10}"
-            f"{_percent(row['velocity_error']):>11}{_percent(held['velocity_error']):>10}"
+            f"{percent(row['temperature_error']):>10}{percent(held['temperature_error']):>10}"
+            f"{percent(row['velocity_error']):>11}{percent(held['velocity_error']):>10}"
             f"{'-' if drift is None else f'{drift:.4f}':>9}"
         )
     return lines
-
-
-def _percent(value: float | None) -> str:
-    return "-" if value is None else f"{100 * value:.2f} %"

@@ -3,7 +3,6 @@
 import sys
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
@@ -12,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from tellus import __version__
 from tellus.errors import InputError
 from tellus.solver.grid import Array
 from tellus.surrogate.card import PARAMETERS
@@ -83,10 +83,6 @@ class Learner(ABC, Generic[Settings]):
         """Training examples."""
         return len(self.parts["train"])
 
-    def rms_velocity(self) -> Array:
-        """Of each training example, for balanced sampling, shape (len(self),)."""
-        return self.parts["train"].vrms
-
     @abstractmethod
     def loss(self, index: Tensor, mirrored: Tensor) -> Tensor:
         """Mean loss of the examples numbered `index`; those marked `mirrored` reflected in x."""
@@ -134,17 +130,9 @@ class Learner(ABC, Generic[Settings]):
             "validation": scores,
             "seconds": {"data": data.get("seconds"), "training": spent},
             "command": " ".join([Path(sys.argv[0]).name, *sys.argv[1:]]),
-            "version": _code_version(),
+            "version": __version__,
         }
         self.trained(card).save(out)
-
-
-def _code_version() -> str:
-    """The installed version of Tellus, or "source" where it is not installed."""
-    try:
-        return version("tellus-mantle")
-    except PackageNotFoundError:
-        return "source"
 
 
 def average(errors: NDArray[np.floating]) -> dict[str, float]:

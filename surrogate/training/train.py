@@ -183,7 +183,7 @@ class Training:
     def _fit(self, asked: Asked, pace: Pace) -> float:
         """One pass in an order that only seed and epoch decide; the mean loss."""
         settings = self.settings
-        rms = self.learner.rms_velocity() if settings.balanced else None
+        rms = self.learner.parts["train"].vrms if settings.balanced else None
         random = np.random.default_rng([settings.seed, self.epoch])
         order = torch.from_numpy(epoch_order(random, len(self.learner), rms))
         flip = torch.from_numpy(random.random(len(self.learner)) < 0.5 * settings.mirror)

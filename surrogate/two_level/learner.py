@@ -19,9 +19,8 @@ from tellus.surrogate.networks import seeded
 from tellus.surrogate.networks.residual_unet import UNet
 from tellus.surrogate.training.learner import Learner, average
 
-from .corrector import Corrector, Normalisation
 from .examples import Examples, load_examples, make_base
-from .model import UNET, Surrogate
+from .model import UNET, Corrector, Normalisation, Surrogate
 from .settings import LossSettings, TrainingSettings
 
 VALIDATION_BATCH = 32

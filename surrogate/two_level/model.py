@@ -1,12 +1,14 @@
 """The two-level surrogate: a cheap base, corrected by a network, saved with its card."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
 from typing import Any, Self
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from tellus.errors import InputError
 from tellus.solver.coarse import CoarseSolver
@@ -14,19 +16,86 @@ from tellus.solver.grid import Array, Grid
 from tellus.solver.stokes import Flow, StokesProblem, StokesReport, flow_from_psi
 from tellus.solver.torch_threads import few_torch_threads
 from tellus.surrogate.card import card_grid
-from tellus.surrogate.features import names, observe, to_inputs
+from tellus.surrogate.features import Inputs, features, names, observe, to_inputs, unfold
 from tellus.surrogate.files import StoredModel, restored
 from tellus.surrogate.model import DEFAULT as SHIPPED
 from tellus.surrogate.model import StokesSurrogate
 from tellus.surrogate.networks import seeded
 from tellus.surrogate.networks.residual_unet import UNet
 
-from .corrector import Corrector, Normalisation
 from .examples import make_base
 from .settings import FeatureSettings, NetworkSettings, TrainingSettings
 
 UNET = "unet"
 """The network of a card that is not one's own."""
+
+
+@dataclass(frozen=True)
+class Normalisation:
+    """What brings features and answers to about one.
+
+    `mean` and `spread`: one number per feature. `correction`: rms of the
+    correction that the training data ask for, psi over the base's rms velocity.
+    """
+
+    mean: tuple[float, ...]
+    spread: tuple[float, ...]
+    correction: float
+
+    @classmethod
+    def measure(cls, inputs: Inputs, target: Tensor, grid: Grid, settings: FeatureSettings) -> Self:
+        """From training examples; `target` is the direct psi in the units of `inputs.psi`."""
+        sums = torch.zeros((2, len(names(settings.residual))), dtype=torch.float64)
+        for first in range(0, len(target), 64):
+            chunk = torch.arange(first, min(first + 64, len(target)))
+            x = features(inputs.select(chunk), grid, settings.residual).double().cpu()
+            sums += torch.stack([x, x.square()]).mean(dim=(3, 4)).sum(dim=1)
+        mean, square = sums / len(target)
+        spread = torch.sqrt(torch.clamp(square - mean**2, min=1e-12))
+        correction = float(torch.sqrt((target - inputs.psi).double().square().mean()))
+        return cls(tuple(mean.tolist()), tuple(spread.tolist()), correction)
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> Self:
+        """From a card."""
+        mean, spread = (tuple(map(float, values[key])) for key in ("mean", "spread"))
+        return cls(mean, spread, float(values["correction"]))
+
+
+class Corrector(nn.Module):
+    """Inputs -> psi over the base's rms velocity, (n, ny+1, nx+1), exactly zero on walls.
+
+    `network` is any module that takes features (n, channels, ny, nx) to one
+    value per cell (n, ny, nx); see `features` for the channels and the
+    correspondence of cells and nodes.
+    """
+
+    mean: Tensor
+    scale: Tensor
+
+    def __init__(
+        self, network: nn.Module, normalisation: Normalisation, settings: FeatureSettings
+    ) -> None:
+        super().__init__()
+        self.network = network
+        self.settings = settings
+        self.unit = normalisation.correction
+        mean = torch.tensor(normalisation.mean)[:, None, None]
+        scale = 1.0 / torch.tensor(normalisation.spread)[:, None, None]
+        self.register_buffer("mean", mean, persistent=False)
+        self.register_buffer("scale", scale, persistent=False)
+
+    def prepare(self, inputs: Inputs, grid: Grid) -> Tensor:
+        """Normalised features."""
+        return features(inputs, grid, self.settings.residual).sub_(self.mean).mul_(self.scale)
+
+    def forward(self, inputs: Inputs, grid: Grid) -> Tensor:
+        """The corrected stream function."""
+        return inputs.psi + self.correction(self.prepare(inputs, grid))
+
+    def correction(self, prepared: Tensor) -> Tensor:
+        """The correction alone, from `prepare`d features."""
+        return unfold(self.unit * self.network(prepared))
 
 
 class Surrogate(StokesSurrogate):
@@ -98,8 +167,8 @@ class Surrogate(StokesSurrogate):
         """The model that the files hold; raises as following a bad card does."""
         card = stored.card
         card_grid(card)
-        features = FeatureSettings.from_json(card["features"])
-        channels = len(names(features.residual))
+        shown = FeatureSettings.from_json(card["features"])
+        channels = len(names(shown.residual))
         normalisation = Normalisation.from_json(card["normalisation"])
         if {len(normalisation.mean), len(normalisation.spread)} != {channels}:
             raise ValueError(f"normalisation is not that of {channels} channels")
@@ -118,7 +187,7 @@ class Surrogate(StokesSurrogate):
         chosen = restored(stored, build)
         # Convolutions on a CPU are a fifth faster on channels that lie together.
         chosen.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        return cls(Corrector(chosen, normalisation, features), card, grid)
+        return cls(Corrector(chosen, normalisation, shown), card, grid)
 
     @property
     def weights(self) -> nn.Module:

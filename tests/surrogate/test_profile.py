@@ -20,7 +20,7 @@ from tellus.errors import InputError
 from tellus.solver import initial
 from tellus.solver.grid import Array, Grid
 from tellus.surrogate.data import Dataset
-from tellus.surrogate.profile.data import Profiles, heights_of
+from tellus.surrogate.profile.learner import Profiles, heights_of
 from tellus.surrogate.profile.predictor import ProfilePredictor
 from tellus.surrogate.profile.settings import ProfileSettings
 from tellus.surrogate.training.train import train

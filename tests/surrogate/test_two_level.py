@@ -54,10 +54,9 @@ from tellus.surrogate.networks.residual_unet import UNet
 from tellus.surrogate.training.checkpoint import CHECKPOINT, METRICS
 from tellus.surrogate.training.parallel import processes
 from tellus.surrogate.training.train import train
-from tellus.surrogate.two_level.corrector import Corrector, Normalisation
 from tellus.surrogate.two_level.examples import load_examples, make_base
 from tellus.surrogate.two_level.learner import loss
-from tellus.surrogate.two_level.model import SHIPPED, Surrogate
+from tellus.surrogate.two_level.model import SHIPPED, Corrector, Normalisation, Surrogate
 from tellus.surrogate.two_level.settings import (
     FeatureSettings,
     LossSettings,

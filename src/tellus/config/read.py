@@ -32,8 +32,7 @@ def read(model: type[Model], path: Path | str | None, overrides: Sequence[str] =
         The file is missing or is not TOML, a key is unknown, a value is of the
         wrong type or out of range, or two values contradict each other.
     """
-    tables, changed = _tables(path, overrides)
-    return _checked(model, tables, path, changed)
+    return read_kind({"": model}, path, overrides)
 
 
 def read_kind(
@@ -76,7 +75,9 @@ def _checked(
     except ValidationError as failure:
         errors = failure.errors(include_url=False)
     key, sentence = _sentence(model, errors[0])
-    source = path if path is not None and not _is_set(key, changed) else "--set"
+    # A complaint is about a key, a section or everything ("").
+    by_set = any(name == key or not key or name.startswith(f"{key}.") for name in changed)
+    source = "--set" if path is None or by_set else path
     more = f" ({len(errors) - 1} more to mend)" if len(errors) > 1 else ""
     raise InputError(f"{source}: {sentence}{more}.")
 
@@ -142,11 +143,6 @@ def _value(text: str) -> Any:
     except (ValueError, RecursionError):
         return text
     return parsed["value"] if parsed.keys() == {"value"} else text
-
-
-def _is_set(key: str, changed: set[str]) -> bool:
-    """Whether an override has to do with a complaint about `key`, a section or everything ("")."""
-    return any(name == key or not key or name.startswith(f"{key}.") for name in changed)
 
 
 def _sentence(model: type[BaseModel], error: ErrorDetails) -> tuple[str, str]:

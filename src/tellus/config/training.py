@@ -64,7 +64,10 @@ class AnyTraining(Section):
 @cache
 def training_config(kind: Kind) -> type[AnyTraining]:
     """The configuration that the settings of a kind of model declare."""
-    record, sections = kind.settings, _by_section(kind.settings)
+    record = kind.settings
+    sections: dict[str, dict[str, Declared]] = {}
+    for name, one in declared(record).items():
+        sections.setdefault(one.said.section, {})[name] = one
     named = (Literal[kind.name], quantity(kind.name, kind.settings.meaning))
     found = {"model": record_section("model", record, sections.pop("model", {}), kind=named)}
     for name, within in parts(record).items():
@@ -94,14 +97,6 @@ def record_section(
     )
     made.record, made.names = record, keys
     return made
-
-
-def _by_section(record: type[Record]) -> dict[str, dict[str, Declared]]:
-    """The fields of a record by the section they are in."""
-    found: dict[str, dict[str, Declared]] = {}
-    for name, one in declared(record).items():
-        found.setdefault(one.said.section, {})[name] = one
-    return found
 
 
 def pydantic_field(one: Declared) -> tuple[Any, Any]:
