@@ -36,8 +36,16 @@ PRECISIONS = {
 class TrainedModel(ABC):
     """A network with the card that says what it is and where it comes from.
 
-    A subclass sets `card` and `grid`, says which network holds the `weights`, and makes a model
-    `of` what is stored.
+    A subclass makes a model `of` what is stored.
+
+    Parameters
+    ----------
+    weights : torch.nn.Module
+        The network whose weights are stored.
+    card : dict
+        Plain JSON, see `Learner.export`.
+    grid : Grid, optional
+        The grid it will be used on, if not the one it was trained on.
     """
 
     kind: ClassVar[str]
@@ -46,8 +54,9 @@ class TrainedModel(ABC):
     shipped: ClassVar[Path | None] = None
     """The directory that is read where none is named."""
 
-    card: dict[str, Any]
-    grid: Grid
+    def __init__(self, weights: nn.Module, card: dict[str, Any], grid: Grid | None = None) -> None:
+        self.weights, self.card = weights.eval(), card
+        self.grid = grid or card_grid(card)
 
     @classmethod
     def load(cls, path: Path | str | None = None, grid: Grid | None = None) -> Self:
@@ -95,11 +104,6 @@ class TrainedModel(ABC):
     def of(cls, stored: StoredModel, grid: Grid | None) -> Self:
         """The model that the files hold; raises as following a bad card does."""
 
-    @property
-    @abstractmethod
-    def weights(self) -> nn.Module:
-        """The network whose weights are stored."""
-
     def save(self, directory: Path) -> None:
         """Write weights.safetensors and card.json into `directory`."""
         write_model(directory, self.weights.state_dict(), self.card)
@@ -115,10 +119,6 @@ class StokesSurrogate(TrainedModel):
 
     base: CoarseSolver | None = None
     """The cheap solution that the network corrects, where there is one."""
-
-    def __init__(self, card: dict[str, Any], grid: Grid | None) -> None:
-        self.card = card
-        self.grid = grid or card_grid(card)
 
     @abstractmethod
     def flow(self, problem: StokesProblem) -> Flow:

@@ -18,7 +18,7 @@ from tellus.surrogate.training.learner import Learner, average
 
 from .features import CHANNELS, Parameters
 from .loss import paper_loss
-from .model import MultiScaleSurrogate, make_model
+from .model import make_model
 from .scale import VelocityScale, fitted_scale
 from .settings import MultiScaleSettings
 
@@ -97,9 +97,6 @@ class MultiScaleLearner(Learner[MultiScaleSettings]):
                 errors.append(relative_errors((u, v), truth))
         error = torch.cat(errors).double().cpu().numpy()
         return {**average(error), "loss": float(torch.cat(losses).mean())}
-
-    def trained(self, card: dict[str, Any]) -> MultiScaleSurrogate:
-        return MultiScaleSurrogate(self.model, card)
 
     def own_entries(self) -> dict[str, Any]:
         """Channels, network and scale."""

@@ -81,8 +81,8 @@ class MultiScaleSurrogate(StokesSurrogate):
     def __init__(
         self, model: MultiScaleModel, card: dict[str, Any], grid: Grid | None = None
     ) -> None:
-        super().__init__(card, grid)
-        self.model = model.eval()
+        super().__init__(model.network, card, grid)
+        self.model = model
         self.scale = scale_from_json(card["scale"])
         self._type = next(model.parameters()).dtype
 
@@ -95,10 +95,6 @@ class MultiScaleSurrogate(StokesSurrogate):
         )
         model = restored(stored, lambda: make_model(settings, card_grid(card)), "network")
         return cls(model, card, grid)
-
-    @property
-    def weights(self) -> nn.Module:
-        return self.model.network
 
     def flow(self, problem: StokesProblem) -> Flow:
         """The predicted flow.

@@ -16,7 +16,7 @@ from tellus.surrogate.networks import seeded
 from tellus.surrogate.rows import Rows
 from tellus.surrogate.training.learner import Learner
 
-from .predictor import INPUTS, ProfileMLP, ProfilePredictor, points
+from .predictor import INPUTS, ProfileMLP, points
 from .settings import ProfileSettings
 
 
@@ -115,10 +115,6 @@ class ProfileLearner(Learner[ProfileSettings]):
             "worst": float(errors.max()),
             "largest": float(difference.max()),
         }
-
-    def trained(self, card: dict[str, Any]) -> ProfilePredictor:
-        assert isinstance(self.module, ProfileMLP)
-        return ProfilePredictor(self.module, card)
 
     def examples(self) -> dict[str, Any]:
         """How many simulations were learned from, and how steady they are."""

@@ -5,14 +5,14 @@ horizontally averaged temperature of the statistically steady state out. A run t
 starts from it is spared most of its transient.
 """
 
-from typing import Any, Self, cast
+from typing import Self, cast
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from tellus.solver.grid import Array, Grid
-from tellus.surrogate.card import PARAMETERS, card_grid, outside
+from tellus.surrogate.card import PARAMETERS, outside
 from tellus.surrogate.files import StoredModel, restored
 from tellus.surrogate.model import PRECISIONS, SHIPPED_WEIGHTS, TrainedModel
 from tellus.surrogate.multi_scale.features import HEATING, LOG10_GAMMA_P, LOG10_GAMMA_T
@@ -55,11 +55,6 @@ class ProfilePredictor(TrainedModel):
     called = "a profile predictor"
     shipped = SHIPPED
 
-    def __init__(self, network: ProfileMLP, card: dict[str, Any]) -> None:
-        self.network = network.eval()
-        self.card = card
-        self.grid = card_grid(card)
-
     @classmethod
     def of(cls, stored: StoredModel, grid: Grid | None) -> Self:
         """The model that the files hold, for any heights; raises as following a bad card does."""
@@ -73,15 +68,11 @@ class ProfilePredictor(TrainedModel):
                 raise ValueError(f"the range of {name} is {low} to {high}")
         return cls(network, card)
 
-    @property
-    def weights(self) -> nn.Module:
-        return self.network
-
     def profile(self, gamma_T: float, gamma_p: float, heating: float, heights: Array) -> Array:
         """<T> at these heights, 0 at the bottom and 1 at the top, same shape as `heights`."""
         seen = points(np.array([[gamma_T, gamma_p, heating]]), heights)
         with torch.inference_mode():
-            found = self.network(seen.to(next(self.network.parameters()).dtype))[0]
+            found = self.weights(seen.to(next(self.weights.parameters()).dtype))[0]
         return np.asarray(found.double().numpy())
 
     def check(

@@ -18,7 +18,7 @@ from tellus.surrogate.multi_scale.scale import Regression
 from tellus.surrogate.training.learner import Learner
 
 from .data import History, Pairs
-from .model import CHANNELS, FIELDS, State, TimeStepper, make_time_step_model, step_losses
+from .model import CHANNELS, FIELDS, State, make_time_step_model, step_losses
 from .settings import TimeUNetSettings
 
 VALIDATION_BATCH = 16
@@ -83,9 +83,6 @@ class TimeStepLearner(Learner[TimeUNetSettings]):
             "velocity_median": float(np.median(velocity)),
             "velocity_p95": float(np.percentile(velocity, 95)),
         }
-
-    def trained(self, card: dict[str, Any]) -> TimeStepper:
-        return TimeStepper(self.model, card)
 
     def own_entries(self) -> dict[str, Any]:
         """Channels, network, scale and intervals."""

@@ -150,9 +150,8 @@ class TimeStepper(TrainedModel):
         scale = scale_from_json(card["scale"])
         if not isinstance(scale, Regression):
             raise ValueError("its velocity scale is no regression")
-        self.model = model.eval()
-        self.card = card
-        self.grid = card_grid(card)
+        super().__init__(model.network, card)
+        self.model = model
         self.scale: Regression = scale
         self.dtype = next(model.parameters()).dtype
 
@@ -172,10 +171,6 @@ class TimeStepper(TrainedModel):
             "network",
         )
         return cls(model, card)
-
-    @property
-    def weights(self) -> nn.Module:
-        return self.model.network
 
     def step(self, state: State, parameters: Parameters, dt: Tensor) -> State:
         """The state after `dt`."""

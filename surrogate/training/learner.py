@@ -16,8 +16,8 @@ from tellus.errors import InputError
 from tellus.solver.grid import Array
 from tellus.surrogate.card import PARAMETERS
 from tellus.surrogate.data import Dataset
+from tellus.surrogate.files import write_model
 from tellus.surrogate.kinds import KINDS
-from tellus.surrogate.model import TrainedModel
 from tellus.surrogate.settings import LoopSettings
 
 FORMAT = 1
@@ -95,10 +95,6 @@ class Learner(ABC, Generic[Settings]):
     def progress(self, scores: dict[str, float]) -> str:
         """The scores in words."""
 
-    @abstractmethod
-    def trained(self, card: dict[str, Any]) -> TrainedModel:
-        """The weights now in `module` as a model with this card."""
-
     def examples(self) -> dict[str, Any]:
         """What the card says of the data that were learned from, beside its name and hash."""
         return {self.counted: {split: len(part) for split, part in self.parts.items()}}
@@ -132,7 +128,7 @@ class Learner(ABC, Generic[Settings]):
             "command": " ".join([Path(sys.argv[0]).name, *sys.argv[1:]]),
             "version": __version__,
         }
-        self.trained(card).save(out)
+        write_model(out, self.module.state_dict(), card)
 
 
 def average(errors: NDArray[np.floating]) -> dict[str, float]:

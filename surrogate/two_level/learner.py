@@ -20,7 +20,7 @@ from tellus.surrogate.networks.residual_unet import UNet
 from tellus.surrogate.training.learner import Learner, average
 
 from .examples import Examples, load_examples, make_base
-from .model import UNET, Corrector, Normalisation, Surrogate
+from .model import UNET, Corrector, Normalisation
 from .settings import LossSettings, TrainingSettings
 
 VALIDATION_BATCH = 32
@@ -66,9 +66,6 @@ class TwoLevelLearner(Learner[TrainingSettings]):
                     found.append(relative_errors(face_velocity(psi - target, self.grid), truth))
         ours, theirs = (average(torch.cat(found).cpu().numpy()) for found in (model, base))
         return {**ours, "base_median": theirs["median"], "base_p95": theirs["p95"]}
-
-    def trained(self, card: dict[str, Any]) -> Surrogate:
-        return Surrogate(self.model, card)
 
     def examples(self) -> dict[str, Any]:
         """How much of which data was learned from."""

@@ -134,8 +134,8 @@ class Surrogate(StokesSurrogate):
     ) -> None:
         from tellus.solver.psi.operator import PsiOperator
 
-        super().__init__(card, grid)
-        self.corrector = corrector.eval()
+        super().__init__(corrector.network, card, grid)
+        self.corrector = corrector
         self.base: CoarseSolver = make_base(card["base"], self.grid)
         self._operator = PsiOperator(self.grid) if corrector.settings.residual else None
 
@@ -188,11 +188,6 @@ class Surrogate(StokesSurrogate):
         # Convolutions on a CPU are a fifth faster on channels that lie together.
         chosen.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         return cls(Corrector(chosen, normalisation, shown), card, grid)
-
-    @property
-    def weights(self) -> nn.Module:
-        """The network whose weights are stored."""
-        return self.corrector.network
 
     def predict(self, problem: StokesProblem) -> tuple[Array, dict[str, float]]:
         """psi in float64, shape (ny+1, nx+1), and the seconds of each phase.
