@@ -11,10 +11,10 @@ from tellus.errors import InputError
 from tellus.solver.boundaries import BoundaryConditions
 from tellus.solver.coarse import CoarseSolver
 from tellus.solver.grid import Grid
-from tellus.solver.rheology import Rheology
+from tellus.solver.rheology import FrankKamenetskii, Rheology, depends_on_strain_rate
 from tellus.solver.stokes import Flow, StokesProblem
 
-from .card import applicability, card_grid
+from .card import card_grid, outside
 from .files import StoredModel, read_model, unknown_card, write_model
 from .kinds import KINDS, Kind
 
@@ -126,7 +126,30 @@ class StokesSurrogate(TrainedModel):
 
     def check(self, grid: Grid, boundaries: BoundaryConditions, rheology: Rheology) -> list[str]:
         """Warnings where it was not trained; InputError where it cannot be right."""
-        return applicability(self.card, grid, boundaries, rheology)
+        trained = card_grid(self.card)
+        if abs(grid.aspect - trained.aspect) > 1e-9 * trained.aspect:
+            raise InputError(
+                f"the surrogate was trained for grid.aspect = {trained.aspect:g}, not "
+                f"{grid.aspect:g}: change the grid, or train one for it."
+            )
+        if boundaries.velocity != self.card["boundaries"]:
+            raise InputError(
+                f"the surrogate was trained for {self.card['boundaries']} walls, not "
+                f"{boundaries.velocity}: change the walls, or train one for them."
+            )
+        if depends_on_strain_rate(rheology):
+            raise InputError(
+                "the surrogate was trained for a linear viscosity law: leave out "
+                "rheology.yield_stress, or use --stokes direct."
+            )
+        warnings = []
+        if grid != trained:
+            warnings.append(f"the surrogate was trained at {trained}, not {grid}")
+        if not isinstance(rheology, FrankKamenetskii):
+            law = f"the surrogate was trained for Frank-Kamenetskii viscosity, not {rheology}"
+            return [*warnings, law]
+        asked = {"gamma_T": rheology.gamma_T, "gamma_p": rheology.gamma_p}
+        return warnings + outside(self.card["range"], asked, "the surrogate")
 
 
 def kind_of(path: Path | str | None) -> Kind:

@@ -1,4 +1,4 @@
-"""What one predicted velocity, and a set of them, have of errors."""
+"""What one predicted velocity, and a set of them, have of errors, and at which wave numbers."""
 
 from dataclasses import dataclass
 from math import floor, log10
@@ -6,13 +6,14 @@ from typing import Any, Self
 
 import numpy as np
 
-from tellus.solver.grid import Grid
+from tellus.solver.grid import Array, Grid
 from tellus.solver.stokes import Flow, relative_velocity_error, vrms
-
-from .spectrum import Spectrum
 
 WALLS = ("left", "right", "bottom", "top")
 COMPONENTS = ("u", "v")
+
+NEGLIGIBLE = 1e-20
+"""Shares of the reference's power below this are rounding: no error is divided by them."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +68,71 @@ class Score:
     def decade(self) -> int:
         """n where the reference's rms velocity lies in 10^n to 10^(n+1)."""
         return floor(log10(self.vrms))
+
+
+def power_by_wave_number(values: Array, odd: bool = False) -> Array:
+    """Power of each row's cosines (sines where `odd`), summed over rows.
+
+    Parameters
+    ----------
+    values : array, shape (rows, n)
+        At the centres of n cells between two walls.
+    odd : bool
+        The values vanish on those walls, instead of their derivatives.
+
+    Returns
+    -------
+    array, shape (n+1,)
+        Of cos or sin(pi k x / width), k = 0..n; they add up to the sum of `values` squared.
+    """
+    from scipy.fft import dct, dst
+
+    amplitudes = (dst if odd else dct)(values, type=2, axis=1, norm="ortho")
+    power: Array = np.sum(amplitudes**2, axis=0)
+    # Cosines have the numbers 0 to n-1, sines 1 to n.
+    return np.pad(power, (1, 0) if odd else (0, 1))
+
+
+class Spectrum:
+    """Error of v by horizontal wave number, as a mean over snapshots.
+
+    Each snapshot counts alike: its powers are divided by the whole power of its reference. Of
+    n cells the wave numbers k = 0..n/2 are kept, half waves in the box, down to four cells a wave.
+
+    Parameters
+    ----------
+    odd : bool
+        v vanishes on the side walls (no-slip), instead of dv/dx (free-slip).
+    """
+
+    def __init__(self, odd: bool = False) -> None:
+        self.odd = odd
+        self._error: list[Array] = []
+        self._reference: list[Array] = []
+
+    def add(self, v: Array, reference: Array) -> None:
+        """One snapshot's v on horizontal faces, shape (ny+1, nx), and that of the reference."""
+        kept = v.shape[1] // 2 + 1
+        of_reference = power_by_wave_number(reference, self.odd)
+        whole = float(np.sum(of_reference))
+        self._error.append(power_by_wave_number(v - reference, self.odd)[:kept] / whole)
+        self._reference.append(of_reference[:kept] / whole)
+
+    def summary(self) -> dict[str, Any]:
+        """Plain JSON: "wave_number", "error", "reference", and "ratio" of error to reference.
+
+        A ratio is None where the reference has nothing.
+        """
+        error = np.mean(self._error, axis=0).tolist()
+        reference = np.mean(self._reference, axis=0).tolist()
+        return {
+            "wave_number": list(range(len(error))),
+            "error": error,
+            "reference": reference,
+            "ratio": [
+                e / r if r > NEGLIGIBLE else None for e, r in zip(error, reference, strict=True)
+            ],
+        }
 
 
 class Scores:

@@ -21,8 +21,7 @@ from tellus.solver.rheology import FrankKamenetskii
 from tellus.solver.stokes import Flow, StokesProblem, StokesReport, flow_from_psi
 from tellus.surrogate.data import Dataset
 from tellus.surrogate.evaluation.evaluate import predecessors
-from tellus.surrogate.evaluation.scores import Score, Scores
-from tellus.surrogate.evaluation.spectrum import Spectrum, power_by_wave_number
+from tellus.surrogate.evaluation.scores import Score, Scores, Spectrum, power_by_wave_number
 from tellus.surrogate.evaluation.table import table
 from tellus.surrogate.multi_scale.settings import MultiScaleNetworkSettings, MultiScaleSettings
 from tellus.surrogate.training.train import train
