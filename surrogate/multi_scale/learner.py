@@ -99,7 +99,6 @@ class MultiScaleLearner(Learner[MultiScaleSettings]):
         return {**average(error), "loss": float(torch.cat(losses).mean())}
 
     def own_entries(self) -> dict[str, Any]:
-        """Channels, network and scale."""
         assert self.scale is not None
         return {
             "channels": list(CHANNELS),

@@ -125,7 +125,6 @@ class ProfileLearner(Learner[ProfileSettings]):
         }
 
     def own_entries(self) -> dict[str, Any]:
-        """Inputs, network, the range of what was steady, and errors on a test split, if any."""
         settings, train = self.settings, self.parts["train"].parameters
         return {
             "inputs": list(INPUTS),

@@ -85,7 +85,6 @@ class TimeStepLearner(Learner[TimeUNetSettings]):
         }
 
     def own_entries(self) -> dict[str, Any]:
-        """Channels, network, scale and intervals."""
         assert self.scale is not None
         return {
             "channels": list(CHANNELS),

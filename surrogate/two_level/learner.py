@@ -77,7 +77,6 @@ class TwoLevelLearner(Learner[TrainingSettings]):
         }
 
     def own_entries(self) -> dict[str, Any]:
-        """Base, features, network and normalisation."""
         settings, own = self.settings, type(self.module)
         network = {"kind": f"{own.__module__}.{own.__qualname__}"}
         if issubclass(own, UNet):
@@ -92,7 +91,6 @@ class TwoLevelLearner(Learner[TrainingSettings]):
         }
 
     def progress(self, scores: dict[str, float]) -> str:
-        """Median and 95th percentile, beside those of the base."""
         return (
             f"validation error median {100 * scores['median']:.2f} %  "
             f"p95 {100 * scores['p95']:.2f} %  (base {100 * scores['base_median']:.2f} %, "
