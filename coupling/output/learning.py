@@ -9,8 +9,7 @@ from cmcrameri import cm
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from tellus.config.cards import conform
-from tellus.config.cards import EpochLine
+from tellus.config.cards import EpochLine, conform
 from tellus.coupling.output.picture_file import picture_place, save_picture
 from tellus.coupling.output.style import LINES, styled
 from tellus.errors import InputError
