@@ -57,8 +57,9 @@ def galerkin_stencils(operator: TorchPsiOperator, ratio: Coarsening) -> Tensor:
     grid, device = operator.grid, operator.cell_weights.device
     spacing = (grid.hy, grid.hx)
     cells, nodes = operator.cell_weights, operator.node_weights
-    half = _half_stencils(cells, ratio, _cell_taps(ratio, device), on_nodes=False)
-    half += _half_stencils(nodes, ratio, _node_taps(ratio, spacing, device), on_nodes=True)
+    on_cells, at_nodes = _taps(ratio, spacing, device)
+    half = _half_stencils(cells, ratio, on_cells, on_nodes=False)
+    half += _half_stencils(nodes, ratio, at_nodes, on_nodes=True)
     stencils = _whole(half)
     left, right, bottom, top = operator.no_slip
     along_x = stencils.transpose(1, 2).transpose(3, 4)
@@ -84,30 +85,27 @@ class _Taps(NamedTuple):
 
 
 @lru_cache(maxsize=64)
-def _cell_taps(ratio: Coarsening, device: torch.device) -> _Taps:
-    """For psi_xy: the product of two first differences, each from node to node over a cell."""
-    y, x = (np.diff(_padded_mask(r)) for r in ratio)
-    return _taps([(x, x)], [(y, y, 1.0)], ratio, device)
+def _taps(
+    ratio: Coarsening, spacing: tuple[float, float], device: torch.device
+) -> tuple[_Taps, _Taps]:
+    """For psi_xy at the cells and psi_yy - psi_xx at the nodes.
 
-
-@lru_cache(maxsize=64)
-def _node_taps(ratio: Coarsening, spacing: tuple[float, float], device: torch.device) -> _Taps:
-    """For psi_yy - psi_xx: four products of a second difference and a value."""
-    (py, qy), (px, qx) = (
-        (_padded_mask(r), np.diff(_padded_mask(r, 1), n=2) / h**2)
-        for r, h in zip(ratio, spacing, strict=True)
+    The one is a product of two first differences, each from node to node over a cell, the other
+    four products of a second difference and a value.
+    """
+    (py, dy, qy), (px, dx, qx) = (
+        (np.pad(mask, 1), np.diff(np.pad(mask, 1)), np.diff(np.pad(mask, 2), n=2) / h**2)
+        for mask, h in zip(map(spline_mask, ratio), spacing, strict=True)
     )
     along_x = [(px, px), (px, qx), (qx, px), (qx, qx)]
     along_y = [(qy, qy, 1.0), (qy, py, -1.0), (py, qy, -1.0), (py, py, 1.0)]
-    return _taps(along_x, along_y, ratio, device)
+    return (
+        _products([(dx, dx)], [(dy, dy, 1.0)], ratio, device),
+        _products(along_x, along_y, ratio, device),
+    )
 
 
-def _padded_mask(ratio: int, more: int = 0) -> Array:
-    """The mask with zeros to 2 ratio - 1 + `more` on either side of its centre."""
-    return np.pad(spline_mask(ratio), 1 + more)
-
-
-def _taps(
+def _products(
     along_x: list[tuple[Array, Array]],
     along_y: list[tuple[Array, Array, float]],
     ratio: Coarsening,

@@ -49,14 +49,10 @@ class UpperPattern:
 
     def __init__(self, slow: int, fast: int) -> None:
         a, b = np.ogrid[1:slow, 1:fast]
-        line = fast - 1
-        everywhere = np.ones((slow - 1, line), dtype=bool)
-        offsets = np.array([0, 1, 2, line - 1, line, line + 1, 2 * line])
-        inside = [b > 0, b < line, b + 1 < line]
-        inside += [(a + 1 < slow) & (b > 1), a + 1 < slow, (a + 1 < slow) & (b < line)]
-        inside += [a + 2 < slow]
-        present = np.stack([everywhere & where for where in inside], axis=-1)
-        self.present: NDArray[np.bool_] = present.reshape(-1, len(offsets))
+        steps = ((0, 0), (0, 1), (0, 2), (1, -1), (1, 0), (1, 1), (2, 0))
+        inside = [(a + da < slow) & (b + db > 0) & (b + db < fast) for da, db in steps]
+        self.present: NDArray[np.bool_] = np.stack(inside, axis=-1).reshape(-1, len(steps))
+        offsets = [da * (fast - 1) + db for da, db in steps]
         columns = np.arange(len(self.present))[:, None] + offsets
         self.indices = columns[self.present].astype(np.int32)
         counts = np.cumsum(self.present.sum(axis=1))
