@@ -91,6 +91,11 @@ class Grid:
         """y of the nodes and horizontal faces, shape (ny + 1,)."""
         return np.arange(self.ny + 1, dtype=np.float64) * self.hy
 
+    def finer(self, factor: int) -> "Grid":
+        """The grid with cells `factor` times shorter in both directions."""
+        check("Grid.finer", factor=(factor, COUNT))
+        return Grid(factor * self.nx, factor * self.ny, self.aspect)
+
     def coarsened(self, factor: int) -> "Grid":
         """The grid with cells `factor` times longer in both directions."""
         check("Grid.coarsened", factor=(factor, COUNT))

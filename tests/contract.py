@@ -54,6 +54,7 @@ SOLVERS = (
     "skip:tol=1e-2",
     "coarse:4",
     "fine:2",
+    "richardson",
     "reduced:4",
     "refined",
     "refined:2:tol=1e-3",

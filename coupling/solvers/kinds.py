@@ -299,7 +299,7 @@ def _check(spec: SolverSpec, grid: Grid, picard: PicardSettings) -> StokesSolver
 def _finer(spec: SolverSpec, grid: Grid) -> Grid:
     """With cells as many times shorter as the name of a solver says."""
     factor = whole_number(spec, "cells in each direction to a cell", "fine:2", least=2)
-    return Grid(factor * grid.nx, factor * grid.ny, grid.aspect)
+    return grid.finer(factor)
 
 
 @kind(
@@ -313,6 +313,26 @@ def _fine(spec: SolverSpec, grid: Grid, picard: PicardSettings) -> StokesSolver:
 
     finer = _finer(spec, grid)
     return FineSolver(built(spec.inner or REFINED, finer, picard), grid, finer)
+
+
+@kind(
+    "richardson[:NAME]",
+    "refined:tol=1e-3, or NAME, on the grid of T and fine:2, extrapolated: fourth order",
+    memory=lambda spec, grid: _alone(spec, grid) + memory.fine(spec, grid.finer(2)),
+    grid_within=lambda spec, grid: grid.finer(2),
+)
+def _richardson(spec: SolverSpec, grid: Grid, picard: PicardSettings) -> StokesSolver:
+    from .fine import FineSolver, RichardsonSolver
+
+    name, finer = spec.inner or REFINED, grid.finer(2)
+    fine = FineSolver(built(name, finer, picard), grid, finer)
+    return RichardsonSolver(built(name, grid, picard), fine)
+
+
+def _alone(spec: SolverSpec, grid: Grid) -> float:
+    """Bytes of the solver that a name ends in, on another grid than that which it is within."""
+    inner = spec.inner or REFINED
+    return SOLVERS[inner.kind].memory(inner, grid) if inner.kind in SOLVERS else 0.0
 
 
 def built(spec: SolverSpec, grid: Grid, picard: PicardSettings) -> StokesSolver:

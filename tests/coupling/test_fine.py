@@ -1,12 +1,12 @@
-"""fine:R: the Stokes problem on a finer grid than that of T."""
+"""fine:R and richardson: the Stokes problem on finer grids than that of T."""
 
 import numpy as np
 import pytest
-from numerics import random_psi
+from numerics import observed_orders, random_psi
 from physics_cases import case, slip_walls
 
 from tellus.coupling.simulation.loop import Simulation
-from tellus.coupling.solvers.fine import FineSolver
+from tellus.coupling.solvers.fine import FineSolver, RichardsonSolver
 from tellus.coupling.solvers.names import make_solver, memory_of
 from tellus.errors import InputError
 from tellus.solver.direct import DirectSolver
@@ -51,6 +51,18 @@ def test_a_finer_solve_of_the_same_cells_is_several_times_as_accurate(grid: Grid
     assert fine < 0.25 * plain
 
 
+def test_the_extrapolated_velocity_is_of_fourth_order() -> None:
+    exact = make_solver("richardson:direct", FINEST).solve(plume(FINEST))
+    errors = [
+        relative_velocity_error(
+            make_solver("richardson:direct", grid).solve(plume(grid)), restricted(exact, grid)
+        )
+        for grid in (Grid(16, 8, 2.0), Grid(32, 16, 2.0), Grid(64, 32, 2.0))
+    ]
+    assert min(observed_orders(errors)) > 3.5
+    assert errors[-1] < 1e-4
+
+
 def test_it_is_the_solution_on_the_finer_grid_and_the_mean_pressure() -> None:
     grid, finer = Grid(16, 8, 2.0), Grid(48, 24, 2.0)
     problem = plume(grid)
@@ -84,7 +96,14 @@ def test_velocities_that_follow_from_no_psi_are_means_over_the_faces() -> None:
     assert flow.divergent
     assert flow.u[1, 2] == pytest.approx((inner.u[2, 4] + inner.u[3, 4]) / 2.0)
     assert flow.v[1, 2] == pytest.approx((inner.v[2, 4] + inner.v[2, 5]) / 2.0)
+    coarse = Divergent().solve(plume(grid))
+    both = RichardsonSolver(Divergent(), FineSolver(Divergent(), grid, finer)).solve(plume(grid))
+    assert both.divergent
+    np.testing.assert_allclose(3.0 * both.u, 4.0 * flow.u - coarse.u, atol=1e-12)
+    assert both.p is not None
+    assert coarse.p is not None
     assert flow.p is not None
+    np.testing.assert_allclose(3.0 * both.p, 4.0 * flow.p - coarse.p, atol=1e-12)
     assert inner.p is not None
     assert flow.p[1, 2] == pytest.approx(np.mean(inner.p[2:4, 4:6]))
 
@@ -94,15 +113,18 @@ def test_names_and_memory() -> None:
     assert make_solver("fine:2", grid).name == "fine:2:refined:tol=1e-3"
     assert make_solver("skip:3:fine:2:reduced:4", grid).name == "skip:3:fine:2:reduced:4"
     assert memory_of("fine:2:direct", grid) > memory_of("direct", Grid(128, 32))
-    for wrong in ("fine", "fine:1", "fine:direct", "fine:2:nothing"):
+    assert make_solver("richardson", grid).name == "richardson:refined:tol=1e-3"
+    assert memory_of("richardson:direct", grid) > memory_of("fine:2:direct", grid)
+    for wrong in ("fine", "fine:1", "fine:direct", "fine:2:nothing", "richardson:2"):
         with pytest.raises(InputError, match=r"stokes\.solver"):
             make_solver(wrong, grid)
 
 
 @pytest.mark.parametrize("scheme", ["explicit", "implicit"])
-def test_a_run_with_it_keeps_its_heat(scheme: str) -> None:
+@pytest.mark.parametrize("solver", ["fine:2:direct", "richardson:direct"])
+def test_a_run_with_it_keeps_its_heat(solver: str, scheme: str) -> None:
     settings = ("energy.advection=mp5", "energy.velocity=mid-step", f"time.scheme={scheme}")
-    simulation = Simulation.from_config(case("stokes.solver=fine:2:direct", *settings))
+    simulation = Simulation.from_config(case(f"stokes.solver={solver}", *settings))
     for _ in range(5):
         assert abs(simulation.step().diagnostics.heat_budget) < 1e-14
     assert simulation.flow().psi.shape == simulation.grid.nodes

@@ -31,6 +31,7 @@ OWN_ARGUMENTS: dict[str, Callable[[Sequence[str]], int]] = {
     "check": lambda arguments: 0,
     "fine": lambda arguments: 1,
     "iterative": _iterative,
+    "richardson": lambda arguments: 0,
 }
 """How many arguments come before the name of another solver, by the kinds that take one."""
 
