@@ -136,6 +136,7 @@ def simulation_of(
         rheology=RheologySection(gamma_T=gamma_T, gamma_p=gamma_p),
         initial=InitialSection(**config.initial.model_dump(), seed=seed),
         time=TimeSection(**config.time.model_dump(), max_steps=config.dataset.max_steps),
+        energy=config.energy,
         stokes=config.stokes,
     )
 

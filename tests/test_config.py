@@ -15,7 +15,10 @@ from tellus.config import (
     dump,
     load_config,
     load_dataset_config,
+    load_stored_config,
+    load_stored_dataset_config,
     load_training_config,
+    stored_dataset_config,
 )
 from tellus.config.fields import rows
 from tellus.config.models import lost_layers
@@ -174,6 +177,27 @@ def test_a_resumed_run_keeps_its_physics() -> None:
     for change in ("grid.nx=64", "model.heating=1", "rheology.gamma_T=1e6", "initial.seed=1"):
         with pytest.raises(InputError, match=change.partition("=")[0]):
             check_resumable(stored, load_config(None, [change]))
+
+
+def test_stored_configurations_mean_what_they_meant(tmp_path: Path) -> None:
+    """Runs and data sets from before a choice of schemes; what a file does say stands."""
+    file = tmp_path / "config.toml"
+    for text, advection, velocity in (
+        ("", "van-leer", "held"),
+        ('[energy]\nvelocity = "mid-step"\n', "van-leer", "mid-step"),
+        ('[energy]\nadvection = "mp5"\nvelocity = "mid-step"\n', "mp5", "mid-step"),
+    ):
+        file.write_text(text)
+        for config in (
+            load_stored_config(file),
+            load_stored_dataset_config(file),
+            stored_dataset_config(tomllib.loads(text)),
+        ):
+            assert (config.energy.advection, config.energy.velocity) == (advection, velocity)
+    assert load_stored_config(file, ["energy.velocity=held"]).energy.velocity == "held"
+    file.write_text("energy = 3\n")
+    with pytest.raises(InputError, match=r"energy must be a section, \[energy\], not 3"):
+        load_stored_config(file)
 
 
 def test_data_set_complaints() -> None:

@@ -9,7 +9,7 @@ from time import perf_counter
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from tellus.config import DatasetConfig, dump, load_dataset_config
+from tellus.config import DatasetConfig, dump, load_stored_dataset_config
 from tellus.coupling.build import grid_of
 from tellus.coupling.cluster import run_all
 from tellus.coupling.dataset.sampling import Member, members
@@ -141,7 +141,7 @@ def _check_free(config: DatasetConfig, out: Path) -> None:
         raise InputError(f"{out} is a file: choose another --out.")
     if stored.exists():
         # Read, not compared as text: a key that came later has its default in an old one.
-        if load_dataset_config(stored) != config:
+        if load_stored_dataset_config(stored) != config:
             raise InputError(
                 f"{out} was begun with another configuration ({stored}): use that one, or "
                 "choose another --out."

@@ -9,7 +9,7 @@ from functools import wraps
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec
 
-from tellus.config import Config, check_resumable, dump, load_config
+from tellus.config import Config, check_resumable, dump, load_stored_config
 from tellus.coupling.runs.checkpoint import (
     FOLDER,
     Arrays,
@@ -63,7 +63,7 @@ def refuse_foreign(out: Path) -> None:
     ):
         return
     try:
-        written_here = file.read_bytes() == dump(load_config(file)).encode()
+        written_here = file.read_bytes() == dump(load_stored_config(file)).encode()
     except InputError:
         written_here = False
     if not written_here:
@@ -79,7 +79,7 @@ def check_same_physics(config: Config, out: Path) -> None:
     if not stored.is_file():
         raise InputError(f"{out} holds no run to resume: it has no {CONFIG}.")
     refuse_foreign(out)
-    check_resumable(load_config(stored), config)
+    check_resumable(load_stored_config(stored), config)
     for name in (FOLDER, STORE):
         refuse_link(out / name)
 

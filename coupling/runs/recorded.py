@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from tellus.config import Config, load_config
+from tellus.config import Config, load_stored_config
 from tellus.config.cards import RunSummary, conform
 from tellus.coupling.build import boundaries_of
 from tellus.coupling.runs.checkpoint import read_checkpoint
@@ -109,7 +109,7 @@ class RecordedRun:
     def settings(self) -> Config:
         """config.toml, complete and checked."""
         read_text(self.path / CONFIG)
-        return load_config(self.path / CONFIG)
+        return load_stored_config(self.path / CONFIG)
 
     @cached_property
     def config(self) -> Mapping[str, Any]:

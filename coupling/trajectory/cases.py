@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tellus.config import Config, DatasetConfig, dump, load_config
+from tellus.config import Config, dump, load_config, stored_dataset_config
 from tellus.coupling.build import replaced, simulation_of
 from tellus.errors import InputError
 from tellus.io.json_file import read_json
@@ -54,7 +54,7 @@ def cases_of_data(data: Path, split: str = "test", steps: int | None = None) -> 
     card = read_card(data)
     try:
         entries = [entry for entry in card["simulations"] if entry["split"] == split]
-        config = DatasetConfig.model_validate(card["config"])
+        config = stored_dataset_config(card["config"])
         runs = [
             _bounded(
                 simulation_of(config, e["gamma_T"], e["gamma_p"], e["heating"], e["seed"]),

@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from tellus.config import Config, check_resumable, load_config
+from tellus.config import Config, check_resumable, load_config, load_stored_config
 from tellus.errors import InputError
 
 from .shell import complain
@@ -40,9 +40,9 @@ def resumed(
     stored_file = directory / "config.toml"
     if not stored_file.is_file():
         raise InputError(f"{directory} holds no run to resume: it has no config.toml.")
-    stored = load_config(stored_file)
+    stored = load_stored_config(stored_file)
     changes = overrides(stokes, changes)
-    settings = load_config(stored_file, changes)
+    settings = load_stored_config(stored_file, changes)
     check_resumable(stored, settings)
     if not config.is_dir():
         _warn_of_differences(load_config(config), settings, config, changes)

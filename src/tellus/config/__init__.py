@@ -6,7 +6,16 @@ and `dataset`; `training` derives those of trainings from what `tellus.surrogate
 relative paths absolute.
 """
 
-from .models import Config, DatasetConfig, check_resumable, load_config, load_dataset_config
+from .models import (
+    Config,
+    DatasetConfig,
+    check_resumable,
+    load_config,
+    load_dataset_config,
+    load_stored_config,
+    load_stored_dataset_config,
+    stored_dataset_config,
+)
 from .read import dump
 from .training import TRAININGS, AnyTraining, TrainingConfig, load_training_config
 
@@ -20,5 +29,8 @@ __all__ = [
     "dump",
     "load_config",
     "load_dataset_config",
+    "load_stored_config",
+    "load_stored_dataset_config",
     "load_training_config",
+    "stored_dataset_config",
 ]

@@ -1,9 +1,9 @@
 """The configurations of a run and of a data set, made of sections."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
-from typing import Self, TypeVar
+from typing import Any, Self, TypeVar
 
 from pydantic import model_validator
 
@@ -11,7 +11,7 @@ from tellus.errors import InputError
 
 from .dataset import DatasetInitialSection, DatasetModelSection, DatasetSection
 from .fields import Section
-from .read import read
+from .read import completed, read
 from .sections import (
     MOST_OUTPUT_TIMES,
     MOST_OUTPUTS,
@@ -30,6 +30,9 @@ from .sections import (
 
 CHANGEABLE_ON_RESUME = ("time", "stokes", "output", "planet")
 
+
+FORMERLY = {"energy": {"advection": "van-leer", "velocity": "held"}}
+"""What keys meant that runs and data sets of versions without them could not write down."""
 
 OnGrid = TypeVar("OnGrid", "Config", "DatasetConfig")
 
@@ -135,6 +138,7 @@ class DatasetConfig(Section):
     model: DatasetModelSection = DatasetModelSection()
     initial: DatasetInitialSection = DatasetInitialSection()
     time: SteppingSection = SteppingSection()
+    energy: EnergySection = EnergySection()
     stokes: StokesSection = StokesSection()
     dataset: DatasetSection = DatasetSection()
 
@@ -176,6 +180,24 @@ def load_dataset_config(
 ) -> DatasetConfig:
     """Read a data set's configuration; arguments and errors as in `load_config`."""
     return read(DatasetConfig, path, overrides)
+
+
+def load_stored_config(path: Path | str, overrides: Sequence[str] = ()) -> Config:
+    """The configuration that a run of this version or an earlier one has left behind.
+
+    Keys that it lacks mean what they meant then; the rest as in `load_config`.
+    """
+    return read(Config, path, overrides, FORMERLY)
+
+
+def load_stored_dataset_config(path: Path | str) -> DatasetConfig:
+    """The same of a data set."""
+    return read(DatasetConfig, path, (), FORMERLY)
+
+
+def stored_dataset_config(tables: Mapping[str, Any]) -> DatasetConfig:
+    """The same from a data set's card; pydantic's error where it does not fit."""
+    return DatasetConfig.model_validate(completed(dict(tables), FORMERLY))
 
 
 def check_resumable(stored: Config, changed: Config) -> None:

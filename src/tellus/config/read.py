@@ -20,8 +20,15 @@ Model = TypeVar("Model", bound=BaseModel)
 Tables = dict[str, Any]
 
 
-def read(model: type[Model], path: Path | str | None, overrides: Sequence[str] = ()) -> Model:
+def read(
+    model: type[Model],
+    path: Path | str | None,
+    overrides: Sequence[str] = (),
+    lacking: Tables | None = None,
+) -> Model:
     """The configuration in `path` (None: all defaults) with `section.key=value` overrides.
+
+    `lacking` holds what keys that the file lacks mean, by section, in place of their defaults.
 
     Relative paths in the file begin where the file lies, those of overrides in the working
     directory; both come back absolute.
@@ -32,7 +39,17 @@ def read(model: type[Model], path: Path | str | None, overrides: Sequence[str] =
         The file is missing or is not TOML, a key is unknown, a value is of the
         wrong type or out of range, or two values contradict each other.
     """
-    return read_kind({"": model}, path, overrides)
+    tables, changed = _tables(path, overrides, lacking)
+    return _checked(model, tables, path, changed)
+
+
+def completed(tables: Tables, lacking: Tables) -> Tables:
+    """Sections with the keys that they lack, in place."""
+    for section, values in lacking.items():
+        own = tables.setdefault(section, {})
+        if isinstance(own, dict):  # else the model refuses it
+            tables[section] = values | own
+    return tables
 
 
 def read_kind(
@@ -54,7 +71,9 @@ def read_kind(
     return _checked(models[kind], tables, path, changed)
 
 
-def _tables(path: Path | str | None, overrides: Sequence[str]) -> tuple[Tables, set[str]]:
+def _tables(
+    path: Path | str | None, overrides: Sequence[str], lacking: Tables | None = None
+) -> tuple[Tables, set[str]]:
     """What the file says with the overrides written over it, and which keys those were."""
     if not (path is None or isinstance(path, str | Path)):
         raise InputError(f"a configuration is read from the path of a file, not from {path!r}.")
@@ -62,7 +81,7 @@ def _tables(path: Path | str | None, overrides: Sequence[str]) -> tuple[Tables, 
         raise InputError(
             f'overrides are a list of settings, such as ["time.end=0.2"], not "{overrides}".'
         )
-    tables = {} if path is None else _toml(Path(path))
+    tables = completed({} if path is None else _toml(Path(path)), lacking or {})
     return tables, {_override(tables, text) for text in overrides}
 
 
