@@ -9,6 +9,7 @@ from scipy import fft
 from . import _core
 from .boundaries import TEMPERATURE, BoundaryConditions
 from .core import Core
+from .energy_kernels import diffuse
 from .grid import Array, Grid
 
 
@@ -40,6 +41,12 @@ class DiffusionSolver:
         angle = np.pi * (np.arange(self.grid.nx, dtype=np.float64) + offset) / self.grid.nx
         eigenvalues: Array = (2.0 - 2.0 * np.cos(angle)) / self.grid.hx**2
         return eigenvalues
+
+    def rate(self, temperature: Array, value: Array) -> Array:
+        """L T with what the walls hold or let in, shape (ny, nx)."""
+        found, grid = np.zeros(self.grid.cells), self.grid
+        diffuse(temperature, grid.hx, grid.hy, np.array(self._fixed), value, found)
+        return found
 
     def solve(self, rhs: Array, a: float, value: Array) -> tuple[Array, float]:
         """T of shape (ny, nx) with (1 - a L) T = rhs, and the value at the bottom.

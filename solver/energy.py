@@ -16,6 +16,7 @@ from .grid import Array, Grid
 from .heating import ConstantHeating, Heating
 from .limits import FINITE, NOT_NEGATIVE, POSITIVE, Choice, Limits, check, check_record
 from .stokes import Flow
+from .transport.diffusion import MeanDiffusion
 from .transport.means import MeanTransport
 from .transport.step import MeanStep, Source, Transport
 
@@ -82,7 +83,7 @@ class EnergyEquation:
     - "implicit": ARK2(2,3,2) of Giraldo, Kelly and Constantinescu (2013), a32 = 1/2: L-stable
       TR-BDF2 for diffusion and, at the same times, a strong-stability preserving method for the
       rest, so that a steady state is one for any dt; dt knows the advective limit only. Second
-      order. With "mp5" what diffusion of high order has beyond that of second order is explicit.
+      order.
 
     Parameters
     ----------
@@ -237,8 +238,8 @@ class EnergyEquation:
         """
         a, b = GAMMA * dt, EARLIER * dt
         N0, heat_0 = transport(start, bottom)
-        L0 = self._diffuse(start, bottom, np.zeros(self.grid.cells))
-        C0 = 0.0 if self._core is None else -float(heat_0[2]) / self._core.capacity
+        L0 = self._diffusion.rate(start, self.boundaries.values(bottom))
+        C0 = 0.0 if self.core_capacity is None else -float(heat_0[2]) / self.core_capacity
         known, known_bottom = start + a * (2.0 * N0 + L0), bottom + a * C0
         T1, bottom_1 = self._diffusion.solve(known, a, self.boundaries.values(known_bottom))
         N1, heat_1 = transport(T1, bottom_1)
@@ -264,7 +265,8 @@ class EnergyEquation:
         if self.scheme == EXPLICIT:
             stepped = step.explicit()
         else:
-            stepped = step.implicit((EARLIER, EARLIER, GAMMA), self._implicit)
+            weights = EARLIER, EARLIER, GAMMA
+            stepped = step.implicit(weights, self._implicit, self._diffusion)
         if stepped.beyond(*bounds):
             implicit = DiffusionSolver(self.grid, self.boundaries)
             stepped = step.limited(stepped, bounds, None if self.scheme == EXPLICIT else implicit)
@@ -341,7 +343,11 @@ class EnergyEquation:
         return ConstantHeating(heating) if isinstance(heating, int | float) else heating
 
     @cached_property
-    def _diffusion(self) -> DiffusionSolver:
+    def _diffusion(self) -> DiffusionSolver | MeanDiffusion:
+        if self.advection == MP5:
+            capacity = self.core_capacity
+            core = None if capacity is None else self._means.core(capacity)
+            return MeanDiffusion(self.grid, self.boundaries, core)
         return DiffusionSolver(self.grid, self.boundaries, self._core)
 
     @cached_property

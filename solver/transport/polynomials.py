@@ -9,6 +9,7 @@ sum of theirs.
 from collections.abc import Callable, Sequence
 
 import numpy as np
+from scipy import sparse
 
 from tellus.solver.grid import Array
 
@@ -65,6 +66,22 @@ def wall_weights(fixed: bool) -> Array:
     condition = value(0.0) if fixed else slope(0.0)
     cells = [mean(k, k + 1) for k in range(WALL_CELLS)]
     return weights([condition, *cells], [mean(-1, 0), mean(-2, -1), slope(0.0)])
+
+
+def padding(cells: int, fixed: tuple[bool, bool]) -> sparse.csr_array:
+    """A line of cells with REACH more beyond both its ends, shape (cells + 4, cells + 2).
+
+    Of the cells and of the conditions at its ends, as `wall_weights` has them.
+    """
+    padded = sparse.lil_array((cells + 2 * REACH, cells + 2))
+    padded[REACH : REACH + cells, :cells] = sparse.eye_array(cells)
+    inwards = np.arange(WALL_CELLS)
+    for end, near in enumerate((inwards, cells - 1 - inwards)):
+        for beyond, shares in enumerate(wall_weights(fixed[end])[:REACH]):
+            row = (REACH - 1 - beyond) if end == 0 else (REACH + cells + beyond)
+            padded[row, cells + end] = shares[0]
+            padded[row, near] = shares[1:]
+    return padded.tocsr()
 
 
 def part_weights(start: Array, end: Array) -> Array:

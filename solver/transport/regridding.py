@@ -11,7 +11,7 @@ from tellus.solver.boundaries import FLUX, TEMPERATURE, BoundaryConditions, Wall
 from tellus.solver.grid import Array, Grid
 from tellus.solver.limits import check_shape
 
-from .polynomials import REACH, WALL_CELLS, part_weights, wall_weights
+from .polynomials import REACH, padding, part_weights
 
 NO_BOUNDS = (-np.inf, np.inf)
 INSULATED = BoundaryConditions(bottom=Wall(), top=Wall())
@@ -150,23 +150,10 @@ def _division(cells: int, wanted: int, fixed: tuple[bool, bool]) -> _Division:
         rows = np.repeat(np.arange(cell.size), 2 * REACH + 1)
         shape = cell.size, cells + 2 * REACH
         padded = sparse.csr_array((stencils.ravel(), (rows, columns.ravel())), shape=shape)
-        full = padded @ _padding(cells, fixed)
+        full = padded @ padding(cells, fixed)
         parts, conditions = full[:, :cells].tocsr(), full[:, cells:].toarray()
     if cell.size > wanted:
         shares = (end - start) / cells
         shape = wanted, cell.size
         joined = sparse.csr_array((shares, (into, np.arange(cell.size))), shape=shape)
     return _Division(parts, conditions, cell, joined)
-
-
-def _padding(cells: int, fixed: tuple[bool, bool]) -> sparse.csr_array:
-    """The cells with those beyond both walls, of the cells and both conditions."""
-    padding = sparse.lil_array((cells + 2 * REACH, cells + 2))
-    padding[REACH : REACH + cells, :cells] = sparse.eye_array(cells)
-    inwards = np.arange(WALL_CELLS)
-    for wall, near in enumerate((inwards, cells - 1 - inwards)):
-        for beyond, shares in enumerate(wall_weights(fixed[wall])[:REACH]):
-            row = (REACH - 1 - beyond) if wall == 0 else (REACH + cells + beyond)
-            padding[row, cells + wall] = shares[0]
-            padding[row, near] = shares[1:]
-    return padding.tocsr()

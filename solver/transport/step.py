@@ -10,6 +10,7 @@ from tellus.solver.diffusion import DiffusionSolver
 from tellus.solver.grid import Array, Grid
 from tellus.solver.stokes import Flow
 
+from .diffusion import MeanDiffusion
 from .means import Fluxes, MeanTransport
 
 STAGES = ((1.0, 1.0 / 6.0), (1.0 / 4.0, 1.0 / 6.0), (2.0 / 3.0, 2.0 / 3.0))
@@ -111,23 +112,19 @@ class MeanStep:
             stages.append(Stage(weight, fluxes, sources))
         return Stepped(temperature, bottom, stages)
 
-    def implicit(self, weights: tuple[float, ...], additive: Additive) -> Stepped:
-        """Conduction of second order implicit, and above a core of second order.
-
-        `additive` asks for the explicit part at stages of these weights in turn.
-        """
+    def implicit(
+        self, weights: tuple[float, ...], additive: Additive, diffusion: MeanDiffusion
+    ) -> Stepped:
+        """Conduction implicit; `additive` asks for the rest at stages of these weights in turn."""
         transport, grid = self.transport, self.transport.grid
         stages: list[Stage] = []
 
         def explicit(temperature: Array, bottom: float) -> tuple[Array, Array]:
             values = self._values(bottom)
             fluxes = transport.fluxes(temperature, values, self.flow)
-            conducted = transport.conducted(temperature, values)
-            if self.core_capacity is not None:
-                fluxes.along_y[0] = conducted.along_y[0]
             sources = self.source(temperature)
             stages.append(Stage(weights[len(stages)], fluxes, sources))
-            rate = fluxes.gain(grid) - conducted.gain(grid) + sources
+            rate = fluxes.gain(grid) - diffusion.rate(temperature, values) + sources
             return rate, np.array([*fluxes.heat(), np.mean(sources)])
 
         temperature, _, bottom = additive(self.start, self.bottom, explicit, self.dt)

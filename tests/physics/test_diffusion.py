@@ -13,6 +13,8 @@ from tellus.solver.diffusion import DiffusionSolver
 from tellus.solver.energy import EXPLICIT, IMPLICIT, EnergyEquation, ThermalState
 from tellus.solver.energy_kernels import diffuse
 from tellus.solver.grid import Array, Grid
+from tellus.solver.transport.diffusion import MeanDiffusion
+from tellus.solver.transport.means import MeanTransport
 
 VALUES = (0.7, -0.4, 1.3, 0.2)
 COLD = thermal_walls([TEMPERATURE] * 4, [0.0] * 4)
@@ -48,6 +50,35 @@ def test_the_core_is_one_more_row_of_the_system(kinds: tuple[str, ...]) -> None:
         lost = a * 2.0 / grid.hy * (bottom - np.mean(temperature[0]))
         assert capacity * (bottom - VALUES[2]) + lost == pytest.approx(
             0.0, abs=1e-14 * (capacity + 100.0 * a)
+        )
+
+
+@pytest.mark.parametrize(
+    ("kinds", "grid"), covering(THERMAL, [Grid(12, 7, 1.7), Grid(6, 11, 1.7), Grid(4, 4, 1.0)])
+)
+def test_conduction_of_high_order_is_that_of_its_fluxes(kinds: tuple[str, ...], grid: Grid) -> None:
+    """Solved, with and without a core, and as what the fluxes of a fluid at rest bring in."""
+    walls, rhs = thermal_walls(kinds, VALUES), rough_field(grid)
+    transport = MeanTransport(grid, walls)
+    values = np.array([wall.value for wall in walls.walls.values()])
+    for a in (1e-8, 0.03, 10.0):
+        implicit = MeanDiffusion(grid, walls)
+        temperature, bottom = implicit.solve(rhs, a, values)
+        assert bottom == values[2]
+        gained = transport.fluxes(temperature, values, at_rest(grid)).gain(grid)
+        np.testing.assert_allclose(implicit.rate(temperature, values), gained, atol=1e-10)
+        assert np.max(np.abs(temperature - a * gained - rhs)) < 1e-12 * (1.0 + 100.0 * a)
+    if kinds[2] != TEMPERATURE:
+        return
+    for capacity, a in product((1e-6, 0.7, 1e6), (1e-8, 0.03, 10.0)):
+        implicit = MeanDiffusion(grid, walls, transport.core(capacity))
+        temperature, bottom = implicit.solve(rhs, a, values)
+        held = np.array([*values[:2], bottom, values[3]])
+        fluxes = transport.fluxes(temperature, held, at_rest(grid))
+        wrong = temperature - a * fluxes.gain(grid) - rhs
+        assert np.max(np.abs(wrong)) < 1e-12 * (1.0 + 100.0 * a)
+        assert capacity * (bottom - VALUES[2]) + a * fluxes.heat()[2] == pytest.approx(
+            0.0, abs=1e-13 * (capacity + 100.0 * a)
         )
 
 

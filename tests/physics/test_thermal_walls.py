@@ -12,6 +12,7 @@ from tellus.solver.diagnostics import diagnose
 from tellus.solver.energy import (
     EXPLICIT,
     IMPLICIT,
+    MP5,
     EnergyEquation,
     ExtendedBoussinesq,
     ThermalState,
@@ -147,6 +148,22 @@ def test_steady_states_of_the_implicit_scheme_are_the_same_for_any_step(dt: floa
     lost, profile = heated_box(16, IMPLICIT, dt, steps=200)
     np.testing.assert_allclose(profile, heated_profile(16), rtol=0, atol=1e-12)
     assert lost == pytest.approx(5.0, rel=1e-12)
+
+
+@pytest.mark.parametrize("dt", [0.02, 0.5])
+def test_high_order_conduction_comes_to_rest_with_any_step(dt: float) -> None:
+    """From noise between its bounds, walls of every kind, without a limited step on the way."""
+    grid, flow = Grid(16, 12, 1.0), at_rest(Grid(16, 12, 1.0))
+    walls = thermal_walls((TEMPERATURE, INSULATING, TEMPERATURE, FLUX), (1.0, 0.0, 0.0, 0.0))
+    for core in (None, 0.3):
+        energy = EnergyEquation(grid, walls, 0.0, IMPLICIT, None, core, MP5)
+        state = ThermalState(rough_field(grid), bottom_temperature=None if core is None else 0.0)
+        for _ in range(round(20.0 / dt)):
+            state = energy.step(state, flow, dt)
+        assert np.min(state.temperature) > -1e-3
+        assert np.max(state.temperature) < 1.0 + 1e-3
+        after = energy.step(state, flow, 0.1 * dt)
+        np.testing.assert_allclose(after.temperature, state.temperature, rtol=0, atol=1e-10)
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
