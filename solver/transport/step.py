@@ -113,7 +113,10 @@ class MeanStep:
         return Stepped(temperature, bottom, stages)
 
     def implicit(
-        self, weights: tuple[float, ...], additive: Additive, diffusion: MeanDiffusion
+        self,
+        weights: tuple[float, ...],
+        additive: Additive,
+        diffusion: DiffusionSolver | MeanDiffusion,
     ) -> Stepped:
         """Conduction implicit; `additive` asks for the rest at stages of these weights in turn."""
         transport, grid = self.transport, self.transport.grid
