@@ -13,8 +13,13 @@ from tellus.coupling.starts.profile_file import profile_of_file
 from tellus.coupling.starts.start import Start
 from tellus.errors import InputError
 from tellus.solver import initial
+from tellus.solver.energy import VAN_LEER
 from tellus.solver.grid import Array, Grid
 from tellus.solver.rheology import Rheology
+from tellus.solver.transport.regridding import coarse_means
+
+PARTS = 4
+"""Of a cell along each direction, whose centres bring its mean near enough to any start."""
 
 USABLE_VISCOSITY = 1e-35, 1e35
 """Within single precision, in which it is stored."""
@@ -38,7 +43,7 @@ def initial_state(config: Config) -> Start:
     if config.initial.kind == "file":
         start = start_of_run(config, grid)
     else:
-        start = given_start(config, initial_temperature(config, grid))
+        start = given_start(config, initial_means(config, grid))
     if config.rheology.kind == "arrhenius":
         _check_above(-config.model.surface_temperature, start.temperature)
     _check_viscosity(rheology_of(config), start.temperature, grid)
@@ -58,8 +63,19 @@ def given_start(config: Config, temperature: Array) -> Start:
     return Start(temperature, age, core, warnings=tuple(warnings))
 
 
+def initial_means(config: Config, grid: Grid) -> Array:
+    """T of a kind other than file as the energy equation has it, shape (ny, nx).
+
+    At the cell centres for a scheme of second order; over the cells, as means over PARTS parts of
+    them each way, for one of high order.
+    """
+    if config.energy.advection == VAN_LEER:
+        return initial_temperature(config, grid)
+    return coarse_means(initial_temperature(config, grid.finer(PARTS)), grid)
+
+
 def initial_temperature(config: Config, grid: Grid) -> Array:
-    """T of a kind other than file, perturbation included, shape (ny, nx)."""
+    """T of a kind other than file at the cell centres, perturbation included, shape (ny, nx)."""
     settings = config.initial
     if settings.perturbation == "mode":
         perturbation = initial.mode_perturbation(grid, settings.mode)

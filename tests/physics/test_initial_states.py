@@ -7,6 +7,7 @@ import pytest
 from numerics import rough_field
 from physics_cases import case
 
+from tellus.coupling.build import grid_of
 from tellus.coupling.runs.run import run_directory
 from tellus.coupling.simulation.loop import Simulation
 from tellus.coupling.starts.initial import initial_temperature
@@ -49,6 +50,18 @@ def test_linear_layers_by_default_are_those_of_the_paper() -> None:
     assert field[200, 0] == 0.75
     assert field[0, 0] == pytest.approx(1.0 - 0.25 * FINE.y_cells[0] / 0.05)
     assert field[19, 0] > 0.75 == field[21, 0]
+
+
+def test_high_order_transport_starts_from_means_over_cells() -> None:
+    """Nearer to those of a cosine wave than its values at the centres, by a factor of 16."""
+    settings = ("initial.kind=cold", "initial.perturbation=mode", "initial.mode=3")
+    config = case(*settings, "initial.amplitude=0.1", "energy.advection=mp5")
+    grid = grid_of(config)
+    angle = 1.5 * np.pi / grid.nx, 0.5 * np.pi / grid.ny
+    at_centres = 0.1 * initial.mode_perturbation(grid, 3)
+    exact = at_centres * np.sin(angle[0]) / angle[0] * np.sin(angle[1]) / angle[1]
+    found = Simulation.from_config(config).temperature
+    assert np.max(np.abs(found - exact)) < np.max(np.abs(at_centres - exact)) / 15.0
 
 
 def test_layers_that_meet_in_the_middle() -> None:
