@@ -13,6 +13,7 @@ from typing import Any
 
 from rich.table import Table
 
+from tellus.coupling.output.picture_file import save_picture
 from tellus.coupling.trajectory.record import Trajectory
 from tellus.errors import InputError
 from tellus.io.busy import background_load
@@ -20,6 +21,8 @@ from tellus.io.lock import sole_user
 from tellus.solver.grid import Grid
 
 from .accuracy_cases import CASES, COMPARED, AccuracyCase, Scheme
+from .accuracy_figure import QUANTITIES, figure
+from .accuracy_front import EqualError, at_equal_error
 from .accuracy_reference import Judged, Reference, rolled_out, store, stored
 from .harness import origin
 from .record import save, setting
@@ -38,6 +41,8 @@ SCHEMES = (
     replace(HIGH, courant=1.0),
     replace(HIGH, solver="fine:2"),
     replace(HIGH, courant=1.0, solver="fine:2"),
+    replace(HIGH, solver="richardson"),
+    replace(HIGH, courant=1.0, solver="richardson"),
 )
 
 
@@ -126,7 +131,17 @@ def main(
             done = rolled_out(case, grid, scheme, one.start, out)
             result["results"].append(_row(case, grid, scheme, done, one).to_json())
             save(result, out)
+        result["at_equal_error"] = [one.to_json() for one in _compared(result["results"])]
+        written = save(result, out)
+        save_picture(figure(result), written.with_suffix(".png"))
         return result
+
+
+def _compared(rows: Sequence[Row]) -> list[EqualError]:
+    """What high order takes for the errors that today's scheme reaches."""
+    done = [row for row in rows if row["failed"] is None]
+    sides = ([r for r in done if r["advection"] == s.advection] for s in (TODAY, HIGH))
+    return at_equal_error(*sides, quantities=list(QUANTITIES))
 
 
 def _case(name: str) -> AccuracyCase:
@@ -166,6 +181,10 @@ def _row(
     )
 
 
+def _times(one: Row) -> str:
+    return f"{one['ratio']:.2g} times" if "ratio" in one else "more than was tried, for"
+
+
 def _percent(name: str) -> Cell:
     return lambda row: f"{100 * row[name]:.2g}" if name in row else "-"
 
@@ -199,6 +218,11 @@ def table(result: Mapping[str, Any]) -> Table:
     notes = [
         f"case {name}: T over {short:.2g} overturns, the rest over {long:.3g}"
         for name, (short, long) in result["overturns"].items()
+    ]
+    notes += [
+        f"case {one['case']}, {QUANTITIES[one['quantity']]}, error of {TODAY.advection} on "
+        f"{one['grid']}: {HIGH.advection} takes {_times(one)} its seconds"
+        for one in result["at_equal_error"]
     ]
     notes += [
         f"failed: {row['grid']} {row['advection']} {row['courant']:g}: {row['failed']}"

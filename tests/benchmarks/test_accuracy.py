@@ -8,6 +8,7 @@ import pytest
 
 from tellus.benchmarks import accuracy, accuracy_cases, accuracy_reference
 from tellus.benchmarks.accuracy_cases import AccuracyCase, Scheme
+from tellus.benchmarks.accuracy_front import at_equal_error, front_of, seconds_at
 from tellus.benchmarks.accuracy_reference import Judged, Reference, store, stored
 from tellus.errors import InputError
 from tellus.solver.grid import Grid
@@ -64,11 +65,38 @@ def test_rows_are_judged_against_a_reference_that_is_kept(tiny: Path) -> None:
     assert fine["field_error"] < 0.2 * coarse["field_error"]
     assert set(made["distances"]["A"]) == {"64x16", "perturbed", "half dt"}
     assert 0.0 < made["distances"]["A"]["half dt"]["field_error"] < coarse["field_error"]
+    assert list(tiny.glob("accuracy-*.png"))
     files = {path: path.stat().st_mtime_ns for path in (tiny / "rollouts").iterdir()}
     again = measured(tiny)
     assert again["results"] == made["results"]
     assert {path: path.stat().st_mtime_ns for path in (tiny / "rollouts").iterdir()} == files
     assert "fine:2" in {cell for column in accuracy.table(made).columns for cell in column.cells}
+
+
+def test_a_front_is_what_nothing_beats() -> None:
+    points = [(1.0, 0.5), (2.0, 0.6), (3.0, 0.1), (4.0, 0.1), (5.0, 0.05)]
+    rows = [{"cpu_seconds_per_model_time": seconds, "e": error} for seconds, error in points]
+    front = front_of(rows[::-1], "e")
+    assert front == [(1.0, 0.5), (3.0, 0.1), (5.0, 0.05)]
+    assert seconds_at(front, 0.6) == 1.0
+    assert seconds_at(front, 0.1) == pytest.approx(3.0)
+    assert seconds_at(front, (0.5 * 0.1) ** 0.5) == pytest.approx(3.0**0.5)
+    assert seconds_at(front, 0.04) is None
+
+
+def test_seconds_for_the_same_error_take_the_best_of_each_side() -> None:
+    def row(grid: str, seconds: float, error: float) -> dict[str, Any]:
+        return {"case": "A", "grid": grid, "cpu_seconds_per_model_time": seconds, "e": error}
+
+    ours = [row("64x16", 8.0, 0.4), row("64x16", 10.0, 0.1), row("128x32", 90.0, 0.01)]
+    others = [row("32x8", 2.0, 0.4), row("64x16", 5.0, 0.1), row("64x16", 6.0, 0.2)]
+    found = at_equal_error(ours, others, ["e"])
+    assert [(one.grid, one.error, one.seconds) for one in found] == [
+        ("64x16", 0.1, 10.0),
+        ("128x32", 0.01, 90.0),
+    ]
+    assert found[0].ratio == pytest.approx(0.5)
+    assert found[1].ratio is None
 
 
 def test_errors_are_those_that_are_said() -> None:
