@@ -140,8 +140,8 @@ def main(
 def _compared(rows: Sequence[Row]) -> list[EqualError]:
     """What high order takes for the errors that today's scheme reaches."""
     done = [row for row in rows if row["failed"] is None]
-    sides = ([r for r in done if r["advection"] == s.advection] for s in (TODAY, HIGH))
-    return at_equal_error(*sides, quantities=list(QUANTITIES))
+    ours, others = ([r for r in done if r["advection"] == s.advection] for s in (TODAY, HIGH))
+    return at_equal_error(ours, others, list(QUANTITIES))
 
 
 def _case(name: str) -> AccuracyCase:
