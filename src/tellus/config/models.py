@@ -30,7 +30,6 @@ from .sections import (
 
 CHANGEABLE_ON_RESUME = ("time", "stokes", "output", "planet")
 
-
 FORMERLY = {"energy": {"advection": "van-leer", "velocity": "held"}}
 """What keys meant that runs and data sets of versions without them could not write down."""
 
