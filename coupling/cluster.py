@@ -100,7 +100,17 @@ def _client(jobs: int, scheduler: str | None, threads: int | None) -> Iterator[A
         with client:
             yield client
         return
-    with dask.config.set(_settings(threads)), ExitStack() as stack:
+    libraries = () if threads is None else ("OMP", "MKL", "OPENBLAS")
+    settings = {
+        # On a busy machine a worker may say nothing for minutes; no reason to start it anew.
+        "distributed.scheduler.worker-ttl": None,
+        # By default dask has malloc return every freed array to the system: page faults twice the
+        # cost of a time step at 512x128.
+        "distributed.nanny.pre-spawn-environ": {
+            f"{library}_NUM_THREADS": threads for library in libraries
+        },
+    }
+    with dask.config.set(settings), ExitStack() as stack:
         with held(), deaf_children():
             cluster = LocalCluster(
                 n_workers=jobs,
@@ -113,20 +123,6 @@ def _client(jobs: int, scheduler: str | None, threads: int | None) -> Iterator[A
             stack.enter_context(cluster)
             client = stack.enter_context(Client(cluster))
         yield client
-
-
-def _settings(threads: int | None) -> dict[str, Any]:
-    """Of a local cluster, beside dask's own."""
-    libraries = () if threads is None else ("OMP", "MKL", "OPENBLAS")
-    return {
-        # On a busy machine a worker may say nothing for minutes; no reason to start it anew.
-        "distributed.scheduler.worker-ttl": None,
-        # By default dask has malloc return every freed array to the system: page faults twice the
-        # cost of a time step at 512x128.
-        "distributed.nanny.pre-spawn-environ": {
-            f"{library}_NUM_THREADS": threads for library in libraries
-        },
-    }
 
 
 @contextmanager

@@ -72,10 +72,10 @@ def overview(entries: Sequence[Entry]) -> Figure:
 
 
 def _coverage(axis: Axes, entries: Sequence[Entry], across: str, up: str) -> None:
-    for split, colour in _colours(entries).items():
-        chosen = [entry for entry in entries if entry["split"] == split]
-        where = (_parameter(chosen, across), _parameter(chosen, up))
-        axis.scatter(*where, s=14, color=colour, label=f"{split}: {len(chosen)}")
+    for split, colour in COLOURS.items():
+        if chosen := [entry for entry in entries if entry["split"] == split]:
+            where = (_parameter(chosen, across), _parameter(chosen, up))
+            axis.scatter(*where, s=14, color=colour, label=f"{split}: {len(chosen)}")
     axis.set(xlabel=AXES[across], ylabel=AXES[up])
 
 
@@ -83,7 +83,7 @@ def _ranges(axis: Axes, entries: Sequence[Entry], spans: Array) -> None:
     """A line per simulation over its vigour; `spans` has shape (n, 2)."""
     vigour = _parameter(entries, "gamma_T") - _parameter(entries, "gamma_p")
     splits = np.array([entry["split"] for entry in entries])
-    for split, colour in _colours(entries).items():
+    for split, colour in COLOURS.items():
         chosen = (splits == split) & np.isfinite(spans).all(axis=1)
         axis.vlines(vigour[chosen], *spans[chosen].T, color=colour, linewidth=1.0)
 
@@ -113,11 +113,6 @@ def _scale(entries: Sequence[Entry]) -> Array:
     gamma_T, gamma_p, heating, rayleigh = (column[fitted] for column in raw)
     scale = Regression.fit(gamma_T, gamma_p, heating, rayleigh, largest[fitted])
     return np.where(moving, scale.of(*raw), np.nan)
-
-
-def _colours(entries: Sequence[Entry]) -> dict[str, str]:
-    present = {entry["split"] for entry in entries}
-    return {split: COLOURS[split] for split in SPLITS if split in present}
 
 
 def _raw(entries: Sequence[Entry], name: str) -> Array:

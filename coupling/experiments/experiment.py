@@ -49,6 +49,11 @@ class Experiment:
         return self.out / self.name / "model"
 
     @property
+    def label(self) -> str:
+        """As `--stokes` takes it."""
+        return f"surrogate:{self.model}"
+
+    @property
     def metrics(self) -> Path:
         """A line for each epoch of the training."""
         return self.model / "metrics.jsonl"

@@ -80,6 +80,9 @@ def run_experiments(
     RunFailedError
         A training or an evaluation failed; what the others found is kept.
     """
+    from tellus.coupling.trajectory.cases import cases_of_data, trained_on
+    from tellus.coupling.trajectory.suite.suite import rollout_suite
+
     experiments = find_experiments(folder, out, only, changes)
     dataset = Dataset.open(data)
     dataset.check_present()
@@ -90,7 +93,17 @@ def run_experiments(
         begun = perf_counter()
         _train_all(experiments, data, jobs, device, report)
         seconds = perf_counter() - begun if fresh else None
-        rollouts = _rolled_out(experiments, data, out, steps, jobs, report)
+        networks = [e.label for e in experiments if e.solves]
+        rollouts = None
+        if networks and steps != 0:
+            rollouts = rollout_suite(
+                cases_of_data(data, "test", steps),
+                [*networks, *CLASSICAL],
+                out / "rollouts",
+                jobs=jobs,
+                trained=trained_on(data),
+                report=report,
+            )
         return _deliver(experiments, folder, dataset, rollouts, jobs, seconds)
 
 
@@ -154,7 +167,7 @@ def _deliver(
 
     `seconds` is the wall time of all trainings and evaluations, None where some were there before.
     """
-    labels, beside = {f"surrogate:{e.model}" for e in experiments}, None
+    labels, beside = {e.label for e in experiments}, None
     if rollouts is not None:
         others = [row for row in rollouts["summary"] if row["solver"] not in labels]
         thresholds = rollouts["thresholds"]
@@ -185,37 +198,11 @@ def _kept(evaluation: Json) -> Json:
     }
 
 
-def _rolled_out(
-    experiments: Sequence[Experiment],
-    data: Path,
-    out: Path,
-    steps: int | None,
-    jobs: int,
-    report: Report,
-) -> Json | None:
-    """The rollouts of all Stokes networks, beside classical solvers, from one suite."""
-    from tellus.coupling.trajectory.cases import cases_of_data, trained_on
-    from tellus.coupling.trajectory.suite.suite import rollout_suite
-
-    networks = [f"surrogate:{e.model}" for e in experiments if e.solves]
-    if steps == 0 or not networks:
-        return None
-    return rollout_suite(
-        cases_of_data(data, "test", steps),
-        [*networks, *CLASSICAL],
-        out / "rollouts",
-        jobs=jobs,
-        trained=trained_on(data),
-        report=report,
-    )
-
-
 def _row(experiment: Experiment, rollouts: Json | None) -> Json:
     """What is known of one experiment."""
     remedy = f"remove {experiment.model}"
     card = read_json(experiment.model / "card.json", remedy)
     epochs = read_json_lines(experiment.metrics, remedy)
-    label = f"surrogate:{experiment.model}"
     summary = [] if rollouts is None else rollouts["summary"]
     return {
         "name": experiment.name,
@@ -226,7 +213,7 @@ def _row(experiment: Experiment, rollouts: Json | None) -> Json:
         "training_seconds": sum(epoch["seconds"] for epoch in epochs),
         "validation": card["validation"],
         "evaluation": _kept(experiment.read_evaluation()),
-        "rollout": next((s for s in summary if s["solver"] == label), None),
+        "rollout": next((s for s in summary if s["solver"] == experiment.label), None),
     }
 
 

@@ -113,11 +113,11 @@ def over_time(axis: Axes) -> None:
     axis.ticklabel_format(style="sci", axis="x", scilimits=(-2, 4))
 
 
-def legend_below(figure: Figure, columns: int = LEGEND_COLUMNS) -> None:
+def legend_below(figure: Figure) -> None:
     """One legend for all panels, that of the first one, if anything is drawn there."""
     handles, labels = figure.axes[0].get_legend_handles_labels()
     if handles:
-        columns = min(columns, len(handles))
+        columns = min(LEGEND_COLUMNS, len(handles))
         figure.legend(handles, labels, loc="outside lower center", ncols=columns)
 
 

@@ -44,12 +44,11 @@ def check_free(out: Path) -> None:
     refuse_foreign(out)
     if (out / CONFIG).exists():
         raise InputError(f"{out} already holds a run: choose another directory, or resume it.")
-    for name in CONTENTS:
-        if os.path.lexists(out / name):
-            raise InputError(
-                f"{out} holds what is left of a run ({name}): choose another directory, or "
-                "move that away."
-            )
+    if left := [name for name in CONTENTS if os.path.lexists(out / name)]:
+        raise InputError(
+            f"{out} holds what is left of a run ({left[0]}): choose another directory, or "
+            "move that away."
+        )
 
 
 def refuse_foreign(out: Path) -> None:

@@ -15,7 +15,8 @@ from tellus.coupling.runs.checkpoint import read_checkpoint
 from tellus.coupling.runs.fields import STORE, open_fields
 from tellus.coupling.runs.files import CONFIG, SUMMARY
 from tellus.coupling.runs.ledger import Ledger
-from tellus.coupling.runs.timeseries import REMEDY, check_last_row, read_series, read_text
+from tellus.coupling.runs.timeseries import NAME as SERIES
+from tellus.coupling.runs.timeseries import REMEDY, read_series, read_text
 from tellus.coupling.runs.whole_outputs import remedy
 from tellus.errors import InputError
 from tellus.io.json_file import parse_json
@@ -227,8 +228,8 @@ def read_run(path: Path) -> RecordedRun:
     """Open a run directory, all of which is there and whole; InputError where it is not."""
     run = RecordedRun.at(path)
     run.info, run.config, run.series, run.fields  # noqa: B018
-    if run.ended:
-        check_last_row(run.path)
+    if run.ended and not read_text(run.path / SERIES).endswith("\n"):
+        raise InputError(f"{run.path / SERIES}: truncated (an unfinished row); {REMEDY}.")
     return run
 
 

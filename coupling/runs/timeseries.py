@@ -128,12 +128,6 @@ def read_series(run: Path) -> Mapping[str, Array]:
     return {name: column[finite] for name, column in series.items()}
 
 
-def check_last_row(run: Path) -> None:
-    """Refuse the time series of a run that has ended and that stops in mid-row (InputError)."""
-    if not read_text(run / NAME).endswith("\n"):
-        raise InputError(f"{run / NAME}: truncated (an unfinished row); {REMEDY}.")
-
-
 def last_row(run: Path) -> dict[str, str]:
     """The last whole row by column, empty where there is none; a killed run may have begun another.
 
@@ -143,8 +137,7 @@ def last_row(run: Path) -> dict[str, str]:
     header, *lines = _whole_lines(read_text(file) if file.exists() else "").splitlines() or [""]
     names = header.split(",")
     rows = (line.split(",") for line in reversed(lines))
-    row = next((row for row in rows if len(row) == len(names)), None)
-    return {} if row is None else dict(zip(names, row, strict=True))
+    return next((dict(zip(names, row, strict=True)) for row in rows if len(row) == len(names)), {})
 
 
 def read_text(file: Path) -> str:

@@ -4,14 +4,12 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from tellus.config import Config, dump, load_config, stored_dataset_config
 from tellus.coupling.build import replaced, simulation_of
 from tellus.errors import InputError
-from tellus.io.json_file import read_json
 from tellus.io.names import plain_names
-from tellus.surrogate.data import no_data_set
+from tellus.surrogate.data import Dataset
 
 PARAMETERS = ("heating", "gamma_T", "gamma_p")
 
@@ -51,30 +49,25 @@ def cases_of_data(data: Path, split: str = "test", steps: int | None = None) -> 
     InputError
         There is no card, it does not say how the simulations were made, or has no such split.
     """
-    card = read_card(data)
+    dataset = Dataset.open(data)
+    entries = dataset.entries(split)
     try:
-        entries = [entry for entry in card["simulations"] if entry["split"] == split]
-        config = stored_dataset_config(card["config"])
+        config = stored_dataset_config(dataset.card["config"])
         runs = [
-            _bounded(
-                simulation_of(config, e["gamma_T"], e["gamma_p"], e["heating"], e["seed"]),
-                float(e.get("end", config.time.end)),
-                steps,
-            )
+            simulation_of(config, e["gamma_T"], e["gamma_p"], e["heating"], e["seed"])
             for e in entries
         ]
-        named = [entry["name"] for entry in entries]
+        ends = [float(entry.get("end", config.time.end)) for entry in entries]
     except (KeyError, TypeError, ValueError) as error:
         reason = " ".join(str(error).split())[:200]
         raise InputError(
             f"{data / 'card.json'} does not say how its simulations were made ({reason}): make the "
             "data set with `tellus dataset` of this version."
         ) from None
-    if not entries:
-        known = sorted({entry["split"] for entry in card["simulations"]})
-        raise InputError(f'{data} has no split "{split}": choose one of {", ".join(known)}.')
-    names = plain_names(named, str(data / "card.json"))
-    return [RolloutCase(name, run) for name, run in zip(names, runs, strict=True)]
+    return [
+        RolloutCase(entry["name"], _bounded(run, end, steps))
+        for entry, run, end in zip(entries, runs, ends, strict=True)
+    ]
 
 
 def cases_of_files(
@@ -94,23 +87,8 @@ def cases_of_files(
 
 def trained_on(data: Path) -> list[dict[str, float]]:
     """H, gamma_T and gamma_p of the training simulations of a data set."""
-    entries = read_card(data)["simulations"]
+    entries = Dataset.open(data).card["simulations"]
     return [{key: e[key] for key in PARAMETERS} for e in entries if e["split"] == "train"]
-
-
-def read_card(data: Path) -> dict[str, Any]:
-    """The card of a data set; InputError where there is none."""
-    try:
-        card = read_json(data / "card.json", "make the data set again")
-        if not card["simulations"]:
-            raise ValueError("it lists no simulations")
-    except (FileNotFoundError, NotADirectoryError):
-        raise no_data_set(data) from None
-    except (ValueError, KeyError, TypeError) as error:
-        raise InputError(
-            f"{data / 'card.json'} cannot be read ({error!r}): make the data set again."
-        ) from None
-    return card
 
 
 def _bounded(config: Config, end: float, steps: int | None) -> Config:

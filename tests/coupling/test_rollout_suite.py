@@ -397,8 +397,13 @@ def data(tmp_path: Path) -> Path:
         ],
     )
     card = {
+        "grid": config.grid.model_dump(),
+        "boundaries": "free-slip",
+        "hash": "",
         "config": config.model_dump(mode="json"),
-        "simulations": [asdict(member) for member in members(config)],
+        "simulations": [
+            asdict(member) | {"rayleigh": 1e4, "snapshots": 1} for member in members(config)
+        ],
     }
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "card.json").write_text(json.dumps(card))

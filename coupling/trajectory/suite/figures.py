@@ -26,7 +26,7 @@ from tellus.coupling.trajectory.rollout import COLLAPSED, NOT_FINITE, OUT_OF_BOU
 from tellus.io.shown import in_picture
 from tellus.solver.grid import Array
 
-from .scores import DEPARTED, GOOD, OUTCOMES, REFERENCE, Row
+from .scores import DEPARTED, GOOD, REFERENCE, Row
 
 Trajectories = Mapping[tuple[str, str], Trajectory]
 Result = Mapping[str, Any]
@@ -99,8 +99,10 @@ def outcomes(
         if trained:
             axis.plot(*_places(trained), ".", ms=3, color="#bbbbbb", label="trained on")
         mine = [row for row in rows if row["solver"] == label]
-        for name in OUTCOMES:
-            _mark(axis, name, [row["parameters"] for row in mine if row["outcome"] == name])
+        for name, (marker, colour) in MARKERS.items():  # in the legend even where there are none
+            where = _places([row["parameters"] for row in mine if row["outcome"] == name])
+            style: Any = {"ms": 7, "color": colour, "mec": "#222222", "mew": 0.5}
+            axis.plot(*where, marker, linestyle="none", label=name, **style)
         good = sum(row["outcome"] == GOOD for row in mine)
         axis.set(
             title=f"{in_picture(shortened(label))}: {good} of {len(mine)} good",
@@ -116,13 +118,6 @@ def _places(parameters: Sequence[Mapping[str, float]]) -> tuple[list[float], lis
     """Where simulations lie in the map."""
     across = [float(np.log10(p["gamma_T"])) for p in parameters]
     return across, [p["heating"] for p in parameters]
-
-
-def _mark(axis: Axes, name: str, parameters: Sequence[Mapping[str, float]]) -> None:
-    """Those of one outcome; named in the legend even where there are none."""
-    marker, colour = MARKERS[name]
-    style: Any = {"ms": 7, "color": colour, "mec": "#222222", "mew": 0.5}
-    axis.plot(*_places(parameters), marker, linestyle="none", label=name, **style)
 
 
 def by_vigour(

@@ -160,17 +160,17 @@ def summary(rows: Sequence[Row], label: str) -> Row:
     }
 
 
-def against(rows: Sequence[Row], label: str, baseline: str = BASELINE) -> Row | None:
+def against(rows: Sequence[Row], label: str) -> Row | None:
     """How often a solver errs less than the baseline, a rollout that failed erring more."""
-    theirs = {r["case"]: r for r in rows if r["solver"] == baseline}
+    theirs = {r["case"]: r for r in rows if r["solver"] == BASELINE}
     pairs = [(r, theirs[r["case"]]) for r in rows if r["solver"] == label and r["case"] in theirs]
-    if label in (REFERENCE, baseline) or not pairs:
+    if label in (REFERENCE, BASELINE) or not pairs:
         return None
     counts = {
         name: sum(_error(mine, name) < _error(other, name) for mine, other in pairs)
         for name in ("mean_temperature_mae", "profile_mae")
     }
-    return {"baseline": baseline, "cases": len(pairs), "smaller": counts}
+    return {"baseline": BASELINE, "cases": len(pairs), "smaller": counts}
 
 
 def _error(entry: Row, name: str) -> float:
