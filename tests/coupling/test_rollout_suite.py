@@ -517,7 +517,7 @@ def test_bad_input_ends_in_a_sentence(
     [
         (lambda card: card.pop("config"), "does not say how its simulations were made"),
         (lambda card: card["simulations"][0].pop("seed"), "does not say how"),
-        (lambda card: card["simulations"][0].update(gamma_T="big"), "does not say how"),
+        (lambda card: card["simulations"][0].update(gamma_T="big"), "gamma_T: input should be"),
         (lambda card: card.update(simulations=[]), "lists no simulations"),
     ],
 )
