@@ -64,9 +64,9 @@ def compare(runs: Sequence[Path], out: Path | None = None) -> dict[str, Any]:
     Notes
     -----
     Runs on another grid of the same box are regridded onto the reference grid:
-    temperature linearly, up to what holds on the walls of the run; the stream
-    function by bicubic splines, then differenced, so that the velocity stays
-    divergence-free.
+    temperature as means over cells, of fifth order, with what holds on the walls
+    of the run; the stream function by bicubic splines, then differenced, so that
+    the velocity stays divergence-free.
     """
     if out is not None:
         from .report import check_place
