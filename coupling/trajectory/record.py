@@ -13,7 +13,7 @@ from typing import Any, Self
 import numpy as np
 
 from tellus.coupling.simulation.loop import Simulation, StepRecord
-from tellus.io.arrays import npz_bytes, read_npz
+from tellus.io.arrays import Arrays, npz_bytes, read_npz
 from tellus.io.json_file import parse_json, small_file
 from tellus.io.whole_file import write_atomically
 from tellus.solver.diagnostics import temperature_profile
@@ -144,6 +144,7 @@ class Trajectory:
         info = {**asdict(self.account), DIGEST: hashlib.sha256(content).hexdigest()}
         text = json.dumps(info, indent=1, allow_nan=False)
         write_atomically(_file(stem, ".json"), text.encode() + b"\n")
+        unfinished(stem).unlink(missing_ok=True)
 
     @classmethod
     def load(cls, stem: Path) -> Self | None:
@@ -216,6 +217,37 @@ class Recorder:
         self._notify(record)
         self._start_clocks()
 
+    def state(self) -> Arrays:
+        """All that it knows, as arrays, to go on from with the simulation as it is now."""
+        steps, time, mean, profiles, rates = zip(*self._samples, strict=True)
+        return {
+            "since": np.array([self._first]),
+            "spent": np.array([self.seconds, self.cpu_seconds]),
+            "profile": self._profile,
+            "integrals": np.array([*self._profiles, *self._rates]),
+            "steps": np.array(steps),
+            "samples": np.column_stack([time, mean, profiles, rates]),
+            "fields": np.array(self._fields).reshape(-1, *self.simulation.grid.cells),
+        }
+
+    def restore(self, arrays: Arrays) -> None:
+        """Take back what `state` handed out."""
+        rows = self._profile.size
+        self._first = int(arrays["since"][0])
+        self.seconds, self.cpu_seconds = arrays["spent"].tolist()
+        self._profile = arrays["profile"]
+        self._profiles, self._rates = np.split(arrays["integrals"], [rows])
+        self._samples = [
+            (int(step), float(row[0]), float(row[1]), row[2 : rows + 2], row[rows + 2 :])
+            for step, row in zip(arrays["steps"], arrays["samples"], strict=True)
+        ]
+        self._fields = list(arrays["fields"])
+
+    @property
+    def fields_kept(self) -> int:
+        """How often `keep_field` was called."""
+        return len(self._fields)
+
     def keep_field(self) -> None:
         """Keep the present T among the trajectory's `fields`."""
         self._fields.append(self.simulation.temperature.copy())
@@ -242,6 +274,11 @@ class Recorder:
         simulation = self.simulation
         now = (simulation.steps, simulation.time, float(np.mean(self._profile)))
         self._samples.append((*now, self._profiles, self._rates))
+
+
+def unfinished(stem: Path) -> Path:
+    """The file from which a rollout that was stopped goes on."""
+    return _file(stem, ".unfinished.npz")
 
 
 def _file(stem: Path, suffix: str) -> Path:

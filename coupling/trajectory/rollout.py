@@ -1,7 +1,9 @@
 """One rollout: a case with one solver, from its start or a given state, to its end or failure."""
 
 import hashlib
+import json
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from math import ceil
 from pathlib import Path
@@ -11,14 +13,17 @@ import numpy as np
 
 from tellus.coupling.runs.progress import RunProgress
 from tellus.coupling.runs.provenance import git_hash, machine
-from tellus.coupling.simulation.loop import Simulation, Snapshot
+from tellus.coupling.simulation.loop import Simulation, Snapshot, StepRecord
+from tellus.coupling.simulation.statistics import RunStatistics
 from tellus.coupling.simulation.stepping import CollapsedError, NotFiniteError, OutOfBoundsError
-from tellus.errors import RunFailedError
+from tellus.errors import InputError, RunFailedError
+from tellus.io.arrays import Arrays, read_npz, write_npz
 from tellus.io.busy import Watch
+from tellus.io.json_file import parse_json
 from tellus.solver import initial
 
 from .cases import RolloutCase
-from .record import FINISHED, Account, Recorder, Trajectory
+from .record import FINISHED, Account, Recorder, Trajectory, unfinished
 
 OUT_OF_BOUNDS = "temperature out of bounds"
 NOT_FINITE = "not finite"
@@ -32,6 +37,9 @@ ENDINGS: dict[type[Exception], str] = {
 
 MOST_STEPS = 3
 """A rollout that needs more times the reference's steps over its model time has collapsed."""
+
+SAVE_EVERY = 300.0
+"""Seconds between two times at which a rollout keeps all that it would need to go on."""
 
 SAMPLES = 500
 """About as many moments are kept of a rollout that is sampled."""
@@ -109,6 +117,9 @@ def roll_out(
 ) -> Trajectory:
     """Do one rollout; one that fails is a trajectory that says so.
 
+    One that takes minutes is kept beside its `stem` now and then, so that one that was stopped
+    goes on from there, bitwise as it would have; `Trajectory.save` clears that away.
+
     Raises
     ------
     InputError, ImportError
@@ -119,7 +130,9 @@ def roll_out(
     simulation = Simulation.from_config(config, warn=warnings.append)
     _prepare(simulation, rollout, start)
     with Watch() as watch, RunProgress(simulation.time, rollout.end, enabled=progress) as shown:
-        recorder = Recorder(simulation, rollout.sample_every, shown.update)
+        saver = _Saver(rollout, shown.update)
+        recorder = Recorder(simulation, rollout.sample_every, saver)
+        saver.go_on(recorder)
         ended, message = _run(rollout, recorder)
     statistics, first = simulation.statistics, recorder.first_step_at
     account = Account(
@@ -146,6 +159,50 @@ def roll_out(
     return recorder.trajectory(account)
 
 
+class _Saver:
+    """Sees every step, and keeps what a rollout needs to go on when some minutes have passed."""
+
+    def __init__(self, rollout: Rollout, notify: Callable[[StepRecord], None]) -> None:
+        self._file, self._key, self._notify = unfinished(rollout.stem), rollout.key, notify
+        self._saved = perf_counter()
+        self._recorder: Recorder | None = None
+
+    def go_on(self, recorder: Recorder) -> None:
+        """Bring a recorder and its simulation to where they were kept, if they were."""
+        self._recorder = recorder
+        try:
+            arrays = read_npz(self._file)
+            if str(arrays["key"]) != self._key:
+                return
+            simulation = recorder.simulation
+            simulation.restore(_within(arrays, "simulation/"))
+            simulation.statistics = RunStatistics.from_json(parse_json(str(arrays["statistics"])))
+            recorder.restore(_within(arrays, "recorder/"))
+        except FileNotFoundError:
+            return
+        except (OSError, ValueError, KeyError) as error:
+            raise InputError(
+                f"{self._file} is damaged ({error}): remove it, and the rollout starts anew."
+            ) from error
+
+    def __call__(self, record: StepRecord) -> None:
+        self._notify(record)
+        if self._recorder is None or perf_counter() - self._saved < SAVE_EVERY:
+            return
+        simulation = self._recorder.simulation
+        statistics = json.dumps(simulation.statistics.to_json())
+        arrays = {"key": np.array(self._key), "statistics": np.array(statistics)}
+        arrays |= {f"simulation/{name}": value for name, value in simulation.snapshot().items()}
+        arrays |= {f"recorder/{name}": value for name, value in self._recorder.state().items()}
+        self._file.parent.mkdir(parents=True, exist_ok=True)
+        write_npz(self._file, arrays)
+        self._saved = perf_counter()
+
+
+def _within(arrays: Arrays, folder: str) -> Arrays:
+    return {k.removeprefix(folder): v for k, v in arrays.items() if k.startswith(folder)}
+
+
 def _prepare(simulation: Simulation, rollout: Rollout, start: Snapshot | None) -> None:
     """Take over the state to start from and what is varied about it."""
     if start is not None:
@@ -162,7 +219,7 @@ def _run(rollout: Rollout, recorder: Recorder) -> tuple[str, str]:
     try:
         with np.errstate(all="ignore"):
             recorder.simulation.warm_up()
-            for time in rollout.field_times:
+            for time in rollout.field_times[recorder.fields_kept :]:
                 recorder.run(time)
                 recorder.keep_field()
             recorder.run(rollout.end, rollout.most_steps)

@@ -12,7 +12,8 @@ import pytest
 from rollouts import case
 from trajectories import make_weary_known, synthetic
 
-from tellus.coupling.simulation.loop import Simulation, Snapshot
+from tellus.coupling.simulation.loop import Simulation, Snapshot, StepRecord
+from tellus.coupling.trajectory import rollout as rollout_module
 from tellus.coupling.trajectory.cases import RolloutCase
 from tellus.coupling.trajectory.drift import (
     departure,
@@ -20,8 +21,10 @@ from tellus.coupling.trajectory.drift import (
     deterministic_outputs,
     errors,
 )
-from tellus.coupling.trajectory.record import Recorder, Trajectory
+from tellus.coupling.trajectory.record import Recorder, Trajectory, unfinished
 from tellus.coupling.trajectory.rollout import Rollout, file_name, roll_out
+from tellus.errors import InputError
+from tellus.io.arrays import write_npz
 from tellus.solver.direct import DirectSolver
 from tellus.solver.stokes import Flow, StokesProblem, StokesSolver
 
@@ -135,6 +138,49 @@ def test_a_rollout_goes_on_from_a_state_and_keeps_fields(start: Snapshot) -> Non
     assert 0.0 < np.abs(apart.fields - found.fields).max() < 1e-5
     assert found.account.setup_seconds is not None
     assert found.account.weights_sha256 is None
+
+
+def test_a_rollout_that_was_stopped_goes_on_bitwise(
+    start: Snapshot, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    begun = float(start["clock"][0])
+    times, solver = (begun + 1e-3, begun + 2e-3), "skip:3"
+    whole = roll_out(rollout(solver, until=times[1] + 1e-3, field_times=times), start)
+    monkeypatch.setattr(rollout_module, "SAVE_EVERY", 0.0)
+    ours = rollout(solver, tmp_path / "kept", until=times[1] + 1e-3, field_times=times)
+    ordinary = Simulation.step
+
+    def stopped(simulation: Simulation, until: float = float("inf")) -> StepRecord:
+        if simulation.time >= ends[0]:
+            raise KeyboardInterrupt
+        return ordinary(simulation, until)
+
+    monkeypatch.setattr(Simulation, "step", stopped)
+    ends = [begun + 3e-4, times[0], times[1] + 5e-4]
+    while ends:
+        with pytest.raises(KeyboardInterrupt):
+            roll_out(ours, start)
+        ends.pop(0)
+    assert unfinished(ours.stem).exists()
+    monkeypatch.setattr(Simulation, "step", ordinary)
+    found = roll_out(ours, start)
+    assert found.account.steps == whole.account.steps
+    assert found.account.statuses == whole.account.statuses
+    for name in (field.name for field in fields(Trajectory) if field.name != "account"):
+        assert np.array_equal(getattr(found, name), getattr(whole, name))
+    found.save(ours.stem)
+    assert not unfinished(ours.stem).exists()
+
+
+def test_what_a_rollout_goes_on_from_is_another_s_or_damaged(
+    start: Snapshot, tmp_path: Path
+) -> None:
+    ours = rollout("direct", tmp_path / "kept", until=float(start["clock"][0]) + 1e-3)
+    write_npz(unfinished(ours.stem), {"key": np.array("another")})
+    assert roll_out(ours, start).account.finished
+    write_npz(unfinished(ours.stem), {"key": np.array("key")})
+    with pytest.raises(InputError, match=r"kept\.unfinished\.npz is damaged .*: remove it"):
+        roll_out(ours, start)
 
 
 def test_a_rollout_that_fails_says_so_and_keeps_what_it_did(
