@@ -27,6 +27,11 @@ help:
 demo: $(INSTALLED)
 	$(BIN)/tellus demo
 
+# To rewrite the tests' assertions takes half a minute in every process, so what pytest made of
+# them is kept, whatever the environment says of bytecode.
+test test-all: export PYTHONDONTWRITEBYTECODE :=
+test test-all: export PYTHONPYCACHEPREFIX := $(CURDIR)/$(VENV)/pycache
+
 test: lint
 	$(BIN)/pytest $(PARALLEL) -m "not slow"
 

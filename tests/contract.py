@@ -14,9 +14,11 @@ import json
 import os
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 import typer
@@ -25,6 +27,7 @@ from small_data import waves, write_dataset
 from small_models import save_models
 from typer.testing import CliRunner
 
+from tellus.benchmarks import fields
 from tellus.cli import app
 from tellus.config import Config, load_config
 from tellus.coupling.simulation.loop import Simulation
@@ -138,7 +141,8 @@ def numbers(config: Config) -> dict[str, Any]:
 
 def outputs() -> dict[str, Any]:
     """The keys of what commands print with --json and leave on disk."""
-    with TemporaryDirectory() as scratch:
+    coarse = lambda grid, case, make=fields.make_states: make(grid, replace(case, coarse_ny=8))  # noqa: E731
+    with TemporaryDirectory() as scratch, patch.object(fields, "make_states", coarse):
         return {name: keys(found) for name, found in _outputs(Path(scratch))}
 
 

@@ -1,5 +1,6 @@
 """What the tests of the physics share: walls, random flows and fields, small runs."""
 
+import sys
 from collections.abc import Mapping, Sequence
 from io import BytesIO
 from itertools import product
@@ -126,7 +127,7 @@ def assert_resumes_bitwise(config: Config) -> Simulation:
     """Taken up from a file after every step a run is the same run; returns it at its end."""
     whole, pieces = Simulation.from_config(config), Simulation.from_config(config)
     schedule = Schedule(config.output.every, config.time.end)
-    while whole.time < schedule.goal:
+    while whole.time < schedule.goal and whole.steps < (config.time.max_steps or sys.maxsize):
         until, file = schedule.following(whole.time), BytesIO()
         if whole.steps % 2:
             pieces.flow()  # as an output asks for it

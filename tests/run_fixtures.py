@@ -1,7 +1,6 @@
-"""Fixtures for folders of tests whose runs compute with one thread and do not wait for disks."""
+"""Fixtures for folders of tests whose runs compute with one thread."""
 
 import logging
-import os
 from collections.abc import Iterator
 
 import pytest
@@ -21,9 +20,3 @@ def library_log(monkeypatch: pytest.MonkeyPatch) -> None:
     log = logging.getLogger("tellus")
     monkeypatch.setattr(log, "propagate", True)
     monkeypatch.setattr(log, "handlers", [])
-
-
-@pytest.fixture(autouse=True)
-def no_waiting_for_disks(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Power cuts are not tested."""
-    monkeypatch.setattr(os, "fsync", lambda file: None)

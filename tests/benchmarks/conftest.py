@@ -1,16 +1,29 @@
-"""Benchmarks of these tests cache their fields in a folder of their own, and do not rest."""
+"""Benchmarks of these tests cache their fields in a folder of their own, made of short runs."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from tellus.benchmarks import fields
 from tellus.benchmarks.cache import cache_directory
+from tellus.benchmarks.fields import Case
+from tellus.solver.grid import Array, Grid
+
+States = tuple[Array, Array]
 
 
 @pytest.fixture(autouse=True, scope="module")
 def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
-        patch.setattr("tellus.benchmarks.timing.REST_SECONDS", 0.0)
+        patch.setattr(fields, "make_states", short_states)
         yield cache_directory()
+
+
+def short_states(
+    grid: Grid, case: Case, make: Callable[[Grid, Case], States] = fields.make_states
+) -> States:
+    """As many as asked for, of a coarse run."""
+    return make(grid, replace(case, coarse_ny=min(case.coarse_ny, 8)))

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -34,6 +35,9 @@ def test_every_solver_number_and_setting_is_timed_in_turn(
     assert next(iter(view.columns[4].cells)) == f"{10 / 9:.2f}"
 
 
-def test_a_run_that_fails_is_no_time() -> None:
+def test_a_run_that_fails_is_no_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (refusing := tmp_path / "python").write_text("#!/bin/sh\nexit 2\n")
+    refusing.chmod(0o700)
+    monkeypatch.setattr(at_once, "sys", SimpleNamespace(executable=str(refusing)))
     with pytest.raises(RunFailedError, match="exit status 2"):
         at_once.main(["no-such-solver"], (1,), "16x8", 1, 1)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from contract import run_cases
 from typer.testing import CliRunner
 
 from tellus.benchmarks import analytic, blankenbach, convergence, rows, tosi, verification
@@ -35,16 +36,9 @@ LISTED = """
 # The examples
 
 
-@pytest.mark.parametrize("path", RUNS, ids=lambda path: path.stem)
-def test_each_example_runs(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(EXAMPLES.parent)
-    tiny = ["grid.nx=12", "grid.ny=8", "time.max_steps=3"]
-    words = ["run", str(path), "--out", str(tmp_path / "run")]
-    for setting in tiny:
-        words += ["--set", setting]
-    result = CliRunner().invoke(app, words)
-    assert result.exit_code == 0, result.output
-    assert json.loads((tmp_path / "run" / "run.json").read_text())["steps"] == 3
+def test_all_examples_are_run() -> None:
+    """Each for a few steps, by `test_contract`; those of `bench pareto` by its tests."""
+    assert {path.stem for path in RUNS} - set(run_cases()) == {"pareto"}
 
 
 def test_there_is_an_example_of_each_set_up() -> None:
@@ -120,7 +114,12 @@ def test_blankenbach_1a_converges_at_second_order() -> None:
     [
         # The lid creeps: its velocity, 1/50 of that below, is what needs the grid most.
         ("3", {"mean_temperature": 0.004, "surface": 0.12, "others": 0.02}),
-        ("2", {"mean_temperature": 0.008, "surface": 0.03, "others": 0.03}),
+        # With a yield stress; slow, and held by its numbers after a few steps in the contract.
+        pytest.param(
+            "2",
+            {"mean_temperature": 0.008, "surface": 0.03, "others": 0.03},
+            marks=pytest.mark.slow,
+        ),
     ],
 )
 def test_tosi_on_a_coarse_grid(case: str, tolerances: dict[str, float]) -> None:
@@ -134,12 +133,6 @@ def test_tosi_on_a_coarse_grid(case: str, tolerances: dict[str, float]) -> None:
     # The energy equation has its own word on the work: <T v> = Nu - 1 where nothing changes.
     work, nusselt = found["work"]["measured"], found["nusselt_top"]["measured"]
     assert work == pytest.approx(nusselt - 1.0, rel=0.02)
-
-
-def test_heat_that_goes_in_comes_out() -> None:
-    found = by_quantity(tosi.main("3", 16)["results"], 16)
-    top, bottom = (found[f"nusselt_{wall}"]["measured"] for wall in ("top", "bottom"))
-    assert top == pytest.approx(bottom, rel=1e-4)
 
 
 def test_unknown_cases_are_refused() -> None:

@@ -92,7 +92,7 @@ SIZE = 2000
 
 
 @given(damage(SIZE))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_any_damage_is_found_and_the_one_before_used(change: Any) -> None:
     with directory() as run:
         for step in (10, 20):
@@ -106,7 +106,7 @@ def test_any_damage_is_found_and_the_one_before_used(change: Any) -> None:
 
 
 @given(damage(SIZE), damage(SIZE))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=20, deadline=None)
 def test_when_all_are_damaged_there_is_nothing_to_go_on_from(first: Any, second: Any) -> None:
     with directory() as run:
         for step, change in ((10, first), (20, second)):
@@ -118,7 +118,7 @@ def test_when_all_are_damaged_there_is_nothing_to_go_on_from(first: Any, second:
 
 
 @given(st.lists(st.integers(0, 30), min_size=1, max_size=12), st.integers(2, 4))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 def test_the_newest_ones_are_kept_and_a_past_that_was_left_is_not(
     steps: list[int], keep: int
 ) -> None:

@@ -105,10 +105,14 @@ def stream_function(grid: Grid) -> Array:
     return 50.0 * np.sin(np.pi * x) * np.sin(np.pi * y)
 
 
-def test_a_run_compared_with_itself_differs_in_nothing(tmp_path: Path) -> None:
-    run = write_run(tmp_path / "a")
-    result = compare([run, run])
-    assert result["reference"] == str(run)
+@pytest.fixture(scope="module")
+def good(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_run(tmp_path_factory.mktemp("runs") / "a")
+
+
+def test_a_run_compared_with_itself_differs_in_nothing(good: Path) -> None:
+    result = compare([good, good])
+    assert result["reference"] == str(good)
     for entry in result["runs"]:
         for key in ("mean_temperature_mae", "profile_mae", "final_profile_mae", "nusselt_mae"):
             assert entry[key] == 0.0
@@ -116,12 +120,15 @@ def test_a_run_compared_with_itself_differs_in_nothing(tmp_path: Path) -> None:
         assert entry["speedup"] == entry["speedup_end_to_end"] == 1.0
 
 
-def test_known_differences_are_measured(tmp_path: Path) -> None:
-    runs = [
-        write_run(tmp_path / "a"),
-        write_run(tmp_path / "b", "skip:10", warmer=0.02, faster=1.1, stokes=0.3),
-    ]
-    result = compare(runs)
+@pytest.fixture(scope="module")
+def warmer(good: Path) -> Path:
+    path = good.with_name("b")
+    return write_run(path, "skip:10", warmer=0.02, faster=1.1, stokes=0.3)
+
+
+def test_known_differences_are_measured(good: Path, warmer: Path) -> None:
+    result = compare([good, warmer])
+    assert table(result).row_count == 2
     entry = result["runs"][1]
     assert entry["mean_temperature_mae"] == pytest.approx(0.02, rel=0.01)
     assert entry["nusselt_mae"] == pytest.approx(0.04, rel=0.01)
@@ -137,8 +144,10 @@ def test_known_differences_are_measured(tmp_path: Path) -> None:
     assert len(headline(result)) == 3
 
 
-def test_the_shared_start_does_not_flatter_the_velocity_difference(tmp_path: Path) -> None:
-    runs = [write_run(tmp_path / "a"), write_run(tmp_path / "b", faster=2.0, end=END / 4)]
+def test_the_shared_start_does_not_flatter_the_velocity_difference(
+    good: Path, tmp_path: Path
+) -> None:
+    runs = [good, write_run(tmp_path / "b", faster=2.0, end=END / 4)]
     equal = compare(runs)["runs"][1]
     assert equal["equal_times"]["velocity_error"] == pytest.approx([0.0, 1.0])
     assert equal["velocity_error"] == pytest.approx(1.0)
@@ -151,15 +160,15 @@ def test_quiet_flows_are_left_out_and_counted(tmp_path: Path) -> None:
     assert entry["quiet_outputs"] == OUTPUTS - 1
 
 
-def test_a_run_that_failed_is_compared_up_to_where_it_got(tmp_path: Path) -> None:
+def test_a_run_that_failed_is_compared_up_to_where_it_got(good: Path, tmp_path: Path) -> None:
     failed = write_run(
         tmp_path / "b", "surrogate", end=END / 2, stokes=1.0, status="failed", message="T blew up"
     )
     csv = failed / "timeseries.csv"
     csv.write_text(csv.read_text() + "101,0.00505,5e-5,nan,nan,nan,nan\n")
-    entry = compare([write_run(tmp_path / "a"), failed])["runs"][1]
+    entry = compare([good, failed])["runs"][1]
     assert entry["common_time"] == pytest.approx([0.0, END / 2])
-    pair = RunPair(read_run(tmp_path / "a"), read_run(failed))
+    pair = RunPair(read_run(good), read_run(failed))
     assert pair.last_third == pytest.approx((END / 3, END / 2))
     assert entry["mean_temperature_mae"] == pytest.approx(0.0, abs=1e-15)
     assert any("failed at model time 0.005" in note for note in entry["notes"])
@@ -167,23 +176,23 @@ def test_a_run_that_failed_is_compared_up_to_where_it_got(tmp_path: Path) -> Non
     assert entry["speedup_end_to_end"] == pytest.approx(1.25 / 1.5, rel=0.02)
 
 
-def test_another_grid_of_the_same_box_is_regridded(tmp_path: Path) -> None:
-    runs = [
-        write_run(tmp_path / "a", grid=Grid(64, 16, 4.0)),
-        write_run(tmp_path / "b", grid=Grid(32, 8, 4.0)),
-    ]
-    entry = compare(runs)["runs"][1]
+def test_another_grid_of_the_same_box_is_regridded(good: Path, tmp_path: Path) -> None:
+    fine = write_run(tmp_path / "fine", grid=Grid(64, 16, 4.0))
+    entry = compare([fine, good])["runs"][1]
     assert entry["temperature_field_mae"] < 2e-3
     assert entry["velocity_error"] < 2e-3
     assert any("regridded from 32x8 to 64x16" in note for note in entry["notes"])
 
 
-def test_another_scheme_in_time_is_noted(tmp_path: Path) -> None:
+def test_another_scheme_and_other_walls_are_noted(tmp_path: Path) -> None:
     runs = [tmp_path / scheme for scheme in ("explicit", "implicit")]
-    for run in runs:
-        run_directory(case("time.max_steps=2", f"time.scheme={run.name}"), run, progress=False)
-    notes = compare(runs)["runs"][1]["notes"]
-    assert notes == ["time.scheme = implicit, not explicit"]
+    for run, value in zip(runs, (1.0, 2.0), strict=True):
+        changes = (f"time.scheme={run.name}", f"boundaries.bottom_value={value}")
+        run_directory(case("time.max_steps=2", *changes), run, progress=False)
+    assert set(compare(runs)["runs"][1]["notes"]) == {
+        "time.scheme = implicit, not explicit",
+        "boundaries.bottom_value = 2.0, not 1.0",
+    }
 
 
 def test_regridding_keeps_the_flow_divergence_free() -> None:
@@ -196,10 +205,12 @@ def test_regridding_keeps_the_flow_divergence_free() -> None:
         assert np.abs(divergence).max() < 1e-9 * np.abs(u).max() / target.hx
 
 
-def test_the_report_is_one_file_without_outside_references(tmp_path: Path) -> None:
+def test_the_report_is_one_file_without_outside_references(
+    good: Path, warmer: Path, tmp_path: Path
+) -> None:
     runs = [
-        write_run(tmp_path / "a"),
-        write_run(tmp_path / "b", "skip:10", warmer=0.02, faster=1.1, stokes=0.3),
+        good,
+        warmer,
         write_run(tmp_path / "c", "surrogate", warmer=0.01, weights_sha256="ab" * 32),
         write_run(tmp_path / "d", "surrogate", end=END / 4, status="failed", message="<T> blew up"),
     ]
@@ -214,8 +225,9 @@ def test_the_report_is_one_file_without_outside_references(tmp_path: Path) -> No
     assert [p.name for p in out.parent.iterdir()] == ["report.html"]
 
 
-def test_a_report_replaces_nothing_but_a_report(tmp_path: Path) -> None:
-    run = write_run(tmp_path / "a")
+def test_a_report_replaces_nothing_but_a_report(good: Path, tmp_path: Path) -> None:
+    run = tmp_path / "a"
+    shutil.copytree(good, run)
     (tmp_path / "notes.html").write_text("mine")
     before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
     for place, said in (
@@ -229,19 +241,9 @@ def test_a_report_replaces_nothing_but_a_report(tmp_path: Path) -> None:
     assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
     (tmp_path / "empty.html").touch()
     for _ in range(2):  # over an earlier report too
-        compare([run], tmp_path / "empty.html")
-
-
-def test_one_run_makes_a_report_too(tmp_path: Path) -> None:
-    out = tmp_path / "report.html"
-    result = compare([write_run(tmp_path / "a")], out)
+        result = compare([run], tmp_path / "empty.html")
     assert "nothing to compare with" in headline(result)[0]
-    assert "data:image/png" in out.read_text(encoding="utf-8")
-
-
-def test_the_table_has_a_row_per_run(tmp_path: Path) -> None:
-    result = compare([write_run(tmp_path / "a"), write_run(tmp_path / "b", "skip:10")])
-    assert table(result).row_count == 2
+    assert "data:image/png" in (tmp_path / "empty.html").read_text(encoding="utf-8")
 
 
 def cut_csv(run: Path) -> None:
@@ -293,18 +295,19 @@ def drop(name: str) -> Callable[[Path], None]:
     ],
 )
 def test_damage_is_named_with_a_remedy(
-    tmp_path: Path, damage: Callable[[Path], None], named: str
+    good: Path, tmp_path: Path, damage: Callable[[Path], None], named: str
 ) -> None:
-    run = write_run(tmp_path / "run")
+    run = tmp_path / "run"
+    shutil.copytree(good, run)
     damage(run)
     with pytest.raises(InputError, match=named) as error:
-        compare([write_run(tmp_path / "good"), run])
+        compare([good, run])
     assert "\n" not in str(error.value)
     assert any(word in str(error.value) for word in ("give", "name", "anew", "resume", "let"))
 
 
-def test_boxes_of_different_shape_do_not_compare(tmp_path: Path) -> None:
-    runs = [write_run(tmp_path / "a"), write_run(tmp_path / "b", grid=Grid(16, 8, 2.0))]
+def test_boxes_of_different_shape_do_not_compare(good: Path, tmp_path: Path) -> None:
+    runs = [good, write_run(tmp_path / "b", grid=Grid(16, 8, 2.0))]
     with pytest.raises(InputError, match="aspect ratio 2"):
         compare(runs)
 
@@ -364,13 +367,3 @@ def test_a_uniform_temperature_is_the_same_on_any_grid(walls: str, tmp_path: Pat
     entry = compare(runs)["runs"][1]
     for name in ("temperature_field_mae", "profile_mae", "final_profile_mae"):
         assert entry[name] == pytest.approx(0.0, abs=1e-11)
-
-
-def test_walls_that_differ_are_noted(tmp_path: Path) -> None:
-    runs = []
-    for value in (1.0, 2.0):
-        settings = ["grid.nx=16", "grid.ny=8", "grid.aspect=2", f"boundaries.bottom_value={value}"]
-        config = load_config(None, [*settings, "time.max_steps=2"])
-        run_directory(config, tmp_path / str(value), progress=False)
-        runs.append(tmp_path / str(value))
-    assert "boundaries.bottom_value = 2.0, not 1.0" in compare(runs)["runs"][1]["notes"]

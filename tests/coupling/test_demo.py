@@ -21,9 +21,19 @@ def small_case(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("small_case")
 def test_the_demo_ends_with_a_report_and_three_lines(tmp_path: Path) -> None:
-    said: list[str] = []
-    out = tmp_path / "demo"
+    """It replaces an earlier demo, and nothing else."""
+    out, said = tmp_path, list[str]()
+    (tmp_path / "notes.txt").write_text("mine")
+    with pytest.raises(InputError, match="not an earlier demo"):
+        demo(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
+    (tmp_path / module.MARKER).touch()
+    stale = tmp_path / "direct" / "stale"
+    stale.parent.mkdir()
+    stale.touch()
     result = demo(out, said.append)
+    assert not stale.exists()
+    assert (tmp_path / "notes.txt").read_text() == "mine"
     said = [line for line in said if not line.startswith("The machine was busy")]
     skip = result["runs"][1]
     # Skipping nothing is the direct run, from the same state, to the last bit.
@@ -33,21 +43,6 @@ def test_the_demo_ends_with_a_report_and_three_lines(tmp_path: Path) -> None:
     assert (out / "demo.png").read_bytes().startswith(b"\x89PNG")
     assert str(out / "report.html") in said[-4]
     assert [line.split()[0] for line in said[-3:]] == ["Speed-up", "Mean", "Velocity"]
-
-
-@pytest.mark.usefixtures("small_case")
-def test_a_second_demo_replaces_the_first_and_nothing_else(tmp_path: Path) -> None:
-    (tmp_path / "notes.txt").write_text("mine")
-    with pytest.raises(InputError, match="not an earlier demo"):
-        demo(tmp_path)
-    assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
-    (tmp_path / module.MARKER).touch()
-    stale = tmp_path / "direct" / "stale"
-    stale.parent.mkdir()
-    stale.touch()
-    demo(tmp_path, lambda _: None)
-    assert not stale.exists()
-    assert (tmp_path / "notes.txt").read_text() == "mine"
 
 
 def test_a_file_is_no_place_for_a_demo(small_case: None, tmp_path: Path) -> None:

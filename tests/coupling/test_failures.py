@@ -3,6 +3,7 @@
 import errno
 import os
 import re
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -151,15 +152,14 @@ def test_the_state_is_as_it_was_before_the_step_that_failed() -> None:
     assert np.array_equal(simulation.temperature, before)
 
 
-def test_a_solver_that_is_wrong_from_the_start_can_be_replaced(tmp_path: Path) -> None:
+def test_a_solver_that_is_wrong_from_the_start_can_be_replaced(alone: Path, tmp_path: Path) -> None:
     """Its velocity of the initial state, which the first checkpoint holds, is not used."""
     out = tmp_path / "run"
     with pytest.raises(RunFailedError, match=r"step 1, t = 0: T is not finite"):
         run(out, solver=Failing(not_a_number, 0))
     assert steps_of(out) == [0]
     tellus("run", out, "--resume", "--stokes", "direct")
-    run(tmp_path / "alone")
-    ours, theirs = out / "timeseries.csv", tmp_path / "alone" / "timeseries.csv"
+    ours, theirs = out / "timeseries.csv", alone / "timeseries.csv"
     assert ours.read_bytes() == theirs.read_bytes()
 
 
@@ -239,6 +239,14 @@ def runs_out_of_room(owner: Any, name: str, calls: int, tmp_path: Path) -> tuple
     return out, config, said
 
 
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What the others are to be in the end."""
+    out = tmp_path_factory.mktemp("runs") / "alone"
+    run(out)
+    return out
+
+
 @pytest.mark.parametrize(
     ("owner", "name", "calls"),
     [
@@ -250,15 +258,14 @@ def runs_out_of_room(owner: Any, name: str, calls: int, tmp_path: Path) -> tuple
     ],
 )
 def test_a_full_disk_fails_the_run_which_goes_on_when_there_is_room(
-    owner: Any, name: str, calls: int, tmp_path: Path
+    owner: Any, name: str, calls: int, alone: Path, tmp_path: Path
 ) -> None:
     out, _, said = runs_out_of_room(owner, name, calls, tmp_path)
     assert "--resume" in said
     # run.json may not have found room either.
     assert summary(out)["status"] in ("failed", "running")
     tellus("run", out, "--resume")
-    run(tmp_path / "alone")
-    assert_same(out, tmp_path / "alone")
+    assert_same(out, alone)
 
 
 @pytest.mark.parametrize(
@@ -279,9 +286,11 @@ def test_a_disk_full_from_the_start_leaves_no_half_of_a_run(
 
 
 @pytest.mark.parametrize("name", CONTENTS)
-def test_a_directory_with_any_part_of_a_run_is_left_alone(name: str, tmp_path: Path) -> None:
+def test_a_directory_with_any_part_of_a_run_is_left_alone(
+    name: str, alone: Path, tmp_path: Path
+) -> None:
     out = tmp_path / "run"
-    run(out)
+    shutil.copytree(alone, out)
     for other in CONTENTS:
         if other != name:
             (out / other).rename(tmp_path / other)

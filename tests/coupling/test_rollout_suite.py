@@ -6,6 +6,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+import cloudpickle
 import numpy as np
 import pytest
 from trajectories import synthetic
@@ -60,11 +61,15 @@ CASES = (case_of("one"), case_of("two", "model.rayleigh=3e4"), case_of("three", 
 
 @pytest.fixture
 def serial(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Rollouts one after another in this process; the list holds what was done."""
+    """Rollouts one after another in this process; the list holds what was done.
+
+    They go through what would take them to other processes.
+    """
     done = []
 
     def run_all(work: Callable[[Any], str], tasks: Sequence[tuple[Any]], *_: Any) -> Iterator[str]:
         for (task,) in tasks:
+            work, task = cloudpickle.loads(cloudpickle.dumps((work, task)))
             line = work(task)
             done.append(f"{task.case.name} {task.label}")
             yield line
@@ -437,6 +442,7 @@ def test_colours_reach_down_to_what_cooled_but_not_below_the_reference() -> None
     assert (lost.vmin, lost.vmax) == pytest.approx((0.2, 1.0))
 
 
+@pytest.mark.usefixtures("serial")
 def test_the_command_rolls_a_data_set_out(data: Path, tmp_path: Path) -> None:
     out = tmp_path / "suite"
     command = ["rollout-suite", "--data", str(data), "--out", str(out), "--stokes", "skip:4"]

@@ -85,7 +85,8 @@ def test_a_price_that_is_not_known_is_none(whole: Path, tmp_path: Path) -> None:
 
 def test_what_there_is_can_be_drawn(whole: Path, tmp_path: Path) -> None:
     run = killed(whole, tmp_path / "run")
-    tellus("plot", run, "--out", tmp_path / "plots")
+    tellus("plot", run, "--frames", "1")
+    assert (run / "plots" / "animation.gif").is_file()
     tellus("profile", run)
     header = (run / "timeseries.csv").read_text().splitlines()[0]
     (run / "timeseries.csv").write_text(f"{header}\n1,0.0")

@@ -16,7 +16,7 @@ from typing import Any
 import mutations as damage
 import numpy as np
 import pytest
-from run_fixtures import library_log, no_waiting_for_disks, one_thread
+from run_fixtures import library_log, one_thread
 from small_data import parameters, problem, solved, write_dataset
 from small_models import save_models
 from typer.testing import CliRunner
@@ -28,10 +28,10 @@ from tellus.coupling.runs import checkpoint
 from tellus.solver.grid import Grid
 from tellus.surrogate.packed_temperatures import pack
 
-__all__ = ["library_log", "no_waiting_for_disks", "one_thread"]
+__all__ = ["library_log", "one_thread"]
 
 GRID = Grid(16, 16, 4.0)
-FEW, MANY = 3, 250
+FEW, MANY = 1, 250
 """Damaged files of each kind, in every test and in the slow one."""
 
 CONFIG = ["grid.nx=16", "grid.ny=16", "time.end=1e-3", "time.max_steps=3", "output.every=1e-7"]
@@ -203,12 +203,6 @@ def outcome(case: Case, made: Path, place: Path) -> Any:
     names |= {"config": made / "run.toml"}
     arguments = [word.format(**names) for word in case.command.split()]
     return CliRunner().invoke(app, arguments)
-
-
-@pytest.fixture(autouse=True)
-def nobody_else_is_busy(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is not watched takes no time."""
-    monkeypatch.setattr("tellus.io.busy.background_load", lambda: 0.0)
 
 
 def check(name: str, count: int, made: Path, tmp_path: Path) -> None:

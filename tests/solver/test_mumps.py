@@ -2,6 +2,7 @@
 
 import csv
 import json
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 from numerics import GivenViscosity, rough_field, rough_viscosity, worst_difference
 from petsc_needed import mpirun, petsc, run_python
 from physics_cases import SLIPS, case, run_in_pieces, slip_walls
+from rollouts import tellus
 
 from tellus.coupling.runs.run import run_directory
 from tellus.coupling.simulation.ranks import ranks_of, refuse_idle_processes
@@ -16,7 +18,7 @@ from tellus.coupling.solvers.names import make_solver
 from tellus.errors import InputError, RunFailedError
 from tellus.solver.direct import DirectSolver
 from tellus.solver.grid import Array, Grid
-from tellus.solver.mumps.petsc import Factorisation, MumpsSettings
+from tellus.solver.mumps.petsc import Factorisation, MumpsSettings, _petsc
 from tellus.solver.mumps.solver import MumpsSolver, variant
 from tellus.solver.rheology import FrankKamenetskii
 from tellus.solver.stokes import StokesProblem, relative_velocity_error
@@ -178,12 +180,14 @@ def written(path: Path, *settings: str) -> Path:
 
 @pytest.mark.usefixtures("mpirun")
 def test_a_run_of_two_processes_stops_goes_on_and_ends_as_one_of_one(tmp_path: Path) -> None:
-    """Both processes see the same ends, the first alone writes."""
+    """Both processes see the same ends, also of a command that fails; the first alone writes."""
     out, script = tmp_path / "shared", tmp_path / "script.py"
     config = written(tmp_path, "time.max_steps=6", "stokes.solver=mumps")
     script.write_text(
         f"""
+import sys
 import tellus
+from tellus.__main__ import main
 from tellus.errors import InputError, InterruptedRunError
 
 limited, whole = (
@@ -199,25 +203,21 @@ try:
     tellus.run(whole, "{out}")
 except InputError:
     print("refused")
+collapsing = ("--set", "model.rayleigh=1e8", "--set", "time.dt_min=1e-5")
+sys.argv = ["tellus", "run", "{config}", "--out", "{tmp_path / "failed"}", *collapsing]
+main()
 """,
         encoding="utf-8",
     )
     done = run_python(script, ranks=2)
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == 1, done.stderr
     for said in ("stopped", "done 6", "refused"):
         assert done.stdout.count(said) == 2
+    assert done.stderr.count("the time step collapsed") == 1
+    assert json.loads((tmp_path / "failed" / "run.json").read_text())["status"] == "failed"
     assert json.loads((out / "run.json").read_text())["status"] == "done"
     run_directory(case("time.max_steps=6"), tmp_path / "direct", progress=False)
     assert_alike(out, tmp_path / "direct")
-
-
-@pytest.mark.usefixtures("mpirun")
-def test_no_process_waits_for_a_run_that_failed(tmp_path: Path) -> None:
-    config = written(tmp_path, "model.rayleigh=1e8", "time.dt_min=1e-5", "stokes.solver=mumps")
-    done = run_python("-m", "tellus", "run", config, "--out", tmp_path / "run", ranks=2)
-    assert done.returncode == 1, done.stderr
-    assert done.stderr.count("the time step collapsed") == 1
-    assert json.loads((tmp_path / "run" / "run.json").read_text())["status"] == "failed"
 
 
 @pytest.mark.usefixtures("mpirun")
@@ -270,23 +270,15 @@ def test_processes_are_counted_where_the_launcher_says_so(monkeypatch: pytest.Mo
         refuse_idle_processes("direct")
 
 
-def test_without_petsc_a_sentence_says_what_to_install(tmp_path: Path) -> None:
-    script = tmp_path / "script.py"
-    script.write_text(
-        """
-import sys
-sys.modules["petsc4py"] = None  # as if it were not there
-import tellus
-from tellus.cli import app
-app()
-""",
-        encoding="utf-8",
-    )
+def test_without_petsc_a_sentence_says_what_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "petsc4py", None)
+    monkeypatch.setattr("tellus.solver.mumps.petsc._petsc", _petsc.__wrapped__)
     config, out = written(tmp_path), tmp_path / "run"
-    done = run_python(script, "run", config, "--out", out, "--stokes", "mumps:lu")
-    assert done.returncode == 2, done.stderr
-    assert "MUMPS solvers need PETSc" in done.stderr
-    assert "`make petsc`" in done.stderr
+    said = tellus("run", config, "--out", out, "--stokes", "mumps:lu", status=2).stderr
+    assert "MUMPS solvers need PETSc" in said
+    assert "`make petsc`" in said
     assert not out.exists()
 
 
@@ -316,10 +308,3 @@ def test_what_stands_in_a_name_may_come_in_any_order() -> None:
     assert variant("mumps", ["lu"], parts=2).ordering == "pord"
     with pytest.raises(InputError, match="one process"):
         variant("mumps", ["lu", "dissection"], parts=2)
-
-
-def test_tellus_is_imported_without_petsc() -> None:
-    done = run_python(
-        "-c", "import sys, tellus, tellus.solver.mumps.solver; print('petsc4py' in sys.modules)"
-    )
-    assert done.stdout == "False\n", done.stderr

@@ -13,7 +13,7 @@ from types import ModuleType
 import numpy as np
 import pytest
 import torch
-from rollouts import assert_same, case
+from rollouts import assert_same, case, tellus
 from small_data import GRID, problem
 
 from tellus.coupling.runs.checkpoint import FOLDER
@@ -153,6 +153,8 @@ def test_one_snapshot_can_be_learned_by_heart(mass: str, walls: str, dataset: Pa
         value = learner.loss(index, plain)
         value.backward()
         optimiser.step()
+        if value.item() < 0.08 * first:
+            break
     with torch.no_grad():
         learned = learner.loss(index, plain).item()
         learner.parts["train"].psi[2] = learner.parts["train"].psi[9]
@@ -223,19 +225,19 @@ def test_two_processes_train_as_one(dataset: Path, tmp_path: Path) -> None:
         "[network]\nfilters = 4\nlevels = 2\nconvolutions = 1\n"
         "[training]\nepochs = 3\nbatch_size = 7\n"
     )
+    command = ["train", str(config), "--data", str(dataset), "--out"]
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
+    done = subprocess.run(
+        [*torchrun, "-m", "tellus", *command, str(tmp_path / "by-2")],
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    tellus(*command, tmp_path / "by-1")
     losses = []
-    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node"]
-    for processes in ("1", "2"):
-        out = tmp_path / f"by-{processes}"
-        command = [*torchrun, processes, "-m", "tellus", "train", str(config)]
-        done = subprocess.run(
-            [*command, "--data", str(dataset), "--out", str(out)],
-            env={**os.environ, "OMP_NUM_THREADS": "1"},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert done.returncode == 0, done.stderr
+    for out in (tmp_path / "by-1", tmp_path / "by-2"):
         lines = (out / "metrics.jsonl").read_text().splitlines()
         losses.append([json.loads(line)["loss"] for line in lines])
     assert len(losses[0]) == 3

@@ -4,8 +4,6 @@ import errno
 import json
 import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -157,41 +155,6 @@ def test_a_label_that_cannot_be_solved_is_left_out(
     )
     with pytest.raises(SolverError, match="sim_000: no label could be solved"):
         unpack(packed, tmp_path / "none", report=lambda line: None)
-
-
-# What a GPU machine may lack.
-BARE = """
-import sys
-
-LACKING = {
-    "matplotlib", "numba", "pydantic", "safetensors", "scipy", "threadpoolctl", "tomli_w", "typer",
-    "xarray", "zarr",
-}
-
-
-class Lacking:
-    def find_spec(self, name, path=None, target=None):
-        if name.split(".")[0] in LACKING or name == "tellus.solver._core":
-            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
-
-
-sys.meta_path.insert(0, Lacking())
-from pathlib import Path
-
-from tellus.surrogate.data import Dataset
-from tellus.surrogate.snapshots import load_snapshots
-from tellus.surrogate.packed_temperatures import unpack
-
-unpack(Path(sys.argv[1]), Path(sys.argv[2]))
-print(len(load_snapshots(Dataset.open(Path(sys.argv[2])), "train")))
-"""
-
-
-def test_it_arrives_where_there_is_pytorch_and_numpy_alone(packed: Path, tmp_path: Path) -> None:
-    command = [sys.executable, "-c", BARE, str(packed), str(tmp_path / "out")]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.splitlines()[-1] == "18"
 
 
 def test_commands(made: Path, tmp_path: Path) -> None:

@@ -2,8 +2,6 @@
 
 import json
 import logging
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -27,7 +25,7 @@ from tellus.surrogate.training.train import train
 from tellus.surrogate.two_level.model import SHIPPED as TWO_LEVEL
 
 GRID = Grid(16, 16, 2.0)
-SETTINGS = ProfileSettings(epochs=150, batch_size=4, learning_rate=1e-2, width=32, depth=2)
+SETTINGS = ProfileSettings(epochs=120, batch_size=12, learning_rate=2e-2, width=32, depth=2)
 
 
 def analytic(gamma_T: float, gamma_p: float, heating: float, y: Array) -> Array:
@@ -227,14 +225,3 @@ def test_the_command_runs_from_a_prediction_and_resumes(trained: Path, tmp_path:
     for extra in ([], ["--resume", "--set", "time.max_steps=4"]):
         done = CliRunner().invoke(app, ["run", str(config), "--out", str(out), *extra])
         assert done.exit_code == 0, done.output
-
-
-def test_other_starts_do_not_load_torch() -> None:
-    script = (
-        "import sys; from tellus.config import load_config; "
-        "from tellus.coupling.build import grid_of; "
-        "from tellus.coupling.starts.initial import initial_temperature; "
-        "c = load_config(None, []); initial_temperature(c, grid_of(c)); "
-        "sys.exit('torch' in sys.modules)"
-    )
-    assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0

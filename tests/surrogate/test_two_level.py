@@ -15,9 +15,7 @@ import torch
 import zarr
 from scipy.interpolate import CubicSpline
 from small_data import GRID, Member, parameters, problem, solved, write_dataset
-from typer.testing import CliRunner
 
-from tellus.cli import app
 from tellus.config import load_config
 from tellus.coupling.simulation.loop import Simulation
 from tellus.coupling.solvers.surrogate import SurrogateSolver
@@ -624,16 +622,6 @@ def test_evaluation_compares_model_and_base(trained: Path, dataset: Path) -> Non
     text = table(result)
     assert "sim_002" in text
     assert "coarse:2 alone" in text
-
-
-def test_the_command_prints_the_evaluation_as_strict_json(trained: Path, dataset: Path) -> None:
-    command = ["evaluate", str(trained), "--data", str(dataset), "--json"]
-    result = CliRunner().invoke(app, command)
-    assert result.exit_code == 0
-    assert result.stdout.count("\n") == 1
-    document = json.loads(result.stdout, parse_constant=pytest.fail)
-    assert document["snapshots"] == 5
-    assert [row["name"] for row in document["per_simulation"]] == ["sim_003"]
 
 
 def test_a_grid_too_small_for_its_base_is_named() -> None:

@@ -102,8 +102,16 @@ def error(case: Steady, n: int, scheme: str) -> float:
     return float(np.max(np.abs(state.temperature - exact)))
 
 
-@pytest.mark.parametrize("scheme", [EXPLICIT, IMPLICIT])
-@pytest.mark.parametrize("case", [Steady(1), Steady(2), Steady(1, flux=True)], ids=str)
+@pytest.mark.parametrize(
+    ("case", "scheme"),
+    [
+        (Steady(1), EXPLICIT),
+        (Steady(2), IMPLICIT),
+        (Steady(1, flux=True), EXPLICIT),
+        (Steady(1, flux=True), IMPLICIT),
+    ],
+    ids=str,
+)
 def test_a_steady_state_is_of_fourth_order_in_space(case: Steady, scheme: str) -> None:
     errors = [error(case, n, scheme) for n in (8, 16, 32)]
     assert min(observed_orders(errors)[1:]) > 3.7
