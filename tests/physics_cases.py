@@ -10,8 +10,10 @@ from typing import Any
 import numpy as np
 from allpairspy import AllPairs
 from numerics import flow_of
+from rollouts import TINY
+from rollouts import case as case_of
 
-from tellus.config import Config, load_config
+from tellus.config import Config
 from tellus.coupling.runs.run import run_directory
 from tellus.coupling.simulation.loop import Simulation
 from tellus.coupling.simulation.stepping import Schedule
@@ -91,24 +93,12 @@ class GivenFlow(StokesSolver):
         return flow_of(self.psi, problem.grid)
 
 
-CONVECTING = (
-    "grid.nx=16",
-    "grid.ny=8",
-    "grid.aspect=2.0",
-    "model.rayleigh=1e4",
-    "model.heating=0",
-    "rheology.gamma_T=100",
-    "rheology.gamma_p=1",
-    "initial.kind=conductive",
-    "initial.amplitude=0.1",
-    "time.dt_initial=2e-5",
-    "output.every=2e-4",
-)
+CONVECTING = (*TINY, "model.heating=0")
 
 
 def case(*overrides: str) -> Config:
     """A tiny box that convects from the first step on, and what is different in it."""
-    return load_config(None, [*CONVECTING, *overrides])
+    return case_of(*overrides, base=CONVECTING)
 
 
 def run_in_pieces(out: Path, *overrides: str) -> int:

@@ -17,7 +17,7 @@ from tellus.coupling.solvers.anchored import SAFETY, AnchoredSolver, ToleranceAn
 from tellus.coupling.solvers.checked import CheckedSolver
 from tellus.coupling.solvers.error_forecast import ErrorForecast
 from tellus.coupling.solvers.names import make_solver
-from tellus.errors import InputError, SolverError
+from tellus.errors import SolverError
 from tellus.solver.boundaries import NO_SLIP
 from tellus.solver.coarse import CoarseSolver
 from tellus.solver.direct import DirectSolver
@@ -167,26 +167,6 @@ def test_a_factor_that_is_too_old_is_replaced() -> None:
     assert relative_velocity_error(solver.solve(following), expected) < 1e-3
 
 
-@pytest.mark.parametrize("calls", [0, 1, 2, 5, 12, 20])
-@pytest.mark.parametrize(
-    "name",
-    [
-        "anchored:3:coarse:2",
-        "anchored:tol=1e-2:coarse:2",
-        "anchored:tol=5e-2:skip:2:linear:lagged:tol=1e-3",
-        "check:anchored:tol=1e-2:reduced:4",
-    ],
-)
-def test_memory_goes_on_to_the_bit(name: str, calls: int) -> None:
-    one, other = (make_solver(name, SMALL) for _ in range(2))
-    problems = [problem for problem, _ in STATES]
-    for problem in problems[:calls]:
-        one.solve(problem)
-    for problem in problems[-4:]:
-        other.solve(problem)
-    assert_resumes(one, other, problems[calls : calls + 8])
-
-
 def test_memory_of_a_solver_of_ones_own() -> None:
     one, other = (anchored(3, Drifting(SMALL)) for _ in range(2))
     problems = [problem for problem, _ in STATES]
@@ -279,32 +259,3 @@ def test_a_tally_keeps_means_and_extremes_through_a_checkpoint() -> None:
     assert restored.velocity_errors == pytest.approx(
         {"mean_estimate": 0.2, "largest_estimate": 0.3, "mean_error": 1.0, "largest_error": 1.0}
     )
-
-
-@pytest.mark.parametrize(
-    ("name", "said"),
-    [
-        ("anchored", '"anchored" needs a number of steps or a tolerance, and the name'),
-        ("anchored:50", '"anchored:50" needs a number of steps or a tolerance, and the name'),
-        ("anchored:0:coarse:2", '"anchored:0:coarse:2" needs a number of steps'),
-        ("anchored:coarse:2", '"anchored:coarse:2" needs a number of steps'),
-        ("anchored:tol=2:coarse:2", "needs a tolerance between 0 and 1"),
-        ("anchored:tol=:coarse:2", "needs a tolerance between 0 and 1"),
-        ("anchored:tol=1e-3", '"anchored:tol=1e-3" needs a number of steps'),
-        ("anchored:50:coarser:2", 'there is no solver "coarser"; did you mean "coarse:R"?'),
-        ("anchored:50:coarse:x", '"coarse:x" needs one whole number'),
-        ("check", '"check" needs the name of a solver'),
-        ("check:direkt", 'there is no solver "direkt"'),
-    ],
-)
-def test_what_is_refused(name: str, said: str) -> None:
-    with pytest.raises(InputError, match=said.replace("?", r"\?")):
-        make_solver(name, SMALL)
-
-
-@pytest.mark.parametrize(
-    "name",
-    ["anchored:50:reduced:4", "anchored:tol=1e-3:coarse:2", "check:anchored:7:skip:2:linear"],
-)
-def test_names(name: str) -> None:
-    assert make_solver(name, SMALL).name == name

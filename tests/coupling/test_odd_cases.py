@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from physics_cases import assert_resumes_bitwise
-from rollouts import assert_same, case, steps_of, tellus, write_case
+from rollouts import case, steps_of
 
 from tellus import open_run
 from tellus.coupling.runs.run import run_directory
@@ -62,23 +62,3 @@ def test_an_end_before_the_first_step_is_over(end: float, tmp_path: Path) -> Non
     assert open_run(tmp_path / "run")["time"].values.tolist() == [0.0, end]
     run_directory(case("time.end=5e-5"), tmp_path / "run", resume=True, progress=False)
     assert open_run(tmp_path / "run")["time"].values[-1] == 5e-5
-
-
-def test_exit_statuses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """0, 1 and 2; 3 is what live runs end with that are stopped."""
-    monkeypatch.chdir(tmp_path)
-    write_case(Path("a case.toml"), "time.max_steps=3")
-    tellus("run", "a case.toml", "--out", "a run/")
-    tellus("run", "a case.toml", "--out", "./a run", status=2)
-    changes = ("model.rayleigh=1e12", "time.dt_initial=1e-9", "time.dt_min=5e-10")
-    vigorous = [word for change in changes for word in ("--set", change)]
-    failed = tellus("run", "a case.toml", "--out", "b", *vigorous, status=1)
-    said = failed.stderr.splitlines()[-1]
-    assert said.startswith("tellus: step ")
-    assert "collapsed" in said
-
-
-def test_runs_are_reproducible(tmp_path: Path) -> None:
-    for name in ("one", "two"):
-        run_directory(case("time.max_steps=5"), tmp_path / name, progress=False)
-    assert_same(tmp_path / "one", tmp_path / "two")

@@ -7,10 +7,9 @@ import numpy as np
 import pytest
 from numerics import random_psi
 from rollouts import case, summary
-from sequences import SMALL, assert_resumes, errors, rising
+from sequences import SMALL, errors, rising
 
 from tellus.coupling.runs.run import run_directory
-from tellus.coupling.solvers.names import make_solver
 from tellus.coupling.solvers.skip import SkipSolver
 from tellus.solver.direct import DirectSolver
 from tellus.solver.grid import Grid
@@ -84,25 +83,6 @@ def test_second_order_in_the_interval_where_holding_is_first() -> None:
     assert 2.0 < held[1] / held[0] < 4.0
     assert straight[1] / straight[0] > 5.0
     assert straight[0] < 0.5 * held[0]
-
-
-@pytest.mark.parametrize("calls", range(8))
-def test_memory_goes_on_to_the_bit(calls: int) -> None:
-    one, other = (SkipSolver(DirectSolver(SMALL), 3, SMALL, linear=True) for _ in range(2))
-    problems = [problem for problem, _ in rising(20)]
-    for problem in problems[:calls]:
-        one.solve(problem)
-    for problem in problems[-5:]:
-        other.solve(problem)
-    assert_resumes(one, other, problems[calls : calls + 7])
-
-
-def test_a_solver_that_is_asked_keeps_its_memory() -> None:
-    problems = [problem for problem, _ in rising(20)]
-    one, other = (make_solver("skip:2:linear:skip:3", SMALL) for _ in range(2))
-    for problem in problems[:5]:
-        one.solve(problem)
-    assert_resumes(one, other, problems[5:15])
 
 
 def test_a_run_counts_what_it_got(tmp_path: Path) -> None:

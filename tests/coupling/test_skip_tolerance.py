@@ -7,12 +7,11 @@ import numpy as np
 import pytest
 from numerics import random_psi
 from rollouts import case, summary
-from sequences import SMALL, assert_resumes, circulating, errors, rising
+from sequences import SMALL, circulating, errors, rising
 
 from tellus.coupling.runs.run import run_directory
 from tellus.coupling.solvers.names import make_solver
 from tellus.coupling.solvers.skip import SAFETY, ToleranceSkipSolver
-from tellus.errors import InputError
 from tellus.solver.direct import DirectSolver
 from tellus.solver.grid import Grid
 from tellus.solver.picard import PicardSettings
@@ -139,18 +138,6 @@ def test_a_clock_that_is_set_back_starts_anew() -> None:
     assert max(errors(solver, STATES[1:12])) < 1e-2
 
 
-@pytest.mark.parametrize("calls", [0, 1, 3, 6, 15])
-@pytest.mark.parametrize("name", ["skip:tol=1e-2", "skip:tol=5e-2:lagged:tol=1e-3"])
-def test_memory_goes_on_to_the_bit(name: str, calls: int) -> None:
-    one, other = (make_solver(name, SMALL) for _ in range(2))
-    problems = [problem for problem, _ in STATES]
-    for problem in problems[:calls]:
-        one.solve(problem)
-    for problem in problems[-6:]:
-        other.solve(problem)
-    assert_resumes(one, other, problems[calls : calls + 10])
-
-
 def test_a_yielding_law() -> None:
     law = Viscoplastic(FrankKamenetskii(1e5, 1.0), yield_stress=5.0)
     closely = PicardSettings(1e-6, 200)
@@ -171,20 +158,6 @@ def test_a_run_reports_what_it_foresaw_and_found(tmp_path: Path) -> None:
     assert report["solved"] + report["extrapolated"] == 41
     assert report["extrapolated"] > 10
     assert report["largest_estimate"] >= report["mean_estimate"] > 0.0
-
-
-@pytest.mark.parametrize(
-    ("name", "said"),
-    [
-        ("skip:tol=", "needs a tolerance between 0 and 1"),
-        ("skip:tol=1", "needs a tolerance between 0 and 1"),
-        ("skip:tol=1e-2:linear", 'there is no solver "linear"'),
-        ("skip:limit=3", "needs one whole number of steps or a tolerance"),
-    ],
-)
-def test_what_is_refused(name: str, said: str) -> None:
-    with pytest.raises(InputError, match=said):
-        make_solver(name, SMALL)
 
 
 @pytest.mark.parametrize("name", ["skip:tol=1e-2", "skip:tol=1e-2:lagged:tol=1e-4"])

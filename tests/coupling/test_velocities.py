@@ -1,6 +1,5 @@
 """Ways to get a velocity: skip, names, and a solver of one's own."""
 
-import re
 from pathlib import Path
 
 import numpy as np
@@ -75,36 +74,6 @@ def test_skip_of_one_is_direct(tmp_path: Path) -> None:
         run_directory(config, tmp_path / name[:4], progress=False)
     ours, theirs = (tmp_path / name / "timeseries.csv" for name in ("dire", "skip"))
     assert ours.read_bytes() == theirs.read_bytes()
-
-
-@pytest.mark.parametrize(
-    ("name", "said"),
-    [
-        ("skip", 'stokes.solver: "skip" needs one whole number of steps or a tolerance'),
-        ("skip:", '"skip:" needs one whole number'),
-        ("skip:0", '"skip:0" needs one whole number'),
-        ("skip:-1", '"skip:-1" needs one whole number'),
-        ("skip:x", '"skip:x" needs one whole number'),
-        ("skip:1.5", '"skip:1.5" needs one whole number'),
-        ("skip:2:3", 'there is no solver "3"'),
-        ("skip:linear", '"skip:linear" needs one whole number'),
-        ("skip:2:linear:direkt", 'there is no solver "direkt"; did you mean "direct"?'),
-        ("direct:1", 'stokes.solver: "direct" takes no argument, not "1".'),
-        ("direkt", 'there is no solver "direkt"; did you mean "direct"?'),
-        (
-            "skop:3",
-            'there is no solver "skop"; did you mean "skip:N[:linear][:NAME], skip:tol=X[:NAME]"?',
-        ),
-        ("surogate", 'there is no solver "surogate"; did you mean "surrogate[:PATH]"?'),
-        ("DIRECT", 'there is no solver "DIRECT"'),
-        ("", 'there is no solver ""'),
-        (":", 'there is no solver ""'),
-    ],
-)
-def test_names_that_are_refused(name: str, said: str) -> None:
-    with pytest.raises(InputError, match=re.escape(said)) as refusal:
-        make_solver(name, GRID)
-    assert str(refusal.value).endswith((".", ". `tellus solvers` lists them all."))
 
 
 def test_a_refused_name_leaves_nothing_on_disk(tmp_path: Path) -> None:

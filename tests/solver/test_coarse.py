@@ -8,7 +8,6 @@ from numerics import observed_orders, rough_viscosity
 from physics_cases import initials, slip_walls
 
 from tellus.coupling.solvers.names import make_solver
-from tellus.errors import InputError
 from tellus.solver.boundaries import FREE_SLIP, NO_SLIP
 from tellus.solver.coarse import CoarseSolver, block_mean, spline_matrix
 from tellus.solver.direct import DirectSolver
@@ -113,19 +112,3 @@ def test_phases_are_those_of_a_coarse_solve() -> None:
         "project", "assemble", "factor", "solve", "residual", "transfer",
     ]  # fmt: skip
     assert np.isnan(report.residual)
-
-
-@pytest.mark.parametrize(
-    ("name", "said"),
-    [
-        ("coarse", '"coarse" needs one whole number of cells in one, at least 2, as in "coarse:4"'),
-        ("coarse:1", '"coarse:1" needs one whole number'),
-        ("coarse:x", '"coarse:x" needs one whole number'),
-        ("coarse:2:2", '"coarse:2:2" needs one whole number'),
-        ("coarse:3", "128x64 grid cannot be coarsened by 3: choose nx and ny divisible by 3"),
-        ("coarse:32", "too small for a solve on one 32 times coarser.* at least 128"),
-    ],
-)
-def test_what_is_refused(name: str, said: str) -> None:
-    with pytest.raises(InputError, match=said):
-        make_solver(name, FINE)

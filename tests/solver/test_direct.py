@@ -146,12 +146,3 @@ def test_one_impossible_cell_is_a_clear_error(value: float, size: int) -> None:
     eta[2, 3] = value
     with pytest.raises(SolverError, match="viscosity ranges from"):
         DirectSolver(grid).solve(StokesProblem(grid, rough_field(grid), GivenViscosity(eta)))
-
-
-def test_a_temperature_that_is_not_finite_is_a_clear_error() -> None:
-    temperature = plume(CONVECTING)
-    temperature[3, 5] = np.nan
-    with pytest.raises(SolverError, match=r"t = 0\.25"):
-        DirectSolver(CONVECTING).solve(
-            StokesProblem(CONVECTING, temperature, FrankKamenetskii(), time=0.25)
-        )

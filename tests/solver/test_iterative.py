@@ -272,34 +272,8 @@ def test_a_missing_device_is_bad_input() -> None:
         make_solver("iterative:cuda", SMALL)
 
 
-@pytest.mark.parametrize(
-    ("name", "said"),
-    [
-        ("iterative:fast", 'does not know "fast": it takes tol=...'),
-        ("iterative:tol=0", "needs a tolerance between 0 and 1"),
-        ("iterative:relax=2", "needs a factor between 0 and 1"),
-        ("iterative:limit=x", "needs a whole number, at least 1"),
-        ("iterative:speed=1", "takes tol=... or velocity=..."),
-        ("iterative:tol=1e-6:tol=1e-3", "each once"),
-        ("iterative:cg:bicgstab", "takes one of cg and bicgstab"),
-        ("iterative:cold:cold", "takes one of cold, once"),
-        ("iterative:jacobi:velocity=1e-3", "needs tol=... too"),
-        ("iterative:from", 'needs a solver after "from"'),
-        ("iterative:from:nothing", 'there is no solver "nothing"'),
-    ],
-)
-def test_what_is_refused(name: str, said: str) -> None:
-    with pytest.raises(InputError, match=said):
-        make_solver(name, SMALL)
-
-
 def test_a_grid_that_multigrid_cannot_coarsen_is_bad_input_but_not_for_jacobi() -> None:
     grid = Grid(257, 61, 4.0)
     with pytest.raises(InputError, match="numbers of cells that 2, 3 and 5 divide"):
         make_solver("iterative", grid)
     make_solver("iterative:jacobi", grid)
-
-
-@pytest.mark.parametrize("name", ["iterative", "iterative:tol=1e-4:cold:from:coarse:2"])
-def test_names(name: str) -> None:
-    assert make_solver(name, SMALL).name == name

@@ -8,8 +8,6 @@ from numerics import GRIDS, random_psi, rough_field, rough_viscosity
 from physics_cases import slip_walls
 from sequences import SMALL, assert_resumes, errors, rising
 
-from tellus.coupling.solvers.names import make_solver
-from tellus.errors import InputError
 from tellus.solver.boundaries import NO_SLIP
 from tellus.solver.direct import DirectSolver
 from tellus.solver.factor.cached import CachedFactor
@@ -124,27 +122,3 @@ def test_a_kept_factor_solves_as_often_as_one_likes(grid: Grid) -> None:
         psi = random_psi(grid, seed)
         found = kept.back_substitute(kept.operator.apply(eta, psi))
         np.testing.assert_allclose(found, psi, rtol=0, atol=1e-8)
-
-
-@pytest.mark.parametrize(
-    ("name", "said"),
-    [
-        ("lagged:5", r'"lagged:5" takes tol=... or limit=..., each once, as in "lagged:tol=1e-6"'),
-        ("lagged:tol=1e-6:tol=1e-3", "each once"),
-        ("lagged:tol", "takes tol=..."),
-        ("lagged:tol=0", "needs a tolerance between 0 and 1"),
-        ("lagged:tol=x", "needs a tolerance between 0 and 1"),
-        ("lagged:tol=nan", "needs a tolerance between 0 and 1"),
-        ("lagged:limit=0", "needs a whole number, at least 1"),
-        ("lagged:limit=1.5", "needs a whole number, at least 1"),
-        ("lagged:direct", "takes tol=..."),
-    ],
-)
-def test_what_is_refused(name: str, said: str) -> None:
-    with pytest.raises(InputError, match=said):
-        make_solver(name, SMALL)
-
-
-@pytest.mark.parametrize("name", ["lagged", "lagged:tol=1e-3", "lagged:tol=1e-8:limit=7"])
-def test_names(name: str) -> None:
-    assert make_solver(name, SMALL).name == name

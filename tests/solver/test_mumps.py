@@ -14,7 +14,6 @@ from rollouts import tellus
 
 from tellus.coupling.runs.run import run_directory
 from tellus.coupling.simulation.ranks import ranks_of, refuse_idle_processes
-from tellus.coupling.solvers.names import make_solver
 from tellus.errors import InputError, RunFailedError
 from tellus.solver.direct import DirectSolver
 from tellus.solver.grid import Array, Grid
@@ -280,25 +279,6 @@ def test_without_petsc_a_sentence_says_what_to_install(
     assert "MUMPS solvers need PETSc" in said
     assert "`make petsc`" in said
     assert not out.exists()
-
-
-@pytest.mark.parametrize(
-    "name",
-    [
-        "mumps:metas",
-        "mumps:lu:ldlt",
-        "mumps:amd:amf",
-        "mumps:lu:lu",
-        "mumps:",
-        "mumps:4",
-        "mumps:ldlt:dissection",
-        "mumps-psi:lu",
-        "mumps-psi:dissection",
-    ],
-)
-def test_a_bad_name_is_quoted(name: str) -> None:
-    with pytest.raises(InputError, match=f'stokes.solver: "{name}"'):
-        make_solver(name, GRID)
 
 
 def test_what_stands_in_a_name_may_come_in_any_order() -> None:

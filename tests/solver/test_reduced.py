@@ -5,7 +5,7 @@ import pytest
 from numerics import rough_viscosity, worst_difference
 
 from tellus.coupling.solvers.names import make_solver
-from tellus.errors import InputError, SolverError
+from tellus.errors import SolverError
 from tellus.solver.boundaries import NO_SLIP, TEMPERATURE, BoundaryConditions, Wall
 from tellus.solver.direct import DirectSolver
 from tellus.solver.grid import Grid
@@ -131,9 +131,3 @@ def test_a_viscosity_that_is_not_finite_is_an_error() -> None:
     problem = StokesProblem(grid, np.zeros(grid.cells), Given(eta))
     with pytest.raises(SolverError, match="Cholesky"):
         reduced_solver(grid, 4).solve(problem)
-
-
-@pytest.mark.parametrize("name", ["reduced", "reduced:0", "reduced:x", "reduced:4:4", "reduced:8"])
-def test_names_that_mean_nothing_here_are_refused(name: str) -> None:
-    with pytest.raises(InputError):
-        make_solver(name, Grid(24, 16, 1.5))

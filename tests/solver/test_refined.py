@@ -6,7 +6,6 @@ from numerics import GRIDS, random_psi, rough_field, rough_viscosity, worst_diff
 from physics_cases import slip_walls
 from sequences import SMALL, errors, rising
 
-from tellus.coupling.solvers.names import make_solver
 from tellus.errors import InputError
 from tellus.solver import _core
 from tellus.solver.boundaries import FREE_SLIP, NO_SLIP, BoundaryConditions, Wall
@@ -152,12 +151,6 @@ def test_where_no_iteration_gets_there_cholesky_does(monkeypatch: pytest.MonkeyP
     flow = refined_solver(SMALL).solve(problem)
     assert flow.report.iterations == 4
     assert relative_velocity_error(flow, DirectSolver(SMALL).solve(problem)) < 1e-8
-
-
-@pytest.mark.parametrize("arguments", ["0", "1", "x", "tol=2", "tol=1e-3:3", "9"])
-def test_names_that_mean_nothing_here_are_refused(arguments: str) -> None:
-    with pytest.raises(InputError):
-        make_solver(f"refined:{arguments}", Grid(64, 16, 4.0))
 
 
 def test_the_norm_is_that_of_the_velocity() -> None:
