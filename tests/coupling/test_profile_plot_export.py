@@ -61,6 +61,16 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.fixture
+def one_field(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All are drawn alike, each in a second."""
+    looks = pictures._looks
+    monkeypatch.setattr(pictures, "MOVING", ("temperature",))
+    monkeypatch.setattr(
+        pictures, "_looks", lambda *given: {"temperature": looks(*given)["temperature"]}
+    )
+
+
 def with_planet(run: Path, copy: Path, **values: float) -> Path:
     shutil.copytree(run, copy)
     config = tomllib.loads((copy / "config.toml").read_text())
@@ -128,6 +138,7 @@ def test_pictures_of_every_field_and_a_film(run: Path, tmp_path: Path) -> None:
         assert getattr(animation, "n_frames", 1) == 2
 
 
+@pytest.mark.usefixtures("one_field")
 def test_an_older_animation_stays_where_a_new_one_fails(
     run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -289,6 +300,7 @@ def test_a_file_that_is_no_netcdf_is_not_overwritten(run: Path, tmp_path: Path) 
     assert precious.read_text() == "0 1"
 
 
+@pytest.mark.usefixtures("one_field")
 def test_two_at_once_into_one_place_both_deliver(
     run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
