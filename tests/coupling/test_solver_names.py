@@ -92,7 +92,7 @@ REFUSED = [
     (SMALL, "refined:x", "stokes.solver"),
     (SMALL, "refined:tol=2", "stokes.solver"),
     (SMALL, "refined:tol=1e-3:3", "stokes.solver"),
-    (SMALL, "refined:9", "stokes.solver"),
+    (SMALL, "refined:9", "64x16"),
     (UNEVEN, "reduced", ""),
     (UNEVEN, "reduced:0", ""),
     (UNEVEN, "reduced:x", ""),
