@@ -20,3 +20,15 @@ def library_log(monkeypatch: pytest.MonkeyPatch) -> None:
     log = logging.getLogger("tellus")
     monkeypatch.setattr(log, "propagate", True)
     monkeypatch.setattr(log, "handlers", [])
+
+
+@pytest.fixture
+def one_field(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pictures of a run show T alone: the others are drawn alike, each in a second."""
+    from tellus.coupling.output import pictures
+
+    looks = pictures._looks
+    monkeypatch.setattr(pictures, "MOVING", ("temperature",))
+    monkeypatch.setattr(
+        pictures, "_looks", lambda *given: {"temperature": looks(*given)["temperature"]}
+    )

@@ -89,7 +89,11 @@ def check_resumed_is_uninterrupted(run: Path, solver: str) -> None:
 
 @pytest.mark.parametrize(
     ("solver", "number"),
-    [("skip:7", signal.SIGINT), ("surrogate", signal.SIGTERM)],
+    [
+        # Slow, as it shows little more: what each signal does, `test_signals` asks of this process.
+        pytest.param("skip:7", signal.SIGINT, marks=pytest.mark.slow),
+        ("surrogate", signal.SIGTERM),
+    ],
 )
 def test_a_run_that_is_stopped_resumes_bitwise(
     solver: str, number: signal.Signals, tmp_path: Path

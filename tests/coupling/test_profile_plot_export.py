@@ -17,6 +17,7 @@ import tomli_w
 import xarray as xr
 from matplotlib.animation import FFMpegWriter
 from PIL import Image
+from run_fixtures import one_field
 from typer.testing import CliRunner, Result
 
 from tellus.cli import app
@@ -27,6 +28,8 @@ from tellus.coupling.output.pictures import plot_run
 from tellus.coupling.output.profile import profile
 from tellus.coupling.runs.run import open_run, run_directory
 from tellus.errors import InputError
+
+__all__ = ["one_field"]
 
 CASE = [
     "grid.nx=16",
@@ -59,16 +62,6 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("runs") / "case"
     run_directory(load_config(None, CASE), path, progress=False)
     return path
-
-
-@pytest.fixture
-def one_field(monkeypatch: pytest.MonkeyPatch) -> None:
-    """All are drawn alike, each in a second."""
-    looks = pictures._looks
-    monkeypatch.setattr(pictures, "MOVING", ("temperature",))
-    monkeypatch.setattr(
-        pictures, "_looks", lambda *given: {"temperature": looks(*given)["temperature"]}
-    )
 
 
 def with_planet(run: Path, copy: Path, **values: float) -> Path:

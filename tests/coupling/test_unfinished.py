@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from rollouts import case, tellus
+from run_fixtures import one_field
 
 from tellus.coupling.runs.checkpoint import FOLDER
 from tellus.coupling.runs.info import describe
@@ -14,6 +15,8 @@ from tellus.coupling.runs.run import run_directory
 from tellus.coupling.trajectory.comparison.compare import compare
 from tellus.coupling.trajectory.comparison.table import table
 from tellus.io.lock import in_use, sole_user
+
+__all__ = ["one_field"]
 
 STEPS, CHECKPOINT = 12, 8
 
@@ -83,6 +86,7 @@ def test_a_price_that_is_not_known_is_none(whole: Path, tmp_path: Path) -> None:
     assert (tmp_path / "report.html").exists()
 
 
+@pytest.mark.usefixtures("one_field")
 def test_what_there_is_can_be_drawn(whole: Path, tmp_path: Path) -> None:
     run = killed(whole, tmp_path / "run")
     tellus("plot", run, "--frames", "1")

@@ -16,7 +16,7 @@ from typing import Any
 import mutations as damage
 import numpy as np
 import pytest
-from run_fixtures import library_log, one_thread
+from run_fixtures import library_log, one_field, one_thread
 from small_data import parameters, problem, solved, write_dataset
 from small_models import save_models
 from typer.testing import CliRunner
@@ -28,7 +28,7 @@ from tellus.coupling.runs import checkpoint
 from tellus.solver.grid import Grid
 from tellus.surrogate.packed_temperatures import pack
 
-__all__ = ["library_log", "one_thread"]
+__all__ = ["library_log", "one_field", "one_thread"]
 
 GRID = Grid(16, 16, 4.0)
 FEW, MANY = 1, 250
@@ -229,6 +229,7 @@ def test_whole_files_are_read(made: Path, tmp_path: Path) -> None:
         assert done.exit_code == 0, (case, done.output, done.exception)
 
 
+@pytest.mark.usefixtures("one_field")
 @pytest.mark.parametrize("name", [n for n, case in CASES.items() if case.statuses == HARMLESS])
 def test_a_few_damaged_files(name: str, made: Path, tmp_path: Path) -> None:
     check(name, FEW, made, tmp_path)

@@ -6,9 +6,12 @@ from pathlib import Path
 import matplotlib.figure
 import pytest
 from rollouts import case, tellus
+from run_fixtures import one_field
 
 from tellus.coupling.runs.run import run_directory
 from tellus.io.shown import in_picture, shown
+
+__all__ = ["one_field"]
 
 NAME = os.fsdecode(b"r\xe9s $\\frac$ \x1b[31m")
 
@@ -19,6 +22,7 @@ def test_what_can_be_printed_stays_as_it_is() -> None:
     assert in_picture("$x$") == r"\$x\$"
 
 
+@pytest.mark.usefixtures("one_field")
 def test_a_run_of_such_a_name_is_compared_exported_and_told(tmp_path: Path) -> None:
     runs = [tmp_path / NAME, tmp_path / "other"]
     for run in runs:

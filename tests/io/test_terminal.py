@@ -53,8 +53,12 @@ def test_progress_that_nobody_sees_ends_no_run(
 
 @pytest.mark.parametrize(
     "streams",
-    [">/dev/full 2>&1", ">&- 2>&-", "2>&3 >&3"],
-    ids=["full", "closed", "lost"],
+    [
+        # Slow, as it shows little more: what is written fails as on a terminal that is lost.
+        pytest.param(">/dev/full 2>&1", id="full", marks=pytest.mark.slow),
+        pytest.param(">&- 2>&-", id="closed"),
+        pytest.param("2>&3 >&3", id="lost"),
+    ],
 )
 def test_a_run_ends_well_whatever_became_of_its_streams(streams: str, tmp_path: Path) -> None:
     config = tmp_path / "case.toml"
