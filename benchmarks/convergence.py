@@ -16,11 +16,11 @@ from tellus.config import load_config
 from tellus.coupling.simulation.loop import Simulation
 from tellus.coupling.simulation.stepping import Stepping
 from tellus.errors import InputError, RunFailedError
-from tellus.solver.grid import Array
+from tellus.solver.grid import Array, Grid
 from tellus.solver.stokes import vrms
+from tellus.solver.transport.regridding import coarse_means
 
-from .rows import ErrorRow, Verify, error_rows, one_case
-from .spread import Row
+from .rows import ErrorRow, error_rows
 
 SETTINGS = (
     "grid.aspect=1.0",
@@ -38,16 +38,7 @@ STEPS_PER_CELL = 6.25
 FEWEST_CELLS = 32
 
 
-def main(case: str = "grid", resolution: int = 64) -> Row:
-    """Rows of "grid" (up to `resolution`) or "time-step" (on `resolution` cells a side)."""
-    known: dict[str, Verify] = {
-        "grid": grid_convergence,
-        "time-step": lambda resolutions: time_step_convergence(resolutions[-1]),
-    }
-    return one_case(known, case, [resolution // 4, resolution // 2, resolution])
-
-
-def grid_convergence(resolutions: Sequence[int], scheme: str = "implicit") -> list[ErrorRow]:
+def grid_convergence(resolutions: Sequence[int]) -> list[ErrorRow]:
     """Each grid against the next, which is twice as fine, at the same time steps.
 
     Raises
@@ -60,20 +51,19 @@ def grid_convergence(resolutions: Sequence[int], scheme: str = "implicit") -> li
             "grid convergence needs resolutions of which each is twice the one before."
         )
     steps = fewest_steps(max(resolutions))
-    states = {resolution: state(resolution, steps, scheme) for resolution in resolutions}
-    errors = {
-        coarse: _differences(states[coarse], _restricted(states[fine]))
-        for coarse, fine in pairwise(resolutions)
-    }
+    states = {resolution: state(resolution, steps) for resolution in resolutions}
+    errors = {}
+    for coarse, fine in pairwise(resolutions):
+        temperature, speed = states[fine]
+        restricted = coarse_means(temperature, Grid(coarse, coarse, 1.0))
+        errors[coarse] = _differences(states[coarse], (restricted, speed))
     return error_rows("grid-convergence", errors, steps=steps)
 
 
-def time_step_convergence(
-    resolution: int, halvings: int = 3, scheme: str = "implicit"
-) -> list[ErrorRow]:
+def time_step_convergence(resolution: int, halvings: int = 3) -> list[ErrorRow]:
     """Each number of steps against twice as many, on one grid."""
     counts = [fewest_steps(resolution) * 2**power for power in range(halvings + 1)]
-    states = {count: state(resolution, count, scheme) for count in counts}
+    states = {count: state(resolution, count) for count in counts}
     errors = {few: _differences(states[few], states[many]) for few, many in pairwise(counts)}
     rows = error_rows("time-step-convergence", errors)
     return [replace(row, resolution=resolution, steps=row.resolution) for row in rows]
@@ -84,9 +74,9 @@ def fewest_steps(resolution: int) -> int:
     return round(STEPS_PER_CELL * max(FEWEST_CELLS, resolution))
 
 
-def state(resolution: int, steps: int, scheme: str) -> tuple[Array, float]:
+def state(resolution: int, steps: int) -> tuple[Array, float]:
     """Temperature and Vrms after `steps` equal steps to `END`."""
-    size = (f"grid.nx={resolution}", f"grid.ny={resolution}", f"time.scheme={scheme}")
+    size = (f"grid.nx={resolution}", f"grid.ny={resolution}", "time.scheme=implicit")
     simulation = Simulation.from_config(load_config(None, [*SETTINGS, *size]))
     dt = END / steps
     simulation.stepping = replace(Stepping(), courant=1.0, dt_max=dt, dt_initial=dt)
@@ -106,10 +96,3 @@ def _differences(one: tuple[Array, float], other: tuple[Array, float]) -> dict[s
         "temperature_error": float(np.linalg.norm(temperature - true) / np.linalg.norm(true)),
         "vrms_error": abs(speed / true_speed - 1.0),
     }
-
-
-def _restricted(state: tuple[Array, float]) -> tuple[Array, float]:
-    """T as the mean of the four cells that fill a coarser one."""
-    temperature, speed = state
-    ny, nx = temperature.shape
-    return temperature.reshape(ny // 2, 2, nx // 2, 2).mean(axis=(1, 3)), speed

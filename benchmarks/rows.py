@@ -1,15 +1,11 @@
 """Rows of the verification table: measured beside published, deviations, orders, extrapolation."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from itertools import pairwise
 from math import log
 
-from tellus.errors import InputError
-
-from .spread import Record, Row, optional
-from .timing import timed
+from .spread import Record, optional
 
 Range = tuple[float, float]
 """Smallest and largest published value; equal where there is only one."""
@@ -47,18 +43,6 @@ class PublishedRow(ErrorRow):
     published_max: float
     extrapolated: float | None
     extrapolated_deviation: float | None
-
-
-Verify = Callable[[Sequence[int]], Sequence[ErrorRow]]
-"""What measures a case at some resolutions."""
-
-
-def one_case(cases: Mapping[str, Verify], case: str, resolutions: Sequence[int]) -> Row:
-    """The ``results`` of one case and its ``seconds``; InputError if it is none of `cases`."""
-    if case not in cases:
-        raise InputError(f"case must be one of {', '.join(cases)}, not {case!r}.")
-    seconds, rows = timed(partial(cases[case], resolutions))
-    return {"results": [row.to_json() for row in rows], "seconds": seconds}
 
 
 def table_rows(
@@ -114,26 +98,21 @@ def error_rows(
 ) -> list[ErrorRow]:
     """A row for each error at each resolution, where the true solution is known."""
     resolutions = sorted(errors)
-    rows = []
-    for quantity in errors[resolutions[0]]:
-        values = [errors[resolution][quantity] for resolution in resolutions]
-        orders = [None] + [
-            order_of_errors(a, b, fine / coarse)
-            for (a, b), (coarse, fine) in zip(pairwise(values), pairwise(resolutions), strict=True)
-        ]
-        rows += [
-            ErrorRow(
-                case=case,
-                quantity=quantity,
-                resolution=resolution,
-                measured=value,
-                deviation=value,
-                order=order,
-                steps=steps,
-            )
-            for resolution, value, order in zip(resolutions, values, orders, strict=True)
-        ]
-    return rows
+    return [
+        ErrorRow(
+            case=case,
+            quantity=quantity,
+            resolution=fine,
+            measured=(error := errors[fine][quantity]),
+            deviation=error,
+            order=None
+            if coarse == fine
+            else order_of_errors(errors[coarse][quantity], error, fine / coarse),
+            steps=steps,
+        )
+        for quantity in errors[resolutions[0]]
+        for coarse, fine in pairwise([resolutions[0], *resolutions])
+    ]
 
 
 def deviation(value: float, published: Range) -> float:
@@ -157,36 +136,32 @@ def order_of_errors(coarse: float, fine: float, ratio: float) -> float | None:
     return log(abs(coarse / fine)) / log(ratio)
 
 
-def order_of_values(values: Sequence[float], ratio: float) -> float | None:
-    """The same from three values alone, coarse to fine; None where they do not approach a limit.
+def order_of_values(resolutions: Sequence[int], values: Sequence[float]) -> float | None:
+    """The same from the values on three grids alone, each finer than the one before by one factor.
 
-    >>> order_of_values((1.16, 1.04, 1.01), 2.0)
+    None on others, and where the values do not approach a limit.
+
+    >>> order_of_values((16, 32, 64), (1.16, 1.04, 1.01))
     2.0
     """
+    if len(resolutions) < 3 or resolutions[1] ** 2 != resolutions[0] * resolutions[2]:
+        return None
     first, second = values[0] - values[1], values[1] - values[2]
+    ratio = resolutions[1] / resolutions[0]
     return order_of_errors(first, second, ratio) if first * second > 0.0 else None
 
 
 def extrapolation(resolutions: Sequence[int], values: Sequence[float]) -> float | None:
     """Richardson's limit of three values at equal ratios; None where their order is no order."""
-    ratio = _ratio(resolutions)
-    order = None if ratio is None else order_of_values(values, ratio)
-    if ratio is None or order is None or not TRUSTED_ORDERS[0] <= order <= TRUSTED_ORDERS[1]:
+    order = order_of_values(resolutions, values)
+    if order is None or not TRUSTED_ORDERS[0] <= order <= TRUSTED_ORDERS[1]:
         return None
-    limit: float = values[2] + (values[2] - values[1]) / (ratio**order - 1.0)
-    return limit
+    gain: float = (resolutions[1] / resolutions[0]) ** order - 1.0
+    return values[2] + (values[2] - values[1]) / gain
 
 
 def _order(resolutions: Sequence[int], values: Sequence[float], published: Range) -> float | None:
     if published[0] == published[1] and len(values) > 1:
         coarse, fine = (deviation(value, published) for value in values[-2:])
         return order_of_errors(coarse, fine, resolutions[-1] / resolutions[-2])
-    ratio = _ratio(resolutions)
-    return None if ratio is None else order_of_values(values, ratio)
-
-
-def _ratio(resolutions: Sequence[int]) -> float | None:
-    """That of three grids, each finer than the one before by the same factor."""
-    if len(resolutions) < 3 or resolutions[1] ** 2 != resolutions[0] * resolutions[2]:
-        return None
-    return resolutions[1] / resolutions[0]
+    return order_of_values(resolutions, values)

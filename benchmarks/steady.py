@@ -16,11 +16,11 @@ from tellus.errors import RunFailedError
 from tellus.solver.diagnostics import surface_velocity
 from tellus.solver.grid import Array, Grid
 from tellus.solver.picard import PicardSettings
+from tellus.solver.stokes import vrms
 from tellus.solver.strain import dissipation, effective_viscosity
 from tellus.solver.transport.regridding import regridded
 
-from .rows import PublishedRow, Range, one_case, table_rows
-from .spread import Row
+from .rows import PublishedRow, Range, table_rows
 from .timing import timed
 
 log = logging.getLogger(__name__)
@@ -57,39 +57,28 @@ def verify(case: SteadyCase, resolutions: Sequence[int]) -> list[PublishedRow]:
     return table_rows(case.name, steady_states(case, resolutions), case.published)
 
 
-def run_one(cases: Mapping[str, SteadyCase], name: str, resolution: int) -> Row:
-    """The rows of one of `cases` at one resolution; InputError for an unknown one."""
-    known = {each: partial(verify, case) for each, case in cases.items()}
-    return one_case(known, name, [resolution])
-
-
 def steady_states(case: SteadyCase, resolutions: Sequence[int]) -> dict[int, dict[str, float]]:
     """What is measured of the steady state, by resolution.
 
     Each grid starts from the steady state of the one before; below the coarsest wanted there are
     grids twice as coarse each, down to about 32 cells, the first of which starts as configured.
     """
-    temperature: Array | None = None
-    before: Grid | None = None
+    coarser: Simulation | None = None
     found = {}
     for resolution in ladder(resolutions):
-        held = held_steps(resolution)
+        held = 10 * max(1, resolution // COARSEST)  # for about the same time on every grid
         config = case.config(resolution, [*STEPPING, f"stokes.solver=skip:{held}"])
-        grid = Grid(resolution, resolution, config.grid.aspect)
-        if temperature is not None and before is not None:
-            temperature = regridded(temperature, before, grid, boundaries_of(config))
+        temperature = None
+        if coarser is not None:
+            grid = Grid(resolution, resolution, config.grid.aspect)
+            walls = boundaries_of(config)
+            temperature = regridded(coarser.temperature, coarser.grid, grid, walls)
         seconds, simulation = timed(partial(relaxed, config, held, temperature))
-        temperature, before = simulation.temperature, grid
+        coarser = simulation
         if resolution in resolutions:
             found[resolution] = measure(simulation)
-        log.info(
-            "%s at %dx%d is steady after %d steps, %.0f s",
-            case.name,
-            resolution,
-            resolution,
-            simulation.steps,
-            seconds,
-        )
+        told = case.name, str(simulation.grid), simulation.steps, seconds
+        log.info("%s at %s is steady after %d steps, %.0f s", *told)
     return found
 
 
@@ -103,11 +92,6 @@ def ladder(resolutions: Sequence[int]) -> list[int]:
     while steps[0] >= 2 * COARSEST and steps[0] % 2 == 0:
         steps.insert(0, steps[0] // 2)
     return steps
-
-
-def held_steps(resolution: int) -> int:
-    """Steps for which a velocity is held: about the same time on every grid."""
-    return 10 * max(1, resolution // COARSEST)
 
 
 def relaxed(config: Config, held: int, temperature: Array | None = None) -> Simulation:
@@ -136,16 +120,15 @@ def measure(simulation: Simulation) -> dict[str, float]:
     flow = make_solver("direct", grid, CLOSELY).solve(problem)
     viscosity = effective_viscosity(problem, flow)
     surface = surface_velocity(flow, problem.boundaries)
-    work = float(np.sum(0.5 * (problem.temperature[1:] + problem.temperature[:-1]) * flow.v[1:-1]))
-    work /= grid.nx * grid.ny
-    heat = float(np.mean(dissipation(flow, viscosity, grid, problem.boundaries)))
-    heat /= problem.rayleigh
-    squares = np.sum(flow.u**2) + np.sum(flow.v**2)
+    between_rows = 0.5 * (problem.temperature[1:] + problem.temperature[:-1])
+    work = float(np.sum(between_rows * flow.v[1:-1]) / (grid.nx * grid.ny))
+    heated = np.mean(dissipation(flow, viscosity, grid, problem.boundaries))
+    heat = float(heated / problem.rayleigh)
     return {
         "mean_temperature": float(np.mean(problem.temperature)),
         "nusselt_top": simulation.state.heat_out,
         "nusselt_bottom": simulation.state.heat_in,
-        "vrms": float(np.sqrt(squares / (grid.nx * grid.ny))),
+        "vrms": vrms(flow, grid),
         # u is zero at both ends, so that the sum over the nodes is the trapezoidal rule.
         "surface_velocity_rms": float(np.sqrt(np.sum(surface**2) / grid.nx)),
         "surface_velocity_max": float(np.max(np.abs(surface))),

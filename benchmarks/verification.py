@@ -1,7 +1,7 @@
 """The whole verification table: every case with something published or exact to be held against."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -11,13 +11,13 @@ from rich.table import Table
 from tellus.errors import InputError
 from tellus.io.whole_file import write_atomically
 
-from . import analytic, blankenbach, convergence, steady, tosi
+from . import analytic, convergence, published, steady, tables
 from .harness import origin
 from .record import save
-from .rows import ErrorRow, Verify, one_case
+from .rows import ErrorRow, error_rows
 from .spread import Row
 from .tables import Cell, filled
-from .tables import markdown as markdown_table
+from .timing import timed
 
 log = logging.getLogger(__name__)
 
@@ -25,15 +25,22 @@ RESOLUTIONS = (32, 64)
 SMALLEST, LARGEST = 8, 1024
 
 
+Verify = Callable[[Sequence[int]], Sequence[ErrorRow]]
+"""What measures a case at some resolutions."""
+
+
 def cases() -> dict[str, Verify]:
     """What verifies each case, by name."""
-    steady_cases = (*blankenbach.CASES.values(), *tosi.CASES.values())
     return {
-        **{case.name: partial(steady.verify, case) for case in steady_cases},
-        **{name: partial(analytic.verify, name) for name in analytic.CASES},
+        **{name: partial(steady.verify, case) for name, case in published.CASES.items()},
+        **{name: partial(_exact_flow, name) for name in analytic.CASES},
         "grid-convergence": _grid_convergence,
-        "time-step-convergence": _time_step_convergence,
+        "time-step-convergence": lambda sizes: convergence.time_step_convergence(min(sizes)),
     }
+
+
+def _exact_flow(case: str, resolutions: Sequence[int]) -> list[ErrorRow]:
+    return error_rows(case, {cells: analytic.errors(case, cells) for cells in resolutions})
 
 
 def _grid_convergence(resolutions: Sequence[int]) -> list[ErrorRow]:
@@ -42,10 +49,6 @@ def _grid_convergence(resolutions: Sequence[int]) -> list[ErrorRow]:
     while 2 * grids[-1] <= max(resolutions):
         grids.append(2 * grids[-1])
     return convergence.grid_convergence(grids)
-
-
-def _time_step_convergence(resolutions: Sequence[int]) -> list[ErrorRow]:
-    return convergence.time_step_convergence(min(resolutions))
 
 
 def main(
@@ -89,10 +92,10 @@ def main(
         )
     result = origin("verification") | {"resolutions": grids, "results": [], "seconds": {}}
     for name in chosen:
-        found = one_case(known, name, grids)
-        result["results"] += found["results"]
-        result["seconds"][name] = found["seconds"]
-        log.info("%s took %.0f s", name, result["seconds"][name])
+        seconds, rows = timed(partial(known[name], grids))
+        result["results"] += [row.to_json() for row in rows]
+        result["seconds"][name] = seconds
+        log.info("%s took %.0f s", name, seconds)
         if out is not None:
             # Case by case: the finest grids take long, and what is done shall not be lost.
             written = save(result, out)
@@ -103,10 +106,6 @@ def main(
 def _exact(row: Row) -> bool:
     """Whether what is measured is an error itself."""
     return row["published"] is None
-
-
-def _steps(row: Row) -> str:
-    return f" ({row['steps']} steps)" if "steps" in row else ""
 
 
 def _extrapolated(row: Row) -> str:
@@ -125,7 +124,9 @@ def _span(row: Row) -> str:
 
 COLUMNS: Mapping[str, Cell] = {
     "case": "{case}",
-    "resolution": lambda row: str(row["resolution"]) + _steps(row),
+    "resolution": lambda row: tables.written(
+        "{resolution} ({steps} steps)" if "steps" in row else "{resolution}", row
+    ),
     "quantity": "{quantity}",
     "published": lambda row: "" if _exact(row) else _span(row),
     "measured": lambda row: f"{row['measured']:{'.3g' if _exact(row) else '.6g'}}",
@@ -145,4 +146,4 @@ def markdown(result: Mapping[str, Any]) -> str:
     versions = result["versions"]
     named = ", ".join(f"{name} {versions[name]}" for name in ("numpy", "scipy") if name in versions)
     measured_with = f"Tellus {result['tellus']}, {named}; {result['machine']['processor']}."
-    return f"{markdown_table(table(result), gap='')}\n{measured_with}\n"
+    return f"{tables.markdown(table(result), gap='')}\n{measured_with}\n"
