@@ -14,22 +14,21 @@ from typing import Any
 
 from tellus.coupling.runs.provenance import git_hash
 from tellus.errors import InputError
-from tellus.io.json_file import parse_json, small_file
 
 from .fields import Case, sequences
 from .grids import grids_of
 from .memory import memory_of
-from .record import save
-from .scaling import by_solver
+from .record import read_result, save
+from .stokes_views import by_solver
 
 
-def fill(result: dict[str, Any]) -> None:
+def fill(result: dict[str, Any], path: Path) -> None:
     """Write `memory_mib` into the rows that lack it, and where it was measured.
 
-    Raises InputError for another benchmark's result.
+    Raises InputError, which names the file, for another benchmark's result.
     """
     if result.get("benchmark") != "stokes":
-        raise InputError("memory is measured for results of bench stokes alone.")
+        raise InputError(f"{path}: memory is measured for results of bench stokes alone.")
     case = Case(**result["case"])
     finest = [rows[-1] for rows in by_solver(result["results"]).values()]
     lacking = [row for row in finest if row["memory_mib"] is None]
@@ -45,17 +44,14 @@ def fill(result: dict[str, Any]) -> None:
 
 def command(paths: Sequence[str]) -> int:
     """The command line; the exit status."""
-    for path in map(Path, paths):
-        try:
-            result = parse_json(small_file(path))
-            fill(result)
-        except (OSError, ValueError) as error:
-            print(f"{path} is not a benchmark's result ({error}).", file=sys.stderr)
-            return InputError.exit_status
-        except InputError as error:
-            print(f"{path}: {error}", file=sys.stderr)
-            return error.exit_status
-        save(result, path)
+    try:
+        for path in map(Path, paths):
+            result = read_result(path)
+            fill(result, path)
+            save(result, path)
+    except InputError as error:
+        print(error, file=sys.stderr)
+        return error.exit_status
     return 0
 
 

@@ -56,9 +56,17 @@ def main(
         moved = bytes_moved(grid)
         calls = {"apply": _apply(grid, case), **_copies(moved // 16)}
         samples = in_turn({what: partial(_sample, call) for what, call in calls.items()}, repeats)
-        rows = [ApplyRow.of(str(grid), what, moved, taken) for what, taken in samples.items()]
-        share = Share.of(str(grid), samples)
-        return {"results": [row.to_json() for row in rows], "aims": [share.to_json()]}
+        rows = [
+            ApplyRow(
+                grid=str(grid),
+                what=what,
+                bytes=moved,
+                seconds=Spread.of(taken),
+                gigabytes_per_second=Spread.of(1e-9 * moved / each for each in taken),
+            )
+            for what, taken in samples.items()
+        ]
+        return {"results": rows, "aims": [_share(grid, samples)]}
 
     return measurement.run(lambda grid: grid, measure)
 
@@ -73,18 +81,6 @@ class ApplyRow(Record):
     seconds: Spread
     gigabytes_per_second: Spread
 
-    @classmethod
-    def of(cls, grid: str, what: str, moved: int, seconds: Sequence[float]) -> "ApplyRow":
-        """Of repeated samples, each of which moves `moved` bytes."""
-        bandwidth = Spread.of(1e-9 * moved / each for each in seconds)
-        return cls(
-            grid=grid,
-            what=what,
-            bytes=moved,
-            seconds=Spread.of(seconds),
-            gigabytes_per_second=bandwidth,
-        )
-
 
 @dataclass(frozen=True, kw_only=True)
 class Share(Record):
@@ -94,14 +90,13 @@ class Share(Record):
     copy: str
     apply_over_copy: Spread
 
-    @classmethod
-    def of(cls, grid: str, samples: Mapping[str, Sequence[float]]) -> "Share":
-        """Of seconds of the apply and of the copies, by name."""
-        copies = (what for what in samples if what != "apply")
-        fastest = min(copies, key=lambda what: median(samples[what]))
-        pairs = zip(samples[fastest], samples["apply"], strict=True)
-        shares = Spread.of(copied / applied for copied, applied in pairs)
-        return cls(grid=grid, copy=fastest, apply_over_copy=shares)
+
+def _share(grid: Grid, samples: Mapping[str, Sequence[float]]) -> Share:
+    copies = (what for what in samples if what != "apply")
+    fastest = min(copies, key=lambda what: median(samples[what]))
+    pairs = zip(samples[fastest], samples["apply"], strict=True)
+    shares = Spread.of(copied / applied for copied, applied in pairs)
+    return Share(grid=str(grid), copy=fastest, apply_over_copy=shares)
 
 
 def bytes_moved(grid: Grid) -> int:

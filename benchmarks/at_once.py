@@ -8,16 +8,18 @@ Every run is a command of its own, `tellus run`, timed from its start to its end
 import os
 import subprocess
 import sys
-from argparse import ArgumentParser
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import product
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Annotated, Any
 
+import typer
 from rich.console import Console
 from rich.table import Table
+from typer import Option
 
 from tellus.errors import RunFailedError
 from tellus.io.busy import BUSY_PERCENT, background_load
@@ -27,8 +29,6 @@ from .record import saved
 from .spread import Record, Row, Spread
 from .tables import Cell, filled
 from .timing import THREAD_VARIABLES, timed
-
-MODULE = "tellus.benchmarks.at_once"
 
 SETTINGS: dict[str, dict[str, str]] = {
     "default": {},
@@ -69,7 +69,13 @@ def main(
     dict
         ``results``: a row per solver, number at once and setting, see `AtOnceRow`.
     """
-    busy = background_load()
+    result = origin(
+        "at-once",
+        grid=grid,
+        steps=steps,
+        repeats=repeats,
+        background_load_percent=background_load(),
+    )
     samples: dict[tuple[str, int, str], list[float]] = {}
     for repeat in range(repeats):
         # Whatever comes second finds files in memory and a warm processor.
@@ -81,11 +87,7 @@ def main(
         AtOnceRow(solver=name, at_once=count, setting=setting, seconds=Spread.of(taken))
         for (name, count, setting), taken in samples.items()
     ]
-    result = origin(
-        "at-once", grid=grid, steps=steps, repeats=repeats, background_load_percent=busy
-    )
-    result["results"] = [row.to_json() for row in rows]
-    return saved(result, out)
+    return saved(result | {"results": [row.to_json() for row in rows]}, out)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,24 +103,20 @@ class AtOnceRow(Record):
 def _seconds(name: str, count: int, setting: Mapping[str, str], grid: str, steps: int) -> float:
     """From the start of all to the end of the last."""
     nx, ny = grid.split("x")
-    changes = (f"grid.nx={nx}", f"grid.ny={ny}", f"time.max_steps={steps}")
-    settings = [word for change in changes for word in ("--set", change)]
     inherited = {key: value for key, value in os.environ.items() if key not in THREAD_VARIABLES}
     with TemporaryDirectory() as scratch:
         case = Path(scratch) / "case.toml"
-        case.touch()
-        command = [sys.executable, "-m", "tellus", "run", str(case), "--stokes", name, *settings]
+        case.write_text(f"grid = {{nx = {nx}, ny = {ny}}}\ntime.max_steps = {steps}\n")
+        command = [sys.executable, "-m", "tellus", "run", str(case), "--stokes", name]
+        quietly = partial(
+            subprocess.Popen,
+            env=inherited | dict(setting),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
 
         def work() -> list[int]:
-            runs = [
-                subprocess.Popen(
-                    [*command, "--out", f"{scratch}/{k}"],
-                    env=inherited | dict(setting),
-                    stdout=subprocess.DEVNULL,
-                    stderr=subprocess.DEVNULL,
-                )
-                for k in range(count)
-            ]
+            runs = [quietly([*command, "--out", f"{scratch}/{k}"]) for k in range(count)]
             return [run.wait() for run in runs]
 
         seconds, statuses = timed(work)
@@ -161,19 +159,18 @@ def table(result: Mapping[str, Any]) -> Table:
     return filled(f"seconds of {result['steps']} steps, whole commands", COLUMNS, lines, [note])
 
 
-def command() -> None:
-    """The command line."""
-    parser = ArgumentParser(prog=f"python -m {MODULE}", description="Time several runs at once.")
-    parser.add_argument("--solvers", default="direct,refined,surrogate", help="NAME[,...]")
-    parser.add_argument("--at-once", default="1,2,4", help="numbers of runs")
-    parser.add_argument("--grid", default="512x128", help="NXxNY")
-    parser.add_argument("--steps", type=int, default=300)
-    parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--out", type=Path, help="save as JSON in this file or directory")
-    asked = vars(parser.parse_args())
-    solvers, counts = asked.pop("solvers").split(","), map(int, asked.pop("at_once").split(","))
-    Console().print(table(main(solvers, list(counts), **asked)))
+def command(
+    solvers: Annotated[str, Option(help="NAME[,...]")] = "direct,refined,surrogate",
+    at_once: Annotated[str, Option(help="numbers of runs")] = "1,2,4",
+    grid: Annotated[str, Option(help="NXxNY")] = "512x128",
+    steps: int = 300,
+    repeats: int = 3,
+    out: Annotated[Path | None, Option(help="save as JSON in this file or directory")] = None,
+) -> None:
+    """Time several runs at once."""
+    counts = [int(text) for text in at_once.split(",")]
+    Console().print(table(main(solvers.split(","), counts, grid, steps, repeats, out)))
 
 
 if __name__ == "__main__":
-    command()
+    typer.run(command)

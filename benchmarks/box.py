@@ -4,19 +4,18 @@ One field says little: errors grow with vigour and with contrasts. Here every so
 snapshots of a data set, whose labels are direct solutions.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from rich.table import Table
 
-from tellus.coupling.solvers.names import make_solver
 from tellus.errors import InputError
 from tellus.solver.stokes import (
     QUIET_VRMS,
-    Flow,
     StokesReport,
     StokesSolver,
     flow_from_psi,
@@ -27,8 +26,9 @@ from tellus.surrogate.evaluation.scores import spread
 
 from .harness import origin
 from .record import saved
+from .selection import chosen, select
 from .spread import Record, Row
-from .tables import Cell, filled
+from .tables import Cell, filled, written
 
 DEFAULT = ("coarse:2", "coarse:4", "reduced:2", "reduced:4", "reduced:8", "surrogate")
 
@@ -66,26 +66,16 @@ def main(
     dataset = Dataset.open(data)
     present = {entry["split"] for entry in dataset.card["simulations"]}
     splits = [name for name in SPLITS if name in present] if split is None else [split]
-    usable = _usable(solvers, dataset)
+    names, required = chosen(solvers, DEFAULT)
+    first = dataset.simulations(split or dataset.card["simulations"][0]["split"])
+    usable = select(names, next(first).problem(0), required).solvers
     found: dict[str, list[SimulationRow]] = {name: [] for name in usable}
-    for simulation in (s for name in splits for s in dataset.simulations(name)):
+    for simulation in chain.from_iterable(map(dataset.simulations, splits)):
         for name, solver in usable.items():
-            found[name].append(SimulationRow.of(solver, simulation))
-    rows = [BoxRow.of(name, simulations).to_json() for name, simulations in found.items()]
+            found[name].append(_simulation_row(solver, simulation))
+    rows = [_box_row(name, simulations).to_json() for name, simulations in found.items()]
     hashed = {"hash": dataset.card["hash"], "splits": splits}
     return saved(origin("box", data=hashed, grid=str(dataset.grid)) | {"results": rows}, out)
-
-
-def _usable(names: Sequence[str] | None, dataset: Dataset) -> dict[str, StokesSolver]:
-    """The solvers, each built once; those of the default that don't fit are left out."""
-    found = {}
-    for name in dict.fromkeys(DEFAULT if names is None else names):
-        try:
-            found[name] = make_solver(name, dataset.grid)
-        except (InputError, ImportError):
-            if names is not None:
-                raise
-    return found
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,21 +99,6 @@ class SimulationRow(Record):
     errors: list[float]
     summary: Summary
 
-    @classmethod
-    def of(cls, solver: StokesSolver, simulation: Snapshots) -> "SimulationRow":
-        """Of the evenly spread snapshots."""
-        moving = np.flatnonzero(simulation.even & (simulation.vrms >= QUIET_VRMS))
-        errors = [_error(solver, simulation, int(k)) for k in moving]
-        return cls(
-            name=simulation.names[0],
-            gamma_T=float(simulation.gamma_T[0]),
-            gamma_p=float(simulation.gamma_p[0]),
-            heating=float(simulation.heating[0]),
-            quiet_snapshots_left_out=int(simulation.even.sum()) - len(moving),
-            errors=errors,
-            summary=Summary(**spread(errors)) if errors else Summary(),
-        )
-
 
 @dataclass(frozen=True, kw_only=True)
 class BoxRow(Record):
@@ -134,30 +109,40 @@ class BoxRow(Record):
     summary: Summary
     simulations: list[Row]
 
-    @classmethod
-    def of(cls, solver: str, simulations: Sequence[SimulationRow]) -> "BoxRow":
-        """Of all simulations; InputError where nothing moves."""
-        errors = [error for row in simulations for error in row.errors]
-        if not errors:
-            raise InputError(
-                "--data: no snapshot of these simulations moves; use another data set."
-            )
-        return cls(
-            solver=solver,
-            snapshots=len(errors),
-            summary=Summary(**spread(errors)),
-            simulations=[row.to_json() for row in simulations],
-        )
+
+def _simulation_row(solver: StokesSolver, simulation: Snapshots) -> SimulationRow:
+    """Of the evenly spread snapshots."""
+    moving = np.flatnonzero(simulation.even & (simulation.vrms >= QUIET_VRMS))
+    errors = [_error(solver, simulation, int(k)) for k in moving]
+    return SimulationRow(
+        name=simulation.names[0],
+        gamma_T=float(simulation.gamma_T[0]),
+        gamma_p=float(simulation.gamma_p[0]),
+        heating=float(simulation.heating[0]),
+        quiet_snapshots_left_out=int(simulation.even.sum()) - len(moving),
+        errors=errors,
+        summary=_summary(errors),
+    )
+
+
+def _box_row(solver: str, simulations: Sequence[SimulationRow]) -> BoxRow:
+    """Of all simulations; InputError where nothing moves."""
+    errors = [error for row in simulations for error in row.errors]
+    if not errors:
+        raise InputError("--data: no snapshot of these simulations moves; use another data set.")
+    rows = [row.to_json() for row in simulations]
+    return BoxRow(solver=solver, snapshots=len(errors), summary=_summary(errors), simulations=rows)
+
+
+def _summary(errors: list[float]) -> Summary:
+    return Summary(**spread(errors)) if errors else Summary()
 
 
 def _error(solver: StokesSolver, simulation: Snapshots, snapshot: int) -> float:
     problem = simulation.problem(snapshot)
     solver.check(problem)
-    return relative_velocity_error(solver.solve(problem), _label(simulation, snapshot))
-
-
-def _label(simulation: Snapshots, snapshot: int) -> Flow:
-    return flow_from_psi(simulation.psi[snapshot], simulation.grid, StokesReport("label"))
+    label = flow_from_psi(simulation.psi[snapshot], simulation.grid, StokesReport("label"))
+    return relative_velocity_error(solver.solve(problem), label)
 
 
 def table(result: Mapping[str, Any]) -> Table:
@@ -180,11 +165,11 @@ def table(result: Mapping[str, Any]) -> Table:
     view.columns[0].justify = "right"
     view.add_section()
     everything = {row["solver"]: row for row in rows}
-    view.add_row("all", "", "", *(_percents(name)(everything) for name in solvers))
+    view.add_row("all", "", "", *(written(_percents(name), everything) for name in solvers))
     return view
 
 
-def _percents(solver: str) -> Callable[[Row], str]:
+def _percents(solver: str) -> Cell:
     """Of a line that has a summary by solver."""
 
     def cell(line: Row) -> str:

@@ -51,10 +51,7 @@ def cached(
 def cache_directory() -> Path:
     """Where this user's caches of Tellus lie."""
     home = Path.home()
-    if sys.platform == "darwin":
-        default = home / "Library" / "Caches"
-    elif sys.platform == "win32":
-        default = Path(os.environ.get("LOCALAPPDATA", home / "AppData" / "Local"))
-    else:
-        default = home / ".cache"
+    local = os.environ.get("LOCALAPPDATA", home / "AppData" / "Local")
+    places = {"darwin": home / "Library" / "Caches", "win32": Path(local)}
+    default = places.get(sys.platform, home / ".cache")
     return Path(os.environ.get("XDG_CACHE_HOME", default)) / "tellus" / "benchmarks"

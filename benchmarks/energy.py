@@ -45,8 +45,11 @@ def main(
 
     def measure(states: Sequence[StokesProblem]) -> Row:
         solver = DirectSolver(states[0].grid)
-        rows = (_row(scheme, solver, states, case, repeats) for scheme in (EXPLICIT, IMPLICIT))
-        return {"results": [row.to_json() for row in rows]}
+        return {
+            "results": [
+                _row(scheme, solver, states, case, repeats) for scheme in (EXPLICIT, IMPLICIT)
+            ]
+        }
 
     return measurement.run(lambda grid: problems(grid, case), measure)
 

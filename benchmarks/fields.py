@@ -122,7 +122,8 @@ def sequences(grid: Grid, case: Case = CASE) -> list[list[StokesProblem]]:
 def make_states(grid: Grid, case: Case) -> tuple[Array, Array]:
     """Times, shape (states, recorded), and temperatures, shape (states, recorded, ny, nx)."""
     rungs = ladder(grid, case)
-    run = case.simulation(rungs[0], _start(rungs[0], case))
+    noise = initial.random_perturbation(rungs[0], case.seed)
+    run = case.simulation(rungs[0], initial.hot(rungs[0]) + 0.01 * noise)
     times, temperatures = [], []
     for time in np.linspace(0.0, case.end, case.states + 1)[1:].tolist():
         run.run(until=time)
@@ -130,10 +131,6 @@ def make_states(grid: Grid, case: Case) -> tuple[Array, Array]:
         times.append([at for at, _ in recorded])
         temperatures.append([temperature for _, temperature in recorded])
     return np.array(times), np.array(temperatures)
-
-
-def _start(grid: Grid, case: Case) -> Array:
-    return initial.hot(grid) + 0.01 * initial.random_perturbation(grid, case.seed)
 
 
 def ladder(grid: Grid, case: Case) -> list[Grid]:

@@ -18,7 +18,7 @@ from importlib.metadata import PackageNotFoundError, version
 from itertools import product
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -32,7 +32,7 @@ from tellus.solver.iterative.batch import IterativeSettings, solve_batch
 from tellus.solver.iterative.krylov import Stopping
 from tellus.solver.iterative.solver import IterativeSolver
 from tellus.solver.phase_timer import PhaseTimer
-from tellus.solver.stokes import StokesProblem, StokesReport, StokesSolver, relative_velocity_error
+from tellus.solver.stokes import StokesProblem, StokesSolver, relative_velocity_error
 from tellus.surrogate.multi_scale.features import CHANNELS
 from tellus.surrogate.multi_scale.settings import MultiScaleNetworkSettings
 from tellus.surrogate.networks import seeded
@@ -43,6 +43,8 @@ from tellus.surrogate.two_level.settings import NetworkSettings
 from .grids import grids_of
 from .packed_temperatures import read, write
 from .spread import Record, Row, Spread, by_phase, optional
+
+T = TypeVar("T")
 
 GRIDS = "256x64,512x128,1024x256"
 BATCHES = (1, 16)
@@ -127,14 +129,14 @@ def _solves(solver: StokesSolver, bench: Bench) -> GpuRow:
     """Solve step after step."""
     new = dict(solver.state())
     first, *later = bench.problems
-    first_seconds, _ = _one(solver, first, bench.device)
+    first_seconds, _ = _timed(partial(solver.solve, first), bench.device)
     samples = []
     for _ in range(bench.repeats):
         solver.restore(new)
         if later:
             solver.solve(first)
-        samples += [_one(solver, problem, bench.device) for problem in later or [first]]
-    reports = [report for _, report in samples]
+        samples += [_timed(partial(solver.solve, p), bench.device) for p in later or [first]]
+    reports = [flow.report for _, flow in samples]
     return GpuRow(
         seconds=Spread.of(seconds for seconds, _ in samples),
         first_seconds=first_seconds,
@@ -144,11 +146,12 @@ def _solves(solver: StokesSolver, bench: Bench) -> GpuRow:
     )
 
 
-def _one(solver: StokesSolver, problem: StokesProblem, device: str) -> tuple[float, StokesReport]:
+def _timed(work: Callable[[], T], device: str) -> tuple[float, T]:
+    """Seconds until the device has done it, and what it returns."""
     timer = PhaseTimer(device)
-    report = solver.solve(problem).report
+    found = work()
     timer.lap("all")
-    return timer.seconds["all"], report
+    return timer.seconds["all"], found
 
 
 def _batch(bench: Bench) -> GpuRow:
@@ -204,13 +207,7 @@ def _network(kind: str, grid: Grid) -> tuple[torch.nn.Module, int]:
 @torch.inference_mode()
 def _seconds(work: Callable[[], Any], bench: Bench) -> Spread:
     work()
-    samples = []
-    for _ in range(bench.repeats):
-        timer = PhaseTimer(bench.device)
-        work()
-        timer.lap("all")
-        samples.append(timer.seconds["all"])
-    return Spread.of(samples)
+    return Spread.of(_timed(work, bench.device)[0] for _ in range(bench.repeats))
 
 
 def _origin(device: str, repeats: int) -> Row:
@@ -247,13 +244,6 @@ def lines(result: Row) -> list[str]:
     return [*shown, *left, f"{result['device']}, torch {result['versions']['torch']}"]
 
 
-def write_fields(path: Path, grids: Sequence[Grid]) -> None:
-    """The last time steps of a real run on each grid; makes them where they are not cached."""
-    from .fields import sequences
-
-    write(path, grids, [sequences(grid)[STATE] for grid in grids])
-
-
 def command(arguments: Sequence[str] | None = None) -> int:
     """The command line; the exit status."""
     parser = argparse.ArgumentParser(prog="python -m tellus.benchmarks.gpu")
@@ -284,13 +274,14 @@ def _run(asked: argparse.Namespace) -> None:
         if path is not None and (path.is_dir() or not path.absolute().parent.is_dir()):
             raise InputError(f"{option} {path}: name a file in a directory that exists.")
     if asked.write is not None:
-        write_fields(asked.write, grids)
+        from .fields import sequences  # which a GPU machine may be unable to import
+
+        write(asked.write, grids, [sequences(grid)[STATE] for grid in grids])
         return
     result = main(grids, asked.temperatures, asked.device, asked.repeats)
     print("\n".join(lines(result)))
     if asked.out is not None:
         content = json.dumps(result, indent=1, allow_nan=False) + "\n"
-        asked.out.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(asked.out, content.encode())
 
 

@@ -7,16 +7,19 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from tellus.coupling.runs.provenance import provenance
-from tellus.errors import SolverError
+from tellus.errors import InputError, SolverError
 from tellus.io.busy import background_load
 from tellus.solver.grid import Grid
 
 from .fields import Case
 from .record import saved
-from .spread import Row
-from .timing import check_repeats, fixed_threads, rest, thread_pools
+from .spread import Record, Row
+from .timing import fixed_threads, rest, thread_pools
 
 log = logging.getLogger(__name__)
+
+FEWEST_REPEATS = 5
+"""A median of fewer says little, a spread nothing."""
 
 Name = TypeVar("Name")
 Prepared = TypeVar("Prepared")
@@ -55,7 +58,8 @@ class Measurement:
     out: Path | None = None
 
     def __post_init__(self) -> None:
-        check_repeats(self.repeats)
+        if self.repeats < FEWEST_REPEATS:
+            raise InputError(f"--repeats must be at least {FEWEST_REPEATS}, not {self.repeats}.")
 
     def run(
         self, prepare: Callable[[Grid], Prepared], measure: Callable[[Prepared], Mapping[str, Any]]
@@ -77,31 +81,37 @@ class Measurement:
             Makes what is measured on a grid; called for all grids first, so that what does not fit
             is refused before time is spent.
         measure : callable
-            Measures it on fixed threads. What it returns is added to the result by its keys: lists
-            go on, and so do mappings.
+            Measures it on fixed threads. What it returns is added to the result, see `add`.
         """
         prepared = [prepare(grid) for grid in self.grids]
         with fixed_threads(self.threads) as count:
-            result = self._document() | {"threads": count, "results": []}
+            result = origin(
+                self.benchmark,
+                grid=",".join(map(str, self.grids)),
+                repeats=self.repeats,
+                case=asdict(self.case),
+                background_load_percent=background_load(),
+                thread_pools=thread_pools(),
+                threads=count,
+                results=[],
+            )
         for grid, each in zip(self.grids, prepared, strict=True):
             log.info("bench %s: %s", self.benchmark, grid)
             with fixed_threads(self.threads):
                 found = measure(each)
                 result["thread_pools"] |= thread_pools()
-            for key, value in found.items():
-                kept = result.setdefault(key, type(value)())
-                result[key] = kept + value if isinstance(value, list) else kept | value
+            add(found, result)
             yield result
 
-    def _document(self) -> Row:
-        return origin(
-            self.benchmark,
-            grid=",".join(str(grid) for grid in self.grids),
-            repeats=self.repeats,
-            case=asdict(self.case),
-            background_load_percent=background_load(),
-            thread_pools=thread_pools(),
-        )
+
+def add(found: Mapping[str, Any], result: Row) -> None:
+    """Add what was found to a result by its keys: lists of rows go on, and so do mappings."""
+    for key, value in found.items():
+        kept = result.setdefault(key, type(value)())
+        if isinstance(value, list):
+            kept += [row.to_json() if isinstance(row, Record) else row for row in value]
+        else:
+            kept |= value
 
 
 def in_turn(

@@ -11,13 +11,12 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-import numpy as np
 from rich.table import Table
 
 from tellus.coupling.solvers.names import make_solver
 from tellus.solver.direct import DirectSolver
 from tellus.solver.grid import Grid
-from tellus.solver.stokes import Flow, StokesProblem, StokesSolver, relative_velocity_error
+from tellus.solver.stokes import StokesProblem, StokesSolver, relative_velocity_error
 
 from .fields import CASE, Case, problems
 from .harness import Measurement
@@ -63,26 +62,17 @@ def main(
 
     def measure(start: Start) -> Row:
         grid, solvers = start
-        rows = (row for case in cases for row in _rows(grid, case, solvers, repeats))
-        return {"results": [row.to_json() for row in rows]}
+        return {"results": [row for case in cases for row in _rows(grid, case, solvers, repeats)]}
 
     return measurement.run(prepare, measure)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Iterations(Record):
-    """Iterations of a solve, products with A in each, and errors against the direct solve."""
-
-    iterations: Spread
-    products_per_iteration: float
-    velocity_error: Spread
 
 
 @dataclass(frozen=True, kw_only=True)
 class IterationsRow(Record):
     """A solve with one solver on one grid, mean over the states of a case.
 
-    `contrast` is the median over the states; only what iterates is `counted`.
+    `contrast` is the median over the states. Of what iterates: iterations of a solve, products with
+    A in each, those before the first included, and errors against the direct solve.
     """
 
     grid: str
@@ -91,28 +81,39 @@ class IterationsRow(Record):
     contrast: float
     solver: str
     seconds: Spread
-    counted: Iterations | None = optional()
+    iterations: Spread | None = optional()
+    products_per_iteration: float | None = optional()
+    velocity_error: Spread | None = optional()
 
 
 def _rows(
     grid: Grid, case: Case, solvers: Mapping[str, StokesSolver], repeats: int
 ) -> Iterator[IterationsRow]:
     states = problems(grid, case)
-    viscosities = [problem.viscosity() for problem in states]
     direct = DirectSolver(grid)
     expected = [direct.solve(problem) for problem in states]
     row = IterationsRow(
         grid=str(grid),
         gamma_T=case.gamma_T,
         gamma_p=case.gamma_p,
-        contrast=median(float(np.max(eta) / np.min(eta)) for eta in viscosities),
+        contrast=median(
+            float(eta.max() / eta.min()) for eta in (problem.viscosity() for problem in states)
+        ),
         solver="direct",
         seconds=_seconds(direct, states, repeats),
     )
     yield row
     for name, solver in solvers.items():
-        counted = _counted(solver, states, expected)
-        yield replace(row, solver=name, seconds=_seconds(solver, states, repeats), counted=counted)
+        flows = [solver.solve(problem) for problem in states]
+        iterations = sum(flow.report.iterations for flow in flows)
+        yield replace(
+            row,
+            solver=name,
+            seconds=_seconds(solver, states, repeats),
+            iterations=Spread.of(flow.report.iterations for flow in flows),
+            products_per_iteration=sum(flow.report.products or 0 for flow in flows) / iterations,
+            velocity_error=Spread.of(map(relative_velocity_error, flows, expected)),
+        )
 
 
 def _seconds(solver: StokesSolver, states: Sequence[StokesProblem], repeats: int) -> Spread:
@@ -123,23 +124,6 @@ def _seconds(solver: StokesSolver, states: Sequence[StokesProblem], repeats: int
         seconds, _ = timed(lambda: [solver.solve(problem) for problem in states])
         taken.append(seconds / len(states))
     return Spread.of(taken)
-
-
-def _counted(
-    solver: StokesSolver, states: Sequence[StokesProblem], expected: Sequence[Flow]
-) -> Iterations:
-    """Of one solve of each state; products before the first iteration included."""
-    made, iterations, errors = 0, [], []
-    for problem, direct in zip(states, expected, strict=True):
-        flow = solver.solve(problem)
-        made += flow.report.products or 0
-        iterations.append(flow.report.iterations)
-        errors.append(relative_velocity_error(flow, direct))
-    return Iterations(
-        iterations=Spread.of(iterations),
-        products_per_iteration=made / sum(iterations),
-        velocity_error=Spread.of(errors),
-    )
 
 
 def _iterations(row: Row) -> str:

@@ -5,7 +5,6 @@ benchmarks/results/{experiments,rollouts,scenarios}-*.json; nothing on it is wri
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from string import ascii_lowercase
 from typing import Any
@@ -50,7 +49,7 @@ def page(results: Path, images: Path | None = None) -> str | None:
     of outcomes of the experiments or the suite in the folder NAME, courses-NAME.png, three rollouts
     of that suite at length, and scenario-NAME.png.
     """
-    trainings = [Trainings(result) for result in _read_all(results, "experiments")]
+    trainings = _read_all(results, "experiments")
     if not trainings:
         return None
     return template("results.md.j2").render(
@@ -59,145 +58,75 @@ def page(results: Path, images: Path | None = None) -> str | None:
         suites=_read_all(results, "rollouts"),
         scenarios=_read_all(results, "scenarios"),
         pictures=set() if images is None else {path.name for path in images.glob("*.png")},
-        shortened=shortened,
+        letters=ascii_lowercase,
+        stepper=STEPPER,
+        changes=_changes,
         named=lambda rows: [(shortened(row["solver"]), row) for row in rows],
-        times=_times,
+        place=_place,
+        rolled_out=_rolled_out,
+        shortened=shortened,
+        times=lambda value, of: f"{value / of:.2g} times" if value and of else "-",
+        wall_ratios=_wall_ratios,
     )
 
 
-@dataclass(frozen=True)
-class Trainings:
-    """The result of one folder of experiments on one grid, as the page shows it."""
-
-    result: Row
-
-    @property
-    def headline(self) -> str:
-        """Grid, folder and what was changed in every training file, such as the seed."""
-        return ", ".join([self.place, *self.result.get("changes", ())])
-
-    @property
-    def place(self) -> str:
-        """Grid and folder."""
-        return f"{self.result['grid']}: experiments/{self.result['folder']}"
-
-    @property
-    def trained(self) -> str:
-        """How many trainings ran at a time, and how long all took where one command did them."""
-        jobs, seconds = self.result["training_jobs"], self.result.get("trainings_seconds")
-        number = "One training at a time" if jobs == 1 else f"{jobs} trainings at a time"
-        minutes = "" if seconds is None else f"{seconds / 60:.0f}"
-        return number + (f", trained and evaluated in {minutes} minutes" if minutes else "")
-
-    @property
-    def made(self) -> str:
-        """What was changed in the training files, and where they were run."""
-        changes = ", ".join(self.result.get("changes", ())) or "as the files have it"
-        return f"{changes}, {self.result['machine']['processor']}"
-
-    @property
-    def rows(self) -> dict[str, Row]:
-        """All experiments, by name."""
-        return {row["name"]: row for row in self.result["results"]}
-
-    @property
-    def networks(self) -> list[Row]:
-        """Those that solve the Stokes problem."""
-        return [row for row in self.result["results"] if row["kind"] != STEPPER]
-
-    @property
-    def steppers(self) -> list[Row]:
-        """Those that step in time."""
-        return [row for row in self.result["results"] if row["kind"] == STEPPER]
-
-    @property
-    def rolled_out(self) -> list[tuple[str, Row]]:
-        """Networks, then other solvers, with their rows of a suite's summary."""
-        found = [(row["name"], row["rollout"]) for row in self.networks if row["rollout"]]
-        return found + [(row["solver"], row) for row in self.result["rollouts"]["others"]]
-
-    @property
-    def changes(self) -> Iterator[tuple[str, Row, Row]]:
-        """What is one choice, the network that made it, and the one that made the other.
-
-        It tests the paper's statement about what rollouts hang on.
-        """
-        named = {row["name"]: row for row in self.networks if row["rollout"] is not None}
-        for name, change in CHANGES.items():
-            base = BASES.get(name, "paper")
-            if name in named and base in named:
-                yield change, named[name], named[base]
-
-    @property
-    def wall_ratios(self) -> Iterator[tuple[str, Sequence[float]]]:
-        """The paper's table 1, ours beside it: errors at each of `WALLS`."""
-        named = {row["name"]: row["evaluation"]["wall_mae"] for row in self.networks}
-        for name, published in PUBLISHED.items():
-            if name in named and "paper" in named:
-                yield name, [named[name][wall] / named["paper"][wall] for wall in WALLS]
-                yield f"{name}, published at 504 x 126", published
-
-    @property
-    def stepped_rollouts(self) -> int:
-        """Rollouts of those that step in time, from early states."""
-        ends = [row["evaluation"]["rollout"]["early"]["steps"][-1] for row in self.steppers]
-        return sum(end["alive"] + end["lost"] for end in ends)
+def _place(trainings: Row) -> str:
+    """Grid and folder."""
+    return f"{trainings['grid']}: experiments/{trainings['folder']}"
 
 
-@dataclass(frozen=True)
-class Repeats:
-    """The same trainings more than once, side by side: what of their table is chance."""
-
-    trainings: Sequence[Trainings]
-
-    @property
-    def headline(self) -> str:
-        """Grid and folder."""
-        return self.trainings[0].place
-
-    @property
-    def made(self) -> list[str]:
-        """Letters, and what they stand for."""
-        return [
-            f"{ascii_lowercase[number]}: {each.made}" for number, each in enumerate(self.trainings)
-        ]
-
-    @property
-    def columns(self) -> list[str]:
-        """Figures, each with the letters in turn."""
-        letters = ascii_lowercase[: len(self.trainings)]
-        figures = ("velocity error", "good", "error of <T>")
-        return [f"{figure}, {letter}" for figure in figures for letter in letters]
-
-    @property
-    def rows(self) -> Iterator[tuple[str, list[Row]]]:
-        """Experiments that are in all of them."""
-        named = [each.rows for each in self.trainings]
-        for name in named[0]:
-            if all(name in rows for rows in named):
-                yield name, [rows[name] for rows in named]
+def _rolled_out(trainings: Row) -> list[tuple[str, Row]]:
+    """Networks, then other solvers, with their rows of a suite's summary."""
+    found = [(row["name"], row["rollout"]) for row in trainings["results"] if row["rollout"]]
+    return found + [(row["solver"], row) for row in trainings["rollouts"]["others"]]
 
 
-def _repeats(trainings: Sequence[Trainings]) -> list[Repeats]:
-    """Folders that were trained more than once on one grid."""
-    places = dict.fromkeys(each.place for each in trainings)
-    same = ([each for each in trainings if each.place == place] for place in places)
-    return [Repeats(each) for each in same if len(each) > 1]
+def _changes(trainings: Row) -> Iterator[tuple[str, Row, Row]]:
+    """What is one choice, the network that made it, and the one that made the other.
+
+    It tests the paper's statement about what rollouts hang on.
+    """
+    named = {row["name"]: row for row in trainings["results"] if row["rollout"] is not None}
+    for name, change in CHANGES.items():
+        base = BASES.get(name, "paper")
+        if name in named and base in named:
+            yield change, named[name], named[base]
 
 
-def _times(value: float | None, of: float | None) -> str:
-    return f"{value / of:.2g} times" if value and of else "-"
+def _wall_ratios(trainings: Row) -> Iterator[tuple[str, Sequence[float]]]:
+    """The paper's table 1, ours beside it: errors at each of `WALLS`."""
+    rows = (row for row in trainings["results"] if row["kind"] != STEPPER)
+    named = {row["name"]: row["evaluation"]["wall_mae"] for row in rows}
+    for name, published in PUBLISHED.items():
+        if name in named and "paper" in named:
+            yield name, [named[name][wall] / named["paper"][wall] for wall in WALLS]
+            yield f"{name}, published at 504 x 126", published
 
 
-def _read_all(results: Path, kind: str) -> list[dict[str, Any]]:
+def _repeats(trainings: Sequence[Row]) -> list[tuple[list[Row], dict[str, list[Row]]]]:
+    """Folders that were trained more than once on one grid: what of their table is chance.
+
+    With each the rows, by name, of the experiments that are in all of them.
+    """
+    found = []
+    for place in dict.fromkeys(map(_place, trainings)):
+        same = [each for each in trainings if _place(each) == place]
+        named = [{row["name"]: row for row in each["results"]} for each in same]
+        shared = [name for name in named[0] if all(name in rows for rows in named)]
+        if len(same) > 1:
+            found.append((same, {name: [rows[name] for rows in named] for name in shared}))
+    return found
+
+
+def _read_all(results: Path, kind: str) -> list[Row]:
     paths = sorted(results.glob(f"{kind}-*.json"), key=lambda path: path.stem)
     return [_read(path) for path in paths]
 
 
-def _read(path: Path) -> dict[str, Any]:
+def _read(path: Path) -> Row:
     try:
         result = parse_json(small_file(path))
         _ = result["results"], result["machine"]["processor"], result["git"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(f"{path} is no result of trainings ({error!r}): remove it.") from None
-    return dict(result)
+    return result

@@ -9,25 +9,32 @@ temperatures in turn: those of a real run on a coarser grid, interpolated.
 import json
 import subprocess
 import sys
-from argparse import ArgumentParser
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from itertools import cycle, islice
+from itertools import cycle, islice, product
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
+import typer
 from rich.console import Console
 from rich.table import Table
+from typer import Option
 
 from tellus.errors import RunFailedError
 from tellus.io.busy import Watch
 from tellus.solver.grid import Array, Grid
 from tellus.solver.mumps.petsc import world
 from tellus.solver.mumps.solver import MumpsSolver
-from tellus.solver.stokes import StokesProblem, StokesReport, flow_from_psi, relative_velocity_error
+from tellus.solver.stokes import (
+    Flow,
+    StokesProblem,
+    StokesReport,
+    flow_from_psi,
+    relative_velocity_error,
+)
 from tellus.solver.transport.regridding import regridded
 
 from .fields import CASE, problems
@@ -42,6 +49,7 @@ SOURCE = Grid(512, 128)
 """Where the temperatures come from: on the grids timed here a run would take hours."""
 
 MODULE = "tellus.benchmarks.mpi"
+ROW, PSI = "row.json", "psi.npy"
 
 
 def main(
@@ -77,9 +85,8 @@ def main(
     problems(source)  # made once, for all that follow
     rows: list[Row] = []
     with TemporaryDirectory() as scratch:
-        for grid in grids:
-            for name in solvers:
-                rows += _row_per_count((source, grid), name, ranks, repeats, Path(scratch))
+        for grid, name in product(grids, solvers):
+            rows += _row_per_count((source, grid), name, ranks, repeats, Path(scratch))
     asked = {"grid": ",".join(map(str, grids)), "repeats": repeats, "fields_from": str(source)}
     result = origin("mpi", **asked) | {"threads": 1, "results": rows}
     return saved(result, out)
@@ -100,13 +107,12 @@ def _row_per_count(
     grids: tuple[Grid, Grid], name: str, ranks: Sequence[int], repeats: int, scratch: Path
 ) -> list[Row]:
     rows: list[Row] = []
-    reference: Array | None = None
+    flows: list[Flow] = []
     for count in ranks:
         row, psi = _launched(grids, name, count, repeats, scratch)
-        reference = psi if reference is None else reference
-        flows = [flow_from_psi(field, grids[1], StokesReport(name)) for field in (psi, reference)]
-        row["difference"] = relative_velocity_error(*flows)
         rows.append(row)
+        flows.append(flow_from_psi(psi, grids[1], StokesReport(name)))
+        row["difference"] = relative_velocity_error(flows[-1], flows[0])
         row["speedup"] = rows[0]["seconds"] / row["seconds"]
     return rows
 
@@ -115,16 +121,16 @@ def _launched(
     grids: tuple[Grid, Grid], name: str, count: int, repeats: int, scratch: Path
 ) -> tuple[Row, Array]:
     """The row of one number of ranks, and the stream function that they found."""
-    answer, psi = scratch / "row.json", scratch / "psi.npy"
-    asked = [*map(str, grids), name, str(repeats), str(answer), str(psi)]
+    asked = [*map(str, grids), name, str(repeats), str(scratch)]
     command = ["mpirun", "-n", str(count), sys.executable, "-m", MODULE, "--one", *asked]
     if subprocess.run(command, env=environment(1), check=False).returncode != 0:
         raise RunFailedError(f"{' '.join(command[:3])} failed for {name} at {grids[1]}.")
-    row: Row = json.loads(answer.read_text(encoding="utf-8"))
-    return {"grid": str(grids[1]), "solver": name, "ranks": count, **row}, np.load(psi)
+    row: Row = json.loads((scratch / ROW).read_text(encoding="utf-8"))
+    about = {"grid": str(grids[1]), "solver": name, "ranks": count}
+    return about | row, np.load(scratch / PSI)
 
 
-def one(source: Grid, grid: Grid, name: str, repeats: int, answer: Path, psi: Path) -> None:
+def one(source: Grid, grid: Grid, name: str, repeats: int, scratch: Path) -> None:
     """What each process of a group does; the first one writes what it found.
 
     Parameters
@@ -135,8 +141,8 @@ def one(source: Grid, grid: Grid, name: str, repeats: int, answer: Path, psi: Pa
         A MUMPS solver.
     repeats : int
         Timed solves.
-    answer, psi : Path
-        Files that are written: `Solves` as JSON, the stream function of the first state.
+    scratch : Path
+        Where files are written: `Solves` as JSON, the stream function of the first state.
     """
     states = [_carried_to(grid, problem) for problem in problems(source)]
     setup, solver = timed(lambda: MumpsSolver(grid, name))
@@ -153,8 +159,8 @@ def one(source: Grid, grid: Grid, name: str, repeats: int, answer: Path, psi: Pa
     )
     found = solver.solve(states[0]).psi
     if world().rank == 0:
-        answer.write_text(json.dumps(solves.to_json()), encoding="utf-8")
-        np.save(psi, found)
+        (scratch / ROW).write_text(json.dumps(solves.to_json()), encoding="utf-8")
+        np.save(scratch / PSI, found)
 
 
 def _carried_to(grid: Grid, problem: StokesProblem) -> StokesProblem:
@@ -187,26 +193,23 @@ def table(result: Mapping[str, Any]) -> Table:
     return filled(title, COLUMNS, result["results"], [note], text=("solver",))
 
 
-def command() -> None:
-    """The command line."""
-    parser = ArgumentParser(
-        prog=f"python -m {MODULE}", description="Time MUMPS on 1, 2, ... processes."
-    )
-    parser.add_argument("--grids", default="1024x256,2048x512", help="NXxNY[,...]")
-    parser.add_argument("--ranks", default="1,2", help="numbers of processes")
-    parser.add_argument("--solvers", default="mumps", help="MUMPS solvers by name")
-    parser.add_argument("--repeats", type=int, default=5)
-    parser.add_argument("--out", type=Path, help="save as JSON in this file or directory")
-    asked = parser.parse_args()
-    counts = [int(text) for text in asked.ranks.split(",")]
-    grids, names = grids_of(asked.grids, "--grids"), asked.solvers.split(",")
-    Console().print(table(main(grids, counts, names, asked.repeats, asked.out)))
+def command(
+    grids: Annotated[str, Option(help="NXxNY[,...]")] = "1024x256,2048x512",
+    ranks: Annotated[str, Option(help="numbers of processes")] = "1,2",
+    solvers: Annotated[str, Option(help="MUMPS solvers by name")] = "mumps",
+    repeats: int = 5,
+    out: Annotated[Path | None, Option(help="save as JSON in this file or directory")] = None,
+) -> None:
+    """Time MUMPS on 1, 2, ... processes."""
+    counts = [int(text) for text in ranks.split(",")]
+    sizes = grids_of(grids, "--grids")
+    Console().print(table(main(sizes, counts, solvers.split(","), repeats, out)))
 
 
 if __name__ == "__main__":
     if sys.argv[1:2] == ["--one"]:
-        coarse, fine, name, repeats, answer, psi = sys.argv[2:]
+        coarse, fine, name, repeats, scratch = sys.argv[2:]
         source, grid = grids_of(f"{coarse},{fine}")
-        one(source, grid, name, int(repeats), Path(answer), Path(psi))
+        one(source, grid, name, int(repeats), Path(scratch))
     else:
-        command()
+        typer.run(command)

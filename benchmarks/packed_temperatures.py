@@ -50,22 +50,25 @@ def read(path: Path, grids: Sequence[Grid]) -> tuple[dict[str, Any], list[list[S
         arrays = read_npz(path)
         about = json.loads(str(arrays["about"]))
         law = FrankKamenetskii(about["gamma_T"], about["gamma_p"])
-        found = {name: _temperatures(arrays[name], kept) for name, kept in about["grids"].items()}
-        times = {name: kept["times"] for name, kept in about["grids"].items()}
+        kept = about["grids"]
+        sequences = [
+            [
+                StokesProblem(grid, temperature, law, about["rayleigh"], time=time)
+                for temperature, time in zip(
+                    _temperatures(arrays[str(grid)], kept[str(grid)]),
+                    kept[str(grid)]["times"],
+                    strict=True,
+                )
+            ]
+            for grid in grids
+            if str(grid) in kept
+        ]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(f"{path} holds no temperatures of --write ({error}).") from None
-    if missing := [str(grid) for grid in grids if str(grid) not in found]:
+    if missing := [str(grid) for grid in grids if str(grid) not in kept]:
         raise InputError(
             f"{path} has no temperatures of {', '.join(missing)}: name these grids to --write."
         )
-    rayleigh = about["rayleigh"]
-    sequences = [
-        [
-            StokesProblem(grid, temperature, law, rayleigh, time=time)
-            for temperature, time in zip(found[str(grid)], times[str(grid)], strict=True)
-        ]
-        for grid in grids
-    ]
     return {key: about[key] for key in ("gamma_T", "gamma_p", "rayleigh")}, sequences
 
 

@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from tellus.errors import InputError
 from tellus.io.busy import BUSY_PERCENT
+from tellus.io.json_file import parse_json, small_file
 from tellus.io.whole_file import write_atomically
 
 
@@ -30,6 +32,14 @@ def save(result: Mapping[str, Any], out: Path) -> Path:
     content = json.dumps(result, indent=1, allow_nan=False)
     write_atomically(out, content.encode() + b"\n")
     return out
+
+
+def read_result(path: Path) -> dict[str, Any]:
+    """A saved result; InputError where it is missing or damaged."""
+    try:
+        return parse_json(small_file(path))
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path} is not a benchmark's result ({error}).") from None
 
 
 def machine_label(machine: Mapping[str, Any], threads: int) -> str:

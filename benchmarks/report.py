@@ -13,7 +13,6 @@ from typing import Any
 from rich.table import Table
 
 from tellus.errors import InputError
-from tellus.io.json_file import parse_json, small_file
 from tellus.io.whole_file import write_atomically
 
 from . import (
@@ -26,10 +25,11 @@ from . import (
     mpi,
     pareto,
     step,
-    stokes_tables,
+    stokes_views,
     tables,
     verification,
 )
+from .record import read_result
 
 RESULTS = Path("benchmarks") / "results"
 MARKED = re.compile(r"(<!-- bench:(\S+)(?: (\S+))? -->\n)(.*?)(<!-- /bench -->)", re.DOTALL)
@@ -43,7 +43,7 @@ TABLES: dict[str, Callable[[Mapping[str, Any]], Table]] = {
     "mpi": mpi.table,
     "pareto": pareto.table,
     "step": step.table,
-    "stokes": stokes_tables.overview,
+    "stokes": stokes_views.overview,
     "verification": verification.table,
 }
 
@@ -61,19 +61,15 @@ def main(root: Path = Path("."), *, check: bool = False) -> list[Path]:
     readme = root / "README.md"
     if not readme.is_file():
         raise InputError(f"{readme} does not exist: run it in a checkout, or name one.")
-    changed = []
-    for path in [readme, *sorted((root / "docs").rglob("*.md"))]:
-        before = path.read_text(encoding="utf-8")
-        after = filled(before, root / RESULTS, path)
-        if after != before:
-            changed.append(path)
-            if not check:
-                write_atomically(path, after.encode())
-    written, place = learning.page(root / RESULTS, root / learning.IMAGES), root / learning.PAGE
-    if written is not None and (not place.exists() or place.read_text() != written):
-        changed.append(place)
-        if not check:
-            write_atomically(place, written.encode())
+    documents = [readme, *sorted((root / "docs").rglob("*.md"))]
+    pages = {path: filled(path.read_text("utf-8"), root / RESULTS, path) for path in documents}
+    if (learned := learning.page(root / RESULTS, root / learning.IMAGES)) is not None:
+        pages[root / learning.PAGE] = learned
+    changed = [
+        path for path, text in pages.items() if not path.exists() or path.read_text("utf-8") != text
+    ]
+    for path in [] if check else changed:
+        write_atomically(path, pages[path].encode())
     return changed
 
 
@@ -93,11 +89,8 @@ def filled(text: str, results: Path, path: Path) -> str:
 
 
 def _result(path: Path) -> dict[str, Any]:
-    try:
-        result = parse_json(small_file(path))
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path} is not a benchmark's result ({error}).") from None
-    if not isinstance(result, dict) or result.get("benchmark") not in TABLES:
+    result = read_result(path)
+    if result.get("benchmark") not in TABLES:
         raise InputError(f"{path} is not the result of one of: {', '.join(TABLES)}.")
     return result
 

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from time import perf_counter
+from functools import partial
 from typing import Any
 
 from tellus.coupling.solvers.names import check_name, make_solver
@@ -11,93 +11,44 @@ from tellus.errors import InputError
 from tellus.solver.grid import Grid
 from tellus.solver.stokes import StokesProblem, StokesSolver
 
+from .timing import timed
+
 log = logging.getLogger(__name__)
 
 DEFAULT = ("direct", "surrogate")
 ALL = "all"
 
-SINGLE_SOLVES = (
-    "direct",
-    "pardiso",
-    "cudss",
-    "mumps",
-    "mumps:amd",
-    "mumps:metis",
-    "mumps:lu",
-    "mumps:lu:pord",
-    "mumps:analyse",
-    "mumps-psi",
-    "mumps-psi:amd",
-    "mumps-psi:metis",
-    "lagged",
-    "lagged:tol=1e-3",
-    "refined",
-    "refined:tol=1e-3",
-    "iterative",
-    "iterative:cold",
-    "iterative:tol=1e-10",
-    "iterative:velocity=1e-3",
-    "iterative:bicgstab:relax=0.99",
-    "iterative:cuda",
-    "coarse:2",
-    "coarse:4",
-    "coarse:8",
-    "reduced:2",
-    "reduced:4",
-    "reduced:8",
-    "surrogate",
-    "anchored:10:coarse:4",
-    "anchored:10:reduced:4",
-    "anchored:10:surrogate",
-)
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(text.split())
+
+
+SINGLE_SOLVES = _names("""
+direct pardiso cudss
+mumps mumps:amd mumps:metis mumps:lu mumps:lu:pord mumps:analyse
+mumps-psi mumps-psi:amd mumps-psi:metis
+lagged lagged:tol=1e-3 refined refined:tol=1e-3
+iterative iterative:cold iterative:tol=1e-10 iterative:velocity=1e-3
+iterative:bicgstab:relax=0.99 iterative:cuda
+coarse:2 coarse:4 coarse:8 reduced:2 reduced:4 reduced:8
+surrogate anchored:10:coarse:4 anchored:10:reduced:4 anchored:10:surrogate
+""")
 """What `--solvers all` stands for in `bench stokes`: every kind whose error can be measured against
 a direct solve on the same grid, and variants that differ."""
 
-
-ROLLOUTS = (
-    "skip:2",
-    "skip:5",
-    "skip:10",
-    "skip:50",
-    "skip:100",
-    "skip:2:linear",
-    "skip:5:linear",
-    "skip:10:linear",
-    "skip:50:linear",
-    "skip:100:linear",
-    "skip:5:linear:reduced:2",
-    "skip:2:linear:lagged:tol=1e-3",
-    "skip:5:linear:lagged:tol=1e-3",
-    "skip:tol=1e-2:lagged:tol=1e-4",
-    "skip:tol=1e-1:refined",
-    "skip:tol=1e-2:refined",
-    "skip:tol=1e-3:refined",
-    "coarse:2",
-    "coarse:4",
-    "coarse:8",
-    "reduced:2",
-    "reduced:4",
-    "reduced:8",
-    "pardiso",
-    "lagged",
-    "lagged:tol=1e-3",
-    "lagged:tol=1e-2",
-    "refined",
-    "refined:tol=1e-3",
-    "iterative",
-    "iterative:tol=1e-3",
-    "iterative:velocity=1e-2",
-    "surrogate",
-    "anchored:10:coarse:4",
-    "anchored:50:coarse:4",
-    "anchored:10:reduced:4",
-    "anchored:50:reduced:4",
-    "anchored:50:surrogate",
-    "anchored:200:surrogate",
-    "anchored:tol=1e-2:reduced:4",
-    "anchored:tol=1e-3:reduced:4",
-    "anchored:tol=1e-2:surrogate",
-)
+ROLLOUTS = _names("""
+skip:2 skip:5 skip:10 skip:50 skip:100
+skip:2:linear skip:5:linear skip:10:linear skip:50:linear skip:100:linear
+skip:5:linear:reduced:2 skip:2:linear:lagged:tol=1e-3 skip:5:linear:lagged:tol=1e-3
+skip:tol=1e-2:lagged:tol=1e-4
+skip:tol=1e-1:refined skip:tol=1e-2:refined skip:tol=1e-3:refined
+coarse:2 coarse:4 coarse:8 reduced:2 reduced:4 reduced:8
+pardiso lagged lagged:tol=1e-3 lagged:tol=1e-2 refined refined:tol=1e-3
+iterative iterative:tol=1e-3 iterative:velocity=1e-2
+surrogate anchored:10:coarse:4 anchored:50:coarse:4 anchored:10:reduced:4 anchored:50:reduced:4
+anchored:50:surrogate anchored:200:surrogate
+anchored:tol=1e-2:reduced:4 anchored:tol=1e-3:reduced:4 anchored:tol=1e-2:surrogate
+""")
 """What `bench pareto` rolls out by default, as far as they can be used; `direct` always is."""
 
 
@@ -126,10 +77,8 @@ def chosen(
     here: a library may not be installed, weights may not fit the box. What was asked for by name
     must be there.
     """
-    if names is None:
-        return list(dict.fromkeys(default)), False
-    if everything and list(names) == [ALL]:
-        return list(dict.fromkeys(everything)), False
+    if names is None or (everything and list(names) == [ALL]):
+        return list(dict.fromkeys(default if names is None else everything)), False
     for name in names:
         # Before fields are made, which takes long.
         check_name(name)
@@ -143,10 +92,8 @@ def select(names: Sequence[str], problem: StokesProblem, required: bool) -> Sele
     """
     found = Selection()
     for name in names:
-        start = perf_counter()
         try:
-            solver = make_solver(name, problem.grid)
-            found.build_seconds[name] = perf_counter() - start
+            found.build_seconds[name], solver = timed(partial(make_solver, name, problem.grid))
             found.warnings[name] = solver.check(problem)
         except (InputError, ImportError, MemoryError) as error:
             if required:

@@ -61,9 +61,8 @@ def main(
 
     def measure(start: Start) -> Row:
         state, entered = start
-        rows = [row.to_json() for row in _rows(entered, state, case, repeats)]
         left_out = {str(state.grid): entered.left_out} if entered.left_out else {}
-        return {"results": rows, "left_out": left_out}
+        return {"results": _rows(entered, state, case, repeats), "left_out": left_out}
 
     return measurement.run(prepare, measure)
 
@@ -113,34 +112,31 @@ def _rows(entered: Selection, state: StokesProblem, case: Case, repeats: int) ->
     # Without a rest: what a solver's threads do to the energy step after it is part of its cost.
     samplers = {name: partial(_block, run, steps) for name, run in runs.items()}
     blocks = in_turn(samplers, repeats, rested=False)
-    return [_row(name, entered, str(state.grid), steps, taken) for name, taken in blocks.items()]
-
-
-def _row(name: str, entered: Selection, grid: str, steps: int, blocks: Sequence[Block]) -> StepRow:
-    average = _average(entered.solvers[name])
-    seconds = [block.seconds for block in blocks]
-    spread = Spread(average(seconds), min(seconds), max(seconds))
-    return StepRow(
-        grid=grid,
-        solver=name,
-        steps=steps,
-        seconds=spread,
-        steps_per_second=1.0 / spread.median,
-        phases=by_phase((block.phases for block in blocks), average),
-        stokes_phases=by_phase((block.stokes for block in blocks), average),
-        warnings=entered.warnings[name],
-    )
+    rows = []
+    for name, taken in blocks.items():
+        # The median, unless only some blocks have the factorisation that all of them live on.
+        average: Average = fmean if entered.solvers[name].cycle is None else median
+        seconds = [block.seconds for block in taken]
+        spread = Spread(average(seconds), min(seconds), max(seconds))
+        rows.append(
+            StepRow(
+                grid=str(state.grid),
+                solver=name,
+                steps=steps,
+                seconds=spread,
+                steps_per_second=1.0 / spread.median,
+                phases=by_phase((block.phases for block in taken), average),
+                stokes_phases=by_phase((block.stokes for block in taken), average),
+                warnings=entered.warnings[name],
+            )
+        )
+    return rows
 
 
 def steps_per_block(solvers: Iterable[StokesSolver], fewest: int = 10) -> int:
     """At least `fewest` steps, and whole cycles of every solver that solves every so many."""
     cycle = lcm(*(solver.cycle or 1 for solver in solvers))
     return cycle * -(-fewest // cycle)
-
-
-def _average(solver: StokesSolver) -> Average:
-    """The median of blocks, unless only some have the factorisation that all of them live on."""
-    return fmean if solver.cycle is None else median
 
 
 def _block(run: Simulation, steps: int, number: int) -> Block:

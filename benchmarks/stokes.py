@@ -15,21 +15,29 @@ from typing import Any
 import psutil
 
 from tellus.config.solver_spec import SolverSpec
+from tellus.coupling.output.picture_file import save_picture
 from tellus.errors import InputError, SolverError
 from tellus.io.busy import Watch
 from tellus.solver.grid import Grid
+from tellus.solver.stokes import Flow
 from tellus.solver.threads import allowed
 
 from .fields import CASE, Case, sequences
-from .harness import Measurement, in_turn
-from .lapack_baseline import Aims, LapackBaseline, Parts
+from .harness import Measurement, add, in_turn
 from .memory import KilledError, Memory, memory_of
 from .record import save
-from .sampling import References, Sample, Sequences, TimedSolver, Timings
-from .scaling import exponents, save_figure
+from .sampling import (
+    LapackBaseline,
+    Sample,
+    Sequences,
+    TimedSolver,
+    Timings,
+    aims,
+    references,
+)
 from .selection import DEFAULT, SINGLE_SOLVES, Selection, chosen, select
 from .spread import Record, Row, Spread, optional
-from .stokes_tables import table
+from .stokes_views import exponents, figure, table
 from .timing import fixed_threads, thread_pools
 
 __all__ = ["main", "table"]
@@ -83,17 +91,17 @@ def main(
     names, required = chosen(solvers, DEFAULT, SINGLE_SOLVES)
 
     def measure(states: Sequences) -> Row:
-        comparison = Comparison(names, required, states, repeats)
-        taken = memory_of(names, states[0][-1], case, comparison.threads) if memory else {}
+        taken = memory_of(names, states[0][-1], case, allowed()) if memory else {}
+        comparison = Comparison(names, required, states, repeats, taken)
         with Watch() as watch:
-            comparison.run(taken)
-        return comparison.to_json() | {"others_percent": {comparison.grid: watch.others_percent}}
+            found = comparison.run()
+        return found | {"others_percent": {str(comparison.grid): watch.others_percent}}
 
     result: Row = {}
     for result in measurement.by_grid(lambda grid: sequences(grid, case), measure):
         result["scaling"] = exponents(result["results"])
         if out is not None:
-            save_figure(result, save(result, out))
+            save_picture(figure(result), save(result, out).with_suffix(".png"))
     return result
 
 
@@ -122,10 +130,11 @@ class StokesRow(Record):
     memory_mib: float | None = None
 
 
+@dataclass(frozen=True)
 class Comparison:
     """All solvers on one grid.
 
-    Parameters
+    Attributes
     ----------
     names : sequence of str
     required : bool
@@ -133,79 +142,71 @@ class Comparison:
     sequences : sequence of sequences of StokesProblem
     repeats : int
         Samples of each solver.
-
+    memory : mapping
+        What was measured of it, by solver.
     """
 
-    def __init__(
-        self, names: Sequence[str], required: bool, sequences: Sequences, repeats: int
-    ) -> None:
-        self.names, self.required = names, required
-        self.sequences, self.repeats = sequences, repeats
-        self.grid = str(sequences[0][0].grid)
-        self.threads = allowed()
-        self.rows: list[StokesRow] = []
-        self.aims: Aims | None = None
-        self.left_out: dict[str, str] = {}
-        self.thread_pools: dict[str, int] = {}
+    names: Sequence[str]
+    required: bool
+    sequences: Sequences
+    repeats: int
+    memory: Mapping[str, Memory]
 
-    def run(self, memory: Mapping[str, Memory]) -> None:
+    @property
+    def grid(self) -> Grid:
+        """That of all problems."""
+        return self.sequences[0][0].grid
+
+    def run(self) -> Row:
         """Time them, as many at once as fit into memory, the direct solver always among them."""
-        killed = {n: found for n, found in memory.items() if isinstance(found, KilledError)}
-        self.left_out = {name: str(error) for name, error in killed.items()}
-        alive = [name for name in self.names if name not in self.left_out]
-        references = References(self.sequences, self.sequences[0][0].grid)
-        for batch in batches(alive, memory):
+        killed = {n: str(e) for n, e in self.memory.items() if isinstance(e, KilledError)}
+        found: Row = {"results": [], "aims": [], "thread_pools": {}, "left_out": {**killed}}
+        expected = references(self.sequences, self.grid)
+        for batch in batches([name for name in self.names if name not in killed], self.memory):
             log.info("%s: %s", self.grid, ", ".join(batch))
-            self._time(batch, references, memory)
-        self.rows.sort(key=lambda row: self.names.index(row.solver))
-
-    def to_json(self) -> Row:
-        """What one grid adds to the result."""
-        rows = [row.to_json() for row in self.rows]
-        aims = [] if self.aims is None else [self.aims.to_json() | _best_mumps(rows)]
-        left_out = {self.grid: self.left_out} if self.left_out else {}
-        pools = {"thread_pools": self.thread_pools}
-        return {"results": rows, "aims": aims, "left_out": left_out} | pools
+            add(self._time(batch, expected, baseline=not found["aims"]), found)
+        # Of a solver that is in several batches the first counts.
+        rows = {row["solver"]: row for row in reversed(found["results"])}
+        found["results"] = [rows[name] for name in self.names if name in rows]
+        if found["aims"]:
+            found["aims"][0] |= _best_mumps(found["results"])
+        left_out = found.pop("left_out")
+        return found | {"left_out": {str(self.grid): left_out} if left_out else {}}
 
     def _time(
-        self, names: Sequence[str], references: References, memory: Mapping[str, Memory]
-    ) -> None:
-        entered = select(names, self.sequences[0][0], self.required)
+        self, names: Sequence[str], expected: Sequence[Flow | None], *, baseline: bool
+    ) -> Row:
+        """What some of them add to the result, beside the direct solver's parts if asked for."""
+        entered, threads = select(names, self.sequences[0][0], self.required), allowed()
         # Set again here: a library that a solver has just loaded has its own idea.
-        with fixed_threads(self.threads):
+        with fixed_threads(threads):
             timed = self._warmed_up(entered)
-            parts = self._parts() if "direct" in timed and self.aims is None else {}
-            solves = {
-                n: partial(solver.sample, references=references) for n, solver in timed.items()
+            samplers: dict[Any, Callable[[int], Any]] = {
+                name: partial(solver.sample, expected=expected) for name, solver in timed.items()
             }
-            samplers: dict[Any, Callable[[int], Any]] = {**solves, **parts}
+            # The direct solver is held against LAPACK on one thread or on as many as there are.
+            counts = {1, threads} if baseline and "direct" in timed else set()
+            if counts:
+                lapack = LapackBaseline(self.sequences)
+                samplers |= {n: partial(lapack.sample, threads=n) for n in sorted(counts)}
             taken = in_turn(samplers, self.repeats, failed=partial(self._gave_up, entered))
-            self.thread_pools |= thread_pools()
-        self.left_out |= entered.left_out
+            pools = thread_pools()
         direct = [sample.seconds for sample in taken.get("direct", [])]
-        if parts and direct:
-            self.aims = Aims.of(self.grid, {count: taken[count] for count in parts}, direct)
-        already = {row.solver for row in self.rows}
-        self.rows += [
+        parts = {count: taken[count] for count in sorted(counts)}
+        rows = [
             StokesRow(
-                grid=self.grid,
+                grid=str(self.grid),
                 solver=name,
                 timings=solver.timings(taken[name]),
                 speedup=_speedup(direct, taken[name]),
                 warnings=entered.warnings[name],
-                memory_mib=_megabytes(memory.get(name)),
+                memory_mib=_megabytes(self.memory.get(name)),
             )
             for name, solver in timed.items()
-            if name in taken and name not in already
+            if name in taken
         ]
-
-    def _parts(self) -> dict[int, Callable[[int], Parts]]:
-        """What samples the parts of the direct solver, on one thread and on as many as there are.
-
-        It is held against the faster.
-        """
-        baseline = LapackBaseline(self.sequences)
-        return {n: partial(baseline.sample, threads=n) for n in sorted({1, self.threads})}
+        held = [aims(str(self.grid), parts, direct)] if parts and direct else []
+        return {"results": rows, "aims": held, "left_out": entered.left_out, "thread_pools": pools}
 
     def _warmed_up(self, entered: Selection) -> dict[str, TimedSolver]:
         timed = {}
@@ -219,7 +220,7 @@ class Comparison:
     def _gave_up(self, entered: Selection, name: str, error: Exception) -> None:
         if self.required:
             raise error
-        entered.leave_out(name, self.sequences[0][0].grid, str(error) or "out of memory")
+        entered.leave_out(name, self.grid, str(error) or "out of memory")
 
 
 def batches(
@@ -236,17 +237,14 @@ def batches(
     """
     if limit is None:
         limit = SHARE_OF_MEMORY * psutil.virtual_memory().available / 2**20
-    needed = {name: _megabytes(memory.get(name)) or 0.0 for name in names}
     always = [name for name in names if name == "direct"]
-    groups, free = [list(always)], limit - sum(needed[name] for name in always)
-    for name in names:
-        if name in always:
-            continue
-        if needed[name] > free and groups[-1] != always:
-            groups.append(list(always))
-            free = limit - sum(needed[each] for each in always)
-        groups[-1].append(name)
-        free -= needed[name]
+    needed = {name: _megabytes(memory.get(name)) or 0.0 for name in names}
+    groups: list[list[str]] = [always]
+    for name in (name for name in names if name not in always):
+        taken = sum(needed[each] for each in groups[-1])
+        if taken + needed[name] > limit and groups[-1] != always:
+            groups.append(always)
+        groups[-1] = [*groups[-1], name]
     return groups
 
 
@@ -258,8 +256,7 @@ def _speedup(direct: Sequence[float], samples: Sequence[Sample]) -> Spread | Non
     """None without the direct solver, or where it gave up on the way."""
     if len(direct) != len(samples):
         return None
-    pairs = zip(direct, samples, strict=True)
-    return Spread.of(seconds / sample.seconds for seconds, sample in pairs)
+    return Spread.of(s / sample.seconds for s, sample in zip(direct, samples, strict=True))
 
 
 def _best_mumps(rows: Sequence[Row]) -> Row:

@@ -80,13 +80,9 @@ def markdown(view: Table, notes: Sequence[str] = (), gap: str = " ") -> str:
     )
 
 
+@cache
 def template(name: str) -> Template:
     """A template of Markdown by its file: nothing is escaped, nothing missing goes unnoticed."""
-    return _environment().get_template(name)
-
-
-@cache
-def _environment() -> Environment:
     made = Environment(
         loader=FileSystemLoader(TEMPLATES),
         undefined=StrictUndefined,
@@ -95,7 +91,7 @@ def _environment() -> Environment:
         keep_trailing_newline=True,
     )
     made.filters |= {"digits": digits, "percent": percent}
-    return made
+    return made.get_template(name)
 
 
 def digits(value: float | None, spec: str, scale: float = 1.0) -> str:

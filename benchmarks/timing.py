@@ -23,16 +23,9 @@ THREAD_VARIABLES = (
 )
 """What sets the number of threads of a process before it starts."""
 
-FEWEST_REPEATS = 5
 REST_SECONDS = 0.15
 LONG_SECONDS = 1.0
 """What takes longer needs no warming up: cores have woken up, and caches are full, long before."""
-
-
-def check_repeats(repeats: int) -> None:
-    """Raise InputError for fewer than five: a median of less says little, a spread nothing."""
-    if repeats < FEWEST_REPEATS:
-        raise InputError(f"--repeats must be at least {FEWEST_REPEATS}, not {repeats}.")
 
 
 def rest() -> None:

@@ -20,9 +20,9 @@ from tellus.benchmarks import apply, energy, memory, step, stokes
 from tellus.benchmarks.fields import Case, problems, sequences
 from tellus.benchmarks.memory import KilledError, memory_of
 from tellus.benchmarks.record import save
-from tellus.benchmarks.scaling import exponents
 from tellus.benchmarks.selection import SINGLE_SOLVES
 from tellus.benchmarks.step import steps_per_block
+from tellus.benchmarks.stokes_views import exponents
 from tellus.benchmarks.timing import fixed_threads, thread_pools
 from tellus.cli import app
 from tellus.coupling.simulation import loop as simulation

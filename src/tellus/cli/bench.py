@@ -1,7 +1,9 @@
 """`tellus bench`: the measurements behind every figure in the README."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
 from importlib import import_module
 from inspect import Parameter, Signature
 from pathlib import Path
@@ -141,15 +143,9 @@ def pareto(
 
     from tellus.benchmarks import pareto as benchmark
 
-    def work() -> dict[str, Any]:
-        return benchmark.main(
-            settings, folder, names, start=start, outputs=outputs, threads=threads
-        )
-
-    try:
-        deliver(work, as_json, benchmark.table)
-    except KeyboardInterrupt:
-        raise InterruptedRunError("stopped by a signal; the same command goes on.") from None
+    work = partial(benchmark.main, settings, folder, names, start=start, outputs=outputs)
+    with _resumable():
+        deliver(partial(work, threads=threads), as_json, benchmark.table)
 
 
 @bench.command()
@@ -173,13 +169,9 @@ def accuracy(
     from tellus.benchmarks import accuracy as benchmark
     from tellus.benchmarks.grids import grids_of
 
-    def work() -> dict[str, Any]:
-        return benchmark.main(grids_of(grid), names, out=out, reference=reference, threads=threads)
-
-    try:
-        deliver(work, as_json, benchmark.table)
-    except KeyboardInterrupt:
-        raise InterruptedRunError("stopped by a signal; the same command goes on.") from None
+    work = partial(benchmark.main, grids_of(grid), names, out=out, reference=reference)
+    with _resumable():
+        deliver(partial(work, threads=threads), as_json, benchmark.table)
 
 
 @bench.command()
@@ -237,6 +229,15 @@ def verification(
     from tellus.benchmarks import verification as benchmark
 
     deliver(lambda: benchmark.main(names, sizes, out=out), as_json, benchmark.table)
+
+
+@contextmanager
+def _resumable() -> Iterator[None]:
+    """What is stopped inside, the same command goes on with, and says so."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise InterruptedRunError("stopped by a signal; the same command goes on.") from None
 
 
 def weights_of(names: Iterable[str] | None) -> list[Path]:

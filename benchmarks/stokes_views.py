@@ -1,20 +1,27 @@
-"""The result of `bench stokes`: line by line for a terminal, and as an overview for the pages."""
+"""The result of `bench stokes`: tables for a terminal and for the pages, exponents, a picture."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from math import prod
 from typing import Any
 
+import matplotlib as mpl
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from rich.table import Table
 
+from tellus.coupling.output.style import styled
 from tellus.io.busy import BUSY_PERCENT
 
-from .lapack_baseline import in_words
+from .labels import label_points
 from .record import setting
-from .scaling import by_solver, cells
 from .selection import remarks
 from .spread import Row
 from .tables import Cell, filled, milliseconds, phases
 
 Result = Mapping[str, Any]
+
+MARKERS = "osD^v<>Ph*X"
 
 
 def error_text(row: Row) -> str:
@@ -68,10 +75,11 @@ def overview(result: Result) -> Table:
     Memory only where it was measured, which `--no-memory` leaves out.
     """
     rows = by_solver(result["results"])
+    grids = sorted({row["grid"] for row in result["results"]}, key=cells)
     powers = {row["solver"]: f"{row['exponent']:.2f}" for row in result["scaling"]}
     columns: dict[str, Cell] = {
         "solver": "{solver}",
-        **{f"ms, {grid}": _on(grid) for grid in _grids(result)},
+        **{f"ms, {grid}": _on(grid) for grid in grids},
         "grows as cells to the": lambda row: powers.get(row["solver"], "-"),
         "speed-up over direct": lambda row: f"{row['speedup']:.2g}" if "speedup" in row else "-",
         "velocity error": error_text,
@@ -83,11 +91,6 @@ def overview(result: Result) -> Table:
     order = dict.fromkeys(row["solver"] for row in result["results"])
     lines = [rows[name][-1] | {"on": {row["grid"]: row for row in rows[name]}} for name in order]
     return filled("one Stokes solve", columns, lines, _notes(result))
-
-
-def _grids(result: Result) -> list[str]:
-    """All grids, the coarsest first."""
-    return sorted({row["grid"] for row in result["results"]}, key=cells)
 
 
 def _on(grid: str) -> Cell:
@@ -106,7 +109,7 @@ def _verdicts(result: Result) -> list[str]:
         lines.append(
             f"{row['grid']}: assembling the bands takes {100 * row['bands_over_factor']:.1f} % of "
             f"factoring them; the direct solve {row['direct_over_bare']:.2f} times a bare "
-            f"dpbtrf + dpbtrs ({in_words(row)})"
+            f"dpbtrf + dpbtrs ({_bare(row)})"
         )
         if "best_mumps" in row:
             lines.append(
@@ -118,3 +121,77 @@ def _verdicts(result: Result) -> list[str]:
             lines.append(f"{grid}: other work used {busy:.0f} % of the machine: do not quote it")
     exponents = ", ".join(f"{row['solver']} {row['exponent']:.2f}" for row in result["scaling"])
     return lines + ([f"seconds grow with the cells to the power of: {exponents}"] * bool(exponents))
+
+
+def _bare(aims: Row) -> str:
+    """The seconds of dpbtrf + dpbtrs by number of threads."""
+    return ", ".join(
+        f"{1e3 * (bare['factor']['seconds'] + bare['solve']['seconds']):.3g} ms on "
+        f"{bare['threads']} thread{'s' if bare['threads'] > 1 else ''}"
+        for bare in aims["bare"]
+    )
+
+
+def cells(grid: str) -> int:
+    """Number of cells of a grid as results name it.
+
+    >>> cells("256x64")
+    16384
+    """
+    return prod(map(int, grid.split("x")))
+
+
+def exponents(rows: Sequence[Row]) -> list[Row]:
+    """Least-squares slope of log seconds over log cells, of each solver on two or more grids."""
+    found = []
+    for name, mine in by_solver(rows).items():
+        sizes = [cells(row["grid"]) for row in mine]
+        if len(set(sizes)) < 2:
+            continue
+        slope = np.polyfit(np.log(sizes), np.log([row["seconds"] for row in mine]), 1)[0]
+        grids = [row["grid"] for row in mine]
+        found.append({"solver": name, "exponent": float(slope), "grids": grids})
+    return found
+
+
+def by_solver(rows: Sequence[Row]) -> dict[str, list[Row]]:
+    """Rows by the name of the solver, coarsest grid first."""
+    found: dict[str, list[Row]] = {}
+    for row in sorted(rows, key=lambda row: cells(row["grid"])):
+        found.setdefault(row["solver"], []).append(row)
+    return found
+
+
+def figure(result: Result) -> Figure:
+    """Seconds over cells, and, on the finest grid, velocity error over seconds."""
+    with styled():
+        drawing = Figure(figsize=(12.6, 5.6))
+        growth, tradeoff = drawing.subplots(1, 2)
+        _draw_growth(growth, result["results"])
+        finest = max((row["grid"] for row in result["results"]), key=cells, default="")
+        rows = [row for row in result["results"] if row["grid"] == finest]
+        _draw_tradeoff(tradeoff, rows, finest)
+    return drawing
+
+
+def _draw_growth(axis: Axes, rows: Sequence[Row]) -> None:
+    for k, (name, mine) in enumerate(by_solver(rows).items()):
+        sizes = [cells(row["grid"]) for row in mine]
+        seconds = [row["seconds"] for row in mine]
+        style = {"marker": MARKERS[k % len(MARKERS)], "color": mpl.colormaps["tab20"](k % 20)}
+        axis.loglog(sizes, seconds, label=name, lw=1.2, ms=4, **style)
+    axis.set(xlabel="cells", ylabel="seconds per Stokes solve")
+    axis.legend(fontsize=6, ncols=2)
+
+
+def _draw_tradeoff(axis: Axes, rows: Sequence[Row], grid: str) -> None:
+    drawn = [row for row in rows if row["velocity_error"]]
+    axis.set(xscale="log", yscale="log", title=f"{grid} cells")
+    axis.set(xlabel="seconds per Stokes solve", ylabel="velocity error (median)")
+    for row in drawn:
+        axis.plot(row["seconds"], row["velocity_error"], "o", ms=4, color="#0072B2")
+    for row in rows:
+        if row["solver"] == "direct":
+            axis.axvline(row["seconds"], color="#222222", lw=1, ls="--", label="direct")
+            axis.legend(fontsize=7)
+    label_points(axis, [(r["seconds"], r["velocity_error"], r["solver"]) for r in drawn])
