@@ -2,10 +2,10 @@
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from tellus.config import Config, dump, load_config, stored_dataset_config
+from tellus.config import Config, changed, dump, load_config, stored_dataset_config
 from tellus.coupling.build import replaced, simulation_of
 from tellus.errors import InputError
 from tellus.io.names import plain_names
@@ -19,12 +19,14 @@ class RolloutCase:
     """One simulation that every solver repeats.
 
     The reference ends at `config.time.end` or `config.time.max_steps`, whichever comes first;
-    everything else ends at the model time that the reference reached.
+    everything else ends at the model time that the reference reached. It may have a
+    configuration of its own, such as a finer grid.
     """
 
     name: str
     config: Config
     scenario: bool = False
+    reference: Config | None = None
 
     @property
     def parameters(self) -> dict[str, float]:
@@ -35,7 +37,22 @@ class RolloutCase:
     @property
     def digest(self) -> str:
         """Of everything that decides what happens, but for the solver."""
-        return hashlib.sha256(dump(self.with_solver("direct")).encode()).hexdigest()[:16]
+        said = dump(self.with_solver("direct"))
+        said += "" if self.reference is None else dump(self.reference)
+        return hashlib.sha256(said.encode()).hexdigest()[:16]
+
+    def as_reference(self) -> "RolloutCase":
+        """The same case as the reference is configured."""
+        return self if self.reference is None else replace(self, config=self.reference)
+
+    def changed(self, settings: Sequence[str], reference: Sequence[str]) -> "RolloutCase":
+        """With other `section.key=value`, and others again for the reference; see `read`."""
+        config = changed(self.config, settings)
+        try:
+            other = changed(config, reference) if reference else None
+        except InputError as error:
+            raise InputError(str(error).replace("--set", "--reference", 1)) from None
+        return replace(self, config=config, reference=other)
 
     def with_solver(self, name: str) -> Config:
         return replaced(self.config, "stokes", solver=name)

@@ -3,7 +3,8 @@
 docs/evaluation.md says which command gives which of them under which name.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from math import lcm
 
 import numpy as np
 
@@ -76,7 +77,7 @@ def errors(reference: Trajectory, other: Trajectory) -> dict[str, float | None]:
     drift = series_mae(means, 0.0, end)
     times = np.linspace(0.0, end, SAMPLES)
     change = float(np.ptp(np.interp(times, *means[0])))
-    profiles = [each.average("profile", *late) for each in both]
+    profiles = _on_equal_rows([each.average("profile", *late) for each in both])
     flows = [np.array([each.average(name, *late) for name in HEAT_FLOWS]) for each in both]
     heat, scale = mean_absolute(flows[1] - flows[0]), mean_absolute(flows[0])
     speeds = [float(each.average("vrms", *late)) for each in both]
@@ -91,6 +92,13 @@ def errors(reference: Trajectory, other: Trajectory) -> dict[str, float | None]:
         "vrms_relative": abs(speeds[1] - speeds[0]) / max(speeds[0], QUIET_VRMS),
         "heat_made": float(np.max(np.abs(given[1] - given[0]))),
     }
+
+
+def _on_equal_rows(profiles: Sequence[Array]) -> list[Array]:
+    """Profiles of rows of other heights as means over those of the coarser one."""
+    rows = min(profile.size for profile in profiles)
+    parts = [np.repeat(profile, lcm(profile.size, rows) // profile.size) for profile in profiles]
+    return [part.reshape(rows, -1).mean(axis=1) for part in parts]
 
 
 def deterministic_errors(

@@ -495,6 +495,27 @@ def test_the_scenarios_are_variants_of_one_case() -> None:
     assert cases["extended-boussinesq"].model.dissipation_number == 0.1
 
 
+def test_the_reference_may_have_another_grid_and_scheme(serial: list[str], tmp_path: Path) -> None:
+    """Then errors are those of grid and scheme, too; whoever shares both has none."""
+    finer = ["grid.nx=48", "grid.ny=24", "energy.advection=mp5"]
+    cases = [replace(CASES[0], scenario=True), CASES[1]]
+    found = rollout_suite(cases, ["skip:1"], tmp_path / "out", reference=finer, report=len)
+    rows = {(row["case"], row["solver"]): row for row in found["results"]}
+    assert found["reference_settings"] == finer
+    assert found["grids"] == ["32x16"]
+    for name in ("one", "two"):
+        assert rows[name, "direct"]["mean_temperature_mae"] == 0.0
+        assert 1e-6 < rows[name, "skip:1"]["mean_temperature_mae"] < 0.05
+        assert 1e-6 < rows[name, "skip:1"]["profile_mae"] < 0.1
+    assert "The reference, and its twin, with grid.nx=48" in table(found)
+    with pytest.raises(InputError, match="begun with other simulations, steps or settings"):
+        rollout_suite(cases, ["skip:1"], tmp_path / "out", report=len)
+    same = rollout_suite(
+        [case.changed(finer, ()) for case in cases], ["skip:1"], tmp_path / "same", report=len
+    )
+    assert {row["mean_temperature_mae"] for row in same["results"]} == {0.0}
+
+
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
@@ -504,7 +525,8 @@ def test_the_scenarios_are_variants_of_one_case() -> None:
         (["--data", "DATA", "--split", "other"], 'no split "other"'),
         (["--data", "DATA", "--stokes", "skip:5,"], "--stokes takes names"),
         (["--data", "DATA", "--stokes", "magic"], 'no solver "magic"'),
-        (["--data", "DATA", "--set", "grid.nx=64"], "--set changes configurations"),
+        (["--data", "DATA", "--set", "grid.nx=0"], "--set: grid.nx must be"),
+        (["--data", "DATA", "--reference", "grid.my=64"], "--reference: unknown key grid.my"),
     ],
 )
 def test_bad_input_ends_in_a_sentence(

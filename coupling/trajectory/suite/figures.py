@@ -8,7 +8,6 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
 
-from tellus.coupling.build import grid_of
 from tellus.coupling.output.picture_file import save_picture
 from tellus.coupling.output.style import (
     Curve,
@@ -170,7 +169,7 @@ def _draw_case(
     left = ["mean" if 2 * k < len(mine) else "nusselt" for k in range(len(mine))]
     layout: Any = [[panel, "profile", name] for panel, name in zip(left, mine, strict=True)]
     axes = part.subplot_mosaic(layout, width_ratios=[1.3, 0.9, 1.4])
-    _draw_lines(axes, mine, grid_of(case.config).y_cells)
+    _draw_lines(axes, mine)
     fields = [trajectory.temperature for trajectory in mine.values()]
     scale = temperature_scale(fields, fields[:1])
     for name, trajectory in mine.items():
@@ -181,7 +180,7 @@ def _draw_case(
     part.colorbar(drawn, ax=maps, label="temperature", extend="min", aspect=30)
 
 
-def _draw_lines(axes: Mapping[str, Axes], mine: Mapping[str, Trajectory], y_cells: Array) -> None:
+def _draw_lines(axes: Mapping[str, Axes], mine: Mapping[str, Trajectory]) -> None:
     """Series and profiles of the rollouts of one case, of those that got anywhere."""
     every = list(enumerate(mine.items()))
     moved = [(k, entry) for k, entry in every if entry[1].end > 0]
@@ -193,7 +192,7 @@ def _draw_lines(axes: Mapping[str, Axes], mine: Mapping[str, Trajectory], y_cell
     draw_series(axes["mean"], means, "mean temperature")
     axes["mean"].legend(fontsize=7)
     profiles = [
-        curve(k, name, t.average("profile", *last_third(0.0, t.end)), y_cells)
+        curve(k, name, t.average("profile", *last_third(0.0, t.end)), _heights(t))
         for k, (name, t) in moved
     ]
     draw_profiles(axes["profile"], profiles, "profile, last third")
@@ -205,3 +204,9 @@ def _draw_lines(axes: Mapping[str, Axes], mine: Mapping[str, Trajectory], y_cell
         axes["nusselt"].set(xlim=axes["mean"].get_xlim())
         axes["mean"].tick_params(labelbottom=False)
         axes["mean"].xaxis.get_offset_text().set_visible(False)
+
+
+def _heights(trajectory: Trajectory) -> Array:
+    """Of the rows of cells; the reference may have a grid of its own."""
+    rows = trajectory.profile.shape[1]
+    return (np.arange(rows) + 0.5) / rows

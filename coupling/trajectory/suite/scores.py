@@ -228,6 +228,8 @@ def _notes(result: Result) -> Iterator[str]:
         f"{most['profile_mae']:g}, or |dNu| or |dVrms| above {most['times_twin']:g} times what "
         f"half the time step changes and above {100 * most['nusselt_relative']:g} %."
     )
+    if settings := result.get("reference_settings"):
+        yield f"The reference, and its twin, with {', '.join(settings)}."
     yield from _twins(result)
     if count := result["disturbed_rollouts"]:
         yield (

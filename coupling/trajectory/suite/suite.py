@@ -61,6 +61,7 @@ def rollout_suite(
     jobs: int = 1,
     scheduler: str | None = None,
     trained: Sequence[Mapping[str, float]] = (),
+    reference: Sequence[str] = (),
     report: Report = print,
 ) -> dict[str, Any]:
     """Roll out every case with the direct solver and then with each of the others.
@@ -80,6 +81,9 @@ def rollout_suite(
         See `run_all`.
     trained : sequence of dict
         Parameters of the simulations that a surrogate was trained on, for the map.
+    reference : sequence of str
+        Settings that the reference of every case has in place of the case's, such as
+        ``grid.nx=256``; errors are then those of the grid and the scheme, too.
     report : callable
         Takes one line of progress.
 
@@ -96,6 +100,7 @@ def rollout_suite(
         A solver is not known or cannot be used on a case, or the directory holds something else.
     """
     out = out.absolute()
+    cases = [case.changed((), reference) for case in cases] if reference else cases
     plain_names((case.name for case in cases), "simulations to roll out")
     labels = [REFERENCE, *(name for name in dict.fromkeys(solvers) if name != REFERENCE)]
     _check_free(cases, out)
@@ -112,7 +117,7 @@ def rollout_suite(
         found = _complete(rollouts(REFERENCE), jobs, scheduler, report)
         others = rollouts(TWIN, *labels[1:]) if labels[1:] else []
         found |= _complete(_beside(others, found), jobs, scheduler, report)
-        return _deliver(cases, found, labels, trained, out)
+        return _deliver(cases, found, labels, trained, reference, out)
 
 
 def _check_solvers(cases: Sequence[RolloutCase], labels: Sequence[str]) -> dict[str, str | None]:
@@ -121,11 +126,12 @@ def _check_solvers(cases: Sequence[RolloutCase], labels: Sequence[str]) -> dict[
     warned: dict[str, list[str]] = {}
     for label in labels:
         for case in cases:
-            place = (label, grid_of(case.config))
+            config = (case.as_reference() if label == REFERENCE else case).config
+            place = (label, grid_of(config))
             if place not in built:
                 built[place] = make_solver(*place)
             warnings: list[str] = []
-            Simulation.from_config(case.config, built[place], warn=warnings.append)
+            Simulation.from_config(config, built[place], warn=warnings.append)
             for warning in warnings:
                 warned.setdefault(f"{label}: {warning}", []).append(case.name)
         weights[label] = built[place].weights_sha256
@@ -137,7 +143,7 @@ def _check_solvers(cases: Sequence[RolloutCase], labels: Sequence[str]) -> dict[
 def _rollout(case: RolloutCase, label: str, weights: str | None, out: Path) -> Rollout:
     twin = label == TWIN
     return Rollout(
-        case=case,
+        case=case.as_reference() if label in (REFERENCE, TWIN) else case,
         solver=REFERENCE if twin else with_absolute_paths(label),
         label=label,
         key=" ".join([str(FORMAT), case.digest, label, weights or ""]).strip(),
@@ -199,6 +205,7 @@ def _deliver(
     found: Trajectories,
     labels: Sequence[str],
     trained: Sequence[Mapping[str, float]],
+    reference: Sequence[str],
     out: Path,
 ) -> dict[str, Any]:
     """Judge, write, draw."""
@@ -220,6 +227,7 @@ def _deliver(
         "suite": out.name,
         "grids": sorted({f"{c.config.grid.nx}x{c.config.grid.ny}" for c in cases}),
         "reference": REFERENCE,
+        "reference_settings": list(reference),
         "thresholds": THRESHOLDS
         | FLOORS
         | {"times_twin": TIMES_TWIN, "steps_over_reference": MOST_STEPS},

@@ -93,7 +93,14 @@ def rollout_suite(
     ] = None,
     jobs: Annotated[int | None, at_once("Rollouts")] = None,
     scheduler: Scheduler = None,
-    changes: Annotated[list[str] | None, setting("Change one setting of CONFIGs.")] = None,
+    changes: Annotated[list[str] | None, setting("Change one setting of every rollout.")] = None,
+    reference: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="SECTION.KEY=VALUE",
+            help="Change one setting of the reference alone, such as grid.nx=256.",
+        ),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Roll many simulations out with several solvers, and say how each of them fared."""
@@ -103,8 +110,6 @@ def rollout_suite(
         raise InputError(f'--stokes takes names such as surrogate,skip:100, not "{stokes}".')
     if data is None and not configs:
         raise InputError("name configurations to roll out, or a data set with --data.")
-    if changes and not configs:
-        raise InputError("--set changes configurations, and there are none: name some.")
 
     from tellus.coupling.trajectory import cases as source
     from tellus.coupling.trajectory.suite.scores import table
@@ -112,13 +117,21 @@ def rollout_suite(
 
     cases = source.cases_of_files(configs or [], changes or [], steps)
     if data is not None:
-        cases += source.cases_of_data(data, split, steps)
+        of_data = source.cases_of_data(data, split, steps)
+        cases += [case.changed(changes or (), ()) for case in of_data]
     trained = [] if data is None else source.trained_on(data)
 
     def work() -> dict[str, Any]:
         count = jobs or processors()
         return roll_out(
-            cases, names, out, jobs=count, scheduler=scheduler, trained=trained, report=say
+            cases,
+            names,
+            out,
+            jobs=count,
+            scheduler=scheduler,
+            trained=trained,
+            reference=reference or (),
+            report=say,
         )
 
     deliver(work, as_json, table)

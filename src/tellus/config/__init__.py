@@ -16,7 +16,7 @@ from .models import (
     load_stored_dataset_config,
     stored_dataset_config,
 )
-from .read import dump
+from .read import changed, dump
 from .training import TRAININGS, AnyTraining, TrainingConfig, load_training_config
 
 __all__ = [
@@ -25,6 +25,7 @@ __all__ = [
     "Config",
     "DatasetConfig",
     "TrainingConfig",
+    "changed",
     "check_resumable",
     "dump",
     "load_config",

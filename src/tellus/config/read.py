@@ -116,6 +116,13 @@ def _hold_anywhere(
             table[key] = ABSOLUTE[kind](value, "" if name in changed else beside)
 
 
+def changed(config: Model, overrides: Sequence[str]) -> Model:
+    """The same with other settings, as `read` takes and refuses them."""
+    tables = config.model_dump(exclude_none=True)
+    names = {_override(tables, text) for text in overrides}
+    return _checked(type(config), tables, None, names)
+
+
 def dump(config: BaseModel) -> str:
     """The complete configuration as TOML; what is None is left out, which means the same."""
     return tomli_w.dumps(config.model_dump(exclude_none=True))
