@@ -209,4 +209,4 @@ def _draw_lines(axes: Mapping[str, Axes], mine: Mapping[str, Trajectory]) -> Non
 def _heights(trajectory: Trajectory) -> Array:
     """Of the rows of cells; the reference may have a grid of its own."""
     rows = trajectory.profile.shape[1]
-    return (np.arange(rows) + 0.5) / rows
+    return np.asarray((np.arange(rows) + 0.5) / rows)
