@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from tellus.config import Config
 from tellus.coupling.build import check_grid, require_config, simulation_arguments
-from tellus.coupling.simulation.mid_step import FROM_MEMORY, MidStep
+from tellus.coupling.simulation.mid_step import FROM_MEMORY, STABLE, MidStep
 from tellus.coupling.simulation.statistics import RunStatistics
 from tellus.coupling.simulation.stepping import (
     LAST_CHECKPOINT,
@@ -88,8 +88,8 @@ class Simulation:
     scheme, advection, extended, core_capacity
         See `EnergyEquation`.
     velocity : {"held", "mid-step"}
-        Which velocity carries T through a step: that of its start, first order in time, or that
-        of its middle, extrapolated from the last two solved ones, second order.
+        Which velocity carries T through a step: that of its start, first order in time, or its
+        mean, extrapolated from the last three solved ones, second order.
     core_temperature : float, optional
         That of a cooling core at the start, by default of the bottom wall.
     time : float
@@ -231,10 +231,13 @@ class Simulation:
         """The next time step where no output time cuts it."""
         flow = self.flow()
         stable = self.energy.stable_dt(flow, self.stepping.courant)
-        if self._before is not None:
-            moved = PastFlow(self.time, flow.psi)
-            stable = min(stable, longest_without_overshoot(self._before, moved, self.grid))
-        return self.stepping.next_dt(stable, self._last_dt)
+        return self.stepping.next_dt(min(stable, self._longest_held(flow)), self._last_dt)
+
+    def _longest_held(self, flow: Flow) -> float:
+        """Over which the velocity may be held, see `longest_without_overshoot`."""
+        if self._before is None:
+            return inf
+        return longest_without_overshoot(self._before, PastFlow(self.time, flow.psi), self.grid)
 
     def reaches(self, until: float) -> bool:
         """Whether the next step would end at `until`, cut to it or not."""
@@ -339,8 +342,11 @@ class Simulation:
         middle = self._mid_step
         if middle is None:
             return flow
+        if dt > STABLE * self._longest_held(flow):
+            middle.forget()
+            return flow
         if not middle.first or flow.report.status in FROM_MEMORY:
-            return middle.at(self.time + 0.5 * dt, flow)
+            return middle.over(self.time, dt, flow)
         # The very first step: from its start to what it leads to, and once more with the mean.
         before = self.solver.state()
         after = self._advanced(flow, dt, inf)

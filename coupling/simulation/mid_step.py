@@ -1,4 +1,4 @@
-"""The velocity in the middle of a step, from those that were solved at its start and before."""
+"""The mean velocity of a step, from those that were solved at its start and before."""
 
 import numpy as np
 
@@ -9,15 +9,25 @@ from tellus.solver.stokes import Flow, SolverState, velocity
 FROM_MEMORY = ("held", "extrapolated")
 """What a report's status says of a velocity that was not solved at its time."""
 
-KEPT = 3
-"""Solved velocities, of which the last and one well apart from it are gone on from."""
+KEPT = 4
+"""Solved velocities, of which the last and two well apart from it are gone on from."""
+
+APART = 0.5
+"""Of a step: how far apart they are at least. Their errors are then multiplied by 7 at most."""
+
+STABLE = 0.25
+"""Of the longest step over which a velocity that dies out may be held: one that is extrapolated
+like this swings beyond 6/11 of it, as the third-order method of Adams and Bashforth does. Beyond
+this part it is held. In convection the longest is a hundred times the steps taken."""
 
 
 class MidStep:
-    """Extrapolates linearly in time, so that a step is of second order.
+    """Takes the mean over a step of a parabola in time, so that steps are of second order.
 
-    A velocity that its solver holds is held, as that solver's name promises. One that it
-    extrapolates is extrapolated once, from what was solved.
+    Through three velocities as the velocity within the step is held at its mean, which is what
+    is left of second order, a parabola makes the error of the whole several times smaller than a
+    straight line does. A velocity that its solver holds is held, as that solver's name promises.
+    One that it extrapolates is extrapolated once, linearly, from what was solved.
     """
 
     def __init__(self, grid: Grid) -> None:
@@ -30,17 +40,23 @@ class MidStep:
             earlier = [past for past in self._solved if past.time < time]
             self._solved = [*earlier, PastFlow(time, _vector(flow))][-KEPT:]
 
+    def forget(self) -> None:
+        """What was solved before a velocity that falls steeply says nothing of those after it."""
+        self._solved = []
+
     @property
     def first(self) -> bool:
         """Whether there is nothing yet to extrapolate from."""
         return len(self._solved) < 2
 
-    def at(self, time: float, flow: Flow) -> Flow:
-        """The velocity at `time`, within a step that starts with `flow`."""
-        kept = well_apart(self._solved, time)[:2] if self._solved else []
+    def over(self, start: float, dt: float, flow: Flow) -> Flow:
+        """The mean velocity of a step that starts with `flow`."""
+        kept = well_apart(self._solved, start + dt, APART) if self._solved else []
+        kept = kept[: 2 if flow.report.status in FROM_MEMORY else 3]
         if flow.report.status == "held" or len(kept) < 2:
             return flow
-        return _flow(extrapolated(kept, time), flow, self._grid)
+        first, middle, last = (extrapolated(kept, start + part * dt) for part in (0.0, 0.5, 1.0))
+        return _flow((first + 4.0 * middle + last) / 6.0, flow, self._grid)
 
     def between(self, flow: Flow, after: Flow) -> Flow:
         """The mean of the velocities at the start and at the end of a step."""

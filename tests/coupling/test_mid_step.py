@@ -11,6 +11,7 @@ from physics_cases import assert_resumes_bitwise, case
 from tellus.coupling.simulation.loop import Simulation
 from tellus.coupling.simulation.mid_step import MidStep
 from tellus.coupling.simulation.stepping import Stepping
+from tellus.solver.boundaries import TEMPERATURE, BoundaryConditions, Wall
 from tellus.solver.direct import DirectSolver
 from tellus.solver.grid import Array, Grid
 from tellus.solver.initial import conductive, mode_perturbation
@@ -18,6 +19,7 @@ from tellus.solver.rheology import FrankKamenetskii
 from tellus.solver.stokes import Flow, StokesReport
 
 GRID = Grid(24, 16, 1.5)
+COLD, WARM = (Wall(thermal=TEMPERATURE, value=value) for value in (0.0, 1.0))
 
 
 def convected(steps: int, scheme: str) -> Array:
@@ -44,7 +46,7 @@ def test_the_coupled_scheme_is_of_second_order_in_time(scheme: str) -> None:
     """With the velocity of the start of the step, of first: `test_energy_order`."""
     solutions = [convected(steps, scheme) for steps in (80, 160, 320, 640)]
     errors = [float(np.mean(np.abs(one - other))) for one, other in pairwise(solutions)]
-    assert observed_orders(errors) == pytest.approx([2.0, 2.0], abs=0.15)
+    assert min(observed_orders(errors)) > 1.9
 
 
 @pytest.mark.parametrize(
@@ -63,9 +65,11 @@ def test_a_run_resumes_bitwise(settings: tuple[str, ...]) -> None:
     assert assert_resumes_bitwise(config).steps > 5
 
 
-def flow_at(time: float, status: str = "solved", divergent: bool = False) -> Flow:
-    """Linear in time; one that is divergent does not follow from its psi."""
-    psi = random_psi(GRID, 1) + time * random_psi(GRID, 2)
+def flow_at(
+    time: float, status: str = "solved", divergent: bool = False, curved: float = 0.0
+) -> Flow:
+    """A parabola in time; one that is divergent does not follow from its psi."""
+    psi = random_psi(GRID, 1) + time * random_psi(GRID, 2) + curved * time**2 * random_psi(GRID, 3)
     report = StokesReport("made up", status=status)
     flow = replace(flow_of(psi, GRID), report=report, divergent=divergent)
     return replace(flow, u=flow.u + 3.0 * time) if divergent else flow
@@ -78,7 +82,7 @@ def test_a_flow_that_changes_linearly_is_met_exactly(divergent: bool) -> None:
     for time in (0.1, 0.3):
         middle.add(time, flow_at(time, divergent=divergent))
     found, exact = (
-        middle.at(0.4, flow_at(0.3, divergent=divergent)),
+        middle.over(0.3, 0.2, flow_at(0.3, divergent=divergent)),
         flow_at(0.4, divergent=divergent),
     )
     for name in ("psi", "u", "v"):
@@ -86,25 +90,59 @@ def test_a_flow_that_changes_linearly_is_met_exactly(divergent: bool) -> None:
     assert found.divergent == divergent
 
 
+def test_the_mean_over_a_step_of_a_parabola_is_met_exactly() -> None:
+    middle = MidStep(GRID)
+    for time in (0.1, 0.25, 0.3, 0.5):
+        middle.add(time, flow_at(time, curved=2.0))
+    found = middle.over(0.5, 0.3, flow_at(0.5, curved=2.0))
+    # The mean of the square of time from 0.5 to 0.8 is that of its middle and a twelfth of 0.09.
+    exact = flow_at(0.65, curved=2.0).psi + 2.0 * 0.0075 * random_psi(GRID, 3)
+    np.testing.assert_allclose(found.psi, exact, atol=1e-11)
+
+
+def test_lighter_fluid_comes_to_rest_over_heavier() -> None:
+    """Between walls that keep it so; extrapolated over steps as long as these it would swing."""
+    grid = Grid(16, 16, 1.0)
+    sizes = []
+    start = grid.y_cells[:, None] + 0.02 * mode_perturbation(grid, mode=1)
+    walls = BoundaryConditions(bottom=COLD, top=WARM)
+    simulation = Simulation(
+        grid,
+        FrankKamenetskii(gamma_T=1.0, gamma_p=1.0),
+        DirectSolver(grid),
+        start,
+        rayleigh=1e6,
+        boundaries=walls,
+        advection="mp5",
+        velocity="mid-step",
+        stepping=Stepping(courant=1.0, dt_initial=1e-5, dt_max=1e-3),
+    )
+    for _ in range(60):
+        record = simulation.step()
+        sizes.append(record.diagnostics.vrms)
+    assert max(sizes[12:]) < 1e-4 * sizes[0]
+    assert sizes[-1] < 1e-5 * sizes[0]
+
+
 def test_what_is_held_stays_and_what_is_extrapolated_is_so_once() -> None:
     middle = MidStep(GRID)
-    middle.add(0.1, flow_at(0.1))
+    middle.add(0.05, flow_at(0.05))
     middle.add(0.3, flow_at(0.3))
     held = flow_at(0.3, "held")
     middle.add(0.5, held)
-    assert middle.at(0.6, held) is held
+    assert middle.over(0.5, 0.2, held) is held
     wrong = flow_at(7.0, "extrapolated")
     middle.add(0.5, wrong)
-    np.testing.assert_allclose(middle.at(0.6, wrong).psi, flow_at(0.6).psi, atol=1e-11)
+    np.testing.assert_allclose(middle.over(0.5, 0.2, wrong).psi, flow_at(0.6).psi, atol=1e-11)
 
 
 def test_a_step_cut_short_amplifies_nothing() -> None:
     """Solved a moment after the one before, with its error: the one before that serves."""
     middle = MidStep(GRID)
-    for time in (0.1, 0.3):
+    for time in (0.0, 0.15, 0.3):
         middle.add(time, flow_at(time))
     noise = 1e-3 * random_psi(GRID, 5)
     last = flow_of(flow_at(0.3 + 1e-6).psi + noise, GRID)
     middle.add(0.3 + 1e-6, last)
-    error = np.max(np.abs(middle.at(0.4, last).psi - flow_at(0.4).psi))
-    assert error < 2.0 * np.max(np.abs(noise))
+    error = np.max(np.abs(middle.over(0.3 + 1e-6, 0.2, last).psi - flow_at(0.4).psi))
+    assert error < 7.0 * np.max(np.abs(noise))

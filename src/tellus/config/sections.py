@@ -331,7 +331,7 @@ class EnergySection(Section):
         "of second order, van Leer's limiter, or of fifth and fourth, MP5",
     )
     velocity: Literal["held", "mid-step"] = quantity(
-        "held", "which velocity carries T: the step's first, or that of its middle"
+        "held", "which velocity carries T: the step's first, or its mean, extrapolated"
     )
 
 
