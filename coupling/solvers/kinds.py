@@ -152,7 +152,7 @@ def _reduced(spec: SolverSpec, grid: Grid) -> StokesSolver:
 )
 @linear
 def _refined(spec: SolverSpec, grid: Grid) -> StokesSolver:
-    from tellus.solver.krylov.lagged import refined_solver
+    from tellus.solver.krylov import refined_solver
 
     rest = list(spec.arguments)
     factor = int(rest.pop(0)) if rest and is_whole(rest[0], 2) else None
@@ -197,7 +197,7 @@ def _cudss(spec: SolverSpec, grid: Grid) -> StokesSolver:
 )
 @linear
 def _lagged(spec: SolverSpec, grid: Grid) -> StokesSolver:
-    from tellus.solver.krylov.lagged import LIMIT, LaggedSolver
+    from tellus.solver.krylov import LIMIT, LaggedSolver
 
     known: dict[str, Setting] = {"tol": tolerance, "limit": count}
     asked = settings(spec, spec.arguments, known, "lagged:tol=1e-6")

@@ -65,7 +65,7 @@ def reduced(spec: SolverSpec, grid: Grid) -> float:
 
 def refined(spec: SolverSpec, grid: Grid) -> float:
     """Those of `reduced`, the smoother's weights and the vectors of the iteration."""
-    from tellus.solver.krylov.lagged import fastest_factor
+    from tellus.solver.krylov import fastest_factor
 
     return _splines(grid, _factor(spec, fastest_factor(grid))) + fields(grid, 22)
 

@@ -13,7 +13,7 @@ from tellus.solver.direct import DirectSolver
 from tellus.solver.factor.cached import CachedFactor
 from tellus.solver.grid import Grid
 from tellus.solver.history import PastFlow, extrapolated, well_apart
-from tellus.solver.krylov.lagged import LaggedSolver
+from tellus.solver.krylov import LaggedSolver
 from tellus.solver.rheology import Given
 from tellus.solver.stokes import StokesProblem, relative_velocity_error
 

@@ -11,7 +11,7 @@ from tellus.solver import _core
 from tellus.solver.boundaries import FREE_SLIP, NO_SLIP, BoundaryConditions, Wall
 from tellus.solver.direct import DirectSolver
 from tellus.solver.grid import Array, Grid
-from tellus.solver.krylov.lagged import fastest_factor, refined_solver
+from tellus.solver.krylov import fastest_factor, refined_solver
 from tellus.solver.psi.operator import PsiOperator, velocity_norm
 from tellus.solver.rheology import FrankKamenetskii, Given
 from tellus.solver.splines.preconditioner import SplinePreconditioner
@@ -147,7 +147,7 @@ def test_the_preconditioner_is_kept_over_steps_and_made_anew_when_it_is_too_old(
 def test_where_no_iteration_gets_there_cholesky_does(monkeypatch: pytest.MonkeyPatch) -> None:
     """Contrasts of 1e8 from cell to cell: nothing about that flow is smooth."""
     problem = StokesProblem(SMALL, rough_field(SMALL), Given(rough_viscosity(SMALL, 1e8)))
-    monkeypatch.setattr("tellus.solver.krylov.lagged.MOST", 3)
+    monkeypatch.setattr("tellus.solver.krylov.MOST", 3)
     flow = refined_solver(SMALL).solve(problem)
     assert flow.report.iterations == 4
     assert relative_velocity_error(flow, DirectSolver(SMALL).solve(problem)) < 1e-8

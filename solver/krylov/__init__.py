@@ -1,1 +1,0 @@
-"""Conjugate gradients with a preconditioner that is kept over time steps."""
