@@ -375,12 +375,16 @@ def test_apply() -> None:
 
 def test_energy() -> None:
     result = strict(energy.main([GRID], threads=1, repeats=5, case=TOY))
-    assert [row["scheme"] for row in result["results"]] == ["explicit", "implicit"]
+    assert [(row["advection"], row["scheme"]) for row in result["results"]] == [
+        *product(["van-leer", "mp5"], ["explicit", "implicit"])
+    ]
     for row in result["results"]:
         assert row["grid"] == "24x12"
         for name in ("seconds", "stable_dt_seconds", "direct_seconds", "direct_over_energy"):
             assert 0 < row[f"{name}_min"] <= row[name] <= row[f"{name}_max"]
-    assert "24x12" in printed(energy.table(result))
+    written = printed(energy.table(result))
+    assert "24x12" in written
+    assert "mp5, implicit" in written
 
 
 @pytest.mark.usefixtures("ticks")
