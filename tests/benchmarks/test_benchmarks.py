@@ -4,7 +4,7 @@ import json
 import subprocess
 from collections.abc import Callable
 from io import StringIO
-from itertools import count
+from itertools import count, product
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
