@@ -65,3 +65,5 @@ def _tosi(number: int) -> SteadyCase:
 
 
 CASES = {case.name: case for case in (*BLANKENBACH, *map(_tosi, (1, 2, 3, 4)))}
+
+HIGH_ORDER = {case.name: case for case in (each.of_high_order() for each in CASES.values())}

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -40,11 +40,20 @@ CLOSELY = PicardSettings(tolerance=1e-8, limit=500, required=True)
 
 @dataclass(frozen=True)
 class SteadyCase:
-    """A case in the words of a configuration, and what was published of its steady state."""
+    """A case in the words of a configuration, and what was published of its steady state.
+
+    `solver` is held over some steps until the state is steady, and measures it.
+    """
 
     name: str
     settings: tuple[str, ...]
     published: Mapping[str, Range]
+    solver: str = "direct"
+
+    def of_high_order(self) -> "SteadyCase":
+        """The same with transport and velocity of fourth order."""
+        settings = (*self.settings, "energy.advection=mp5")
+        return replace(self, name=f"{self.name}-mp5", settings=settings, solver="richardson:direct")
 
     def config(self, resolution: int, more: Sequence[str] = ()) -> Config:
         """Its configuration on resolution x resolution cells."""
@@ -67,7 +76,7 @@ def steady_states(case: SteadyCase, resolutions: Sequence[int]) -> dict[int, dic
     found = {}
     for resolution in ladder(resolutions):
         held = 10 * max(1, resolution // COARSEST)  # for about the same time on every grid
-        config = case.config(resolution, [*STEPPING, f"stokes.solver=skip:{held}"])
+        config = case.config(resolution, [*STEPPING, f"stokes.solver=skip:{held}:{case.solver}"])
         temperature = None
         if coarser is not None:
             grid = Grid(resolution, resolution, config.grid.aspect)
@@ -76,7 +85,7 @@ def steady_states(case: SteadyCase, resolutions: Sequence[int]) -> dict[int, dic
         seconds, simulation = timed(partial(relaxed, config, held, temperature))
         coarser = simulation
         if resolution in resolutions:
-            found[resolution] = measure(simulation)
+            found[resolution] = measure(simulation, case.solver)
         told = case.name, str(simulation.grid), simulation.steps, seconds
         log.info("%s at %s is steady after %d steps, %.0f s", *told)
     return found
@@ -111,13 +120,13 @@ def relaxed(config: Config, held: int, temperature: Array | None = None) -> Simu
     return simulation
 
 
-def measure(simulation: Simulation) -> dict[str, float]:
+def measure(simulation: Simulation, solver: str = "direct") -> dict[str, float]:
     """The quantities of Blankenbach et al. (1989) and Tosi et al. (2015), from one close solve.
 
     `work` is <T v>, `dissipation` <2 eta e:e> / Ra, and `imbalance` their relative difference.
     """
     grid, problem = simulation.grid, simulation.problem
-    flow = make_solver("direct", grid, CLOSELY).solve(problem)
+    flow = make_solver(solver, grid, CLOSELY).solve(problem)
     viscosity = effective_viscosity(problem, flow)
     surface = surface_velocity(flow, problem.boundaries)
     between_rows = 0.5 * (problem.temperature[1:] + problem.temperature[:-1])

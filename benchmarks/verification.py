@@ -32,7 +32,10 @@ Verify = Callable[[Sequence[int]], Sequence[ErrorRow]]
 def cases() -> dict[str, Verify]:
     """What verifies each case, by name."""
     return {
-        **{name: partial(steady.verify, case) for name, case in published.CASES.items()},
+        **{
+            name: partial(steady.verify, case)
+            for name, case in (published.CASES | published.HIGH_ORDER).items()
+        },
         **{name: partial(_exact_flow, name) for name in analytic.CASES},
         "grid-convergence": _grid_convergence,
         "time-step-convergence": lambda sizes: convergence.time_step_convergence(min(sizes)),

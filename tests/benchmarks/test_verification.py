@@ -14,7 +14,7 @@ from contract import run_cases
 from typer.testing import CliRunner
 
 from tellus.benchmarks import convergence, rows, verification
-from tellus.benchmarks.published import CASES
+from tellus.benchmarks.published import CASES, HIGH_ORDER
 from tellus.benchmarks.rows import ErrorRow
 from tellus.benchmarks.spread import Row
 from tellus.benchmarks.steady import SteadyCase, ladder, verify
@@ -106,6 +106,12 @@ def test_blankenbach_1a_converges_at_second_order() -> None:
     assert abs(fine["nusselt_top"]["deviation"]) < 2e-3
     assert abs(fine["vrms"]["deviation"]) < 2e-3
     assert fine["vrms"]["order"] > 1.7
+
+
+def test_blankenbach_1a_of_high_order_is_exact_on_a_coarse_grid() -> None:
+    found = by_quantity(verify(HIGH_ORDER["blankenbach-1a-mp5"], [32]), 32)
+    assert abs(found["nusselt_top"]["deviation"]) < 1e-4
+    assert abs(found["vrms"]["deviation"]) < 1e-3
 
 
 @pytest.mark.parametrize(
@@ -245,6 +251,14 @@ def test_blankenbach_2a_within_a_hundredth_at_128_and_better_extrapolated() -> N
     assert abs(found["nusselt_top"]["deviation"]) < 1e-2
     assert abs(found["nusselt_top"]["extrapolated_deviation"]) < 3e-3
     assert abs(found["vrms"]["deviation"]) < 3e-3
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(7200)
+@pytest.mark.parametrize(("case", "most"), [("1a", 1e-4), ("1b", 1e-4), ("2a", 5e-3)])
+def test_heat_flows_of_high_order_at_64(case: str, most: float) -> None:
+    found = by_quantity(verify(HIGH_ORDER[f"blankenbach-{case}-mp5"], [64]), 64)
+    assert abs(found["nusselt_top"]["deviation"]) < most
 
 
 @pytest.mark.slow

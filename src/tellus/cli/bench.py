@@ -215,7 +215,7 @@ def verification(
         typer.Option(metavar="A,B", help="Cases, such as blankenbach-1a,solkz [default: all]."),
     ] = None,
     resolutions: Annotated[
-        str, typer.Option(metavar="N[,...]", help="Cells a side; 128 takes an hour for all cases.")
+        str, typer.Option(metavar="N[,...]", help="Cells a side; 128 takes hours for all cases.")
     ] = "32,64",
     out: Annotated[
         Path | None,
