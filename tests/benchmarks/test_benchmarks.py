@@ -457,7 +457,7 @@ def test_commands(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         assert result.exit_code == 0, result.output
         document = json.loads(result.stdout)
         assert document["grid"] == "16x8,24x8"
-        assert len(document["results"]) == {"stokes": 2, "apply": 6}.get(name, 4)
+        assert len(document["results"]) == {"stokes": 2, "apply": 6, "energy": 8}.get(name, 4)
         assert json.loads((tmp_path / f"{name}.json").read_text()) == document
     refused = CliRunner().invoke(app, ["bench", "stokes", "--solvers", "skip:10"])
     assert refused.exit_code == 2
