@@ -26,6 +26,9 @@ GAMMA = 1.0 - 1.0 / sqrt(2.0)
 EARLIER = 0.5 / sqrt(2.0)
 """Weights of the implicit scheme: GAMMA of its last stage, EARLIER of each of the two before."""
 
+MOST_DIAGONALISED = 2048
+"""Cells along the box: half a minute and 100 MB; both grow with the cube and the square of it."""
+
 UNBOUNDED = (-inf, inf)
 
 
@@ -114,6 +117,13 @@ class EnergyEquation:
             advection=Choice((VAN_LEER, MP5)),
             core_capacity=Limits(above=0.0, optional=True),
         )
+        longest = max(self.grid.nx, self.grid.ny)
+        if (self.scheme, self.advection) == (IMPLICIT, MP5) and longest > MOST_DIAGONALISED:
+            raise InputError(
+                f'time.scheme = "implicit" with energy.advection = "mp5" diagonalises matrices of '
+                f"as many rows as there are cells along the box, {MOST_DIAGONALISED} at most, not "
+                f'{longest}: take "explicit", or "van-leer".'
+            )
         if self.core_capacity is not None and self.boundaries.bottom.thermal != TEMPERATURE:
             raise InputError(
                 f'EnergyEquation: core_capacity needs a bottom wall of "{TEMPERATURE}", which the '

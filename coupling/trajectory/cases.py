@@ -11,6 +11,9 @@ from tellus.errors import InputError
 from tellus.io.names import plain_names
 from tellus.surrogate.data import Dataset
 
+SAME_CASE = ("model", "boundaries", "rheology", "initial")
+"""Sections that a reference shares with its case."""
+
 PARAMETERS = ("heating", "gamma_T", "gamma_p")
 
 
@@ -52,10 +55,25 @@ class RolloutCase:
             other = changed(config, reference) if reference else None
         except InputError as error:
             raise InputError(str(error).replace("--set", "--reference", 1)) from None
+        if other is not None:
+            _check_same_case(config, other)
         return replace(self, config=config, reference=other)
 
     def with_solver(self, name: str) -> Config:
         return replaced(self.config, "stokes", solver=name)
+
+
+def _check_same_case(config: Config, reference: Config) -> None:
+    """Refuse a reference of another case than what it is to be the reference of (InputError)."""
+    ours, theirs = config.model_dump(), reference.model_dump()
+    fixed = [(section, key) for section in SAME_CASE for key in ours[section]]
+    for section, key in (*fixed, ("grid", "aspect"), ("stokes", "solver")):
+        if ours[section][key] != theirs[section][key]:
+            raise InputError(
+                f"--reference: {section}.{key} says what is computed, not how finely, and is that "
+                "of the case (the reference's solver is direct): leave it out, or change it for "
+                "all with --set."
+            )
 
 
 def cases_of_data(data: Path, split: str = "test", steps: int | None = None) -> list[RolloutCase]:

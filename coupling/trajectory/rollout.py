@@ -180,7 +180,7 @@ class _Saver:
             recorder.restore(_within(arrays, "recorder/"))
         except FileNotFoundError:
             return
-        except (OSError, ValueError, KeyError) as error:
+        except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
             raise InputError(
                 f"{self._file} is damaged ({error}): remove it, and the rollout starts anew."
             ) from error

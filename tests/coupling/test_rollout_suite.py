@@ -527,6 +527,9 @@ def test_the_reference_may_have_another_grid_and_scheme(serial: list[str], tmp_p
         (["--data", "DATA", "--stokes", "magic"], 'no solver "magic"'),
         (["--data", "DATA", "--set", "grid.nx=0"], "--set: grid.nx must be"),
         (["--data", "DATA", "--reference", "grid.my=64"], "--reference: unknown key grid.my"),
+        (["--data", "DATA", "--reference", "grid.aspect=7"], "--reference: grid.aspect says what"),
+        (["--data", "DATA", "--reference", "model.heating=9"], "--reference: model.heating says"),
+        (["--data", "DATA", "--reference", "stokes.solver=skip:2"], "--reference: stokes.solver"),
     ],
 )
 def test_bad_input_ends_in_a_sentence(

@@ -7,10 +7,11 @@ import pytest
 from numerics import flow_of, observed_orders, rough_field
 from physics_cases import THERMAL, at_rest, covering, roll, thermal_walls
 
+from tellus.errors import InputError
 from tellus.solver.boundaries import INSULATING, TEMPERATURE, BoundaryConditions
 from tellus.solver.core import Core
 from tellus.solver.diffusion import DiffusionSolver
-from tellus.solver.energy import EXPLICIT, IMPLICIT, EnergyEquation, ThermalState
+from tellus.solver.energy import EXPLICIT, IMPLICIT, MP5, EnergyEquation, ThermalState
 from tellus.solver.energy_kernels import diffuse
 from tellus.solver.grid import Array, Grid
 from tellus.solver.transport.diffusion import MeanDiffusion
@@ -80,6 +81,14 @@ def test_conduction_of_high_order_is_that_of_its_fluxes(kinds: tuple[str, ...], 
         assert capacity * (bottom - VALUES[2]) + a * fluxes.heat()[2] == pytest.approx(
             0.0, abs=1e-13 * (capacity + 100.0 * a)
         )
+
+
+def test_grids_that_take_hours_to_diagonalise_are_refused() -> None:
+    EnergyEquation(Grid(2048, 4), scheme=IMPLICIT, advection=MP5)
+    EnergyEquation(Grid(4096, 4), scheme=EXPLICIT, advection=MP5)
+    EnergyEquation(Grid(4096, 4), scheme=IMPLICIT)
+    with pytest.raises(InputError, match=r'time\.scheme = "implicit" with .* not 4096'):
+        EnergyEquation(Grid(4096, 4), scheme=IMPLICIT, advection=MP5)
 
 
 def test_it_leaves_its_arguments_alone() -> None:
