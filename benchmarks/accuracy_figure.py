@@ -93,5 +93,5 @@ def _legend(drawing: Figure, axis: Axes, rows: Sequence[Row]) -> None:
     for grid, marker in zip(_grids(rows), MARKERS, strict=False):
         axis.plot([], [], marker, ms=5, mfc="none", mec="#222222", label=grid)
     for floor, style in FLOORS.items():
-        axis.plot([], [], color="#777777", lw=1, ls=style, label=f"512x128, {floor}")
+        axis.plot([], [], color="#777777", lw=1, ls=style, label=f"256x64, {floor}")
     drawing.legend(fontsize=7, loc="outside lower center", ncols=4)

@@ -93,7 +93,7 @@ def rolled_out(
     case : AccuracyCase
     grid : Grid
     scheme : Scheme
-    start : array, shape (256, 1024)
+    start : array, shape (128, 512)
         T that all begin with.
     out : Path
         Directory of the rollouts.
@@ -128,12 +128,12 @@ class Reference:
 
     Attributes
     ----------
-    start : array, shape (256, 1024)
+    start : array, shape (128, 512)
         T that it, and all that are compared with it, begin with.
     judged : Judged
     distances : dict
-        To 512x128, to half its steps and to a start that differs by a millionth, at 512x128: the
-        errors that they have.
+        The errors of its scheme at 256x64 and, against that, of half its steps and of a start that
+        differs by a millionth.
     overturn : float
         Model time in which the flow crosses the box's height.
     """

@@ -41,8 +41,8 @@ def tiny(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     monkeypatch.setattr(accuracy_cases, "FINE", FINE)
     for name, grid in (("FINE", FINE), ("COMPARED", COMPARED)):
         monkeypatch.setattr(accuracy_reference, name, grid)
+        monkeypatch.setattr(accuracy, name, grid)
     monkeypatch.setattr(accuracy, "CASES", {"A": TINY})
-    monkeypatch.setattr(accuracy, "COMPARED", COMPARED)
     file = tmp_path / "reference.npz"
     monkeypatch.setattr(accuracy, "store", lambda references: store(references, file))
     monkeypatch.setattr(accuracy, "stored", lambda names: stored(names, file))
@@ -51,7 +51,7 @@ def tiny(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 
 def measured(out: Path, **more: Any) -> dict[str, Any]:
     schemes = (Scheme(), Scheme("mp5", "mid-step", 1.0, "fine:2"))
-    return accuracy.main([COMPARED, FINE], out=out, schemes=schemes, **more)
+    return accuracy.main([COMPARED, Grid(64, 16), FINE], out=out, schemes=schemes, **more)
 
 
 def test_rows_are_judged_against_a_reference_that_is_kept(tiny: Path) -> None:
@@ -60,7 +60,13 @@ def test_rows_are_judged_against_a_reference_that_is_kept(tiny: Path) -> None:
     assert not tiny.exists()
     made = measured(tiny, reference=True)
     assert set(made["results"][0]) >= KEYS
-    assert [row["grid"] for row in made["results"]] == ["32x8", "32x8", "128x32", "128x32"]
+    assert [(row["grid"], row["advection"]) for row in made["results"]] == [
+        ("32x8", "van-leer"),
+        ("32x8", "mp5"),
+        ("64x16", "van-leer"),
+        ("64x16", "mp5"),
+        ("128x32", "van-leer"),
+    ]
     coarse, fine = made["results"][0], made["results"][3]
     assert fine["field_error"] < 0.2 * coarse["field_error"]
     assert set(made["distances"]["A"]) == {"64x16", "perturbed", "half dt"}
