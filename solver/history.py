@@ -50,6 +50,21 @@ def well_apart(moments: Sequence[PastFlow], time: float, part: float = 0.25) -> 
     return kept
 
 
+def stacked(moments: Sequence[PastFlow]) -> SolverState:
+    """As arrays: `times`, shape (n,), and `psi`, of n stream functions."""
+    return {
+        "times": np.array([moment.time for moment in moments]),
+        "psi": np.array([moment.psi for moment in moments]),
+    }
+
+
+def unstacked(arrays: SolverState) -> list[PastFlow]:
+    """The inverse of `stacked`; no moments where there are no arrays."""
+    times, psi = arrays.get("times", np.array([])), arrays.get("psi", np.array([]))
+    pairs = zip(times.tolist(), np.asarray(psi, dtype=np.float64), strict=True)
+    return [PastFlow(*pair) for pair in pairs]
+
+
 class History:
     """The last `LENGTH` flows of a solver: where its next iteration starts."""
 
@@ -70,14 +85,9 @@ class History:
         self.flows = [*earlier, PastFlow(time, psi)][-LENGTH:]
 
     def state(self) -> SolverState:
-        """As arrays, for a checkpoint: `times`, shape (n,), and `psi`, shape (n, ny+1, nx+1)."""
-        return {
-            "times": np.array([flow.time for flow in self.flows]),
-            "psi": np.array([flow.psi for flow in self.flows]),
-        }
+        """As arrays, for a checkpoint."""
+        return stacked(self.flows)
 
     def restore(self, state: SolverState) -> None:
         """Take back what `state` handed out; nothing where it has neither."""
-        times, psi = state.get("times", np.array([])), state.get("psi", np.array([]))
-        pairs = zip(times.tolist(), np.asarray(psi, dtype=np.float64), strict=True)
-        self.flows = [PastFlow(*pair) for pair in pairs]
+        self.flows = unstacked(state)

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from math import inf
 from time import perf_counter
 from typing import Any, Self
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 
 from tellus.config import Config
 from tellus.coupling.build import check_grid, require_config, simulation_arguments
-from tellus.coupling.simulation.mid_step import FROM_MEMORY, STABLE, MidStep
+from tellus.coupling.simulation.mid_step import MidStep
 from tellus.coupling.simulation.statistics import RunStatistics
 from tellus.coupling.simulation.stepping import (
     LAST_CHECKPOINT,
@@ -267,7 +268,10 @@ class Simulation:
             # The slack keeps rounding from leaving a sliver of a step before `until`.
             reaches = self.time + (1.0 + 1e-9) * free >= until
             dt = until - self.time if reaches else free
-            moving = self._moving(flow, dt)
+            moving = flow
+            if self._mid_step is not None:
+                longest, end = self._longest_held(flow), partial(self._end, flow, dt)
+                moving = self._mid_step.over(self.time, dt, flow, longest, end)
             if moving is not flow:
                 stable = self.energy.stable_dt(moving, self.stepping.courant)
                 if dt > self.stepping.factor * stable:
@@ -337,23 +341,14 @@ class Simulation:
         dissipated = self._dissipation(flow)
         return self.energy.step(self.state, flow, dt, self.time, dissipated, bounds)
 
-    def _moving(self, flow: Flow, dt: float) -> Flow:
-        """The velocity that carries T through a step that starts with `flow`."""
-        middle = self._mid_step
-        if middle is None:
-            return flow
-        if dt > STABLE * self._longest_held(flow):
-            middle.forget()
-            return flow
-        if not middle.first or flow.report.status in FROM_MEMORY:
-            return middle.over(self.time, dt, flow)
-        # The very first step: from its start to what it leads to, and once more with the mean.
+    def _end(self, flow: Flow, dt: float) -> Flow:
+        """The velocity that a step with `flow` ends with; the solver forgets it again."""
         before = self.solver.state()
         after = self._advanced(flow, dt, inf)
         problem = replace(self.problem, temperature=after.temperature, time=self.time + dt)
         end = self.solver.solve(problem)
         self.solver.restore(before)
-        return middle.between(flow, end)
+        return end
 
     def _dissipation(self, flow: Flow) -> Array | None:
         """Shear heating, where the energy equation asks for it."""

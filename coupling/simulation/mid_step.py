@@ -1,9 +1,11 @@
 """The mean velocity of a step, from those that were solved at its start and before."""
 
+from collections.abc import Callable
+
 import numpy as np
 
 from tellus.solver.grid import Array, Grid
-from tellus.solver.history import PastFlow, extrapolated, well_apart
+from tellus.solver.history import PastFlow, extrapolated, stacked, unstacked, well_apart
 from tellus.solver.stokes import Flow, SolverState, velocity
 
 FROM_MEMORY = ("held", "extrapolated")
@@ -40,56 +42,60 @@ class MidStep:
             earlier = [past for past in self._solved if past.time < time]
             self._solved = [*earlier, PastFlow(time, _vector(flow))][-KEPT:]
 
-    def forget(self) -> None:
-        """What was solved before a velocity that falls steeply says nothing of those after it."""
-        self._solved = []
+    def over(
+        self, start: float, dt: float, flow: Flow, longest: float, end: Callable[[], Flow]
+    ) -> Flow:
+        """The mean velocity of a step.
 
-    @property
-    def first(self) -> bool:
-        """Whether there is nothing yet to extrapolate from."""
-        return len(self._solved) < 2
-
-    def over(self, start: float, dt: float, flow: Flow) -> Flow:
-        """The mean velocity of a step that starts with `flow`."""
+        Parameters
+        ----------
+        start, dt : float
+            Model time at which the step begins, and its length.
+        flow : Flow
+            The velocity at its start.
+        longest : float
+            The step over which that may be held, see `longest_without_overshoot`.
+        end : callable
+            Solves for the velocity that a step with `flow` ends with: asked where there is no
+            earlier one to extrapolate from.
+        """
+        from_memory = flow.report.status in FROM_MEMORY
+        if dt > STABLE * longest:
+            # What was solved before a velocity that falls steeply says nothing of those after it.
+            self._solved = []
+            return flow
+        if len(self._solved) < 2 and not from_memory:
+            return self._flow(0.5 * (_vector(flow) + _vector(end())), flow)
         kept = well_apart(self._solved, start + dt, APART) if self._solved else []
-        kept = kept[: 2 if flow.report.status in FROM_MEMORY else 3]
+        kept = kept[: 2 if from_memory else 3]
         if flow.report.status == "held" or len(kept) < 2:
             return flow
         first, middle, last = (extrapolated(kept, start + part * dt) for part in (0.0, 0.5, 1.0))
-        return _flow((first + 4.0 * middle + last) / 6.0, flow, self._grid)
+        return self._flow((first + 4.0 * middle + last) / 6.0, flow)
 
-    def between(self, flow: Flow, after: Flow) -> Flow:
-        """The mean of the velocities at the start and at the end of a step."""
-        return _flow(0.5 * (_vector(flow) + _vector(after)), flow, self._grid)
+    def _flow(self, vector: Array, like: Flow) -> Flow:
+        """The inverse of `_vector`."""
+        grid = self._grid
+        shapes = (grid.nodes, grid.u_faces, grid.v_faces)
+        ends = np.cumsum([ny * nx for ny, nx in shapes])
+        psi, *faces = np.split(vector, ends[: 2 if like.divergent else 0])
+        psi = psi.reshape(grid.nodes)
+        if like.divergent:
+            u, v = (part.reshape(shape) for part, shape in zip(faces, shapes[1:], strict=True))
+        else:
+            u, v = velocity(psi, grid)
+        return Flow(psi, u, v, like.report, like.p, like.divergent)
 
     def state(self) -> SolverState:
         """As arrays, for a checkpoint."""
-        return {
-            "times": np.array([past.time for past in self._solved]),
-            "solved": np.array([past.psi for past in self._solved]),
-        }
+        return stacked(self._solved)
 
     def restore(self, state: SolverState) -> None:
         """Take back what `state` handed out; nothing where there is none."""
-        times, solved = state.get("times", np.array([])), state.get("solved", np.array([]))
-        pairs = zip(times.tolist(), np.asarray(solved, dtype=np.float64), strict=True)
-        self._solved = [PastFlow(*pair) for pair in pairs]
+        self._solved = unstacked(state)
 
 
 def _vector(flow: Flow) -> Array:
     """psi, and u and v where they do not follow from it."""
     parts = [flow.psi, flow.u, flow.v] if flow.divergent else [flow.psi]
     return np.concatenate([part.ravel() for part in parts])
-
-
-def _flow(vector: Array, like: Flow, grid: Grid) -> Flow:
-    """The inverse of `_vector`."""
-    shapes = (grid.nodes, grid.u_faces, grid.v_faces)
-    ends = np.cumsum([ny * nx for ny, nx in shapes])
-    psi, *faces = np.split(vector, ends[: 2 if like.divergent else 0])
-    psi = psi.reshape(grid.nodes)
-    if like.divergent:
-        u, v = (part.reshape(shape) for part, shape in zip(faces, shapes[1:], strict=True))
-    else:
-        u, v = velocity(psi, grid)
-    return Flow(psi, u, v, like.report, like.p, like.divergent)
