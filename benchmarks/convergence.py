@@ -31,6 +31,9 @@ SETTINGS = (
     "initial.kind=conductive",
     "initial.perturbation=mode",
     "initial.amplitude=0.1",
+    "energy.advection=van-leer",
+    "energy.velocity=held",
+    "stokes.solver=direct",
 )
 END = 4e-3
 STEPS_PER_CELL = 6.25

@@ -19,6 +19,7 @@ BOX = (
     "model.heating=0.0",
     "initial.kind=conductive",
     "initial.perturbation=mode",
+    "energy.advection=van-leer",
 )
 
 

@@ -30,7 +30,12 @@ COARSEST = 32
 # most of the time, is held for some of them. Holding it leaves the steady state as it is; the
 # implicit steps move it by O(dt^2), less than a ten-thousandth on the coarsest grids here, which
 # falls with the grid as dt does.
-STEPPING = ("time.scheme=implicit", "time.courant=1.0", "time.dt_max=2.5e-4")
+STEPPING = (
+    "time.scheme=implicit",
+    "time.courant=1.0",
+    "time.dt_max=2.5e-4",
+    "energy.velocity=held",
+)
 TOLERANCE, WINDOW = 1e-6, 0.02
 LONGEST = 10.0
 """Diffusion times after which a state that still moves is taken to be a periodic one."""

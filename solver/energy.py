@@ -31,6 +31,10 @@ MOST_DIAGONALISED = 2048
 
 UNBOUNDED = (-inf, inf)
 
+MOST_AMISS = 2.0
+"""Shear heating over the work that it stands for, or the reverse, beyond which it is left alone:
+a flow so far from a solution, or all but at rest, says nothing of either."""
+
 
 @dataclass(frozen=True)
 class ThermalState:
@@ -156,7 +160,9 @@ class EnergyEquation:
             The velocity, held over the step.
         dt, time : float
         dissipation : array, shape (ny, nx), optional
-            At the cells; needed with `extended` only.
+            At the cells; needed with `extended` only. Scaled so that all of it is the work that
+            rising fluid does: so it is, to rounding, for a flow that was solved for on this
+            grid and T, and with any other no heat comes from nowhere.
         bounds : pair of float
             Between which T lies before the step, and after it with "mp5".
         """
@@ -306,7 +312,11 @@ class EnergyEquation:
         number = self.extended.dissipation_number
         v = 0.5 * (flow.v[1:] + flow.v[:-1])
         adiabatic = number * (temperature + self.extended.surface_temperature) * v
-        return steady - adiabatic + number / self.extended.rayleigh * dissipation
+        friction = number / self.extended.rayleigh * dissipation
+        work, heat = float(np.mean(adiabatic)), float(np.mean(friction))
+        if heat < MOST_AMISS * work and work < MOST_AMISS * heat:
+            friction *= work / heat
+        return steady - adiabatic + friction
 
     def _heat(self, temperature: Array, walls: Array, source: Array | float) -> Array:
         """Mean heat flux into the box through left, right, bottom, top; mean of the sources."""

@@ -7,13 +7,14 @@ from typing import NamedTuple
 import numpy as np
 from scipy.linalg import eigvalsh_tridiagonal
 
+from tellus.solver.direct import DirectSolver
 from tellus.solver.factor.cached import BandedCholesky, Build, CachedFactor
 from tellus.solver.grid import Array, Grid
 from tellus.solver.history import History
 from tellus.solver.phase_timer import PhaseTimer
 from tellus.solver.psi.operator import PsiProduct, relative_residual, velocity_norm
 from tellus.solver.splines.preconditioner import SplinePreconditioner
-from tellus.solver.splines.projection import require_knots
+from tellus.solver.splines.projection import FEWEST, require_knots
 from tellus.solver.stokes import Flow, SolverState, StokesProblem, StokesSolver, failure
 from tellus.solver.threads import one_blas_thread
 
@@ -234,7 +235,7 @@ class LaggedSolver(StokesSolver):
 
 def refined_solver(
     grid: Grid, factor: int | None = None, tolerance: float = 1e-6, name: str = "refined"
-) -> LaggedSolver:
+) -> StokesSolver:
     """Conjugate gradients whose preconditioner is the Galerkin solve between splines, smoothed.
 
     Everything else as in `LaggedSolver`: the preconditioner is kept over steps, the iteration
@@ -245,13 +246,15 @@ def refined_solver(
     grid : Grid
     factor : int, optional
         Cells between knots. The smaller, the fewer iterations, and the larger the factor; by
-        default what was fastest on grids of this size.
+        default what was fastest on grids of this size, and a direct solver where no knots fit.
     tolerance : float
     name : str
 
-    Raises InputError where fewer than three knot intervals fit across the box.
+    Raises InputError where fewer than three intervals of `factor` cells fit across the box.
     """
     apart = fastest_factor(grid) if factor is None else factor
+    if factor is None and min(grid.nx, grid.ny) < FEWEST * apart:
+        return DirectSolver(grid, name=name)
     require_knots(grid, apart)
     build = partial(SplinePreconditioner, factor=apart)
     return LaggedSolver(grid, tolerance, REFINED_LIMIT, name, build, REFINED_COST, exact=False)

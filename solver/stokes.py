@@ -108,6 +108,9 @@ class StokesSolver(Protocol):
 
     name: str
 
+    tolerance: float = 0.0
+    """Error of the velocity, relative, at which a solver that iterates may stop."""
+
     def solve(self, problem: StokesProblem) -> Flow:
         """The velocity at `problem.time`; raises SolverError when there is none."""
         ...

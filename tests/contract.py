@@ -22,6 +22,7 @@ from unittest.mock import patch
 
 import numpy as np
 import typer
+from rollouts import SIMPLEST
 from small_data import GRID as DATA_GRID
 from small_data import waves, write_dataset
 from small_models import save_models
@@ -44,6 +45,7 @@ STEPS = 8
 BOX = ("grid.nx=64", "grid.ny=16", "grid.aspect=4.0", "time.dt_initial=1e-5")
 CONVECTING = (
     *BOX,
+    *SIMPLEST,
     "initial.kind=conductive",
     "initial.amplitude=0.2",
     "initial.perturbation=mode",
@@ -108,6 +110,8 @@ def run_cases() -> dict[str, Config]:
         cases[f"{name}, implicit"] = _case(*CONVECTING, "time.scheme=implicit", solver=name)
     for scheme in ("explicit", "implicit"):
         high_order = ("energy.advection=mp5", "energy.velocity=mid-step", f"time.scheme={scheme}")
+        default = *high_order, "time.courant=1.0"
+        cases[f"default, {scheme}"] = _case(*CONVECTING, *default, solver="richardson")
         cases[f"mp5, mid-step, {scheme}"] = _case(*CONVECTING, *high_order, solver="direct")
     for path in EXAMPLES:
         aspect = load_config(path).grid.aspect

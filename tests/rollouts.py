@@ -25,6 +25,14 @@ CASE = (
     "time.dt_initial=2e-5",
     "output.every=2e-4",
 )
+SIMPLEST = (
+    "energy.advection=van-leer",
+    "energy.velocity=held",
+    "time.courant=0.5",
+    "stokes.solver=direct",
+)
+"""One solve a step, on the grid of T, and its velocity held."""
+
 TINY = ("grid.nx=16", "grid.ny=8", "grid.aspect=2.0", *CASE)
 
 

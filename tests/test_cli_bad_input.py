@@ -203,10 +203,10 @@ def test_an_edited_file_is_not_silently_ignored_on_resume(
     file.write_text("[time]\nend = 0.5\ncourant = 0.25\n")
     (tmp_path / "config.toml").write_text(dump(Config()))
     config, directory = resumed(file, tmp_path, "skip:2", ["time.end=0.3"])
-    assert (config.time.end, config.time.courant, config.stokes.solver) == (0.3, 0.5, "skip:2")
+    assert (config.time.end, config.time.courant, config.stokes.solver) == (0.3, 1.0, "skip:2")
     assert directory == tmp_path
     said = capsys.readouterr().err
-    assert "time.courant = 0.5 (not 0.25)" in said
+    assert "time.courant = 1.0 (not 0.25)" in said
     assert "time.end" not in said
     assert "stokes.solver" not in said
 

@@ -13,7 +13,7 @@ from tellus.config.paths import with_absolute_paths
 from tellus.errors import InputError
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
-PLACED = ["grid.nx=16", "grid.ny=8"]
+PLACED = ["grid.nx=16", "grid.ny=8", "energy.advection=van-leer"]
 
 
 @pytest.fixture

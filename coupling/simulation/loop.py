@@ -342,9 +342,16 @@ class Simulation:
         return self.energy.step(self.state, flow, dt, self.time, dissipated, bounds)
 
     def _end(self, flow: Flow, dt: float) -> Flow:
-        """The velocity that a step with `flow` ends with; the solver forgets it again."""
+        """The velocity that a step with `flow` ends with; the solver forgets it again.
+
+        That of its start where T would leave its bounds: the step itself then does, too, and is
+        taken anew.
+        """
+        heated = self._heated + dt * self.energy.mean_heating(self.time, self.time + dt)
+        after = self._advanced(flow, dt, heated)
+        if self.bounds.violation(after.temperature, self.temperature, heated, self.grid):
+            return flow
         before = self.solver.state()
-        after = self._advanced(flow, dt, inf)
         problem = replace(self.problem, temperature=after.temperature, time=self.time + dt)
         end = self.solver.solve(problem)
         self.solver.restore(before)

@@ -38,9 +38,13 @@ class MidStep:
 
     def add(self, time: float, flow: Flow) -> None:
         """Take note of the velocity at the start of a step; again at the same time is no harm."""
-        if flow.report.status not in FROM_MEMORY:
-            earlier = [past for past in self._solved if past.time < time]
-            self._solved = [*earlier, PastFlow(time, _vector(flow))][-KEPT:]
+        if flow.report.status in FROM_MEMORY:
+            return
+        vector = self._vector(flow)
+        earlier = [past for past in self._solved if past.time < time]
+        if earlier and earlier[-1].psi.size != vector.size:
+            earlier = []
+        self._solved = [*earlier, PastFlow(time, vector)][-KEPT:]
 
     def over(
         self, start: float, dt: float, flow: Flow, longest: float, end: Callable[[], Flow]
@@ -65,7 +69,8 @@ class MidStep:
             self._solved = []
             return flow
         if len(self._solved) < 2 and not from_memory:
-            return self._flow(0.5 * (_vector(flow) + _vector(end())), flow)
+            vector, last = self._vector(flow), self._vector(end())
+            return self._flow(0.5 * (vector + last), flow) if vector.size == last.size else flow
         kept = well_apart(self._solved, start + dt, APART) if self._solved else []
         kept = kept[: 2 if from_memory else 3]
         if flow.report.status == "held" or len(kept) < 2:
@@ -73,14 +78,26 @@ class MidStep:
         first, middle, last = (extrapolated(kept, start + part * dt) for part in (0.0, 0.5, 1.0))
         return self._flow((first + 4.0 * middle + last) / 6.0, flow)
 
+    def _vector(self, flow: Flow) -> Array:
+        """psi, and u and v where they do not follow from it."""
+        parts = [flow.psi, flow.u, flow.v] if self._own_velocity(flow) else [flow.psi]
+        return np.concatenate([part.ravel() for part in parts])
+
+    def _own_velocity(self, flow: Flow) -> bool:
+        """Whether u and v are those of a solver that may not even say that they are its own."""
+        return flow.divergent or not all(
+            np.array_equal(ours, theirs, equal_nan=True)
+            for ours, theirs in zip(velocity(flow.psi, self._grid), (flow.u, flow.v), strict=True)
+        )
+
     def _flow(self, vector: Array, like: Flow) -> Flow:
         """The inverse of `_vector`."""
         grid = self._grid
         shapes = (grid.nodes, grid.u_faces, grid.v_faces)
-        ends = np.cumsum([ny * nx for ny, nx in shapes])
-        psi, *faces = np.split(vector, ends[: 2 if like.divergent else 0])
+        ends = np.cumsum([ny * nx for ny, nx in shapes])[:-1]
+        psi, *faces = np.split(vector, [end for end in ends if end < vector.size])
         psi = psi.reshape(grid.nodes)
-        if like.divergent:
+        if faces:
             u, v = (part.reshape(shape) for part, shape in zip(faces, shapes[1:], strict=True))
         else:
             u, v = velocity(psi, grid)
@@ -93,9 +110,3 @@ class MidStep:
     def restore(self, state: SolverState) -> None:
         """Take back what `state` handed out; nothing where there is none."""
         self._solved = unstacked(state)
-
-
-def _vector(flow: Flow) -> Array:
-    """psi, and u and v where they do not follow from it."""
-    parts = [flow.psi, flow.u, flow.v] if flow.divergent else [flow.psi]
-    return np.concatenate([part.ravel() for part in parts])

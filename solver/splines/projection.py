@@ -20,13 +20,16 @@ from tellus.solver.psi.operator import PsiOperator
 
 DEGREE = 3
 
+FEWEST = 3
+"""Knot intervals across the box."""
+
 # As in csrc/reduced.hpp: lines of unknowns that couple, terms of the sums, functions in a block.
 REACH, TERMS, LANES = 4, 5, 32
 
 
 def require_knots(grid: Grid, factor: int, instead: str = "use --stokes direct") -> None:
     """Raise InputError where fewer than three knot intervals fit across the box."""
-    grid.require(3 * factor, f"splines with knots {factor} cells apart", instead)
+    grid.require(FEWEST * factor, f"splines with knots {factor} cells apart", instead)
 
 
 @dataclass(frozen=True)

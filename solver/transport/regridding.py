@@ -129,8 +129,9 @@ class _Division:
         under = means - np.minimum.reduceat(fine, starts)
         share = np.ones_like(means)
         for excess, room in ((over, bounds[1] - means), (under, means - bounds[0])):
-            cut = excess > room
-            share[cut] = np.minimum(share[cut], np.maximum(room[cut], 0.0) / excess[cut])
+            left = np.maximum(room, 0.0)  # a mean may be out of bounds by rounding
+            cut = excess > left
+            share[cut] = np.minimum(share[cut], left[cut] / excess[cut])
         own = means[self.cells]
         fine[...] = own + share[self.cells] * (fine - own)
 

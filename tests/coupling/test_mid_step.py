@@ -160,3 +160,16 @@ def test_a_step_cut_short_amplifies_nothing() -> None:
     middle.add(0.3 + 1e-6, last)
     error = np.max(np.abs(over(middle, 0.3 + 1e-6, 0.2, last).psi - flow_at(0.4).psi))
     assert error < 7.0 * np.max(np.abs(noise))
+
+
+def test_a_velocity_that_does_not_follow_from_its_psi_is_carried_along_whoever_says_so() -> None:
+    """A solver of one's own may forget to mark its flow as divergent."""
+    middle = MidStep(GRID)
+    for time in (0.1, 0.3):
+        flow = replace(flow_at(time, divergent=True), divergent=False)
+        middle.add(time, flow)
+    found, exact = over(middle, 0.3, 0.2, flow), flow_at(0.4, divergent=True)
+    np.testing.assert_allclose(found.u, exact.u, atol=1e-11)
+    plain = flow_at(0.5)
+    middle.add(0.5, plain)  # of another kind: nothing to extrapolate from
+    assert middle.over(0.5, 0.2, plain, inf, lambda: flow) is plain

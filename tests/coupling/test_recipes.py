@@ -92,7 +92,7 @@ def test_a_named_solver_is_listed_run_resumed_and_refused(tmp_path: Path) -> Non
 @pytest.mark.usefixtures("toys")
 def test_a_named_solver_has_all_that_is_asked_of_one() -> None:
     solver = make_solver("reversed:slower:4", GRID)
-    config = case()
+    config = case("stokes.solver=direct")
     flow = Simulation.from_config(config, solver).flow()
     direct = Simulation.from_config(config).flow()
     np.testing.assert_array_equal(flow.psi, -0.25 * direct.psi)

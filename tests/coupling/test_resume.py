@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from rollouts import (
+    SIMPLEST,
     Drifting,
     Rolls,
     assert_same,
@@ -116,7 +117,9 @@ def test_resume_needs_neither_the_directory_nor_the_run_it_started_in(
 def test_a_second_signal_right_after_the_first_still_leaves_a_checkpoint(tmp_path: Path) -> None:
     """A terminal signals every process of a command, and queues send several signals."""
     with pytest.raises(InterruptedRunError, match=r"SIGTERM at step 6.*checkpoint was written"):
-        run(tmp_path / "run", "time.max_steps=8", solver=Signalling(signal.SIGTERM, 7, 3))
+        run(
+            tmp_path / "run", *SIMPLEST, "time.max_steps=8", solver=Signalling(signal.SIGTERM, 7, 3)
+        )
     assert summary(tmp_path / "run")["steps"] == 6
 
 
@@ -124,7 +127,7 @@ def test_who_insists_ends_the_run_at_once_and_it_resumes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("tellus.io.signals.INSISTS", -1.0)
-    options = ["time.max_steps=8", "output.checkpoint_every=3"]
+    options = [*SIMPLEST, "time.max_steps=8", "output.checkpoint_every=3"]
     # Solves: warm-up, estimate at step 0, then one a step; the 8th leads to step 7.
     with pytest.raises(InterruptedRunError, match=r"at once at step 6.*of step 6 with --resume"):
         run(tmp_path / "run", *options, solver=Signalling(signal.SIGINT, 8, 2))
@@ -155,7 +158,8 @@ def test_a_signal_during_set_up_still_leaves_something_to_resume(tmp_path: Path)
 
 
 def test_a_signal_at_the_last_step_comes_too_late(tmp_path: Path) -> None:
-    done = run(tmp_path / "run", "time.max_steps=4", solver=Signalling(signal.SIGTERM, 5, 1))
+    last = Signalling(signal.SIGTERM, 5, 1)
+    done = run(tmp_path / "run", *SIMPLEST, "time.max_steps=4", solver=last)
     assert summary(done)["status"] == "done"
 
 

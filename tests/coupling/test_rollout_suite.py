@@ -9,6 +9,7 @@ from typing import Any
 import cloudpickle
 import numpy as np
 import pytest
+from rollouts import SIMPLEST
 from trajectories import synthetic
 from typer.testing import CliRunner
 
@@ -185,7 +186,8 @@ def failing_solvers(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("failing_solvers")
 def test_a_failure_is_an_outcome_and_says_why(roll: Roll, tmp_path: Path) -> None:
-    vigorous = case_of("one", "model.rayleigh=1e5", "time.max_steps=400", "time.end=0.05")
+    settings = ("model.rayleigh=1e5", "time.max_steps=400", "time.end=0.05")
+    vigorous = case_of("one", *SIMPLEST, *settings)
     ways = [how for how in SPOILT if how != "far too fast"]
     result = roll([vigorous], [f"failing:{how}" for how in ways])
     reference, *failed = result["results"]

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from rollouts import case
+from rollouts import SIMPLEST, case
 from trajectories import make_weary_known, synthetic
 
 from tellus.coupling.simulation.loop import Simulation, Snapshot, StepRecord
@@ -28,7 +28,7 @@ from tellus.io.arrays import write_npz
 from tellus.solver.direct import DirectSolver
 from tellus.solver.stokes import Flow, StokesProblem, StokesSolver
 
-CONFIG = case("time.end=0.02", "time.max_steps=40", "model.heating=5")
+CONFIG = case(*SIMPLEST, "time.end=0.02", "time.max_steps=40", "model.heating=5")
 
 
 def recorded(recorder: Recorder) -> Trajectory:

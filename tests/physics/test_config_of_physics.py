@@ -241,6 +241,7 @@ def test_a_simulation_gets_all_of_it() -> None:
                 "boundaries.bottom_value=1.25",
                 "boundaries.top_velocity=no-slip",
                 "rheology.yield_stress=2",
+                "stokes.solver=direct",
                 "stokes.picard_tolerance=1e-3",
                 "stokes.picard_limit=7",
             ],

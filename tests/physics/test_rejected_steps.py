@@ -15,6 +15,7 @@ from physics_cases import (
     run_in_pieces,
     thermal_walls,
 )
+from rollouts import SIMPLEST
 
 from tellus.coupling.runs.run import run_directory
 from tellus.coupling.simulation.loop import MOST_REJECTIONS, Simulation
@@ -31,6 +32,7 @@ TIGHT = thermal_walls([INSULATING] * 4, [0.0] * 4)
 # The implicit scheme overshoots at the jump under the cold top when a step is long: the hot
 # box at rest leaves its bounds by about a tenth at the first step.
 OVERSHOOTING = (
+    *SIMPLEST,
     "grid.nx=8",
     "grid.ny=8",
     "grid.aspect=1.0",

@@ -10,7 +10,7 @@ import pytest
 from numerics import GivenViscosity, rough_field, rough_viscosity, worst_difference
 from petsc_needed import mpirun, petsc, run_python
 from physics_cases import SLIPS, case, run_in_pieces, slip_walls
-from rollouts import tellus
+from rollouts import SIMPLEST, tellus
 
 from tellus.coupling.runs.run import run_directory
 from tellus.coupling.simulation.ranks import ranks_of, refuse_idle_processes
@@ -106,11 +106,11 @@ def test_memory_is_reported_and_given_back(monkeypatch: pytest.MonkeyPatch) -> N
 
 @pytest.mark.usefixtures("petsc")
 def test_a_run_is_that_of_the_direct_solver_and_resumes_bitwise(tmp_path: Path) -> None:
-    few = ("time.max_steps=6", "stokes.solver=mumps")
+    few = (*SIMPLEST, "time.max_steps=6", "stokes.solver=mumps")
     summary = run_directory(case(*few), tmp_path / "whole", progress=False)
     assert summary["solver"] == "mumps"
     assert summary["solver_report"]["solved"] == 7
-    run_directory(case("time.max_steps=6"), tmp_path / "direct", progress=False)
+    run_directory(case(*SIMPLEST, "time.max_steps=6"), tmp_path / "direct", progress=False)
     assert_alike(tmp_path / "whole", tmp_path / "direct")
     assert run_in_pieces(tmp_path / "pieces", *few) == 5
     pieces, whole = (tmp_path / name / "timeseries.csv" for name in ("pieces", "whole"))
@@ -181,7 +181,7 @@ def written(path: Path, *settings: str) -> Path:
 def test_a_run_of_two_processes_stops_goes_on_and_ends_as_one_of_one(tmp_path: Path) -> None:
     """Both processes see the same ends, also of a command that fails; the first alone writes."""
     out, script = tmp_path / "shared", tmp_path / "script.py"
-    config = written(tmp_path, "time.max_steps=6", "stokes.solver=mumps")
+    config = written(tmp_path, *SIMPLEST, "time.max_steps=6", "stokes.solver=mumps")
     script.write_text(
         f"""
 import sys
@@ -215,7 +215,7 @@ main()
     assert done.stderr.count("the time step collapsed") == 1
     assert json.loads((tmp_path / "failed" / "run.json").read_text())["status"] == "failed"
     assert json.loads((out / "run.json").read_text())["status"] == "done"
-    run_directory(case("time.max_steps=6"), tmp_path / "direct", progress=False)
+    run_directory(case(*SIMPLEST, "time.max_steps=6"), tmp_path / "direct", progress=False)
     assert_alike(out, tmp_path / "direct")
 
 

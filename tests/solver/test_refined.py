@@ -6,6 +6,7 @@ from numerics import GRIDS, random_psi, rough_field, rough_viscosity, worst_diff
 from physics_cases import slip_walls
 from sequences import SMALL, errors, rising
 
+from tellus.coupling.solvers.names import make_solver
 from tellus.errors import InputError
 from tellus.solver import _core
 from tellus.solver.boundaries import FREE_SLIP, NO_SLIP, BoundaryConditions, Wall
@@ -164,4 +165,12 @@ def test_every_grid_has_a_factor_that_fits() -> None:
     for short in (6, 95, 96, 191, 192, 700):
         assert 3 * fastest_factor(Grid(4 * short, short)) <= short
     with pytest.raises(InputError, match="use --stokes direct"):
-        refined_solver(Grid(20, 5))
+        refined_solver(Grid(20, 5), 2)
+
+
+def test_where_no_knots_fit_it_is_the_direct_solver() -> None:
+    grid = Grid(20, 5)
+    problem = convecting(20, 5)
+    found = make_solver("refined:tol=1e-3", grid).solve(problem)
+    np.testing.assert_array_equal(found.psi, DirectSolver(grid).solve(problem).psi)
+    assert found.report.solver == "refined:tol=1e-3"

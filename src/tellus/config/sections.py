@@ -281,7 +281,7 @@ class SteppingSection(Section):
     )
     growth: float = quantity(1.2, "longest step over the one before it", gt=1, le=100)
     courant: float = quantity(
-        0.5, "limit of dt max(|u|/hx + |v|/hy), diffusion counted in", gt=0, le=1
+        1.0, "limit of dt max(|u|/hx + |v|/hy), diffusion counted in", gt=0, le=1
     )
     bounds_tolerance: float = quantity(
         1e-3, "temperature may leave its physical bounds by this", "temperature", ge=0, le=1
@@ -327,11 +327,10 @@ class EnergySection(Section):
     """How temperature is carried and conducted."""
 
     advection: Literal["van-leer", "mp5"] = quantity(
-        "van-leer",
-        "of second order, van Leer's limiter, or of fifth and fourth, MP5",
+        "mp5", "of fifth and fourth order, MP5, or of second, van Leer's limiter"
     )
     velocity: Literal["held", "mid-step"] = quantity(
-        "held", "which velocity carries T: the step's first, or its mean, extrapolated"
+        "mid-step", "which velocity carries T: the step's mean, extrapolated, or its first"
     )
 
 
@@ -339,7 +338,7 @@ class StokesSection(Section):
     """Where the velocity comes from."""
 
     solver: str = quantity(
-        "direct", "a name that `tellus solvers` lists, such as skip:10", path=SOLVER
+        "richardson", "a name that `tellus solvers` lists, such as skip:10", path=SOLVER
     )
 
     picard_tolerance: float = quantity(
