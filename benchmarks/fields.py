@@ -10,17 +10,18 @@ kept one by one: a solver that remembers its last time step is timed on them.
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import pairwise
 
 import numpy as np
 
-from tellus.coupling.simulation.loop import Simulation
+from tellus.coupling.simulation.loop import HELD, Simulation
 from tellus.coupling.simulation.stepping import Stepping
 from tellus.errors import InputError
 from tellus.solver import initial
 from tellus.solver.boundaries import BoundaryConditions
 from tellus.solver.direct import DirectSolver
+from tellus.solver.energy import VAN_LEER
 from tellus.solver.grid import Array, Grid
 from tellus.solver.rheology import FrankKamenetskii
 from tellus.solver.stokes import StokesProblem, StokesSolver
@@ -30,6 +31,8 @@ from .cache import cached
 
 # Part of the key of the cache: raise it when fields made by an older version should not be used.
 RECIPE = 3
+
+STEPPING = Stepping(courant=0.5)
 
 
 @dataclass(frozen=True)
@@ -84,7 +87,9 @@ class Case:
             temperature,
             rayleigh=self.rayleigh,
             heating=self.heating,
-            stepping=Stepping(dt_initial=Stepping.dt_max) if time > 0.0 else Stepping(),
+            stepping=replace(STEPPING, dt_initial=STEPPING.dt_max) if time > 0.0 else STEPPING,
+            advection=VAN_LEER,
+            velocity=HELD,
             time=time,
         )
 

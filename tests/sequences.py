@@ -40,6 +40,8 @@ def _states(steps: int, law: FrankKamenetskii, rayleigh: float, courant: float) 
         np.clip(temperature, 0.0, 1.0),
         rayleigh=rayleigh,
         stepping=Stepping(dt_initial=1e-4, courant=courant),
+        advection="van-leer",
+        velocity="held",
     )
     states = []
     for _ in range(steps):

@@ -197,12 +197,12 @@ def test_a_resumed_run_refuses_other_physics(tmp_path: Path, change: str) -> Non
 def test_an_edited_file_is_not_silently_ignored_on_resume(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from tellus.cli.run import resumed
+    from tellus.cli.run import overrides, resumed
 
     file = tmp_path / "case.toml"
     file.write_text("[time]\nend = 0.5\ncourant = 0.25\n")
     (tmp_path / "config.toml").write_text(dump(Config()))
-    config, directory = resumed(file, tmp_path, "skip:2", ["time.end=0.3"])
+    config, directory = resumed(file, tmp_path, overrides(None, "skip:2", ["time.end=0.3"]))
     assert (config.time.end, config.time.courant, config.stokes.solver) == (0.3, 1.0, "skip:2")
     assert directory == tmp_path
     said = capsys.readouterr().err

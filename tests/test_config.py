@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
+from tellus.cli.run import overrides
 from tellus.config import (
+    PRESETS,
     TRAININGS,
     Config,
     DatasetConfig,
@@ -290,3 +292,20 @@ def test_layers_that_a_grid_does_not_see_are_named() -> None:
     (said,) = lost("[0.5, 0.51]")
     assert "no cell of grid.ny = 8 has its centre between depths 0.5 and 0.51" in said
     assert len(lost("[0.01, 0.02]")) == 2
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_a_preset_is_written_over_the_file_and_under_other_settings(
+    name: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "case.toml"
+    file.write_text('[energy]\nadvection = "van-leer"\n[time]\ncourant = 0.25\n')
+    config = load_config(file, overrides(name, "skip:3", ["time.courant=0.125"]))
+    assert (config.energy.advection, config.energy.velocity) == ("mp5", "mid-step")
+    assert (config.time.courant, config.stokes.solver) == (0.125, "skip:3")
+    assert load_config(file, PRESETS[name]).stokes.solver != "skip:3"
+
+
+def test_a_preset_that_there_is_not() -> None:
+    with pytest.raises(InputError, match='--preset takes fast or exact, not "slow"'):
+        overrides("slow", None, [])

@@ -31,7 +31,7 @@ from tellus.solver.boundaries import BoundaryConditions
 from tellus.solver.diagnostics import Diagnostics, diagnose
 from tellus.solver.energy import (
     EXPLICIT,
-    VAN_LEER,
+    MP5,
     EnergyEquation,
     ExtendedBoussinesq,
     ThermalState,
@@ -88,9 +88,9 @@ class Simulation:
     stepping : Stepping
     scheme, advection, extended, core_capacity
         See `EnergyEquation`.
-    velocity : {"held", "mid-step"}
-        Which velocity carries T through a step: that of its start, first order in time, or its
-        mean, extrapolated from the last three solved ones, second order.
+    velocity : {"mid-step", "held"}
+        Which velocity carries T through a step: its mean, extrapolated from the last three solved
+        ones, second order in time, or that of its start, first order.
     core_temperature : float, optional
         That of a cooling core at the start, by default of the bottom wall.
     time : float
@@ -109,8 +109,8 @@ class Simulation:
         boundaries: BoundaryConditions | None = None,
         stepping: Stepping | None = None,
         scheme: str = EXPLICIT,
-        advection: str = VAN_LEER,
-        velocity: str = HELD,
+        advection: str = MP5,
+        velocity: str = MID_STEP,
         extended: ExtendedBoussinesq | None = None,
         core_capacity: float | None = None,
         core_temperature: float | None = None,

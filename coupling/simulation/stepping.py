@@ -42,7 +42,7 @@ class Stepping:
     the twin of a run that shows what its time steps cost.
     """
 
-    courant: float = 0.5
+    courant: float = 1.0
     dt_max: float = 1e-4
     dt_initial: float = 1e-7
     dt_min: float = 1e-12

@@ -102,7 +102,7 @@ def test_experiments_and_scenarios_named_after_dots(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"the name '\.\.' is refused"):
         cases_of_files([tmp_path / "...toml"])
     with pytest.raises(InputError, match="gives no name for a run"):
-        fresh(tmp_path / "...toml", None, None, [])
+        fresh(tmp_path / "...toml", None, [])
 
 
 def test_fields_of_a_store_name_pictures(tmp_path: Path) -> None:

@@ -1,5 +1,7 @@
 """Adiabatic and shear heating: King et al. (2010)."""
 
+from itertools import product
+
 import numpy as np
 import pytest
 from numerics import flow_of, random_psi, rough_field, rough_viscosity
@@ -11,6 +13,8 @@ from tellus.solver.direct import DirectSolver
 from tellus.solver.energy import (
     EXPLICIT,
     IMPLICIT,
+    MP5,
+    VAN_LEER,
     EnergyEquation,
     ExtendedBoussinesq,
     ThermalState,
@@ -69,6 +73,24 @@ def test_adiabatic_and_shear_heating_cancel_over_the_box(scheme: str) -> None:
     assert 0.5 * float(np.mean(heat)) / rayleigh > 1e-2
     after = energy.step(ThermalState(problem.temperature), flow, 1e-12, 0.0, heat)
     assert after.source == pytest.approx(2.0, abs=1e-6)
+
+
+@pytest.mark.parametrize(("scheme", "advection"), product(SCHEMES, (VAN_LEER, MP5)))
+def test_they_cancel_for_any_flow_that_is_nearly_right(scheme: str, advection: str) -> None:
+    """One from another grid, a network or an earlier time: over a step in which T changes, too."""
+    eta, rayleigh = rough_viscosity(GRID, 100.0), 1e4
+    problem = StokesProblem(GRID, rough_field(GRID), Given(eta), rayleigh)
+    psi = DirectSolver(GRID).solve(problem).psi
+    flow = flow_of(psi * (1.0 + 0.1 * GRID.x_nodes / GRID.aspect), GRID)
+    extended = ExtendedBoussinesq(0.5, 0.3, rayleigh)
+    energy = EnergyEquation(
+        GRID, heating=2.0, scheme=scheme, extended=extended, advection=advection
+    )
+    heat = dissipation(flow, eta, GRID, problem.boundaries)
+    dt = 0.5 * energy.stable_dt(flow, 0.5)
+    after = energy.step(ThermalState(problem.temperature), flow, dt, 0.0, heat)
+    assert np.max(np.abs(after.temperature - problem.temperature)) > 1e-2
+    assert after.source == pytest.approx(2.0, abs=1e-12)
 
 
 def test_each_source_is_what_the_equation_says() -> None:

@@ -15,6 +15,7 @@ from tellus.errors import SolverError
 from tellus.solver.boundaries import NO_SLIP
 from tellus.solver.direct import DirectSolver
 from tellus.solver.grid import Array, Grid
+from tellus.solver.krylov import refined_solver
 from tellus.solver.picard import PicardSettings, PicardSolver
 from tellus.solver.psi.operator import PsiOperator
 from tellus.solver.rheology import (
@@ -162,6 +163,15 @@ def test_picard_converges_to_the_nonlinear_solution(tolerance: float) -> None:
     assert 3 <= flow.report.iterations < 100
     linear = DirectSolver(GRID).solve(problem_of(LINEAR))
     assert worst_difference(flow.u, linear.u) > 0.1
+
+
+@pytest.mark.parametrize("tolerance", [1e-2, 1e-4, 1e-6])
+def test_picard_converges_with_solves_that_would_stop_early(tolerance: float) -> None:
+    problem = problem_of(YIELDING)
+    exact = PicardSolver(DirectSolver(GRID), PicardSettings(1e-11, 500)).solve(problem)
+    loose = refined_solver(GRID, tolerance=0.3)
+    flow = PicardSolver(loose, PicardSettings(tolerance, 200)).solve(problem)
+    assert relative_velocity_error(flow, exact) < 10.0 * tolerance
 
 
 def test_picard_converges_under_a_no_slip_lid() -> None:

@@ -19,7 +19,7 @@ from tellus.solver.energy import EXPLICIT, IMPLICIT, MP5, EnergyEquation, Therma
 from tellus.solver.grid import Array, Grid
 from tellus.solver.transport.means import MeanTransport
 from tellus.solver.transport.polynomials import mean, part_weights, value, wall_weights, weights
-from tellus.solver.transport.regridding import coarse_means, regridded
+from tellus.solver.transport.regridding import along, coarse_means, regridded
 
 KINDS = (TEMPERATURE, FLUX, INSULATING)
 VALUES = (0.7, -1.3, 1.1, 0.2)
@@ -134,6 +134,14 @@ def test_another_grid_keeps_the_heat_and_the_range(shape: tuple[int, int]) -> No
     if target == source:
         assert np.array_equal(found, rough)
         assert not np.shares_memory(found, rough)
+
+
+def test_a_mean_out_of_bounds_by_rounding_is_nothing_to_divide_by() -> None:
+    means = np.full((8, 3), 1.0 + 1e-15)
+    means[:, 1] = np.linspace(0.0, 1.0, 8)
+    found = along(means, 16, 0.125, (Wall(), Wall()), (0.0, 1.0))
+    assert np.all(np.isfinite(found))
+    np.testing.assert_allclose(found.reshape(8, 2, 3).mean(axis=1), means, atol=1e-14)
 
 
 def test_straight_lines_between_walls_are_exact_on_every_grid() -> None:

@@ -16,7 +16,7 @@ from tellus.io.places import refuse_sources
 from .bench import bench, weights_of
 from .config import config
 from .evaluate import evaluate, experiments, rollout_suite
-from .options import DataDir, Device, Json, Scheduler, Set, at_once
+from .options import DataDir, Device, Json, Preset, Scheduler, Set, at_once
 from .shell import OneSentenceGroup, complain, deliver, listen, processors, say, show
 from .view import export, plot, profile, unpack
 
@@ -64,12 +64,13 @@ def run(
     ] = None,
     changes: Set = None,
     resume: Annotated[bool, typer.Option(help="Go on with the run in the directory.")] = False,
+    preset: Preset = None,
 ) -> None:
     """Run one simulation."""
-    from .run import fresh, resumed
+    from .run import fresh, overrides, resumed
 
     prepare = resumed if resume else fresh
-    settings, directory = prepare(config, out, stokes, changes or [])
+    settings, directory = prepare(config, out, overrides(preset, stokes, changes or []))
     if not resume:
         read = filter(None, (settings.initial.path, settings.initial.weights))
         refuse_sources(directory, *map(Path, read), *weights_of([settings.stokes.solver]))

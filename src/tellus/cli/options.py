@@ -14,6 +14,10 @@ def setting(meaning: str) -> Any:
 Set = Annotated[list[str] | None, setting("Change one setting; none: its default.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
 """Whether a command delivers its result as JSON, see `shell.deliver`."""
+Preset = Annotated[
+    str | None,
+    typer.Option(metavar="fast|exact", help="Settings that go together, over the file's."),
+]
 DataDir = Annotated[Path, typer.Option("--data", help="Directory that `tellus dataset` wrote.")]
 Device = Annotated[str, typer.Option(help="PyTorch device, such as cpu or cuda.")]
 Scheduler = Annotated[

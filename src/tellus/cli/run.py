@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tellus.config import Config, check_resumable, load_config, load_stored_config
+from tellus.config.presets import preset as preset_settings
 from tellus.errors import InputError
 
 from .shell import complain
@@ -12,11 +13,9 @@ from .shell import complain
 RUNS = Path("runs")
 
 
-def fresh(
-    config: Path, out: Path | None, stokes: str | None, changes: Sequence[str]
-) -> tuple[Config, Path]:
+def fresh(config: Path, out: Path | None, changes: Sequence[str]) -> tuple[Config, Path]:
     """The configuration of a new run, and its directory, which must not hold one."""
-    settings = load_config(config, overrides(stokes, changes))
+    settings = load_config(config, changes)
     directory = out or _directory_of(config)
     if (directory / "config.toml").exists():
         from tellus.coupling.runs.files import refuse_foreign
@@ -29,9 +28,7 @@ def fresh(
     return settings, directory
 
 
-def resumed(
-    config: Path, out: Path | None, stokes: str | None, changes: Sequence[str]
-) -> tuple[Config, Path]:
+def resumed(config: Path, out: Path | None, changes: Sequence[str]) -> tuple[Config, Path]:
     """The configuration stored in a run directory, with changes that a resumed run may make.
 
     `config` is the file the run was started from, or the run directory itself.
@@ -41,7 +38,6 @@ def resumed(
     if not stored_file.is_file():
         raise InputError(f"{directory} holds no run to resume: it has no config.toml.")
     stored = load_stored_config(stored_file)
-    changes = overrides(stokes, changes)
     settings = load_stored_config(stored_file, changes)
     check_resumable(stored, settings)
     if not config.is_dir():
@@ -56,10 +52,10 @@ def _directory_of(config: Path) -> Path:
     return RUNS / config.stem
 
 
-def overrides(stokes: str | None, changes: Sequence[str]) -> list[str]:
-    """--stokes NAME as one more --set."""
+def overrides(preset: str | None, stokes: str | None, changes: Sequence[str]) -> list[str]:
+    """--preset NAME and --stokes NAME as more of --set; the last one for a key counts."""
     name = [] if stokes is None else [f"stokes.solver={json.dumps(stokes, ensure_ascii=False)}"]
-    return [*changes, *name]
+    return [*preset_settings(preset), *changes, *name]
 
 
 def _warn_of_differences(asked: Config, kept: Config, file: Path, changes: Sequence[str]) -> None:

@@ -16,10 +16,12 @@ from .models import (
     load_stored_dataset_config,
     stored_dataset_config,
 )
+from .presets import PRESETS
 from .read import changed, dump
 from .training import TRAININGS, AnyTraining, TrainingConfig, load_training_config
 
 __all__ = [
+    "PRESETS",
     "TRAININGS",
     "AnyTraining",
     "Config",

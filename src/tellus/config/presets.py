@@ -1,0 +1,28 @@
+"""Settings that go together, chosen from `tellus bench accuracy`."""
+
+from collections.abc import Sequence
+
+from tellus.errors import InputError
+
+PRESETS = {
+    "fast": (
+        "energy.advection=mp5",
+        "energy.velocity=mid-step",
+        "time.courant=1.0",
+        "stokes.solver=refined:tol=1e-3",
+    ),
+    "exact": (
+        "energy.advection=mp5",
+        "energy.velocity=mid-step",
+        "time.courant=0.5",
+        "stokes.solver=richardson:refined:tol=1e-5",
+    ),
+}
+"""By name, as `load_config` takes them: fewest seconds on a grid, and least error on it."""
+
+
+def preset(name: str | None) -> Sequence[str]:
+    """The settings of that name; none of None. InputError for a name that there is not."""
+    if name is not None and name not in PRESETS:
+        raise InputError(f'--preset takes {" or ".join(PRESETS)}, not "{name}".')
+    return PRESETS[name] if name else ()
