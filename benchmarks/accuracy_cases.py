@@ -119,8 +119,8 @@ CASES = {
     case.name: case
     for case in (
         AccuracyCase("A", 1e7, 10.0, 3.0, start=0.03, determined=0.01, long=0.05),
-        AccuracyCase("B", 1e8, 5.0, 7.0, start=0.02, determined=0.004, long=0.03),
-        AccuracyCase("C", 1e9, 10.0, 8.0, start=0.02, determined=0.004, long=0.03),
+        AccuracyCase("B", 1e8, 5.0, 7.0, start=0.02, determined=0.004, long=0.024),
+        AccuracyCase("C", 1e9, 10.0, 8.0, start=0.02, determined=0.0012, long=0.01),
     )
 }
 """Moderate; vigorous, its plumes thinner than a cell of 128x32; and the strongest contrast."""

@@ -16,6 +16,7 @@ from tellus.errors import InputError
 from tellus.io.whole_file import write_atomically
 
 from . import (
+    accuracy,
     apply,
     at_once,
     box,
@@ -35,6 +36,7 @@ RESULTS = Path("benchmarks") / "results"
 MARKED = re.compile(r"(<!-- bench:(\S+)(?: (\S+))? -->\n)(.*?)(<!-- /bench -->)", re.DOTALL)
 
 TABLES: dict[str, Callable[[Mapping[str, Any]], Table]] = {
+    "accuracy": accuracy.table,
     "apply": apply.table,
     "at-once": at_once.table,
     "box": box.table,
