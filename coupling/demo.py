@@ -12,7 +12,7 @@ from tellus.coupling.build import grid_of, rheology_of
 from tellus.coupling.output.picture_file import save_picture
 from tellus.coupling.runs.recorded import RecordedRun, read_run
 from tellus.coupling.runs.run import run_directory
-from tellus.errors import InputError
+from tellus.io.places import refuse_occupied
 from tellus.io.whole_file import write_atomically
 from tellus.solver.stokes import (
     QUIET_VRMS,
@@ -138,12 +138,7 @@ def same_temperature_errors(run: RecordedRun, config: Config) -> dict[str, Any]:
 
 def _claim(out: Path, own: list[Path]) -> None:
     """Make `out` ready: new, empty, or an earlier demo, whose own entries are removed."""
-    if out.exists() and not out.is_dir():
-        raise InputError(f"{out}: is a file; choose another --out for the demo.")
-    if out.is_dir() and any(out.iterdir()) and not (out / MARKER).is_file():
-        raise InputError(
-            f"{out}: holds something that is not an earlier demo; choose another --out."
-        )
+    refuse_occupied(out, (out / MARKER).is_file(), "holds no earlier demo")
     out.mkdir(parents=True, exist_ok=True)
     write_atomically(
         out / MARKER, b"An entry of this directory may be replaced by `tellus demo`.\n"

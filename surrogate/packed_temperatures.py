@@ -19,9 +19,9 @@ import torch
 from tellus.errors import InputError, SolverError
 from tellus.io.arrays import Arrays, Expected, digest, npz_bytes, read_npz
 from tellus.io.json_file import parse_json, small_file
-from tellus.io.lock import NAME as LOCK
 from tellus.io.names import plain_names
-from tellus.io.whole_file import entries, own_folder, write_atomically, written_aside
+from tellus.io.places import refuse_occupied
+from tellus.io.whole_file import own_folder, write_atomically, written_aside
 from tellus.solver.boundaries import BoundaryConditions
 from tellus.solver.grid import Grid
 from tellus.solver.iterative.batch import IterativeSettings, solve_batch
@@ -36,6 +36,8 @@ from .training.parallel import usable
 
 FORMAT = 1
 OWNER = "travel.json"
+NOT_OURS = "holds nothing of this file"
+
 CLOCK = ("time", "step", "even")
 BATCH_CELLS = 2**21
 """Cells of all problems solved together: 32 of 512x128."""
@@ -194,11 +196,8 @@ def _read(file: Path) -> tuple[Card, Arrays, Grid]:
 
 def check_free(out: Path) -> None:
     """Refuse a directory that holds anything but what an unpacking left (InputError)."""
-    if out.exists() and not out.is_dir():
-        raise InputError(f"{out} is a file: choose another --out.")
     # A kill may have left the beginning of the first file.
-    if out.is_dir() and entries(out) - {LOCK} and not _owner(out):
-        raise InputError(f"{out} is not empty and not of this file: choose another --out.")
+    refuse_occupied(out, bool(_owner(out)), NOT_OURS)
 
 
 def _owner(out: Path) -> dict[str, Any]:
@@ -214,7 +213,7 @@ def _claim(out: Path, card: Card, tolerance: float) -> None:
     check_free(out)
     mine, found = {"hash": card["hash"], "tolerance": tolerance}, _owner(out)
     if found.get("hash", mine["hash"]) != mine["hash"]:
-        raise InputError(f"{out} is not empty and not of this file: choose another --out.")
+        raise InputError(f"{out} {NOT_OURS}: choose another --out.")
     if (before := found.get("tolerance", tolerance)) != tolerance:
         raise InputError(
             f"{out} was begun with --tolerance {before}: give that again, or choose another --out."

@@ -17,9 +17,9 @@ from tellus.coupling.runs.estimate import check_memory
 from tellus.coupling.simulation.loop import Simulation, StepRecord
 from tellus.coupling.solvers.names import memory_of
 from tellus.errors import InputError, RunFailedError, SolverError
-from tellus.io.lock import NAME as LOCK
 from tellus.io.lock import sole_user
-from tellus.io.whole_file import clear_partials, entries, own_folder, write_atomically
+from tellus.io.places import refuse_occupied
+from tellus.io.whole_file import clear_partials, own_folder, write_atomically
 from tellus.solver.direct import DirectSolver
 from tellus.solver.grid import Array
 from tellus.solver.threads import limit
@@ -137,17 +137,13 @@ def _label(simulation: Simulation, moment: SampledState, solver: DirectSolver) -
 def _check_free(config: DatasetConfig, out: Path) -> None:
     """Refuse a directory that is not empty and is not this configuration's."""
     stored = out / "config.toml"
-    if out.exists() and not out.is_dir():
-        raise InputError(f"{out} is a file: choose another --out.")
-    if stored.exists():
-        # Read, not compared as text: a key that came later has its default in an old one.
-        if load_stored_dataset_config(stored) != config:
-            raise InputError(
-                f"{out} was begun with another configuration ({stored}): use that one, or "
-                "choose another --out."
-            )
-    elif out.exists() and entries(out) - {LOCK}:
-        raise InputError(f"{out} is not empty and holds no data set: choose another --out.")
+    refuse_occupied(out, stored.exists(), "holds no data set")
+    # Read, not compared as text: a key that came later has its default in an old one.
+    if stored.exists() and load_stored_dataset_config(stored) != config:
+        raise InputError(
+            f"{out} was begun with another configuration ({stored}): use that one, or choose "
+            "another --out."
+        )
 
 
 def _check_memory(config: DatasetConfig, jobs: int) -> None:

@@ -12,9 +12,9 @@ import torch
 from torch import Tensor, nn
 
 from tellus.errors import InputError, InterruptedRunError, RunFailedError
-from tellus.io.lock import NAME as LOCK
+from tellus.io.places import refuse_occupied
 from tellus.io.signals import Asked, remembered
-from tellus.io.whole_file import entries, refuse_link
+from tellus.io.whole_file import refuse_link
 from tellus.surrogate.files import WEIGHTS
 from tellus.surrogate.settings import LoopSettings
 
@@ -119,11 +119,7 @@ def check_free(out: Path, resume: bool) -> bool:
             f"{out} already holds a model, without the checkpoint to go on from: name another "
             "directory."
         )
-    if out.exists() and not out.is_dir():
-        raise InputError(f"{out} is a file: name another directory.")
-    # A kill may have left the folder of a checkpoint that was never finished.
-    if out.exists() and entries(out) - {CHECKPOINT.parts[0], LOCK}:
-        raise InputError(f"{out} is not empty and holds no training: name another directory.")
+    refuse_occupied(out, False, "holds no training", CHECKPOINT.parts[0])
     return False
 
 

@@ -24,7 +24,7 @@ def test_the_demo_ends_with_a_report_and_three_lines(tmp_path: Path) -> None:
     """It replaces an earlier demo, and nothing else."""
     out, said = tmp_path, list[str]()
     (tmp_path / "notes.txt").write_text("mine")
-    with pytest.raises(InputError, match="not an earlier demo"):
+    with pytest.raises(InputError, match="holds no earlier demo"):
         demo(tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
     (tmp_path / module.MARKER).touch()

@@ -195,7 +195,7 @@ def test_bad_files_are_explained(damage: str, packed: Path, tmp_path: Path) -> N
 
 def test_occupied_places_are_refused(packed: Path, made: Path, tmp_path: Path) -> None:
     before = sorted(path.name for path in made.iterdir())
-    with pytest.raises(InputError, match="not empty and not of this file"):
+    with pytest.raises(InputError, match="holds nothing of this file"):
         unpack(packed, made)
     assert sorted(path.name for path in made.iterdir()) == before
     (tmp_path / "file").touch()

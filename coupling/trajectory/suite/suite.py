@@ -20,10 +20,10 @@ from tellus.coupling.trajectory.record import Trajectory
 from tellus.coupling.trajectory.rollout import MOST_STEPS, Rollout, file_name, roll_out
 from tellus.errors import InputError
 from tellus.io.json_file import parse_json, small_file
-from tellus.io.lock import NAME as LOCK
 from tellus.io.lock import sole_user
 from tellus.io.names import plain_names
-from tellus.io.whole_file import entries, own_folder, write_atomically
+from tellus.io.places import refuse_occupied
+from tellus.io.whole_file import own_folder, write_atomically
 from tellus.solver.threads import limit
 
 from .scores import (
@@ -247,16 +247,12 @@ def _deliver(
 
 def _check_free(cases: Sequence[RolloutCase], out: Path) -> None:
     """Refuse a directory that is not empty and is not this suite's."""
-    if out.exists() and not out.is_dir():
-        raise InputError(f"{out} is a file: choose another --out.")
+    begun = (out / IDENTITY).is_file()
+    refuse_occupied(out, begun, "holds no suite of rollouts")
+    if not begun:
+        return
     try:
         stored = parse_json(small_file(out / IDENTITY))
-    except FileNotFoundError:
-        if out.exists() and entries(out) - {LOCK}:
-            raise InputError(
-                f"{out} is not empty and holds no suite of rollouts: choose another --out."
-            ) from None
-        return
     except (OSError, ValueError) as error:
         raise InputError(
             f"{out / IDENTITY} cannot be read ({error}): choose another --out."

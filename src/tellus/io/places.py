@@ -7,6 +7,9 @@ from pathlib import Path
 
 from tellus.errors import InputError
 
+from .lock import NAME as LOCK
+from .whole_file import entries
+
 READ = (
     "config.toml",
     "run.json",
@@ -49,6 +52,25 @@ def refuse_sources(out: Path | None, *sources: Path | None, option: str = "--out
                     f"{option} {out} would be written over {read}, which is read: name another "
                     "place."
                 )
+
+
+def refuse_occupied(out: Path, begun: bool, remark: str, *own: str) -> None:
+    """Raise InputError where `out` is a file, or a directory that holds something else.
+
+    Parameters
+    ----------
+    out : Path
+    begun : bool
+        Whether the command's own beginnings lie there.
+    remark : str
+        What is said of a directory in which something else lies, such as "holds no data set".
+    own : str
+        Names of what a killed call may have left there, and a lock.
+    """
+    if out.exists() and not out.is_dir():
+        raise InputError(f"{out} is a file: choose another --out.")
+    if not begun and out.is_dir() and entries(out) - {LOCK, *own}:
+        raise InputError(f"{out} is not empty and {remark}: choose another --out.")
 
 
 def _above(out: Path) -> Iterator[Path]:
