@@ -59,12 +59,15 @@ def overrides(preset: str | None, stokes: str | None, changes: Sequence[str]) ->
 
 
 def _warn_of_differences(asked: Config, kept: Config, file: Path, changes: Sequence[str]) -> None:
-    """An edited file has no effect on a resumed run; say so rather than ignore it."""
+    """An edited file has no effect on a resumed run; say so rather than ignore it.
+
+    What the file leaves out it does not ask for: defaults may have changed since the run began.
+    """
     named = {change.partition("=")[0].strip() for change in changes}
     kept_values = kept.model_dump()
     ignored = [
         f"{section}.{key} = {kept_values[section][key]} (not {value})"
-        for section, values in asked.model_dump().items()
+        for section, values in asked.model_dump(exclude_unset=True).items()
         for key, value in values.items()
         if value != kept_values[section][key] and f"{section}.{key}" not in named
     ]
