@@ -162,8 +162,10 @@ class Reference:
 
 
 def store(references: Mapping[str, Reference], file: Path = STORED) -> None:
-    """Keep references, in single precision, with where they come from."""
-    arrays = {"about": np.array(json.dumps(provenance() | {"grid": str(FINE)}))}
+    """Keep references, in single precision, with where they come from; others stay."""
+    arrays = dict(read_npz(file)) if file.exists() else {}
+    about = np.array(json.dumps(provenance() | {"grid": str(FINE)}))
+    arrays |= {f"{name}/about": about for name in references}
     for name, reference in references.items():
         kept = {
             "start": reference.start.astype(np.float32),

@@ -1,5 +1,6 @@
 """tellus bench accuracy: rows against a reference that is made, kept and read."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -131,7 +132,9 @@ def test_a_stored_reference_comes_back(tmp_path: Path) -> None:
     judged = Judged(np.full((1, 4, 16), 0.25), 0.5, np.arange(4.0), np.arange(1.0, 5.0))
     kept = Reference(np.full((16, 64), 0.5), judged, {"half dt": {"field_error": 0.1}}, 0.01)
     store({"A": kept}, tmp_path / "reference.npz")
-    found = stored(["A"], tmp_path / "reference.npz")["A"]
+    store({"B": replace(kept, overturn=0.02)}, tmp_path / "reference.npz")
+    found, other = stored(["A", "B"], tmp_path / "reference.npz").values()
+    assert other.overturn == 0.02
     assert found.distances == kept.distances
     assert found.overturn == kept.overturn
     np.testing.assert_array_equal(found.judged.rates, judged.rates)
