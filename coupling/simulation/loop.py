@@ -420,7 +420,8 @@ class Simulation:
         held = {k.removeprefix("solver/"): v for k, v in arrays.items() if k.startswith("solver/")}
         self.solver.restore(held)
         if self._mid_step is not None:
-            solved = {k.removeprefix("mid-step/"): v for k, v in arrays.items()}
+            own = "mid-step/"
+            solved = {k.removeprefix(own): v for k, v in arrays.items() if k.startswith(own)}
             self._mid_step.restore(solved)
         if "psi_before" in arrays:
             self._before = PastFlow(float(arrays["before"]), arrays["psi_before"])

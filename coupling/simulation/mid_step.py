@@ -105,8 +105,11 @@ class MidStep:
 
     def state(self) -> SolverState:
         """As arrays, for a checkpoint."""
-        return stacked(self._solved)
+        kept = stacked(self._solved)
+        return {"times": kept["times"], "solved": kept["psi"]}
 
     def restore(self, state: SolverState) -> None:
         """Take back what `state` handed out; nothing where there is none."""
-        self._solved = unstacked(state)
+        self._solved = []
+        if "solved" in state:
+            self._solved = unstacked({"times": state["times"], "psi": state["solved"]})
