@@ -49,7 +49,7 @@ class Scheme:
 
 FINEST = Scheme("mp5", "mid-step", 1.0, "richardson:refined:tol=1e-4")
 """That of the reference: of fourth order in velocity too, where a solve at 1024x256 alone errs by
-ten times as much."""
+several times as much."""
 
 
 @dataclass(frozen=True)
