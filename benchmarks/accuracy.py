@@ -40,6 +40,7 @@ SCHEMES = (
     HIGH,
     replace(HIGH, solver="fine:2"),
     replace(HIGH, solver="richardson"),
+    replace(HIGH, solver="richardson:4"),
     replace(HIGH, courant=0.5, solver="richardson"),
 )
 

@@ -47,7 +47,7 @@ class Scheme:
         return f"{self.advection} {self.velocity} {self.courant:g} {self.solver}"
 
 
-FINEST = Scheme("mp5", "mid-step", 1.0, "richardson:refined:tol=1e-4")
+FINEST = Scheme("mp5", "mid-step", 1.0, "richardson:4:refined:tol=1e-4")
 """That of the reference: of fourth order in velocity too, where a solve at 1024x256 alone errs by
 several times as much."""
 

@@ -60,6 +60,7 @@ SOLVERS = (
     "coarse:4",
     "fine:2",
     "richardson",
+    "richardson:4",
     "reduced:4",
     "refined",
     "refined:2:tol=1e-3",

@@ -1,11 +1,14 @@
 """Stokes solves on finer grids than that of the energy equation, and what two of them tell."""
 
-from collections import Counter
 from dataclasses import replace
+
+import numpy as np
 
 from tellus.solver.composite import CompositeSolver
 from tellus.solver.grid import Array, Grid
-from tellus.solver.stokes import Flow, StokesProblem, StokesSolver, flow_from_psi
+from tellus.solver.history import PastFlow, extrapolated, stacked, unstacked, well_apart
+from tellus.solver.phase_timer import added
+from tellus.solver.stokes import Flow, SolverState, StokesProblem, StokesSolver, flow_from_psi
 from tellus.solver.transport.regridding import coarse_means, regridded
 
 
@@ -57,31 +60,71 @@ class RichardsonSolver(CompositeSolver):
 
     Both err by a multiple of h^2 where viscosity is smooth, which 4/3 of the finer one less 1/3
     of the other is free of (Richardson 1911). Pressure likewise.
+
+    What that adds to the coarse solution is small and changes slowly. The fine one, which takes
+    most of the time, need not be asked for at every step: in between, what it added goes on
+    linearly in model time.
+
+    Parameters
+    ----------
+    coarse : StokesSolver
+    fine : FineSolver
+    every : int
+        Calls from one fine solve to the next. There is one at every call all the same where a
+        solver has a pressure, or a velocity that does not follow from psi.
     """
 
-    def __init__(self, coarse: StokesSolver, fine: FineSolver) -> None:
-        self.coarse, self.fine = coarse, fine
-        self.name = f"richardson:{coarse.name}"
+    def __init__(self, coarse: StokesSolver, fine: FineSolver, every: int = 1) -> None:
+        self.coarse, self.fine, self.every = coarse, fine, every
+        self.name = f"richardson:{coarse.name}" if every == 1 else f"richardson:{every}:{coarse.name}"
         self.inner = {"coarse": coarse, "fine": fine}
+        self._calls = 0
+        self._added: list[PastFlow] = []  # by the last two fine solves
 
     def solve(self, problem: StokesProblem) -> Flow:
         """The extrapolated flow, on the grid of the problem."""
-        coarse, fine = self.coarse.solve(problem), self.fine.solve(problem)
-        seconds = Counter(coarse.report.seconds)
-        seconds.update(fine.report.seconds)
+        coarse = self.coarse.solve(problem)
+        own = coarse.divergent or coarse.p is not None
+        due = own or len(self._added) < 2 or self._calls % self.every == 0
+        self._calls += 1
+        if due:
+            return self._with_the_fine(coarse, problem)
+        psi = coarse.psi + extrapolated(well_apart(self._added, problem.time), problem.time)
+        report = replace(coarse.report, solver=self.name, status="predicted")
+        return flow_from_psi(psi, problem.grid, report)
+
+    def _with_the_fine(self, coarse: Flow, problem: StokesProblem) -> Flow:
+        fine = self.fine.solve(problem)
         report = replace(
             fine.report,
             solver=self.name,
-            seconds=dict(seconds),
+            seconds=added(coarse.report.seconds, fine.report.seconds),
             iterations=coarse.report.iterations + fine.report.iterations,
         )
         flow = flow_from_psi(_extrapolated(coarse.psi, fine.psi), problem.grid, report)
+        if self.every > 1:
+            earlier = [one for one in self._added if one.time < problem.time]
+            self._added = [*earlier, PastFlow(problem.time, flow.psi - coarse.psi)][-2:]
         if coarse.divergent or fine.divergent:
             u, v = _extrapolated(coarse.u, fine.u), _extrapolated(coarse.v, fine.v)
             flow = replace(flow, u=u, v=v, divergent=True)
         if coarse.p is None or fine.p is None:
             return flow
         return replace(flow, p=_extrapolated(coarse.p, fine.p))
+
+    @property
+    def cycle(self) -> int | None:
+        """From one fine solve to the next."""
+        return super().cycle if self.every == 1 else self.every
+
+    def own_state(self) -> SolverState:
+        """Calls so far and what the last fine solves added, where that is used again."""
+        if self.every == 1:
+            return {}
+        return {"calls": np.array(self._calls), **stacked(self._added)}
+
+    def restore_own(self, state: SolverState) -> None:
+        self._calls, self._added = int(state.get("calls", 0)), unstacked(state)
 
 
 def _extrapolated(coarse: Array, fine: Array) -> Array:

@@ -316,17 +316,18 @@ def _fine(spec: SolverSpec, grid: Grid, picard: PicardSettings) -> StokesSolver:
 
 
 @kind(
-    "richardson[:NAME]",
-    "refined:tol=1e-3, or NAME, on the grid of T and fine:2, extrapolated: fourth order",
+    "richardson[:N][:NAME]",
+    "refined:tol=1e-3, or NAME, on the grid of T and, every N-th step, fine:2: fourth order",
     memory=lambda spec, grid: _alone(spec, grid) + memory.fine(spec, grid.finer(2)),
     grid_within=lambda spec, grid: grid.finer(2),
 )
 def _richardson(spec: SolverSpec, grid: Grid, picard: PicardSettings) -> StokesSolver:
     from .fine import FineSolver, RichardsonSolver
 
+    every = whole_number(spec, "steps", "richardson:4", least=1) if spec.arguments else 1
     name, finer = spec.inner or REFINED, grid.finer(2)
     fine = FineSolver(built(name, finer, picard), grid, finer)
-    return RichardsonSolver(built(name, grid, picard), fine)
+    return RichardsonSolver(built(name, grid, picard), fine, every)
 
 
 def _alone(spec: SolverSpec, grid: Grid) -> float:

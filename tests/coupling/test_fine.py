@@ -1,5 +1,7 @@
 """fine:R and richardson: the Stokes problem on finer grids than that of T."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from numerics import observed_orders, random_psi
@@ -114,8 +116,10 @@ def test_names_and_memory() -> None:
     assert make_solver("skip:3:fine:2:reduced:4", grid).name == "skip:3:fine:2:reduced:4"
     assert memory_of("fine:2:direct", grid) > memory_of("direct", Grid(128, 32))
     assert make_solver("richardson", grid).name == "richardson:refined:tol=1e-3"
+    assert make_solver("richardson:4", grid).name == "richardson:4:refined:tol=1e-3"
+    assert make_solver("richardson:1:direct", grid).name == "richardson:direct"
     assert memory_of("richardson:direct", grid) > memory_of("fine:2:direct", grid)
-    for wrong in ("fine", "fine:1", "fine:direct", "fine:2:nothing", "richardson:2"):
+    for wrong in ("fine", "fine:1", "fine:direct", "fine:2:nothing", "richardson:0"):
         with pytest.raises(InputError, match=r"stokes\.solver"):
             make_solver(wrong, grid)
 
@@ -129,3 +133,32 @@ def test_a_run_with_it_keeps_its_heat(solver: str, scheme: str) -> None:
         assert abs(simulation.step().diagnostics.heat_budget) < 1e-14
     assert simulation.flow().psi.shape == simulation.grid.nodes
     assert simulation.steps == 5
+
+
+def test_what_the_fine_grid_adds_goes_on_between_its_solves() -> None:
+    grid = Grid(32, 16, 2.0)
+    plumes = plume(grid)
+    always = make_solver("richardson:direct", grid)
+    now_and_then = make_solver("richardson:4:direct", grid)
+    coarse = make_solver("direct", grid)
+    statuses, errors, without = [], [], []
+    for step in range(12):
+        later = plumes.temperature + 0.002 * step * np.sin(np.pi * grid.y_cells)[:, None]
+        problem = replace(plumes, temperature=later, time=1e-4 * step)
+        exact, found = always.solve(problem), now_and_then.solve(problem)
+        statuses.append(found.report.status)
+        errors.append(relative_velocity_error(found, exact))
+        without.append(relative_velocity_error(coarse.solve(problem), exact))
+    assert [step for step, status in enumerate(statuses) if status == "solved"] == [0, 1, 4, 8]
+    assert [errors[step] for step in (0, 1, 4, 8)] == [0.0] * 4
+    assert max(errors) < 0.02 * min(without)
+    assert now_and_then.cycle == 4
+
+
+def test_a_solver_with_a_pressure_is_asked_on_the_fine_grid_each_time() -> None:
+    grid, finer = Grid(8, 4, 2.0), Grid(16, 8, 2.0)
+    solver = RichardsonSolver(Divergent(), FineSolver(Divergent(), grid, finer), every=4)
+    for step in range(4):
+        flow = solver.solve(replace(plume(grid), time=1e-4 * step))
+        assert flow.report.status == "solved"
+        assert flow.p is not None

@@ -113,6 +113,7 @@ REMEMBERING = [
     "skip:tol=1e-2",
     "skip:tol=5e-2:lagged:tol=1e-3",
     "anchored:3:coarse:2",
+    "richardson:3:reduced:2",
     "anchored:tol=1e-2:coarse:2",
     "anchored:tol=5e-2:skip:2:linear:lagged:tol=1e-3",
     "check:anchored:tol=1e-2:reduced:4",

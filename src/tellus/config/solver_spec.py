@@ -17,8 +17,12 @@ SURROGATE = "surrogate"
 DEEPEST = 20
 
 
+def _leading_number(arguments: Sequence[str]) -> int:
+    return int(arguments[:1] != [] and arguments[0].isdecimal())
+
+
 def _skip(arguments: Sequence[str]) -> int:
-    return 1 + (arguments[:1] != [] and arguments[0].isdecimal() and arguments[1:2] == ["linear"])
+    return 1 + (_leading_number(arguments) and arguments[1:2] == ["linear"])
 
 
 def _iterative(arguments: Sequence[str]) -> int:
@@ -31,7 +35,7 @@ OWN_ARGUMENTS: dict[str, Callable[[Sequence[str]], int]] = {
     "check": lambda arguments: 0,
     "fine": lambda arguments: 1,
     "iterative": _iterative,
-    "richardson": lambda arguments: 0,
+    "richardson": _leading_number,
 }
 """How many arguments come before the name of another solver, by the kinds that take one."""
 
