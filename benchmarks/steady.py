@@ -58,7 +58,9 @@ class SteadyCase:
     def of_high_order(self) -> "SteadyCase":
         """The same with transport and velocity of fourth order."""
         settings = (*self.settings, "energy.advection=mp5")
-        return replace(self, name=f"{self.name}-mp5", settings=settings, solver="richardson:direct")
+        return replace(
+            self, name=f"{self.name}-mp5", settings=settings, solver="richardson:refined"
+        )
 
     def config(self, resolution: int, more: Sequence[str] = ()) -> Config:
         """Its configuration on resolution x resolution cells."""

@@ -1,5 +1,6 @@
 """The energy equation: conservative finite volumes, explicit or with implicit diffusion."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from math import inf, sqrt
@@ -18,7 +19,7 @@ from .limits import FINITE, NOT_NEGATIVE, POSITIVE, Choice, Limits, check, check
 from .stokes import Flow
 from .transport.diffusion import MeanDiffusion
 from .transport.means import MeanTransport
-from .transport.step import MeanStep, Source, Transport
+from .transport.step import MeanStep, Transport
 
 VAN_LEER, MP5 = "van-leer", "mp5"
 EXPLICIT, IMPLICIT = "explicit", "implicit"
@@ -147,6 +148,7 @@ class EnergyEquation:
         time: float = 0.0,
         dissipation: Array | None = None,
         bounds: tuple[float, float] = UNBOUNDED,
+        stages: Sequence[Flow] = (),
     ) -> ThermalState:
         """The state one step of size `dt` after `time`.
 
@@ -157,7 +159,7 @@ class EnergyEquation:
         ----------
         state : ThermalState
         flow : Flow
-            The velocity, held over the step.
+            The velocity, held over the step, or its mean.
         dt, time : float
         dissipation : array, shape (ny, nx), optional
             At the cells; needed with `extended` only. Scaled so that all of it is the work that
@@ -165,6 +167,10 @@ class EnergyEquation:
             grid and T, and with any other no heat comes from nowhere.
         bounds : pair of float
             Between which T lies before the step, and after it with "mp5".
+        stages : three of Flow, optional
+            At the start, the end and the middle of the step. Explicit "mp5" takes its stages with
+            them, so that it is of third order in time with the flow, where they are free of
+            divergence.
         """
         check("EnergyEquation.step", dt=(dt, POSITIVE), time=(time, FINITE))
         divergence = self._divergence(flow)
@@ -177,7 +183,12 @@ class EnergyEquation:
         bottom = state.bottom_temperature
         bottom = self.boundaries.bottom.value if bottom is None else bottom
         if self.advection == MP5:
-            return self._step_of_means(state.temperature, bottom, flow, source, dt, bounds)
+            steady_flow = divergence is not None or not stages
+            flows = (flow, flow, flow) if steady_flow else tuple(stages)
+            step = MeanStep(
+                self._means, self.core_capacity, state.temperature, bottom, flow, flows, source, dt
+            )
+            return self._step_of_means(step, bounds)
 
         def transport(temperature: Array, bottom: float) -> tuple[Array, Array]:
             rate = np.empty(self.grid.cells)
@@ -267,17 +278,8 @@ class EnergyEquation:
         heat = EARLIER * (heat_0 + heat_1) + GAMMA * heat_2
         return T2 + a * (N2 - explicit), heat, bottom_2
 
-    def _step_of_means(
-        self,
-        start: Array,
-        bottom: float,
-        flow: Flow,
-        source: Source,
-        dt: float,
-        bounds: tuple[float, float],
-    ) -> ThermalState:
+    def _step_of_means(self, step: MeanStep, bounds: tuple[float, float]) -> ThermalState:
         """A step of "mp5", its fluxes summed so that they can be limited as a whole."""
-        step = MeanStep(self._means, self.core_capacity, start, bottom, flow, source, dt)
         if self.scheme == EXPLICIT:
             stepped = step.explicit()
         else:

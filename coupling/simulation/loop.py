@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from tellus.config import Config
 from tellus.coupling.build import check_grid, require_config, simulation_arguments
-from tellus.coupling.simulation.mid_step import MidStep
+from tellus.coupling.simulation.mid_step import Carrying, MidStep
 from tellus.coupling.simulation.statistics import RunStatistics
 from tellus.coupling.simulation.stepping import (
     LAST_CHECKPOINT,
@@ -89,8 +89,8 @@ class Simulation:
     scheme, advection, extended, core_capacity
         See `EnergyEquation`.
     velocity : {"mid-step", "held"}
-        Which velocity carries T through a step: its mean, extrapolated from the last three solved
-        ones, second order in time, or that of its start, first order.
+        Which velocity carries T through a step: one that goes on in time as the last three solved
+        ones did, second order or higher, or that of its start, first order.
     core_temperature : float, optional
         That of a cooling core at the start, by default of the bottom wall.
     time : float
@@ -268,18 +268,16 @@ class Simulation:
             # The slack keeps rounding from leaving a sliver of a step before `until`.
             reaches = self.time + (1.0 + 1e-9) * free >= until
             dt = until - self.time if reaches else free
-            moving = flow
-            if self._mid_step is not None:
-                longest, end = self._longest_held(flow), partial(self._end, flow, dt)
-                moving = self._mid_step.over(self.time, dt, flow, longest, end)
-            if moving is not flow:
-                stable = self.energy.stable_dt(moving, self.stepping.courant)
-                if dt > self.stepping.factor * stable:
-                    dt, reaches = self.stepping.factor * stable, False
+            carrying = self._carrying(flow, dt)
+            speeds = [self.energy.stable_dt(one, self.stepping.courant) for one in carrying.stages]
+            stable = self.stepping.factor * min(speeds, default=inf)
+            if dt > stable:
+                dt, reaches = stable, False
+                carrying = self._carrying(flow, dt)
             time = until if reaches else self.time + dt
             heated = self._heated + dt * self.energy.mean_heating(self.time, self.time + dt)
             # Not after.source, which holds what a divergence takes from the mean: no bound on T.
-            after = self._advanced(moving, dt, heated)
+            after = self._advanced(carrying, dt, heated)
             wrong = self.bounds.violation(after.temperature, self.temperature, heated, self.grid)
             if wrong is None:
                 break
@@ -292,7 +290,7 @@ class Simulation:
                     f"time.courant, a finer grid, or --stokes direct. {LAST_CHECKPOINT}"
                 )
             free = 0.5 * dt
-        measured = diagnose(self.state, after, moving, self.grid, dt, self.boundaries)
+        measured = diagnose(self.state, after, carrying.mean, self.grid, dt, self.boundaries)
         self._before = PastFlow(self.time, flow.psi)
         self.state, self.time, self.steps, self._heated = after, time, self.steps + 1, heated
         # A step cut short to hit `until` must not slow the growth of the ones after it.
@@ -335,11 +333,19 @@ class Simulation:
                 for observe in observers:
                     observe(self, record)
 
-    def _advanced(self, flow: Flow, dt: float, heated: float) -> ThermalState:
-        """The state after a step with this velocity."""
+    def _carrying(self, flow: Flow, dt: float) -> Carrying:
+        """The velocities of a step of length dt, of that at its start."""
+        if self._mid_step is None:
+            return Carrying(flow)
+        longest, end = self._longest_held(flow), partial(self._end, flow, dt)
+        return self._mid_step.over(self.time, dt, flow, longest, end)
+
+    def _advanced(self, carrying: Carrying, dt: float, heated: float) -> ThermalState:
+        """The state after a step with these velocities."""
+        flow, stages = carrying
         bounds = (self.bounds.lowest, self.bounds.highest + heated)
         dissipated = self._dissipation(flow)
-        return self.energy.step(self.state, flow, dt, self.time, dissipated, bounds)
+        return self.energy.step(self.state, flow, dt, self.time, dissipated, bounds, stages)
 
     def _end(self, flow: Flow, dt: float) -> Flow:
         """The velocity that a step with `flow` ends with; the solver forgets it again.
@@ -348,7 +354,7 @@ class Simulation:
         taken anew.
         """
         heated = self._heated + dt * self.energy.mean_heating(self.time, self.time + dt)
-        after = self._advanced(flow, dt, heated)
+        after = self._advanced(Carrying(flow), dt, heated)
         if self.bounds.violation(after.temperature, self.temperature, heated, self.grid):
             return flow
         before = self.solver.state()

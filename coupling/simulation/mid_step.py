@@ -1,6 +1,7 @@
-"""The mean velocity of a step, from those that were solved at its start and before."""
+"""The velocity within a step, from those that were solved at its start and before."""
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 
@@ -23,12 +24,22 @@ like this swings beyond 6/11 of it, as the third-order method of Adams and Bashf
 this part it is held. In convection the longest is a hundred times the steps taken."""
 
 
-class MidStep:
-    """Takes the mean over a step of a parabola in time, so that steps are of second order.
+class Carrying(NamedTuple):
+    """The velocities that carry T through a step.
 
-    Through three velocities as the velocity within the step is held at its mean, which is what
-    is left of second order, a parabola makes the error of the whole several times smaller than a
-    straight line does. A velocity that its solver holds is held, as that solver's name promises.
+    `mean` is that over the step; `stages`, where it is not held, those at the start, the end and
+    the middle, of which by Simpson's rule it is the mean.
+    """
+
+    mean: Flow
+    stages: tuple[Flow, ...] = ()
+
+
+class MidStep:
+    """Goes on into a step with a parabola in time, so that steps are of second order or higher.
+
+    A parabola through three velocities makes the error several times smaller than a straight line
+    through two does. A velocity that its solver holds is held, as that solver's name promises.
     One that it extrapolates is extrapolated once, linearly, from what was solved.
     """
 
@@ -48,8 +59,8 @@ class MidStep:
 
     def over(
         self, start: float, dt: float, flow: Flow, longest: float, end: Callable[[], Flow]
-    ) -> Flow:
-        """The mean velocity of a step.
+    ) -> Carrying:
+        """The velocities within a step.
 
         Parameters
         ----------
@@ -67,16 +78,22 @@ class MidStep:
         if dt > STABLE * longest:
             # What was solved before a velocity that falls steeply says nothing of those after it.
             self._solved = []
-            return flow
+            return Carrying(flow)
         if len(self._solved) < 2 and not from_memory:
-            vector, last = self._vector(flow), self._vector(end())
-            return self._flow(0.5 * (vector + last), flow) if vector.size == last.size else flow
+            first, last = self._vector(flow), self._vector(end())
+            if first.size != last.size:
+                return Carrying(flow)
+            return self._carrying(first, last, 0.5 * (first + last), flow)
         kept = well_apart(self._solved, start + dt, APART) if self._solved else []
         kept = kept[: 2 if from_memory else 3]
         if flow.report.status == "held" or len(kept) < 2:
-            return flow
-        first, middle, last = (extrapolated(kept, start + part * dt) for part in (0.0, 0.5, 1.0))
-        return self._flow((first + 4.0 * middle + last) / 6.0, flow)
+            return Carrying(flow)
+        first, last, middle = (extrapolated(kept, start + part * dt) for part in (0.0, 1.0, 0.5))
+        return self._carrying(first, last, middle, flow)
+
+    def _carrying(self, first: Array, last: Array, middle: Array, like: Flow) -> Carrying:
+        mean = self._flow((first + 4.0 * middle + last) / 6.0, like)
+        return Carrying(mean, tuple(self._flow(one, like) for one in (first, last, middle)))
 
     def _vector(self, flow: Flow) -> Array:
         """psi, and u and v where they do not follow from it."""

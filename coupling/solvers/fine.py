@@ -76,7 +76,7 @@ class RichardsonSolver(CompositeSolver):
 
     def __init__(self, coarse: StokesSolver, fine: FineSolver, every: int = 1) -> None:
         self.coarse, self.fine, self.every = coarse, fine, every
-        self.name = f"richardson:{coarse.name}" if every == 1 else f"richardson:{every}:{coarse.name}"
+        self.name = f"richardson:{'' if every == 1 else f'{every}:'}{coarse.name}"
         self.inner = {"coarse": coarse, "fine": fine}
         self._calls = 0
         self._added: list[PastFlow] = []  # by the last two fine solves

@@ -15,7 +15,8 @@ from .means import Fluxes, MeanTransport
 
 STAGES = ((1.0, 1.0 / 6.0), (1.0 / 4.0, 1.0 / 6.0), (2.0 / 3.0, 2.0 / 3.0))
 """Strong-stability preserving Runge-Kutta of third order (Shu and Osher 1988): what each stage
-takes of a step of Euler's method from the last one, the rest being the start; and its weight."""
+takes of a step of Euler's method from the last one, the rest being the start; and its weight. They
+are at the start, the end and the middle of the step."""
 
 Source = Callable[[Array], Array | float]
 """Heat sources at the cells, of their temperature."""
@@ -79,7 +80,9 @@ class MeanStep:
     bottom : float
         What the bottom wall holds before it.
     flow : Flow
-        The velocity, held over the step.
+        The velocity, held over the step, or its mean.
+    flows : three of Flow
+        At the times of the explicit stages: the start, the end and the middle of the step.
     source : callable
         Heat sources.
     dt : float
@@ -90,6 +93,7 @@ class MeanStep:
     start: Array
     bottom: float
     flow: Flow
+    flows: tuple[Flow, ...]
     source: Source
     dt: float
 
@@ -99,8 +103,8 @@ class MeanStep:
         core = None if self.core_capacity is None else transport.core(self.core_capacity)
         temperature, bottom, out = self.start, self.bottom, np.empty(grid.cells)
         stages = []
-        for (share, weight), room in zip(STAGES, transport.rooms, strict=True):
-            fluxes = transport.fluxes(temperature, self._values(bottom), self.flow, room)
+        for (share, weight), flow, room in zip(STAGES, self.flows, transport.rooms, strict=True):
+            fluxes = transport.fluxes(temperature, self._values(bottom), flow, room)
             sources = self.source(temperature)
             if core is not None:
                 rate, entering = fluxes.gain(grid) + sources, float(fluxes.heat()[2])
