@@ -194,7 +194,7 @@ def _at_equal_error(found: Sequence[Row]) -> list[str]:
     for key, ones in groupby(found, lambda one: (one["case"], one["quantity"])):
         each = [f"{one['grid']} {_times(one)}" for one in ones]
         lines.append(
-            f"case {key[0]}, {QUANTITIES[key[1]].removesuffix(', %')}: seconds of {HIGH.advection} "
+            f"case {key[0]}, {QUANTITIES[key[1]].partition(', %')[0]}: seconds of {HIGH.advection} "
             f"for the error of {TODAY.advection}, over that one's own: {', '.join(each)}"
         )
     return lines
@@ -223,7 +223,7 @@ COLUMNS: dict[str, Cell] = {
     "<T>": _small("mean_temperature_error"),
     "T(y)": _small("profile_error"),
     "Nu top, %": _percent("nusselt_top_error"),
-    "Nu bottom, %": _percent("nusselt_bottom_error"),
+    "Nu bottom, % of top": _percent("nusselt_bottom_error"),
     "Vrms, %": _percent("vrms_error"),
     "surface, %": _percent("surface_velocity_error"),
 }

@@ -15,7 +15,7 @@ from .spread import Row
 QUANTITIES = {
     "field_error": "T, while determined",
     "nusselt_top_error": "Nu top, %",
-    "nusselt_bottom_error": "Nu bottom, %",
+    "nusselt_bottom_error": "Nu bottom, % of top",
     "vrms_error": "Vrms, %",
 }
 """What has a row of panels; relative errors are in per cent."""
