@@ -5,7 +5,6 @@ from functools import partial
 from typing import NamedTuple
 
 import numpy as np
-from scipy.linalg import eigvalsh_tridiagonal
 
 from tellus.solver.direct import DirectSolver
 from tellus.solver.factor.cached import BandedCholesky, Build, CachedFactor
@@ -86,9 +85,12 @@ def smallest_ritz_value(steps: Sequence[float], ratios: Sequence[float]) -> floa
     a, r = np.array(steps), np.array(ratios)
     if not (np.isfinite(a).all() and np.isfinite(r).all()):
         return float("nan")
-    diagonal = 1.0 / a
-    diagonal[1:] += r / a[:-1]
-    return float(eigvalsh_tridiagonal(diagonal, np.sqrt(r) / a[:-1])[0])
+    # A few rows at most: dense, as the call of a solver for bands takes ten times as long.
+    matrix = np.diag(1.0 / a)
+    row = np.arange(len(r))
+    matrix[row + 1, row + 1] += r / a[:-1]
+    matrix[row + 1, row] = np.sqrt(r) / a[:-1]
+    return float(np.linalg.eigvalsh(matrix)[0])
 
 
 LIMIT, COST = 4, 10
