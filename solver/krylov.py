@@ -94,13 +94,14 @@ def smallest_ritz_value(steps: Sequence[float], ratios: Sequence[float]) -> floa
 
 
 LIMIT, COST = 4, 10
-"""The optimum of the limit is flat: over 80 steps at 256x64 and tol = 1e-6 the cost of limits
-from 3 to 6 differs by a tenth. A factorisation takes about 15 iterations at 128x32, 13 at 256x64,
-9 at 512x128, measured on one thread."""
+"""Over 80 steps at 256x64 and tol = 1e-6 the cost of limits from 3 to 6 differs by a tenth. A
+factorisation takes about 15 iterations at 128x32, 13 at 256x64, 9 at 512x128, measured on one
+thread."""
 
 REFINED_LIMIT, REFINED_COST = 6, 5
 """Those of the splines. Over 24 steps at 512x128 and tol = 1e-6, limits from 3 to 8 differ by less
-than a tenth."""
+than a tenth. At a Courant number of 1, `by_age` brings iterations from 2.9 to 1.8 (128x32, tol =
+1e-3, a factor every 17 steps) and from 5.2 to 2.8 (256x64, 1e-6, every 7)."""
 
 MOST = 40
 """Iterations with what was made at the present viscosity; where these don't do, a Cholesky
@@ -120,7 +121,9 @@ class LaggedSolver(StokesSolver):
     so that the error left is smaller than the estimate.
 
     The factor is made anew by the solve after one that took more than `limit` iterations, and at
-    once in a solve that takes its cost more than that.
+    once in a solve that takes its cost more than that. With `by_age`, it also is where its age has
+    cost as much as making it: by the solve after that by which the iterations above the fewest
+    with it add up to `cost`. Where iterations grow steadily nothing takes less in all.
 
     Parameters
     ----------
@@ -136,6 +139,7 @@ class LaggedSolver(StokesSolver):
         What making it takes, in iterations, each a back-substitution and a product.
     exact : bool
         Whether it is the inverse itself at the viscosity it was made for.
+    by_age : bool
     """
 
     def __init__(
@@ -147,12 +151,14 @@ class LaggedSolver(StokesSolver):
         build: Build = BandedCholesky,
         cost: int = COST,
         exact: bool = True,
+        by_age: bool = True,
     ) -> None:
         self.name = name
         self.grid, self.tolerance = grid, tolerance
-        self.limit, self.cost, self._exact = limit, cost, exact
+        self.limit, self.cost, self._exact, self._by_age = limit, cost, exact, by_age
         self._kept = CachedFactor(grid, build)
         self._tired = False
+        self._fewest, self._aged = MOST, 0
         self._lowest = self._untried = 1.0 if exact else LOWEST
         self._history = History()
 
@@ -193,10 +199,18 @@ class LaggedSolver(StokesSolver):
         timer.lap("residual")
         if not np.isfinite(residual):
             raise failure("gave no finite solution", viscosity, problem.time)
-        self._tired = found.iterations > self.limit and not made
+        self._tired = not made and self._has_tired(found.iterations)
+        if made:
+            self._fewest, self._aged = MOST, 0
         self._history.add(problem.time, found.psi)
         how = (timer.seconds, found.iterations, residual)
         return self.flow(found.psi, self.grid, *how, estimate=found.estimate)
+
+    def _has_tired(self, iterations: int) -> bool:
+        """Whether the factor should be made anew, after so many iterations with it."""
+        self._fewest = min(self._fewest, iterations)
+        self._aged += iterations - self._fewest
+        return iterations > self.limit or (self._by_age and self._aged >= self.cost)
 
     def _anew(self, A: PsiProduct, b: Array, start: Array, before: int) -> KrylovResult:
         """With a factor of A itself; `before` counts iterations with one that was too old."""
@@ -223,12 +237,14 @@ class LaggedSolver(StokesSolver):
             **lowest,
             "factored": self._kept.viscosity,
             "tired": np.array(self._tired),
+            "aged": np.array([self._fewest, self._aged]),
             **self._history.state(),
         }
 
     def restore(self, state: SolverState) -> None:
         # The factor is made when it is used.
         self._tired = bool(state.get("tired", False))
+        self._fewest, self._aged = np.asarray(state.get("aged", (MOST, 0))).tolist()
         self._lowest = float(state.get("lowest", self._untried))
         self._history.restore(state)
         factored = state.get("factored")

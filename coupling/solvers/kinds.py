@@ -202,7 +202,8 @@ def _lagged(spec: SolverSpec, grid: Grid) -> StokesSolver:
     known: dict[str, Setting] = {"tol": tolerance, "limit": count}
     asked = settings(spec, spec.arguments, known, "lagged:tol=1e-6")
     limit = int(asked.get("limit", LIMIT))
-    return LaggedSolver(grid, asked.get("tol", 1e-6), limit, str(spec))
+    by_age = "limit" not in asked
+    return LaggedSolver(grid, asked.get("tol", 1e-6), limit, str(spec), by_age=by_age)
 
 
 @kind(

@@ -52,7 +52,7 @@ def test_factors_are_few_and_solves_take_few_iterations() -> None:
 
 
 def test_a_low_limit_factors_more_often() -> None:
-    often, seldom = LaggedSolver(SMALL, limit=1), LaggedSolver(SMALL, limit=100)
+    often, seldom = (LaggedSolver(SMALL, limit=limit, by_age=False) for limit in (1, 100))
     counts = []
     for solver in (often, seldom):
         made = counting(solver)
@@ -61,6 +61,22 @@ def test_a_low_limit_factors_more_often() -> None:
         counts.append(len(made))
     assert counts[0] > 3 * counts[1]
     assert counts[1] == 1
+
+
+def test_a_factor_whose_age_has_cost_as_much_as_making_it_is_made_anew() -> None:
+    solver = LaggedSolver(SMALL, limit=100)
+    made = counting(solver)
+    fewest, aged = 100, 0
+    for problem, _ in rising(STEPS):
+        before, due = len(made), aged >= solver.cost
+        iterations = solver.solve(problem).report.iterations
+        assert (len(made) > before) == (due or not before)
+        if len(made) > before:
+            fewest, aged = 100, 0
+        else:
+            fewest = min(fewest, iterations)
+            aged += iterations - fewest
+    assert 2 < len(made) < STEPS // 3
 
 
 @pytest.mark.parametrize("seed", [3, 4])
@@ -80,7 +96,7 @@ def test_a_factor_that_does_not_fit_at_all_is_replaced_at_once(seed: int) -> Non
 
 
 def test_the_start_is_extrapolated_and_saves_iterations() -> None:
-    moving, standing = (LaggedSolver(SMALL, limit=100) for _ in range(2))
+    moving, standing = (LaggedSolver(SMALL, limit=100, by_age=False) for _ in range(2))
     states = rising(STEPS)[STEPS // 2 :]
     ours = sum(moving.solve(problem).report.iterations for problem, _ in states)
     # Without time nothing is extrapolated: the start is the last solution.
