@@ -90,7 +90,7 @@ class RichardsonSolver(CompositeSolver):
         if due:
             return self._with_the_fine(coarse, problem)
         psi = coarse.psi + extrapolated(well_apart(self._added, problem.time), problem.time)
-        report = replace(coarse.report, solver=self.name, status="predicted")
+        report = replace(coarse.report, solver=self.name, status="corrected")
         return flow_from_psi(psi, problem.grid, report)
 
     def _with_the_fine(self, coarse: Flow, problem: StokesProblem) -> Flow:
