@@ -112,7 +112,7 @@ def run_cases() -> dict[str, Config]:
     for scheme in ("explicit", "implicit"):
         high_order = ("energy.advection=mp5", "energy.velocity=mid-step", f"time.scheme={scheme}")
         default = *high_order, "time.courant=1.0"
-        cases[f"default, {scheme}"] = _case(*CONVECTING, *default, solver="richardson")
+        cases[f"default, {scheme}"] = _case(*CONVECTING, *default, solver="richardson:4")
         cases[f"mp5, mid-step, {scheme}"] = _case(*CONVECTING, *high_order, solver="direct")
     for path in EXAMPLES:
         aspect = load_config(path).grid.aspect

@@ -41,7 +41,7 @@ def test_the_names_that_scripts_rely_on() -> None:
     assert (config.rheology.gamma_T, config.rheology.gamma_p) == (1e7, 10.0)
     assert (config.initial.kind, config.initial.amplitude, config.initial.seed) == ("hot", 0.01, 0)
     assert (config.time.end, config.time.dt_max) == (0.1, 1e-4)
-    assert config.stokes.solver == "richardson"
+    assert config.stokes.solver == "richardson:4"
     assert (config.output.every, config.output.checkpoint_every) == (1e-3, 200)
 
 

@@ -338,7 +338,7 @@ class StokesSection(Section):
     """Where the velocity comes from."""
 
     solver: str = quantity(
-        "richardson", "a name that `tellus solvers` lists, such as skip:10", path=SOLVER
+        "richardson:4", "a name that `tellus solvers` lists, such as skip:10", path=SOLVER
     )
 
     picard_tolerance: float = quantity(
