@@ -5,7 +5,7 @@ those of 128x32 cell means against a converged reference.
 """
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby, product
 from pathlib import Path
@@ -22,7 +22,7 @@ from tellus.solver.grid import Grid
 
 from .accuracy_cases import CASES, COMPARED, FINE, FINEST, AccuracyCase, Scheme
 from .accuracy_figure import QUANTITIES, figure
-from .accuracy_front import EqualError, at_equal_error
+from .accuracy_front import Distances, EqualError, at_equal_error, floored
 from .accuracy_reference import Judged, Reference, rolled_out, store, stored
 from .harness import origin
 from .record import save, setting
@@ -133,15 +133,16 @@ def main(
             done = rolled_out(case, grid, scheme, one.start, out)
             result["results"].append(_row(case, grid, scheme, done, one).to_json())
             save(result, out)
-        result["at_equal_error"] = [one.to_json() for one in _compared(result["results"])]
+        result["at_equal_error"] = [one.to_json() for one in _compared(result)]
         written = save(result, out)
         save_picture(figure(result), written.with_suffix(".png"))
         return result
 
 
-def _compared(rows: Sequence[Row]) -> list[EqualError]:
+def _compared(result: Mapping[str, Any]) -> list[EqualError]:
     """What high order takes for the errors that today's scheme reaches."""
-    done = [row for row in rows if row["failed"] is None]
+    done = [row for row in result["results"] if row["failed"] is None]
+    done = floored(done, result["distances"], list(QUANTITIES))
     ours, others = ([r for r in done if r["advection"] == s.advection] for s in (TODAY, HIGH))
     return at_equal_error(ours, others, list(QUANTITIES))
 
@@ -204,21 +205,15 @@ def _times(one: Row) -> str:
     return f"{one['ratio']:.2g}" if "ratio" in one else "(smaller than any that was tried)"
 
 
-def _percent(name: str) -> Cell:
+def _percent(name: str) -> Callable[[Row], str]:
     return lambda row: f"{100 * row[name]:.2g}" if name in row else "-"
 
 
-def _small(name: str) -> Cell:
+def _small(name: str) -> Callable[[Row], str]:
     return lambda row: f"{row[name]:.1e}" if name in row else "-"
 
 
-COLUMNS: dict[str, Cell] = {
-    "case": "{case}",
-    "grid": "{grid}",
-    "transport": lambda row: f"{row['advection']}, {row['velocity']}",
-    "Courant": "{courant:g}",
-    "solver": "{solver}",
-    "CPU s per model time": "{cpu_seconds_per_model_time:.3g}",
+ERRORS: dict[str, Callable[[Row], str]] = {
     "T": _small("field_error"),
     "<T>": _small("mean_temperature_error"),
     "T(y)": _small("profile_error"),
@@ -227,6 +222,24 @@ COLUMNS: dict[str, Cell] = {
     "Vrms, %": _percent("vrms_error"),
     "surface, %": _percent("surface_velocity_error"),
 }
+
+COLUMNS: dict[str, Cell] = {
+    "case": "{case}",
+    "grid": "{grid}",
+    "transport": lambda row: f"{row['advection']}, {row['velocity']}",
+    "Courant": "{courant:g}",
+    "solver": "{solver}",
+    "CPU s per model time": "{cpu_seconds_per_model_time:.3g}",
+    **ERRORS,
+}
+
+
+def _worth(distances: Distances) -> Iterator[str]:
+    """A line for each run that a reference is held against."""
+    for case, twins in distances.items():
+        for twin, found in twins.items():
+            errors = (f"{name} {filled_in(dict(found))}" for name, filled_in in ERRORS.items())
+            yield f"case {case}, its reference's scheme, {twin}: {', '.join(errors)}"
 
 
 def table(result: Mapping[str, Any]) -> Table:
@@ -238,7 +251,8 @@ def table(result: Mapping[str, Any]) -> Table:
         f"case {name}: T over {short:.2g} overturns, the rest over {long:.3g}"
         for name, (short, long) in result["overturns"].items()
     ]
-    notes += _at_equal_error(result["at_equal_error"])
+    notes += _worth(result["distances"])
+    notes += _at_equal_error(result.get("at_equal_error", []))
     notes += [
         f"failed: {row['grid']} {row['advection']} {row['courant']:g}: {row['failed']}"
         for row in rows

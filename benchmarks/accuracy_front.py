@@ -1,6 +1,6 @@
 """What no other row beats in error and seconds; what others take for the same error."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import exp, log
 
@@ -9,6 +9,23 @@ from .spread import Record, Row, optional
 SECONDS = "cpu_seconds_per_model_time"
 
 Point = tuple[float, float]
+
+Distances = Mapping[str, Mapping[str, Mapping[str, float]]]
+"""By case, what its reference is worth."""
+
+PERTURBED, HALVED = "perturbed", "half dt"
+"""Runs that a start which differs by a millionth, or half of every step, lead elsewhere."""
+
+
+def floored(rows: Sequence[Row], distances: Distances, names: Sequence[str]) -> list[Row]:
+    """The rows with errors of at least what either of these makes: less is chance."""
+    found = []
+    for row in rows:
+        twins = distances.get(row["case"], {})
+        floors = [twins[twin] for twin in (PERTURBED, HALVED) if twin in twins]
+        least = {name: max((floor[name] for floor in floors), default=0.0) for name in names}
+        found.append({**row, **{name: max(row[name], least[name]) for name in names}})
+    return found
 
 
 def front_of(rows: Sequence[Row], name: str) -> list[Point]:

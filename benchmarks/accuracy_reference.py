@@ -22,6 +22,7 @@ from tellus.solver.grid import Array, Grid
 from tellus.solver.transport.regridding import coarse_means
 
 from .accuracy_cases import COMPARED, FINE, FINEST, AccuracyCase, Scheme, beginning
+from .accuracy_front import HALVED, PERTURBED
 
 STORED = Path(__file__).with_name("results") / "accuracy-reference.npz"
 OUTPUTS = 8
@@ -157,11 +158,11 @@ class Reference:
         judged = Judged.of(finest, case)
         twins = {
             f"{coarser}": rolled_out(case, coarser, FINEST, start, out),
-            "perturbed": rolled_out(case, coarser, FINEST, start, out, perturbation=PERTURBATION),
-            "half dt": rolled_out(case, coarser, FINEST, start, out, dt_factor=0.5),
+            PERTURBED: rolled_out(case, coarser, FINEST, start, out, perturbation=PERTURBATION),
+            HALVED: rolled_out(case, coarser, FINEST, start, out, dt_factor=0.5),
         }
         found = {name: Judged.of(_finished(twin), case) for name, twin in twins.items()}
-        against = dict.fromkeys(("perturbed", "half dt"), found[f"{coarser}"])
+        against = dict.fromkeys((PERTURBED, HALVED), found[f"{coarser}"])
         distances = {name: one.errors(against.get(name, judged)) for name, one in found.items()}
         return cls(start, judged, distances, 1.0 / float(judged.rates[2]))
 

@@ -9,7 +9,7 @@ import pytest
 
 from tellus.benchmarks import accuracy, accuracy_cases, accuracy_reference
 from tellus.benchmarks.accuracy_cases import AccuracyCase, Scheme
-from tellus.benchmarks.accuracy_front import at_equal_error, front_of, seconds_at
+from tellus.benchmarks.accuracy_front import at_equal_error, floored, front_of, seconds_at
 from tellus.benchmarks.accuracy_reference import Judged, Reference, store, stored
 from tellus.errors import InputError
 from tellus.solver.grid import Grid
@@ -104,6 +104,12 @@ def test_seconds_for_the_same_error_take_the_best_of_each_side() -> None:
     ]
     assert found[0].ratio == pytest.approx(0.5)
     assert found[1].ratio is None
+
+
+def test_errors_below_what_chance_makes_count_as_that() -> None:
+    distances = {"A": {"perturbed": {"e": 0.1}, "half dt": {"e": 0.05}}}
+    rows = [{"case": case, "e": error} for case in "AB" for error in (0.01, 0.2)]
+    assert [row["e"] for row in floored(rows, distances, ["e"])] == [0.1, 0.2, 0.01, 0.2]
 
 
 def test_errors_are_those_that_are_said() -> None:

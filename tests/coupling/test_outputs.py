@@ -152,7 +152,11 @@ def test_run_json_says_where_the_numbers_come_from(run: Path) -> None:
     assert {"processor", "cores", "memory_gib", "system"} <= said["machine"].keys()
     assert said["threads"] >= 1
     assert {"python", "numpy", "scipy", "numba", "zarr"} <= said["versions"].keys()
-    assert (said["solver"], said["weights_sha256"], said["status"]) == ("richardson:4", None, "done")
+    assert (said["solver"], said["weights_sha256"], said["status"]) == (
+        "richardson:4",
+        None,
+        "done",
+    )
     assert {"assemble", "factor", "solve"} <= said["seconds"]["stokes"].keys()
     assert {"energy", "output", "total"} <= said["seconds"].keys()
     parts = sum(said["seconds"]["stokes"].values()) + said["seconds"]["energy"]
