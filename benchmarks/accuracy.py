@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby, product
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 from rich.table import Table
@@ -16,7 +17,6 @@ from rich.table import Table
 from tellus.coupling.output.picture_file import save_picture
 from tellus.coupling.trajectory.record import Trajectory
 from tellus.errors import InputError
-from tellus.io.busy import background_load
 from tellus.io.lock import sole_user
 from tellus.solver.grid import Grid
 
@@ -114,24 +114,21 @@ def main(
         if reference:
             store({case.name: Reference.made(case, out) for case in chosen})
         found = stored([case.name for case in chosen])
-        result = origin(
-            "accuracy",
-            grid=",".join(map(str, grids)),
-            threads=count,
-            background_load_percent=background_load(),
-        )
+        result = origin("accuracy", grid=",".join(map(str, grids)), threads=count)
         result["distances"] = {name: dict(one.distances) for name, one in found.items()}
         result["overturns"] = {
             case.name: [span / found[case.name].overturn for span in (case.determined, case.long)]
             for case in chosen
         }
-        result["results"] = []
+        result["results"], others = [], []
         for case, grid, scheme in product(chosen, grids, schemes):
             if not _can_be_judged(grid, scheme):
                 continue
             one = found[case.name]
             done = rolled_out(case, grid, scheme, one.start, out)
             result["results"].append(_row(case, grid, scheme, done, one).to_json())
+            others.append(done.account.others_percent or 0.0)
+            result["background_load_percent"] = median(others)
             save(result, out)
         result["at_equal_error"] = [one.to_json() for one in _compared(result)]
         written = save(result, out)
