@@ -127,8 +127,9 @@ def main(
             one = found[case.name]
             done = rolled_out(case, grid, scheme, one.start, out)
             result["results"].append(_row(case, grid, scheme, done, one).to_json())
-            others.append(done.account.others_percent or 0.0)
-            result["background_load_percent"] = median(others)
+            if done.account.others_percent is not None:
+                others.append(done.account.others_percent)
+                result["background_load_percent"] = median(others)
             save(result, out)
         result["at_equal_error"] = [one.to_json() for one in _compared(result)]
         written = save(result, out)

@@ -142,12 +142,15 @@ class Reference:
         differs by a millionth.
     overturn : float
         Model time in which the flow crosses the box's height.
+    git : str, optional
+        The commit that made it.
     """
 
     start: Array
     judged: Judged
     distances: Mapping[str, Mapping[str, float]]
     overturn: float
+    git: str | None = None
 
     @classmethod
     def made(cls, case: AccuracyCase, out: Path) -> Self:
@@ -164,16 +167,16 @@ class Reference:
         found = {name: Judged.of(_finished(twin), case) for name, twin in twins.items()}
         against = dict.fromkeys((PERTURBED, HALVED), found[f"{coarser}"])
         distances = {name: one.errors(against.get(name, judged)) for name, one in found.items()}
-        return cls(start, judged, distances, 1.0 / float(judged.rates[2]))
+        return cls(start, judged, distances, 1.0 / float(judged.rates[2]), finest.account.git)
 
 
 def store(references: Mapping[str, Reference], file: Path = STORED) -> None:
     """Keep references, in single precision, with where they come from; others stay."""
     arrays = dict(read_npz(file)) if file.exists() else {}
-    about = np.array(json.dumps(provenance() | {"grid": str(FINE)}))
-    arrays |= {f"{name}/about": about for name in references}
     for name, reference in references.items():
+        about = provenance() | {"grid": str(FINE), "git": reference.git}
         kept = {
+            "about": np.array(json.dumps(about)),
             "start": reference.start.astype(np.float32),
             "fields": reference.judged.fields.astype(np.float32),
             "mean_temperature": np.array(reference.judged.mean_temperature),
@@ -190,12 +193,18 @@ def stored(names: Sequence[str], file: Path = STORED) -> dict[str, Reference]:
     """The references of these cases; InputError where there is none."""
     try:
         arrays = read_npz(file)
+        missing = [name for name in names if f"{name}/fields" not in arrays]
+        if missing:
+            raise InputError(
+                f"{file}: there is no reference of case {', '.join(missing)} yet; `tellus bench "
+                f"accuracy --reference --cases {','.join(missing)}` makes it, in hours."
+            )
         return {name: _read(arrays, name) for name in names}
     except FileNotFoundError:
         remedy = "`tellus bench accuracy --reference` makes it, in hours."
         raise InputError(f"{file}: there is no reference yet; {remedy}") from None
     except (OSError, ValueError, KeyError) as error:
-        raise InputError(f"{file}: damaged, or without such a case ({error}).") from error
+        raise InputError(f"{file}: damaged ({error}).") from error
 
 
 def _read(arrays: Mapping[str, Any], name: str) -> Reference:

@@ -19,7 +19,7 @@ from .limits import FINITE, NOT_NEGATIVE, POSITIVE, Choice, Limits, check, check
 from .stokes import Flow
 from .transport.diffusion import MeanDiffusion
 from .transport.means import MeanTransport
-from .transport.step import MeanStep, Transport
+from .transport.step import STAGES, MeanStep, Transport
 
 VAN_LEER, MP5 = "van-leer", "mp5"
 EXPLICIT, IMPLICIT = "explicit", "implicit"
@@ -169,8 +169,8 @@ class EnergyEquation:
             Between which T lies before the step, and after it with "mp5".
         stages : three of Flow, optional
             At the start, the end and the middle of the step. Explicit "mp5" takes its stages with
-            them, so that it is of third order in time with the flow, where they are free of
-            divergence.
+            them, where they are free of divergence, so that it is of third order in time with the
+            flow; sources are those of the mean.
         """
         check("EnergyEquation.step", dt=(dt, POSITIVE), time=(time, FINITE))
         divergence = self._divergence(flow)
@@ -183,8 +183,8 @@ class EnergyEquation:
         bottom = state.bottom_temperature
         bottom = self.boundaries.bottom.value if bottom is None else bottom
         if self.advection == MP5:
-            steady_flow = divergence is not None or not stages
-            flows = (flow, flow, flow) if steady_flow else tuple(stages)
+            moving = self.moving(flow, stages)
+            flows = tuple(moving) if len(moving) == len(STAGES) else (flow,) * len(STAGES)
             step = MeanStep(
                 self._means, self.core_capacity, state.temperature, bottom, flow, flows, source, dt
             )
@@ -203,6 +203,11 @@ class EnergyEquation:
         advance = self._implicit if self.scheme == IMPLICIT else self._explicit
         temperature, heat, bottom = advance(state.temperature, bottom, transport, dt)
         return self._state(temperature, heat, bottom)
+
+    def moving(self, mean: Flow, stages: Sequence[Flow] = ()) -> Sequence[Flow]:
+        """The velocities that a step with this mean and these stages moves T with, see `step`."""
+        explicit = (self.scheme, self.advection) == (EXPLICIT, MP5)
+        return stages if stages and explicit and not mean.divergent else (mean,)
 
     def _state(self, temperature: Array, heat: Array, bottom: float) -> ThermalState:
         """With the heat that entered through left, right, bottom and top, and that of sources."""

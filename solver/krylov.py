@@ -131,7 +131,7 @@ class LaggedSolver(StokesSolver):
     tolerance : float
         Largest estimated velocity error, relative to the velocity.
     limit : int
-        Most iterations for which a factor is kept.
+        Most iterations of a solve after which a factor is kept.
     name : str
     build : callable
         Makes room for what stands for A^-1, see `CachedFactor`.
@@ -140,6 +140,7 @@ class LaggedSolver(StokesSolver):
     exact : bool
         Whether it is the inverse itself at the viscosity it was made for.
     by_age : bool
+        Whether its age ends a factor, too.
     """
 
     def __init__(

@@ -232,7 +232,13 @@ class Simulation:
         """The next time step where no output time cuts it."""
         flow = self.flow()
         stable = self.energy.stable_dt(flow, self.stepping.courant)
-        return self.stepping.next_dt(min(stable, self._longest_held(flow)), self._last_dt)
+        free = self.stepping.next_dt(min(stable, self._longest_held(flow)), self._last_dt)
+        if self._mid_step is None:
+            return free
+        self._mid_step.add(self.time, flow)
+        moving = self.energy.moving(*self._carrying(flow, free))
+        stable = min(self.energy.stable_dt(one, self.stepping.courant) for one in moving)
+        return min(free, self.stepping.factor * stable)
 
     def _longest_held(self, flow: Flow) -> float:
         """Over which the velocity may be held, see `longest_without_overshoot`."""
@@ -259,8 +265,6 @@ class Simulation:
         """
         check("Simulation.step", until=(until, Limits(above=self.time, infinite=True)))
         flow = self.flow()
-        if self._mid_step is not None:
-            self._mid_step.add(self.time, flow)
         start = perf_counter()
         free = self._free_dt()
         self.stepping.check(free, self.time, self.steps + 1, flow, self.grid)
@@ -269,11 +273,6 @@ class Simulation:
             reaches = self.time + (1.0 + 1e-9) * free >= until
             dt = until - self.time if reaches else free
             carrying = self._carrying(flow, dt)
-            speeds = [self.energy.stable_dt(one, self.stepping.courant) for one in carrying.stages]
-            stable = self.stepping.factor * min(speeds, default=inf)
-            if dt > stable:
-                dt, reaches = stable, False
-                carrying = self._carrying(flow, dt)
             time = until if reaches else self.time + dt
             heated = self._heated + dt * self.energy.mean_heating(self.time, self.time + dt)
             # Not after.source, which holds what a divergence takes from the mean: no bound on T.

@@ -1,6 +1,7 @@
 """Stokes solves on finer grids than that of the energy equation, and what two of them tell."""
 
 from dataclasses import replace
+from math import lcm
 
 import numpy as np
 
@@ -87,10 +88,12 @@ class RichardsonSolver(CompositeSolver):
         own = coarse.divergent or coarse.p is not None
         due = own or len(self._added) < 2 or self._calls % self.every == 0
         self._calls += 1
-        if due:
+        if due or problem.time <= self._added[-1].time:
             return self._with_the_fine(coarse, problem)
         psi = coarse.psi + extrapolated(well_apart(self._added, problem.time), problem.time)
-        report = replace(coarse.report, solver=self.name, status="corrected")
+        status = _status(coarse.report.status, "corrected")
+        known = coarse.report
+        report = replace(known, solver=self.name, status=status, residual=np.nan, estimate=np.nan)
         return flow_from_psi(psi, problem.grid, report)
 
     def _with_the_fine(self, coarse: Flow, problem: StokesProblem) -> Flow:
@@ -99,6 +102,7 @@ class RichardsonSolver(CompositeSolver):
             fine.report,
             solver=self.name,
             seconds=added(coarse.report.seconds, fine.report.seconds),
+            status=_status(coarse.report.status, fine.report.status),
             iterations=coarse.report.iterations + fine.report.iterations,
         )
         flow = flow_from_psi(_extrapolated(coarse.psi, fine.psi), problem.grid, report)
@@ -114,8 +118,10 @@ class RichardsonSolver(CompositeSolver):
 
     @property
     def cycle(self) -> int | None:
-        """From one fine solve to the next."""
-        return super().cycle if self.every == 1 else self.every
+        """From one fine solve to the next, where the solvers do the same each time."""
+        cycles = [solver.cycle for solver in self.inner.values()]
+        known = [cycle for cycle in cycles if cycle is not None]
+        return lcm(self.every, *known) if len(known) == len(cycles) else None
 
     def own_state(self) -> SolverState:
         """Calls so far and what the last fine solves added, where that is used again."""
@@ -125,6 +131,11 @@ class RichardsonSolver(CompositeSolver):
 
     def restore_own(self, state: SolverState) -> None:
         self._calls, self._added = int(state.get("calls", 0)), unstacked(state)
+
+
+def _status(coarse: str, fine: str) -> str:
+    """That of both: of a coarse solve that is none, its own."""
+    return fine if coarse == "solved" else coarse
 
 
 def _extrapolated(coarse: Array, fine: Array) -> Array:

@@ -162,3 +162,22 @@ def test_a_solver_with_a_pressure_is_asked_on_the_fine_grid_each_time() -> None:
         flow = solver.solve(replace(plume(grid), time=1e-4 * step))
         assert flow.report.status == "solved"
         assert flow.p is not None
+
+
+def test_an_earlier_time_is_solved_for_on_both_grids() -> None:
+    grid = Grid(16, 8, 2.0)
+    solver = make_solver("richardson:4:direct", grid)
+    for step in range(5):
+        solver.solve(replace(plume(grid), time=0.1 + 1e-4 * step))
+    other = replace(plume(grid), temperature=1.0 - plume(grid).temperature)
+    found, exact = (one.solve(other) for one in (solver, make_solver("richardson:direct", grid)))
+    assert found.report.status == "solved"
+    assert np.array_equal(found.psi, exact.psi)
+
+
+def test_a_velocity_that_is_held_on_the_grid_of_temperature_is_called_so() -> None:
+    grid = Grid(16, 8, 2.0)
+    solver = make_solver("richardson:4:skip:3:direct", grid)
+    problems = [replace(plume(grid), time=1e-4 * step) for step in range(4)]
+    statuses = [solver.solve(problem).report.status for problem in problems]
+    assert statuses == ["solved", "held", "held", "corrected"]

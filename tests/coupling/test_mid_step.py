@@ -184,3 +184,24 @@ def test_a_velocity_that_does_not_follow_from_its_psi_is_carried_along_whoever_s
     plain = flow_at(0.5)
     middle.add(0.5, plain)  # of another kind: nothing to extrapolate from
     assert middle.over(0.5, 0.2, plain, inf, lambda: flow).mean is plain
+
+
+def test_a_step_that_its_stages_cut_is_the_same_wherever_the_run_ends() -> None:
+    """The end may lie between the step that the velocity at its start allows and the one taken."""
+    config = case("energy.advection=mp5", "energy.velocity=mid-step", "stokes.solver=direct")
+    simulation = Simulation.from_config(config)
+    cut = 0
+    for _ in range(60):
+        before = simulation.snapshot()
+        flow = simulation.flow()
+        allowed = simulation.energy.stable_dt(flow, simulation.stepping.courant)
+        start = simulation.time
+        free = simulation.step()
+        if allowed > 1.0001 * free.dt and free.dt < simulation.stepping.dt_max:
+            after, cut = simulation.temperature, cut + 1
+            simulation.restore(before)
+            until = start + 0.5 * (allowed + free.dt)
+            assert not simulation.reaches(until)
+            assert simulation.step(until).dt == free.dt
+            np.testing.assert_array_equal(simulation.temperature, after)
+    assert cut > 3

@@ -330,7 +330,7 @@ class EnergySection(Section):
         "mp5", "of fifth and fourth order, MP5, or of second, van Leer's limiter"
     )
     velocity: Literal["held", "mid-step"] = quantity(
-        "mid-step", "which velocity carries T: the step's mean, extrapolated, or its first"
+        "mid-step", "which velocity carries T: extrapolated into the step, or that of its start"
     )
 
 
