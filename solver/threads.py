@@ -53,12 +53,14 @@ def at_once(first: Callable[[], Result], second: Callable[[], Result]) -> list[R
 class _OneBlasThread:
     """Every BLAS at one thread while anybody is inside, on whatever thread of Python's.
 
-    The number is the process's, so it is given back by whoever leaves last.
+    The number is the process's, so it is given back by whoever leaves last; MKL has one for every
+    thread of Python's, which each gives back itself.
     """
 
     def __init__(self) -> None:
         self._modules = 0
         self._libraries: list[Any] = []
+        self._of_each_thread: list[Any] = []
         self._before: list[tuple[Any, int]] = []
         self.reset()
 
@@ -67,15 +69,24 @@ class _OneBlasThread:
         self._lock, self._inside = Lock(), 0
         self._give_back()
 
+    def look_again(self) -> None:
+        """For libraries, at the next chance: one was loaded that no module stands for."""
+        self._modules = 0
+
     @contextmanager
     def __call__(self) -> Iterator[None]:
         with self._lock:
             self._inside += 1
             self._limit()
+            own = [(library, library.num_threads) for library in self._of_each_thread]
+            for library, _ in own:
+                _set(library, 1)
         try:
             yield
         finally:
             with self._lock:
+                for library, count in own:
+                    _set(library, count)
                 self._inside -= 1
                 if self._inside == 0:
                     self._give_back()
@@ -86,7 +97,9 @@ class _OneBlasThread:
         if fresh:  # looking for the libraries takes milliseconds
             self._modules = len(sys.modules)
             found = ThreadpoolController().lib_controllers
-            self._libraries = [each for each in found if each.user_api == "blas"]
+            blas = [each for each in found if each.user_api == "blas"]
+            self._libraries = [each for each in blas if each.internal_api != "mkl"]
+            self._of_each_thread = [each for each in blas if each.internal_api == "mkl"]
         if not (fresh or self._inside == 1):
             return
         held = {each.filepath for each, _ in self._before}

@@ -92,6 +92,7 @@ def _load() -> Any:
             "stokes.solver: \"pardiso\" needs Intel's MKL: pip install 'tellus-mantle[mkl]' "
             f"({error})."
         ) from None
+    one_blas_thread.look_again()
     handle.set_iparm(1, 1)  # the rest is not all default
     handle.set_iparm(2, MINIMUM_DEGREE)
     return handle

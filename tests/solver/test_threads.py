@@ -48,8 +48,11 @@ def test_blas_has_one_thread_inside_and_its_own_number_afterwards() -> None:
         assert blas_threads() == {2}
 
 
-def test_whoever_leaves_last_gives_the_number_back() -> None:
+@pytest.mark.parametrize("mkl", [False, True])
+def test_whoever_leaves_last_gives_the_number_back(mkl: bool) -> None:
     """Contexts that save and set by themselves leave BLAS at 1 when they overlap."""
+    if mkl:  # its number is that of each thread
+        pytest.importorskip("pypardiso")
     first_in, second_in, first_out = (Barrier(2, timeout=20) for _ in range(3))
 
     def early() -> None:
@@ -70,6 +73,17 @@ def test_whoever_leaves_last_gives_the_number_back() -> None:
         early_one.result(timeout=20)
         assert late_one.result(timeout=20) == {1}
         assert blas_threads() == {2}
+
+
+def test_a_library_that_is_loaded_later_is_limited_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("pypardiso")
+    with one_blas_thread():
+        pass
+    # As if MKL had been loaded since, by modules that were there before.
+    monkeypatch.setattr(one_blas_thread, "_of_each_thread", [])
+    make_solver("pardiso", WIDE).solve(rising(WIDE))
+    with threadpool_limits(2, user_api="blas"), one_blas_thread():
+        assert blas_threads() == {1}
 
 
 def test_torch_has_one_thread_inside_and_its_own_number_afterwards() -> None:
