@@ -228,17 +228,19 @@ class Simulation:
         self.energy.step(self.state, flow, self.stepping.dt_min, self.time, self._dissipation(flow))
         self.energy.stable_dt(flow, self.stepping.courant)
 
-    def _free_dt(self) -> float:
-        """The next time step where no output time cuts it."""
+    def _free(self) -> tuple[float, Carrying]:
+        """The next time step where no output time cuts it, and what carries T through it."""
         flow = self.flow()
         stable = self.energy.stable_dt(flow, self.stepping.courant)
         free = self.stepping.next_dt(min(stable, self._longest_held(flow)), self._last_dt)
         if self._mid_step is None:
-            return free
+            return free, Carrying(flow)
         self._mid_step.add(self.time, flow)
-        moving = self.energy.moving(*self._carrying(flow, free))
+        carrying = self._carrying(flow, free)
+        moving = self.energy.moving(*carrying)
         stable = min(self.energy.stable_dt(one, self.stepping.courant) for one in moving)
-        return min(free, self.stepping.factor * stable)
+        cut = self.stepping.factor * stable
+        return (free, carrying) if free <= cut else (cut, self._carrying(flow, cut))
 
     def _longest_held(self, flow: Flow) -> float:
         """Over which the velocity may be held, see `longest_without_overshoot`."""
@@ -249,7 +251,7 @@ class Simulation:
     def reaches(self, until: float) -> bool:
         """Whether the next step would end at `until`, cut to it or not."""
         # The slack keeps rounding from leaving a sliver of a step before `until`.
-        return self.time + (1.0 + 1e-9) * self._free_dt() >= until
+        return self.time + (1.0 + 1e-9) * self._free()[0] >= until
 
     @one_blas_thread()
     def step(self, until: float = float("inf")) -> StepRecord:
@@ -266,13 +268,15 @@ class Simulation:
         check("Simulation.step", until=(until, Limits(above=self.time, infinite=True)))
         flow = self.flow()
         start = perf_counter()
-        free = self._free_dt()
+        free, carrying = self._free()
+        carried = free
         self.stepping.check(free, self.time, self.steps + 1, flow, self.grid)
         for halvings in range(MOST_REJECTIONS + 1):
             # The slack keeps rounding from leaving a sliver of a step before `until`.
             reaches = self.time + (1.0 + 1e-9) * free >= until
             dt = until - self.time if reaches else free
-            carrying = self._carrying(flow, dt)
+            if dt != carried:
+                carrying, carried = self._carrying(flow, dt), dt
             time = until if reaches else self.time + dt
             heated = self._heated + dt * self.energy.mean_heating(self.time, self.time + dt)
             # Not after.source, which holds what a divergence takes from the mean: no bound on T.
