@@ -204,7 +204,8 @@ def stored(names: Sequence[str], file: Path = STORED) -> dict[str, Reference]:
         remedy = "`tellus bench accuracy --reference` makes it, in hours."
         raise InputError(f"{file}: there is no reference yet; {remedy}") from None
     except (OSError, ValueError, KeyError) as error:
-        raise InputError(f"{file}: damaged ({error}).") from error
+        remedy = "check it out anew, or make it with `tellus bench accuracy --reference`, in hours."
+        raise InputError(f"{file}: damaged ({error}): {remedy}") from error
 
 
 def _read(arrays: Mapping[str, Any], name: str) -> Reference:
