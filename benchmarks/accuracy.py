@@ -39,9 +39,9 @@ SCHEMES = (
     replace(TODAY, courant=1.0),
     HIGH,
     replace(HIGH, solver="fine:2"),
-    replace(HIGH, solver="richardson"),
+    replace(HIGH, courant=0.5, solver="richardson:4"),
     replace(HIGH, solver="richardson:4"),
-    replace(HIGH, courant=0.5, solver="richardson"),
+    replace(HIGH, courant=1.25, solver="richardson:4"),
 )
 
 

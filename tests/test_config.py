@@ -251,6 +251,7 @@ def test_the_examples_are_valid() -> None:
         (["output.every=1e-320", "time.max_steps=2"], "output.every must be"),
         (["output.every=1e-12", "time.max_steps=2"], "output.every = 1e-12 would write"),
         (["time.max_steps=99999999999999999999"], "time.max_steps must be"),
+        (["time.courant=1.25", "energy.advection=van-leer"], "time.courant = 1.25 is too much for"),
     ],
 )
 def test_what_a_grid_or_a_clock_cannot_hold(overrides: list[str], said: str) -> None:

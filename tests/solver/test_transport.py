@@ -8,6 +8,7 @@ import reference_transport as reference
 from numerics import GRIDS, flow_of, observed_orders, random_psi, rough_field, worst_difference
 from physics_cases import covering, thermal_walls
 
+from tellus.config.models import MOST_COURANT
 from tellus.solver.boundaries import (
     FLUX,
     INSULATING,
@@ -99,6 +100,20 @@ def test_extrema_within_bounds_are_not_limited() -> None:
     dt = energy.stable_dt(flow, 0.5)
     free, held = energy.step(state, flow, dt), energy.step(state, flow, dt, bounds=(0.0, 1.0))
     assert np.array_equal(free.temperature, held.temperature)
+
+
+@pytest.mark.parametrize("scheme", [EXPLICIT, IMPLICIT])
+def test_the_largest_courant_number_is_stable(scheme: str) -> None:
+    """A roll into the corners, so fast that diffusion cannot help: at 1.4 it blows up."""
+    grid = Grid(32, 32, 1.0)
+    psi = np.outer(np.sin(np.pi * grid.y_nodes), np.sin(np.pi * grid.x_nodes))
+    flow = flow_of(1e9 * psi, grid)
+    energy = EnergyEquation(grid, scheme=scheme, advection=MP5)
+    state = ThermalState(rough_field(grid))
+    dt = energy.stable_dt(flow, MOST_COURANT[MP5])
+    for _ in range(300):
+        state = energy.step(state, flow, dt)
+    assert np.max(np.abs(state.temperature - 0.5)) < 1.0
 
 
 def smooth_means(grid: Grid) -> Array:

@@ -33,6 +33,9 @@ CHANGEABLE_ON_RESUME = ("time", "stokes", "output", "planet")
 FORMERLY = {"energy": {"advection": "van-leer", "velocity": "held"}}
 """What keys meant that runs and data sets of versions without them could not write down."""
 
+MOST_COURANT = {"van-leer": 1.0, "mp5": 1.25}
+"""By transport: largest Courant number of both directions together that it is stable with."""
+
 OnGrid = TypeVar("OnGrid", "Config", "DatasetConfig")
 
 
@@ -53,6 +56,17 @@ def _grid_holds_start(config: OnGrid) -> OnGrid:
         raise ValueError(
             f"initial.mode = {initial.mode} half waves need more cells than grid.nx = {grid.nx}: "
             f"take at most {grid.nx - 1}, or a finer grid"
+        )
+    return config
+
+
+def _transport_is_stable(config: OnGrid) -> OnGrid:
+    """Refuse a step for which the transport is unstable (ValueError)."""
+    courant, most = config.time.courant, MOST_COURANT[config.energy.advection]
+    if courant > most:
+        raise ValueError(
+            f'time.courant = {courant:g} is too much for energy.advection = '
+            f'"{config.energy.advection}": take at most {most:g}'
         )
     return config
 
@@ -113,6 +127,7 @@ class Config(Section):
         return self
 
     _grid_holds_it = model_validator(mode="after")(_grid_holds_start)
+    _steps_are_stable = model_validator(mode="after")(_transport_is_stable)
 
     @model_validator(mode="after")
     def _outputs_are_countable(self) -> Self:
@@ -142,6 +157,7 @@ class DatasetConfig(Section):
     dataset: DatasetSection = DatasetSection()
 
     _grid_holds_it = model_validator(mode="after")(_grid_holds_start)
+    _steps_are_stable = model_validator(mode="after")(_transport_is_stable)
 
 
 def lost_layers(grid: GridSection, rheology: RheologySection) -> list[str]:

@@ -281,7 +281,7 @@ class SteppingSection(Section):
     )
     growth: float = quantity(1.2, "longest step over the one before it", gt=1, le=100)
     courant: float = quantity(
-        1.0, "limit of dt max(|u|/hx + |v|/hy), diffusion counted in", gt=0, le=1
+        1.0, "limit of dt max(|u|/hx + |v|/hy), diffusion counted in", gt=0, le=1.25
     )
     bounds_tolerance: float = quantity(
         1e-3, "temperature may leave its physical bounds by this", "temperature", ge=0, le=1
