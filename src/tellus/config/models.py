@@ -65,7 +65,7 @@ def _transport_is_stable(config: OnGrid) -> OnGrid:
     courant, most = config.time.courant, MOST_COURANT[config.energy.advection]
     if courant > most:
         raise ValueError(
-            f'time.courant = {courant:g} is too much for energy.advection = '
+            f"time.courant = {courant:g} is too much for energy.advection = "
             f'"{config.energy.advection}": take at most {most:g}'
         )
     return config
