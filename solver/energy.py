@@ -18,7 +18,7 @@ from .heating import ConstantHeating, Heating
 from .limits import FINITE, NOT_NEGATIVE, POSITIVE, Choice, Limits, check, check_record
 from .stokes import Flow
 from .transport.diffusion import MeanDiffusion
-from .transport.means import MeanTransport
+from .transport.means import Fluxes, MeanTransport
 from .transport.step import STAGES, MeanStep, Transport
 
 VAN_LEER, MP5 = "van-leer", "mp5"
@@ -149,6 +149,7 @@ class EnergyEquation:
         dissipation: Array | None = None,
         bounds: tuple[float, float] = UNBOUNDED,
         stages: Sequence[Flow] = (),
+        added: Fluxes | None = None,
     ) -> ThermalState:
         """The state one step of size `dt` after `time`.
 
@@ -171,6 +172,9 @@ class EnergyEquation:
             At the start, the end and the middle of the step. Explicit "mp5" takes its stages with
             them, where they are free of divergence, so that it is of third order in time with the
             flow; sources are those of the mean.
+        added : Fluxes, optional
+            Heat through the faces beside that of "mp5", held over the step and kept within the
+            bounds with it.
         """
         check("EnergyEquation.step", dt=(dt, POSITIVE), time=(time, FINITE))
         divergence = self._divergence(flow)
@@ -185,9 +189,8 @@ class EnergyEquation:
         if self.advection == MP5:
             moving = self.moving(flow, stages)
             flows = tuple(moving) if len(moving) == len(STAGES) else (flow,) * len(STAGES)
-            step = MeanStep(
-                self._means, self.core_capacity, state.temperature, bottom, flow, flows, source, dt
-            )
+            start, core = state.temperature, self.core_capacity
+            step = MeanStep(self._means, core, start, bottom, flow, flows, source, dt, added)
             return self._step_of_means(step, bounds)
 
         def transport(temperature: Array, bottom: float) -> tuple[Array, Array]:

@@ -20,12 +20,21 @@ QUIET_VRMS = 1.0
 """A flow with a slower rms velocity moves no heat to speak of: nothing is judged relative to it."""
 
 
+class Refines(Protocol):
+    """Part of a closure, see `tellus.solver.closure`."""
+
+    def refined(self, problem: "StokesProblem", finer: Grid) -> "StokesProblem":
+        """The problem on a grid that divides each cell."""
+        ...
+
+
 @dataclass(frozen=True)
 class StokesProblem:
     """Everything the momentum equation depends on at one moment.
 
     `temperature` has shape (ny, nx); `time` is the model time. The momentum equation
-    does not know `heating`, the internal heating at that time; networks may.
+    does not know `heating`, the internal heating at that time; networks may. `closure` says what
+    a finer grid sees of it, where it is not interpolated.
     """
 
     grid: Grid
@@ -35,6 +44,7 @@ class StokesProblem:
     boundaries: BoundaryConditions = BoundaryConditions()
     time: float = 0.0
     heating: float = 0.0
+    closure: "Refines | None" = None
 
     def __post_init__(self) -> None:
         check_shape("StokesProblem", "temperature", self.temperature, self.grid.cells)

@@ -28,6 +28,7 @@ from tellus.coupling.simulation.stepping import (
 from tellus.coupling.starts.initial import given_start, initial_state
 from tellus.errors import InputError
 from tellus.solver.boundaries import BoundaryConditions
+from tellus.solver.closure import Closure, checked_fluxes
 from tellus.solver.diagnostics import Diagnostics, diagnose
 from tellus.solver.energy import (
     EXPLICIT,
@@ -95,6 +96,8 @@ class Simulation:
         That of a cooling core at the start, by default of the bottom wall.
     time : float
         Model time of the initial state.
+    closure : Closure, optional
+        What the grid loses of T within its cells; with "mp5" only.
     """
 
     def __init__(
@@ -115,6 +118,7 @@ class Simulation:
         core_capacity: float | None = None,
         core_temperature: float | None = None,
         time: float = 0.0,
+        closure: Closure | None = None,
     ) -> None:
         check(
             "Simulation",
@@ -135,7 +139,12 @@ class Simulation:
             raise InputError(f"temperature has shape {initial.shape}, the grid {grid.cells}.")
         if not np.all(np.isfinite(initial)):
             raise InputError("the initial temperature holds NaN or infinity: mend the field.")
-        self.grid, self.rheology, self.solver = grid, rheology, solver
+        if closure is not None and advection != MP5:
+            raise InputError(
+                f'Simulation: closure {closure.name} adds to the fluxes of advection = "{MP5}", '
+                f'not "{advection}".'
+            )
+        self.grid, self.rheology, self.solver, self.closure = grid, rheology, solver, closure
         self.rayleigh = rayleigh
         self.boundaries = boundaries = boundaries or BoundaryConditions()
         self.stepping = stepping = stepping or Stepping()
@@ -205,6 +214,7 @@ class Simulation:
             boundaries,
             self.time,
             self.energy.heating_at(self.time),
+            self.closure,
         )
 
     @one_blas_thread()
@@ -348,7 +358,10 @@ class Simulation:
         flow, stages = carrying
         bounds = (self.bounds.lowest, self.bounds.highest + heated)
         dissipated = self._dissipation(flow)
-        return self.energy.step(self.state, flow, dt, self.time, dissipated, bounds, stages)
+        added = None
+        if self.closure is not None:
+            added = checked_fluxes(self.closure, self.problem, flow)
+        return self.energy.step(self.state, flow, dt, self.time, dissipated, bounds, stages, added)
 
     def _end(self, flow: Flow, dt: float) -> Flow:
         """The velocity that a step with `flow` ends with; the solver forgets it again.
@@ -442,9 +455,11 @@ class Simulation:
             self._flow = Flow(arrays["psi"], arrays["u"], arrays["v"], report, None, divergent)
 
     def _velocity_from(self) -> str:
-        """The solver and, where it has any, its weights."""
-        weights = self.solver.weights_sha256 or ""
-        return f"{self.solver.name} {weights}".strip()
+        """The solver and the closure, if any, and the weights of each, if any."""
+        parts: list[StokesSolver | Closure] = [self.solver]
+        parts += [] if self.closure is None else [self.closure]
+        named = (f"{part.name} {part.weights_sha256 or ''}" for part in parts)
+        return " ".join(named).strip()
 
 
 Observer = Callable[[Simulation, StepRecord], object]

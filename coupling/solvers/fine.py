@@ -5,12 +5,13 @@ from math import lcm
 
 import numpy as np
 
+from tellus.solver.closure import interpolated
 from tellus.solver.composite import CompositeSolver
 from tellus.solver.grid import Array, Grid
 from tellus.solver.history import PastFlow, extrapolated, stacked, unstacked, well_apart
 from tellus.solver.phase_timer import added
 from tellus.solver.stokes import Flow, SolverState, StokesProblem, StokesSolver, flow_from_psi
-from tellus.solver.transport.regridding import coarse_means, regridded
+from tellus.solver.transport.regridding import coarse_means
 
 
 class FineSolver(CompositeSolver):
@@ -52,8 +53,9 @@ class FineSolver(CompositeSolver):
         return u, v
 
     def _on_the_finer(self, problem: StokesProblem) -> StokesProblem:
-        temperature = regridded(problem.temperature, self.grid, self.finer, problem.boundaries)
-        return replace(problem, grid=self.finer, temperature=temperature)
+        """As the closure sees it, where there is one."""
+        refined = interpolated if problem.closure is None else problem.closure.refined
+        return refined(problem, self.finer)
 
 
 class RichardsonSolver(CompositeSolver):

@@ -37,10 +37,13 @@ class Fluxes(NamedTuple):
         gain: Array = across / grid.hx + up / grid.hy
         return gain
 
+    def entering(self) -> tuple[Array, Array, Array, Array]:
+        """The fluxes into the box through the faces at left, right, bottom and top."""
+        return self.along_x[:, 0], -self.along_x[:, -1], self.along_y[0], -self.along_y[-1]
+
     def heat(self) -> Array:
         """The mean flux into the box through left, right, bottom and top."""
-        x, y = self.along_x, self.along_y
-        return np.array([np.mean(x[:, 0]), -np.mean(x[:, -1]), np.mean(y[0]), -np.mean(y[-1])])
+        return np.array([np.mean(part) for part in self.entering()])
 
 
 @dataclass(frozen=True)

@@ -86,6 +86,8 @@ class MeanStep:
     source : callable
         Heat sources.
     dt : float
+    added : Fluxes, optional
+        Heat through the faces beside that of the scheme, see `tellus.solver.closure`.
     """
 
     transport: MeanTransport
@@ -96,6 +98,7 @@ class MeanStep:
     flows: tuple[Flow, ...]
     source: Source
     dt: float
+    added: Fluxes | None = None
 
     def explicit(self) -> Stepped:
         """Runge-Kutta of third order."""
@@ -104,7 +107,7 @@ class MeanStep:
         temperature, bottom, out = self.start, self.bottom, np.empty(grid.cells)
         stages = []
         for (share, weight), flow, room in zip(STAGES, self.flows, transport.rooms, strict=True):
-            fluxes = transport.fluxes(temperature, self._values(bottom), flow, room)
+            fluxes = self._fluxes(temperature, bottom, flow, room)
             sources = self.source(temperature)
             if core is not None:
                 rate, entering = fluxes.gain(grid) + sources, float(fluxes.heat()[2])
@@ -123,15 +126,14 @@ class MeanStep:
         diffusion: DiffusionSolver | MeanDiffusion,
     ) -> Stepped:
         """Conduction implicit; `additive` asks for the rest at stages of these weights in turn."""
-        transport, grid = self.transport, self.transport.grid
-        stages: list[Stage] = []
+        grid, stages = self.transport.grid, list[Stage]()
 
         def explicit(temperature: Array, bottom: float) -> tuple[Array, Array]:
-            values = self._values(bottom)
-            fluxes = transport.fluxes(temperature, values, self.flow)
+            fluxes = self._fluxes(temperature, bottom, self.flow)
             sources = self.source(temperature)
             stages.append(Stage(weights[len(stages)], fluxes, sources))
-            rate = fluxes.gain(grid) - diffusion.rate(temperature, values) + sources
+            conducted = diffusion.rate(temperature, self._values(bottom))
+            rate = fluxes.gain(grid) - conducted + sources
             return rate, np.array([*fluxes.heat(), np.mean(sources)])
 
         temperature, _, bottom = additive(self.start, self.bottom, explicit, self.dt)
@@ -162,6 +164,15 @@ class MeanStep:
         if self.core_capacity is not None:
             bottom -= dt * float(fluxes.heat()[2]) / self.core_capacity
         return Stepped(temperature, bottom, [Stage(1.0, fluxes, heating)])
+
+    def _fluxes(
+        self, temperature: Array, bottom: float, flow: Flow, room: Fluxes | None = None
+    ) -> Fluxes:
+        """All heat through the faces."""
+        found = self.transport.fluxes(temperature, self._values(bottom), flow, room)
+        if self.added is not None:
+            found.add(1.0, self.added)
+        return found
 
     def _values(self, bottom: float) -> Array:
         return self.transport.boundaries.values(bottom)

@@ -1,0 +1,84 @@
+"""What a grid cannot hold of the temperature, put back into what its cell means obey."""
+
+from dataclasses import replace
+from typing import Protocol
+
+import numpy as np
+
+from tellus.errors import InputError
+
+from .boundaries import TEMPERATURE
+from .grid import Grid
+from .limits import check_shape
+from .stokes import Flow, StokesProblem
+from .transport.means import Fluxes
+from .transport.regridding import regridded
+
+
+class Closure(Protocol):
+    """From cell means to what is lost within cells. Subclass it and write what it knows.
+
+    It remembers nothing, so that a resumed run is bitwise the run that was never stopped, and of
+    a mirrored state it returns the mirror image.
+    """
+
+    name: str
+
+    def fluxes(self, problem: StokesProblem, flow: Flow) -> Fluxes | None:
+        """Heat through the faces beside what the scheme finds, held over a step.
+
+        Parameters
+        ----------
+        problem : StokesProblem
+            Of the cell means at the start of the step.
+        flow : Flow
+            The velocity over the step.
+
+        Returns
+        -------
+        Fluxes or None
+            Along x, shape (ny, nx+1), and y, (ny+1, nx), in the units of u T. Nothing through
+            walls that do not have a temperature.
+        """
+        return None
+
+    def refined(self, problem: StokesProblem, finer: Grid) -> StokesProblem:
+        """The momentum problem on a grid that divides each cell, as `fine:R` solves it.
+
+        Its temperature is what is buoyant, its rheology what gives the viscosity.
+        """
+        return interpolated(problem, finer)
+
+    def check(self, problem: StokesProblem) -> list[str]:
+        """Warnings about using this closure here; InputError where it cannot be used at all."""
+        return []
+
+    @property
+    def weights_sha256(self) -> str | None:
+        """Digest of its weights, where it has any."""
+        return None
+
+
+def interpolated(problem: StokesProblem, finer: Grid) -> StokesProblem:
+    """The same problem on a finer grid, T carried over as `regridded` does."""
+    temperature = regridded(problem.temperature, problem.grid, finer, problem.boundaries)
+    return replace(problem, grid=finer, temperature=temperature, closure=None)
+
+
+def checked_fluxes(closure: Closure, problem: StokesProblem, flow: Flow) -> Fluxes | None:
+    """What a closure adds, or InputError where that is nothing that a step can take."""
+    found = closure.fluxes(problem, flow)
+    if found is None:
+        return None
+    grid, what = problem.grid, f"closure {closure.name}"
+    check_shape(what, "fluxes along x", found.along_x, grid.u_faces)
+    check_shape(what, "fluxes along y", found.along_y, grid.v_faces)
+    if not all(np.all(np.isfinite(part)) for part in found):
+        raise InputError(f"{what}: its fluxes hold NaN or infinity: bound them.")
+    for (wall, kept), heat in zip(problem.boundaries.walls.items(), found.entering(), strict=True):
+        if kept.thermal != TEMPERATURE and np.any(heat):
+            raise InputError(
+                f'{what} moves heat through the {wall} wall, which is "{kept.thermal}": its fluxes '
+                "must be zero there."
+            )
+    return found

@@ -1,0 +1,148 @@
+"""Closures: what they add is conserved, bounded, mirrored; what the finer grid is shown."""
+
+import numpy as np
+import pytest
+from numerics import flow_of, random_psi, rough_field
+from physics_cases import assert_same_arrays, case
+
+from tellus.coupling.simulation.loop import Simulation
+from tellus.coupling.solvers.names import make_solver
+from tellus.errors import InputError
+from tellus.solver.closure import Closure, checked_fluxes, interpolated
+from tellus.solver.energy import EnergyEquation, ThermalState
+from tellus.solver.grid import Array, Grid
+from tellus.solver.rheology import FrankKamenetskii
+from tellus.solver.stokes import Flow, StokesProblem
+from tellus.solver.transport.means import Fluxes
+
+
+class Eddies(Closure):
+    """Diffusion along slopes, as much as the flow stretches; through the bottom, if asked for."""
+
+    name = "eddies"
+
+    def __init__(self, constant: float = 0.3, below: float = 0.0) -> None:
+        self.constant, self.below = constant, below
+
+    def fluxes(self, problem: StokesProblem, flow: Flow) -> Fluxes:
+        grid, found = problem.grid, Fluxes.zero(problem.grid)
+        stretching = np.abs(np.diff(flow.u, axis=1)) / grid.hx
+        for axis, (inside, h) in enumerate(
+            ((found.along_y[1:-1], grid.hy), (found.along_x[:, 1:-1], grid.hx))
+        ):
+            first, second = (np.delete(stretching, end, axis) for end in (-1, 0))
+            mixing = self.constant * h**2 * 0.5 * (first + second)
+            inside -= mixing * np.diff(problem.temperature, axis=axis) / h
+        found.along_y[0] += self.below
+        return found
+
+
+def convecting(closure: Closure | None, *overrides: str, start: Array | None = None) -> Simulation:
+    config = case("stokes.solver=direct", *overrides)
+    simulation = Simulation.from_config(config, temperature=start)
+    simulation.closure = closure
+    return simulation
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [(), ("time.scheme=implicit",), ("model.core_capacity=0.1",), ("stokes.solver=fine:2",)],
+)
+def test_the_heat_budget_closes(overrides: tuple[str, ...]) -> None:
+    simulation, plain = convecting(Eddies(below=2.0), *overrides), convecting(None, *overrides)
+    for _ in range(5):
+        before = np.mean(simulation.temperature)
+        record = simulation.step()
+        plain.step()
+        state = simulation.state
+        gain = state.heat_in - state.heat_out + state.heat_sides / simulation.grid.aspect
+        assert abs(np.mean(simulation.temperature) - before - record.dt * gain) < 1e-14
+    assert np.max(np.abs(simulation.temperature - plain.temperature)) > 1e-6
+
+
+def test_what_is_added_keeps_t_within_its_bounds() -> None:
+    """Ten times what a step can diffuse: without limits T would swing out of its range."""
+    grid = Grid(24, 16, 1.5)
+    energy = EnergyEquation(grid, advection="mp5")
+    flow = flow_of(300.0 * random_psi(grid), grid)
+    state = ThermalState(np.round(rough_field(grid)))
+    problem = StokesProblem(grid, state.temperature, FrankKamenetskii())
+    added = Eddies(10.0).fluxes(problem, flow)
+    dt = energy.stable_dt(flow, 0.5)
+    free = energy.step(state, flow, dt, added=added)
+    held = energy.step(state, flow, dt, bounds=(0.0, 1.0), added=added)
+    assert np.max(np.abs(free.temperature - 0.5)) > 0.6
+    assert np.max(np.abs(held.temperature - 0.5)) < 0.5 + 1e-14
+
+
+def test_a_mirrored_run_is_the_mirror_image() -> None:
+    run = convecting(Eddies())
+    image = convecting(Eddies(), start=run.temperature[:, ::-1])
+    for simulation in (run, image):
+        simulation.run(steps=10)
+    np.testing.assert_allclose(image.temperature[:, ::-1], run.temperature, atol=1e-12)
+
+
+def test_a_run_goes_on_bitwise() -> None:
+    whole, pieces = (convecting(Eddies(), "stokes.solver=richardson:2") for _ in range(2))
+    for _ in range(6):
+        snapshot = pieces.snapshot()
+        pieces = convecting(Eddies(), "stokes.solver=richardson:2")
+        pieces.restore(snapshot)
+        for simulation in (whole, pieces):
+            simulation.step()
+    assert_same_arrays(pieces.snapshot(), whole.snapshot())
+
+
+class Warmer(Closure):
+    """What a finer grid sees is warmer by a half."""
+
+    name = "warmer"
+
+    def refined(self, problem: StokesProblem, finer: Grid) -> StokesProblem:
+        seen = interpolated(problem, finer)
+        return StokesProblem(finer, seen.temperature + 0.5, problem.rheology, problem.rayleigh)
+
+
+@pytest.mark.parametrize("name", ["fine:2:direct", "richardson:direct"])
+def test_a_finer_solve_sees_what_the_closure_shows_it(name: str) -> None:
+    grid, law = Grid(16, 8, 2.0), FrankKamenetskii(1e4)
+    solver, cold = make_solver(name, grid), rough_field(grid)
+    shown = solver.solve(StokesProblem(grid, cold, law, 1e4, closure=Warmer()))
+    plain = solver.solve(StokesProblem(grid, cold, law, 1e4))
+    # Viscosity is a hundredth, which makes the finer solution a hundred times as fast.
+    weight = 1.0 if name.startswith("fine") else 4.0 / 3.0
+    coarse = make_solver("direct", grid).solve(StokesProblem(grid, cold, law, 1e4))
+    fine = (plain.psi + (weight - 1.0) * coarse.psi) / weight
+    np.testing.assert_allclose(shown.psi - plain.psi, weight * 99.0 * fine, rtol=1e-6, atol=1e-6)
+
+
+def test_what_a_closure_may_not_add() -> None:
+    grid = Grid(16, 8, 2.0)
+    problem = StokesProblem(grid, rough_field(grid), FrankKamenetskii())
+    flow = flow_of(random_psi(grid), grid)
+
+    class Wrong(Closure):
+        name = "wrong"
+
+        def __init__(self, found: Fluxes) -> None:
+            self.found = found
+
+        def fluxes(self, problem: StokesProblem, flow: Flow) -> Fluxes:
+            return self.found
+
+    through, nan, short = Fluxes.zero(grid), Fluxes.zero(grid), Fluxes.zero(Grid(8, 8, 2.0))
+    through.along_x[3, 0], nan.along_y[2, 2] = 1.0, np.nan
+    for found, said in ((through, "the left wall"), (nan, "NaN"), (short, "shape (8, 17)")):
+        with pytest.raises(InputError, match="closure wrong") as refusal:
+            checked_fluxes(Wrong(found), problem, flow)
+        assert said in str(refusal.value)
+    with pytest.raises(InputError, match="closure eddies adds to the fluxes"):
+        Simulation(
+            grid,
+            problem.rheology,
+            make_solver("direct", grid),
+            problem.temperature,
+            advection="van-leer",
+            closure=Eddies(),
+        )
