@@ -42,6 +42,7 @@ SCHEMES = (
     replace(HIGH, courant=0.5, solver="richardson:4"),
     replace(HIGH, solver="richardson:4"),
     replace(HIGH, courant=1.25, solver="richardson:4"),
+    replace(HIGH, solver="richardson:8"),
 )
 
 
