@@ -67,6 +67,17 @@ def grid_of(config: Config | DatasetConfig) -> Grid:
     return Grid(config.grid.nx, config.grid.ny, config.grid.aspect)
 
 
+def coarser(grid: Grid, factor: int) -> Grid:
+    """The same box in cells that are longer by a whole number."""
+    return Grid(grid.nx // factor, grid.ny // factor, grid.aspect)
+
+
+def grid_of_data(config: DatasetConfig) -> Grid:
+    """That on which a data set is kept."""
+    grid = grid_of(config)
+    return coarser(grid, config.windows.factor) if config.dataset.kind == "filtered" else grid
+
+
 LAWS: dict[str, Callable[[Config], Rheology]] = {
     "constant": lambda config: Constant(),
     "frank-kamenetskii": lambda config: FrankKamenetskii(

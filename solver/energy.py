@@ -1,7 +1,7 @@
 """The energy equation: conservative finite volumes, explicit or with implicit diffusion."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from math import inf, sqrt
 
@@ -44,7 +44,7 @@ class ThermalState:
     `heat_in` (bottom) and `heat_out` (top) are fluxes per unit width, `heat_sides` the flux
     into the box through both sides per unit height, `source` the mean of all sources over the
     box; averages over the step, NaN before the first. `bottom_temperature` is that of the core
-    where it cools, else None.
+    where it cools, else None. `fluxes` is the heat through every face where that is kept.
     """
 
     temperature: Array
@@ -53,6 +53,7 @@ class ThermalState:
     heat_sides: float = float("nan")
     source: float = float("nan")
     bottom_temperature: float | None = None
+    fluxes: Fluxes | None = None
 
 
 @dataclass(frozen=True)
@@ -105,6 +106,8 @@ class EnergyEquation:
     core_capacity : float, optional
         Heat capacity of a well-mixed core over the mantle's; its temperature, that of the
         bottom wall, then follows from the heat that it loses, stable at any dt: see `Core`.
+    keep_fluxes : bool
+        Whether a step of "mp5" leaves the heat through every face in its state.
     """
 
     grid: Grid
@@ -114,6 +117,7 @@ class EnergyEquation:
     extended: ExtendedBoussinesq | None = None
     core_capacity: float | None = None
     advection: str = VAN_LEER
+    keep_fluxes: bool = False
 
     def __post_init__(self) -> None:
         check_record(
@@ -297,7 +301,8 @@ class EnergyEquation:
             implicit = DiffusionSolver(self.grid, self.boundaries)
             stepped = step.limited(stepped, bounds, None if self.scheme == EXPLICIT else implicit)
         heat = np.array([*stepped.heat, np.mean(stepped.sources)])
-        return self._state(stepped.temperature, heat, stepped.bottom)
+        state = self._state(stepped.temperature, heat, stepped.bottom)
+        return replace(state, fluxes=stepped.fluxes(self.grid)) if self.keep_fluxes else state
 
     def _diffuse(self, temperature: Array, bottom: float, rate: Array) -> Array:
         """`rate`, to which laplace T is added in place."""

@@ -5,12 +5,14 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from time import perf_counter
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from tellus.config import DatasetConfig, dump, load_stored_dataset_config
-from tellus.coupling.build import grid_of
+from tellus.coupling.build import grid_of, grid_of_data
 from tellus.coupling.cluster import run_all
 from tellus.coupling.dataset.sampling import Member, members
 from tellus.coupling.runs.estimate import check_memory
@@ -25,6 +27,7 @@ from tellus.solver.grid import Array
 from tellus.solver.threads import limit
 from tellus.solver.time_left import time_left
 
+from .filtered import filtered
 from .sampling import SampledState, StateSampler
 from .store import store_of, write_card, write_simulation
 
@@ -81,12 +84,17 @@ def simulate(config: DatasetConfig, member: Member, out: Path) -> str:
     with limit(1), threadpool_limits(limits=1):
         # What there is to warn of was said of the first one, before any began.
         simulation = Simulation.from_config(member.configured(config), warn=lambda sentence: None)
-        kept, ending = _run(simulation, member, config)
-        moments, psi = _labelled(simulation, kept)
-        if lost := len(kept) - len(moments):
-            ending += f", {lost} more without a label"
-        seconds = perf_counter() - start
-        write_simulation(out, member, simulation.rayleigh, simulation.grid, moments, psi, seconds)
+        windows: dict[str, NDArray[Any]] = {}
+        if config.dataset.kind == "filtered":
+            found, ending = filtered(config, member)
+            moments, psi, windows = found.moments, found.psi, found.arrays()
+        else:
+            kept, ending = _run(simulation, member, config)
+            moments, psi = _labelled(simulation, kept)
+            if lost := len(kept) - len(moments):
+                ending += f", {lost} more without a label"
+        seconds, grid = perf_counter() - start, grid_of_data(config)
+        write_simulation(out, member, simulation.rayleigh, grid, moments, psi, seconds, windows)
     return (
         f"{member.name} ({member.split}) {simulation.steps} steps to t = {simulation.time:.3g}, "
         f"{len(moments)} snapshots, {ending}"

@@ -3,16 +3,17 @@
 import hashlib
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tellus.config import DatasetConfig
-from tellus.coupling.build import boundaries_of, grid_of
+from tellus.coupling.build import boundaries_of, grid_of_data
 from tellus.coupling.dataset.sampling import Member, SampledState, members
 from tellus.errors import InputError
 from tellus.io.arrays import digest
@@ -20,6 +21,9 @@ from tellus.io.stores import checked_compression, new_store, open_store, stored_
 from tellus.io.whole_file import folder_aside, write_atomically
 from tellus.solver.grid import Array, Grid
 from tellus.solver.rheology import FrankKamenetskii
+
+WINDOWS = {"first", "mean_psi", "along_x", "along_y", "heated"}
+"""Arrays with a row for every window, where there are any."""
 
 
 def store_of(out: Path, name: str) -> Path:
@@ -35,11 +39,12 @@ def write_simulation(
     moments: Sequence[SampledState],
     psi: Sequence[Array],
     seconds: float,
+    windows: Mapping[str, NDArray[Any]] = MappingProxyType({}),
 ) -> None:
     """Write the snapshots of one simulation; its store appears only when it is whole.
 
     A snapshot is a chunk, so that one at random is read without its neighbours. `seconds`
-    is what running and labelling it took, on one thread.
+    is what running and labelling it took, on one thread; `windows`, see `Filtered`, lie beside.
     """
     final = store_of(out, member.name)
     temperature = np.stack([moment.temperature for moment in moments])
@@ -50,6 +55,7 @@ def write_simulation(
         "step": np.array([moment.step for moment in moments]),
         "even": np.array([moment.even for moment in moments]),
     }
+    arrays |= windows
     attributes = asdict(member) | {"rayleigh": rayleigh, "seconds": seconds}
     attributes["temperature_sha256"] = digest(temperature)
     attributes["digests"] = {name: digest(values) for name, values in arrays.items()}
@@ -65,7 +71,13 @@ def write_simulation(
 def _write_store(
     store: Path, attributes: dict[str, Any], arrays: dict[str, NDArray[Any]], grid: Grid
 ) -> None:
-    dims = {"temperature": ("y", "x"), "psi": ("y_node", "x_node")}
+    dims = {
+        "temperature": ("y", "x"),
+        "psi": ("y_node", "x_node"),
+        "mean_psi": ("y_node", "x_node"),
+        "along_x": ("y", "x_node"),
+        "along_y": ("y_node", "x"),
+    }
     group = new_store(store, attributes)
     for name, centres in {"y": grid.y_cells, "x": grid.x_cells}.items():
         group.create_array(name, data=centres, dimension_names=(name,), **checked_compression())
@@ -74,7 +86,7 @@ def _write_store(
             name,
             data=values,
             chunks=(1, *values.shape[1:]) if name in dims else values.shape,
-            dimension_names=("snapshot", *dims.get(name, ())),
+            dimension_names=("window" if name in WINDOWS else "snapshot", *dims.get(name, ())),
             # A file for every chunk: what is lost is told from what is zero.
             config={"write_empty_chunks": True},
             **checked_compression(),
@@ -85,14 +97,14 @@ def write_card(config: DatasetConfig, out: Path) -> None:
     """card.json: grid, parameters, splits, statistics and a hash of all temperatures."""
     from tellus import __version__
 
-    simulations, whole, grid = [], hashlib.sha256(), grid_of(config)
+    simulations, whole, grid = [], hashlib.sha256(), grid_of_data(config)
     for member in members(config):
         content, recorded = _recorded(store_of(out, member.name), member, grid)
         whole.update(content.encode())
         simulations.append(asdict(member) | {"rayleigh": config.model.rayleigh} | recorded)
     seconds = [entry["seconds"] for entry in simulations]
     card = {
-        "grid": config.grid.model_dump(),
+        "grid": {"nx": grid.nx, "ny": grid.ny, "aspect": grid.aspect},
         "boundaries": boundaries_of(config).velocity,
         "config": config.model_dump(mode="json"),
         "seed": config.dataset.seed,

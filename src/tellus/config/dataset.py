@@ -34,12 +34,30 @@ class DatasetInitialSection(Section):
     mode: int = quantity(1, "half waves of perturbation = mode", ge=1, le=4096)
 
 
+class WindowsSection(Section):
+    """What a data set of `dataset.kind = "filtered"` keeps: windows of time on a coarser grid.
+
+    A simulation is advanced on a grid of `grown_on` times longer cells; at the start of each row it
+    is carried over to its own grid, where it settles before the row begins.
+    """
+
+    factor: int = quantity(2, "cells to one that is kept, in each direction", ge=2, le=64)
+    steps: int = quantity(2, "steps in a window", "steps", ge=1, le=10_000)
+    count: int = quantity(16, "windows in a row", ge=1, le=10_000)
+    rows: int = quantity(12, "rows in a simulation", ge=1, le=10_000)
+    settle: int = quantity(100, "steps before a row", "steps", ge=0, le=MOST_STEPS)
+    grown_on: int = quantity(4, "cells to one of the grid it is advanced on", ge=1, le=64)
+
+
 class DatasetSection(Section):
     """Which simulations a data set holds, and which moments of them.
 
     A TOML array is a Python list, hence the lax tuples; their numbers stay strict.
     """
 
+    kind: Literal["snapshots", "filtered"] = quantity(
+        "snapshots", "moments and their exact flows, or what coarser cells see of fine runs"
+    )
     train: int = quantity(24, "simulations to train on", ge=1, le=10_000)
     validation: int = quantity(4, "simulations to choose the best epoch by", ge=1, le=10_000)
     test: int = quantity(6, "simulations nothing is fitted to", ge=1, le=10_000)

@@ -9,7 +9,12 @@ from pydantic import model_validator
 
 from tellus.errors import InputError
 
-from .dataset import DatasetInitialSection, DatasetModelSection, DatasetSection
+from .dataset import (
+    DatasetInitialSection,
+    DatasetModelSection,
+    DatasetSection,
+    WindowsSection,
+)
 from .fields import Section
 from .read import completed, read
 from .sections import (
@@ -155,9 +160,28 @@ class DatasetConfig(Section):
     energy: EnergySection = EnergySection()
     stokes: StokesSection = StokesSection()
     dataset: DatasetSection = DatasetSection()
+    windows: WindowsSection = WindowsSection()
 
     _grid_holds_it = model_validator(mode="after")(_grid_holds_start)
     _steps_are_stable = model_validator(mode="after")(_transport_is_stable)
+
+    @model_validator(mode="after")
+    def _grids_divide(self) -> Self:
+        if self.dataset.kind != "filtered":
+            return self
+        for key in ("factor", "grown_on"):
+            factor = getattr(self.windows, key)
+            if self.grid.nx % factor or self.grid.ny % factor:
+                raise ValueError(
+                    f"windows.{key} = {factor} must divide grid.nx = {self.grid.nx} and grid.ny = "
+                    f"{self.grid.ny}"
+                )
+        if self.energy.advection != "mp5":
+            raise ValueError(
+                'dataset.kind = "filtered" keeps heat through faces, of cell means: it needs '
+                'energy.advection = "mp5"'
+            )
+        return self
 
 
 def lost_layers(grid: GridSection, rheology: RheologySection) -> list[str]:

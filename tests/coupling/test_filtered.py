@@ -1,0 +1,97 @@
+"""Data of fine runs as coarser cells see them: what goes in and out of a cell is all there is."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tellus.config import DatasetConfig, load_dataset_config
+from tellus.coupling.dataset.filtered import filtered
+from tellus.coupling.dataset.make import make_dataset
+from tellus.coupling.dataset.sampling import members
+from tellus.errors import InputError
+from tellus.io.stores import open_store
+from tellus.solver.grid import Grid
+from tellus.solver.transport.means import Fluxes
+from tellus.solver.transport.regridding import coarse_means
+from tellus.surrogate.data import Dataset
+
+TINY = (
+    "grid.nx=32",
+    "grid.ny=16",
+    "grid.aspect=2",
+    "model.rayleigh=1e5",
+    "initial.kind=conductive",
+    "initial.amplitude=0.1",
+    "time.end=0.02",
+    "dataset.kind=filtered",
+    "dataset.train=1",
+    "dataset.validation=1",
+    "dataset.test=1",
+    "dataset.corners=false",
+    "dataset.log10_gamma_T=[0, 2]",
+    "windows.count=3",
+    "windows.rows=2",
+    "windows.settle=2",
+    "windows.grown_on=2",
+)
+
+
+def configured(*overrides: str) -> DatasetConfig:
+    return load_dataset_config(None, [*TINY, *overrides])
+
+
+def test_what_enters_a_cell_is_what_it_gains() -> None:
+    config = configured()
+    found, ending = filtered(config, members(config)[0])
+    assert ending == "reached its end"
+    assert len(found.moments) == len(found.psi) == 8
+    assert len(found.windows) == 6
+    grid = Grid(16, 8, 2.0)
+    gains = []
+    for window in found.windows:
+        before, after = (found.moments[window["first"] + k] for k in (0, 1))
+        entered = Fluxes(*(window[name].astype(float) for name in ("along_x", "along_y")))
+        gain = entered.gain(grid) + window["heated"]
+        change = after.temperature.astype(float) - before.temperature
+        np.testing.assert_allclose(change, gain, atol=4e-7)  # float32
+        gains.append(np.max(np.abs(gain)))
+    assert min(gains) > 1e-3
+    assert [moment.even for moment in found.moments] == [True, False, False, False] * 2
+
+
+def test_a_coarser_filter_follows_from_a_finer_one() -> None:
+    fine, coarse = (configured(f"windows.factor={factor}") for factor in (2, 4))
+    ones, others = (filtered(config, members(config)[0])[0] for config in (fine, coarse))
+    for one, other in zip(ones.moments, others.moments, strict=True):
+        means = coarse_means(one.temperature.astype(float), Grid(8, 4, 2.0))
+        np.testing.assert_allclose(means, other.temperature, atol=2e-7)
+    for one, other in zip(ones.windows, others.windows, strict=True):
+        np.testing.assert_array_equal(one["mean_psi"][::2, ::2], other["mean_psi"])
+        along_x = one["along_x"][:, ::2].reshape(4, 2, 9).mean(axis=1)
+        np.testing.assert_allclose(along_x, other["along_x"], atol=1e-7)
+
+
+def test_it_is_a_data_set_on_the_coarser_grid(tmp_path: Path) -> None:
+    make_dataset(configured(), tmp_path, report=lambda line: None)
+    dataset = Dataset.open(tmp_path)
+    assert dataset.grid == Grid(16, 8, 2.0)
+    (simulation,) = dataset.simulations("train")
+    assert simulation.temperature.shape == (8, 8, 16)
+    store = open_store(tmp_path / "simulations" / "sim_002.zarr")
+    assert store["along_x"].shape == (6, 8, 17)
+    assert np.all(np.asarray(store["heated"]) > 0.0)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "said"),
+    [
+        (("windows.factor=3",), "windows.factor = 3 must divide grid.nx = 32"),
+        (("windows.grown_on=64",), "windows.grown_on = 64 must divide"),
+        (("energy.advection=van-leer",), 'it needs energy.advection = "mp5"'),
+    ],
+)
+def test_what_cannot_be_filtered(overrides: tuple[str, ...], said: str) -> None:
+    with pytest.raises(InputError) as refusal:
+        configured(*overrides)
+    assert said in str(refusal.value)
