@@ -9,7 +9,7 @@ from uuid import uuid4
 
 import numpy as np
 
-from tellus.config import Config, check_resumable
+from tellus.config import Config, check_resumable, stored_config
 from tellus.coupling.build import resolved
 from tellus.coupling.runs.checkpoint import FOLDER, Arrays, read_checkpoint
 from tellus.coupling.runs.fields import open_fields
@@ -98,7 +98,7 @@ def _reopened(config: Config, out: Path, solver: StokesSolver | None, ranks: Ran
         arrays, ledger = checkpoint_for(config, out, damaged.append)
         changed = check_solver(ledger, config, solver)
         # config.toml may have been edited since.
-        check_resumable(Config.model_validate(ledger.config), config)
+        check_resumable(stored_config(ledger.config), config)
         start = Start.from_json(arrays["temperature"], ledger.start)
         run = RunLoop(config, out, solver, ranks, start, ledger.run_id)
         run.simulation.restore(arrays)

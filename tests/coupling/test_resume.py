@@ -23,7 +23,7 @@ from rollouts import (
 
 from tellus import open_run
 from tellus.config import load_config
-from tellus.coupling.runs.checkpoint import FOLDER, write_checkpoint
+from tellus.coupling.runs.checkpoint import FOLDER, read_checkpoint, write_checkpoint
 from tellus.coupling.runs.run import run_directory
 from tellus.coupling.runs.time_loop import RunLoop
 from tellus.coupling.simulation.loop import Simulation
@@ -357,6 +357,19 @@ def test_a_checkpoint_of_another_version_is_refused(tmp_path: Path) -> None:
     before = files(out)
     assert "does not fit" in tellus("run", out, "--resume", status=2).stderr
     assert files(out) == before
+
+
+def test_a_run_from_before_the_choice_of_transport_goes_on_as_it_began(tmp_path: Path) -> None:
+    """Neither its configuration nor its checkpoint has the keys, and defaults have changed."""
+    out = run(tmp_path / "run", *SIMPLEST, "time.max_steps=3")
+    file, arrays = out / "config.toml", read_checkpoint(out, print)
+    before, _, after = file.read_text().partition("[energy]\n")
+    file.write_text(before + after[after.index("[") :])
+    ledger = json.loads(str(arrays["ledger"]))
+    del ledger["config"]["energy"]
+    write_checkpoint(out, 3, arrays | {"ledger": np.array(json.dumps(ledger))}, keep=2)
+    tellus("run", out, "--resume", "--set", "time.max_steps=6")
+    assert_same(out, run(tmp_path / "alone", *SIMPLEST, "time.max_steps=6"))
 
 
 class Named(Rolls):

@@ -14,6 +14,7 @@ from .models import (
     load_dataset_config,
     load_stored_config,
     load_stored_dataset_config,
+    stored_config,
     stored_dataset_config,
 )
 from .presets import PRESETS
@@ -35,5 +36,6 @@ __all__ = [
     "load_stored_config",
     "load_stored_dataset_config",
     "load_training_config",
+    "stored_config",
     "stored_dataset_config",
 ]

@@ -229,6 +229,11 @@ def load_stored_config(path: Path | str, overrides: Sequence[str] = ()) -> Confi
     return read(Config, path, overrides, FORMERLY)
 
 
+def stored_config(tables: Mapping[str, Any]) -> Config:
+    """The same from the sections in a checkpoint; pydantic's error where they do not fit."""
+    return Config.model_validate(completed(dict(tables), FORMERLY))
+
+
 def load_stored_dataset_config(path: Path | str) -> DatasetConfig:
     """The same of a data set."""
     return read(DatasetConfig, path, (), FORMERLY)
