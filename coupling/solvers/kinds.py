@@ -325,7 +325,13 @@ def _fine(spec: SolverSpec, grid: Grid, picard: PicardSettings) -> StokesSolver:
 def _richardson(spec: SolverSpec, grid: Grid, picard: PicardSettings) -> StokesSolver:
     from .fine import FineSolver, RichardsonSolver
 
-    every = whole_number(spec, "steps", "richardson:4", least=1) if spec.arguments else 1
+    if spec.inner is not None and not spec.inner.kind[:1].isalpha():
+        raise refusal(
+            spec,
+            "takes a whole number of steps, at least 1, and then the name of a solver, as in "
+            '"richardson:4" or "richardson:4:direct".',
+        )
+    every = whole_number(spec, "steps", "richardson:4") if spec.arguments else 1
     name, finer = spec.inner or REFINED, grid.finer(2)
     fine = FineSolver(built(name, finer, picard), grid, finer)
     return RichardsonSolver(built(name, grid, picard), fine, every)

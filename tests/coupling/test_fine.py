@@ -122,6 +122,9 @@ def test_names_and_memory() -> None:
     for wrong in ("fine", "fine:1", "fine:direct", "fine:2:nothing", "richardson:0"):
         with pytest.raises(InputError, match=r"stokes\.solver"):
             make_solver(wrong, grid)
+    for wrong in ("richardson:-1", "richardson:1.5", "richardson:4:4", "richardson:0"):
+        with pytest.raises(InputError, match=rf'"{wrong}" .* whole number of steps'):
+            make_solver(wrong, grid)
 
 
 @pytest.mark.parametrize("scheme", ["explicit", "implicit"])

@@ -13,6 +13,7 @@ from tellus.solver.energy import (
     EXPLICIT,
     IMPLICIT,
     MP5,
+    VAN_LEER,
     EnergyEquation,
     ExtendedBoussinesq,
     ThermalState,
@@ -31,13 +32,16 @@ SOURCES: dict[str, tuple[Heating | float, ExtendedBoussinesq | None]] = {
 }
 
 
-@pytest.mark.parametrize(("kinds", "scheme", "source"), covering(THERMAL, SCHEMES, [*SOURCES]))
+@pytest.mark.parametrize(
+    ("kinds", "scheme", "source", "advection"),
+    covering(THERMAL, SCHEMES, [*SOURCES], (VAN_LEER, MP5)),
+)
 def test_heat_budget_closes_to_rounding_at_every_step(
-    kinds: tuple[str, ...], scheme: str, source: str
+    kinds: tuple[str, ...], scheme: str, source: str, advection: str
 ) -> None:
     walls = thermal_walls(kinds, VALUES)
     heating, extended = SOURCES[source]
-    energy = EnergyEquation(GRID, walls, heating, scheme, extended)
+    energy = EnergyEquation(GRID, walls, heating, scheme, extended, None, advection)
     flow = flow_of(0.3 * random_psi(GRID), GRID)
     heat = dissipation(flow, np.ones(GRID.cells), GRID, walls)
     state, time, dt = ThermalState(rough_field(GRID)), 0.02, energy.stable_dt(flow, 0.5)
