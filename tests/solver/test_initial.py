@@ -2,7 +2,11 @@
 
 import numpy as np
 import pytest
+from numerics import observed_orders
+from physics_cases import case_of
 
+from tellus.coupling.build import grid_of
+from tellus.coupling.starts.initial import initial_means
 from tellus.solver import initial
 from tellus.solver.grid import Grid
 
@@ -60,3 +64,21 @@ def test_a_small_grid_leaves_out_what_it_would_alias(nx: int) -> None:
     long_waves = 2.0 / fine.nx * (field @ waves.T) @ waves
     at_centres = long_waves[:, 31::63]
     np.testing.assert_allclose(initial.random_perturbation(coarse, seed=3), at_centres, atol=1e-12)
+
+
+def test_a_start_of_cell_means_is_of_fourth_order() -> None:
+    errors = []
+    for n in (8, 16, 32):
+        settings = ("initial.kind=cold", "initial.perturbation=mode", "initial.mode=2")
+        config = case_of(*settings, "initial.amplitude=1", f"grid.nx={2 * n}", f"grid.ny={n}")
+        grid = grid_of(config)
+        x, y = grid.x_nodes / grid.aspect, grid.y_nodes
+        across = np.diff(np.sin(2.0 * np.pi * x)) * grid.nx / (2.0 * np.pi)
+        exact = np.outer(np.diff(-np.cos(np.pi * y)) * n / np.pi, across)
+        errors.append(float(np.max(np.abs(initial_means(config, grid) - exact))))
+    assert min(observed_orders(errors)) > 3.9
+
+
+def test_a_start_of_one_temperature_has_it_to_the_bit() -> None:
+    config = case_of("initial.kind=hot", "initial.amplitude=0")
+    assert np.all(initial_means(config, grid_of(config)) == 1.0)
