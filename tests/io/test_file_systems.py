@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import zarr
 from rollouts import case
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from tellus.cli import app
 from tellus.config import dump
@@ -51,22 +51,43 @@ def test_a_sync_that_failed_is_a_failure(
     assert not list(tmp_path.iterdir())
 
 
+def limited(size: int, *command: object) -> Result:
+    """What a command says that may write no file beyond a size."""
+    _, most = limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, most))
+    try:
+        return CliRunner().invoke(app, [str(word) for word in command])
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+
+
 @pytest.mark.parametrize("blocks", [1, 6])
 def test_a_netcdf_file_beyond_a_limit_is_a_sentence(blocks: int, tmp_path: Path) -> None:
     """Status 1 and no beginning of a file; HDF5 crashes where it cannot truncate or write."""
     run = tmp_path / "run"
     run_directory(case("time.max_steps=2"), run, progress=False)
     before = set(run.rglob("*"))
-    _, most = limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (1024 * blocks, most))
-    try:
-        done = CliRunner().invoke(app, ["export", str(run), "--to", "netcdf"])
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    done = limited(1024 * blocks, "export", run, "--to", "netcdf")
     assert done.exit_code == 1
     assert "File too large; make room" in done.stderr
     assert done.stderr.count("\n") == 1
     assert set(run.rglob("*")) == before
+
+
+def test_runs_and_reports_beyond_a_limit_are_failures_not_bad_input(tmp_path: Path) -> None:
+    """Status 1: neither the configuration nor the name of the report is at fault."""
+    file, run, report = tmp_path / "case.toml", tmp_path / "run", tmp_path / "report.html"
+    file.write_text(dump(case("time.max_steps=2")))
+    done = limited(4, "run", file, "--out", run)
+    assert (done.exit_code, run.exists()) == (1, False)
+    assert "File too large" in done.stderr
+    run_directory(case("time.max_steps=2"), run, progress=False)
+    report.write_text("<html>old</html>")
+    done = limited(1024, "compare", run, "--out", report)
+    assert done.exit_code == 1
+    assert done.stderr.endswith("report.html: File too large; make room, or name another path.\n")
+    assert report.read_text() == "<html>old</html>"
+    assert not list(tmp_path.glob("*.partial"))
 
 
 def test_what_a_user_told_zarr_changes_nothing(tmp_path: Path) -> None:

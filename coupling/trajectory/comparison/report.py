@@ -28,15 +28,12 @@ PIXELS_PER_INCH = 82
 def write_report(out: Path, result: Mapping[str, Any], runs: Sequence[RecordedRun]) -> None:
     """Write the report of what `compare` returned of these runs, replacing an older one in one go.
 
-    Raises InputError where `out` is no place for a report, or cannot be written.
+    Raises InputError where `out` is no place for a report.
     """
     check_place(out)
     page = render(result, runs)
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(out, page.encode(errors="backslashreplace"))
-    except OSError as error:
-        raise InputError(f"{out}: cannot be written ({error}); choose another --out.") from error
+    out.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(out, page.encode(errors="backslashreplace"))
 
 
 def check_place(out: Path) -> None:

@@ -27,6 +27,7 @@ from tellus.io import terminal
 from tellus.io.json_file import plain
 from tellus.io.shown import shown
 from tellus.io.signals import Asked, prompt
+from tellus.io.whole_file import NO_ROOM
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -45,9 +46,6 @@ BAD_PATHS = {
     errno.EPERM: "see to its permissions, or name another path",
     errno.EROFS: "name a path that can be written",
 }
-
-
-NO_ROOM = (errno.EDQUOT, errno.EFBIG, errno.ENOSPC)
 
 
 class OneSentenceGroup(TyperGroup):

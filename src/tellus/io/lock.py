@@ -8,10 +8,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from tellus.errors import InputError, RunFailedError
-from tellus.io.whole_file import not_followed
+from tellus.io.whole_file import NO_ROOM, not_followed
 
 NAME = ".lock"
-OUT_OF_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EIO)
 
 
 @contextmanager
@@ -27,7 +26,7 @@ def sole_user(directory: Path) -> Iterator[None]:
     InputError
         Another process is at work in it, or it cannot be written.
     RunFailedError
-        There is no room.
+        There is no room, or the disk fails.
     """
     try:
         new = not directory.exists()
@@ -44,7 +43,7 @@ def sole_user(directory: Path) -> Iterator[None]:
         if error.errno is None:
             # Not the file system's: a time-out of some library, say.
             raise
-        kind = RunFailedError if error.errno in OUT_OF_ROOM else InputError
+        kind = RunFailedError if error.errno in (*NO_ROOM, errno.EIO) else InputError
         raise kind(
             f"{error.filename or directory} cannot be written ({error.strerror or error}): see "
             "to that, or choose another directory."

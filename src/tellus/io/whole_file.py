@@ -21,6 +21,9 @@ from tellus.errors import InputError
 PARTIAL = re.compile(r"(.+?)(\.[0-9a-f]{16})?\.partial(-\d+)?")
 """The name of what was begun; earlier versions put nothing, or a process number, into it."""
 
+NO_ROOM = (errno.EDQUOT, errno.EFBIG, errno.ENOSPC)
+"""What a full disk answers, a quota, and a limit on the size of files: no bad input."""
+
 NO_SYNC = (errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP)
 """What file systems answer that cannot sync what is asked of them, folders above all."""
 
