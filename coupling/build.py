@@ -25,7 +25,7 @@ from tellus.solver.rheology import (
     Rheology,
     Viscoplastic,
 )
-from tellus.solver.stokes import StokesSolver
+from tellus.solver.stokes import StokesSolver, require_solver
 
 from .solvers.names import make_solver, own_name
 
@@ -167,6 +167,8 @@ def check_grid(config: Config, solver: StokesSolver | None = None) -> list[str]:
     Warnings where little is free, and of layers that the grid does not see. Of a solver handed in
     nothing is known but that it is there.
     """
+    if solver is not None:
+        require_solver("Simulation.from_config", solver)
     name = config.stokes.solver if solver is None else own_name(solver)
     return check_memory(grid_of(config), name) + lost_layers(config.grid, config.rheology)
 

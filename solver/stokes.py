@@ -7,7 +7,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from tellus.errors import SolverError
+from tellus.errors import InputError, SolverError
 
 from .boundaries import BoundaryConditions
 from .grid import Array, Grid
@@ -210,3 +210,12 @@ def failure(
         f"{subject} {what}{at}: {ranges}; set rheology.floor and rheology.ceiling to bound it, or "
         "refine the grid."
     )
+
+
+def require_solver(owner: str, solver: object) -> None:
+    """Raise InputError for what cannot solve, such as the name of a solver."""
+    if not callable(getattr(solver, "solve", None)):
+        raise InputError(
+            f"{owner}: solver must have a method solve, as tellus.make_solver's have, and "
+            f"{solver!r:.60} has none."
+        )

@@ -130,6 +130,15 @@ NONSENSE: dict[str, tuple[Callable[[Any], Any], tuple[Any, ...]]] = {
         lambda v: tellus.Simulation.from_config(v),
         ("examples/quickstart.toml", None, {"grid": {}}),
     ),
+    "from_config: solver": (
+        lambda v: tellus.Simulation.from_config(tellus.load_config(), solver=v),
+        ("direct", 3),
+    ),
+    "run: solver": (
+        lambda v: tellus.run(tellus.load_config(), "nowhere", solver=v),
+        ("direct", 3),
+    ),
+    "tellus.run: out": (lambda v: tellus.run(tellus.load_config(), v), ("", None, 3)),
     "tellus.load_config": (lambda v: tellus.run(v, "nowhere"), ("quickstart.toml", None)),
 }
 

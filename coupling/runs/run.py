@@ -1,5 +1,6 @@
 """A run of a configuration in a directory: begun, or gone on with."""
 
+import os
 from collections.abc import Callable
 from contextlib import nullcontext
 from math import inf
@@ -24,7 +25,7 @@ from tellus.errors import InputError
 from tellus.io.arrays import Expected
 from tellus.io.lock import sole_user
 from tellus.io.signals import remembered
-from tellus.solver.stokes import StokesSolver
+from tellus.solver.stokes import StokesSolver, require_solver
 from tellus.solver.threads import one_blas_thread
 
 if TYPE_CHECKING:
@@ -63,6 +64,10 @@ def run_directory(
     InputError, RunFailedError, InterruptedRunError
         Exit status 2, 1 and 3 of the command line.
     """
+    if not isinstance(out, str | os.PathLike) or out == "":
+        raise InputError(f"tellus.run: out must be the path of a directory, not {out!r:.60}.")
+    if solver is not None:
+        require_solver("tellus.run", solver)
     out, config = Path(out), resolved(config)
     ranks = ranks_of(config.stokes.solver, solver)
     # What overflows is found by the checks of every step, and said there in a sentence.

@@ -47,6 +47,7 @@ from tellus.solver.stokes import (
     StokesProblem,
     StokesReport,
     StokesSolver,
+    require_solver,
 )
 from tellus.solver.strain import dissipation, effective_viscosity
 from tellus.solver.threads import one_blas_thread
@@ -129,11 +130,7 @@ class Simulation:
         check("Simulation", velocity=(velocity, Choice((HELD, MID_STEP))))
         if not hasattr(heating, "mean"):
             check("Simulation", heating=(heating, FINITE))
-        if not callable(getattr(solver, "solve", None)):
-            raise InputError(
-                f"Simulation: solver must have a method solve, as tellus.make_solver's have, and "
-                f"{solver!r} has none."
-            )
+        require_solver("Simulation", solver)
         initial = np.array(temperature, dtype=np.float64, order="C")
         if initial.shape != grid.cells:
             raise InputError(f"temperature has shape {initial.shape}, the grid {grid.cells}.")
