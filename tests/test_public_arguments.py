@@ -139,6 +139,12 @@ NONSENSE: dict[str, tuple[Callable[[Any], Any], tuple[Any, ...]]] = {
         ("direct", 3),
     ),
     "tellus.run: out": (lambda v: tellus.run(tellus.load_config(), v), ("", None, 3)),
+    "tellus.open_run: path": (tellus.open_run, ("", None, 3)),
+    "observers": (lambda v: simulation().run(steps=1, observers=[v]), (3, "info", None)),
+    "from_config: temperature": (
+        lambda v: tellus.Simulation.from_config(tellus.load_config(), temperature=v),
+        ("hot", [[1.0]], {}),
+    ),
     "tellus.load_config": (lambda v: tellus.run(v, "nowhere"), ("quickstart.toml", None)),
 }
 

@@ -64,8 +64,7 @@ def run_directory(
     InputError, RunFailedError, InterruptedRunError
         Exit status 2, 1 and 3 of the command line.
     """
-    if not isinstance(out, str | os.PathLike) or out == "":
-        raise InputError(f"tellus.run: out must be the path of a directory, not {out!r:.60}.")
+    _require_path("tellus.run: out", out)
     if solver is not None:
         require_solver("tellus.run", solver)
     out, config = Path(out), resolved(config)
@@ -90,7 +89,14 @@ def run_directory(
 
 def open_run(path: Path | str) -> "xr.Dataset":
     """The outputs of a run as a lazily read xarray dataset; InputError if there are none."""
+    _require_path("tellus.open_run: path", path)
     return open_fields(Path(path))
+
+
+def _require_path(what: str, path: object) -> None:
+    """Raise InputError for anything but a path, and for an empty one."""
+    if not isinstance(path, str | os.PathLike) or path == "":
+        raise InputError(f"{what} must be the path of a directory, not {path!r:.60}.")
 
 
 def _reopened(config: Config, out: Path, solver: StokesSolver | None, ranks: Ranks) -> RunLoop:

@@ -131,7 +131,13 @@ class Simulation:
         if not hasattr(heating, "mean"):
             check("Simulation", heating=(heating, FINITE))
         require_solver("Simulation", solver)
-        initial = np.array(temperature, dtype=np.float64, order="C")
+        try:
+            initial = np.array(temperature, dtype=np.float64, order="C")
+        except (TypeError, ValueError):
+            raise InputError(
+                f"temperature must be an array of numbers of shape {grid.cells}, not "
+                f"{temperature!r:.60}."
+            ) from None
         if initial.shape != grid.cells:
             raise InputError(f"temperature has shape {initial.shape}, the grid {grid.cells}.")
         if not np.all(np.isfinite(initial)):
@@ -336,6 +342,12 @@ class Simulation:
         check("Simulation.run", until=(until, Limits(least=self.time, infinite=True)))
         needed = not until < float("inf")
         check("Simulation.run", steps=(steps, Limits(least=0, whole=True, optional=not needed)))
+        for observe in observers:
+            if not callable(observe):
+                raise InputError(
+                    f"Simulation.run: observers must be callable with a simulation and a record, "
+                    f"and {observe!r:.60} is not."
+                )
         last = None if steps is None else self.steps + steps
         with suppress(StopIteration):
             while self.time < until and self.steps != last:
