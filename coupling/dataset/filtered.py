@@ -1,40 +1,19 @@
 """What coarser cells see of fine runs: rows of windows in time, of means, flows and heat."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tellus.config import DatasetConfig
-from tellus.coupling.build import coarser, grid_of, replaced
-from tellus.coupling.dataset.sampling import Member, SampledState
+from tellus.coupling.build import coarser, grid_of, grid_of_data, replaced
+from tellus.coupling.dataset.sampling import Gathered, Member, SampledState
 from tellus.coupling.simulation.loop import Simulation, StepRecord
 from tellus.errors import RunFailedError
 from tellus.solver.grid import Array, Grid
 from tellus.solver.transport.means import Fluxes
 from tellus.solver.transport.regridding import coarse_means, regridded
-
-
-@dataclass(frozen=True)
-class Filtered:
-    """Moments at the edges of windows with their psi, and what went on in the windows.
-
-    `windows` holds, for every window, `first`, the number of the moment it begins with; `mean_psi`
-    over its time, shape (ny+1, nx+1); the heat through each face over its time, `along_x`,
-    shape (ny, nx+1), and `along_y`, (ny+1, nx), in units of temperature times length; and `heated`,
-    what sources add to each cell meanwhile.
-    """
-
-    moments: list[SampledState] = field(default_factory=list)
-    psi: list[Array] = field(default_factory=list)
-    windows: list[Mapping[str, Any]] = field(default_factory=list)
-
-    def arrays(self) -> dict[str, NDArray[Any]]:
-        """The windows as arrays, one after the other along the first axis."""
-        names = self.windows[0] if self.windows else ()
-        return {name: np.stack([window[name] for window in self.windows]) for name in names}
 
 
 class Window:
@@ -66,7 +45,7 @@ class Window:
         self._last = simulation.time, after
 
     def seen(self, first: int) -> dict[str, Any]:
-        """What is kept of it, see `Filtered`."""
+        """What is kept of it, see `Gathered`."""
         time, _ = self._last
         single = {
             "mean_psi": self._psi / (time - self._start),
@@ -77,37 +56,52 @@ class Window:
         return {"first": first, **kept, "heated": self._heated}
 
 
-def filtered(config: DatasetConfig, member: Member) -> tuple[Filtered, str]:
+def filtered(config: DatasetConfig, member: Member) -> tuple[Gathered, str]:
     """The rows of one simulation, and how it ended; one that fails keeps what it had."""
-    found, settings = Filtered(), config.windows
+    found, ending = Gathered(), "reached its end"
+    try:
+        for grower in _grown(config, member):
+            _add_row(found, _settled(config, member, grower), grid_of_data(config), config)
+            if grower.steps >= config.dataset.max_steps:
+                ending = "reached its last step"
+                break
+    except RunFailedError as error:
+        if not found.moments:
+            raise
+        ending = f"stopped early: {error}"
+    last = found.moments[-1]
+    return found, f"{len(found.windows)} windows to t = {last.time:.3g}, {ending}"
+
+
+def _grown(config: DatasetConfig, member: Member) -> Iterator[Simulation]:
+    """The simulation on the coarse grid that it is advanced on, where each row begins."""
+    run, rows = member.configured(config), config.windows.rows
+    grid = coarser(grid_of(run), config.windows.grown_on)
+    run = replaced(run, "grid", nx=grid.nx, ny=grid.ny)
+    grower = Simulation.from_config(run, warn=lambda sentence: None)
+    for row in range(1, rows + 1):
+        left = config.dataset.max_steps - grower.steps
+        # More of them early, while the flow changes fastest.
+        grower.run(member.end * (row / rows) ** 2, steps=left)
+        yield grower
+
+
+def _settled(config: DatasetConfig, member: Member, grower: Simulation) -> Simulation:
+    """The same on its own grid, some steps later."""
+    # What begins here is developed: nothing but the flow limits its steps.
     run = member.configured(config)
-    grid, grown = grid_of(run), coarser(grid_of(run), settings.grown_on)
-    seen = coarser(grid, settings.factor)
-    on_it = replaced(run, "grid", nx=grown.nx, ny=grown.ny)
-    grower = Simulation.from_config(on_it, warn=lambda sentence: None)
-    # What begins on the fine grid is developed: nothing but the flow limits its steps.
     run = replaced(run, "time", dt_initial=run.time.dt_max)
-    for row in range(1, settings.rows + 1):
-        try:
-            left = config.dataset.max_steps - grower.steps
-            # More of them early, while the flow changes fastest.
-            grower.run(member.end * (row / settings.rows) ** 2, steps=left)
-            temperature = regridded(grower.temperature, grown, grid, grower.boundaries)
-            fine = Simulation.from_config(run, temperature=temperature, warn=lambda sentence: None)
-            fine.time = grower.time
-            fine.energy = replace(fine.energy, keep_fluxes=True)
-            fine.run(steps=settings.settle)
-            _add_row(found, fine, seen, config)
-        except RunFailedError as error:
-            return found, f"stopped early: {error}"
-        if grower.steps >= config.dataset.max_steps:
-            return found, "reached its last step"
-    return found, "reached its end"
+    carried = regridded(grower.temperature, grower.grid, grid_of(run), grower.boundaries)
+    fine = Simulation.from_config(run, temperature=carried, warn=lambda sentence: None)
+    fine.time = grower.time
+    fine.energy = replace(fine.energy, keep_fluxes=True)
+    fine.run(steps=config.windows.settle)
+    return fine
 
 
-def _add_row(found: Filtered, fine: Simulation, grid: Grid, config: DatasetConfig) -> None:
+def _add_row(found: Gathered, fine: Simulation, grid: Grid, config: DatasetConfig) -> None:
     """The windows of one row and the moments between them; all of them, or none where it fails."""
-    row = Filtered()
+    row = Gathered()
 
     def keep(even: bool) -> None:
         means = coarse_means(fine.temperature, grid).astype(np.float32)

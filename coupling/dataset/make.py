@@ -5,10 +5,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from time import perf_counter
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from tellus.config import DatasetConfig, dump, load_stored_dataset_config
@@ -28,7 +26,7 @@ from tellus.solver.threads import limit
 from tellus.solver.time_left import time_left
 
 from .filtered import filtered
-from .sampling import SampledState, StateSampler
+from .sampling import Gathered, SampledState, StateSampler
 from .store import store_of, write_card, write_simulation
 
 log = logging.getLogger("tellus")
@@ -82,22 +80,23 @@ def simulate(config: DatasetConfig, member: Member, out: Path) -> str:
     """Run one simulation and write its snapshots; the directory appears only when complete."""
     start = perf_counter()
     with limit(1), threadpool_limits(limits=1):
-        # What there is to warn of was said of the first one, before any began.
-        simulation = Simulation.from_config(member.configured(config), warn=lambda sentence: None)
-        windows: dict[str, NDArray[Any]] = {}
-        if config.dataset.kind == "filtered":
-            found, ending = filtered(config, member)
-            moments, psi, windows = found.moments, found.psi, found.arrays()
-        else:
-            kept, ending = _run(simulation, member, config)
-            moments, psi = _labelled(simulation, kept)
-            if lost := len(kept) - len(moments):
-                ending += f", {lost} more without a label"
+        gather = filtered if config.dataset.kind == "filtered" else _labelled_snapshots
+        found, ending = gather(config, member)
         seconds, grid = perf_counter() - start, grid_of_data(config)
-        write_simulation(out, member, simulation.rayleigh, grid, moments, psi, seconds, windows)
-    return (
-        f"{member.name} ({member.split}) {simulation.steps} steps to t = {simulation.time:.3g}, "
-        f"{len(moments)} snapshots, {ending}"
+        write_simulation(out, member, config.model.rayleigh, grid, found, seconds)
+    return f"{member.name} ({member.split}) {ending}"
+
+
+def _labelled_snapshots(config: DatasetConfig, member: Member) -> tuple[Gathered, str]:
+    """Moments with the direct solution for each, and how the simulation ended."""
+    # What there is to warn of was said of the first one, before any began.
+    simulation = Simulation.from_config(member.configured(config), warn=lambda sentence: None)
+    kept, ending = _run(simulation, member, config)
+    moments, psi = _labelled(simulation, kept)
+    if lost := len(kept) - len(moments):
+        ending += f", {lost} more without a label"
+    return Gathered(moments, psi), (
+        f"{simulation.steps} steps to t = {simulation.time:.3g}, {len(moments)} snapshots, {ending}"
     )
 
 

@@ -5,7 +5,9 @@ reservoir (Vitter 1985, algorithm R): every one has the same chance to stay, and
 held than will be stored.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +16,7 @@ from tellus.config import Config, DatasetConfig
 from tellus.config.dataset import PAIR, DatasetSection
 from tellus.coupling.build import simulation_of
 from tellus.io.signals import held
+from tellus.solver.grid import Array
 
 SEEDS = 2**32
 
@@ -88,6 +91,33 @@ class SampledState:
     time: float
     step: int
     even: bool
+
+
+@dataclass(frozen=True)
+class Gathered:
+    """What is kept of a simulation: moments and their psi, and what went on in windows of time.
+
+    `windows`, none but of a run as coarser cells see it, holds for every one `first`, the number of
+    the moment it begins with; `mean_psi` over its time, shape (ny+1, nx+1); the heat through each
+    face over its time, `along_x`, shape (ny, nx+1), and `along_y`, (ny+1, nx), in units of
+    temperature times length; and `heated`, what sources add to each cell meanwhile.
+    """
+
+    moments: list[SampledState] = field(default_factory=list)
+    psi: list[Array] = field(default_factory=list)
+    windows: list[Mapping[str, Any]] = field(default_factory=list)
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """All of it, one after the other along the first axis."""
+        moments, names = self.moments, self.windows[0] if self.windows else ()
+        return {
+            "temperature": np.stack([moment.temperature for moment in moments]),
+            "psi": np.stack(self.psi),
+            "time": np.array([moment.time for moment in moments]),
+            "step": np.array([moment.step for moment in moments]),
+            "even": np.array([moment.even for moment in moments]),
+            **{name: np.stack([window[name] for window in self.windows]) for name in names},
+        }
 
 
 class StateSampler:

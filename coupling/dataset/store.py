@@ -3,10 +3,9 @@
 import hashlib
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -14,7 +13,7 @@ from numpy.typing import NDArray
 
 from tellus.config import DatasetConfig
 from tellus.coupling.build import boundaries_of, grid_of_data
-from tellus.coupling.dataset.sampling import Member, SampledState, members
+from tellus.coupling.dataset.sampling import Gathered, Member, members
 from tellus.errors import InputError
 from tellus.io.arrays import digest
 from tellus.io.stores import checked_compression, new_store, open_store, stored_array
@@ -36,26 +35,17 @@ def write_simulation(
     member: Member,
     rayleigh: float,
     grid: Grid,
-    moments: Sequence[SampledState],
-    psi: Sequence[Array],
+    found: Gathered,
     seconds: float,
-    windows: Mapping[str, NDArray[Any]] = MappingProxyType({}),
 ) -> None:
     """Write the snapshots of one simulation; its store appears only when it is whole.
 
     A snapshot is a chunk, so that one at random is read without its neighbours. `seconds`
-    is what running and labelling it took, on one thread; `windows`, see `Filtered`, lie beside.
+    is what running and labelling it took, on one thread.
     """
     final = store_of(out, member.name)
-    temperature = np.stack([moment.temperature for moment in moments])
-    arrays: dict[str, NDArray[Any]] = {
-        "temperature": temperature,
-        "psi": np.stack(psi),
-        "time": np.array([moment.time for moment in moments]),
-        "step": np.array([moment.step for moment in moments]),
-        "even": np.array([moment.even for moment in moments]),
-    }
-    arrays |= windows
+    arrays = found.arrays()
+    temperature = arrays["temperature"]
     attributes = asdict(member) | {"rayleigh": rayleigh, "seconds": seconds}
     attributes["temperature_sha256"] = digest(temperature)
     attributes["digests"] = {name: digest(values) for name, values in arrays.items()}

@@ -187,7 +187,9 @@ def test_kernels_give_the_same_bits_on_any_number_of_threads(
         np.testing.assert_array_equal(other, found[0])
 
 
-@pytest.mark.parametrize("name", ["direct", "lagged", "refined", "reduced:2", "surrogate"])
+@pytest.mark.parametrize(
+    "name", ["direct", "lagged", "refined", "reduced:2", "richardson:4", "surrogate"]
+)
 def test_solvers_give_the_same_bits_on_any_number_of_threads(name: str) -> None:
     found = []
     for count in (1, 2):
