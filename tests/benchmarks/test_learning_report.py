@@ -157,7 +157,7 @@ def test_a_suite_of_its_own_has_a_section(result: dict[str, Any], tmp_path: Path
     (tmp_path / "courses-long.png").touch()
     text = page(tmp_path, images=tmp_path)
     assert text is not None
-    section = text.split("## Longer rollouts: long, 128x32")[1]
+    section = text.split("## Rollouts: long, 128x32")[1]
     assert section.count("(images/courses-long.png)") == section.count("(images/") == 1
     assert "in 10000 steps" in section
     assert row(section, "skip:100")[1:6] == ["1", "2", "2", "1", "1"]
