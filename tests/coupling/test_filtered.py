@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import tellus.coupling.dataset.make as datasets
 from tellus.config import DatasetConfig, load_dataset_config
 from tellus.coupling.dataset.filtered import filtered
-from tellus.coupling.dataset.make import make_dataset
 from tellus.coupling.dataset.sampling import members
 from tellus.errors import InputError
 from tellus.io.stores import open_store
@@ -73,8 +73,11 @@ def test_a_coarser_filter_follows_from_a_finer_one() -> None:
         np.testing.assert_allclose(along_x, other["along_x"], atol=1e-7)
 
 
-def test_it_is_a_data_set_on_the_coarser_grid(tmp_path: Path) -> None:
-    make_dataset(configured(), tmp_path, report=lambda line: None)
+def test_it_is_a_data_set_on_the_coarser_grid(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(datasets, "run_all", lambda work, tasks, *more: (work(*t) for t in tasks))
+    datasets.make_dataset(configured(), tmp_path, report=lambda line: None)
     dataset = Dataset.open(tmp_path)
     assert dataset.grid == Grid(16, 8, 2.0)
     (simulation,) = dataset.simulations("train")
