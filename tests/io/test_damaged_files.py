@@ -236,6 +236,7 @@ def test_a_few_damaged_files(name: str, made: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(3600)
 @pytest.mark.parametrize("name", CASES)
 def test_many_damaged_files(name: str, made: Path, tmp_path: Path) -> None:
     check(name, MANY, made, tmp_path)
