@@ -137,7 +137,7 @@ inline void assemble_reduced(const Weights& w, const Basis& slow, const Basis& f
     const ptrdiff_t kd = reach * (nl + 1), width = kd + 1;
     // Functions at the ends have fewer partners, so each thread takes the next one when it is free.
     std::atomic<ptrdiff_t> next{0};
-    together(w.ns * w.nf > 40000, [&](const Member& member) {
+    together(w.ns * w.nf > 100000, [&](const Member& member) {
         std::vector<double> lines(8 * terms * line);
         // Eight at a time, so that whole cache lines are written.
         const ptrdiff_t groups = stride / 8;

@@ -171,7 +171,7 @@ def projected(grid: Grid) -> Array:
 
 
 # Grids from which each kernel takes more than one thread.
-KERNELS = [(product, Grid(1200, 900, 1.0)), (smoothed, Grid(640, 320)), (projected, Grid(320, 160))]
+KERNELS = [(product, Grid(1200, 900, 1.0)), (smoothed, Grid(640, 320)), (projected, Grid(480, 240))]
 
 
 @pytest.mark.parametrize(("kernel", "grid"), KERNELS, ids=["product", "chebyshev", "reduced"])
