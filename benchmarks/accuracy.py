@@ -43,6 +43,7 @@ SCHEMES = (
     replace(HIGH, solver="richardson:4"),
     replace(HIGH, courant=1.25, solver="richardson:4"),
     replace(HIGH, solver="richardson:8"),
+    replace(HIGH, courant=1.25, solver="richardson:8"),
 )
 
 
