@@ -59,6 +59,20 @@ class Closure(Protocol):
         return None
 
 
+def require_closure(owner: str, closure: object) -> None:
+    """Raise InputError for what is no closure, such as the class of one."""
+    if isinstance(closure, type) or not callable(getattr(closure, "fluxes", None)):
+        raise InputError(
+            f"{owner}: closure must be an object of a subclass of tellus.solver.closure.Closure, "
+            f"not {closure!r:.60}."
+        )
+    if not isinstance(getattr(closure, "name", None), str):
+        raise InputError(
+            f"{owner}: the closure {type(closure).__name__} has no name: give it one, a string, "
+            "which checkpoints and messages call it by."
+        )
+
+
 def interpolated(problem: StokesProblem, finer: Grid) -> StokesProblem:
     """The same problem on a finer grid, T carried over as `regridded` does."""
     temperature = regridded(problem.temperature, problem.grid, finer, problem.boundaries)
@@ -71,8 +85,12 @@ def checked_fluxes(closure: Closure, problem: StokesProblem, flow: Flow) -> Flux
     if found is None:
         return None
     grid, what = problem.grid, f"closure {closure.name}"
+    if not isinstance(found, Fluxes):
+        raise InputError(f"{what}: fluxes must return Fluxes or None, not {found!r:.60}.")
     check_shape(what, "fluxes along x", found.along_x, grid.u_faces)
     check_shape(what, "fluxes along y", found.along_y, grid.v_faces)
+    if any(np.asarray(part).dtype.kind not in "fiu" for part in found):
+        raise InputError(f"{what}: its fluxes must be real numbers.")
     if not all(np.all(np.isfinite(part)) for part in found):
         raise InputError(f"{what}: its fluxes hold NaN or infinity: bound them.")
     for (wall, kept), heat in zip(problem.boundaries.walls.items(), found.entering(), strict=True):

@@ -28,7 +28,7 @@ from tellus.coupling.simulation.stepping import (
 from tellus.coupling.starts.initial import given_start, initial_state
 from tellus.errors import InputError
 from tellus.solver.boundaries import BoundaryConditions
-from tellus.solver.closure import Closure, checked_fluxes
+from tellus.solver.closure import Closure, checked_fluxes, require_closure
 from tellus.solver.diagnostics import Diagnostics, diagnose
 from tellus.solver.energy import (
     EXPLICIT,
@@ -142,6 +142,8 @@ class Simulation:
             raise InputError(f"temperature has shape {initial.shape}, the grid {grid.cells}.")
         if not np.all(np.isfinite(initial)):
             raise InputError("the initial temperature holds NaN or infinity: mend the field.")
+        if closure is not None:
+            require_closure("Simulation", closure)
         if closure is not None and advection != MP5:
             raise InputError(
                 f'Simulation: closure {closure.name} adds to the fluxes of advection = "{MP5}", '

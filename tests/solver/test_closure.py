@@ -137,6 +137,10 @@ def test_what_a_closure_may_not_add() -> None:
         with pytest.raises(InputError, match="closure wrong") as refusal:
             checked_fluxes(Wrong(found), problem, flow)
         assert said in str(refusal.value)
+    unreal = Fluxes(*(part.astype(complex) for part in Fluxes.zero(grid)))
+    for other, said in ((unreal, "real numbers"), (tuple(unreal), "must return Fluxes or None")):
+        with pytest.raises(InputError, match=said):
+            checked_fluxes(Wrong(other), problem, flow)
     with pytest.raises(InputError, match="closure eddies adds to the fluxes"):
         Simulation(
             grid,
@@ -146,3 +150,18 @@ def test_what_a_closure_may_not_add() -> None:
             advection="van-leer",
             closure=Eddies(),
         )
+    nameless = type("Nameless", (Closure,), {})()
+    for none, said in (
+        (object(), "closure must be an object of a subclass"),
+        (Eddies, "closure must be an object of a subclass"),
+        ("eddies", "closure must be an object of a subclass"),
+        (nameless, "the closure Nameless has no name"),
+    ):
+        with pytest.raises(InputError, match=said):
+            Simulation(
+                grid,
+                problem.rheology,
+                make_solver("direct", grid),
+                problem.temperature,
+                closure=none,
+            )
