@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from tellus.config import DatasetConfig
+from tellus.config import Config, DatasetConfig
 from tellus.coupling.build import coarser, grid_of, grid_of_data, replaced
 from tellus.coupling.dataset.sampling import Gathered, Member, SampledState
 from tellus.coupling.simulation.loop import Simulation, StepRecord
@@ -60,7 +60,7 @@ def filtered(config: DatasetConfig, member: Member) -> tuple[Gathered, str]:
     """The rows of one simulation, and how it ended; one that fails keeps what it had."""
     found, ending = Gathered(), "reached its end"
     try:
-        for grower in _grown(config, member):
+        for grower in _row_starts(config, member):
             _add_row(found, _settled(config, member, grower), grid_of_data(config), config)
             if grower.steps >= config.dataset.max_steps:
                 ending = "reached its last step"
@@ -73,12 +73,17 @@ def filtered(config: DatasetConfig, member: Member) -> tuple[Gathered, str]:
     return found, f"{len(found.windows)} windows to t = {last.time:.3g}, {ending}"
 
 
-def _grown(config: DatasetConfig, member: Member) -> Iterator[Simulation]:
-    """The simulation on the coarse grid that it is advanced on, where each row begins."""
-    run, rows = member.configured(config), config.windows.rows
+def grown(config: DatasetConfig, member: Member) -> Config:
+    """The run on the coarse grid that a simulation is advanced on."""
+    run = member.configured(config)
     grid = coarser(grid_of(run), config.windows.grown_on)
-    run = replaced(run, "grid", nx=grid.nx, ny=grid.ny)
-    grower = Simulation.from_config(run, warn=lambda sentence: None)
+    return replaced(run, "grid", nx=grid.nx, ny=grid.ny)
+
+
+def _row_starts(config: DatasetConfig, member: Member) -> Iterator[Simulation]:
+    """The simulation on the coarse grid that it is advanced on, where each row begins."""
+    rows = config.windows.rows
+    grower = Simulation.from_config(grown(config, member), warn=lambda sentence: None)
     for row in range(1, rows + 1):
         left = config.dataset.max_steps - grower.steps
         # More of them early, while the flow changes fastest.

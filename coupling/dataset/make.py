@@ -25,7 +25,7 @@ from tellus.solver.grid import Array
 from tellus.solver.threads import limit
 from tellus.solver.time_left import time_left
 
-from .filtered import filtered
+from .filtered import filtered, grown
 from .sampling import Gathered, SampledState, StateSampler
 from .store import store_of, write_card, write_simulation
 
@@ -60,7 +60,10 @@ def make_dataset(
     out = out.absolute()
     _check_free(config, out)
     # Let the solver object before anything is written; what it warns of is logged.
-    Simulation.from_config(members(config)[0].configured(config))
+    first = members(config)[0]
+    Simulation.from_config(first.configured(config))
+    if config.dataset.kind == "filtered":
+        Simulation.from_config(grown(config, first), warn=lambda sentence: None)
     if scheduler is None:
         _check_memory(config, jobs)
     with sole_user(out):

@@ -87,11 +87,22 @@ def test_it_is_a_data_set_on_the_coarser_grid(
     assert np.all(np.asarray(store["heated"]) > 0.0)
 
 
+def test_a_solver_too_coarse_to_grow_it_is_refused_before_anything_is_written(
+    tmp_path: Path,
+) -> None:
+    config = configured("windows.grown_on=4", "stokes.solver=reduced:4")
+    with pytest.raises(InputError, match="8x4 grid is too small"):
+        datasets.make_dataset(config, tmp_path / "data", report=lambda line: None)
+    assert not (tmp_path / "data").exists()
+
+
 @pytest.mark.parametrize(
     ("overrides", "said"),
     [
         (("windows.factor=3",), "windows.factor = 3 must divide grid.nx = 32"),
         (("windows.grown_on=64",), "windows.grown_on = 64 must divide"),
+        (("windows.grown_on=8",), "windows.grown_on = 8 makes 4x2 cells"),
+        (("windows.factor=16",), "windows.factor = 16 makes 2x1 cells"),
         (("energy.advection=van-leer",), 'it needs energy.advection = "mp5"'),
     ],
 )

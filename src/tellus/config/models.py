@@ -18,6 +18,7 @@ from .dataset import (
 from .fields import Section
 from .read import completed, read
 from .sections import (
+    FEWEST_CELLS,
     MOST_OUTPUT_TIMES,
     MOST_OUTPUTS,
     BoundariesSection,
@@ -175,6 +176,12 @@ class DatasetConfig(Section):
                 raise ValueError(
                     f"windows.{key} = {factor} must divide grid.nx = {self.grid.nx} and grid.ny = "
                     f"{self.grid.ny}"
+                )
+            nx, ny = self.grid.nx // factor, self.grid.ny // factor
+            if min(nx, ny) < FEWEST_CELLS:
+                raise ValueError(
+                    f"windows.{key} = {factor} makes {nx}x{ny} cells of grid.nx and grid.ny, and a "
+                    f"grid has at least {FEWEST_CELLS} each: take less, or a finer grid"
                 )
         if self.energy.advection != "mp5":
             raise ValueError(

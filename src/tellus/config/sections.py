@@ -28,11 +28,14 @@ def _default(section: Section, key: str) -> object:
     return type(section).model_fields[key].default
 
 
+FEWEST_CELLS = 4
+
+
 class GridSection(Section):
     """The staggered grid."""
 
-    nx: int = quantity(256, "cells along the box", "cells", ge=4, le=16384)
-    ny: int = quantity(64, "cells up the box", "cells", ge=4, le=16384)
+    nx: int = quantity(256, "cells along the box", "cells", ge=FEWEST_CELLS, le=16384)
+    ny: int = quantity(64, "cells up the box", "cells", ge=FEWEST_CELLS, le=16384)
     aspect: float = quantity(4.0, "width of the box over its height", ge=1e-3, le=100)
 
 
