@@ -45,6 +45,11 @@ class RecordedRun:
         """The run in a directory; InputError where there is no such directory."""
         if not Path(path).is_dir():
             raise InputError(f"{path}: no such run directory; give one written by `tellus run`.")
+        if (Path(path) / "simulations").is_dir():
+            raise InputError(
+                f"{path} is a data set, whole or unfinished: give a run directory, one written by "
+                "`tellus run`."
+            )
         return cls(Path(path))
 
     @cached_property

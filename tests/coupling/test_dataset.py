@@ -164,6 +164,9 @@ def test_an_unfinished_data_set_is_called_so(copy: Path) -> None:
     for command in (["info", str(copy)], ["rollout-suite", "--data", str(copy), "--out", "x"]):
         refused = CliRunner().invoke(app, command)
         assert (refused.exit_code, "is an unfinished data set" in refused.stderr) == (2, True)
+    for command in (["plot", str(copy)], ["profile", str(copy)]):
+        refused = CliRunner().invoke(app, command)
+        assert (refused.exit_code, "is a data set" in refused.stderr) == (2, True)
 
 
 def test_a_killed_data_set_goes_on(made: Path, tmp_path: Path) -> None:
