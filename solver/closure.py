@@ -73,6 +73,22 @@ def require_closure(owner: str, closure: object) -> None:
         )
 
 
+def refined(problem: StokesProblem, finer: Grid) -> StokesProblem:
+    """The momentum problem on a finer grid, as its closure sees it, where it has one.
+
+    Raises InputError where that is none on this grid.
+    """
+    closure = problem.closure
+    if closure is None:
+        return interpolated(problem, finer)
+    found, what = closure.refined(problem, finer), f"closure {getattr(closure, 'name', closure)}"
+    if not isinstance(found, StokesProblem) or found.grid != finer:
+        raise InputError(f"{what}: refined must return a StokesProblem on {finer} cells.")
+    if not np.all(np.isfinite(found.temperature)):
+        raise InputError(f"{what}: what it shows a finer grid holds NaN or infinity: bound it.")
+    return found
+
+
 def interpolated(problem: StokesProblem, finer: Grid) -> StokesProblem:
     """The same problem on a finer grid, T carried over as `regridded` does."""
     temperature = regridded(problem.temperature, problem.grid, finer, problem.boundaries)

@@ -15,6 +15,9 @@ from tellus.solver.grid import Array, Grid
 from tellus.solver.transport.means import Fluxes
 from tellus.solver.transport.regridding import coarse_means, regridded
 
+ROWS_APART = 10**6
+"""In their numbers of steps, so that no moment of one is taken for a neighbour of another's."""
+
 
 class Window:
     """Adds up what a coarse grid sees of the steps of a fine run; an observer of these."""
@@ -107,10 +110,11 @@ def _settled(config: DatasetConfig, member: Member, grower: Simulation) -> Simul
 def _add_row(found: Gathered, fine: Simulation, grid: Grid, config: DatasetConfig) -> None:
     """The windows of one row and the moments between them; all of them, or none where it fails."""
     row = Gathered()
+    earlier = ROWS_APART * len(found.windows) // config.windows.count
 
     def keep(even: bool) -> None:
         means = coarse_means(fine.temperature, grid).astype(np.float32)
-        row.moments.append(SampledState(means, fine.time, fine.steps, even))
+        row.moments.append(SampledState(means, fine.time, earlier + fine.steps, even))
 
     for number in range(config.windows.count):
         window = Window(fine, grid)

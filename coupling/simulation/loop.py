@@ -173,6 +173,8 @@ class Simulation:
         self._last_dt: float | None = None
         self._flow: Flow | None = None
         self._before: PastFlow | None = None
+        for warning in closure.check(self.problem) if closure is not None else ():
+            log.warning("%s", warning)
 
     @classmethod
     def from_config(

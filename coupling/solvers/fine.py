@@ -5,7 +5,7 @@ from math import lcm
 
 import numpy as np
 
-from tellus.solver.closure import interpolated
+from tellus.solver.closure import refined
 from tellus.solver.composite import CompositeSolver
 from tellus.solver.grid import Array, Grid
 from tellus.solver.history import PastFlow, extrapolated, stacked, unstacked, well_apart
@@ -53,8 +53,6 @@ class FineSolver(CompositeSolver):
         return u, v
 
     def _on_the_finer(self, problem: StokesProblem) -> StokesProblem:
-        """As the closure sees it, where there is one."""
-        refined = interpolated if problem.closure is None else problem.closure.refined
         return refined(problem, self.finer)
 
 

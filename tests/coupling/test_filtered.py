@@ -58,6 +58,8 @@ def test_what_enters_a_cell_is_what_it_gains() -> None:
         np.testing.assert_allclose(change, gain, atol=4e-7)  # float32
         gains.append(np.max(np.abs(gain)))
     assert min(gains) > 1e-3
+    steps = [moment.step for moment in found.moments]
+    assert steps == [2, 4, 6, 8, 1_000_002, 1_000_004, 1_000_006, 1_000_008]
     assert [moment.even for moment in found.moments] == [True, False, False, False] * 2
 
 

@@ -117,6 +117,35 @@ def test_a_finer_solve_sees_what_the_closure_shows_it(name: str) -> None:
     np.testing.assert_allclose(shown.psi - plain.psi, weight * 99.0 * fine, rtol=1e-6, atol=1e-6)
 
 
+@pytest.mark.parametrize("shown", [None, "same", "nan"])
+def test_what_a_closure_may_not_show(shown: str | None) -> None:
+    grid = Grid(16, 8, 2.0)
+
+    class Blind(Closure):
+        name = "blind"
+
+        def refined(self, problem: StokesProblem, finer: Grid) -> StokesProblem:
+            unknown = np.full(finer.cells, np.nan)
+            found = {"same": problem, "nan": StokesProblem(finer, unknown, problem.rheology)}
+            return found.get(str(shown))  # type: ignore[return-value]
+
+    problem = StokesProblem(grid, rough_field(grid), FrankKamenetskii(), closure=Blind())
+    with pytest.raises(InputError, match="closure blind: "):
+        make_solver("fine:2:direct", grid).solve(problem)
+
+
+def test_a_closure_is_asked_whether_it_can_be_used() -> None:
+    class Elsewhere(Closure):
+        name = "elsewhere"
+
+        def check(self, problem: StokesProblem) -> list[str]:
+            raise InputError("not in this box.")
+
+    grid, law = Grid(16, 8, 2.0), FrankKamenetskii()
+    with pytest.raises(InputError, match="not in this box"):
+        Simulation(grid, law, make_solver("direct", grid), rough_field(grid), closure=Elsewhere())
+
+
 def test_what_a_closure_may_not_add() -> None:
     grid = Grid(16, 8, 2.0)
     problem = StokesProblem(grid, rough_field(grid), FrankKamenetskii())
