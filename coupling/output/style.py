@@ -66,9 +66,16 @@ def line(k: int) -> dict[str, Any]:
     }
 
 
+LARGEST_DRAWN = 1e300
+
+
 def leave_out_spikes(axis: Axes, values: Array) -> None:
-    """Limits of the vertical axis that the few largest and smallest values may leave."""
-    low, high = np.nanpercentile(values, [0.5, 99.5])
+    """Limits of the vertical axis that the few largest and smallest values may leave.
+
+    Infinite ones count for nothing, nor do those too large for an axis, as in a damaged series.
+    """
+    drawn = values[np.abs(values) < LARGEST_DRAWN]
+    low, high = np.percentile(drawn, [0.5, 99.5]) if drawn.size else (0.0, 1.0)
     margin = 0.08 * max(high - low, 1e-6 * max(abs(high), 1e-300))
     axis.set(ylim=(low - margin, high + margin))
 

@@ -24,7 +24,9 @@ from tellus.cli import app
 from tellus.config import load_config
 from tellus.coupling.output import pictures
 from tellus.coupling.output.export import export_netcdf, export_vtk
+from tellus.coupling.output.picture_file import save_picture
 from tellus.coupling.output.pictures import plot_run
+from tellus.coupling.output.planet import Units
 from tellus.coupling.output.profile import profile
 from tellus.coupling.runs.run import open_run, run_directory
 from tellus.errors import InputError
@@ -115,6 +117,18 @@ def test_a_profile_is_printed_tabulated_and_drawn(run: Path, tmp_path: Path) -> 
     for name in ("y", "temperature", "temperature_std", "vrms", "vrms_std"):
         assert [float(row[name]) for row in rows] == result[name]
     assert Image.open(picture).size > (500, 300)
+
+
+@pytest.mark.parametrize("odd", [np.inf, -np.inf, np.nan, 1.7e308])
+def test_a_series_with_numbers_that_no_axis_holds_is_drawn(odd: float, tmp_path: Path) -> None:
+    steps = np.arange(5.0)
+    series = {"time": steps, "mean_temperature": 0.1 * steps, "vrms": np.full(5, odd)}
+    series |= {"nusselt_top": np.where(steps == 2.0, odd, steps), "nusselt_bottom": steps}
+    figure = pictures.history(series, Units({}))
+    save_picture(figure, tmp_path / "history.png")
+    low, high = figure.axes[1].get_ylim()
+    assert -1.0 < low < 0.1
+    assert 3.9 < high < 5.0
 
 
 def test_pictures_of_every_field_and_a_film(run: Path, tmp_path: Path) -> None:
