@@ -8,6 +8,7 @@ import numpy as np
 from tellus.errors import InputError
 
 from .boundaries import TEMPERATURE
+from .energy import MP5
 from .grid import Grid
 from .limits import check_shape
 from .stokes import Flow, StokesProblem
@@ -59,17 +60,25 @@ class Closure(Protocol):
         return None
 
 
-def require_closure(owner: str, closure: object) -> None:
-    """Raise InputError for what is no closure, such as the class of one."""
+def require_closure(owner: str, closure: object, advection: str) -> None:
+    """Raise InputError for what is no closure, such as the class of one, or has nothing to add to.
+
+    `advection` as in `EnergyEquation`.
+    """
     if isinstance(closure, type) or not callable(getattr(closure, "fluxes", None)):
         raise InputError(
             f"{owner}: closure must be an object of a subclass of tellus.solver.closure.Closure, "
             f"not {closure!r:.60}."
         )
-    if not isinstance(getattr(closure, "name", None), str):
+    name = getattr(closure, "name", None)
+    if not isinstance(name, str):
         raise InputError(
             f"{owner}: the closure {type(closure).__name__} has no name: give it one, a string, "
             "which checkpoints and messages call it by."
+        )
+    if advection != MP5:
+        raise InputError(
+            f'{owner}: closure {name} adds to the fluxes of advection = "{MP5}", not "{advection}".'
         )
 
 
@@ -81,7 +90,7 @@ def refined(problem: StokesProblem, finer: Grid) -> StokesProblem:
     closure = problem.closure
     if closure is None:
         return interpolated(problem, finer)
-    found, what = closure.refined(problem, finer), f"closure {getattr(closure, 'name', closure)}"
+    found, what = closure.refined(problem, finer), f"closure {closure.name}"
     if not isinstance(found, StokesProblem) or found.grid != finer:
         raise InputError(f"{what}: refined must return a StokesProblem on {finer} cells.")
     if not np.all(np.isfinite(found.temperature)):

@@ -23,6 +23,8 @@ QUIET_VRMS = 1.0
 class Refines(Protocol):
     """Part of a closure, see `tellus.solver.closure`."""
 
+    name: str
+
     def refined(self, problem: "StokesProblem", finer: Grid) -> "StokesProblem":
         """The problem on a grid that divides each cell."""
         ...

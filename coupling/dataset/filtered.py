@@ -1,4 +1,4 @@
-"""What coarser cells see of fine runs: rows of windows in time, of means, flows and heat."""
+"""What coarser cells see of fine runs: sequences of windows in time, of means, flows and heat."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -15,7 +15,7 @@ from tellus.solver.grid import Array, Grid
 from tellus.solver.transport.means import Fluxes
 from tellus.solver.transport.regridding import coarse_means, regridded
 
-ROWS_APART = 10**6
+SEQUENCES_APART = 10**6
 """In their numbers of steps, so that no moment of one is taken for a neighbour of another's."""
 
 
@@ -60,12 +60,13 @@ class Window:
 
 
 def filtered(config: DatasetConfig, member: Member) -> tuple[Gathered, str]:
-    """The rows of one simulation, and how it ended; one that fails keeps what it had."""
+    """The sequences of one simulation, and how it ended; one that fails keeps what it had."""
     found, ending = Gathered(), "reached its end"
     try:
-        for grower in _row_starts(config, member):
-            _add_row(found, _settled(config, member, grower), grid_of_data(config), config)
-            if grower.steps >= config.dataset.max_steps:
+        for spun_up in _sequence_starts(config, member):
+            fine = _settled(config, member, spun_up)
+            _add_sequence(found, fine, grid_of_data(config), config)
+            if spun_up.steps >= config.dataset.max_steps:
                 ending = "reached its last step"
                 break
     except RunFailedError as error:
@@ -76,54 +77,54 @@ def filtered(config: DatasetConfig, member: Member) -> tuple[Gathered, str]:
     return found, f"{len(found.windows)} windows to t = {last.time:.3g}, {ending}"
 
 
-def grown(config: DatasetConfig, member: Member) -> Config:
-    """The run on the coarse grid that a simulation is advanced on."""
+def spin_up(config: DatasetConfig, member: Member) -> Config:
+    """The run on the coarse grid that brings a simulation from sequence to sequence."""
     run = member.configured(config)
-    grid = coarser(grid_of(run), config.windows.grown_on)
+    grid = coarser(grid_of(run), config.windows.spin_up_factor)
     return replaced(run, "grid", nx=grid.nx, ny=grid.ny)
 
 
-def _row_starts(config: DatasetConfig, member: Member) -> Iterator[Simulation]:
-    """The simulation on the coarse grid that it is advanced on, where each row begins."""
-    rows = config.windows.rows
-    grower = Simulation.from_config(grown(config, member), warn=lambda sentence: None)
-    for row in range(1, rows + 1):
-        left = config.dataset.max_steps - grower.steps
+def _sequence_starts(config: DatasetConfig, member: Member) -> Iterator[Simulation]:
+    """The spin-up, where each sequence begins."""
+    count = config.windows.sequences
+    simulation = Simulation.from_config(spin_up(config, member), warn=lambda sentence: None)
+    for number in range(1, count + 1):
+        left = config.dataset.max_steps - simulation.steps
         # More of them early, while the flow changes fastest.
-        grower.run(member.end * (row / rows) ** 2, steps=left)
-        yield grower
+        simulation.run(member.end * (number / count) ** 2, steps=left)
+        yield simulation
 
 
-def _settled(config: DatasetConfig, member: Member, grower: Simulation) -> Simulation:
+def _settled(config: DatasetConfig, member: Member, spun_up: Simulation) -> Simulation:
     """The same on its own grid, some steps later."""
     # What begins here is developed: nothing but the flow limits its steps.
     run = member.configured(config)
     run = replaced(run, "time", dt_initial=run.time.dt_max)
-    carried = regridded(grower.temperature, grower.grid, grid_of(run), grower.boundaries)
+    carried = regridded(spun_up.temperature, spun_up.grid, grid_of(run), spun_up.boundaries)
     fine = Simulation.from_config(run, temperature=carried, warn=lambda sentence: None)
-    fine.time = grower.time
+    fine.time = spun_up.time
     fine.energy = replace(fine.energy, keep_fluxes=True)
     fine.run(steps=config.windows.settle)
     return fine
 
 
-def _add_row(found: Gathered, fine: Simulation, grid: Grid, config: DatasetConfig) -> None:
-    """The windows of one row and the moments between them; all of them, or none where it fails."""
-    row = Gathered()
-    earlier = ROWS_APART * len(found.windows) // config.windows.count
+def _add_sequence(found: Gathered, fine: Simulation, grid: Grid, config: DatasetConfig) -> None:
+    """The windows of one sequence and the moments between; all, or none where it fails."""
+    own = Gathered()
+    earlier = SEQUENCES_APART * len(found.windows) // config.windows.count
 
     def keep(even: bool) -> None:
         means = coarse_means(fine.temperature, grid).astype(np.float32)
-        row.moments.append(SampledState(means, fine.time, earlier + fine.steps, even))
+        own.moments.append(SampledState(means, fine.time, earlier + fine.steps, even))
 
     for number in range(config.windows.count):
         window = Window(fine, grid)
         keep(even=number == 0)
-        row.psi.append(window.psi(fine))
+        own.psi.append(window.psi(fine))
         fine.run(observers=[window], steps=config.windows.steps)
-        row.windows.append(window.seen(len(found.moments) + number))
+        own.windows.append(window.seen(len(found.moments) + number))
     keep(even=False)
-    row.psi.append(Window(fine, grid).psi(fine))
-    found.moments.extend(row.moments)
-    found.psi.extend(row.psi)
-    found.windows.extend(row.windows)
+    own.psi.append(Window(fine, grid).psi(fine))
+    found.moments.extend(own.moments)
+    found.psi.extend(own.psi)
+    found.windows.extend(own.windows)

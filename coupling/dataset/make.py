@@ -25,7 +25,7 @@ from tellus.solver.grid import Array
 from tellus.solver.threads import limit
 from tellus.solver.time_left import time_left
 
-from .filtered import filtered, grown
+from .filtered import filtered, spin_up
 from .sampling import Gathered, SampledState, StateSampler
 from .store import store_of, write_card, write_simulation
 
@@ -63,7 +63,7 @@ def make_dataset(
     first = members(config)[0]
     Simulation.from_config(first.configured(config))
     if config.dataset.kind == "filtered":
-        Simulation.from_config(grown(config, first), warn=lambda sentence: None)
+        Simulation.from_config(spin_up(config, first), warn=lambda sentence: None)
     if scheduler is None:
         _check_memory(config, jobs)
     with sole_user(out):

@@ -143,12 +143,7 @@ class Simulation:
         if not np.all(np.isfinite(initial)):
             raise InputError("the initial temperature holds NaN or infinity: mend the field.")
         if closure is not None:
-            require_closure("Simulation", closure)
-        if closure is not None and advection != MP5:
-            raise InputError(
-                f'Simulation: closure {closure.name} adds to the fluxes of advection = "{MP5}", '
-                f'not "{advection}".'
-            )
+            require_closure("Simulation", closure, advection)
         self.grid, self.rheology, self.solver, self.closure = grid, rheology, solver, closure
         self.rayleigh = rayleigh
         self.boundaries = boundaries = boundaries or BoundaryConditions()

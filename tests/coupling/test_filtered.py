@@ -31,9 +31,9 @@ TINY = (
     "dataset.corners=false",
     "dataset.log10_gamma_T=[0, 2]",
     "windows.count=3",
-    "windows.rows=2",
+    "windows.sequences=2",
     "windows.settle=2",
-    "windows.grown_on=2",
+    "windows.spin_up_factor=2",
 )
 
 
@@ -89,10 +89,10 @@ def test_it_is_a_data_set_on_the_coarser_grid(
     assert np.all(np.asarray(store["heated"]) > 0.0)
 
 
-def test_a_solver_too_coarse_to_grow_it_is_refused_before_anything_is_written(
+def test_a_solver_too_coarse_for_the_spin_up_is_refused_before_anything_is_written(
     tmp_path: Path,
 ) -> None:
-    config = configured("windows.grown_on=4", "stokes.solver=reduced:4")
+    config = configured("windows.spin_up_factor=4", "stokes.solver=reduced:4")
     with pytest.raises(InputError, match="8x4 grid is too small"):
         datasets.make_dataset(config, tmp_path / "data", report=lambda line: None)
     assert not (tmp_path / "data").exists()
@@ -102,8 +102,8 @@ def test_a_solver_too_coarse_to_grow_it_is_refused_before_anything_is_written(
     ("overrides", "said"),
     [
         (("windows.factor=3",), "windows.factor = 3 must divide grid.nx = 32"),
-        (("windows.grown_on=64",), "windows.grown_on = 64 must divide"),
-        (("windows.grown_on=8",), "windows.grown_on = 8 makes 4x2 cells"),
+        (("windows.spin_up_factor=64",), "windows.spin_up_factor = 64 must divide"),
+        (("windows.spin_up_factor=8",), "windows.spin_up_factor = 8 makes 4x2 cells"),
         (("windows.factor=16",), "windows.factor = 16 makes 2x1 cells"),
         (("energy.advection=van-leer",), 'it needs energy.advection = "mp5"'),
     ],

@@ -37,16 +37,16 @@ class DatasetInitialSection(Section):
 class WindowsSection(Section):
     """What a data set of `dataset.kind = "filtered"` keeps: windows of time on a coarser grid.
 
-    A simulation is advanced on a grid of `grown_on` times longer cells; at the start of each row it
-    is carried over to its own grid, where it settles before the row begins.
+    A simulation is spun up on a grid of `spin_up_factor` times longer cells; at the start of each
+    sequence it is carried over to its own grid, where it settles before the first window.
     """
 
     factor: int = quantity(2, "cells to one that is kept, in each direction", ge=2, le=64)
     steps: int = quantity(2, "steps in a window", "steps", ge=1, le=10_000)
-    count: int = quantity(16, "windows in a row", ge=1, le=10_000)
-    rows: int = quantity(12, "rows in a simulation", ge=1, le=10_000)
-    settle: int = quantity(100, "steps before a row", "steps", ge=0, le=MOST_STEPS)
-    grown_on: int = quantity(4, "cells to one of the grid it is advanced on", ge=1, le=64)
+    count: int = quantity(16, "windows in a sequence", ge=1, le=10_000)
+    sequences: int = quantity(12, "of windows in a simulation", ge=1, le=10_000)
+    settle: int = quantity(100, "steps before a sequence", "steps", ge=0, le=MOST_STEPS)
+    spin_up_factor: int = quantity(4, "cells to one of the grid of the spin-up", ge=1, le=64)
 
 
 class DatasetSection(Section):

@@ -170,7 +170,7 @@ class DatasetConfig(Section):
     def _grids_divide(self) -> Self:
         if self.dataset.kind != "filtered":
             return self
-        for key in ("factor", "grown_on"):
+        for key in ("factor", "spin_up_factor"):
             factor = getattr(self.windows, key)
             if self.grid.nx % factor or self.grid.ny % factor:
                 raise ValueError(
