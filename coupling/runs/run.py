@@ -114,15 +114,16 @@ def _reopened(config: Config, out: Path, solver: StokesSolver | None, ranks: Ran
         run = RunLoop(config, out, solver, ranks, start, ledger.run_id)
         run.simulation.restore(arrays)
         run.restore(ledger)
+        check_same_run(out, ledger.run_id)
+        for sentence in damaged + changed:
+            run.warn(sentence)
+        # Asks the solver, whose memory is from the checkpoint, too.
+        run.prepare()
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
         raise InputError(
             f"{out / FOLDER}: the checkpoint does not fit this configuration or version "
             f"({error}); resume with those the run began with."
         ) from error
-    check_same_run(out, ledger.run_id)
-    for sentence in damaged + changed:
-        run.warn(sentence)
-    run.prepare()
     run.reopen(ledger)
     return run
 

@@ -122,7 +122,8 @@ def read_series(run: Path) -> Mapping[str, Array]:
         series = columns(text)
     except ValueError as error:
         raise InputError(f"{file}: truncated or damaged ({error}); {REMEDY}.") from error
-    finite = np.logical_and.accumulate(np.isfinite(series["time"] + series["mean_temperature"]))
+    kept = np.array([series[name] for name in ("step", "time", "mean_temperature")])
+    finite = np.logical_and.accumulate(np.isfinite(kept).all(axis=0))
     if not finite.any() or np.any(np.diff(series["time"][finite]) <= 0):
         raise InputError(f"{file}: its times do not increase, or nothing is finite; {REMEDY}.")
     return {name: column[finite] for name, column in series.items()}

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from tellus.config import Config
 from tellus.coupling.build import check_grid, require_config, simulation_arguments
 from tellus.coupling.simulation.mid_step import Carrying, MidStep
+from tellus.coupling.simulation.snapshot import require_fields_of
 from tellus.coupling.simulation.statistics import RunStatistics
 from tellus.coupling.simulation.stepping import (
     LAST_CHECKPOINT,
@@ -427,11 +428,8 @@ class Simulation:
         KeyError, ValueError
             The snapshot is not of this grid, or not complete.
         """
+        require_fields_of(self.grid, arrays)
         temperature = np.array(arrays["temperature"], dtype=np.float64, order="C")
-        if temperature.shape != self.grid.cells:
-            raise ValueError(
-                f"its temperature has shape {temperature.shape}, not {self.grid.cells}"
-            )
         heat_in, heat_out = arrays["heat"].tolist()
         core = float(arrays["core"])
         self.state = ThermalState(

@@ -13,6 +13,7 @@ from tellus.coupling.runs.checkpoint import FOLDER
 from tellus.coupling.runs.fields import STORE
 from tellus.coupling.runs.recorded import read_run
 from tellus.coupling.runs.run import run_directory
+from tellus.coupling.runs.timeseries import read_series
 from tellus.coupling.runs.whole_outputs import fields_of, spread
 from tellus.coupling.starts.initial import initial_state
 from tellus.errors import InputError
@@ -148,6 +149,18 @@ def test_parts_of_another_run_are_refused(run: Path, tmp_path: Path) -> None:
         (run / name).replace(other / name)
         (tmp_path / "kept").replace(run / name)
     resume(run)
+
+
+@pytest.mark.parametrize("column", ["step", "time", "mean_temperature"])
+def test_a_time_series_ends_before_what_is_not_finite(column: str, run: Path) -> None:
+    header, *rows = (run / "timeseries.csv").read_text().splitlines()
+    place = header.split(",").index(column)
+    odd = rows[-1].split(",")
+    odd[place] = "1e999"
+    (run / "timeseries.csv").write_text("\n".join([header, *rows[:-1], ",".join(odd), ""]))
+    series = read_series(run)
+    assert len(series["step"]) == len(rows) - 1
+    assert np.isfinite(series[column]).all()
 
 
 def test_a_time_series_that_was_changed_is_refused(run: Path) -> None:

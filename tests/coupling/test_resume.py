@@ -277,6 +277,22 @@ def test_damage_is_one_sentence_and_nothing_else_changes(
     assert files(out) == before
 
 
+@pytest.mark.parametrize("solver", ["lagged", "richardson:4", "skip:3"])
+def test_what_a_solver_remembers_is_of_this_grid(solver: str, tmp_path: Path) -> None:
+    """A checkpoint that is whole, of a stranger whose solver remembers other shapes."""
+    out, more = tmp_path / "run", f"stokes.solver={solver}"
+    run(out, more, "time.max_steps=6")
+    arrays = dict(read_checkpoint(out, print))
+    fields = [k for k, v in arrays.items() if k.startswith("solver/") and np.ndim(v) > 1]
+    assert fields
+    for name in fields:
+        write_checkpoint(out, int(arrays["steps"]), {**arrays, name: arrays[name][..., None]}, 2)
+        before = files(out)
+        with pytest.raises(InputError, match="the checkpoint does not fit"):
+            run(out, more, "time.max_steps=8", resume=True)
+        assert files(out) == before
+
+
 def test_run_json_is_written_anew(stopped: Path, tmp_path: Path) -> None:
     """Nothing depends on it."""
     whole = tmp_path / "whole"
