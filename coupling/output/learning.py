@@ -47,7 +47,8 @@ def _curves(lines: list[dict[str, Any]]) -> Figure:
         values = [line["validation"][score] for line in lines]
         right.semilogy(epochs, values, color=cm.batlowS(number + 2), label=score.replace("_", " "))
     right.set(xlabel="epoch", ylabel="relative error, validation")
-    right.legend()
+    if right.lines:
+        right.legend()
     return figure
 
 
