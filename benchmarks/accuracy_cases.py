@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 
@@ -22,6 +23,8 @@ FINE, COMPARED = Grid(512, 128), Grid(128, 32)
 
 LADDER = (Grid(256, 64), FINE)
 
+NO_CLOSURE = "none"
+
 
 @dataclass(frozen=True)
 class Scheme:
@@ -33,18 +36,30 @@ class Scheme:
         As the configuration has them.
     courant : float
     closure : str
+        A trained closure's directory, or "none".
     """
 
     advection: str = "van-leer"
     velocity: str = "held"
     courant: float = 0.5
     solver: str = "refined:tol=1e-3"
-    closure: str = "none"
+    closure: str = NO_CLOSURE
 
     @property
     def label(self) -> str:
         """What a rollout is called after it."""
-        return f"{self.advection} {self.velocity} {self.courant:g} {self.solver}"
+        added = "" if self.closure == NO_CLOSURE else f" with {Path(self.closure).name}"
+        return f"{self.advection} {self.velocity} {self.courant:g} {self.solver}{added}"
+
+    @property
+    def weights_sha256(self) -> str | None:
+        """Digest of the closure's weights."""
+        if self.closure == NO_CLOSURE:
+            return None
+        # PyTorch, which no other scheme needs.
+        from tellus.surrogate.closure.model import LearnedClosure
+
+        return LearnedClosure.load(self.closure).sha256
 
 
 FINEST = Scheme("mp5", "mid-step", 1.0, "richardson:4:refined:tol=1e-4")
@@ -90,6 +105,8 @@ class AccuracyCase:
             "energy.velocity": scheme.velocity,
             "stokes.solver": scheme.solver,
         }
+        if scheme.closure != NO_CLOSURE:
+            settings = {**settings, "closure.kind": "learned", "closure.weights": scheme.closure}
         return load_config(None, [f"{key}={value}" for key, value in settings.items()])
 
     def state(self) -> Array:

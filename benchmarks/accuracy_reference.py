@@ -106,7 +106,7 @@ def rolled_out(
     perturbation, dt_factor : float
         See `Rollout`.
     """
-    config = case.config(grid, scheme)
+    config, sha256 = case.config(grid, scheme), scheme.weights_sha256
     label = f"{case.name} {grid} {scheme.label}"
     label += f" perturbed {perturbation:g}" if perturbation else ""
     label += f" dt times {dt_factor:g}" if dt_factor != 1.0 else ""
@@ -115,7 +115,8 @@ def rolled_out(
         case=RolloutCase(case.name, config),
         solver=scheme.solver,
         label=label,
-        key=f"{RolloutCase(case.name, config).digest} {case} {scheme} {perturbation} {dt_factor}",
+        key=f"{RolloutCase(case.name, config).digest} {case} {scheme} {perturbation} {dt_factor}"
+        + (f" {sha256}" if sha256 else ""),
         stem=out / "rollouts" / file_name(label),
         field_times=tuple(times.tolist()),
         perturbation=perturbation,

@@ -13,6 +13,7 @@ from tellus.coupling.simulation.stepping import Stepping
 from tellus.coupling.starts.start import Start
 from tellus.errors import InputError
 from tellus.solver.boundaries import INSULATING, BoundaryConditions, Wall
+from tellus.solver.closure import Closure
 from tellus.solver.energy import ExtendedBoussinesq
 from tellus.solver.grid import Grid
 from tellus.solver.heating import ConstantHeating, DecayingHeating, Heating
@@ -59,6 +60,7 @@ def simulation_arguments(
         "core_capacity": model.core_capacity,
         "core_temperature": start.core_temperature,
         "stepping": stepping_of(config),
+        "closure": closure_of(config),
     }
 
 
@@ -76,6 +78,16 @@ def grid_of_data(config: DatasetConfig) -> Grid:
     """That on which a data set is kept."""
     grid = grid_of(config)
     return coarser(grid, config.windows.factor) if config.dataset.kind == "filtered" else grid
+
+
+def closure_of(config: Config) -> Closure | None:
+    """What adds to the heat through faces, if anything does."""
+    if config.closure.kind == "none":
+        return None
+    # PyTorch, which few runs need.
+    from tellus.surrogate.closure.model import LearnedClosure
+
+    return LearnedClosure.load(config.closure.weights)
 
 
 LAWS: dict[str, Callable[[Config], Rheology]] = {
@@ -182,6 +194,8 @@ def resolved(config: Config) -> Config:
     paths = {key: getattr(config.initial, key) for key in ("path", "weights")}
     moved = {key: os.path.abspath(path) for key, path in paths.items() if path}
     config = replaced(config, "initial", **moved)
+    if config.closure.weights:
+        config = replaced(config, "closure", weights=os.path.abspath(config.closure.weights))
     return replaced(config, "stokes", solver=with_absolute_paths(config.stokes.solver))
 
 

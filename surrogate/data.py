@@ -29,6 +29,8 @@ MAKERS = {"config.toml": "tellus dataset", "travel.json": "tellus unpack"}
 SPLITS = ("train", "validation", "test")
 PARTS = {"temperature": "f", "psi": "f", "time": "f", "step": "iu", "even": "b"}
 """What a simulation holds, and of which kinds of number, see `Expected`."""
+WINDOWS = {"first": "iu", "mean_psi": "f", "along_x": "f", "along_y": "f", "heated": "f"}
+"""What one of filtered data holds beside, a row for each window."""
 
 
 @dataclass(frozen=True)
@@ -128,12 +130,13 @@ class Dataset:
     def arrays(self, name: str, *wanted: str) -> Arrays:
         """Arrays of one simulation, as stored; raises InputError if it is missing or damaged.
 
-        Each of `wanted` is one of `PARTS`, and has a row for each snapshot. A simulation is a
-        Zarr store, or an .npz file that `tellus unpack` wrote. What is read is held against the
-        digests in the store and the card; early data sets have one of the temperatures alone.
+        Each of `wanted` is one of `PARTS`, and has a row for each snapshot, or each one of
+        `WINDOWS`. A simulation is a Zarr store, or an .npz file that `tellus unpack` wrote. What
+        is read is held against the digests in the store and the card; early data sets have one of
+        the temperatures alone.
         """
-        path, places = self._store(name), {"temperature": self.grid.cells, "psi": self.grid.nodes}
-        expected = {key: Expected((None, *places.get(key, ())), PARTS[key]) for key in wanted}
+        path, places, kinds = self._store(name), places_on(self.grid), PARTS | WINDOWS
+        expected = {key: Expected((None, *places.get(key, ())), kinds[key]) for key in wanted}
         digests: dict[str, Any] = {}
         try:
             if path.suffix == ".zarr":
@@ -155,9 +158,12 @@ class Dataset:
         return arrays
 
     def has(self, name: str, part: str) -> bool:
-        """Whether a simulation holds one of `PARTS`; early ones have no steps and times."""
+        """Whether a simulation holds one of `PARTS` or `WINDOWS`.
+
+        Early ones have no steps and times.
+        """
         path = self._store(name)
-        return path.suffix == ".npz" or (path / part).exists()
+        return (path / part).exists() or (path.suffix == ".npz" and part in PARTS)
 
     def _store(self, name: str) -> Path:
         """Where a simulation is; InputError if it is missing."""
@@ -197,6 +203,17 @@ class Dataset:
             names=[name],
             grid=self.grid,
         )
+
+
+def places_on(grid: Grid) -> dict[str, tuple[int, int]]:
+    """The shape of each field of a simulation."""
+    return {
+        "temperature": grid.cells,
+        "psi": grid.nodes,
+        "mean_psi": grid.nodes,
+        "along_x": grid.u_faces,
+        "along_y": grid.v_faces,
+    }
 
 
 def _damaged(path: Path, what: str) -> InputError:

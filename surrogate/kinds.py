@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pkgutil import resolve_name
 from typing import Any
 
+from .closure.settings import ClosureSettings
 from .multi_scale.settings import MultiScaleSettings
 from .profile.settings import ProfileSettings
 from .settings import LoopSettings
@@ -70,6 +71,15 @@ KINDS: dict[str, Kind] = {
             ProfileSettings,
             "profile.learner:ProfileLearner",
             "profile.predictor:ProfilePredictor",
+            moves=False,
+            solves=False,
+        ),
+        Kind(
+            ClosureSettings,
+            "closure.learner:ClosureLearner",
+            "closure.model:LearnedClosure",
+            evaluation="closure.evaluate:evaluate_closure",
+            table="closure.evaluate:table",
             moves=False,
             solves=False,
         ),

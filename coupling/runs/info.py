@@ -101,7 +101,7 @@ def _run(path: Path) -> Facts:
     reached = {} if run.ended else row
     step, time = reached.get("step", run.written["steps"]), reached.get("time", summary.time or 0.0)
     stokes, energy = sum(summary.seconds.stokes.values()), summary.seconds.energy or 0.0
-    rest = summary.seconds.total - stokes - energy
+    rest, closure = summary.seconds.total - stokes - energy, summary.closure
     commit = f" at {summary.git[:10]}" if summary.git else ""
     facts = {
         "status": f"{run.state}; {summary.message}"
@@ -110,7 +110,7 @@ def _run(path: Path) -> Facts:
         "reached": f"step {step}, time {float(time):g} of {config['time']['end']:g}",
         "case": _case(config),
         "start": _start(config["initial"], run.start),
-        "solver": summary.solver,
+        "solver": summary.solver + ("" if closure is None else f", closure {closure.name}"),
         "seconds": f"{summary.seconds.total:.1f} in all, {stokes:.1f} Stokes, "
         f"{energy:.1f} energy, {rest:.1f} set-up, diagnostics and output"
         + ("" if run.ended else f", up to step {summary.steps}"),

@@ -82,7 +82,7 @@ class RunLoop:
     def prepare(self) -> None:
         """Let the solver object, and compile what needs compiling."""
         simulation = self.simulation
-        for warning in (*self.start.warnings, *simulation.solver.check(simulation.problem)):
+        for warning in (*self.start.warnings, *simulation.check()):
             self.warn(warning)
         if self._is_new:
             grid, solver = simulation.grid, self.config.stokes.solver
@@ -286,12 +286,16 @@ class RunLoop:
 
     def _write_summary(self, status: str, message: str = "") -> dict[str, Any]:
         simulation, statistics = self.simulation, self.simulation.statistics
+        closure = simulation.closure
         summary = {
             "run_id": self.files.run_id,
             **self.provenance,
             "others_percent": self.clock.others_percent,
             "solver": self.solver_name,
             "weights_sha256": simulation.solver.weights_sha256,
+            "closure": None
+            if closure is None
+            else {"name": closure.name, "weights_sha256": closure.weights_sha256},
             "start": self.start.to_json(),
             "status": status,
             "message": message,

@@ -169,8 +169,8 @@ class Simulation:
         self._last_dt: float | None = None
         self._flow: Flow | None = None
         self._before: PastFlow | None = None
-        for warning in closure.check(self.problem) if closure is not None else ():
-            log.warning("%s", warning)
+        if closure is not None:
+            closure.check(self.problem)
 
     @classmethod
     def from_config(
@@ -194,9 +194,15 @@ class Simulation:
         of_grid = check_grid(config, solver)
         start = initial_state(config) if temperature is None else given_start(config, temperature)
         simulation = cls(**simulation_arguments(config, start, solver))
-        for warning in (*of_grid, *start.warnings, *simulation.solver.check(simulation.problem)):
+        for warning in (*of_grid, *start.warnings, *simulation.check()):
             warn(warning)
         return simulation
+
+    def check(self) -> list[str]:
+        """What solver and closure warn of here; InputError where one cannot be used at all."""
+        parts: list[StokesSolver | Closure] = [self.solver]
+        parts += [] if self.closure is None else [self.closure]
+        return [warning for part in parts for warning in part.check(self.problem)]
 
     @property
     def temperature(self) -> Array:

@@ -41,8 +41,8 @@ class TorchTransport:
         dt: Tensor,
         heating: Tensor,
         added: Fluxes | None = None,
-    ) -> Tensor:
-        """T after a step of third order.
+    ) -> tuple[Tensor, Fluxes]:
+        """T after a step of third order, and the mean heat through every face over it.
 
         Parameters
         ----------
@@ -56,13 +56,15 @@ class TorchTransport:
         """
         dt, heating = (one[:, None, None] for one in (dt, heating))
         now = temperature
-        for (share, _), flow in zip(STAGES, flows, strict=True):
+        mean = torch.zeros_like(flows[0][0]), torch.zeros_like(flows[0][1])
+        for (share, weight), flow in zip(STAGES, flows, strict=True):
             fluxes = self.fluxes(now, *flow)
             if added is not None:
                 fluxes = fluxes[0] + added[0], fluxes[1] + added[1]
             stage = now + dt * (heating + self.gain(fluxes))
             now = temperature + share * (stage - temperature)
-        return now
+            mean = mean[0] + weight * fluxes[0], mean[1] + weight * fluxes[1]
+        return now, mean
 
     def gain(self, fluxes: Fluxes) -> Tensor:
         """What they bring into each cell, shape (n, ny, nx)."""

@@ -62,6 +62,10 @@ def run(
     stokes: Annotated[
         str | None, typer.Option(metavar="NAME", help="Stokes solver, see `tellus solvers`.")
     ] = None,
+    closure: Annotated[
+        str | None,
+        typer.Option(metavar="MODEL", help="Trained closure; learned: the shipped one; none."),
+    ] = None,
     changes: Set = None,
     resume: Annotated[bool, typer.Option(help="Go on with the run in the directory.")] = False,
     preset: Preset = None,
@@ -70,9 +74,10 @@ def run(
     from .run import fresh, overrides, resumed
 
     prepare = resumed if resume else fresh
-    settings, directory = prepare(config, out, overrides(preset, stokes, changes or []))
+    settings, directory = prepare(config, out, overrides(preset, stokes, closure, changes or []))
     if not resume:
-        read = filter(None, (settings.initial.path, settings.initial.weights))
+        initial, added = settings.initial, settings.closure
+        read = filter(None, (initial.path, initial.weights, added.weights))
         refuse_sources(directory, *map(Path, read), *weights_of([settings.stokes.solver]))
 
     from tellus.coupling.runs.run import run_directory

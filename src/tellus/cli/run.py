@@ -12,6 +12,9 @@ from .shell import complain
 
 RUNS = Path("runs")
 
+NONE, LEARNED = "none", "learned"
+"""Values of `closure.kind`; --closure takes both, and a directory for learned."""
+
 
 def fresh(config: Path, out: Path | None, changes: Sequence[str]) -> tuple[Config, Path]:
     """The configuration of a new run, and its directory, which must not hold one."""
@@ -52,10 +55,20 @@ def _directory_of(config: Path) -> Path:
     return RUNS / config.stem
 
 
-def overrides(preset: str | None, stokes: str | None, changes: Sequence[str]) -> list[str]:
-    """--preset NAME and --stokes NAME as more of --set; the last one for a key counts."""
-    name = [] if stokes is None else [f"stokes.solver={json.dumps(stokes, ensure_ascii=False)}"]
-    return [*preset_settings(preset), *changes, *name]
+def overrides(
+    preset: str | None, stokes: str | None, closure: str | None, changes: Sequence[str]
+) -> list[str]:
+    """--preset, --stokes and --closure as more of --set; the last one for a key counts."""
+    named = [] if stokes is None else [_setting("stokes.solver", stokes)]
+    if closure in (NONE, LEARNED):
+        named += [_setting("closure.kind", closure), "closure.weights=none"]
+    elif closure is not None:
+        named += [_setting("closure.kind", LEARNED), _setting("closure.weights", closure)]
+    return [*preset_settings(preset), *changes, *named]
+
+
+def _setting(key: str, value: str) -> str:
+    return f"{key}={json.dumps(value, ensure_ascii=False)}"
 
 
 def _warn_of_differences(asked: Config, kept: Config, file: Path, changes: Sequence[str]) -> None:
@@ -74,5 +87,5 @@ def _warn_of_differences(asked: Config, kept: Config, file: Path, changes: Seque
     if ignored:
         complain(
             f"warning: the run goes on as it began, with {', '.join(ignored)}, whatever {file} "
-            "says now; --set can change [time], [stokes], [output] and [planet]."
+            "says now; --set can change [time], [closure], [stokes], [output] and [planet]."
         )

@@ -193,6 +193,13 @@ class RunSeconds(Card):
     output: Seconds | None = None
 
 
+class UsedClosure(Card):
+    """What added to the fluxes of a run."""
+
+    name: str
+    weights_sha256: str | None = None
+
+
 class RunSummary(Card):
     """run.json; versions before this one wrote fewer keys."""
 
@@ -211,6 +218,7 @@ class RunSummary(Card):
     versions: dict[str, Any] | None = None
     solver_report: dict[str, Any] | None = None
     start: dict[str, Any] | None = None
+    closure: UsedClosure | None = None
 
 
 class EpochLine(Card):

@@ -22,6 +22,7 @@ from .sections import (
     MOST_OUTPUT_TIMES,
     MOST_OUTPUTS,
     BoundariesSection,
+    ClosureSection,
     EnergySection,
     GridSection,
     InitialSection,
@@ -34,7 +35,7 @@ from .sections import (
     TimeSection,
 )
 
-CHANGEABLE_ON_RESUME = ("time", "stokes", "output", "planet")
+CHANGEABLE_ON_RESUME = ("time", "closure", "stokes", "output", "planet")
 
 FORMERLY = {"energy": {"advection": "van-leer", "velocity": "held"}}
 """What keys meant that runs and data sets of versions without them could not write down."""
@@ -87,6 +88,7 @@ class Config(Section):
     initial: InitialSection = InitialSection()
     time: TimeSection = TimeSection()
     energy: EnergySection = EnergySection()
+    closure: ClosureSection = ClosureSection()
     stokes: StokesSection = StokesSection()
     output: OutputSection = OutputSection()
     planet: PlanetSection = PlanetSection()
@@ -130,6 +132,22 @@ class Config(Section):
                     f"{key} = {value:g} lies below absolute zero, which is T = {zero:g} here, "
                     "minus model.surface_temperature: raise either"
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _closure_has_means(self) -> Self:
+        if self.closure.kind == "none":
+            if self.closure.weights is not None:
+                raise ValueError(
+                    'closure.weights is only read with closure.kind = "learned", and here it is '
+                    '"none"'
+                )
+            return self
+        if self.energy.advection != "mp5":
+            raise ValueError(
+                f'closure.kind = "{self.closure.kind}" adds to the fluxes of cell means: it needs '
+                f'energy.advection = "mp5", not "{self.energy.advection}"'
+            )
         return self
 
     _grid_holds_it = model_validator(mode="after")(_grid_holds_start)

@@ -337,6 +337,15 @@ class EnergySection(Section):
     )
 
 
+class ClosureSection(Section):
+    """What is put back of the heat that cells are too coarse for."""
+
+    kind: Literal["none", "learned"] = quantity("none", "what adds to the heat through faces")
+    weights: str | None = quantity(
+        None, "kind = learned: a trained closure (none: the shipped one)", path=PATH
+    )
+
+
 class StokesSection(Section):
     """Where the velocity comes from."""
 

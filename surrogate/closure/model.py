@@ -1,0 +1,95 @@
+"""A trained closure in a run."""
+
+from dataclasses import replace
+from typing import Any, Self
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from tellus.errors import InputError
+from tellus.solver.boundaries import BoundaryConditions
+from tellus.solver.closure import Closure, interpolated
+from tellus.solver.grid import Array, Grid
+from tellus.solver.rheology import FrankKamenetskii
+from tellus.solver.stokes import Flow, StokesProblem
+from tellus.solver.torch_threads import few_torch_threads
+from tellus.solver.transport.means import Fluxes
+from tellus.surrogate.card import outside
+from tellus.surrogate.files import StoredModel, restored
+from tellus.surrogate.model import PRECISIONS, TrainedModel
+from tellus.surrogate.networks import seeded
+
+from .features import FLOW, STATE, Seen
+from .network import ClosureNetworks
+from .settings import ClosureNetworkSettings, ClosureSettings
+
+
+class LearnedClosure(TrainedModel, Closure):
+    """A network that adds the heat which a coarse grid loses."""
+
+    kind = ClosureSettings.kind
+    called = "a closure"
+    name = "learned"
+
+    def __init__(self, networks: ClosureNetworks, card: dict[str, Any]) -> None:
+        super().__init__(networks.to(memory_format=torch.channels_last), card)  # type: ignore[call-overload]
+        self.networks = networks
+        self.dtype = next(networks.parameters()).dtype
+
+    @classmethod
+    def of(cls, stored: StoredModel, grid: Grid | None) -> Self:
+        """For any grid; raises as following a bad card does."""
+        card = stored.card
+        if card["channels"] != [*STATE, *FLOW]:
+            raise ValueError("it sees other features than those of this version")
+        settings = ClosureNetworkSettings.from_json(card["network"])
+        dtype = PRECISIONS[card["training"]["precision"]]
+        return cls(restored(stored, lambda: seeded(ClosureNetworks, settings).to(dtype)), card)
+
+    def fluxes(self, problem: StokesProblem, flow: Flow) -> Fluxes:
+        """See `Closure`."""
+        with torch.inference_mode(), few_torch_threads():
+            velocity = self._tensor(flow.u), self._tensor(flow.v)
+            along_x, along_y = self.networks.flux(self._seen(problem), velocity, problem.grid)
+        return Fluxes(along_x[0].double().numpy(), along_y[0].double().numpy())
+
+    def refined(self, problem: StokesProblem, finer: Grid) -> StokesProblem:
+        """Cells halved as often as `finer` asks for, T within them added; see `Closure`."""
+        while finer.nx % (2 * problem.grid.nx) == 0:
+            half = Grid(2 * problem.grid.nx, 2 * problem.grid.ny, finer.aspect)
+            with torch.inference_mode(), few_torch_threads():
+                within = self.networks.detail(self._seen(problem))[0].double().numpy()
+            guess = interpolated(problem, half)
+            problem = replace(guess, temperature=guess.temperature + within)
+        return problem if problem.grid == finer else interpolated(problem, finer)
+
+    def _seen(self, problem: StokesProblem) -> Seen:
+        return Seen(self._tensor(problem.temperature), self._tensor(np.log(problem.viscosity())))
+
+    def _tensor(self, values: Array) -> Tensor:
+        return torch.from_numpy(np.ascontiguousarray(values)).to(self.dtype)[None]
+
+    def check(self, problem: StokesProblem) -> list[str]:
+        """See `Closure`."""
+        grid = problem.grid
+        if abs(grid.hx - grid.hy) > 1e-6 * grid.hy:
+            raise InputError(
+                f"the closure was trained on square cells, not on {grid} in a box of aspect "
+                f"{grid.aspect:g}: choose grid.nx = aspect grid.ny, or leave out --closure."
+            )
+        if problem.boundaries != BoundaryConditions():
+            raise InputError(
+                "the closure was trained for free-slip walls, T = 1 at the bottom, 0 at the top "
+                "and insulating sides: leave out --closure, or the walls that differ."
+            )
+        law = problem.rheology
+        if not isinstance(law, FrankKamenetskii):
+            return [f"the closure was trained for Frank-Kamenetskii viscosity, not {law}"]
+        asked = {"gamma_T": law.gamma_T, "gamma_p": law.gamma_p, "heating": problem.heating}
+        return outside(self.card["range"], asked, "the closure")
+
+    @property
+    def weights_sha256(self) -> str:
+        """Digest of the weights file."""
+        return self.sha256

@@ -1,0 +1,112 @@
+"""From what a closure sees to heat through faces, and to T within cells."""
+
+from collections.abc import Iterable
+
+import torch
+from torch import Tensor, nn
+
+from tellus.solver.grid import Grid
+from tellus.surrogate.features import Velocity
+
+from .features import FLOW, STATE, Seen, flow_features, mirrored, state_features
+from .settings import ClosureNetworkSettings
+from .transport import Fluxes
+
+VIEWS = 4
+"""Numbers of a cell for its faces to the east, west, north and south."""
+
+DETAILS = 3
+"""Numbers of a cell for its halves along x, along y, and for its quarters."""
+
+
+class Local(nn.Module):
+    """Convolutions of 3 x 3 cells with a rectifier between them; the last ones begin as zero.
+
+    What it answers is between -1 and 1, for the state and, second, for its mirror image turned
+    back.
+    """
+
+    def __init__(self, odd: Iterable[bool], outputs: int, settings: ClosureNetworkSettings) -> None:
+        super().__init__()
+        self.odd = tuple(odd)
+        layers: list[nn.Module] = []
+        channels = len(self.odd)
+        for _ in range(settings.depth):
+            layers += [nn.Conv2d(channels, settings.width, 3, padding=1), nn.ReLU()]
+            channels = settings.width
+        last = nn.Conv2d(channels, outputs, 3, padding=1)
+        nn.init.zeros_(last.weight)
+        nn.init.zeros_(last.bias)  # type: ignore[arg-type]
+        self.layers = nn.Sequential(*layers, last)
+
+    def forward(self, features: list[Tensor]) -> tuple[Tensor, Tensor]:
+        """Shape (n, outputs, ny, nx) each."""
+        found = torch.stack(features, dim=1)
+        both: Tensor = torch.tanh(self.layers(torch.cat([found, mirrored(found, self.odd)])))
+        answer, image = both.chunk(2)
+        return answer, image.flip(-1)
+
+
+class FluxNetwork(nn.Module):
+    """Heat that the fluxes of the scheme lack, through every face.
+
+    Of both cells at a face the network says a number between -1 and 1; their mean times the range
+    of T around and |u| + 2/h is the flux. So nothing moves where T is uniform, and no more than
+    the resolved field allows.
+    """
+
+    def __init__(self, settings: ClosureNetworkSettings) -> None:
+        super().__init__()
+        self.local = Local([*STATE.values(), *FLOW.values()], VIEWS, settings)
+
+    def forward(self, seen: Seen, flow: Velocity, grid: Grid) -> Fluxes:
+        """Shapes (n, ny, nx+1) and (n, ny+1, nx); none through the sides."""
+        (u, v), (of_state, spread) = flow, state_features(seen)
+        a, b = self.local([*of_state, *flow_features(u, v, grid)])
+        east, west = 0.5 * (a[:, 0] - b[:, 1]), 0.5 * (a[:, 1] - b[:, 0])
+        north, south = 0.5 * (a[:, 2] + b[:, 2]), 0.5 * (a[:, 3] + b[:, 3])
+        side = torch.zeros_like(east[..., :1])
+        across = 0.5 * (east[..., :-1] + west[..., 1:]) * _larger(spread, -1)
+        up = 0.5 * (north[:, :-1] + south[:, 1:]) * _larger(spread, -2)
+        below, above = south[:, :1] * spread[:, :1], north[:, -1:] * spread[:, -1:]
+        along_x = torch.cat([side, across, side], dim=-1)
+        along_y = torch.cat([below, up, above], dim=-2)
+        return along_x * (u.abs() + 2.0 / grid.hx), along_y * (v.abs() + 2.0 / grid.hy)
+
+
+class DetailNetwork(nn.Module):
+    """Means over the quarters of each cell less a smooth guess of them; their mean is zero."""
+
+    def __init__(self, settings: ClosureNetworkSettings) -> None:
+        super().__init__()
+        self.local = Local(STATE.values(), DETAILS, settings)
+
+    def forward(self, seen: Seen) -> Tensor:
+        """Shape (n, 2 ny, 2 nx)."""
+        of_state, spread = state_features(seen)
+        a, b = self.local(of_state)
+        size = 0.25 * spread
+        across, up = 0.5 * (a[:, 0] - b[:, 0]) * size, 0.5 * (a[:, 1] + b[:, 1]) * size
+        twist = 0.5 * (a[:, 2] - b[:, 2]) * size
+        lower = _interleaved(-across - up + twist, across - up - twist, axis=2)
+        upper = _interleaved(up - across - twist, up + across + twist, axis=2)
+        return _interleaved(lower, upper, axis=1)
+
+
+class ClosureNetworks(nn.Module):
+    """Both networks of a closure."""
+
+    def __init__(self, settings: ClosureNetworkSettings) -> None:
+        super().__init__()
+        self.flux, self.detail = FluxNetwork(settings), DetailNetwork(settings)
+
+
+def _larger(spread: Tensor, axis: int) -> Tensor:
+    """Of both cells at each face inside."""
+    n = spread.shape[axis] - 1
+    return torch.maximum(spread.narrow(axis, 0, n), spread.narrow(axis, 1, n))
+
+
+def _interleaved(first: Tensor, second: Tensor, axis: int) -> Tensor:
+    """Every value of the one before that of the other along an axis."""
+    return torch.stack([first, second], dim=axis + 1).flatten(axis, axis + 1)

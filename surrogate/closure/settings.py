@@ -1,0 +1,58 @@
+"""The choices that shape a learned closure and its training."""
+
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+from tellus.solver.limits import Limits
+from tellus.surrogate.settings import WEIGHT, LoopSettings, Record, count, setting
+
+
+@dataclass(frozen=True)
+class ClosureNetworkSettings(Record):
+    """Convolutions of 3 x 3 cells with a rectifier between them."""
+
+    width: int = setting(16, "channels of a hidden layer", limits=count(1024))
+    depth: int = setting(2, "hidden layers", limits=count(32))
+
+
+@dataclass(frozen=True)
+class ClosureSettings(LoopSettings):
+    """Training of a closure on filtered data.
+
+    Parameters
+    ----------
+    steps : int
+        How many time steps a state is carried before it is held against the truth; each on the
+        way counts, too.
+    coarsenings : tuple of int
+        The closure is trained on grids whose cells are so many times longer than those of the
+        data. A window of the data is about a step on its own grid.
+    """
+
+    kind: ClassVar[str] = "closure"
+    meaning: ClassVar[str] = "the heat that coarse cells lose, from filtered data"
+
+    network: ClosureNetworkSettings = field(default_factory=ClosureNetworkSettings)
+    steps: int = setting(4, "in a row that training follows", limits=count(64), section="model")
+    coarsenings: tuple[int, ...] = setting(
+        (1, 2, 4),
+        "lengths of cells to train for, in those of the data",
+        limits=count(64),
+        section="model",
+        length=(1, 8),
+    )
+    wall_heat: float = setting(
+        0.3, "weight of the heat through bottom and top", limits=WEIGHT, section="loss"
+    )
+    within: float = setting(
+        0.5, "weight of the temperature within cells", limits=WEIGHT, section="loss"
+    )
+    floor: float = setting(
+        0.02,
+        "part of its change that the error of T is forgiven",
+        limits=Limits(above=0, most=1),
+        section="loss",
+    )
+    epochs: int = 20
+    mirror: bool = False
+    quiet_vrms: float = 0.0
