@@ -1,4 +1,6 @@
-from numpy import intp
+from collections.abc import Sequence
+
+from numpy import float32, intp
 from numpy.typing import NDArray
 
 from .grid import Array
@@ -36,3 +38,22 @@ def solve_lines(
 ) -> None: ...
 def threads() -> int: ...
 def set_threads(count: int) -> None: ...
+
+class LocalNetwork:
+    def __init__(
+        self,
+        layers: Sequence[tuple[NDArray[float32], NDArray[float32]]],
+        odd: Sequence[bool],
+    ) -> None: ...
+    def fluxes(
+        self,
+        temperature: Array,
+        log_viscosity: Array,
+        u: Array,
+        v: Array,
+        hx: float,
+        hy: float,
+        along_x: Array,
+        along_y: Array,
+    ) -> None: ...
+    def details(self, temperature: Array, log_viscosity: Array, within: Array) -> None: ...

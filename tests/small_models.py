@@ -6,10 +6,15 @@ from typing import Any
 
 from tellus.solver.grid import Grid
 from tellus.surrogate import files
+from tellus.surrogate.closure.features import FLOW, STATE
+from tellus.surrogate.closure.model import LearnedClosure
+from tellus.surrogate.closure.network import ClosureNetworks
+from tellus.surrogate.closure.settings import ClosureNetworkSettings, ClosureSettings
 from tellus.surrogate.kinds import KINDS
 from tellus.surrogate.multi_scale.model import MultiScaleSurrogate, make_model
 from tellus.surrogate.multi_scale.scale import Regression
 from tellus.surrogate.multi_scale.settings import MultiScaleNetworkSettings, MultiScaleSettings
+from tellus.surrogate.networks import seeded
 from tellus.surrogate.profile.predictor import ProfilePredictor
 from tellus.surrogate.time_unet.model import TimeStepper, make_time_step_model
 from tellus.surrogate.time_unet.settings import TimeUNetNetworkSettings, TimeUNetSettings
@@ -29,6 +34,11 @@ def save_models(root: Path, grid: Grid) -> dict[str, Path]:
     stepper = make_time_step_model(stepping, grid, (0.0, 1.0))
     card = _card(stepping, grid, log10_dt=[0.0, 1.0])
     TimeStepper(stepper, card).save(folders["time-unet"])
+    closing = ClosureSettings(network=ClosureNetworkSettings(width=4, depth=1))
+    networks = seeded(ClosureNetworks, closing.network)
+    LearnedClosure(networks, _card(closing, grid, channels=[*STATE, *FLOW])).save(
+        folders["closure"]
+    )
     return folders
 
 

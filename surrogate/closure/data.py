@@ -148,7 +148,7 @@ def _stretches(
     psi = psi[within].reshape(len(starts), steps, ratio, *psi.shape[1:])
     heat = windows["along_y"][:, [0, -1]].mean(axis=2, dtype=np.float64)
 
-    def summed(values: Array) -> Array:
+    def summed(values: NDArray[np.floating]) -> Array:
         each = values[within]
         return np.asarray(each.reshape(len(starts), steps, ratio, *each.shape[2:]).sum(axis=2))
 

@@ -103,7 +103,9 @@ def mirrored(found: Tensor, odd: Iterable[bool]) -> Tensor:
 
 
 def _squashed(values: Tensor) -> Tensor:
-    return 0.5 * torch.asinh(values)
+    """Linear where small, growing as the fourth root where large."""
+    root = torch.sqrt(1.0 + values.abs())
+    return 0.5 * values / (root * torch.sqrt(root))
 
 
 def _beyond(temperature: Tensor, bottom: float, top: float) -> Tensor:

@@ -17,7 +17,6 @@ from .features import FLOW, STATE
 from .network import ClosureNetworks
 from .settings import ClosureSettings
 
-
 NAMES = tuple(own.name for own in fields(Errors))
 
 INVISIBLE = 2e-4
@@ -75,8 +74,9 @@ class ClosureLearner(Learner[ClosureSettings]):
         return self._weighted(self._ratios("train", index)).mean()
 
     def _weighted(self, ratios: Tensor) -> Tensor:
-        temperature, heat, within = ratios
-        return temperature + self.settings.wall_heat * heat + self.settings.within * within
+        temperature, heat, within = ratios.unbind()
+        weighted: Tensor = temperature + self.settings.wall_heat * heat
+        return weighted + self.settings.within * within
 
     def validate(self) -> dict[str, float]:
         """Errors over those of the base; "mean" is the loss, by grid the medians."""
@@ -101,7 +101,10 @@ class ClosureLearner(Learner[ClosureSettings]):
 
     def progress(self, scores: dict[str, float]) -> str:
         grids = [str(grid) for grid in self.parts["validation"].stretches]
-        parts = (
-            f"{name} " + "/".join(f"{scores[f'{name}_{g}']:.2f}" for g in grids) for name in NAMES
+        found = (
+            f"{name} " + "/".join(f"{scores[f'{name}_{grid}']:.2f}" for grid in grids)
+            for name in NAMES
         )
-        return f"validation {scores['mean']:.4f}  over the base's at {'/'.join(grids)}: {', '.join(parts)}"
+        return f"validation {scores['mean']:.4f}  at {'/'.join(grids)}, of the base's: " + (
+            ", ".join(found)
+        )

@@ -5,23 +5,22 @@ from typing import Any, Self
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from tellus.errors import InputError
+from tellus.solver import _core
 from tellus.solver.boundaries import BoundaryConditions
 from tellus.solver.closure import Closure, interpolated
 from tellus.solver.grid import Array, Grid
 from tellus.solver.rheology import FrankKamenetskii
 from tellus.solver.stokes import Flow, StokesProblem
-from tellus.solver.torch_threads import few_torch_threads
 from tellus.solver.transport.means import Fluxes
 from tellus.surrogate.card import outside
 from tellus.surrogate.files import StoredModel, restored
 from tellus.surrogate.model import PRECISIONS, TrainedModel
 from tellus.surrogate.networks import seeded
 
-from .features import FLOW, STATE, Seen
-from .network import ClosureNetworks
+from .features import FLOW, STATE
+from .network import ClosureNetworks, Local
 from .settings import ClosureNetworkSettings, ClosureSettings
 
 
@@ -33,9 +32,9 @@ class LearnedClosure(TrainedModel, Closure):
     name = "learned"
 
     def __init__(self, networks: ClosureNetworks, card: dict[str, Any]) -> None:
-        super().__init__(networks.to(memory_format=torch.channels_last), card)  # type: ignore[call-overload]
+        super().__init__(networks, card)
         self.networks = networks
-        self.dtype = next(networks.parameters()).dtype
+        self._flux, self._detail = (native(one.local) for one in (networks.flux, networks.detail))
 
     @classmethod
     def of(cls, stored: StoredModel, grid: Grid | None) -> Self:
@@ -49,26 +48,20 @@ class LearnedClosure(TrainedModel, Closure):
 
     def fluxes(self, problem: StokesProblem, flow: Flow) -> Fluxes:
         """See `Closure`."""
-        with torch.inference_mode(), few_torch_threads():
-            velocity = self._tensor(flow.u), self._tensor(flow.v)
-            along_x, along_y = self.networks.flux(self._seen(problem), velocity, problem.grid)
-        return Fluxes(along_x[0].double().numpy(), along_y[0].double().numpy())
+        grid, found = problem.grid, Fluxes.zero(problem.grid)
+        velocity = _plain(flow.u), _plain(flow.v)
+        self._flux.fluxes(*_seen(problem), *velocity, grid.hx, grid.hy, *found)
+        return found
 
     def refined(self, problem: StokesProblem, finer: Grid) -> StokesProblem:
         """Cells halved as often as `finer` asks for, T within them added; see `Closure`."""
         while finer.nx % (2 * problem.grid.nx) == 0:
-            half = Grid(2 * problem.grid.nx, 2 * problem.grid.ny, finer.aspect)
-            with torch.inference_mode(), few_torch_threads():
-                within = self.networks.detail(self._seen(problem))[0].double().numpy()
+            half = problem.grid.finer(2)
+            within = np.empty(half.cells)
+            self._detail.details(*_seen(problem), within)
             guess = interpolated(problem, half)
             problem = replace(guess, temperature=guess.temperature + within)
         return problem if problem.grid == finer else interpolated(problem, finer)
-
-    def _seen(self, problem: StokesProblem) -> Seen:
-        return Seen(self._tensor(problem.temperature), self._tensor(np.log(problem.viscosity())))
-
-    def _tensor(self, values: Array) -> Tensor:
-        return torch.from_numpy(np.ascontiguousarray(values)).to(self.dtype)[None]
 
     def check(self, problem: StokesProblem) -> list[str]:
         """See `Closure`."""
@@ -93,3 +86,19 @@ class LearnedClosure(TrainedModel, Closure):
     def weights_sha256(self) -> str:
         """Digest of the weights file."""
         return self.sha256
+
+
+def native(network: Local) -> _core.LocalNetwork:
+    """The same in C++, in single precision."""
+    layers = [layer for layer in network.layers if isinstance(layer, torch.nn.Conv2d)]
+    arrays = [[part.detach().float().numpy() for part in layer.parameters()] for layer in layers]
+    return _core.LocalNetwork([(weight, bias) for weight, bias in arrays], network.odd)
+
+
+def _seen(problem: StokesProblem) -> tuple[Array, Array]:
+    """T and the logarithm of viscosity."""
+    return _plain(problem.temperature), np.log(problem.viscosity())
+
+
+def _plain(values: Array) -> Array:
+    return np.ascontiguousarray(values, dtype=np.float64)

@@ -42,8 +42,8 @@ class Local(nn.Module):
     def forward(self, features: list[Tensor]) -> tuple[Tensor, Tensor]:
         """Shape (n, outputs, ny, nx) each."""
         found = torch.stack(features, dim=1)
-        both: Tensor = torch.tanh(self.layers(torch.cat([found, mirrored(found, self.odd)])))
-        answer, image = both.chunk(2)
+        both: Tensor = self.layers(torch.cat([found, mirrored(found, self.odd)]))
+        answer, image = (both / torch.sqrt(1.0 + both.square())).chunk(2)
         return answer, image.flip(-1)
 
 

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from small_filtered import configured
 
 import tellus.coupling.dataset.make as datasets
-from tellus.config import DatasetConfig, load_dataset_config
 from tellus.coupling.dataset.filtered import filtered
 from tellus.coupling.dataset.sampling import members
 from tellus.errors import InputError
@@ -15,30 +15,6 @@ from tellus.solver.grid import Grid
 from tellus.solver.transport.means import Fluxes
 from tellus.solver.transport.regridding import coarse_means
 from tellus.surrogate.data import Dataset
-
-TINY = (
-    "grid.nx=32",
-    "grid.ny=16",
-    "grid.aspect=2",
-    "model.rayleigh=1e5",
-    "initial.kind=conductive",
-    "initial.amplitude=0.1",
-    "time.end=0.02",
-    "dataset.kind=filtered",
-    "dataset.train=1",
-    "dataset.validation=1",
-    "dataset.test=1",
-    "dataset.corners=false",
-    "dataset.log10_gamma_T=[0, 2]",
-    "windows.count=3",
-    "windows.sequences=2",
-    "windows.settle=2",
-    "windows.spin_up_factor=2",
-)
-
-
-def configured(*overrides: str) -> DatasetConfig:
-    return load_dataset_config(None, [*TINY, *overrides])
 
 
 def test_what_enters_a_cell_is_what_it_gains() -> None:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import small_filtered
 import torch
 from small_data import GRID, waves, write_dataset
 
@@ -22,4 +23,12 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """See `waves`."""
     root = tmp_path_factory.mktemp("data")
     write_dataset(root, GRID, waves())
+    return root
+
+
+@pytest.fixture(scope="session")
+def filtered_dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """See `small_filtered.windows`."""
+    root = tmp_path_factory.mktemp("filtered")
+    write_dataset(root, small_filtered.GRID, small_filtered.windows())
     return root

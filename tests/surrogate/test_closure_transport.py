@@ -23,7 +23,7 @@ def tensors(*arrays: np.ndarray) -> tuple[torch.Tensor, ...]:
 @pytest.mark.parametrize("kinds", covering((TEMPERATURE, FLUX, INSULATING)))
 def test_it_is_the_solvers_step(kinds: tuple[str, ...]) -> None:
     walls = thermal_walls(kinds, VALUES)
-    energy = EnergyEquation(GRID, walls, heating=2.0, advection="mp5")
+    energy = EnergyEquation(GRID, walls, heating=2.0, advection="mp5", keep_fluxes=True)
     flows = [flow_of(size * random_psi(GRID), GRID) for size in (300.0, -200.0, 40.0)]
     mean = flow_of(20.0 * random_psi(GRID), GRID)
     start, dt = rough_field(GRID), 0.5 * energy.stable_dt(flows[0], 1.0)
@@ -31,14 +31,17 @@ def test_it_is_the_solvers_step(kinds: tuple[str, ...]) -> None:
     added = Fluxes(rng.normal(size=GRID.u_faces), rng.normal(size=GRID.v_faces))
     expected = energy.step(ThermalState(start), mean, dt, stages=flows, added=added)
     (temperature,) = tensors(start)
-    found = TorchTransport(GRID, walls).step(
+    found, fluxes = TorchTransport(GRID, walls).step(
         temperature,
         [tensors(flow.u, flow.v) for flow in flows],
-        torch.tensor([dt]),
+        torch.tensor([dt], dtype=torch.float64),
         torch.tensor([2.0]),
         tensors(added.along_x, added.along_y),
     )
-    np.testing.assert_allclose(found[0].numpy(), expected.temperature, atol=1e-13)
+    np.testing.assert_allclose(found[0].numpy(), expected.temperature, rtol=0.0, atol=1e-13)
+    assert expected.fluxes is not None
+    for one, other in zip(fluxes, expected.fluxes, strict=True):
+        np.testing.assert_allclose(one[0].numpy(), other, rtol=1e-12, atol=1e-11)
 
 
 def test_states_of_a_batch_do_not_see_each_other() -> None:
@@ -46,11 +49,11 @@ def test_states_of_a_batch_do_not_see_each_other() -> None:
     states = torch.as_tensor(np.stack([rough_field(GRID), 0.5 * rough_field(GRID)[:, ::-1]]))
     flow = flow_of(100.0 * random_psi(GRID), GRID)
     u, v = (torch.as_tensor(part).expand(2, -1, -1) for part in (flow.u, flow.v))
-    dt, heating = torch.tensor([1e-4, 2e-4]), torch.tensor([0.0, 3.0])
-    both = transport.step(states, [(u, v)] * 3, dt, heating)
+    dt, heating = torch.tensor([1e-4, 2e-4]).double(), torch.tensor([0.0, 3.0])
+    both, _ = transport.step(states, [(u, v)] * 3, dt, heating)
     for k in range(2):
         one = slice(k, k + 1)
-        alone = transport.step(states[one], [(u[one], v[one])] * 3, dt[one], heating[one])
+        alone, _ = transport.step(states[one], [(u[one], v[one])] * 3, dt[one], heating[one])
         torch.testing.assert_close(both[one], alone, rtol=0.0, atol=1e-15)
 
 
@@ -63,7 +66,7 @@ def test_gradients_are_those_of_differences() -> None:
     def stepped(temperature: torch.Tensor, added: torch.Tensor) -> torch.Tensor:
         fluxes = added, torch.zeros(1, *grid.v_faces, dtype=torch.float64)
         dt = torch.tensor([1e-3], dtype=torch.float64)
-        return transport.step(temperature, [flow] * 3, dt, torch.zeros_like(dt), fluxes)
+        return transport.step(temperature, [flow] * 3, dt, torch.zeros_like(dt), fluxes)[0]
 
     added = torch.zeros(1, *grid.u_faces, dtype=torch.float64)
     inputs = start.requires_grad_(), added.requires_grad_()

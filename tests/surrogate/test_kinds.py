@@ -20,6 +20,7 @@ SMALL = {
     "multi-scale": PAPER,
     "time-unet": PAPER,
     "profile": ["network.width=4", "model.drift=1e6"],
+    "closure": ["network.width=4", "model.steps=2", "model.coarsenings=[1, 2]"],
 }
 SHORT = ["epochs=3", "batch_size=4", "balanced=true", "averaging=0.9", "quiet_vrms=0"]
 
@@ -35,9 +36,17 @@ def kind(request: pytest.FixtureRequest) -> Kind:
 
 
 @pytest.fixture(scope="module")
-def trained(kind: Kind, dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def data(kind: Kind, request: pytest.FixtureRequest) -> Path:
+    """What it learns from."""
+    name = "filtered_dataset" if kind.name == "closure" else "dataset"
+    found: Path = request.getfixturevalue(name)
+    return found
+
+
+@pytest.fixture(scope="module")
+def trained(kind: Kind, data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("models") / kind.name
-    train(small(kind.name), dataset, out, report=len)
+    train(small(kind.name), data, out, report=len)
     return out
 
 
@@ -48,7 +57,7 @@ def test_the_configuration_is_the_settings(kind: Kind) -> None:
 
 
 def test_a_resumed_training_is_the_one_never_stopped(
-    kind: Kind, trained: Path, dataset: Path, tmp_path: Path
+    kind: Kind, trained: Path, data: Path, tmp_path: Path
 ) -> None:
     class EnoughError(Exception):
         """Stands for a kill."""
@@ -58,8 +67,8 @@ def test_a_resumed_training_is_the_one_never_stopped(
             raise EnoughError
 
     with pytest.raises(EnoughError):
-        train(small(kind.name), dataset, tmp_path, report=after_two)
-    train(small(kind.name), dataset, tmp_path, resume=True, report=len)
+        train(small(kind.name), data, tmp_path, report=after_two)
+    train(small(kind.name), data, tmp_path, resume=True, report=len)
     for name in ("weights.safetensors", "checkpoint/last.safetensors"):
         assert (tmp_path / name).read_bytes() == (trained / name).read_bytes()
 
@@ -84,10 +93,10 @@ def test_what_a_directory_holds_is_known(kind: Kind, trained: Path) -> None:
             load_surrogate(trained)
 
 
-def test_a_network_of_ones_own_is_taken_or_refused(kind: Kind, dataset: Path) -> None:
+def test_a_network_of_ones_own_is_taken_or_refused(kind: Kind, data: Path) -> None:
     own, settings, cpu = torch.nn.Identity(), small(kind.name), torch.device("cpu")
     if kind.find("learner").takes_network:
-        assert make_learner(settings, dataset, cpu, own).module is own
+        assert make_learner(settings, data, cpu, own).module is own
     else:
         with pytest.raises(InputError, match="cannot be exchanged for a network of one's own"):
-            make_learner(settings, dataset, cpu, own)
+            make_learner(settings, data, cpu, own)

@@ -1,0 +1,277 @@
+"""A learned closure: what it may do at all, what it learns from, and what a run makes of it."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from numerics import rough_field
+from physics_cases import case
+from typer.testing import CliRunner
+
+from tellus.cli import app
+from tellus.config import load_config
+from tellus.coupling.simulation.loop import Simulation
+from tellus.errors import InputError
+from tellus.solver.boundaries import BoundaryConditions, Wall
+from tellus.solver.grid import Array, Grid
+from tellus.solver.rheology import Constant, FrankKamenetskii
+from tellus.solver.stokes import StokesProblem
+from tellus.solver.transport.means import Fluxes
+from tellus.solver.transport.regridding import coarse_means
+from tellus.surrogate.closure.carrying import errors, plain_errors
+from tellus.surrogate.closure.data import load_part
+from tellus.surrogate.closure.evaluate import evaluate_closure
+from tellus.surrogate.closure.features import FLOW, STATE, Seen
+from tellus.surrogate.closure.model import LearnedClosure, native
+from tellus.surrogate.closure.network import ClosureNetworks
+from tellus.surrogate.closure.settings import ClosureNetworkSettings, ClosureSettings
+from tellus.surrogate.data import Dataset
+from tellus.surrogate.networks import seeded
+from tellus.surrogate.training.train import train
+
+GRID = Grid(21, 9, 21 / 9)
+SETTINGS = ClosureSettings(
+    network=ClosureNetworkSettings(width=8, depth=1),
+    steps=2,
+    coarsenings=(1, 2),
+    epochs=12,
+    batch_size=8,
+    learning_rate=1e-2,
+    averaging=0.0,
+)
+
+
+@pytest.fixture(scope="module")
+def trained(filtered_dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("closure") / "model"
+    train(SETTINGS, filtered_dataset, out, report=len)
+    return out
+
+
+def networks(width: int = 12, depth: int = 2) -> ClosureNetworks:
+    """With last layers that say something."""
+    made = seeded(ClosureNetworks, ClosureNetworkSettings(width=width, depth=depth))
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(1)
+        for network in (made.flux, made.detail):
+            for parameter in network.local.layers[-1].parameters():
+                torch.nn.init.normal_(parameter, std=0.2)
+    return made
+
+
+class State:
+    """A rough state, or its mirror image."""
+
+    def __init__(self, mirrored: bool = False) -> None:
+        random = np.random.default_rng(4)
+        self.temperature = rough_field(GRID)
+        self.logs = 6.0 * random.normal(size=GRID.cells)
+        self.u, self.v = (random.normal(scale=200.0, size=s) for s in (GRID.u_faces, GRID.v_faces))
+        if mirrored:
+            fields = (self.temperature, self.logs, -self.u, self.v)
+            flipped = [np.ascontiguousarray(field[:, ::-1]) for field in fields]
+            self.temperature, self.logs, self.u, self.v = flipped
+
+    def fluxes(self, made: ClosureNetworks) -> Fluxes:
+        found = Fluxes.zero(GRID)
+        sizes = GRID.hx, GRID.hy
+        native(made.flux.local).fluxes(self.temperature, self.logs, self.u, self.v, *sizes, *found)
+        return found
+
+    def within(self, made: ClosureNetworks) -> Array:
+        found = np.empty(GRID.finer(2).cells)
+        native(made.detail.local).details(self.temperature, self.logs, found)
+        return found
+
+
+def single(values: Array) -> torch.Tensor:
+    return torch.from_numpy(values).float()[None]
+
+
+@pytest.mark.parametrize(("width", "depth"), [(3, 1), (8, 2), (12, 1), (16, 2), (25, 3)])
+def test_the_kernel_is_the_network(width: int, depth: int) -> None:
+    made, state = networks(width, depth), State()
+    seen = Seen(single(state.temperature), single(state.logs))
+    with torch.inference_mode():
+        along_x, along_y = made.flux(seen, (single(state.u), single(state.v)), GRID)
+        within = made.detail(seen)
+    found = state.fluxes(made)
+    scale = float(along_y.abs().max())
+    assert scale > 1.0
+    np.testing.assert_allclose(found.along_x, along_x[0].numpy(), atol=3e-6 * scale)
+    np.testing.assert_allclose(found.along_y, along_y[0].numpy(), atol=3e-6 * scale)
+    np.testing.assert_allclose(state.within(made), within[0].numpy(), atol=3e-6)
+
+
+def test_of_a_mirrored_state_it_says_the_mirrored_bit_for_bit() -> None:
+    made = networks()
+    one, image = State().fluxes(made), State(mirrored=True).fluxes(made)
+    np.testing.assert_array_equal(-image.along_x[:, ::-1], one.along_x)
+    np.testing.assert_array_equal(image.along_y[:, ::-1], one.along_y)
+    within, mirrored = State().within(made), State(mirrored=True).within(made)
+    np.testing.assert_array_equal(mirrored[:, ::-1], within)
+
+
+def test_means_are_kept_and_nothing_moves_where_t_is_uniform() -> None:
+    made, state = networks(), State()
+    assert np.max(np.abs(state.within(made))) > 1e-3
+    assert np.max(np.abs(coarse_means(state.within(made), GRID))) < 1e-7
+    assert not np.any(state.fluxes(made).along_x[:, [0, -1]])
+    state.temperature = np.full(GRID.cells, 0.5)
+    found = state.fluxes(made)
+    # Beside the walls, whose temperature is another, it may.
+    assert not np.any(found.along_x[2:-2])
+    assert not np.any(found.along_y[2:-2])
+
+
+def test_fluxes_are_bounded_by_what_is_resolved() -> None:
+    made = networks()
+    for parameter in made.parameters():
+        parameter.data *= 1e3
+    state = State()
+    found = state.fluxes(made)
+    beyond = np.append(2.0 - state.temperature[0], -state.temperature[-1])
+    spread = np.ptp(np.append(state.temperature, beyond))
+    assert np.all(np.abs(found.along_x) <= spread * (np.abs(state.u) + 2.0 / GRID.hx) * 1.001)
+    assert np.all(np.abs(found.along_y) <= spread * (np.abs(state.v) + 2.0 / GRID.hy) * 1.001)
+
+
+def test_what_it_learns_from_is_what_the_fine_runs_did(filtered_dataset: Path) -> None:
+    part = load_part(Dataset.open(filtered_dataset), "train", SETTINGS)
+    assert [str(grid) for grid in part.stretches] == ["32x16", "16x8"]
+    # Two simulations of two sequences of four windows: two stretches, and one of long cells.
+    assert [len(each) for each in part.stretches.values()] == [8, 4]
+    for each in part.stretches.values():
+        change = each.temperature.diff(dim=1).mean(dim=(2, 3))
+        bottom, top = each.wall_heat.unbind(dim=2)
+        gain = each.dt * (bottom - top + each.heating)
+        np.testing.assert_allclose(change.numpy(), gain.numpy(), atol=3e-7)
+        assert float(change.abs().max()) > 1e-5
+    grid, coarse = part.stretches
+    within = part.stretches[coarse].within
+    assert within.shape[1:] == grid.cells
+    means = coarse_means(within[0].double().numpy(), coarse)
+    np.testing.assert_allclose(means, part.stretches[coarse].temperature[0, 0], atol=1e-6)
+
+
+def test_a_closure_that_says_nothing_is_the_base(filtered_dataset: Path) -> None:
+    part = load_part(Dataset.open(filtered_dataset), "test", SETTINGS)
+    silent = seeded(ClosureNetworks, SETTINGS.network)
+    for grid, each in part.stretches.items():
+        base = plain_errors(grid, each)
+        with torch.inference_mode():
+            ours = errors(grid, each, silent)
+        for name in ("temperature", "heat", "within"):
+            torch.testing.assert_close(getattr(ours, name), getattr(base, name))
+
+
+def test_training_lowers_the_errors(trained: Path, filtered_dataset: Path) -> None:
+    lines = [json.loads(line) for line in (trained / "metrics.jsonl").read_text().splitlines()]
+    first, last = (line["validation"]["mean"] for line in (lines[0], lines[-1]))
+    assert last < 0.9 * first
+    result = evaluate_closure(trained, filtered_dataset, "train")
+    assert list(result["grids"]) == ["32x16", "16x8"]
+    assert result["grids"]["16x8"]["temperature"]["ratio"]["median"] < 0.95
+    assert "within" not in result["grids"]["32x16"]
+
+
+def test_other_data_are_refused(dataset: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r'keeps no windows .* dataset\.kind = "filtered"'):
+        train(SETTINGS, dataset, tmp_path / "model", report=len)
+
+
+def test_too_long_stretches_are_refused(filtered_dataset: Path, tmp_path: Path) -> None:
+    long = ClosureSettings(network=SETTINGS.network, steps=5, coarsenings=(1,))
+    with pytest.raises(InputError, match=r"long enough for model\.steps = 5"):
+        train(long, filtered_dataset, tmp_path / "model", report=len)
+    odd = ClosureSettings(network=SETTINGS.network, steps=1, coarsenings=(3,))
+    with pytest.raises(InputError, match=r"model\.coarsenings: 3 does not divide"):
+        train(odd, filtered_dataset, tmp_path / "other", report=len)
+
+
+def closed(trained: Path, *overrides: str) -> Simulation:
+    named = ["closure.kind=learned", f'closure.weights="{trained}"', "grid.nx=32", "grid.aspect=2"]
+    return Simulation.from_config(case("grid.ny=16", *named, *overrides))
+
+
+def test_in_a_run_the_heat_budget_closes(trained: Path) -> None:
+    simulation, plain = closed(trained), closed(trained)
+    plain.closure = None
+    for _ in range(5):
+        before = np.mean(simulation.temperature)
+        record = simulation.step()
+        plain.step()
+        state = simulation.state
+        gain = state.heat_in - state.heat_out + state.heat_sides / simulation.grid.aspect
+        assert abs(np.mean(simulation.temperature) - before - record.dt * gain) < 1e-14
+    assert np.max(np.abs(simulation.temperature - plain.temperature)) > 1e-6
+
+
+def test_a_finer_solve_is_shown_the_means_it_keeps(trained: Path) -> None:
+    closure, grid = LearnedClosure.load(trained), Grid(16, 8, 2.0)
+    problem = StokesProblem(grid, rough_field(grid), FrankKamenetskii(1e4))
+    for factor in (2, 4):
+        finer = closure.refined(problem, grid.finer(factor))
+        assert finer.grid == grid.finer(factor)
+        means = coarse_means(finer.temperature, grid)
+        np.testing.assert_allclose(means, problem.temperature, atol=1e-6)
+    assert closure.refined(problem, grid.finer(3)).grid == grid.finer(3)
+
+
+def test_where_it_was_not_trained_it_is_refused_or_warns(trained: Path) -> None:
+    closure, square = LearnedClosure.load(trained), Grid(32, 16, 2.0)
+    start = np.full(square.cells, 0.5)
+    assert len(closure.check(StokesProblem(square, start, FrankKamenetskii(1e9)))) >= 1
+    assert "Frank-Kamenetskii" in closure.check(StokesProblem(square, start, Constant()))[0]
+    cold = BoundaryConditions(bottom=Wall(value=0.5))
+    with pytest.raises(InputError, match=r"trained for free-slip walls, .* leave out --closure"):
+        closure.check(StokesProblem(square, start, Constant(), boundaries=cold))
+    flat = Grid(32, 8, 2.0)
+    with pytest.raises(InputError, match="trained on square cells, not on 32x8"):
+        closure.check(StokesProblem(flat, np.full(flat.cells, 0.5), Constant()))
+
+
+def test_bad_sections_are_refused(trained: Path) -> None:
+    with pytest.raises(InputError, match=r"closure\.weights is only read with closure\.kind"):
+        load_config(None, [f'closure.weights="{trained}"'])
+    with pytest.raises(InputError, match=r'needs energy\.advection = "mp5", not "van-leer"'):
+        load_config(None, ["closure.kind=learned", "energy.advection=van-leer"])
+
+
+def test_the_command_line_runs_with_one_and_goes_on_bitwise(trained: Path, tmp_path: Path) -> None:
+    small = ["grid.nx=32", "grid.ny=16", "grid.aspect=2", "model.rayleigh=1e5", "time.end=0.01"]
+    small += ["rheology.gamma_T=10", "rheology.gamma_p=2", "output.every=0.002"]
+    (tmp_path / "case.toml").write_text(
+        "\n".join(f"{key.partition('=')[0]} = {key.partition('=')[2]}" for key in small)
+    )
+
+    def tellus(*arguments: str) -> str:
+        found = CliRunner().invoke(app, [*arguments])
+        assert found.exit_code == 0, found.output
+        return str(found.output)
+
+    case_file, whole, parts = (str(tmp_path / name) for name in ("case.toml", "whole", "parts"))
+    closure = ["--closure", str(trained)]
+    tellus("run", case_file, "--out", whole, *closure, "--set", "time.max_steps=12")
+    tellus("run", case_file, "--out", parts, *closure, "--set", "time.max_steps=7")
+    tellus("run", parts, "--resume", "--set", "time.max_steps=12")
+    ends = [(Path(run) / "timeseries.csv").read_text().splitlines() for run in (whole, parts)]
+    assert ends[0][-1] == ends[1][-1]
+    summary = json.loads((Path(whole) / "run.json").read_text())
+    sha256 = LearnedClosure.load(trained).sha256
+    assert summary["closure"] == {"name": "learned", "weights_sha256": sha256}
+    assert "closure learned" in tellus("info", whole)
+    plain = str(tmp_path / "plain")
+    tellus("run", case_file, "--out", plain, "--closure", "none", "--set", "time.max_steps=12")
+    assert json.loads((Path(plain) / "run.json").read_text())["closure"] is None
+
+
+def test_weights_of_other_features_are_refused(trained: Path, tmp_path: Path) -> None:
+    model = LearnedClosure.load(trained)
+    assert model.card["channels"] == [*STATE, *FLOW]
+    model.card["channels"] = [*STATE]
+    model.save(tmp_path)
+    with pytest.raises(InputError, match="sees other features"):
+        LearnedClosure.load(tmp_path)
