@@ -12,6 +12,8 @@ from tellus.surrogate.data import Dataset
 from .carrying import BATCH, errors, plain_errors
 from .data import Stretches, load_part
 from .model import LearnedClosure
+from .momentum import coarse_flows, finer_flows, flow_errors
+from .network import DetailNetwork
 from .settings import ClosureNetworkSettings, ClosureSettings
 
 
@@ -24,8 +26,10 @@ def evaluate_closure(model_dir: Path | str, data: Path, split: str = "test") -> 
         "grids": for each grid the number of "stretches", and of "temperature" (T at the cells) and
         "heat" (through bottom and top together) the root-mean-square error relative to the rms
         change of T in a step, and to the rms heat, of "within" (T at the quarters of cells, where
-        the data hold it) itself; medians over stretches, with "closure" and "base"; and "ratio",
-        the median and the 95th percentile of the one over the other.
+        the data hold it) itself, and of "velocity" and "surface" (that along the top), of the flow
+        that `richardson` finds where a stretch begins, relative to these; medians over stretches,
+        with "closure" and "base"; and "ratio", the median and the 95th percentile of the one over
+        the other.
 
     Raises
     ------
@@ -68,7 +72,31 @@ def _on_grid(closure: LearnedClosure, grid: Grid, each: Stretches) -> dict[str, 
     for name, size in sizes.items():
         ours = torch.cat([getattr(one, name) for one in found])
         scores[name] = _compared(*(_root(part) for part in (ours, getattr(base, name), size)))
+    if each.within.numel():
+        scores |= _of_flows(closure, grid, each)
     return scores
+
+
+def _of_flows(closure: LearnedClosure, grid: Grid, each: Stretches) -> dict[str, Any]:
+    coarse = coarse_flows(grid, each)
+
+    def squares(detail: DetailNetwork | None) -> torch.Tensor:
+        found: list[torch.Tensor] = []
+
+        def keep(psi: torch.Tensor, row: int) -> torch.Tensor:
+            found.append(flow_errors(psi, each.psi[row, 0].double(), grid))
+            return found[-1][0]
+
+        finer_flows(grid, each, coarse, detail, keep)
+        return torch.stack(found)
+
+    with torch.inference_mode():
+        ours, base = squares(closure.networks.detail), squares(None)
+    one = torch.ones(len(each))
+    return {
+        name: _compared(*(_root(part) for part in (ours[:, k], base[:, k], one)))
+        for k, name in enumerate(("velocity", "surface"))
+    }
 
 
 def _root(squares: torch.Tensor) -> Array:
@@ -85,25 +113,32 @@ def _compared(ours: Array, base: Array, size: Array) -> dict[str, Any]:
     }
 
 
+SCORES = {
+    "temperature": "T",
+    "heat": "heat",
+    "within": "within cells",
+    "velocity": "velocity",
+    "surface": "surface",
+}
+"""What is said of each grid, and its name in the table."""
+
+
 def table(result: dict[str, Any]) -> str:
     """The result as text."""
     lines = [
-        f"{result['steps']} steps with velocities of finer runs, split {result['split']!r}: "
-        "errors over the change of T in a step, and over the heat through bottom and top",
+        f"{result['steps']} steps with velocities of finer runs, split {result['split']!r}: errors "
+        "of T over its change in a step, of heat through bottom and top, of T within cells,",
+        "of velocity and surface velocity; medians, and the ratio of the one to the other",
         "",
-        f"{'grid':10}{'stretches':>10}{'T, base':>10}{'closure':>9}{'ratio':>7}{'p95':>7}"
-        f"{'heat, base':>12}{'closure':>9}{'ratio':>7}{'p95':>7}"
-        f"{'within, base':>14}{'closure':>9}{'ratio':>7}{'p95':>7}",
+        f"{'grid':10}{'stretches':>10}  {'error of':14}{'base':>10}{'closure':>10}{'ratio':>8}"
+        f"{'p95':>8}",
     ]
     for grid, scores in result["grids"].items():
-        cells = [f"{grid:10}{scores['stretches']:10d}"]
-        for name, width in (("temperature", 10), ("heat", 12), ("within", 14)):
-            if name not in scores:
-                continue
-            one, ratio = scores[name], scores[name]["ratio"]
-            cells.append(
-                f"{one['base']:{width}.4f}{one['closure']:9.4f}{ratio['median']:7.2f}"
-                f"{ratio['p95']:7.2f}"
-            )
-        lines.append("".join(cells))
+        for name, title in SCORES.items():
+            if name in scores:
+                one, ratio = scores[name], scores[name]["ratio"]
+                lines.append(
+                    f"{grid:10}{scores['stretches']:10d}  {title:14}{one['base']:10.5f}"
+                    f"{one['closure']:10.5f}{ratio['median']:8.2f}{ratio['p95']:8.2f}"
+                )
     return "\n".join(lines)

@@ -1,7 +1,7 @@
 """A closure in training: states carried over some steps, held against what fine runs made."""
 
-from dataclasses import fields
-from typing import Any
+from dataclasses import dataclass, fields
+from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
@@ -9,18 +9,59 @@ from torch import Tensor, nn
 from tellus.solver.grid import Grid
 from tellus.surrogate.model import PRECISIONS
 from tellus.surrogate.networks import seeded
+from tellus.surrogate.rows import Rows
 from tellus.surrogate.training.learner import Learner, average
 
 from .carrying import BATCH, Errors, errors, plain_errors
 from .data import Part, Stretches, load_part
 from .features import FLOW, STATE
-from .network import ClosureNetworks
+from .momentum import coarse_flows, finer_flows, flow_errors
+from .network import ClosureNetworks, DetailNetwork
 from .settings import ClosureSettings
 
-NAMES = tuple(own.name for own in fields(Errors))
+CARRIED = tuple(own.name for own in fields(Errors))
+NAMES = (*CARRIED, "flow")
 
 INVISIBLE = 2e-4
 """Errors of T within cells that need not become smaller."""
+
+
+UNSEEN = torch.tensor([1e-6, 1e-4]).double()
+"""Squares of relative errors, of velocity and of surface velocity, that need not become smaller."""
+
+SURFACE = 0.3
+"""Weight of surface velocity beside that of velocity."""
+
+
+@dataclass(frozen=True)
+class _Flows(Rows):
+    """psi on the coarse grid where stretches begin, and squared errors of the base and more."""
+
+    coarse: Tensor
+    base: Tensor
+
+    @classmethod
+    def of(cls, grid: Grid, each: Stretches) -> Self:
+        coarse = coarse_flows(grid, each)
+        errors: list[Tensor] = []
+
+        def keep(psi: Tensor, row: int) -> Tensor:
+            errors.append(flow_errors(psi, each.psi[row, 0].double(), grid))
+            return errors[-1][0]
+
+        finer_flows(grid, each, coarse, None, keep)
+        return cls(coarse, torch.stack(errors) + UNSEEN)
+
+    def ratio(self, grid: Grid, each: Stretches, detail: DetailNetwork) -> Tensor:
+        """Errors over those of the base, that of the surface counted in; shape (n,)."""
+
+        def measure(psi: Tensor, row: int) -> Tensor:
+            squares = flow_errors(psi, each.psi[row, 0].double(), grid)
+            velocity, surface = torch.sqrt(squares / self.base[row] + 1e-12).unbind()
+            together: Tensor = (velocity + SURFACE * surface) / (1.0 + SURFACE)
+            return together
+
+        return finer_flows(grid, each, self.coarse, detail, measure)
 
 
 class ClosureLearner(Learner[ClosureSettings]):
@@ -39,10 +80,12 @@ class ClosureLearner(Learner[ClosureSettings]):
         self.parts = {s: load_part(self.dataset, s, settings) for s in ("train", "validation")}
         made = seeded(ClosureNetworks, settings.network, seed=settings.seed)
         self.module = made.to(self.device, PRECISIONS[settings.precision])
-        self._forgiven = {
-            id(each): self._base(grid, each)
-            for part in self.parts.values()
-            for grid, each in part.stretches.items()
+        every = [(grid, s) for p in self.parts.values() for grid, s in p.stretches.items()]
+        self._forgiven = {id(each): self._base(grid, each) for grid, each in every}
+        self._flows = {
+            id(each): _Flows.of(grid, each)
+            for grid, each in every
+            if settings.flow and each.within.numel()
         }
 
     def _base(self, grid: Grid, each: Stretches) -> Errors:
@@ -59,14 +102,20 @@ class ClosureLearner(Learner[ClosureSettings]):
     def _ratios(self, split: str, index: Tensor) -> Tensor:
         """Errors of the stretches numbered `index`, in order of their grids, over the base's.
 
-        Shape (3, n): of T, of heat, and of T within cells.
+        Shape (4, n): of T, of heat, of T within cells, and of the flow, 0 where that is not asked
+        for.
         """
         part, found = self.parts[split], []
         for grid, rows, each in part.chosen(index.cpu()):
             ours = errors(grid, each.to(self.device), self.module)
             base = self._forgiven[id(part.stretches[grid])].select(rows).to(self.device)
-            pairs = ((getattr(ours, name), getattr(base, name)) for name in NAMES)
-            found.append(torch.stack([torch.sqrt(one / of + 1e-12) for one, of in pairs]))
+            pairs = ((getattr(ours, name), getattr(base, name)) for name in CARRIED)
+            ratios = [torch.sqrt(one / of + 1e-12) for one, of in pairs]
+            known = self._flows.get(id(part.stretches[grid]))
+            flow = torch.zeros_like(ratios[0])
+            if known is not None:
+                flow = known.select(rows).ratio(grid, each, self.module.detail).to(flow)
+            found.append(torch.stack([*ratios, flow]))
         return torch.cat(found, dim=1)
 
     def loss(self, index: Tensor, mirrored: Tensor) -> Tensor:
@@ -74,9 +123,13 @@ class ClosureLearner(Learner[ClosureSettings]):
         return self._weighted(self._ratios("train", index)).mean()
 
     def _weighted(self, ratios: Tensor) -> Tensor:
-        temperature, heat, within = ratios.unbind()
-        weighted: Tensor = temperature + self.settings.wall_heat * heat
-        return weighted + self.settings.within * within
+        settings, (temperature, heat, within, flow) = self.settings, ratios.unbind()
+        return (
+            temperature
+            + settings.wall_heat * heat
+            + settings.within * within
+            + settings.flow * flow
+        )
 
     def validate(self) -> dict[str, float]:
         """Errors over those of the base; "mean" is the loss, by grid the medians."""

@@ -47,8 +47,14 @@ class ClosureSettings(LoopSettings):
     within: float = setting(
         0.5, "weight of the temperature within cells", limits=WEIGHT, section="loss"
     )
+    flow: float = setting(
+        0.0,
+        "weight of the flow that follows from it, through the Stokes solve",
+        limits=WEIGHT,
+        section="loss",
+    )
     floor: float = setting(
-        0.02,
+        0.005,
         "part of its change that the error of T is forgiven",
         limits=Limits(above=0, most=1),
         section="loss",
