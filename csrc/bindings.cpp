@@ -116,25 +116,26 @@ using Single = py::array_t<float, py::array::c_style>;
 
 // Weights (outputs, inputs, 3, 3) and bias (outputs) of each layer.
 tellus::LocalNetwork make_network(const std::vector<std::pair<Single, Single>>& layers,
-                                  const std::vector<bool>& odd) {
+                                  const std::vector<bool>& odd, const std::vector<float>& low,
+                                  const std::vector<float>& high) {
     std::vector<tellus::Layer> made;
     for (const auto& [weights, bias] : layers)
         made.emplace_back(weights.shape(1), weights.shape(0), weights.data(), bias.data());
-    return {std::move(made), odd};
+    return {std::move(made), odd, low, high};
 }
 
 tellus::Seen seen(const Array& temperature, const Array& log_viscosity) {
     return {temperature.shape(0), temperature.shape(1), temperature.data(), log_viscosity.data()};
 }
 
-void fluxes(const tellus::LocalNetwork& network, const Array& temperature,
-            const Array& log_viscosity, const Array& u, const Array& v, double hx, double hy,
-            Array along_x, Array along_y) {
+std::ptrdiff_t fluxes(const tellus::LocalNetwork& network, const Array& temperature,
+                      const Array& log_viscosity, const Array& u, const Array& v, double hx,
+                      double hy, Array along_x, Array along_y) {
     const auto state = seen(temperature, log_viscosity);
     const double *across = u.data(), *up = v.data();
     double *x = along_x.mutable_data(), *y = along_y.mutable_data();
     py::gil_scoped_release release;
-    network.fluxes(state, across, up, hx, hy, x, y);
+    return network.fluxes(state, across, up, hx, hy, x, y);
 }
 
 void details(const tellus::LocalNetwork& network, const Array& temperature,
@@ -175,7 +176,8 @@ PYBIND11_MODULE(_core, m) {
           py::arg("fixed_bottom"), py::arg("fixed_top"), py::arg("t").noconvert(),
           "Solve (shift - a d2/dy2) t = t in place, one tridiagonal system per column.");
     py::class_<tellus::LocalNetwork>(m, "LocalNetwork", "Convolutions over cells, of a closure.")
-        .def(py::init(&make_network), py::arg("layers"), py::arg("odd"))
+        .def(py::init(&make_network), py::arg("layers"), py::arg("odd"), py::arg("low"),
+             py::arg("high"))
         .def("fluxes", &fluxes, py::arg("temperature").noconvert(),
              py::arg("log_viscosity").noconvert(), py::arg("u").noconvert(),
              py::arg("v").noconvert(), py::arg("hx"), py::arg("hy"), py::arg("along_x").noconvert(),

@@ -220,18 +220,34 @@ inline void flow_features(ptrdiff_t ny, ptrdiff_t nx, const double* u, const dou
 
 class LocalNetwork {
   public:
-    // Layers, and which of the features are odd.
-    LocalNetwork(std::vector<Layer> layers, const std::vector<bool>& odd)
-        : layers_(std::move(layers)), first_of_image_(layers_.front()) {
+    // Layers, which of the features are odd, and between what they were in training: of cells with
+    // others it says nothing.
+    LocalNetwork(std::vector<Layer> layers, const std::vector<bool>& odd, std::vector<float> low,
+                 std::vector<float> high)
+        : layers_(std::move(layers)),
+          first_of_image_(layers_.front()),
+          low_(std::move(low)),
+          high_(std::move(high)) {
         const ptrdiff_t n = first_of_image_.inputs;
         for (size_t k = 0; k < first_of_image_.weights.size(); ++k)
             if (odd[k / LANES % n]) first_of_image_.weights[k] *= -1.0f;
     }
 
-    ptrdiff_t inputs() const { return layers_.front().inputs; }
+    // Whether it says something of each cell.
+    std::vector<char> known(const Ringed& features) const {
+        std::vector<char> inside(features.ny * features.nx, 1);
+        for (ptrdiff_t j = 0; j < features.ny; ++j)
+            for (ptrdiff_t i = 0; i < features.nx; ++i) {
+                const float* f = features.at(j, i);
+                char& here = inside[j * features.nx + i];
+                for (ptrdiff_t c = 0; c < features.channels; ++c)
+                    here &= f[c] >= low_[c] && f[c] <= high_[c];
+            }
+        return inside;
+    }
 
     // Between -1 and 1; of the mirrored state, turned back, where `image` is set.
-    Ringed answer(const Ringed& features, bool image) const {
+    Ringed answer(const Ringed& features, const std::vector<char>& known, bool image) const {
         Ringed now(0, 0, 0);
         for (size_t k = 0; k < layers_.size(); ++k) {
             const Layer& layer = image && k == 0 ? first_of_image_ : layers_[k];
@@ -240,17 +256,23 @@ class LocalNetwork {
             now = std::move(next);
         }
         for (float& value : now.values) value = between(value);
+        for (ptrdiff_t j = 0; j < features.ny; ++j)
+            for (ptrdiff_t i = 0; i < features.nx; ++i)
+                if (!known[j * features.nx + i])
+                    std::fill(now.at(j, i), now.at(j, i) + now.channels, 0.0f);
         return now;
     }
 
-    // Heat that the fluxes of the scheme lack, along x (ny, nx + 1) and y (ny + 1, nx).
-    void fluxes(const Seen& seen, const double* u, const double* v, double hx, double hy,
-                double* along_x, double* along_y) const {
+    // Heat that the fluxes of the scheme lack, along x (ny, nx + 1) and y (ny + 1, nx); returns the
+    // number of cells of which nothing is known.
+    ptrdiff_t fluxes(const Seen& seen, const double* u, const double* v, double hx, double hy,
+                     double* along_x, double* along_y) const {
         const ptrdiff_t ny = seen.ny, nx = seen.nx;
         Ringed features(ny, nx, STATE + FLOW);
         const std::vector<float> spread = state_features(seen, features);
         flow_features(ny, nx, u, v, hx, hy, features);
-        const Ringed a = answer(features, false), b = answer(features, true);
+        const std::vector<char> inside = known(features);
+        const Ringed a = answer(features, inside, false), b = answer(features, inside, true);
         const auto even = [&](ptrdiff_t j, ptrdiff_t i, int k) {
             return 0.5f * (a.at(j, i)[k] + b.at(j, i)[k]);
         };
@@ -279,6 +301,7 @@ class LocalNetwork {
                 along_y[j * nx + i] = 0.5f * (even(j - 1, i, 2) + even(j, i, 3)) *
                                       std::max(range(j - 1, i), range(j, i)) *
                                       speed(v[j * nx + i], hy);
+        return std::count(inside.begin(), inside.end(), 0);
     }
 
     // Means over the quarters of cells less a smooth guess of them, (2 ny, 2 nx).
@@ -286,7 +309,8 @@ class LocalNetwork {
         const ptrdiff_t ny = seen.ny, nx = seen.nx;
         Ringed features(ny, nx, STATE);
         const std::vector<float> spread = state_features(seen, features);
-        const Ringed a = answer(features, false), b = answer(features, true);
+        const std::vector<char> inside = known(features);
+        const Ringed a = answer(features, inside, false), b = answer(features, inside, true);
         for (ptrdiff_t j = 0; j < ny; ++j)
             for (ptrdiff_t i = 0; i < nx; ++i) {
                 const float *one = a.at(j, i), *image = b.at(j, i);
@@ -306,6 +330,7 @@ class LocalNetwork {
   private:
     std::vector<Layer> layers_;
     Layer first_of_image_;
+    std::vector<float> low_, high_;
 };
 
 }  // namespace tellus

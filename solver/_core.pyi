@@ -44,6 +44,8 @@ class LocalNetwork:
         self,
         layers: Sequence[tuple[NDArray[float32], NDArray[float32]]],
         odd: Sequence[bool],
+        low: Sequence[float],
+        high: Sequence[float],
     ) -> None: ...
     def fluxes(
         self,
@@ -55,5 +57,5 @@ class LocalNetwork:
         hy: float,
         along_x: Array,
         along_y: Array,
-    ) -> None: ...
+    ) -> int: ...
     def details(self, temperature: Array, log_viscosity: Array, within: Array) -> None: ...

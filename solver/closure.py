@@ -24,6 +24,8 @@ class Closure(Protocol):
     """
 
     name: str
+    silent: float = 0.0
+    """Share of cells of which it said nothing when it was last asked."""
 
     def fluxes(self, problem: StokesProblem, flow: Flow) -> Fluxes | None:
         """Heat through the faces beside what the scheme finds, held over a step.

@@ -36,9 +36,9 @@ def save_models(root: Path, grid: Grid) -> dict[str, Path]:
     TimeStepper(stepper, card).save(folders["time-unet"])
     closing = ClosureSettings(network=ClosureNetworkSettings(width=4, depth=1))
     networks = seeded(ClosureNetworks, closing.network)
-    LearnedClosure(networks, _card(closing, grid, channels=[*STATE, *FLOW])).save(
-        folders["closure"]
-    )
+    seen = {name: [-10.0, 10.0] for name in (*STATE, *FLOW)}
+    card = _card(closing, grid, channels=list(seen), seen=seen)
+    LearnedClosure(networks, card).save(folders["closure"])
     return folders
 
 

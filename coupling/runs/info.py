@@ -101,7 +101,7 @@ def _run(path: Path) -> Facts:
     reached = {} if run.ended else row
     step, time = reached.get("step", run.written["steps"]), reached.get("time", summary.time or 0.0)
     stokes, energy = sum(summary.seconds.stokes.values()), summary.seconds.energy or 0.0
-    rest, closure = summary.seconds.total - stokes - energy, summary.closure
+    rest = summary.seconds.total - stokes - energy
     commit = f" at {summary.git[:10]}" if summary.git else ""
     facts = {
         "status": f"{run.state}; {summary.message}"
@@ -110,7 +110,7 @@ def _run(path: Path) -> Facts:
         "reached": f"step {step}, time {float(time):g} of {config['time']['end']:g}",
         "case": _case(config),
         "start": _start(config["initial"], run.start),
-        "solver": summary.solver + ("" if closure is None else f", closure {closure.name}"),
+        "solver": summary.solver,
         "seconds": f"{summary.seconds.total:.1f} in all, {stokes:.1f} Stokes, "
         f"{energy:.1f} energy, {rest:.1f} set-up, diagnostics and output"
         + ("" if run.ended else f", up to step {summary.steps}"),
@@ -120,7 +120,17 @@ def _run(path: Path) -> Facts:
         "outputs": _outputs(path / "fields.zarr"),
         "made by": f"tellus {summary.tellus}{commit}, {summary.threads} threads",
     }
+    if summary.closure is not None:
+        facts["closure"] = _closure(summary.closure.name, summary.solver_report or {})
     return facts | ({"warnings": "; ".join(summary.warnings)} if summary.warnings else {})
+
+
+def _closure(name: str, report: Mapping[str, Any]) -> str:
+    """And how much of the box it left to the scheme."""
+    mean, largest = (report.get(f"{kind}_silent") for kind in ("mean", "largest"))
+    if not (isinstance(mean, float) and isinstance(largest, float)):
+        return name
+    return f"{name}; silent in {100 * mean:.3g} % of cells, at most {100 * largest:.3g} %"
 
 
 def _dataset(path: Path) -> Facts:

@@ -30,12 +30,19 @@ class RunStatistics:
         self.iterations += report.iterations
         for name, value in (("estimate", report.estimate), ("error", report.error)):
             if np.isfinite(value):
-                count, total, largest = self.errors.get(name, (0, 0.0, 0.0))
-                self.errors[name] = count + 1, total + value, max(largest, value)
+                self.note(name, value)
+
+    def note(self, name: str, value: float) -> None:
+        """Take in one more value of what mean and largest are kept of."""
+        count, total, largest = self.errors.get(name, (0, 0.0, 0.0))
+        self.errors[name] = count + 1, total + value, max(largest, value)
 
     @property
     def velocity_errors(self) -> dict[str, float]:
-        """Mean and largest of what solvers said of their own error: estimates, and true ones."""
+        """Mean and largest of what solvers said of their own error: estimates, and true ones.
+
+        And of the share of cells of which a closure said nothing, called silent.
+        """
         return {
             f"{kind}_{name}": value
             for name, (count, total, largest) in self.errors.items()

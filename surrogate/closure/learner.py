@@ -7,14 +7,15 @@ import torch
 from torch import Tensor, nn
 
 from tellus.solver.grid import Grid
+from tellus.surrogate.features import face_velocity
 from tellus.surrogate.model import PRECISIONS
 from tellus.surrogate.networks import seeded
 from tellus.surrogate.rows import Rows
 from tellus.surrogate.training.learner import Learner, average
 
-from .carrying import BATCH, Errors, errors, plain_errors
+from .carrying import BATCH, Errors, errors, plain_errors, seen
 from .data import Part, Stretches, load_part
-from .features import FLOW, STATE
+from .features import FLOW, STATE, flow_features, state_features
 from .momentum import coarse_flows, finer_flows, flow_errors
 from .network import ClosureNetworks, DetailNetwork
 from .settings import ClosureSettings
@@ -25,6 +26,9 @@ NAMES = (*CARRIED, "flow")
 INVISIBLE = 2e-4
 """Errors of T within cells that need not become smaller."""
 
+
+MARGIN = 0.05
+"""Of its range, by which a feature may leave it."""
 
 UNSEEN = torch.tensor([1e-6, 1e-4]).double()
 """Squares of relative errors, of velocity and of surface velocity, that need not become smaller."""
@@ -80,6 +84,7 @@ class ClosureLearner(Learner[ClosureSettings]):
         self.parts = {s: load_part(self.dataset, s, settings) for s in ("train", "validation")}
         made = seeded(ClosureNetworks, settings.network, seed=settings.seed)
         self.module = made.to(self.device, PRECISIONS[settings.precision])
+        self._seen = self._ranges()
         every = [(grid, s) for p in self.parts.values() for grid, s in p.stretches.items()]
         self._forgiven = {id(each): self._base(grid, each) for grid, each in every}
         self._flows = {
@@ -145,8 +150,28 @@ class ClosureLearner(Learner[ClosureSettings]):
             first += len(each)
         return scores
 
+    def _ranges(self) -> dict[str, list[float]]:
+        """The range of each feature where training stretches begin, a little wider."""
+        low, high = torch.full((2, len(STATE) + len(FLOW)), torch.inf)
+        high = -high
+        for grid, each in self.parts["train"].stretches.items():
+            for rows in torch.arange(len(each)).split(BATCH):  # type: ignore[no-untyped-call]
+                some = each.select(rows)
+                of_state, _ = state_features(seen(some.temperature[:, 0], some))
+                of_flow = flow_features(*face_velocity(some.mean_psi[:, 0], grid), grid)
+                found = torch.stack([*of_state, *of_flow]).flatten(1)
+                low = torch.minimum(low, found.amin(dim=1))
+                high = torch.maximum(high, found.amax(dim=1))
+        odd = torch.tensor([*STATE.values(), *FLOW.values()])
+        largest = torch.maximum(-low, high)
+        low, high = torch.where(odd, -largest, low), torch.where(odd, largest, high)
+        wider = MARGIN * (high - low)
+        ends = zip((low - wider).tolist(), (high + wider).tolist(), strict=True)
+        return {name: list(pair) for name, pair in zip((*STATE, *FLOW), ends, strict=True)}
+
     def own_entries(self) -> dict[str, Any]:
         return {
+            "seen": self._seen,
             "channels": [*STATE, *FLOW],
             "network": self.settings.network.to_json(),
             "grids": [str(grid) for grid in self.parts["train"].stretches],

@@ -1,5 +1,6 @@
 """A trained closure in a run."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Self
 
@@ -25,7 +26,11 @@ from .settings import ClosureNetworkSettings, ClosureSettings
 
 
 class LearnedClosure(TrainedModel, Closure):
-    """A network that adds the heat which a coarse grid loses."""
+    """Networks that add the heat which a coarse grid loses, and T within its cells.
+
+    Of cells around which something is out of the range of the training they say nothing; `silent`
+    is the share of these in the last step.
+    """
 
     kind = ClosureSettings.kind
     called = "a closure"
@@ -34,7 +39,10 @@ class LearnedClosure(TrainedModel, Closure):
     def __init__(self, networks: ClosureNetworks, card: dict[str, Any]) -> None:
         super().__init__(networks, card)
         self.networks = networks
-        self._flux, self._detail = (native(one.local) for one in (networks.flux, networks.detail))
+        ranges = [card["seen"][name] for name in (*STATE, *FLOW)]
+        self._flux = native(networks.flux.local, ranges)
+        self._detail = native(networks.detail.local, ranges[: len(STATE)])
+        self.silent = 0.0
 
     @classmethod
     def of(cls, stored: StoredModel, grid: Grid | None) -> Self:
@@ -50,7 +58,8 @@ class LearnedClosure(TrainedModel, Closure):
         """See `Closure`."""
         grid, found = problem.grid, Fluxes.zero(problem.grid)
         velocity = _plain(flow.u), _plain(flow.v)
-        self._flux.fluxes(*_seen(problem), *velocity, grid.hx, grid.hy, *found)
+        unknown = self._flux.fluxes(*_seen(problem), *velocity, grid.hx, grid.hy, *found)
+        self.silent = unknown / (grid.nx * grid.ny)
         return found
 
     def refined(self, problem: StokesProblem, finer: Grid) -> StokesProblem:
@@ -88,11 +97,12 @@ class LearnedClosure(TrainedModel, Closure):
         return self.sha256
 
 
-def native(network: Local) -> _core.LocalNetwork:
-    """The same in C++, in single precision."""
+def native(network: Local, ranges: Sequence[Sequence[float]] | None = None) -> _core.LocalNetwork:
+    """The same in C++, in single precision, silent where a feature is out of its range."""
     layers = [layer for layer in network.layers if isinstance(layer, torch.nn.Conv2d)]
     arrays = [[part.detach().float().numpy() for part in layer.parameters()] for layer in layers]
-    return _core.LocalNetwork([(weight, bias) for weight, bias in arrays], network.odd)
+    low, high = np.array(ranges or len(network.odd) * [(-np.inf, np.inf)]).T.tolist()
+    return _core.LocalNetwork([(weight, bias) for weight, bias in arrays], network.odd, low, high)
 
 
 def _seen(problem: StokesProblem) -> tuple[Array, Array]:

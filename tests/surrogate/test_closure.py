@@ -138,6 +138,25 @@ def test_fluxes_are_bounded_by_what_is_resolved() -> None:
     assert np.all(np.abs(found.along_y) <= spread * (np.abs(state.v) + 2.0 / GRID.hy) * 1.001)
 
 
+def test_of_what_it_never_saw_it_says_nothing() -> None:
+    """Half of the box flows faster than anything in training."""
+    made, state = networks(), State()
+    ranges = len(made.flux.local.odd) * [(-1e30, 1e30)]
+    peclet = len(STATE)
+    ranges[peclet] = (-2.0, 2.0)  # as squashed
+    state.u[:, : GRID.nx // 2] *= 1e4
+    free, found = state.fluxes(made), Fluxes.zero(GRID)
+    kernel = native(made.flux.local, ranges)
+    silent = kernel.fluxes(
+        state.temperature, state.logs, state.u, state.v, GRID.hx, GRID.hy, *found
+    )
+    assert silent == GRID.ny * (GRID.nx // 2)
+    assert not np.any(found.along_x[:, : GRID.nx // 2 - 1])
+    faces = slice(GRID.nx // 2 + 1, None)
+    np.testing.assert_array_equal(found.along_x[:, faces], free.along_x[:, faces])
+    np.testing.assert_array_equal(found.along_y[:, faces], free.along_y[:, faces])
+
+
 def test_what_it_learns_from_is_what_the_fine_runs_did(filtered_dataset: Path) -> None:
     part = load_part(Dataset.open(filtered_dataset), "train", SETTINGS)
     assert [str(grid) for grid in part.stretches] == ["32x16", "16x8"]
@@ -262,7 +281,9 @@ def test_the_command_line_runs_with_one_and_goes_on_bitwise(trained: Path, tmp_p
     summary = json.loads((Path(whole) / "run.json").read_text())
     sha256 = LearnedClosure.load(trained).sha256
     assert summary["closure"] == {"name": "learned", "weights_sha256": sha256}
-    assert "closure learned" in tellus("info", whole)
+    report = summary["solver_report"]
+    assert 0.0 <= report["mean_silent"] <= report["largest_silent"] < 1.0
+    assert f"learned; silent in {100 * report['mean_silent']:.3g} % of" in tellus("info", whole)
     plain = str(tmp_path / "plain")
     tellus("run", case_file, "--out", plain, "--closure", "none", "--set", "time.max_steps=12")
     assert json.loads((Path(plain) / "run.json").read_text())["closure"] is None
