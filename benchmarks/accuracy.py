@@ -20,7 +20,15 @@ from tellus.errors import InputError
 from tellus.io.lock import sole_user
 from tellus.solver.grid import Grid
 
-from .accuracy_cases import CASES, COMPARED, FINE, FINEST, AccuracyCase, Scheme
+from .accuracy_cases import (
+    CASES,
+    COMPARED,
+    FINE,
+    FINEST,
+    NO_CLOSURE,
+    AccuracyCase,
+    Scheme,
+)
 from .accuracy_figure import QUANTITIES, figure
 from .accuracy_front import Distances, EqualError, at_equal_error, floored
 from .accuracy_reference import Judged, Reference, rolled_out, store, stored
@@ -45,6 +53,13 @@ SCHEMES = (
     replace(HIGH, solver="richardson:8"),
     replace(HIGH, courant=1.25, solver="richardson:8"),
 )
+
+
+WITH_CLOSURE = (
+    replace(HIGH, solver="richardson:4"),
+    replace(HIGH, courant=1.25, solver="richardson:8"),
+)
+"""What a closure is tried with."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,6 +97,7 @@ def main(
     *,
     out: Path,
     schemes: Sequence[Scheme] = SCHEMES,
+    closure: str | None = None,
     reference: bool = False,
     threads: int | None = 1,
 ) -> Row:
@@ -96,6 +112,8 @@ def main(
     out : Path
         Directory of the rollouts and the result; what it holds is not run again.
     schemes : sequence of Scheme
+    closure : str, optional
+        A trained closure, to be tried beside them.
     reference : bool
         Make the reference, and keep it with the results of the repository, before anything else.
     threads : int, optional
@@ -112,6 +130,10 @@ def main(
         _check_grid(grid)
     if not reference:
         stored([case.name for case in chosen])  # refused before anything is begun in `out`
+    if closure is not None:
+        schemes = [*schemes, *(replace(one, closure=closure) for one in WITH_CLOSURE)]
+    for scheme in schemes:
+        _ = scheme.weights_sha256  # refused before anything is begun in `out`
     with sole_user(out), fixed_threads(threads) as count:
         if reference:
             store({case.name: Reference.made(case, out) for case in chosen})
@@ -134,6 +156,7 @@ def main(
                 result["background_load_percent"] = median(others)
             save(result, out)
         result["at_equal_error"] = [one.to_json() for one in _compared(result)]
+        result["closure_at_equal_error"] = [one.to_json() for one in _with_closure(result)]
         written = save(result, out)
         save_picture(figure(result), written.with_suffix(".png"))
         return result
@@ -141,10 +164,23 @@ def main(
 
 def _compared(result: Mapping[str, Any]) -> list[EqualError]:
     """What high order takes for the errors that today's scheme reaches."""
-    done = [row for row in result["results"] if row["failed"] is None]
-    done = floored(done, result["distances"], list(QUANTITIES))
+    done = [row for row in _judged(result) if row["closure"] == NO_CLOSURE]
     ours, others = ([r for r in done if r["advection"] == s.advection] for s in (TODAY, HIGH))
     return at_equal_error(ours, others, list(QUANTITIES))
+
+
+def _with_closure(result: Mapping[str, Any]) -> list[EqualError]:
+    """What the best scheme without a closure takes for the errors that one with it reaches."""
+    done = _judged(result)
+    ours = [row for row in done if row["closure"] != NO_CLOSURE]
+    others = [row for row in done if row["closure"] == NO_CLOSURE]
+    return at_equal_error(ours, others, [*QUANTITIES, "profile_error"])
+
+
+def _judged(result: Mapping[str, Any]) -> list[Row]:
+    """The rollouts that ended, errors that chance makes counted as at least that."""
+    done = [row for row in result["results"] if row["failed"] is None]
+    return floored(done, result["distances"], [*QUANTITIES, "profile_error"])
 
 
 def _case(name: str) -> AccuracyCase:
@@ -179,7 +215,7 @@ def _row(
         velocity=scheme.velocity,
         courant=scheme.courant,
         solver=scheme.solver,
-        closure=scheme.closure,
+        closure=Path(scheme.closure).name,
         failed=None if account.finished else account.message,
         steps=account.steps,
         rejected=account.rejected,
@@ -189,20 +225,28 @@ def _row(
     )
 
 
-def _at_equal_error(found: Sequence[Row]) -> list[str]:
+def _at_equal_error(found: Sequence[Row], seconds_of: str, error_of: str) -> list[str]:
     """A line for each case and quantity."""
     lines = []
     for key, ones in groupby(found, lambda one: (one["case"], one["quantity"])):
         each = [f"{one['grid']} {_times(one)}" for one in ones]
         lines.append(
-            f"case {key[0]}, {QUANTITIES[key[1]].partition(', %')[0]}: seconds of {HIGH.advection} "
-            f"for the error of {TODAY.advection}, over that one's own: {', '.join(each)}"
+            f"case {key[0]}, {_quantity(key[1])}: seconds of {seconds_of} for the error of "
+            f"{error_of}, over that one's own: {', '.join(each)}"
         )
     return lines
 
 
+def _quantity(name: str) -> str:
+    return {**QUANTITIES, "profile_error": "T(y)"}[name].partition(", %")[0]
+
+
 def _times(one: Row) -> str:
     return f"{one['ratio']:.2g}" if "ratio" in one else "(smaller than any that was tried)"
+
+
+def _closure(row: Row) -> str:
+    return "" if row["closure"] == NO_CLOSURE else ", closure"
 
 
 def _percent(name: str) -> Callable[[Row], str]:
@@ -226,7 +270,7 @@ ERRORS: dict[str, Callable[[Row], str]] = {
 COLUMNS: dict[str, Cell] = {
     "case": "{case}",
     "grid": "{grid}",
-    "transport": lambda row: f"{row['advection']}, {row['velocity']}",
+    "transport": lambda row: f"{row['advection']}, {row['velocity']}{_closure(row)}",
     "Courant": "{courant:g}",
     "solver": "{solver}",
     "CPU s per model time": "{cpu_seconds_per_model_time:.3g}",
@@ -252,7 +296,10 @@ def table(result: Mapping[str, Any]) -> Table:
         for name, (short, long) in result["overturns"].items()
     ]
     notes += _worth(result["distances"])
-    notes += _at_equal_error(result.get("at_equal_error", []))
+    notes += _at_equal_error(result.get("at_equal_error", []), HIGH.advection, TODAY.advection)
+    notes += _at_equal_error(
+        result.get("closure_at_equal_error", []), "the best without a closure", "the one with it"
+    )
     notes += [
         f"failed: {row['grid']} {row['advection']} {row['courant']:g}: {row['failed']}"
         for row in rows

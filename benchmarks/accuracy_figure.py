@@ -79,7 +79,7 @@ def _by_scheme(rows: Sequence[Row]) -> dict[str, list[Row]]:
     for row in rows:
         label = f"{row['advection']}, {row['velocity']}"
         if row["closure"] != "none":
-            label += f", closure {row['closure']}"
+            label += ", with a closure"
         found.setdefault(label, []).append(row)
     return found
 

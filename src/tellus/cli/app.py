@@ -18,7 +18,7 @@ from .config import config
 from .evaluate import evaluate, experiments, rollout_suite
 from .options import DataDir, Device, Json, Preset, Scheduler, Set, at_once
 from .shell import OneSentenceGroup, complain, deliver, listen, processors, say, show
-from .view import export, plot, profile, unpack
+from .view import export, plot, profile, sharpen, unpack
 
 app = typer.Typer(
     name="tellus",
@@ -185,7 +185,7 @@ def demo(
     run_demo(out, say)
 
 
-for command in (evaluate, experiments, profile, plot, export, unpack, config):
+for command in (evaluate, experiments, profile, plot, export, sharpen, unpack, config):
     app.command()(command)
 app.command(name="rollout-suite")(rollout_suite)
 app.add_typer(bench, name="bench")

@@ -157,6 +157,9 @@ def accuracy(
         str | None, typer.Option(metavar="A,B", help="Cases, of A, B and C [default: all].")
     ] = None,
     grid: GridOption = "128x32,256x64,512x128",
+    closure: Annotated[
+        str | None, typer.Option(metavar="MODEL", help="A trained closure to try, too.")
+    ] = None,
     reference: Annotated[
         bool, typer.Option("--reference", help="Make the converged reference anew, in hours.")
     ] = False,
@@ -169,7 +172,11 @@ def accuracy(
     from tellus.benchmarks import accuracy as benchmark
     from tellus.benchmarks.grids import grids_of
 
-    work = partial(benchmark.main, grids_of(grid), names, out=out, reference=reference)
+    if closure is not None:
+        refuse_sources(out, Path(closure))
+    work = partial(
+        benchmark.main, grids_of(grid), names, out=out, closure=closure, reference=reference
+    )
     with _resumable():
         deliver(partial(work, threads=threads), as_json, benchmark.table)
 

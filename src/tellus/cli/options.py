@@ -5,6 +5,9 @@ from typing import Annotated, Any
 
 import typer
 
+NONE, LEARNED = "none", "learned"
+"""What --closure takes beside a directory: no closure, and the shipped one."""
+
 
 def setting(meaning: str) -> Any:
     """The option --set, whose help says what it changes."""

@@ -8,12 +8,10 @@ from tellus.config import Config, check_resumable, load_config, load_stored_conf
 from tellus.config.presets import preset as preset_settings
 from tellus.errors import InputError
 
+from .options import LEARNED, NONE
 from .shell import complain
 
 RUNS = Path("runs")
-
-NONE, LEARNED = "none", "learned"
-"""Values of `closure.kind`; --closure takes both, and a directory for learned."""
 
 
 def fresh(config: Path, out: Path | None, changes: Sequence[str]) -> tuple[Config, Path]:

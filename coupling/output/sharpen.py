@@ -1,0 +1,121 @@
+"""A coarse run's outputs on a finer grid: T within its cells, and the velocity that follows."""
+
+import json
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from tellus.config import dump
+from tellus.coupling.build import replaced, rheology_of
+from tellus.coupling.runs.estimate import check_memory
+from tellus.coupling.runs.fields import FieldWriter
+from tellus.coupling.runs.files import CONFIG, SUMMARY, check_free
+from tellus.coupling.runs.recorded import RecordedRun
+from tellus.coupling.runs.timeseries import NAME as SERIES
+from tellus.coupling.solvers.names import make_solver
+from tellus.errors import InputError
+from tellus.io.whole_file import folder_aside, write_atomically
+from tellus.solver.closure import Closure, refined
+from tellus.solver.grid import Array, Grid
+from tellus.solver.stokes import StokesProblem
+from tellus.solver.strain import effective_viscosity
+from tellus.solver.transport.regridding import coarse_means
+
+FACTORS = (2, 4, 8, 16)
+"""How many times finer."""
+
+SOLVER = "refined:tol=1e-3"
+"""What finds the velocity on the finer grid."""
+
+
+def sharpen(
+    path: Path,
+    out: Path,
+    factor: int = 4,
+    closure: Closure | None = None,
+    report: Callable[[str], None] = print,
+) -> None:
+    """Write all outputs of a run on a finer grid into a directory that reads like a run's.
+
+    The means over the coarse cells are those of the run to rounding.
+
+    Parameters
+    ----------
+    path : Path
+        The run.
+    out : Path
+        The new directory.
+    factor : int
+        One of `FACTORS`.
+    closure : Closure, optional
+        What knows T within cells; without one polynomials through the means.
+    report : callable
+        Takes a line for each output.
+
+    Raises
+    ------
+    InputError
+        The run is missing or damaged, the directory in use, or the closure cannot be used here.
+    """
+    if factor not in FACTORS:
+        raise InputError(f"--factor takes one of {', '.join(map(str, FACTORS))}, not {factor}.")
+    run = RecordedRun.at(path)
+    grid = run.grid
+    finer = grid.finer(factor)
+    for warning in check_memory(finer, SOLVER):
+        report(warning)
+    check_free(out)
+    law, solver = rheology_of(run.settings), make_solver(SOLVER, finer)
+    with folder_aside(out) as partial:
+        writer = FieldWriter.create(partial, finer, run_id=run.written.get("run_id"))
+        for index, time in enumerate(run.output_times.tolist()):
+            problem = StokesProblem(
+                grid,
+                run.snapshot("temperature", index),
+                law,
+                run.settings.model.rayleigh,
+                run.walls,
+                time,
+                run.settings.model.heating,
+                closure,
+            )
+            if closure is not None and index == 0:
+                for warning in closure.check(problem):
+                    report(f"warning: {warning}")
+            sharp = refined(problem, finer)
+            sharp = replace(sharp, temperature=_kept(sharp.temperature, problem.temperature, grid))
+            flow = solver.solve(sharp)
+            writer.append(
+                sharp,
+                int(run.fields["step"][index]),
+                effective_viscosity(sharp, flow),
+                flow,
+            )
+            report(f"output {index + 1}/{run.output_times.size}")
+        writer.sync()
+        _describe(run, partial, finer, factor, closure)
+        partial.rename(out)
+
+
+def _kept(fine: Array, means: Array, grid: Grid) -> Array:
+    """The fine field with exactly these means over coarse cells."""
+    off = means - coarse_means(fine, grid)
+    ratio = len(fine) // len(means)
+    return fine + np.repeat(np.repeat(off, ratio, axis=0), ratio, axis=1)
+
+
+def _describe(
+    run: RecordedRun, out: Path, finer: Grid, factor: int, closure: Closure | None
+) -> None:
+    """The files beside the fields: those of the run, on its new grid."""
+    settings = replaced(run.settings, "grid", nx=finer.nx, ny=finer.ny)
+    write_atomically(out / CONFIG, dump(settings).encode())
+    if (run.path / SERIES).exists():
+        shutil.copyfile(run.path / SERIES, out / SERIES)
+    by = "polynomials" if closure is None else f"closure {closure.name}"
+    message = f"sharpened {factor} times from {run.path.resolve().name} by {by}"
+    summary = {**run.written, "message": message}
+    write_atomically(out / SUMMARY, json.dumps(summary, indent=1).encode())

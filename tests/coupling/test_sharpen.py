@@ -1,0 +1,81 @@
+"""`tellus sharpen`: finer fields whose means are the run's, and a directory that reads like one."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from physics_cases import case
+from typer.testing import CliRunner
+
+import tellus
+from tellus.cli import app
+from tellus.coupling.output.sharpen import sharpen
+from tellus.coupling.runs.info import describe
+from tellus.coupling.runs.run import run_directory
+from tellus.errors import InputError
+from tellus.solver.boundaries import BoundaryConditions
+from tellus.solver.closure import Closure, interpolated
+from tellus.solver.grid import Grid
+from tellus.solver.stokes import StokesProblem
+from tellus.solver.transport.regridding import coarse_means, regridded
+
+
+class Rougher(Closure):
+    """Adds a checkerboard, and a constant that the means do not have."""
+
+    name = "rougher"
+
+    def refined(self, problem: StokesProblem, finer: Grid) -> StokesProblem:
+        found = interpolated(problem, finer)
+        found.temperature[::2, ::2] += 0.01
+        return found
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("sharpen") / "run"
+    run_directory(case("time.max_steps=5", "output.every=1e-4"), out, progress=False)
+    return out
+
+
+@pytest.mark.parametrize("closure", [None, Rougher()])
+def test_means_are_those_of_the_run(closure: Closure | None, run: Path, tmp_path: Path) -> None:
+    out = tmp_path / "sharp"
+    sharpen(run, out, 4, closure, report=len)
+    coarse, fine = tellus.open_run(run), tellus.open_run(out)
+    grid = Grid(coarse.sizes["x"], coarse.sizes["y"], float(coarse["x_node"][-1]))
+    assert fine.sizes["x"] == 4 * grid.nx
+    assert fine.sizes["time"] == coarse.sizes["time"] > 1
+    for index in range(fine.sizes["time"]):
+        one, other = (np.asarray(d["temperature"][index]) for d in (coarse, fine))
+        np.testing.assert_allclose(coarse_means(other, grid), one, rtol=0.0, atol=1e-15)
+        smooth = regridded(one, grid, grid.finer(4), BoundaryConditions())
+        assert (np.max(np.abs(other - smooth)) < 1e-12) == (closure is None)
+    u, v = (np.asarray(fine[name][-1], dtype=np.float64) for name in "uv")
+    size = grid.finer(4)
+    divergence = np.diff(u, axis=1) / size.hx + np.diff(v, axis=0) / size.hy
+    assert np.max(np.abs(divergence)) < 1e-4 * np.max(np.abs(v)) / size.hy
+    assert "sharpened 4 times from run" in describe(out)
+
+
+def test_bad_requests_are_refused(run: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="--factor takes one of 2, 4, 8, 16, not 3"):
+        sharpen(run, tmp_path / "sharp", 3)
+    with pytest.raises(InputError, match="already holds a run"):
+        sharpen(run, run, 2)
+    with pytest.raises(InputError, match="no such run directory"):
+        sharpen(tmp_path / "nothing", tmp_path / "sharp", 2)
+    assert not (tmp_path / "sharp").exists()
+
+
+def test_the_command_line_writes_one(run: Path, tmp_path: Path) -> None:
+    out = tmp_path / "sharp"
+    arguments = ["sharpen", str(run), "--out", str(out), "--factor", "2", "--closure", "none"]
+    found = CliRunner().invoke(app, arguments)
+    assert found.exit_code == 0, found.output
+    assert "2 times finer" in found.output
+    missing = [*arguments[:-1], str(tmp_path / "no-model")]
+    missing[3] = str(tmp_path / "other")
+    refused = CliRunner().invoke(app, missing)
+    assert refused.exit_code == 2
+    assert not (tmp_path / "other").exists()
