@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from math import ceil
 from typing import Any
 
 import numpy as np
@@ -68,7 +69,6 @@ def filtered(config: DatasetConfig, member: Member) -> tuple[Gathered, str]:
             _add_sequence(found, fine, grid_of_data(config), config)
             if spun_up.steps >= config.dataset.max_steps:
                 ending = "reached its last step"
-                break
     except RunFailedError as error:
         if not found.moments:
             raise
@@ -85,11 +85,11 @@ def spin_up(config: DatasetConfig, member: Member) -> Config:
 
 
 def _sequence_starts(config: DatasetConfig, member: Member) -> Iterator[Simulation]:
-    """The spin-up, where each sequence begins."""
-    count = config.windows.sequences
+    """The spin-up, where each sequence begins: spread over its time, or over its steps."""
+    count, most = config.windows.sequences, config.dataset.max_steps
     simulation = Simulation.from_config(spin_up(config, member), warn=lambda sentence: None)
     for number in range(1, count + 1):
-        left = config.dataset.max_steps - simulation.steps
+        left = ceil(most * number / count) - simulation.steps
         # More of them early, while the flow changes fastest.
         simulation.run(member.end * (number / count) ** 2, steps=left)
         yield simulation

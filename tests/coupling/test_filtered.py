@@ -39,6 +39,17 @@ def test_what_enters_a_cell_is_what_it_gains() -> None:
     assert [moment.even for moment in found.moments] == [True, False, False, False] * 2
 
 
+def test_a_vigorous_simulation_has_all_its_sequences() -> None:
+    """Where it cannot get far in its steps they are spread over these."""
+    config = configured("dataset.max_steps=6", "dataset.snapshot_every=1")
+    found, ending = filtered(config, members(config)[0])
+    assert ending.endswith("reached its last step")
+    assert len(found.windows) == 6
+    whole, _ = filtered(configured(), members(configured())[0])
+    assert found.moments[4].time > found.moments[0].time
+    assert found.moments[-1].time < 0.5 * whole.moments[-1].time
+
+
 def test_a_coarser_filter_follows_from_a_finer_one() -> None:
     fine, coarse = (configured(f"windows.factor={factor}") for factor in (2, 4))
     ones, others = (filtered(config, members(config)[0])[0] for config in (fine, coarse))
