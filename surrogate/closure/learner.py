@@ -128,7 +128,9 @@ class ClosureLearner(Learner[ClosureSettings]):
         return self._weighted(self._ratios("train", index)).mean()
 
     def _weighted(self, ratios: Tensor) -> Tensor:
-        settings, (temperature, heat, within, flow) = self.settings, ratios.unbind()
+        # Where the scheme hardly errs a ratio says little: large ones count as their logarithm.
+        settings = self.settings
+        temperature, heat, within, flow = torch.log1p(ratios).unbind()
         return (
             temperature
             + settings.wall_heat * heat

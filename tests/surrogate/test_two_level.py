@@ -338,10 +338,10 @@ def test_a_training_takes_no_directory_that_holds_other_things(
         (model, "already holds a model, without the checkpoint"),
         (tmp_path / "file", "is a file"),
     ):
-        before = {path: path.read_bytes() for path in out.parent.rglob("*") if path.is_file()}
+        before = {path: path.read_bytes() for path in (out, *out.rglob("*")) if path.is_file()}
         with pytest.raises(InputError, match=sentence):
             train(SETTINGS, dataset, out, resume=resume, report=lambda line: None)
-        after = {path: path.read_bytes() for path in out.parent.rglob("*") if path.is_file()}
+        after = {path: path.read_bytes() for path in (out, *out.rglob("*")) if path.is_file()}
         assert after == before
 
 
