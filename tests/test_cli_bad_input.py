@@ -204,7 +204,7 @@ def test_an_edited_file_is_not_silently_ignored_on_resume(
     # Begun when defaults were others, which the file says nothing of.
     begun = load_config(None, ["stokes.solver=direct", "time.growth=1.5"])
     (tmp_path / "config.toml").write_text(dump(begun))
-    config, directory = resumed(file, tmp_path, overrides(None, "skip:2", ["time.end=0.3"]))
+    config, directory = resumed(file, tmp_path, overrides(None, "skip:2", None, ["time.end=0.3"]))
     assert (config.time.end, config.time.courant, config.stokes.solver) == (0.3, 1.0, "skip:2")
     assert directory == tmp_path
     said = capsys.readouterr().err

@@ -301,7 +301,7 @@ def test_a_preset_is_written_over_the_file_and_under_other_settings(
 ) -> None:
     file = tmp_path / "case.toml"
     file.write_text('[energy]\nadvection = "van-leer"\n[time]\ncourant = 0.25\n')
-    config = load_config(file, overrides(name, "skip:3", ["time.courant=0.125"]))
+    config = load_config(file, overrides(name, "skip:3", None, ["time.courant=0.125"]))
     assert (config.energy.advection, config.energy.velocity) == ("mp5", "mid-step")
     assert (config.time.courant, config.stokes.solver) == (0.125, "skip:3")
     assert load_config(file, PRESETS[name]).stokes.solver != "skip:3"
@@ -309,4 +309,4 @@ def test_a_preset_is_written_over_the_file_and_under_other_settings(
 
 def test_a_preset_that_there_is_not() -> None:
     with pytest.raises(InputError, match='--preset takes fast or exact, not "slow"'):
-        overrides("slow", None, [])
+        overrides("slow", None, None, [])
