@@ -124,14 +124,22 @@ tellus::LocalNetwork make_network(const std::vector<std::pair<Single, Single>>& 
     return {std::move(made), odd, low, high};
 }
 
-tellus::Seen seen(const Array& temperature, const Array& log_viscosity) {
-    return {temperature.shape(0), temperature.shape(1), temperature.data(), log_viscosity.data()};
+// T of the bottom and of the top.
+using Ends = std::array<double, 2>;
+
+tellus::Seen seen(const Array& temperature, const Array& log_viscosity, const Ends& ends) {
+    return {temperature.shape(0),
+            temperature.shape(1),
+            temperature.data(),
+            log_viscosity.data(),
+            ends[0],
+            ends[1]};
 }
 
 std::ptrdiff_t fluxes(const tellus::LocalNetwork& network, const Array& temperature,
-                      const Array& log_viscosity, const Array& u, const Array& v, double hx,
-                      double hy, Array along_x, Array along_y) {
-    const auto state = seen(temperature, log_viscosity);
+                      const Array& log_viscosity, const Ends& ends, const Array& u, const Array& v,
+                      double hx, double hy, Array along_x, Array along_y) {
+    const auto state = seen(temperature, log_viscosity, ends);
     const double *across = u.data(), *up = v.data();
     double *x = along_x.mutable_data(), *y = along_y.mutable_data();
     py::gil_scoped_release release;
@@ -139,8 +147,8 @@ std::ptrdiff_t fluxes(const tellus::LocalNetwork& network, const Array& temperat
 }
 
 void details(const tellus::LocalNetwork& network, const Array& temperature,
-             const Array& log_viscosity, Array within) {
-    const auto state = seen(temperature, log_viscosity);
+             const Array& log_viscosity, const Ends& ends, Array within) {
+    const auto state = seen(temperature, log_viscosity, ends);
     double* out = within.mutable_data();
     py::gil_scoped_release release;
     network.details(state, out);
@@ -179,11 +187,11 @@ PYBIND11_MODULE(_core, m) {
         .def(py::init(&make_network), py::arg("layers"), py::arg("odd"), py::arg("low"),
              py::arg("high"))
         .def("fluxes", &fluxes, py::arg("temperature").noconvert(),
-             py::arg("log_viscosity").noconvert(), py::arg("u").noconvert(),
+             py::arg("log_viscosity").noconvert(), py::arg("ends"), py::arg("u").noconvert(),
              py::arg("v").noconvert(), py::arg("hx"), py::arg("hy"), py::arg("along_x").noconvert(),
              py::arg("along_y").noconvert(), "Write the heat that the scheme's fluxes lack.")
         .def("details", &details, py::arg("temperature").noconvert(),
-             py::arg("log_viscosity").noconvert(), py::arg("within").noconvert(),
+             py::arg("log_viscosity").noconvert(), py::arg("ends"), py::arg("within").noconvert(),
              "Write T at the quarters of cells less a smooth guess of it.");
     m.def("threads", [] { return tellus::threads_allowed; }, "The most threads a kernel uses.");
     m.def("set_threads", [](int count) { tellus::threads_allowed = count; }, py::arg("count"));

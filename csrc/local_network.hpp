@@ -111,10 +111,12 @@ TELLUS_CLONES inline void convolve(const Layer& layer, const Ringed& in, bool fl
     }
 }
 
-// T and the logarithm of viscosity at the cells, shape (ny, nx).
+// T and the logarithm of viscosity at the cells, shape (ny, nx), and T of the walls below and
+// above.
 struct Seen {
     ptrdiff_t ny, nx;
     const double *temperature, *log_viscosity;
+    double bottom, top;
 };
 
 constexpr ptrdiff_t STATE = 11, FLOW = 7;
@@ -127,15 +129,14 @@ inline float squashed(float value) {
 
 inline float between(float value) { return value / std::sqrt(1.0f + value * value); }
 
-// A field with its neighbours beyond the walls; across bottom and top 2 x wall - T, if asked for.
-inline Ringed ringed(ptrdiff_t ny, ptrdiff_t nx, const double* values, bool walls) {
+// A field with its neighbours beyond the walls, which are equal to those inside.
+inline Ringed ringed(ptrdiff_t ny, ptrdiff_t nx, const double* values) {
     Ringed out(ny, nx, 1);
     for (ptrdiff_t j = 0; j < ny; ++j)
         for (ptrdiff_t i = 0; i < nx; ++i) *out.at(j, i) = float(values[j * nx + i]);
     for (ptrdiff_t i = 0; i < nx; ++i) {
-        const float low = *out.at(0, i), high = *out.at(ny - 1, i);
-        *out.at(-1, i) = walls ? 2.0f - low : low;
-        *out.at(ny, i) = walls ? -high : high;
+        *out.at(-1, i) = *out.at(0, i);
+        *out.at(ny, i) = *out.at(ny - 1, i);
     }
     for (ptrdiff_t j = -1; j <= ny; ++j) {
         *out.at(j, -1) = *out.at(j, 0);
@@ -179,8 +180,12 @@ TELLUS_CLONES inline void state_row(const Ringed& T, const Ringed& logs, ptrdiff
 
 // The state's features into the first channels of `features`, and the range of T around each cell.
 inline std::vector<float> state_features(const Seen& seen, Ringed& features) {
-    const Ringed T = ringed(seen.ny, seen.nx, seen.temperature, true);
-    const Ringed logs = ringed(seen.ny, seen.nx, seen.log_viscosity, false);
+    Ringed T = ringed(seen.ny, seen.nx, seen.temperature);
+    const Ringed logs = ringed(seen.ny, seen.nx, seen.log_viscosity);
+    for (ptrdiff_t i = -1; i <= seen.nx; ++i) {
+        *T.at(-1, i) = float(2.0 * seen.bottom) - *T.at(0, i);
+        *T.at(seen.ny, i) = float(2.0 * seen.top) - *T.at(seen.ny - 1, i);
+    }
     std::vector<float> spread(seen.ny * seen.nx);
     for (ptrdiff_t j = 0; j < seen.ny; ++j) state_row(T, logs, j, features, &spread[j * seen.nx]);
     return spread;
@@ -214,7 +219,7 @@ inline void flow_features(ptrdiff_t ny, ptrdiff_t nx, const double* u, const dou
             across[j * nx + i] = 0.5f * (float(left[1]) + float(left[0])) * float(hx);
             up[j * nx + i] = 0.5f * (float(below[nx]) + float(below[0])) * float(hy);
         }
-    const Ringed a = ringed(ny, nx, across.data(), false), b = ringed(ny, nx, up.data(), false);
+    const Ringed a = ringed(ny, nx, across.data()), b = ringed(ny, nx, up.data());
     for (ptrdiff_t j = 0; j < ny; ++j) flow_row(a, b, u + j * (nx + 1), float(hx), j, features);
 }
 

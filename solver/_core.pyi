@@ -51,6 +51,7 @@ class LocalNetwork:
         self,
         temperature: Array,
         log_viscosity: Array,
+        ends: tuple[float, float],
         u: Array,
         v: Array,
         hx: float,
@@ -58,4 +59,10 @@ class LocalNetwork:
         along_x: Array,
         along_y: Array,
     ) -> int: ...
-    def details(self, temperature: Array, log_viscosity: Array, within: Array) -> None: ...
+    def details(
+        self,
+        temperature: Array,
+        log_viscosity: Array,
+        ends: tuple[float, float],
+        within: Array,
+    ) -> None: ...

@@ -80,16 +80,22 @@ class LearnedClosure(TrainedModel, Closure):
                 f"the closure was trained on square cells, not on {grid} in a box of aspect "
                 f"{grid.aspect:g}: choose grid.nx = aspect grid.ny, or leave out --closure."
             )
-        if problem.boundaries != BoundaryConditions():
+        walls, law, warnings = problem.boundaries, problem.rheology, []
+        ends = {"bottom": replace(walls.bottom, value=1.0), "top": replace(walls.top, value=0.0)}
+        if replace(walls, **ends) != BoundaryConditions():
             raise InputError(
-                "the closure was trained for free-slip walls, T = 1 at the bottom, 0 at the top "
-                "and insulating sides: leave out --closure, or the walls that differ."
+                "the closure was trained for free-slip walls, temperatures of bottom and top and "
+                "insulating sides: leave out --closure, or the walls that differ."
             )
-        law = problem.rheology
+        if walls != BoundaryConditions():
+            warnings.append("the closure was trained with T = 1 at the bottom and 0 at the top")
         if not isinstance(law, FrankKamenetskii):
-            return [f"the closure was trained for Frank-Kamenetskii viscosity, not {law}"]
+            return [
+                *warnings,
+                f"the closure was trained for Frank-Kamenetskii viscosity, not {law}",
+            ]
         asked = {"gamma_T": law.gamma_T, "gamma_p": law.gamma_p, "heating": problem.heating}
-        return outside(self.card["range"], asked, "the closure")
+        return warnings + outside(self.card["range"], asked, "the closure")
 
     @property
     def weights_sha256(self) -> str:
@@ -105,9 +111,11 @@ def native(network: Local, ranges: Sequence[Sequence[float]] | None = None) -> _
     return _core.LocalNetwork([(weight, bias) for weight, bias in arrays], network.odd, low, high)
 
 
-def _seen(problem: StokesProblem) -> tuple[Array, Array]:
-    """T and the logarithm of viscosity."""
-    return _plain(problem.temperature), np.log(problem.viscosity())
+def _seen(problem: StokesProblem) -> tuple[Array, Array, tuple[float, float]]:
+    """T, the logarithm of viscosity, and T of the bottom and of the top."""
+    walls = problem.boundaries
+    logs = np.log(problem.viscosity())
+    return _plain(problem.temperature), logs, (walls.bottom.value, walls.top.value)
 
 
 def _plain(values: Array) -> Array:

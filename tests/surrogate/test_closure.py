@@ -32,6 +32,7 @@ from tellus.surrogate.networks import seeded
 from tellus.surrogate.training.train import train
 
 GRID = Grid(21, 9, 21 / 9)
+ENDS = 1.0, 0.0
 SETTINGS = ClosureSettings(
     network=ClosureNetworkSettings(width=8, depth=1),
     steps=2,
@@ -72,17 +73,19 @@ class State:
         if mirrored:
             fields = (self.temperature, self.logs, -self.u, self.v)
             flipped = [np.ascontiguousarray(field[:, ::-1]) for field in fields]
-            self.temperature, self.logs, self.u, self.v = flipped
+            self.temperature, self.logs, ENDS, self.u, self.v = flipped
 
     def fluxes(self, made: ClosureNetworks) -> Fluxes:
         found = Fluxes.zero(GRID)
         sizes = GRID.hx, GRID.hy
-        native(made.flux.local).fluxes(self.temperature, self.logs, self.u, self.v, *sizes, *found)
+        native(made.flux.local).fluxes(
+            self.temperature, self.logs, ENDS, self.u, self.v, *sizes, *found
+        )
         return found
 
     def within(self, made: ClosureNetworks) -> Array:
         found = np.empty(GRID.finer(2).cells)
-        native(made.detail.local).details(self.temperature, self.logs, found)
+        native(made.detail.local).details(self.temperature, self.logs, ENDS, found)
         return found
 
 
@@ -148,7 +151,7 @@ def test_of_what_it_never_saw_it_says_nothing() -> None:
     free, found = state.fluxes(made), Fluxes.zero(GRID)
     kernel = native(made.flux.local, ranges)
     silent = kernel.fluxes(
-        state.temperature, state.logs, state.u, state.v, GRID.hx, GRID.hy, *found
+        state.temperature, state.logs, ENDS, state.u, state.v, GRID.hx, GRID.hy, *found
     )
     assert silent == GRID.ny * (GRID.nx // 2)
     assert not np.any(found.along_x[:, : GRID.nx // 2 - 1])
@@ -244,9 +247,13 @@ def test_where_it_was_not_trained_it_is_refused_or_warns(trained: Path) -> None:
     start = np.full(square.cells, 0.5)
     assert len(closure.check(StokesProblem(square, start, FrankKamenetskii(1e9)))) >= 1
     assert "Frank-Kamenetskii" in closure.check(StokesProblem(square, start, Constant()))[0]
-    cold = BoundaryConditions(bottom=Wall(value=0.5))
-    with pytest.raises(InputError, match=r"trained for free-slip walls, .* leave out --closure"):
-        closure.check(StokesProblem(square, start, Constant(), boundaries=cold))
+    cold = BoundaryConditions(bottom=Wall(thermal="temperature", value=0.5))
+    warned = closure.check(StokesProblem(square, start, Constant(), boundaries=cold))
+    assert "with T = 1 at the bottom" in warned[0]
+    for wall in (Wall("no-slip"), Wall(thermal="flux")):
+        walls = BoundaryConditions(bottom=wall)
+        with pytest.raises(InputError, match=r"for free-slip walls, .* leave out --closure"):
+            closure.check(StokesProblem(square, start, Constant(), boundaries=walls))
     flat = Grid(32, 8, 2.0)
     with pytest.raises(InputError, match="trained on square cells, not on 32x8"):
         closure.check(StokesProblem(flat, np.full(flat.cells, 0.5), Constant()))
@@ -255,8 +262,11 @@ def test_where_it_was_not_trained_it_is_refused_or_warns(trained: Path) -> None:
 def test_bad_sections_are_refused(trained: Path) -> None:
     with pytest.raises(InputError, match=r"closure\.weights is only read with closure\.kind"):
         load_config(None, [f'closure.weights="{trained}"'])
+    with pytest.raises(InputError, match=r'closure\.kind = "learned" needs closure\.weights'):
+        load_config(None, ["closure.kind=learned"])
+    named = ["closure.kind=learned", f'closure.weights="{trained}"']
     with pytest.raises(InputError, match=r'needs energy\.advection = "mp5", not "van-leer"'):
-        load_config(None, ["closure.kind=learned", "energy.advection=van-leer"])
+        load_config(None, [*named, "energy.advection=van-leer"])
 
 
 def test_the_command_line_runs_with_one_and_goes_on_bitwise(trained: Path, tmp_path: Path) -> None:

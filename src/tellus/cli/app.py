@@ -64,7 +64,7 @@ def run(
     ] = None,
     closure: Annotated[
         str | None,
-        typer.Option(metavar="MODEL", help="Trained closure; learned: the shipped one; none."),
+        typer.Option(metavar="MODEL", help="Trained closure, or none."),
     ] = None,
     changes: Set = None,
     resume: Annotated[bool, typer.Option(help="Go on with the run in the directory.")] = False,

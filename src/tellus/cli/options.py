@@ -5,8 +5,8 @@ from typing import Annotated, Any
 
 import typer
 
-NONE, LEARNED = "none", "learned"
-"""What --closure takes beside a directory: no closure, and the shipped one."""
+NONE = "none"
+"""What --closure takes beside a directory."""
 
 
 def setting(meaning: str) -> Any:

@@ -8,7 +8,7 @@ from tellus.config import Config, check_resumable, load_config, load_stored_conf
 from tellus.config.presets import preset as preset_settings
 from tellus.errors import InputError
 
-from .options import LEARNED, NONE
+from .options import NONE
 from .shell import complain
 
 RUNS = Path("runs")
@@ -58,10 +58,10 @@ def overrides(
 ) -> list[str]:
     """--preset, --stokes and --closure as more of --set; the last one for a key counts."""
     named = [] if stokes is None else [_setting("stokes.solver", stokes)]
-    if closure in (NONE, LEARNED):
-        named += [_setting("closure.kind", closure), "closure.weights=none"]
+    if closure == NONE:
+        named += [_setting("closure.kind", NONE), "closure.weights=none"]
     elif closure is not None:
-        named += [_setting("closure.kind", LEARNED), _setting("closure.weights", closure)]
+        named += [_setting("closure.kind", "learned"), _setting("closure.weights", closure)]
     return [*preset_settings(preset), *changes, *named]
 
 

@@ -9,7 +9,7 @@ import typer
 from tellus.errors import InputError
 from tellus.io.places import refuse_sources
 
-from .options import LEARNED, NONE, Json
+from .options import NONE, Json
 from .shell import complain, deliver, say
 
 RunDir = Annotated[Path, typer.Argument(metavar="RUN", help="Run directory.")]
@@ -123,18 +123,18 @@ def sharpen(
     factor: Annotated[int, typer.Option(help="How many times finer: 2, 4, 8 or 16.")] = 4,
     closure: Annotated[
         str,
-        typer.Option(metavar="MODEL", help="Trained closure; learned: the shipped one; none."),
-    ] = LEARNED,
+        typer.Option(metavar="MODEL", help="Trained closure; none: polynomials through the means."),
+    ] = NONE,
 ) -> None:
-    """Write a run's fields on a finer grid, with what a closure knows of T within cells."""
-    refuse_sources(out, run, *([] if closure in (NONE, LEARNED) else [Path(closure)]))
+    """Write a run's fields on a finer grid, means kept."""
+    refuse_sources(out, run, *([] if closure == NONE else [Path(closure)]))
     from tellus.coupling.output.sharpen import sharpen as write
 
     known = None
     if closure != NONE:
         from tellus.surrogate.closure.model import LearnedClosure
 
-        known = LearnedClosure.load(None if closure == LEARNED else closure)
+        known = LearnedClosure.load(closure)
     write(run, out, factor, known, complain)
     say(f"{out}: every output, {factor} times finer; look at it with `tellus plot {out}`")
 

@@ -143,6 +143,11 @@ class Config(Section):
                     '"none"'
                 )
             return self
+        if self.closure.weights is None:
+            raise ValueError(
+                f'closure.kind = "{self.closure.kind}" needs closure.weights, the directory of a '
+                "trained closure"
+            )
         if self.energy.advection != "mp5":
             raise ValueError(
                 f'closure.kind = "{self.closure.kind}" adds to the fluxes of cell means: it needs '

@@ -342,7 +342,7 @@ class ClosureSection(Section):
 
     kind: Literal["none", "learned"] = quantity("none", "what adds to the heat through faces")
     weights: str | None = quantity(
-        None, "kind = learned: a trained closure (none: the shipped one)", path=PATH
+        None, "kind = learned: directory of a trained closure", path=PATH
     )
 
 
