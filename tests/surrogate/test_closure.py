@@ -73,7 +73,7 @@ class State:
         if mirrored:
             fields = (self.temperature, self.logs, -self.u, self.v)
             flipped = [np.ascontiguousarray(field[:, ::-1]) for field in fields]
-            self.temperature, self.logs, ENDS, self.u, self.v = flipped
+            self.temperature, self.logs, self.u, self.v = flipped
 
     def fluxes(self, made: ClosureNetworks) -> Fluxes:
         found = Fluxes.zero(GRID)
