@@ -13,6 +13,7 @@ from small_models import save_models
 from tellus.errors import InputError
 from tellus.solver.grid import Grid
 from tellus.surrogate import files
+from tellus.surrogate.closure.model import LearnedClosure
 from tellus.surrogate.kinds import KINDS, kind_of_card
 from tellus.surrogate.model import load_surrogate
 from tellus.surrogate.profile.predictor import ProfilePredictor
@@ -42,6 +43,7 @@ LOADERS: dict[str, Callable[[Path], object]] = {
     "multi-scale": load_surrogate,
     "time-unet": TimeStepper.load,
     "profile": ProfilePredictor.load,
+    "closure": LearnedClosure.load,
 }
 
 
@@ -84,6 +86,7 @@ LARGEST: dict[str, dict[str, Any]] = {
     "multi-scale": {"filters": 1024, "convolutions": 8, "size": 5},
     "time-unet": {"filters": 1024, "convolutions": 8, "size": 5},
     "profile": {"width": 4096, "depth": 64},
+    "closure": {"width": 1024, "depth": 32},
 }
 
 
