@@ -1,6 +1,7 @@
 """A learned closure: what it may do at all, what it learns from, and what a run makes of it."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +26,7 @@ from tellus.surrogate.closure.data import load_part
 from tellus.surrogate.closure.evaluate import evaluate_closure
 from tellus.surrogate.closure.features import FLOW, STATE, Seen
 from tellus.surrogate.closure.model import LearnedClosure, native
+from tellus.surrogate.closure.momentum import flow_errors, measured
 from tellus.surrogate.closure.network import ClosureNetworks
 from tellus.surrogate.closure.settings import ClosureNetworkSettings, ClosureSettings
 from tellus.surrogate.data import Dataset
@@ -240,6 +242,39 @@ def test_a_finer_solve_is_shown_the_means_it_keeps(trained: Path) -> None:
         means = coarse_means(finer.temperature, grid)
         np.testing.assert_allclose(means, problem.temperature, atol=1e-6)
     assert closure.refined(problem, grid.finer(3)).grid == grid.finer(3)
+
+
+def test_gradients_go_through_the_stokes_solve() -> None:
+    grid, random = Grid(8, 4, 2.0), np.random.default_rng(0)
+    finer, inside = grid.finer(2), (slice(None), slice(1, -1), slice(1, -1))
+    coarse, truth = torch.zeros(2, 1, *grid.nodes, dtype=torch.float64)
+    coarse[inside], truth[inside] = torch.from_numpy(1e-3 * random.normal(size=(3, 7))), 1e-3
+    temperature = torch.from_numpy(rough_field(finer))[None].requires_grad_()
+    logs = torch.from_numpy(2.0 * random.normal(size=finer.cells))[None].requires_grad_()
+
+    def off(temperature: torch.Tensor, logs: torch.Tensor) -> torch.Tensor:
+        def measure(psi: torch.Tensor, row: int) -> torch.Tensor:
+            return flow_errors(psi, truth[row], grid).sum()
+
+        return measured(temperature, logs, coarse, finer, measure)
+
+    assert torch.autograd.gradcheck(off, (temperature, logs), eps=1e-6, atol=1e-5, rtol=1e-4)
+
+
+@pytest.mark.parametrize("core", [(), ("model.core_capacity=0.1",)])
+def test_a_cooling_core_is_seen(core: tuple[str, ...], trained: Path) -> None:
+    """What is said beside the bottom depends on how warm that is."""
+    simulation = closed(trained, *core)
+    simulation.run(steps=5)
+    problem, flow = simulation.problem, simulation.flow()
+    closure = LearnedClosure.load(trained)
+    bottom = problem.boundaries.bottom
+    assert (bottom.value < 1.0) == bool(core)
+    warm = replace(
+        problem, boundaries=replace(problem.boundaries, bottom=replace(bottom, value=1.0))
+    )
+    found, other = closure.fluxes(problem, flow), closure.fluxes(warm, flow)
+    assert np.array_equal(found.along_y[0], other.along_y[0]) != bool(core)
 
 
 def test_where_it_was_not_trained_it_is_refused_or_warns(trained: Path) -> None:
