@@ -63,6 +63,11 @@ def sharpen(
     if factor not in FACTORS:
         raise InputError(f"--factor takes one of {', '.join(map(str, FACTORS))}, not {factor}.")
     run = RecordedRun.at(path)
+    if run.settings.model.core_capacity is not None:
+        raise InputError(
+            f"{path} has a cooling core (model.core_capacity), whose temperature its outputs do "
+            "not hold: it cannot be sharpened."
+        )
     grid = run.grid
     finer = grid.finer(factor)
     for warning in check_memory(finer, SOLVER):

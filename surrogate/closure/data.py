@@ -36,6 +36,8 @@ class Stretches(Rows):
         Through the bottom and the top over each step, means over the walls, (n, steps, 2).
     log_gamma : Tensor
         ln gamma_T and ln gamma_p, (n, 2).
+    rayleigh : Tensor
+        Shape (n,).
     within, guess : Tensor
         Means over the quarters of each cell where a stretch begins, and what is known of them
         without a closure, (n, 2 ny, 2 nx); none, (n, 0, 0), on the grid of the data.
@@ -48,6 +50,7 @@ class Stretches(Rows):
     heating: Tensor
     wall_heat: Tensor
     log_gamma: Tensor
+    rayleigh: Tensor
     within: Tensor
     guess: Tensor
 
@@ -103,6 +106,9 @@ def _of_simulation(
     name, fine = str(entry["name"]), dataset.grid
     moments = dataset.arrays(name, "temperature", "psi", "time")
     windows = dataset.arrays(name, "first", "mean_psi", "along_y", "heated")
+    first = windows["first"]
+    if np.any(first < 0) or np.any(first.astype(np.int64) + 1 >= len(moments["time"])):
+        raise InputError(f"{dataset.path}: {name} has windows without moments: make it again.")
     log_gamma = [np.log(entry[key]) for key in ("gamma_T", "gamma_p")]
     for ratio in settings.coarsenings:
         if fine.nx % ratio or fine.ny % ratio:
@@ -114,6 +120,7 @@ def _of_simulation(
         starts = _starts(windows["first"], ratio * settings.steps)
         if len(starts):
             found = _stretches(moments, windows, starts, ratio, settings.steps, log_gamma)
+            found = replace(found, rayleigh=float(entry["rayleigh"]) * found.rayleigh)
             yield grid, replace(found, **_within(moments, windows, starts, ratio, grid))
 
 
@@ -160,6 +167,7 @@ def _stretches(
         _single(summed(windows["heated"]) / dt),
         _single(summed(heat) / dt[..., None]),
         _single(np.tile(log_gamma, (len(starts), 1))),
+        torch.ones(len(starts)),
         *2 * [torch.zeros(len(starts), 0, 0)],
     )
 

@@ -61,7 +61,9 @@ def _on_grid(closure: LearnedClosure, grid: Grid, each: Stretches) -> dict[str, 
     base = plain_errors(grid, each)
     with torch.inference_mode():
         found = [
-            errors(grid, each.select(rows), closure.networks)
+            errors(
+                grid, each.select(rows).to(next(closure.networks.parameters())), closure.networks
+            )
             for rows in torch.arange(len(each)).split(BATCH)  # type: ignore[no-untyped-call]
         ]
     change = each.temperature.diff(dim=1).square().mean(dim=(1, 2, 3))

@@ -112,7 +112,7 @@ class ClosureLearner(Learner[ClosureSettings]):
         """
         part, found = self.parts[split], []
         for grid, rows, each in part.chosen(index.cpu()):
-            ours = errors(grid, each.to(self.device), self.module)
+            ours = errors(grid, each.to(next(self.module.parameters())), self.module)
             base = self._forgiven[id(part.stretches[grid])].select(rows).to(self.device)
             pairs = ((getattr(ours, name), getattr(base, name)) for name in CARRIED)
             ratios = [torch.sqrt(one / of + 1e-12) for one, of in pairs]

@@ -23,7 +23,7 @@ Measure = Callable[[Tensor, int], Tensor]
 
 
 def flows(temperature: Array, log_viscosity: Array, grid: Grid) -> Array:
-    """psi of T and viscosity at the cells of a grid, (n, ny, nx) to (n, ny+1, nx+1)."""
+    """psi of T and viscosity at the cells, Ra = 1, (n, ny, nx) to (n, ny+1, nx+1)."""
     factor, psi = CachedFactor(grid), np.empty((len(temperature), *grid.nodes))
     for one, logs, out in zip(temperature, log_viscosity, psi, strict=True):
         factor.factor(np.exp(logs))
@@ -45,7 +45,7 @@ def flow_errors(psi: Tensor, truth: Tensor, grid: Grid) -> Tensor:
 def coarse_flows(grid: Grid, each: Stretches) -> Tensor:
     """psi on the grid itself where each stretch begins."""
     temperature, logs = (p.double().numpy() for p in seen(each.temperature[:, 0], each))
-    return torch.from_numpy(flows(temperature, logs, grid))
+    return torch.from_numpy(flows(temperature, logs, grid)) * each.rayleigh[:, None, None]
 
 
 def finer_flows(
@@ -57,8 +57,10 @@ def finer_flows(
     """
     temperature = each.guess
     if detail is not None:
-        temperature = temperature + detail(seen(each.temperature[:, 0], each))
-    return measured(*seen(temperature, each), coarse, grid.finer(2), measure)
+        there = each.to(next(detail.parameters()))
+        temperature = temperature + detail(seen(there.temperature[:, 0], there)).cpu()
+    state = seen(temperature, each)
+    return measured(*state, each.rayleigh, coarse, grid.finer(2), measure)
 
 
 def extrapolated(fine: Tensor, coarse: Tensor) -> Tensor:
@@ -67,7 +69,12 @@ def extrapolated(fine: Tensor, coarse: Tensor) -> Tensor:
 
 
 def measured(
-    temperature: Tensor, log_viscosity: Tensor, coarse: Tensor, finer: Grid, measure: Measure
+    temperature: Tensor,
+    log_viscosity: Tensor,
+    rayleigh: Tensor,
+    coarse: Tensor,
+    finer: Grid,
+    measure: Measure,
 ) -> Tensor:
     """A measure of the flow that `richardson` makes of a solve on a finer grid, shape (n,).
 
@@ -78,6 +85,8 @@ def measured(
     ----------
     temperature, log_viscosity : Tensor
         At the cells of `finer`, (n, 2 ny, 2 nx).
+    rayleigh : Tensor
+        Shape (n,).
     coarse : Tensor
         psi of the solve on the coarse grid, (n, ny+1, nx+1).
     finer : Grid
@@ -87,8 +96,10 @@ def measured(
     factor, found, psi, adjoint = CachedFactor(finer), [], [], []
     for k in range(len(temperature)):
         factor.factor(np.exp(logs[k].detach().numpy()))
-        load = factor.operator.right_hand_side(temperature[k].detach().numpy(), 1.0)
-        solved = torch.from_numpy(factor.back_substitute(load))
+        forces = factor.operator.right_hand_side(
+            temperature[k].detach().numpy(), float(rayleigh[k])
+        )
+        solved = torch.from_numpy(factor.back_substitute(forces))
         psi.append(solved)
         if not logs.requires_grad:
             found.append(measure(extrapolated(solved, coarse[k].double()), k))
@@ -102,6 +113,7 @@ def measured(
     if adjoint:
         pulls = torch.stack(adjoint)[INSIDE]
         product = TorchPsiOperator(finer, WALLS, torch.exp(logs))(torch.stack(psi)[INSIDE])
-        work = (pulls * (buoyancy(finer, temperature, 1.0) - product)).sum(dim=(1, 2))
+        load = buoyancy(finer, temperature, rayleigh[:, None, None])
+        work = (pulls * (load - product)).sum(dim=(1, 2))
         values = values + (work - work.detach())  # nothing, but for its gradient
     return values

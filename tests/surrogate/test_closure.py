@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -199,6 +200,18 @@ def test_training_lowers_the_errors(trained: Path, filtered_dataset: Path) -> No
     assert list(result["grids"]) == ["32x16", "16x8"]
     assert result["grids"]["16x8"]["temperature"]["ratio"]["median"] < 0.95
     assert "within" not in result["grids"]["32x16"]
+    # At Ra = 1e5, which flows are proportional to.
+    assert result["grids"]["16x8"]["velocity"]["base"] < 0.2
+
+
+@pytest.mark.parametrize("precision", ["float32", "float64"])
+def test_it_is_trained_through_the_solve_in_any_precision(
+    precision: Literal["float32", "float64"], filtered_dataset: Path, tmp_path: Path
+) -> None:
+    settings = replace(SETTINGS, flow=0.5, epochs=1, precision=precision)
+    train(settings, filtered_dataset, tmp_path / "model", report=len)
+    result = evaluate_closure(tmp_path / "model", filtered_dataset, "validation")
+    assert result["grids"]["16x8"]["velocity"]["closure"] < 0.2
 
 
 def test_other_data_are_refused(dataset: Path, tmp_path: Path) -> None:
@@ -256,7 +269,7 @@ def test_gradients_go_through_the_stokes_solve() -> None:
         def measure(psi: torch.Tensor, row: int) -> torch.Tensor:
             return flow_errors(psi, truth[row], grid).sum()
 
-        return measured(temperature, logs, coarse, finer, measure)
+        return measured(temperature, logs, torch.tensor([1.0]), coarse, finer, measure)
 
     assert torch.autograd.gradcheck(off, (temperature, logs), eps=1e-6, atol=1e-5, rtol=1e-4)
 
