@@ -2,7 +2,8 @@
 
 Blankenbach et al. (1989), Geophys. J. Int. 98, 23-38: cases 1a, 1b (constant viscosity) and 2a
 (viscosity falling a thousandfold with temperature). Nu is the heat flux through the top, Vrms the
-root mean square velocity.
+root mean square velocity; of constant viscosity also heat flux and topography in the upper corners,
+above the plume and where it is cold. Topography is published in metres, 25 km being alpha dT L.
 
 Tosi et al. (2015), Geochem. Geophys. Geosyst. 16, 2175-2196: stagnant and mobile lids at Ra 100 and
 a viscosity contrast of 1e5 with temperature; cases 1 and 3 are linear, 2 and 4 yield at a stress of
@@ -11,6 +12,8 @@ values of the participating codes, Table 2, less the outliers of the spectral on
 project has tabulated them. Case 5a (yield stress 4) is periodic in time: examples/tosi-5a.toml runs
 it.
 """
+
+from collections.abc import Sequence
 
 from .steady import SteadyCase
 
@@ -23,16 +26,44 @@ BOX = (
 )
 
 
-def _blankenbach(name: str, nusselt: float, vrms: float, *settings: str) -> SteadyCase:
-    published = {"nusselt_top": (nusselt, nusselt), "vrms": (vrms, vrms)}
+METRES = 25e3
+CORNERS = ("heat_flux_left", "heat_flux_right", "topography_left", "topography_right")
+
+
+def _blankenbach(
+    name: str,
+    nusselt: float,
+    vrms: float,
+    *settings: str,
+    flux: Sequence[float] = (),
+    metres: Sequence[float] = (),
+) -> SteadyCase:
+    published = {"nusselt_top": nusselt, "vrms": vrms}
+    corners = [*flux, *(height / METRES for height in metres)]
+    published |= dict(zip(CORNERS, corners, strict=False))
+    ranges = {quantity: (value, value) for quantity, value in published.items()}
     box = (*BOX, "initial.amplitude=0.05")
-    return SteadyCase(f"blankenbach-{name}", (*box, *settings), published)
+    return SteadyCase(f"blankenbach-{name}", (*box, *settings), ranges)
 
 
 THOUSANDFOLD = ("rheology.gamma_T=1e3", "rheology.gamma_p=1.0")
 BLANKENBACH = (
-    _blankenbach("1a", 4.884409, 42.864947, "model.rayleigh=1e4", "rheology.kind=constant"),
-    _blankenbach("1b", 10.534095, 193.21454, "model.rayleigh=1e5", "rheology.kind=constant"),
+    _blankenbach(
+        "1a",
+        4.884409,
+        42.864947,
+        *("model.rayleigh=1e4", "rheology.kind=constant"),
+        flux=(8.059384, 0.588810),
+        metres=(2254.02, -2903.23),
+    ),
+    _blankenbach(
+        "1b",
+        10.534095,
+        193.21454,
+        *("model.rayleigh=1e5", "rheology.kind=constant"),
+        flux=(19.079440, 0.722751),
+        metres=(1460.99, -2004.20),
+    ),
     _blankenbach("2a", 10.0660, 480.4334, "model.rayleigh=1e4", *THOUSANDFOLD),
 )
 

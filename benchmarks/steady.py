@@ -13,11 +13,16 @@ from tellus.coupling.simulation.loop import Simulation
 from tellus.coupling.simulation.steady import WATCHED, SteadyWatch
 from tellus.coupling.solvers.names import make_solver
 from tellus.errors import RunFailedError
-from tellus.solver.diagnostics import surface_velocity
 from tellus.solver.grid import Array, Grid
 from tellus.solver.picard import PicardSettings
 from tellus.solver.stokes import vrms
 from tellus.solver.strain import dissipation, effective_viscosity
+from tellus.solver.surface import (
+    dynamic_topography,
+    surface_heat_flux,
+    surface_rms,
+    surface_velocity,
+)
 from tellus.solver.transport.regridding import regridded
 
 from .rows import PublishedRow, Range, table_rows
@@ -130,7 +135,8 @@ def relaxed(config: Config, held: int, temperature: Array | None = None) -> Simu
 def measure(simulation: Simulation, solver: str = "direct") -> dict[str, float]:
     """The quantities of Blankenbach et al. (1989) and Tosi et al. (2015), from one close solve.
 
-    `work` is <T v>, `dissipation` <2 eta e:e> / Ra, and `imbalance` their relative difference.
+    `work` is <T v>, `dissipation` <2 eta e:e> / Ra, and `imbalance` their relative difference;
+    `heat_flux_...` and `topography_...` are those in the corners of the top wall.
     """
     grid, problem = simulation.grid, simulation.problem
     flow = make_solver(solver, grid, CLOSELY).solve(problem)
@@ -145,10 +151,17 @@ def measure(simulation: Simulation, solver: str = "direct") -> dict[str, float]:
         "nusselt_top": simulation.state.heat_out,
         "nusselt_bottom": simulation.state.heat_in,
         "vrms": vrms(flow, grid),
-        # u is zero at both ends, so that the sum over the nodes is the trapezoidal rule.
-        "surface_velocity_rms": float(np.sqrt(np.sum(surface**2) / grid.nx)),
+        "surface_velocity_rms": surface_rms(flow, grid, problem.boundaries),
         "surface_velocity_max": float(np.max(np.abs(surface))),
         "work": work,
         "dissipation": heat,
         "imbalance": abs(work - heat) / max(work, heat),
+        **_corners("heat_flux", surface_heat_flux(flow, problem)),
+        **_corners("topography", dynamic_topography(flow, problem, viscosity)),
     }
+
+
+def _corners(name: str, surface: Array) -> dict[str, float]:
+    """Values at both ends of the top wall, where the slope is zero."""
+    ends = {"left": surface[:2], "right": surface[:-3:-1]}
+    return {f"{name}_{end}": float(9.0 * a - b) / 8.0 for end, (a, b) in ends.items()}

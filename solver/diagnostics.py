@@ -4,10 +4,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .boundaries import NO_SLIP, TEMPERATURE, BoundaryConditions
+from .boundaries import TEMPERATURE, BoundaryConditions
 from .energy import ThermalState
 from .grid import Array, Grid
 from .stokes import Flow, vrms
+from .surface import surface_rms
 
 
 @dataclass(frozen=True)
@@ -42,14 +43,12 @@ def diagnose(
 ) -> Diagnostics:
     """Measure the step of size `dt` from `before` to `after`, made with `flow`."""
     gain = after.heat_in - after.heat_out + after.heat_sides / grid.aspect + after.source
-    surface = surface_velocity(flow, boundaries)
     return Diagnostics(
         mean_temperature=float(np.mean(after.temperature)),
         nusselt_top=after.heat_out,
         nusselt_bottom=after.heat_in,
         vrms=vrms(flow, grid),
-        # The trapezoidal rule: u vanishes at both ends of the wall.
-        surface_velocity=float(np.sqrt(np.sum(surface**2) / grid.nx)),
+        surface_velocity=surface_rms(flow, grid, boundaries),
         temperature_min=float(np.min(after.temperature)),
         temperature_max=float(np.max(after.temperature)),
         heat_budget=float(np.mean(after.temperature) - np.mean(before.temperature)) - dt * gain,
@@ -62,14 +61,6 @@ def _bottom_temperature(state: ThermalState, boundaries: BoundaryConditions | No
         return state.bottom_temperature
     bottom = (boundaries or BoundaryConditions()).bottom
     return bottom.value if bottom.thermal == TEMPERATURE else float("nan")
-
-
-def surface_velocity(flow: Flow, boundaries: BoundaryConditions | None = None) -> Array:
-    """u on the top wall, shape (nx+1,): extrapolated with du/dy = 0 where it slips freely."""
-    if boundaries is not None and boundaries.top.velocity == NO_SLIP:
-        return np.zeros(flow.u.shape[1])
-    surface: Array = (9.0 * flow.u[-1] - flow.u[-2]) / 8.0
-    return surface
 
 
 def temperature_profile(temperature: Array) -> Array:

@@ -53,7 +53,7 @@ VARIABLES: dict[str, tuple[tuple[str, ...], str, str, str]] = {
 
 def variables(derived: Sequence[str] = ()) -> dict[str, tuple[tuple[str, ...], str, str, str]]:
     """What a store holds; `derived` names entries of DERIVED, written beside the rest."""
-    extra = {name: (CELLS, "f4", "1", DERIVED[name].long_name) for name in derived}
+    extra = {name: (DERIVED[name].dims, "f4", "1", DERIVED[name].long_name) for name in derived}
     return VARIABLES | extra
 
 

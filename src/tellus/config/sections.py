@@ -370,6 +370,18 @@ class StokesSection(Section):
         return name
 
 
+DerivedName = Literal[
+    "pressure",
+    "strain_rate",
+    "stress",
+    "dissipation",
+    "surface_heat_flux",
+    "dynamic_topography",
+    "mobility",
+    "plateness",
+]
+
+
 class OutputSection(Section):
     """What is written, and how often."""
 
@@ -380,9 +392,9 @@ class OutputSection(Section):
         200, "steps between two checkpoints", "steps", ge=1, le=MOST_STEPS
     )
     keep_checkpoints: int = quantity(2, "newest checkpoints kept", ge=2, le=1000)
-    derived: Annotated[
-        tuple[Literal["pressure", "strain_rate", "stress", "dissipation"], ...], Strict(False)
-    ] = quantity((), "fields computed from the flow at each output")
+    derived: Annotated[tuple[DerivedName, ...], Strict(False)] = quantity(
+        (), "what else is computed from the flow at each output"
+    )
 
 
 class PlanetSection(Section):
