@@ -16,7 +16,7 @@ DEFORMATION = 0.8
 """The share of the surface's deformation that plateness asks the smallest width for."""
 
 WIDTH_WITHOUT_PLATES = 0.6
-"""That width over the box's in isoviscous, internally heated convection at Ra 1e6 (Tackley 2000)."""
+"""That share in isoviscous, internally heated convection at Ra 1e6 (Tackley 2000)."""
 
 
 def surface_velocity(flow: Flow, boundaries: BoundaryConditions | None = None) -> Array:
@@ -34,9 +34,9 @@ def surface_rms(flow: Flow, grid: Grid, boundaries: BoundaryConditions | None = 
 
 
 def surface_heat_flux(flow: Flow, problem: StokesProblem) -> Array:
-    """Heat flux out of the top wall, -dT/dy, shape (nx,): fourth order, its mean the Nusselt number.
+    """Heat flux out of the top wall, -dT/dy, shape (nx,), whose mean is the Nusselt number.
 
-    Where the wall prescribes a flux it is that.
+    Fourth order; where the wall prescribes a flux it is that.
     """
     transport = MeanTransport(problem.grid, problem.boundaries)
     walls = problem.boundaries.values(bottom=0.0)  # what holds there does not matter here

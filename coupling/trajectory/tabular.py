@@ -1,12 +1,21 @@
 """Tables for the terminal: a row for each run or solver, a column for each figure of it."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
+from rich.console import Console, ConsoleOptions, RenderResult
+from rich.table import Column as TableColumn
 from rich.table import Table
 
 Column = tuple[str, str, float]
 """Title of a column, key of what it shows, and by how much that is multiplied."""
+
+LEAST_NAME = 12
+"""Characters of the first column that even a narrow terminal shows in one line."""
+
+FRAME = 3
+"""Characters around each cell."""
 
 
 def digits(value: float | None, scale: float = 1.0) -> str:
@@ -35,6 +44,44 @@ def aligned(rows: Sequence[Sequence[str]], left: int) -> Iterator[str]:
         yield "  ".join(padded).rstrip()
 
 
+class FittedTable(Table):
+    """Goes on below, its first column repeated, where it is wider than the terminal.
+
+    So no number is ever cut.
+    """
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """In parts of about as many columns each."""
+        parts = self._parts(options.max_width)
+        for place, columns in enumerate(parts):
+            part = Table(box=self.box, title_justify="left", caption_justify="left")
+            part.title = self.title if place == 0 else None
+            part.caption = self.caption if place == len(parts) - 1 else None
+            part.columns = [replace(column, _cells=[]) for column in columns]
+            for row in zip(*(column.cells for column in columns), strict=True):
+                part.add_row(*row)
+            yield part
+
+    def _parts(self, width: int) -> list[list[TableColumn]]:
+        name, *others = self.columns
+        longest = max(len(str(cell)) for cell in [name.header, *name.cells])
+        name = replace(name, max_width=max(LEAST_NAME, width // 3))
+        room = width - FRAME - min(longest, name.max_width or 0)
+        for columns in range(len(others), 0, -1):
+            count = -(-len(others) // columns)
+            size = -(-len(others) // count)
+            parts = [others[k : k + size] for k in range(0, len(others), size)]
+            if columns == 1 or all(sum(map(_width, part)) <= room for part in parts):
+                return [[name, *part] for part in parts]
+        return [[name]]
+
+
+def _width(column: TableColumn) -> int:
+    """Of the longest word, which is not broken, and what stands around it."""
+    words = " ".join(map(str, [column.header, *column.cells])).split() or [""]
+    return FRAME + max(map(len, words))
+
+
 def rich_table(
     title: str,
     headings: Sequence[str],
@@ -42,7 +89,7 @@ def rich_table(
     notes: Iterable[str],
     text: Sequence[str] = (),
 ) -> Table:
-    """A table that fits the terminal.
+    """A table that fits the terminal, in parts where it is wide.
 
     Parameters
     ----------
@@ -55,7 +102,7 @@ def rich_table(
     text : sequence of str
         Headings of other columns that hold words, not numbers.
     """
-    view = Table(title=title, title_justify="left")
+    view = FittedTable(title=title, title_justify="left")
     view.add_column(headings[0], overflow="fold")
     for heading in headings[1:]:
         view.add_column(heading, justify="left" if heading in text else "right")

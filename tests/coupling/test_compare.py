@@ -1,5 +1,6 @@
 """Comparing runs: numbers with known answers, the report, and bad input."""
 
+import io
 import json
 import shutil
 import tracemalloc
@@ -11,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 import tomli_w
+from rich.console import Console
 from rollouts import case
 
 from tellus.config import load_config
@@ -19,7 +21,7 @@ from tellus.coupling.runs.recorded import read_run
 from tellus.coupling.runs.run import run_directory
 from tellus.coupling.trajectory.comparison.compare import compare
 from tellus.coupling.trajectory.comparison.pair import RunPair, regrid_stream_function
-from tellus.coupling.trajectory.comparison.table import headline, table
+from tellus.coupling.trajectory.comparison.table import headline, rows, table
 from tellus.errors import InputError
 from tellus.solver.grid import Array, Grid
 from tellus.solver.rheology import FrankKamenetskii
@@ -142,6 +144,27 @@ def test_known_differences_are_measured(good: Path, warmer: Path) -> None:
     assert sum(entry["seconds_by_phase"].values()) == pytest.approx(0.8)
     assert json.loads(json.dumps(result, allow_nan=False)) == result
     assert len(headline(result)) == 3
+
+
+@pytest.mark.parametrize("width", [40, 80, 100, 250])
+def test_no_number_is_cut_where_the_terminal_is_narrow(
+    width: int, good: Path, tmp_path: Path
+) -> None:
+    """Nor is a word of a label lost; every part repeats the runs' names."""
+    label = "anchored:tol=1e-3:reduced:4 (a-directory-with-a-long-name)"
+    result = compare([good, write_run(tmp_path / "b", warmer=0.01, stokes=1234.5)])
+    result["runs"][1]["label"] = label
+    said = io.StringIO()
+    Console(file=said, width=width, markup=False).print(table(result))
+    lines = said.getvalue().splitlines()
+    assert max(map(len, lines)) <= width
+    assert "…" not in said.getvalue()
+    words = said.getvalue().replace("│", " ").split()
+    for row in rows(result):
+        assert set(row[1:]) <= set(words)
+    assert "".join(label.split()) in "".join(
+        line.strip("│ ").split("│")[0].replace(" ", "") for line in lines
+    )
 
 
 def test_the_shared_start_does_not_flatter_the_velocity_difference(
