@@ -1,22 +1,25 @@
 """From a configuration to the parts that it describes."""
 
-import os
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from tellus.config import Config, DatasetConfig
+from tellus.config.fields import paths
 from tellus.config.models import lost_layers
-from tellus.config.paths import with_absolute_paths
+from tellus.config.paths import ABSOLUTE
 from tellus.config.sections import InitialSection, ModelSection, RheologySection, TimeSection
+from tellus.config.solver_spec import SolverSpec
+from tellus.coupling.own import NOTHING, OwnParts, classes_of, made
 from tellus.coupling.runs.estimate import check_memory
 from tellus.coupling.simulation.stepping import Stepping
 from tellus.coupling.starts.start import Start
 from tellus.errors import InputError
 from tellus.solver.boundaries import INSULATING, BoundaryConditions, Wall
-from tellus.solver.closure import Closure
+from tellus.solver.closure import Closure, require_closure
 from tellus.solver.energy import ExtendedBoussinesq
 from tellus.solver.grid import Grid
-from tellus.solver.heating import ConstantHeating, DecayingHeating, Heating
+from tellus.solver.heating import ConstantHeating, DecayingHeating, Heating, require_heating
 from tellus.solver.picard import PicardSettings
 from tellus.solver.rheology import (
     Arrhenius,
@@ -25,31 +28,27 @@ from tellus.solver.rheology import (
     Layered,
     Rheology,
     Viscoplastic,
+    require_rheology,
 )
-from tellus.solver.stokes import StokesSolver, require_solver
 
-from .solvers.names import make_solver, own_name
+from .solvers.names import make_solver
 
 
-def simulation_arguments(
-    config: Config, start: Start, solver: StokesSolver | None = None
-) -> dict[str, Any]:
+def simulation_arguments(config: Config, start: Start, own: OwnParts = NOTHING) -> dict[str, Any]:
     """The arguments of `Simulation` that a configuration describes, from this start.
 
-    `solver` replaces what the section `stokes` asks for.
+    What is one's `own` replaces what the configuration asks for.
     """
     grid, model, stokes = grid_of(config), config.model, config.stokes
-    if solver is None:
-        picard = PicardSettings(stokes.picard_tolerance, stokes.picard_limit)
-        solver = make_solver(stokes.solver, grid, picard)
+    picard = PicardSettings(stokes.picard_tolerance, stokes.picard_limit)
     dissipation, surface = model.dissipation_number, model.surface_temperature
     return {
         "grid": grid,
-        "rheology": rheology_of(config),
-        "solver": solver,
+        "rheology": rheology_of(config, own.rheology),
+        "solver": own.solver or make_solver(stokes.solver, grid, picard),
         "temperature": start.temperature,
         "rayleigh": model.rayleigh,
-        "heating": heating_of(config, start.heating_age),
+        "heating": own.heating or heating_of(config, start.heating_age),
         "boundaries": boundaries_of(config),
         "scheme": config.time.scheme,
         "advection": config.energy.advection,
@@ -60,7 +59,7 @@ def simulation_arguments(
         "core_capacity": model.core_capacity,
         "core_temperature": start.core_temperature,
         "stepping": stepping_of(config),
-        "closure": closure_of(config),
+        "closure": own.closure or closure_of(config),
     }
 
 
@@ -84,6 +83,10 @@ def closure_of(config: Config) -> Closure | None:
     """What adds to the heat through faces, if anything does."""
     if config.closure.kind == "none":
         return None
+    if config.closure.kind != "learned":
+        closure: Closure = made(config.closure.kind, "closure.kind")
+        require_closure(f"closure.kind: {config.closure.kind}", closure, config.energy.advection)
+        return closure
     # PyTorch, which few runs need.
     from tellus.surrogate.closure.model import LearnedClosure
 
@@ -109,10 +112,16 @@ LAWS: dict[str, Callable[[Config], Rheology]] = {
 """By `rheology.kind`."""
 
 
-def rheology_of(config: Config) -> Rheology:
-    """The viscosity law, with its layers and its yielding."""
+def _own_law(config: Config) -> Rheology:
+    law: Rheology = made(config.rheology.kind, "rheology.kind")
+    require_rheology(f"rheology.kind: {config.rheology.kind}", law)
+    return law
+
+
+def rheology_of(config: Config, own: Rheology | None = None) -> Rheology:
+    """The viscosity law, or one's `own` in its place, with its layers and its yielding."""
     section = config.rheology
-    law = LAWS[section.kind](config)
+    law = own or LAWS.get(section.kind, _own_law)(config)
     if section.layer_factors:
         law = Layered(law, section.layer_depths, section.layer_factors)
     if section.yield_stress is not None:
@@ -123,6 +132,10 @@ def rheology_of(config: Config) -> Rheology:
 def heating_of(config: Config, age: float = 0.0) -> Heating:
     """The internal heat source of a run, which has decayed for `age` when it starts."""
     model = config.model
+    if model.heating_law is not None:
+        heating: Heating = made(model.heating_law, "model.heating_law")
+        require_heating(f"model.heating_law: {model.heating_law}", heating)
+        return heating
     if not model.heating_fractions:
         return ConstantHeating(model.heating)
     return DecayingHeating(model.heating, model.heating_fractions, model.heating_decay, age)
@@ -173,15 +186,14 @@ def require_config(config: object) -> None:
         )
 
 
-def check_grid(config: Config, solver: StokesSolver | None = None) -> list[str]:
+def check_grid(config: Config, own: OwnParts = NOTHING) -> list[str]:
     """Raise InputError where the grid cannot fit in memory, before any of it is taken.
 
     Warnings where little is free, and of layers that the grid does not see. Of a solver handed in
     nothing is known but that it is there.
     """
-    if solver is not None:
-        require_solver("Simulation.from_config", solver)
-    name = config.stokes.solver if solver is None else own_name(solver)
+    own.require("Simulation.from_config", config)
+    name = named(config, own).stokes.solver
     return check_memory(grid_of(config), name) + lost_layers(config.grid, config.rheology)
 
 
@@ -191,12 +203,27 @@ def resolved(config: Config) -> Config:
     `load_config` has seen to that; this is for one that was put together in Python.
     """
     require_config(config)
-    paths = {key: getattr(config.initial, key) for key in ("path", "weights")}
-    moved = {key: os.path.abspath(path) for key, path in paths.items() if path}
-    config = replaced(config, "initial", **moved)
-    if config.closure.weights:
-        config = replaced(config, "closure", weights=os.path.abspath(config.closure.weights))
-    return replaced(config, "stokes", solver=with_absolute_paths(config.stokes.solver))
+    for key, kind in paths(Config):
+        section, _, name = key.partition(".")
+        if value := getattr(getattr(config, section), name):
+            config = replaced(config, section, **{name: ABSOLUTE[kind](value, "")})
+    return config
+
+
+def named(config: Config, own: OwnParts) -> Config:
+    """The same, where parts of one's own are handed in, with what stands for them."""
+    for key, name in own.names.items():
+        section, _, leaf = key.partition(".")
+        config = replaced(config, section, **{leaf: name})
+    return config
+
+
+def sources_of(config: Config) -> list[Path]:
+    """The files and directories that a run reads."""
+    weights = SolverSpec.parse(config.stokes.solver).weights
+    given = (config.initial.path, config.initial.weights, config.closure.weights, weights)
+    own = [each.file for each in classes_of(config).values()]
+    return [Path(path) for path in (*given, *own) if path]
 
 
 def replaced(config: Config, section: str, **values: Any) -> Config:

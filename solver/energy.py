@@ -14,7 +14,7 @@ from .boundaries import TEMPERATURE, BoundaryConditions
 from .core import Core
 from .diffusion import DiffusionSolver
 from .grid import Array, Grid
-from .heating import ConstantHeating, Heating
+from .heating import ConstantHeating, Heating, mean_of
 from .limits import FINITE, NOT_NEGATIVE, POSITIVE, Choice, Limits, check, check_record
 from .stokes import Flow
 from .transport.diffusion import MeanDiffusion
@@ -355,22 +355,12 @@ class EnergyEquation:
         return np.array([w.thermal == TEMPERATURE for w in self.boundaries.walls.values()])
 
     def heating_at(self, time: float) -> float:
-        """The internal heating H at a model time.
-
-        Raises InputError where a source of one's own has no mean over no time.
-        """
-        try:
-            return self._source.mean(time, time)
-        except ZeroDivisionError as error:
-            name = type(self._source).__name__
-            raise InputError(
-                f"heating: {name}.mean({time:g}, {time:g}) must be H at that time: a mean over no "
-                "time is asked for too."
-            ) from error
+        """The internal heating H at a model time; InputError where that is no finite number."""
+        return mean_of(self._source, time, time)
 
     def mean_heating(self, start: float, end: float) -> float:
-        """The internal heating H on average between two model times."""
-        return self._source.mean(start, end)
+        """The internal heating H on average between two model times; InputError likewise."""
+        return mean_of(self._source, start, end)
 
     @cached_property
     def _source(self) -> Heating:

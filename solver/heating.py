@@ -18,6 +18,29 @@ class Heating(Protocol):
         ...
 
 
+def require_heating(owner: str, heating: object) -> None:
+    """Raise InputError for what is no heat source, such as a number or a class."""
+    if isinstance(heating, type) or not callable(getattr(heating, "mean", None)):
+        raise InputError(
+            f"{owner}: heating must be an object with a method mean, as in tellus.solver.heating, "
+            f"not {heating!r:.60}."
+        )
+
+
+def mean_of(heating: Heating, start: float, end: float) -> float:
+    """Its mean over model times [start, end]; InputError where it has none that is finite."""
+    call = f"heating: {type(heating).__name__}.mean({start:g}, {end:g})"
+    try:
+        found = heating.mean(start, end)
+    except ZeroDivisionError as error:
+        raise InputError(
+            f"{call} must be H at that time: a mean over no time is asked for too."
+        ) from error
+    if not FINITE.allow(found):
+        raise InputError(f"{call} must be a finite number, not {found!r:.60}.")
+    return float(found)
+
+
 @dataclass(frozen=True)
 class ConstantHeating:
     """H does not change."""

@@ -14,7 +14,7 @@ import numpy as np
 from tellus.errors import InputError
 
 from .grid import Array, Grid
-from .limits import NOT_NEGATIVE, POSITIVE, Limits, check, check_record
+from .limits import NOT_NEGATIVE, POSITIVE, Limits, check, check_record, check_shape
 
 
 class Rheology(Protocol):
@@ -34,6 +34,24 @@ class Rheology(Protocol):
 def depends_on_strain_rate(law: Rheology) -> bool:
     """Whether a law is non-linear; one that says nothing, and need not subclass, is not."""
     return bool(getattr(law, "nonlinear", False))
+
+
+def require_rheology(owner: str, law: object) -> None:
+    """Raise InputError for what is no viscosity law, such as the class of one."""
+    if isinstance(law, type) or not callable(getattr(law, "viscosity", None)):
+        raise InputError(
+            f"{owner}: rheology must be an object with a method viscosity, as in "
+            f"tellus.solver.rheology, not {law!r:.60}."
+        )
+
+
+def check_viscosity(law: Rheology, viscosity: object, grid: Grid) -> None:
+    """Raise InputError for what a law cannot have returned: no positive number for each cell."""
+    what = f"rheology: {type(law).__name__}.viscosity"
+    check_shape(what, "what it returns", viscosity, grid.cells)
+    values = np.asarray(viscosity)
+    if values.dtype.kind != "f" or not np.all(np.isfinite(values)) or np.min(values) <= 0.0:
+        raise InputError(f"{what} must return positive, finite numbers; mend it, or bound them.")
 
 
 @dataclass(frozen=True)
@@ -150,7 +168,7 @@ class Layered(Rheology):
         if not all(a < b for a, b in pairwise((0.0, *self.depths, 1.0))):
             raise InputError(f"Layered: depths must increase from 0 to 1, not {self.depths}.")
         # Layers of a law that depends on the strain rate do so too.
-        object.__setattr__(self, "nonlinear", self.law.nonlinear)
+        object.__setattr__(self, "nonlinear", depends_on_strain_rate(self.law))
 
     def viscosity(self, temperature: Array, grid: Grid, strain_rate: Array | None = None) -> Array:
         layer = np.searchsorted(self.depths, 1.0 - grid.y_cells)

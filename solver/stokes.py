@@ -19,6 +19,9 @@ SolverState = Mapping[str, NDArray[np.generic]]
 QUIET_VRMS = 1.0
 """A flow with a slower rms velocity moves no heat to speak of: nothing is judged relative to it."""
 
+THROUGH_WALLS = 1e-6
+"""Of the fastest velocity, what may go through a wall: the rounding of single precision."""
+
 
 class Refines(Protocol):
     """Part of a closure, see `tellus.solver.closure`."""
@@ -215,9 +218,38 @@ def failure(
 
 
 def require_solver(owner: str, solver: object) -> None:
-    """Raise InputError for what cannot solve, such as the name of a solver."""
-    if not callable(getattr(solver, "solve", None)):
+    """Raise InputError for what cannot solve, such as the name or the class of a solver."""
+    if isinstance(solver, type) or not callable(getattr(solver, "solve", None)):
         raise InputError(
             f"{owner}: solver must have a method solve, as tellus.make_solver's have, and "
             f"{solver!r:.60} has none."
+        )
+    if not isinstance(getattr(solver, "name", None), str):
+        raise InputError(
+            f"{owner}: the solver {type(solver).__name__} has no name: give it one, a string, "
+            "which reports and messages call it by."
+        )
+
+
+def check_flow(flow: object, problem: StokesProblem, name: str) -> None:
+    """Raise SolverError for what cannot be a velocity in this box.
+
+    A shape that is not the grid's, NaN, or fluid that goes through a wall, which only a flow that
+    is marked as divergent may do.
+    """
+    what, grid = f"--stokes {name}", problem.grid
+    if not isinstance(flow, Flow):
+        raise SolverError(f"{what}: solve must return a tellus.Flow, not {flow!r:.60}.")
+    for part, shape in (("psi", grid.nodes), ("u", grid.u_faces), ("v", grid.v_faces)):
+        values = np.asarray(getattr(flow, part))
+        if values.shape != shape:
+            raise SolverError(f"{what}: its {part} has shape {values.shape}, and needs {shape}.")
+        if values.dtype.kind != "f" or not np.all(np.isfinite(values)):
+            raise SolverError(f"{what}: its {part} holds NaN, infinity or no real numbers.")
+    through = np.concatenate([flow.u[:, [0, -1]].ravel(), flow.v[[0, -1]].ravel()])
+    fastest = max(float(np.max(np.abs(flow.u))), float(np.max(np.abs(flow.v))))
+    if not flow.divergent and np.max(np.abs(through)) > THROUGH_WALLS * fastest:
+        raise SolverError(
+            f"{what}: its velocity goes through a wall, by {np.max(np.abs(through)):.3g}: psi must "
+            "be the same all along the walls, zero say."
         )

@@ -43,7 +43,7 @@ def test_the_path_of_weights_wherever_it_stands() -> None:
     for before in ("", "skip:5:linear:", "anchored:tol=1e-2:", "iterative:from:", "check:skip:2:"):
         spec = SolverSpec.parse(f"{before}surrogate:models/c:d")
         assert spec.weights == "models/c:d"
-        assert str(spec.with_weights("/there")) == f"{before}surrogate:/there"
+        assert str(spec.with_path("/there")) == f"{before}surrogate:/there"
     for name in ("surrogate", "skip:2:reduced:4"):
         assert SolverSpec.parse(name).weights == ""
-    assert str(SolverSpec.parse("reduced:4").with_weights("/there")) == "reduced:4"
+    assert str(SolverSpec.parse("reduced:4").with_path("/there")) == "reduced:4"

@@ -10,6 +10,7 @@ import numpy as np
 
 from tellus.config import dump
 from tellus.coupling.build import replaced, rheology_of
+from tellus.coupling.own import check_unchanged
 from tellus.coupling.runs.estimate import check_memory
 from tellus.coupling.runs.fields import FieldWriter
 from tellus.coupling.runs.files import CONFIG, SUMMARY, check_free
@@ -73,6 +74,7 @@ def sharpen(
     for warning in check_memory(finer, SOLVER):
         report(warning)
     check_free(out)
+    check_unchanged(run.written.get("classes", {}), run.settings)
     law, solver = rheology_of(run.settings), make_solver(SOLVER, finer)
     with folder_aside(out) as partial:
         writer = FieldWriter.create(partial, finer, run_id=run.written.get("run_id"))

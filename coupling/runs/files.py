@@ -31,8 +31,11 @@ CONFIG, SUMMARY = "config.toml", "run.json"
 CONTENTS = (CONFIG, SUMMARY, SERIES, STORE, FOLDER)
 
 
-def check_free(out: Path) -> None:
-    """Refuse a directory that holds a run, or what is left of one (InputError)."""
+def check_free(out: Path, overwrite: bool = False) -> None:
+    """Refuse a directory that holds a run, or what is left of one (InputError).
+
+    With `overwrite` a run there may be replaced; nothing of it is touched yet.
+    """
     if out.exists() and not out.is_dir():
         raise InputError(f"{out} is a file: choose another directory.")
     place = next(path for path in (out, *out.absolute().parents) if os.path.lexists(path))
@@ -43,7 +46,12 @@ def check_free(out: Path) -> None:
         )
     refuse_foreign(out)
     if (out / CONFIG).exists():
-        raise InputError(f"{out} already holds a run: choose another directory, or resume it.")
+        if overwrite:
+            return
+        raise InputError(
+            f"{out} already holds a run: resume it (--resume, resume=True), replace it (--force, "
+            "overwrite=True), or choose another directory."
+        )
     if left := [name for name in CONTENTS if os.path.lexists(out / name)]:
         raise InputError(
             f"{out} holds what is left of a run ({left[0]}): choose another directory, or "
@@ -156,8 +164,8 @@ class RunFiles:
 
     @by_the_first
     def discard(self) -> None:
-        """Remove what `create` began."""
-        for name in CONTENTS:
+        """Remove a run; its config.toml, which says that there is one, last."""
+        for name in reversed(CONTENTS):
             shutil.rmtree(self.out / name, ignore_errors=True)
             with suppress(OSError):
                 (self.out / name).unlink()

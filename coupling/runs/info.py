@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from tellus.config.purposes import purpose_of
 from tellus.errors import InputError
 from tellus.io.json_file import read_json
 from tellus.io.shown import shown
@@ -17,7 +18,6 @@ Facts = dict[str, str]
 STATES = {"killed": "killed; go on with --resume"}
 
 REMEDY = "mend it, copy it again, or make it anew"
-TRAINING_SECTIONS = {"base", "features", "network", "loss", "training"}
 
 
 def describe(path: Path) -> str:
@@ -122,6 +122,8 @@ def _run(path: Path) -> Facts:
     }
     if summary.closure is not None:
         facts["closure"] = _closure(summary.closure.name, summary.solver_report or {})
+    for key, own in summary.classes.items():
+        facts[key] = f"{own.named}, SHA-256 {own.sha256[:12]}"
     return facts | ({"warnings": "; ".join(summary.warnings)} if summary.warnings else {})
 
 
@@ -198,12 +200,11 @@ def _model(file: Path) -> Facts:
 
 def _configuration(path: Path) -> Facts:
     sections = _toml(path)
-    if "dataset" in sections:
-        command = "dataset"
-    else:
-        command = "train" if TRAINING_SECTIONS & sections.keys() else "run"
     keys = [f"{section}.{key}" for section, table in sections.items() for key in table]
-    return {"for": f"tellus {command}", "sets": ", ".join(keys) or "nothing: all defaults"}
+    return {
+        "for": f"tellus {purpose_of(sections)}",
+        "sets": ", ".join(keys) or "nothing: all defaults",
+    }
 
 
 def _case(config: Mapping[str, Any]) -> str:

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from time import perf_counter
 from typing import Any, Self
 
@@ -29,6 +29,8 @@ class Ledger:
         Of the rows of the time series so far.
     config : mapping
         The configuration, as its sections.
+    classes : mapping
+        See `tellus.coupling.own.recorded`.
     start : mapping
         What it started from, see `Start.to_json`.
     outputs, last_output_step : int
@@ -45,6 +47,7 @@ class Ledger:
     run_id: str | None = None
     series_sha256: str | None = None
     config: Mapping[str, Any]
+    classes: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     start: Mapping[str, Any]
     outputs: int
     last_output_step: int

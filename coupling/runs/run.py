@@ -11,21 +11,32 @@ from uuid import uuid4
 import numpy as np
 
 from tellus.config import Config, check_resumable, stored_config
-from tellus.coupling.build import resolved
+from tellus.config.own_class import is_handed_in
+from tellus.coupling.build import named, resolved, sources_of
+from tellus.coupling.own import KEYS, OwnParts, check_unchanged
 from tellus.coupling.runs.checkpoint import FOLDER, Arrays, read_checkpoint
 from tellus.coupling.runs.fields import open_fields
-from tellus.coupling.runs.files import began, check_free, check_same_physics, check_same_run
+from tellus.coupling.runs.files import (
+    CONTENTS,
+    began,
+    check_free,
+    check_same_physics,
+    check_same_run,
+)
 from tellus.coupling.runs.ledger import KEY, Ledger
 from tellus.coupling.runs.time_loop import RunLoop
 from tellus.coupling.simulation.ranks import Ranks, ranks_of
 from tellus.coupling.simulation.stepping import Schedule
-from tellus.coupling.solvers.kinds import OWN
 from tellus.coupling.starts.start import Start
 from tellus.errors import InputError
 from tellus.io.arrays import Expected
 from tellus.io.lock import sole_user
+from tellus.io.places import refuse_sources
 from tellus.io.signals import remembered
-from tellus.solver.stokes import StokesSolver, require_solver
+from tellus.solver.closure import Closure
+from tellus.solver.heating import Heating
+from tellus.solver.rheology import Rheology
+from tellus.solver.stokes import StokesSolver
 from tellus.solver.threads import one_blas_thread
 
 if TYPE_CHECKING:
@@ -39,6 +50,10 @@ def run_directory(
     resume: bool = False,
     progress: bool = True,
     solver: StokesSolver | None = None,
+    overwrite: bool = False,
+    rheology: Rheology | None = None,
+    heating: Heating | None = None,
+    closure: Closure | None = None,
 ) -> dict[str, Any]:
     """Run a configuration to its end and leave a run directory.
 
@@ -53,6 +68,11 @@ def run_directory(
         Show progress on stderr.
     solver : StokesSolver, optional
         One of your own, instead of the one that `stokes.solver` names.
+    overwrite : bool
+        Replace a run in `out`, once the new one is ready to begin; what else lies there stays.
+    rheology, heating, closure : optional
+        Of your own, instead of the law of `rheology.kind`, the source of the section `model` and
+        the closure of the section `closure`. As with a solver, a resumed run needs them again.
 
     Returns
     -------
@@ -65,26 +85,34 @@ def run_directory(
         Exit status 2, 1 and 3 of the command line.
     """
     _require_path("tellus.run: out", out)
-    if solver is not None:
-        require_solver("tellus.run", solver)
-    out, config = Path(out), resolved(config)
+    if resume and overwrite:
+        raise InputError("tellus.run: resume goes on with a run, overwrite replaces it: take one.")
+    out, config, own = Path(out), resolved(config), OwnParts(solver, rheology, heating, closure)
+    own.require("tellus.run", config)
+    config = named(config, own)
+    if not resume:
+        replaced = [out / name for name in CONTENTS] if overwrite else []
+        for place in (out, *replaced):
+            refuse_sources(place, *sources_of(config))
     ranks = ranks_of(config.stokes.solver, solver)
     # What overflows is found by the checks of every step, and said there in a sentence.
-    with remembered() as asked, np.errstate(all="ignore"):
+    with remembered() as signals, np.errstate(all="ignore"):
         if resume:
             check_same_physics(config, out)
             if began(out):
                 with sole_user(out) if ranks.first else nullcontext():
-                    return _reopened(config, out, solver, ranks).go(progress, asked)
+                    return _reopened(config, out, own, ranks).go(progress, signals)
         else:
-            check_free(out)
-        run = RunLoop(config, out, solver, ranks, run_id=uuid4().hex)
+            check_free(out, overwrite)
+        run = RunLoop(config, out, own, ranks, run_id=uuid4().hex)
         run.prepare()
         with sole_user(out) if ranks.first else nullcontext():
-            if ranks.first and began(out):
+            if overwrite:
+                run.files.discard()
+            elif ranks.first and began(out):
                 raise InputError(f"{out} was taken by another process: choose another directory.")
             run.create()
-            return run.go(progress, asked)
+            return run.go(progress, signals)
 
 
 def open_run(path: Path | str) -> "xr.Dataset":
@@ -99,7 +127,7 @@ def _require_path(what: str, path: object) -> None:
         raise InputError(f"{what} must be the path of a directory, not {path!r:.60}.")
 
 
-def _reopened(config: Config, out: Path, solver: StokesSolver | None, ranks: Ranks) -> RunLoop:
+def _reopened(config: Config, out: Path, own: OwnParts, ranks: Ranks) -> RunLoop:
     """Back at the newest whole checkpoint, with what was written after it cut.
 
     Nothing is changed before everything has been found whole.
@@ -107,11 +135,12 @@ def _reopened(config: Config, out: Path, solver: StokesSolver | None, ranks: Ran
     damaged: list[str] = []
     try:
         arrays, ledger = checkpoint_for(config, out, damaged.append)
-        changed = check_solver(ledger, config, solver)
+        changed = check_own(ledger, config)
+        check_unchanged(ledger.classes, config)
         # config.toml may have been edited since.
         check_resumable(stored_config(ledger.config), config)
         start = Start.from_json(arrays["temperature"], ledger.start)
-        run = RunLoop(config, out, solver, ranks, start, ledger.run_id)
+        run = RunLoop(config, out, own, ranks, start, ledger.run_id)
         run.simulation.restore(arrays)
         run.restore(ledger)
         check_same_run(out, ledger.run_id)
@@ -175,20 +204,29 @@ def _off_the_way(time: float, ledger: Ledger, config: Config) -> bool:
     return earlier.end_is_extra and time >= earlier.goal and later.goal > time
 
 
-def check_solver(ledger: Ledger, config: Config, solver: StokesSolver | None) -> list[str]:
-    """Sentences about another solver than the one of one's own that the run began with.
+WHAT = {"solver": "velocity", "closure": "heat that cells lose"}
+"""Of the parts of one's own that may be given up on the way, what comes from them."""
 
-    Raises InputError where nobody named the other one.
+
+def check_own(ledger: Ledger, config: Config) -> list[str]:
+    """Sentences about parts of one's own that the run began with and goes on without.
+
+    Raises InputError where nobody named others.
     """
-    kind, _, own = str(ledger.config["stokes"]["solver"]).partition(":")
-    if kind != OWN or solver is not None:
-        return []
-    if "solver" not in config.stokes.model_fields_set:
-        raise InputError(
-            f'this run was made with a solver of one\'s own, "{own}": hand it in again, '
-            "tellus.run(..., solver=...), or name one with stokes.solver."
+    sentences = []
+    for part in WHAT:  # all else is kept, see `check_resumable`
+        section, _, name = KEYS[part].partition(".")
+        before, now = str(ledger.config[section][name]), getattr(config, section)
+        if not is_handed_in(before) or is_handed_in(getattr(now, name)):
+            continue
+        own = before.partition(":")[2]
+        if name not in now.model_fields_set:
+            raise InputError(
+                f'this run was made with a {part} of one\'s own, "{own}": hand it in again, '
+                f"tellus.run(..., {part}=...), or name one with {KEYS[part]}."
+            )
+        sentences.append(
+            f'up to here the {WHAT[part]} came from a {part} of one\'s own, "{own}", from here on '
+            f'from "{getattr(now, name)}"'
         )
-    return [
-        f'up to here the velocity came from a solver of one\'s own, "{own}", from here on '
-        f'from "{config.stokes.solver}"'
-    ]
+    return sentences

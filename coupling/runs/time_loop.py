@@ -9,7 +9,8 @@ from time import perf_counter
 from typing import Any
 
 from tellus.config import Config
-from tellus.coupling.build import check_grid, replaced, simulation_arguments
+from tellus.coupling.build import check_grid, simulation_arguments
+from tellus.coupling.own import OwnParts, recorded
 from tellus.coupling.runs import estimate
 from tellus.coupling.runs.files import RunFiles
 from tellus.coupling.runs.ledger import KEY, Ledger, RunClock
@@ -22,13 +23,11 @@ from tellus.coupling.simulation.ranks import Ranks, processes
 from tellus.coupling.simulation.statistics import RunStatistics
 from tellus.coupling.simulation.steady import WATCHED, SteadyWatch
 from tellus.coupling.simulation.stepping import Schedule
-from tellus.coupling.solvers.names import own_name
 from tellus.coupling.starts.initial import initial_state
 from tellus.coupling.starts.start import Start
 from tellus.errors import InterruptedRunError, RunFailedError
 from tellus.io.signals import Asked
 from tellus.solver.diagnostics import cells_across_thinnest
-from tellus.solver.stokes import StokesSolver
 from tellus.solver.strain import effective_viscosity
 
 log = logging.getLogger("tellus")
@@ -42,8 +41,8 @@ class RunLoop:
     config : Config
     out : Path
         The run directory.
-    solver : StokesSolver, optional
-        One of one's own, instead of the one that `config` names.
+    own : OwnParts
+        Parts of one's own, instead of what `config` describes.
     ranks : Ranks
         The processes that run it together.
     start : Start, optional
@@ -56,22 +55,21 @@ class RunLoop:
         self,
         config: Config,
         out: Path,
-        solver: StokesSolver | None,
+        own: OwnParts,
         ranks: Ranks,
         start: Start | None = None,
         run_id: str | None = None,
     ) -> None:
-        if solver is not None:
-            config = replaced(config, "stokes", solver=own_name(solver))
         self.config, self.ranks = config, ranks
         self.files = RunFiles(out, config, run_id, ranks)
         self.warnings: list[str] = []
-        for sentence in check_grid(config, solver):
+        self.classes = recorded(config)
+        for sentence in check_grid(config, own):
             self.warn(sentence)
         self._is_new = start is None
-        self.start = initial_state(config) if start is None else start
-        self.simulation = Simulation(**simulation_arguments(config, self.start, solver))
-        self.solver_name = config.stokes.solver if solver is None else solver.name
+        self.start = initial_state(config, own.rheology) if start is None else start
+        self.simulation = Simulation(**simulation_arguments(config, self.start, own))
+        self.solver_name = config.stokes.solver if own.solver is None else own.solver.name
         self.schedule = Schedule(config.output.every, config.time.end)
         tolerance, window = config.time.steady_tolerance, config.time.steady_window
         self._watch = None if tolerance is None else SteadyWatch(tolerance, window)
@@ -264,6 +262,7 @@ class RunLoop:
                 run_id=self.files.run_id,
                 series_sha256=self.files.series_digest,
                 config=self.config.model_dump(),
+                classes=self.classes,
                 start=self.start.to_json(),
                 outputs=self.outputs,
                 last_output_step=self.last_output_step,
@@ -296,6 +295,7 @@ class RunLoop:
             "closure": None
             if closure is None
             else {"name": closure.name, "weights_sha256": closure.weights_sha256},
+            "classes": self.classes,
             "start": self.start.to_json(),
             "status": status,
             "message": message,

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from tellus.config import Config
 from tellus.coupling.build import check_grid, require_config, simulation_arguments
+from tellus.coupling.own import OwnParts
 from tellus.coupling.simulation.mid_step import Carrying, MidStep
 from tellus.coupling.simulation.snapshot import require_fields_of
 from tellus.coupling.simulation.statistics import RunStatistics
@@ -42,12 +43,18 @@ from tellus.solver.grid import Array, Grid
 from tellus.solver.heating import Heating
 from tellus.solver.history import PastFlow
 from tellus.solver.limits import FINITE, NOT_NEGATIVE, Choice, Limits, check
-from tellus.solver.rheology import Rheology
+from tellus.solver.rheology import (
+    Rheology,
+    check_viscosity,
+    depends_on_strain_rate,
+    require_rheology,
+)
 from tellus.solver.stokes import (
     Flow,
     StokesProblem,
     StokesReport,
     StokesSolver,
+    check_flow,
     require_solver,
 )
 from tellus.solver.strain import dissipation, effective_viscosity
@@ -132,6 +139,7 @@ class Simulation:
         if not hasattr(heating, "mean"):
             check("Simulation", heating=(heating, FINITE))
         require_solver("Simulation", solver)
+        require_rheology("Simulation", rheology)
         try:
             initial = np.array(temperature, dtype=np.float64, order="C")
         except (TypeError, ValueError):
@@ -168,6 +176,7 @@ class Simulation:
         self._heated = 0.0
         self._last_dt: float | None = None
         self._flow: Flow | None = None
+        self._checked = False
         self._before: PastFlow | None = None
         if closure is not None:
             closure.check(self.problem)
@@ -179,10 +188,15 @@ class Simulation:
         solver: StokesSolver | None = None,
         temperature: Array | None = None,
         warn: Callable[[str], None] = log.warning,
+        rheology: Rheology | None = None,
+        heating: Heating | None = None,
+        closure: Closure | None = None,
     ) -> Self:
         """Build what a configuration describes.
 
-        `solver` overrides `stokes.solver`, `temperature` the field of the section `initial`.
+        `solver` overrides `stokes.solver`, `temperature` the field of the section `initial`,
+        `rheology` the law of `rheology.kind`, which layers and yielding go on top of, `heating`
+        the source of the section `model` and `closure` that of the section `closure`.
         `warn` takes what `tellus run` would warn of, by default into the log.
 
         Raises
@@ -191,9 +205,13 @@ class Simulation:
             What `tellus run` refuses, such as a box that the solver cannot be used in.
         """
         require_config(config)
-        of_grid = check_grid(config, solver)
-        start = initial_state(config) if temperature is None else given_start(config, temperature)
-        simulation = cls(**simulation_arguments(config, start, solver))
+        own = OwnParts(solver, rheology, heating, closure)
+        of_grid = check_grid(config, own)
+        if temperature is None:
+            start = initial_state(config, rheology)
+        else:
+            start = given_start(config, temperature)
+        simulation = cls(**simulation_arguments(config, start, own))
         for warning in (*of_grid, *start.warnings, *simulation.check()):
             warn(warning)
         return simulation
@@ -231,9 +249,22 @@ class Simulation:
         """The velocity of the present state; solved once and kept until the next step."""
         if self._flow is None:
             start = perf_counter()
-            self._flow = self.solver.solve(self.problem)
+            self._flow = self._solved()
             self.statistics.add(self._flow.report, perf_counter() - start)
         return self._flow
+
+    def _solved(self) -> Flow:
+        """The solver's answer; what solver and viscosity law return is checked the first time."""
+        problem = self.problem
+        if not self._checked and not depends_on_strain_rate(self.rheology):
+            check_viscosity(self.rheology, problem.viscosity(), self.grid)
+        flow = self.solver.solve(problem)
+        if not self._checked:
+            check_flow(flow, problem, self.solver.name)
+            if depends_on_strain_rate(self.rheology):
+                check_viscosity(self.rheology, effective_viscosity(problem, flow), self.grid)
+            self._checked = True
+        return flow
 
     @one_blas_thread()
     def warm_up(self) -> None:
@@ -242,7 +273,7 @@ class Simulation:
         The solver is asked once and gets its memory back as it was.
         """
         before = self.solver.state()
-        flow = self.solver.solve(self.problem)
+        flow = self._solved()
         self.solver.restore(before)
         self.energy.step(self.state, flow, self.stepping.dt_min, self.time, self._dissipation(flow))
         self.energy.stable_dt(flow, self.stepping.courant)

@@ -10,7 +10,9 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from tellus.config.own_class import is_handed_in
 from tellus.config.solver_spec import SolverSpec
+from tellus.coupling.own import not_handed_in, own_solver
 from tellus.errors import InputError
 from tellus.solver.grid import Grid
 from tellus.solver.picard import PicardSettings, PicardSolver
@@ -30,9 +32,6 @@ from .arguments import (
 
 DIRECT = SolverSpec("direct")
 REFINED = SolverSpec("refined", ("tol=1e-3",))
-
-OWN = "own"
-"""Kind of a name that only says what a solver handed in from Python called itself."""
 
 Build = Callable[[SolverSpec, Grid, PicardSettings], StokesSolver]
 BuildLinear = Callable[[SolverSpec, Grid], StokesSolver]
@@ -346,18 +345,17 @@ def _alone(spec: SolverSpec, grid: Grid) -> float:
 def built(spec: SolverSpec, grid: Grid, picard: PicardSettings) -> StokesSolver:
     """The solver that is meant; InputError where there is none of that kind."""
     check_kind(spec)
+    if spec.inner is None and spec.own is not None:
+        return own_solver(spec.own, grid, picard)
     return SOLVERS[spec.kind].build(spec, grid, picard)
 
 
 def check_kind(spec: SolverSpec) -> None:
     """Raise InputError for a kind that is not known; the nearest one is named."""
     kind = spec.kind
-    if kind == OWN:
-        raise InputError(
-            f'stokes.solver: "{":".join(spec.arguments)}" is a solver of one\'s own: hand it in '
-            "again, tellus.run(..., solver=...), or name another with --stokes."
-        )
-    if kind not in SOLVERS:
+    if is_handed_in(str(spec)):
+        raise not_handed_in("stokes.solver", str(spec))
+    if kind not in SOLVERS and spec.own is None:
         near = get_close_matches(kind, SOLVERS, n=1, cutoff=0.0)[0]
         raise InputError(
             f'stokes.solver: there is no solver "{kind}"; did you mean "{SOLVERS[near].usage}"? '

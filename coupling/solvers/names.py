@@ -6,7 +6,7 @@ from tellus.solver.grid import Grid
 from tellus.solver.picard import PicardSettings
 from tellus.solver.stokes import StokesSolver
 
-from .kinds import OWN, SOLVERS, built, check_kind
+from .kinds import SOLVERS, built, check_kind
 
 
 def make_solver(name: str, grid: Grid, picard: PicardSettings | None = None) -> StokesSolver:
@@ -23,11 +23,6 @@ def make_solver(name: str, grid: Grid, picard: PicardSettings | None = None) -> 
         raise InputError(f"make_solver: grid must be a tellus.Grid, not {grid!r}.")
     check_name(name)
     return built(SolverSpec.parse(name), grid, picard or PicardSettings())
-
-
-def own_name(solver: StokesSolver) -> str:
-    """What stands as `stokes.solver` in the directory of a run with a solver of one's own."""
-    return f"{OWN}:{' '.join(str(solver.name).split()) or 'unnamed'}"
 
 
 def check_name(name: str) -> None:

@@ -15,6 +15,7 @@ from tellus.errors import InputError
 from tellus.solver import initial
 from tellus.solver.energy import VAN_LEER
 from tellus.solver.grid import Array, Grid
+from tellus.solver.limits import check_shape
 from tellus.solver.rheology import Rheology
 
 WEIGHTS = np.array([13.0, 11.0, 11.0, 13.0])
@@ -36,8 +37,11 @@ STATES: dict[str, Callable[[Config, Grid], Array]] = {
 """T of each kind that is perturbed; a file is taken as it is."""
 
 
-def initial_state(config: Config) -> Start:
-    """What the section `initial` describes; InputError where nothing can be computed from it."""
+def initial_state(config: Config, own: Rheology | None = None) -> Start:
+    """What the section `initial` describes; InputError where nothing can be computed from it.
+
+    One's `own` viscosity law stands in the place of that of the section `rheology`.
+    """
     grid = grid_of(config)
     if config.initial.kind == "file":
         start = start_of_run(config, grid)
@@ -45,7 +49,7 @@ def initial_state(config: Config) -> Start:
         start = given_start(config, initial_means(config, grid))
     if config.rheology.kind == "arrhenius":
         _check_above(-config.model.surface_temperature, start.temperature)
-    _check_viscosity(rheology_of(config), start.temperature, grid)
+    _check_viscosity(rheology_of(config, own), start.temperature, grid)
     return start
 
 
@@ -99,6 +103,7 @@ def _check_above(absolute_zero: float, temperature: Array) -> None:
 def _check_viscosity(rheology: Rheology, temperature: Array, grid: Grid) -> None:
     with np.errstate(all="ignore"):
         viscosity = rheology.viscosity(temperature, grid)
+    check_shape("rheology", f"{type(rheology).__name__}.viscosity", viscosity, grid.cells)
     low, high = float(np.min(viscosity)), float(np.max(viscosity))
     if not USABLE_VISCOSITY[0] <= low <= high <= USABLE_VISCOSITY[1]:
         raise InputError(

@@ -13,10 +13,11 @@ import typer
 
 from tellus.io.places import refuse_sources
 
-from .bench import bench, weights_of
+from .bench import bench
 from .config import config
 from .evaluate import evaluate, experiments, rollout_suite
-from .options import DataDir, Device, Json, Preset, Scheduler, Set, at_once
+from .init import init
+from .options import DataDir, Device, Json, Preset, Scheduler, Set, at_once, solver_kinds
 from .shell import OneSentenceGroup, complain, deliver, listen, processors, say, show
 from .view import export, plot, profile, sharpen, unpack
 
@@ -26,7 +27,6 @@ app = typer.Typer(
     help="Two-dimensional mantle convection whose Stokes solve can be swapped for a network.",
     epilog="Exit status: 0 done, 1 failed, 2 bad input, 3 stopped and resumable.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
@@ -60,32 +60,34 @@ def run(
         Path | None, typer.Option(help="Run directory [default: runs/NAME-OF-CONFIG].")
     ] = None,
     stokes: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Stokes solver, see `tellus solvers`.")
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Stokes solver, see `tellus solvers`, or FILE.py:CLASS.",
+            autocompletion=solver_kinds,
+        ),
     ] = None,
     closure: Annotated[
         str | None,
-        typer.Option(metavar="MODEL", help="Trained closure, or none."),
+        typer.Option(metavar="MODEL", help="Trained closure, FILE.py:CLASS, or none."),
     ] = None,
     changes: Set = None,
     resume: Annotated[bool, typer.Option(help="Go on with the run in the directory.")] = False,
     preset: Preset = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace a run in the directory.")] = False,
 ) -> None:
     """Run one simulation."""
-    from .run import fresh, overrides, resumed
+    from .run import configured, overrides
 
-    prepare = resumed if resume else fresh
-    settings, directory = prepare(config, out, overrides(preset, stokes, closure, changes or []))
-    if not resume:
-        initial, added = settings.initial, settings.closure
-        read = filter(None, (initial.path, initial.weights, added.weights))
-        refuse_sources(directory, *map(Path, read), *weights_of([settings.stokes.solver]))
+    named = overrides(preset, stokes, closure, changes or [])
+    settings, directory = configured(config, out, named, resume, force)
 
     from tellus.coupling.runs.run import run_directory
     from tellus.coupling.simulation.ranks import refuse_idle_processes
     from tellus.io.busy import BUSY_PERCENT
 
     refuse_idle_processes(settings.stokes.solver)
-    done = run_directory(settings, directory, resume=resume)
+    done = run_directory(settings, directory, resume=resume, overwrite=force)
     seconds, busy = done["seconds"]["total"], done["others_percent"]
     shared = f"; other work used {busy:.0f} % of the machine" if busy > BUSY_PERCENT else ""
     say(f"{directory}: {done['steps']} steps to t = {done['time']:.6g} in {seconds:.1f} s{shared}")
@@ -185,7 +187,7 @@ def demo(
     run_demo(out, say)
 
 
-for command in (evaluate, experiments, profile, plot, export, sharpen, unpack, config):
+for command in (init, evaluate, experiments, profile, plot, export, sharpen, unpack, config):
     app.command()(command)
 app.command(name="rollout-suite")(rollout_suite)
 app.add_typer(bench, name="bench")

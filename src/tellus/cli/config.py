@@ -2,7 +2,7 @@
 
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -10,9 +10,6 @@ from tellus.errors import InputError
 
 from .options import setting
 from .shell import show
-
-if TYPE_CHECKING:
-    from tellus.config.fields import Section
 
 
 class Purpose(StrEnum):
@@ -25,46 +22,50 @@ class Purpose(StrEnum):
 
 def config(
     file: Annotated[
-        Path | None, typer.Argument(metavar="CONFIG.toml", help="Configuration to resolve.")
+        Path | None,
+        typer.Argument(
+            metavar="CONFIG.toml|SECTION",
+            help="Configuration to resolve; with --help-fields one section of those listed.",
+        ),
     ] = None,
     changes: Annotated[list[str] | None, setting("Change one setting.")] = None,
     purpose: Annotated[
-        Purpose | None, typer.Option("--for", help="Command it is for [default: run].")
+        Purpose | None,
+        typer.Option("--for", help="Command it is for [default: that of its sections]."),
     ] = None,
     help_fields: Annotated[
         bool, typer.Option("--help-fields", help="List every key, its range and its meaning.")
     ] = False,
 ) -> None:
     """Print a configuration, or list all keys."""
-    from tellus.config.read import dump, read_kind
+    from tellus.config.purposes import MODELS, purpose_of
+    from tellus.config.read import dump, read_kind, toml
 
     if help_fields:
-        for each in [purpose] if purpose else Purpose:
-            _print_fields(each)
+        _print_fields(purpose, None if file is None else str(file))
     elif file is None and not changes:
         raise InputError("tellus config takes a CONFIG.toml, --set, or --help-fields.")
     else:
-        kinds = _models(purpose or Purpose.run)
-        typer.echo(dump(read_kind(kinds, file, changes or [])), nl=False)
+        models = MODELS[purpose or purpose_of({} if file is None else toml(file))]
+        typer.echo(dump(read_kind(models, file, changes or [])), nl=False)
 
 
-def _models(purpose: Purpose) -> "dict[str, type[Section]]":
-    """The configurations a command takes, by their `[model] kind` where there are several."""
-    from tellus.config import TRAININGS, Config, DatasetConfig
-
-    if purpose is Purpose.train:
-        return dict(TRAININGS)
-    return {"": Config if purpose is Purpose.run else DatasetConfig}
-
-
-def _print_fields(purpose: Purpose) -> None:
+def _print_fields(purpose: Purpose | None, section: str | None) -> None:
     from rich.table import Table
 
     from tellus.config.fields import FieldRow, rows
+    from tellus.config.purposes import MODELS, sections
 
-    for kind, model in _models(purpose).items():
-        title = f"tellus {purpose} CONFIG.toml" + (f', model.kind = "{kind}"' if kind else "")
-        table = Table(*FieldRow._fields, title=title, title_justify="left")
-        for row in rows(model):
-            table.add_row(*row)
-        show(table)
+    listed = [purpose] if purpose else list(Purpose)
+    known = sorted({name for each in listed for name in sections(each)})
+    if section is not None and section not in known:
+        raise InputError(f'there is no section "{section}"; there are {", ".join(known)}.')
+    for each in listed:
+        for kind, model in MODELS[each].items():
+            title = f"tellus {each} CONFIG.toml" + (f', model.kind = "{kind}"' if kind else "")
+            table = Table(*FieldRow._fields, title=title, title_justify="left")
+            for row in rows(model):
+                if section in (None, row.key.partition(".")[0]):
+                    table.add_row(*row)
+            if table.row_count:
+                show(table)

@@ -9,9 +9,24 @@ NONE = "none"
 """What --closure takes beside a directory."""
 
 
+def _keys(letters: str) -> list[str]:
+    """Of runs, for completion."""
+    from tellus.config import Config
+    from tellus.config.fields import fields
+
+    return [f"{key}=" for key, _ in fields(Config) if key.startswith(letters)]
+
+
+def solver_kinds(letters: str) -> list[str]:
+    """What names of solvers begin with, for completion."""
+    from tellus.coupling.solvers.kinds import SOLVERS
+
+    return [kind for kind in SOLVERS if kind.startswith(letters)]
+
+
 def setting(meaning: str) -> Any:
     """The option --set, whose help says what it changes."""
-    return typer.Option("--set", metavar="SECTION.KEY=VALUE", help=meaning)
+    return typer.Option("--set", metavar="SECTION.KEY=VALUE", help=meaning, autocompletion=_keys)
 
 
 Set = Annotated[list[str] | None, setting("Change one setting; none: its default.")]

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tellus.config import Config, check_resumable, load_config, load_stored_config
+from tellus.config.own_class import OwnClass
 from tellus.config.presets import preset as preset_settings
 from tellus.errors import InputError
 
@@ -14,17 +15,23 @@ from .shell import complain
 RUNS = Path("runs")
 
 
-def fresh(config: Path, out: Path | None, changes: Sequence[str]) -> tuple[Config, Path]:
-    """The configuration of a new run, and its directory, which must not hold one."""
+def configured(
+    config: Path, out: Path | None, changes: Sequence[str], resume: bool, force: bool
+) -> tuple[Config, Path]:
+    """The configuration of a run, and its directory, where a new one may begin."""
+    if resume and force:
+        raise InputError("--resume goes on with a run, --force replaces it: take one of them.")
+    if resume:
+        return resumed(config, out, changes)
     settings = load_config(config, changes)
     directory = out or _directory_of(config)
-    if (directory / "config.toml").exists():
+    if not force and (directory / "config.toml").exists():
         from tellus.coupling.runs.files import refuse_foreign
 
         refuse_foreign(directory)
         raise InputError(
-            f"{directory} already holds a run: add --resume to go on with it, or choose "
-            "another --out."
+            f"{directory} already holds a run: add --resume to go on with it, --force to replace "
+            "it, or choose another --out."
         )
     return settings, directory
 
@@ -60,6 +67,8 @@ def overrides(
     named = [] if stokes is None else [_setting("stokes.solver", stokes)]
     if closure == NONE:
         named += [_setting("closure.kind", NONE), "closure.weights=none"]
+    elif closure is not None and OwnClass.parse(closure):
+        named += [_setting("closure.kind", closure), "closure.weights=none"]
     elif closure is not None:
         named += [_setting("closure.kind", "learned"), _setting("closure.weights", closure)]
     return [*preset_settings(preset), *changes, *named]

@@ -200,6 +200,13 @@ class UsedClosure(Card):
     weights_sha256: str | None = None
 
 
+class OwnClassUsed(Card):
+    """A class of one's own that a run was made with, and the digest of its file."""
+
+    named: str = Field(alias="class")
+    sha256: str
+
+
 class RunSummary(Card):
     """run.json; versions before this one wrote fewer keys."""
 
@@ -219,6 +226,7 @@ class RunSummary(Card):
     solver_report: dict[str, Any] | None = None
     start: dict[str, Any] | None = None
     closure: UsedClosure | None = None
+    classes: dict[str, OwnClassUsed] = Field(default_factory=dict)
 
 
 class EpochLine(Card):

@@ -8,8 +8,18 @@ that declaration.
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
+    TypeAdapter,
+)
 from pydantic.fields import FieldInfo
+from pydantic_core import CoreSchema, PydanticCustomError, core_schema
+
+from .own_class import GRAMMAR, OwnClass, is_handed_in
 
 SIGNS = {"minimum": ">=", "exclusiveMinimum": ">", "maximum": "<=", "exclusiveMaximum": "<"}
 WORDS = {">= ": "at least ", "<= ": "at most ", "> ": "above ", "< ": "below ", ", ": " and "}
@@ -29,6 +39,28 @@ class Section(BaseModel):
     """Frozen, no unknown keys, no coercion (except integers where a number is asked), no NaN."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+
+class Kinds:
+    """Of a string field: some names, a class of one's own, or what stands for one handed in."""
+
+    def __init__(self, *names: str) -> None:
+        self.names = names
+
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        return core_schema.no_info_after_validator_function(self._checked, handler(source))
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        return {"type": "string", "enum": [*self.names, GRAMMAR]}
+
+    def _checked(self, value: str) -> str:
+        if value in self.names or is_handed_in(value) or OwnClass.parse(value):
+            return value
+        raise PydanticCustomError("kind", "no kind")
 
 
 def quantity(

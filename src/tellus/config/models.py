@@ -16,6 +16,7 @@ from .dataset import (
     WindowsSection,
 )
 from .fields import Section
+from .own_class import is_handed_in
 from .read import completed, read
 from .sections import (
     FEWEST_CELLS,
@@ -136,14 +137,14 @@ class Config(Section):
 
     @model_validator(mode="after")
     def _closure_has_means(self) -> Self:
+        if self.closure.kind != "learned" and self.closure.weights is not None:
+            raise ValueError(
+                'closure.weights is only read with closure.kind = "learned", and here it is '
+                f'"{self.closure.kind}"'
+            )
         if self.closure.kind == "none":
-            if self.closure.weights is not None:
-                raise ValueError(
-                    'closure.weights is only read with closure.kind = "learned", and here it is '
-                    '"none"'
-                )
             return self
-        if self.closure.weights is None:
+        if self.closure.kind == "learned" and self.closure.weights is None:
             raise ValueError(
                 f'closure.kind = "{self.closure.kind}" needs closure.weights, the directory of a '
                 "trained closure"
@@ -281,7 +282,9 @@ def check_resumable(stored: Config, changed: Config) -> None:
         for key, value in values.items():
             fixed = section not in CHANGEABLE_ON_RESUME or key == "derived"
             if fixed and after[section][key] != value:
+                again = isinstance(value, str) and is_handed_in(value)
                 raise InputError(
-                    f"a resumed run keeps its {section}.{key} = {value}; to change it start a "
-                    'new run, with initial.kind = "file" to begin where this one ended.'
+                    f"a resumed run keeps its {section}.{key} = {value}; "
+                    f"{'hand it in again, or' if again else 'to change it'} start a new run, with "
+                    'initial.kind = "file" to begin where this one ended.'
                 )

@@ -1,19 +1,21 @@
 """Paths in a configuration: relative to the file that names them, or to the caller's directory.
 
 `quantity(..., path=PATH)` marks a field that holds one, `path=SOLVER` one that holds the name of a
-Stokes solver, in which there may be one.
+Stokes solver, in which there may be one, `path=CLASS` one that may name a class in a file.
 """
 
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from tellus.errors import InputError
 from tellus.io.shown import shown
 
+from .own_class import OwnClass
 from .solver_spec import SolverSpec
 
-PATH, SOLVER = "path", "solver"
+PATH, SOLVER, CLASS = "path", "solver", "class"
 
 
 def with_absolute_paths(name: str, folder: Path | str = "") -> str:
@@ -22,7 +24,13 @@ def with_absolute_paths(name: str, folder: Path | str = "") -> str:
     Relative ones begin in `folder`, by default the working directory.
     """
     spec = SolverSpec.parse(name)
-    return str(spec.with_weights(_absolute(spec.weights, folder))) if spec.weights else name
+    return str(spec.with_path(_absolute(spec.path, folder))) if spec.path else name
+
+
+def _own_class(name: str, folder: Path | str = "") -> str:
+    """The name of a class of one's own likewise; any other as it is."""
+    own = OwnClass.parse(name)
+    return str(replace(own, file=_absolute(own.file, folder))) if own else name
 
 
 def _absolute(path: str, folder: Path | str = "") -> str:
@@ -43,5 +51,6 @@ def _absolute(path: str, folder: Path | str = "") -> str:
 ABSOLUTE: dict[str, Callable[[str, Path | str], str]] = {
     PATH: _absolute,
     SOLVER: with_absolute_paths,
+    CLASS: _own_class,
 }
 """What makes the value of a marked field hold anywhere, from the value and a folder."""

@@ -81,7 +81,7 @@ def _tables(
         raise InputError(
             f'overrides are a list of settings, such as ["time.end=0.2"], not "{overrides}".'
         )
-    tables = completed({} if path is None else _toml(Path(path)), lacking or {})
+    tables = completed({} if path is None else toml(Path(path)), lacking or {})
     return tables, {_override(tables, text) for text in overrides}
 
 
@@ -128,7 +128,8 @@ def dump(config: BaseModel) -> str:
     return tomli_w.dumps(config.model_dump(exclude_none=True))
 
 
-def _toml(path: Path) -> Tables:
+def toml(path: Path) -> Tables:
+    """The tables of a file; InputError where there is none, or it is no TOML."""
     try:
         text = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
@@ -147,7 +148,7 @@ def _toml(path: Path) -> Tables:
 
 def _override(tables: Tables, text: str) -> str:
     """Write one `section.key=value` into `tables`; returns "section.key"."""
-    name, equals, value = text.partition("=")
+    name, equals, written = text.partition("=")
     parts = [part.strip() for part in name.split(".")]
     if not equals or len(parts) != 2 or not all(parts):
         raise InputError(f'--set takes section.key=value, such as time.end=0.2, not "{text}".')
@@ -155,14 +156,14 @@ def _override(tables: Tables, text: str) -> str:
     table = tables.setdefault(section, {})
     if not isinstance(table, dict):
         raise InputError(f"--set {text}: {section} is not a section.")
-    if value.strip() == "none":
+    if written.strip() == "none":
         table.pop(key, None)
     else:
-        table[key] = _value(value)
+        table[key] = value(written)
     return f"{section}.{key}"
 
 
-def _value(text: str) -> Any:
+def value(text: str) -> Any:
     """A TOML value; what is not one is a bare string, so that shells need no quotes."""
     try:
         parsed = tomllib.loads(f"value = {text}")

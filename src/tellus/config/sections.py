@@ -12,8 +12,9 @@ from pydantic import Field, Strict, field_validator, model_validator
 
 from tellus.solver.limits import LARGEST_SEED, MOST_STEPS
 
-from .fields import Section, quantity
-from .paths import PATH, SOLVER
+from .fields import Kinds, Section, quantity
+from .own_class import OwnClass, is_handed_in
+from .paths import CLASS, PATH, SOLVER
 
 MOST_OUTPUTS = 100_000
 MOST_OUTPUT_TIMES = 1e9
@@ -83,6 +84,12 @@ Factor = Annotated[float, Field(ge=1e-15, le=1e15)]
 Decay = Annotated[float, Field(ge=0, le=1e6)]
 
 
+def _check_own(key: str, name: str) -> None:
+    """Raise ValueError for what names no class of one's own."""
+    if not (is_handed_in(name) or OwnClass.parse(name)):
+        raise ValueError(f'{key} must be FILE.py:CLASS, a class of your own, not "{name}"')
+
+
 class ModelSection(Section):
     """The equations' numbers."""
 
@@ -93,6 +100,9 @@ class ModelSection(Section):
     )
     heating_decay: Annotated[tuple[Decay, ...], Strict(False)] = quantity(
         (), "decay constant of each isotope", "1/diffusion time"
+    )
+    heating_law: str | None = quantity(
+        None, "H(t) of a class of one's own, FILE.py:CLASS, in place of these", path=CLASS
     )
     dissipation_number: float = quantity(
         0.0, "Di of the extended Boussinesq approximation; 0: Boussinesq", ge=0, le=10
@@ -114,6 +124,13 @@ class ModelSection(Section):
                 f"model.heating_fractions and model.heating_decay need a number for each isotope, "
                 f"not {len(self.heating_fractions)} and {len(self.heating_decay)}"
             )
+        if self.heating_law is not None:
+            _check_own("model.heating_law", self.heating_law)
+            if self.heating_fractions:
+                raise ValueError(
+                    "model.heating_law stands in the place of model.heating_fractions: leave "
+                    "either out"
+                )
         if self.dissipation_number > 0 and self.rayleigh == 0:
             raise ValueError("model.dissipation_number needs model.rayleigh above zero")
         return self
@@ -122,8 +139,8 @@ class ModelSection(Section):
 class RheologySection(Section):
     """The viscosity law; keys of another kind are not read."""
 
-    kind: Literal["constant", "frank-kamenetskii", "arrhenius"] = quantity(
-        "frank-kamenetskii", "viscosity law"
+    kind: Annotated[str, Kinds("constant", "frank-kamenetskii", "arrhenius")] = quantity(
+        "frank-kamenetskii", "viscosity law", path=CLASS
     )
     gamma_T: float = quantity(1e7, "viscosity contrast due to temperature", ge=1, le=1e12)
     gamma_p: float = quantity(10.0, "viscosity contrast due to pressure", ge=1, le=1e6)
@@ -163,6 +180,12 @@ class RheologySection(Section):
                 "the fluid does not yield"
             )
         bound = "floor" if self.floor is not None else "ceiling"
+        own = is_handed_in(self.kind) or OwnClass.parse(self.kind)
+        if own and getattr(self, bound) is not None:
+            raise ValueError(
+                f"rheology.{bound} is not read by a law of one's own: bound its viscosity there, "
+                "and leave it out"
+            )
         if self.kind == "constant" and getattr(self, bound) is not None:
             raise ValueError(
                 f"rheology.{bound} bounds a viscosity that varies, and with rheology.kind = "
@@ -340,7 +363,9 @@ class EnergySection(Section):
 class ClosureSection(Section):
     """What is put back of the heat that cells are too coarse for."""
 
-    kind: Literal["none", "learned"] = quantity("none", "what adds to the heat through faces")
+    kind: Annotated[str, Kinds("none", "learned")] = quantity(
+        "none", "what adds to the heat through faces", path=CLASS
+    )
     weights: str | None = quantity(
         None, "kind = learned: directory of a trained closure", path=PATH
     )
@@ -362,7 +387,7 @@ class StokesSection(Section):
     @classmethod
     def _reads_as_a_name(cls, name: str) -> str:
         """Grammar only; `tellus.coupling.solvers.names` knows which names exist."""
-        if not re.fullmatch(r"[a-z][a-z0-9_-]*(:.+)?", name):
+        if not (re.fullmatch(r"[a-z][a-z0-9_-]*(:.+)?", name) or OwnClass.parse(name)):
             raise ValueError(
                 f'stokes.solver must be name[:argument]..., such as "direct" or "skip:10", '
                 f'not "{name}"'

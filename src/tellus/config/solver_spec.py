@@ -13,6 +13,8 @@ from typing import Self
 
 from tellus.errors import InputError
 
+from .own_class import OwnClass
+
 SURROGATE = "surrogate"
 DEEPEST = 20
 
@@ -47,7 +49,7 @@ class SolverSpec:
     Parameters
     ----------
     kind : str
-        The first word.
+        The first word; of a class of one's own its file.
     arguments : tuple of str
         What follows it, up to the inner name.
     inner : SolverSpec, optional
@@ -65,6 +67,8 @@ class SolverSpec:
             raise InputError(
                 f"stokes.solver: names within names may be {DEEPEST} deep: name fewer solvers."
             )
+        if one := OwnClass.parse(name):
+            return cls(one.file, (one.name, *one.arguments))
         kind, *words = name.split(":")
         own = OWN_ARGUMENTS.get(kind, len)(words)
         after = ":".join(words[own:])
@@ -92,8 +96,21 @@ class SolverSpec:
         """The path that the name of a surrogate ends in; empty for the shipped weights."""
         return next((":".join(s.arguments) for s in self.chain() if s.kind == SURROGATE), "")
 
-    def with_weights(self, path: str) -> "SolverSpec":
-        """The same with another path of weights."""
-        if self.kind == SURROGATE:
-            return replace(self, arguments=(path,))
-        return self if self.inner is None else replace(self, inner=self.inner.with_weights(path))
+    @property
+    def own(self) -> OwnClass | None:
+        """The class of one's own that the name ends in, if in one."""
+        found = (s for s in self.chain() if OwnClass.parse(str(s)))
+        return next((OwnClass(s.kind, s.arguments[0], s.arguments[1:]) for s in found), None)
+
+    @property
+    def path(self) -> str:
+        """That of weights or of a file of one's own, in which the name ends; empty without one."""
+        return self.own.file if self.own else self.weights
+
+    def with_path(self, path: str) -> "SolverSpec":
+        """The same with another one."""
+        if self.inner is not None:
+            return replace(self, inner=self.inner.with_path(path))
+        if self.own:
+            return replace(self, kind=path)
+        return replace(self, arguments=(path,)) if self.kind == SURROGATE else self

@@ -1,0 +1,50 @@
+"""A run in the place of another: only when asked for, and only where there is one."""
+
+from pathlib import Path
+
+import pytest
+from rollouts import assert_same, case, files, summary, tellus, write_case
+
+from tellus.coupling.runs.run import run_directory
+from tellus.errors import InputError
+from tellus.io.lock import sole_user
+
+
+def test_a_run_replaces_another_when_asked(tmp_path: Path) -> None:
+    out, config = tmp_path / "run", write_case(tmp_path / "case.toml", "time.max_steps=2")
+    tellus("run", config, "--out", out)
+    (out / "note.txt").write_text("mine")
+    longer = [config, "--out", out, "--set", "time.max_steps=3", "--set", "model.heating=1"]
+    assert "--force" in tellus("run", *longer, status=2).output
+    assert summary(out)["steps"] == 2
+    tellus("run", *longer, "--force")
+    run_directory(case("time.max_steps=3", "model.heating=1"), tmp_path / "alone", progress=False)
+    assert_same(out, tmp_path / "alone")
+    assert (out / "note.txt").read_text() == "mine"
+
+
+def test_nothing_is_removed_by_a_run_that_cannot_begin(tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    run_directory(case("time.max_steps=1"), out, progress=False)
+    before = files(out)
+    refused = {
+        "knots 9999 cells apart": case("stokes.solver=refined:9999"),
+        "which is read": case("initial.kind=file", f'initial.path="{out}"'),
+    }
+    for sentence, config in refused.items():
+        with pytest.raises(InputError, match=sentence):
+            run_directory(config, out, progress=False, overwrite=True)
+    with sole_user(out), pytest.raises(InputError, match="another process"):
+        run_directory(case(), out, progress=False, overwrite=True)
+    with pytest.raises(InputError, match="take one"):
+        run_directory(case(), out, resume=True, overwrite=True)
+    assert "take one" in tellus("run", out, "--resume", "--force", status=2).output
+    assert files(out) == before
+
+
+def test_a_configuration_of_ones_own_is_not_replaced(tmp_path: Path) -> None:
+    write_case(tmp_path / "config.toml")
+    (tmp_path / "config.toml").write_text("# mine\n" + (tmp_path / "config.toml").read_text())
+    with pytest.raises(InputError, match="no run's"):
+        run_directory(case(), tmp_path, progress=False, overwrite=True)
+    assert (tmp_path / "config.toml").read_text().startswith("# mine")

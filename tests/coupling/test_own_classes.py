@@ -1,0 +1,276 @@
+"""Classes of one's own, named by a configuration or handed in: taken, recorded, checked."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+from rollouts import assert_same, case, files, summary, tellus, write_case
+from typer.testing import Result
+
+import tellus as library
+from tellus.coupling.simulation.loop import Simulation
+from tellus.errors import InputError
+from tellus.solver.closure import Closure
+from tellus.solver.grid import Array, Grid
+from tellus.solver.heating import Heating
+from tellus.solver.rheology import FrankKamenetskii, Rheology
+from tellus.solver.stokes import Flow, StokesProblem
+from tellus.solver.transport.means import Fluxes
+
+PARTS = """
+import os
+from dataclasses import dataclass
+
+import numpy as np
+from tellus.coupling.solvers.names import make_solver
+from tellus.solver.closure import Closure
+from tellus.solver.heating import Heating
+from tellus.solver.rheology import Rheology
+from tellus.solver.stokes import StokesReport, StokesSolver, flow_from_psi
+from tellus.solver.transport.means import Fluxes
+
+with open(os.path.join(os.path.dirname(__file__), "executed"), "a") as log:
+    log.write("x")
+
+@dataclass(frozen=True)
+class Softening(Rheology):
+    contrast: float = 10.0
+
+    def viscosity(self, temperature, grid, strain_rate=None):
+        return self.contrast**-temperature
+
+class Pulse(Heating):
+    def mean(self, start, end):
+        return 5.0
+
+class Leak(Closure):
+    name = "leak"
+
+    def fluxes(self, problem, flow):
+        found = Fluxes.zero(problem.grid)
+        found.along_x[:, 1:-1] = 1e-3
+        return found
+
+class Damped(StokesSolver):
+    name = "damped"
+
+    def __init__(self, grid, part=0.5):
+        self.direct, self.part = make_solver("direct", grid), part
+
+    def solve(self, problem):
+        psi = self.part * self.direct.solve(problem).psi
+        return flow_from_psi(psi, problem.grid, StokesReport(self.name))
+"""
+ASKED = (
+    *("--set", "rheology.kind=parts.py:Softening:contrast=30"),
+    *("--set", "model.heating_law=parts.py:Pulse"),
+    *("--closure", "parts.py:Leak"),
+    *("--stokes", "skip:2:parts.py:Damped:part=0.25"),
+)
+
+
+@dataclass(frozen=True)
+class Softening(Rheology):
+    contrast: float = 30.0
+
+    def viscosity(self, temperature: Array, grid: Grid, strain_rate: Array | None = None) -> Array:
+        found: Array = self.contrast**-temperature
+        return found
+
+
+class Pulse(Heating):
+    def mean(self, start: float, end: float) -> float:
+        return 5.0
+
+
+class Leak(Closure):
+    name = "leak"
+
+    def fluxes(self, problem: StokesProblem, flow: Flow) -> Fluxes:
+        found = Fluxes.zero(problem.grid)
+        found.along_x[:, 1:-1] = 1e-3
+        return found
+
+
+def own_parts() -> dict[str, object]:
+    return {"rheology": Softening(), "heating": Pulse(), "closure": Leak()}
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The working directory, with parts.py in it and a case of two steps."""
+    (tmp_path / "parts.py").write_text(PARTS)
+    write_case(tmp_path / "case.toml", "time.max_steps=2")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def executed(folder: Path) -> int:
+    return len((folder / "executed").read_text())
+
+
+def test_classes_from_files_are_what_was_handed_in(folder: Path) -> None:
+    tellus("run", "case.toml", "--out", "run", *ASKED)
+    kept = summary(folder / "run")["classes"]
+    assert kept.keys() == {"rheology.kind", "model.heating_law", "closure.kind", "stokes.solver"}
+    assert kept["rheology.kind"]["class"] == f"{folder / 'parts.py'}:Softening:contrast=30"
+    assert len({entry["sha256"] for entry in kept.values()}) == 1
+    assert summary(folder / "run")["weights_sha256"] == kept["stokes.solver"]["sha256"]
+    solver = "stokes.solver=skip:2:parts.py:Damped:part=0.25"
+    library.run(case("time.max_steps=2", solver), "same", progress=False, **own_parts())  # type: ignore[arg-type]
+    ours, theirs = (library.open_run(folder / name) for name in ("run", "same"))
+    for name in ("temperature", "viscosity", "psi"):
+        assert np.array_equal(ours[name], theirs[name]), name
+
+
+def test_looking_at_a_run_executes_nothing(folder: Path) -> None:
+    tellus("run", "case.toml", "--out", "run", *ASKED)
+    before = executed(folder)
+    assert "parts.py:Softening" in tellus("info", "run").stdout
+    for command in (
+        ["compare", "run", "run"],
+        ["profile", "run"],
+        ["plot", "run", "--frames", "1"],
+    ):
+        tellus(*command)
+    tellus("config", "run/config.toml")
+    tellus("export", "run", "--to", "netcdf")
+    assert executed(folder) == before
+
+
+def test_a_resumed_run_has_the_same_classes_or_is_refused(folder: Path) -> None:
+    tellus("run", "case.toml", "--out", "run", *ASKED)
+    tellus("run", "run", "--resume", "--set", "time.max_steps=4")
+    tellus("run", "case.toml", "--out", "longer", *ASKED, "--set", "time.max_steps=4")
+    assert_same(folder / "run", folder / "longer")
+    (folder / "parts.py").write_text(PARTS + "# edited")
+    before, times = files(folder / "run"), executed(folder)
+    refused = tellus("run", "run", "--resume", "--set", "time.max_steps=5", status=2).output
+    assert "parts.py has changed since the run began" in refused
+    assert files(folder / "run") == before
+    assert executed(folder) == times
+    (folder / "parts.py").unlink()
+    assert "cannot be read" in tellus("run", "run", "--resume", status=2).output
+
+
+def test_parts_handed_in_are_wanted_again(folder: Path) -> None:
+    def run(out: str, steps: int, resume: bool = False, **parts: object) -> None:
+        config = case(f"time.max_steps={steps}")
+        library.run(config, out, resume, progress=False, **parts)  # type: ignore[arg-type]
+
+    run("run", 2, **own_parts())
+    stored = (folder / "run" / "config.toml").read_text()
+    for said in ("own:Softening", "own:Pulse", "own:leak"):
+        assert said in stored
+    parts = own_parts()
+    for name in parts:
+        others = {key: part for key, part in parts.items() if key != name}
+        with pytest.raises(InputError, match="hand it in again"):
+            run("run", 3, resume=True, **others)
+    assert "hand it in again" in tellus("run", "run", "--resume", status=2).output
+    run("run", 3, resume=True, **parts)
+    run("longer", 3, **parts)
+    assert_same(folder / "run", folder / "longer")
+
+
+def test_from_config_takes_them_too() -> None:
+    config = case()
+    simulation = Simulation.from_config(config, **own_parts())  # type: ignore[arg-type]
+    by_hand = Simulation.from_config(config)
+    assert isinstance(simulation.rheology, Softening)
+    assert isinstance(by_hand.rheology, FrankKamenetskii)
+    simulation.step()
+    assert simulation.energy.mean_heating(0.0, 1.0) == 5.0
+    with pytest.raises(InputError, match="a method mean"):
+        Simulation.from_config(config, heating=3.0)  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="a method viscosity"):
+        Simulation.from_config(config, rheology=Softening)  # type: ignore[arg-type]
+
+
+def edited(before: str, after: str) -> Callable[[str], str]:
+    def changed(text: str) -> str:
+        assert before in text
+        return text.replace(before, after)
+
+    return changed
+
+
+WRONG = [
+    (edited("return self.contrast**-temperature", "return 1.0"), "viscosity", "must have shape"),
+    (
+        edited("return self.contrast**-temperature", "return -1.0 - temperature"),
+        "initial temperature",
+        "beyond computing",
+    ),
+    (edited("return 5.0", "return float('nan')"), "heating: Pulse.mean(0, 0)", "finite number"),
+    (edited("(self.name))\n", "(self.name)) and 3\n"), "--stokes damped", "a tellus.Flow, not 3"),
+    (edited("psi = self.part", "psi = np.nan"), "--stokes damped", "psi holds NaN"),
+    (
+        edited("psi = self.part *", "psi = problem.grid.x_nodes +"),
+        "--stokes damped",
+        "goes through a wall",
+    ),
+    (edited('name = "damped"', ""), "the solver Damped has no name", "give it one"),
+    (edited("class Softening", "class Softly"), "holds no class Softening", "did you mean Softly"),
+    (edited("contrast: float", "sharpness: float"), "Softening(contrast=30) cannot be made", ""),
+    (edited("import numpy", "import numpty"), "cannot be executed", "No module named"),
+    (edited("class Pulse(Heating):", "class Pulse(Heating"), "cannot be executed", "SyntaxError"),
+    (edited("found.along_x[:, 1:-1] = 1e-3", "return 3"), "closure leak", "Fluxes or None"),
+]
+
+
+@pytest.mark.parametrize(("change", "what", "why"), WRONG)
+def test_what_is_wrong_is_said_before_anything_is_begun(
+    folder: Path, change: Callable[[str], str], what: str, why: str
+) -> None:
+    (folder / "parts.py").write_text(change(PARTS))
+    result = CommandResult(tellus_any("run", "case.toml", "--out", "run", *ASKED))
+    assert what in result.said, result.said
+    assert why in result.said, result.said
+    assert "closure" in what or not (folder / "run").exists()
+
+
+class CommandResult:
+    """Of a command that was refused or failed, in one sentence."""
+
+    def __init__(self, result: Result) -> None:
+        assert result.exit_code in (1, 2), result.output
+        assert result.exception is None or isinstance(result.exception, SystemExit)
+        self.said = result.output
+
+
+def tellus_any(*arguments: str) -> Result:
+    from typer.testing import CliRunner
+
+    from tellus.cli import app
+
+    return CliRunner().invoke(app, list(arguments))
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ("rheology.kind=laws:Mine", "FILE.py:CLASS"),
+        ("model.heating_law=Pulse", "model.heating_law must be FILE.py:CLASS"),
+        ("closure.kind=mine.py", "FILE.py:CLASS"),
+    ],
+)
+def test_names_that_are_none_are_refused(change: str, sentence: str) -> None:
+    with pytest.raises(InputError, match=sentence):
+        case(change)
+
+
+def test_relative_names_begin_beside_the_file_that_names_them(tmp_path: Path) -> None:
+    (tmp_path / "case.toml").write_text(
+        '[rheology]\nkind = "own/laws.py:Mine"\n[stokes]\nsolver = "check:own/my.py:Fast"\n'
+    )
+    config = library.load_config(tmp_path / "case.toml")
+    assert config.rheology.kind == f"{tmp_path}/own/laws.py:Mine"
+    assert config.stokes.solver == f"check:{tmp_path}/own/my.py:Fast"
+
+
+def test_keys_that_a_law_of_ones_own_does_not_read_are_refused() -> None:
+    with pytest.raises(InputError, match=r"rheology\.floor is not read"):
+        case("rheology.kind=laws.py:Mine", "rheology.floor=1e-3")
