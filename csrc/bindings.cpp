@@ -120,7 +120,9 @@ tellus::LocalNetwork make_network(const std::vector<std::pair<Single, Single>>& 
                                   const std::vector<float>& high) {
     std::vector<tellus::Layer> made;
     for (const auto& [weights, bias] : layers)
-        made.emplace_back(weights.shape(1), weights.shape(0), weights.data(), bias.data());
+        made.emplace_back(weights.shape(1), made.empty() ? weights.shape(1) : made.back().channels,
+                          weights.shape(0), made.size() + 1 == layers.size(), weights.data(),
+                          bias.data());
     return {std::move(made), odd, low, high};
 }
 
@@ -140,10 +142,10 @@ std::ptrdiff_t fluxes(const tellus::LocalNetwork& network, const Array& temperat
                       const Array& log_viscosity, const Ends& ends, const Array& u, const Array& v,
                       double hx, double hy, Array along_x, Array along_y) {
     const auto state = seen(temperature, log_viscosity, ends);
-    const double *across = u.data(), *up = v.data();
+    const tellus::Moved flow{u.data(), v.data(), hx, hy};
     double *x = along_x.mutable_data(), *y = along_y.mutable_data();
     py::gil_scoped_release release;
-    return network.fluxes(state, across, up, hx, hy, x, y);
+    return network.fluxes(state, flow, x, y);
 }
 
 void details(const tellus::LocalNetwork& network, const Array& temperature,
