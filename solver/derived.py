@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from .grid import Array
-from .pressure import pressure
+from .pressure import pressure, without_mean
 from .stokes import Flow, StokesProblem
 from .strain import dissipation, strain_rate
 from .surface import dynamic_topography, mobility, plateness, surface_heat_flux
@@ -35,6 +35,11 @@ def _dissipation(flow: Flow, problem: StokesProblem, viscosity: Array) -> Array:
 
 DERIVED = {
     "pressure": Derived("dynamic pressure, mean zero", FIELD, pressure),
+    "dynamic_pressure": Derived(
+        "pressure less its mean at each height",
+        FIELD,
+        lambda flow, problem, viscosity: without_mean(pressure(flow, problem, viscosity)),
+    ),
     "strain_rate": Derived("strain rate, sqrt(e:e)", FIELD, _strain_rate),
     "stress": Derived("deviatoric stress, 2 eta sqrt(e:e)", FIELD, _stress),
     "dissipation": Derived("viscous dissipation, 2 eta e:e", FIELD, _dissipation),

@@ -140,6 +140,12 @@ class EnergyEquation:
             )
 
     @property
+    def may_be_implicit(self) -> bool:
+        """Whether diffusion is explicit, and need not be on this grid."""
+        fits = self.advection == VAN_LEER or max(self.grid.nx, self.grid.ny) <= MOST_DIAGONALISED
+        return self.scheme == EXPLICIT and fits
+
+    @property
     def order(self) -> int:
         """In time, for a given velocity."""
         return 3 if (self.scheme, self.advection) == (EXPLICIT, MP5) else 2
@@ -233,12 +239,25 @@ class EnergyEquation:
         Di |v|, is the faster of the two, and bounds dt in its place, where cells are higher
         than 1 / Di. Infinite for a fluid at rest with implicit diffusion.
         """
-        hx, hy = self.grid.hx, self.grid.hy
-        rate = energy_kernels.advection_rate(flow.u, flow.v, hx, hy)
-        if self.extended is not None:
-            rate = max(rate, self.extended.dissipation_number * float(np.max(np.abs(flow.v))))
-        limit = rate / courant + (0.0 if self.scheme == IMPLICIT else self._diffusion_rate)
+        diffusion = 0.0 if self.scheme == IMPLICIT else self._diffusion_rate
+        limit = self._advection_rate(flow) / courant + diffusion
         return float(1.0 / limit) if limit > 0.0 else float("inf")
+
+    def advective_dt(self, flow: Flow, courant: float) -> float:
+        """The same with implicit diffusion, whatever the scheme."""
+        rate = self._advection_rate(flow)
+        return float(courant / rate) if rate > 0.0 else float("inf")
+
+    @property
+    def diffusive_dt(self) -> float:
+        """The same of a fluid at rest: no step is longer."""
+        return float("inf") if self.scheme == IMPLICIT else 1.0 / self._diffusion_rate
+
+    def _advection_rate(self, flow: Flow) -> float:
+        rate = float(energy_kernels.advection_rate(flow.u, flow.v, self.grid.hx, self.grid.hy))
+        if self.extended is None:
+            return rate
+        return max(rate, self.extended.dissipation_number * float(np.max(np.abs(flow.v))))
 
     def _explicit(
         self, start: Array, bottom: float, transport: Transport, dt: float

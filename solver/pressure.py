@@ -30,6 +30,12 @@ def pressure(flow: Flow, problem: StokesProblem, viscosity: Array) -> Array:
     return np.asarray(fft.idctn(spectrum, type=2, norm="ortho"))
 
 
+def without_mean(field: Array) -> Array:
+    """Less its mean at each height: of a pressure, what the mean temperature alone holds up."""
+    lateral: Array = field - field.mean(axis=1, keepdims=True)
+    return lateral
+
+
 def momentum_residual(flow: Flow, problem: StokesProblem, viscosity: Array) -> tuple[Array, Array]:
     """div tau + Ra T e_y on the interior faces: u faces (ny, nx-1) and v faces (ny-1, nx)."""
     grid = problem.grid

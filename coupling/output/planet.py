@@ -23,7 +23,8 @@ KINDS = {
     "psi": "stream function",
     "viscosity": "viscosity",
     "strain_rate": "strain rate",
-    **dict.fromkeys(("pressure", "stress"), "stress"),
+    **dict.fromkeys(("pressure", "dynamic_pressure", "stress"), "stress"),
+    "dynamic_topography": "topography",
     "dissipation": "dissipation",
 }
 NAMES = {
@@ -106,11 +107,15 @@ class Units:
         return self.scales.get(KINDS.get(name, ""))
 
 
+PLAIN = Units({})
+"""Without dimension."""
+
+
 def units_of(config: Mapping[str, Any]) -> Units:
     """Those of the [planet] section of a run's configuration, or none."""
     planet = config.get("planet") or {}
     if "depth_km" not in planet:
-        return Units({})
+        return PLAIN
     depth, contrast = 1e3 * planet["depth_km"], planet["temperature_contrast_K"]
     diffusivity = planet["diffusivity_m2_s"]
     over_contrast = config.get("model", {}).get("surface_temperature", 0.0)
@@ -125,10 +130,99 @@ def units_of(config: Mapping[str, Any]) -> Units:
         "stream function": Scale("m2/s", diffusivity),
         "strain rate": Scale("1/s", rate),
     }
-    if (viscosity := planet.get("viscosity_Pa_s")) is not None:
+    if "expansivity_1_K" in planet:
+        scales["topography"] = Scale("m", planet["expansivity_1_K"] * contrast * depth)
+    if (viscosity := _unit_viscosity(config)) is not None:
         scales |= {
             "viscosity": Scale("Pa s", viscosity),
             "stress": Scale("Pa", viscosity * rate),
             "dissipation": Scale("W/m3", viscosity * rate**2),
         }
     return Units(scales)
+
+
+WHERE_IT_IS_ONE = {
+    "constant": "that of the fluid",
+    "frank-kamenetskii": "that of T = 0 at the surface",
+    "arrhenius": "that of T = 1 at the bottom",
+}
+"""By `rheology.kind`; model.rayleigh is by that viscosity."""
+
+EARTH = "about 1 in the Earth's mantle"
+"""Density x gravity x expansivity, in kg/(m2 s2 K): 4000 x 10 x 2.5e-5."""
+
+AGREEMENT = 0.05
+
+
+def viscosity_note(config: Mapping[str, Any]) -> str | None:
+    """Which viscosity is the unit of [planet], and what it implies."""
+    planet, rayleigh = config.get("planet") or {}, config["model"]["rayleigh"]
+    viscosity, buoyancy = _unit_viscosity(config), _buoyancy(planet)
+    if viscosity is None or "depth_km" not in planet:
+        return None
+    law = config["rheology"]
+    where = WHERE_IT_IS_ONE.get(law["kind"], "what the law of one's own calls 1")
+    where += ", before the factors of the layers" if law.get("layer_factors") else ""
+    said = f"viscosity 1, {where}, is {viscosity:.3g} Pa s"
+    if buoyancy is None:
+        needed = rayleigh * viscosity / _vigour(planet)
+        return (
+            f"{said}: with model.rayleigh = {rayleigh:g} density x gravity x expansivity is "
+            f"{needed:.3g} kg/(m2 s2 K), {EARTH}"
+        )
+    if "viscosity_Pa_s" not in planet:
+        return f"{said}, as model.rayleigh = {rayleigh:g} asks for"
+    return f"{said}: the Rayleigh number is {buoyancy * _vigour(planet) / viscosity:.3g}"
+
+
+def disagreements(config: Mapping[str, Any]) -> list[str]:
+    """Where [planet] and the model are of two planets, and what would make them one."""
+    planet, model = config.get("planet") or {}, config["model"]
+    found, buoyancy = [], _buoyancy(planet)
+    if buoyancy is not None and "viscosity_Pa_s" in planet:
+        most, rayleigh = buoyancy * _vigour(planet), float(model["rayleigh"])
+        implied = most / planet["viscosity_Pa_s"]
+        if not _agree(implied, rayleigh):
+            other = f"planet.viscosity_Pa_s = {most / rayleigh:.3g} or " if rayleigh else ""
+            found.append(
+                f"[planet] implies a Rayleigh number of {implied:.3g}, and model.rayleigh is "
+                f"{rayleigh:g}: velocities and stresses are shown in units of another planet; take "
+                f"{other}model.rayleigh = {implied:.3g}"
+            )
+    over_contrast = model.get("surface_temperature", 0.0)
+    given = planet.get("surface_temperature_K")
+    if given is not None and over_contrast > 0:
+        meant = over_contrast * planet["temperature_contrast_K"]
+        if not _agree(given, meant):
+            found.append(
+                f"planet.surface_temperature_K is {given:g}, and model.surface_temperature stands "
+                f"for {meant:.4g} K: leave the first out, or take model.surface_temperature = "
+                f"{given / planet['temperature_contrast_K']:.4g}"
+            )
+    return found
+
+
+def _agree(one: float, other: float) -> bool:
+    return abs(one - other) <= AGREEMENT * max(abs(one), abs(other))
+
+
+def _vigour(planet: Mapping[str, Any]) -> float:
+    """Contrast x depth^3 / diffusivity: Ra for buoyancy and viscosity 1."""
+    depth = 1e3 * float(planet["depth_km"])
+    return float(planet["temperature_contrast_K"]) * depth**3 / float(planet["diffusivity_m2_s"])
+
+
+def _buoyancy(planet: Mapping[str, Any]) -> float | None:
+    """Density x gravity x expansivity, where they are given."""
+    if "density_kg_m3" not in planet:
+        return None
+    return float(planet["density_kg_m3"] * planet["gravity_m_s2"] * planet["expansivity_1_K"])
+
+
+def _unit_viscosity(config: Mapping[str, Any]) -> float | None:
+    """In Pa s: as given, or as the Rayleigh number asks for."""
+    planet, buoyancy = config.get("planet") or {}, _buoyancy(config.get("planet") or {})
+    rayleigh = config.get("model", {}).get("rayleigh", 0.0)
+    if "viscosity_Pa_s" in planet or buoyancy is None or rayleigh == 0:
+        return planet.get("viscosity_Pa_s")
+    return buoyancy * _vigour(planet) / float(rayleigh)

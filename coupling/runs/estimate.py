@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import psutil
 
+from tellus.config.sections import TimeSection
 from tellus.config.solver_spec import SolverSpec
 from tellus.coupling.solvers.names import memory_of
 from tellus.errors import InputError
@@ -15,6 +16,14 @@ from tellus.solver.rheology import Rheology
 
 ENOUGH_CELLS = 4.0
 CRITICAL_RAYLEIGH = 1000.0
+
+PERIODIC = ("anchored", "richardson", "skip")
+"""Kinds of solvers whose dearest solve is every N-th one, where their name begins with a number."""
+
+WORTH_WHILE = 2.0
+"""How many times longer implicit diffusion must make the steps to be spoken of ..."""
+IN_A_ROW = 5
+"""... at so many outputs."""
 
 GIB = 2.0**30
 FIELDS = 40
@@ -63,18 +72,40 @@ def _group_limit() -> float:
     return inf
 
 
-def cost_sentence(grid: Grid, solver: str, solve_seconds: float, steps: int) -> str:
+def cost_sentence(
+    grid: Grid, solver: str, solve_seconds: float, steps: int, until: str = ""
+) -> str:
     """A lower bound of the time, from one solve that was measured.
 
-    `steps` is the fewest that the run can take.
+    `steps` is the fewest that the run can take, `until` what its end or their number depends on.
     """
     spec = SolverSpec.parse(solver)
-    held = spec.kind == "skip" and spec.arguments[:1] != () and spec.arguments[0].isdecimal()
-    solves = ceil(steps / int(spec.arguments[0])) if held else steps
+    periodic = spec.kind in PERIODIC and spec.arguments[:1] != () and spec.arguments[0].isdecimal()
+    solves = ceil(steps / int(spec.arguments[0])) if periodic else steps
     return (
         f"{grid} cells, --stokes {solver}: one solve took {1e3 * solve_seconds:.3g} ms, so at "
-        f"least {steps} steps and {solves * solve_seconds:.3g} s, more where the flow limits the "
-        "time step."
+        f"least {steps} steps and {solves * solve_seconds:.3g} s{until}, more where the flow "
+        "limits the time step."
+    )
+
+
+def fewest_steps(clock: TimeSection, time: float, diffusive_dt: float) -> tuple[int, str]:
+    """That a run from model time `time` on can take, and what that number depends on."""
+    longest = min(clock.dt_max, diffusive_dt)
+    steps, why = ceil((clock.end - time) / longest), ""
+    if diffusive_dt < clock.dt_max:
+        why = f" (diffusion allows steps of {diffusive_dt:.2g})"
+    if clock.max_steps is not None and clock.max_steps < steps:
+        steps, why = clock.max_steps, " (time.max_steps)"
+    return steps, why + ("" if clock.steady_tolerance is None else ", fewer if it is steady before")
+
+
+def implicit_sentence(factor: float) -> str:
+    """What a run is told whose steps diffusion makes `factor` times shorter."""
+    return (
+        f"diffusion makes the time steps {factor:.2g} times shorter than the flow asks for: "
+        'time.scheme = "implicit" would take fewer of them (also from here on, with --resume '
+        "--set time.scheme=implicit)"
     )
 
 

@@ -91,6 +91,7 @@ def _nothing_known(path: Path) -> InputError:
 
 def _run(path: Path) -> Facts:
     # Numba and Zarr, which cards need not wait for.
+    from tellus.coupling.output.planet import viscosity_note
     from tellus.coupling.runs.recorded import RecordedRun
     from tellus.coupling.runs.timeseries import last_row
     from tellus.coupling.simulation.steady import WATCHED
@@ -122,6 +123,8 @@ def _run(path: Path) -> Facts:
     }
     if summary.closure is not None:
         facts["closure"] = _closure(summary.closure.name, summary.solver_report or {})
+    if note := viscosity_note(config):
+        facts["planet"] = note
     for key, own in summary.classes.items():
         facts[key] = f"{own.named}, SHA-256 {own.sha256[:12]}"
     return facts | ({"warnings": "; ".join(summary.warnings)} if summary.warnings else {})

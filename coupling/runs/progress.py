@@ -6,35 +6,59 @@ from time import perf_counter
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
+from tellus.coupling.output.planet import PLAIN, Units
 from tellus.coupling.simulation.loop import StepRecord
 from tellus.io.terminal import stderr
 
 SECONDS_BETWEEN_LINES = 10.0
 SECONDS_BETWEEN_UPDATES = 0.2
 
+WHOLE = 1.0
+
 
 class RunProgress(AbstractContextManager["RunProgress"]):
     """Model time, step, dt, <T>, Nu, seconds per step and time to go.
 
-    Time to go is extrapolated from the model time covered since the last line
-    or, on a terminal, by the bar's own recent speed.
+    Time to go is extrapolated from what was covered since the last line or, on a terminal, by the
+    bar's own recent speed: of the way to the last step, where that comes before the end.
+
+    Parameters
+    ----------
+    start, end : float
+        Model time.
+    enabled : bool
+    steps : (int, int), optional
+        Taken already, and the most that will be.
+    may_end_before : bool
+        Whether a steady state ends the run.
+    units : Units
+        In which times are shown.
     """
 
-    def __init__(self, start: float, end: float, enabled: bool = True) -> None:
+    def __init__(
+        self,
+        start: float,
+        end: float,
+        enabled: bool = True,
+        steps: tuple[int, int] | None = None,
+        may_end_before: bool = False,
+        units: Units = PLAIN,
+    ) -> None:
         console = Console(file=stderr())
-        self._end, self._enabled = end, enabled
+        self._start, self._end, self._steps, self._enabled = start, end, steps, enabled
+        self._units, self._at_most = units, "at most " if may_end_before else ""
         self._on_terminal = enabled and console.is_terminal
         self._bar = Progress(
-            TextColumn("t = {task.completed:.4g}"),
+            TextColumn("{task.fields[clock]}"),
             BarColumn(bar_width=24),
             TextColumn("{task.description}"),
+            TextColumn(self._at_most.strip()),
             TimeRemainingColumn(),
             console=console,
         )
-        self._task = self._bar.add_task("", total=end)
-        self._bar.update(self._task, completed=start)
+        self._task = self._bar.add_task("", total=WHOLE, clock=self._clock(start))
         self._shown = perf_counter()
-        self._shown_time, self._shown_step = start, -1
+        self._shown_part, self._shown_step = 0.0, -1
 
     def __enter__(self) -> "RunProgress":
         if self._on_terminal:
@@ -55,15 +79,32 @@ class RunProgress(AbstractContextManager["RunProgress"]):
         if since < (SECONDS_BETWEEN_UPDATES if self._on_terminal else SECONDS_BETWEEN_LINES):
             return
         per_step = since / max(record.step - self._shown_step, 1)
+        units = self._units
+        dt = f"{units.show('dt', record.dt):.2e}"
         text = (
-            f"step {record.step}  dt {record.dt:.2e}  <T> {record.diagnostics.mean_temperature:.4f}"
+            f"step {record.step}  dt {dt}  <T> "
+            f"{units.show('mean_temperature', record.diagnostics.mean_temperature):.4f}"
             f"  Nu {record.diagnostics.nusselt_top:.3f}  {1e3 * per_step:.1f} ms/step"
         )
+        part, clock = self._part(record), self._clock(record.time)
         if self._on_terminal:
-            self._bar.update(self._task, completed=record.time, description=text)
+            self._bar.update(self._task, completed=part, description=text, clock=clock)
         else:
-            speed = (record.time - self._shown_time) / since
-            to_go = (self._end - record.time) / speed if speed > 0 else float("inf")
-            print(f"t = {record.time:.4g}  {text}  {to_go:.0f} s to go", file=stderr())
-        self._shown, self._shown_time = perf_counter(), record.time
+            speed = (part - self._shown_part) / since
+            to_go = (WHOLE - part) / speed if speed > 0 else float("inf")
+            print(f"{clock}  {text}  {self._at_most}{to_go:.0f} s to go", file=stderr())
+        self._shown, self._shown_part = perf_counter(), part
         self._shown_step = record.step
+
+    def _clock(self, time: float) -> str:
+        unit = self._units.unit("time")
+        shown = f"t = {self._units.show('time', time):.4g}"
+        return shown if unit == "1" else f"{shown} {unit}"
+
+    def _part(self, record: StepRecord) -> float:
+        """Of the way from the start to the end or the last step, whichever is closer."""
+        parts = [(record.time - self._start) / (self._end - self._start)]
+        if self._steps is not None:
+            first, last = self._steps
+            parts.append((record.step - first) / max(last - first, 1))
+        return min(max(parts), WHOLE)

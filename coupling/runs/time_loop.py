@@ -3,13 +3,13 @@
 import logging
 from contextlib import suppress
 from dataclasses import astuple
-from math import ceil
 from pathlib import Path
 from time import perf_counter
 from typing import Any
 
 from tellus.config import Config
 from tellus.coupling.build import check_grid, simulation_arguments
+from tellus.coupling.output.planet import disagreements, units_of, viscosity_note
 from tellus.coupling.own import OwnParts, recorded
 from tellus.coupling.runs import estimate
 from tellus.coupling.runs.files import RunFiles
@@ -74,14 +74,18 @@ class RunLoop:
         tolerance, window = config.time.steady_tolerance, config.time.steady_window
         self._watch = None if tolerance is None else SteadyWatch(tolerance, window)
         self.outputs, self.last_output_step, self.checkpoint_step = 0, -1, -1
+        self._slowed, self._said = 0, False
         self.provenance = provenance()
         self.clock = RunClock(processes())
 
     def prepare(self) -> None:
         """Let the solver object, and compile what needs compiling."""
         simulation = self.simulation
-        for warning in (*self.start.warnings, *simulation.check()):
+        tables = self.config.model_dump(exclude_none=True)
+        for warning in (*self.start.warnings, *simulation.check(), *disagreements(tables)):
             self.warn(warning)
+        if note := viscosity_note(tables):
+            log.info(f"[planet]: {note}")
         if self._is_new:
             grid, solver = simulation.grid, self.config.stokes.solver
             need = estimate.memory_gib(grid, solver)
@@ -105,10 +109,9 @@ class RunLoop:
         begun = perf_counter()
         simulation.flow()
         seconds = perf_counter() - begun
-        steps = ceil((clock.end - simulation.time) / clock.dt_max)
-        steps = steps if clock.max_steps is None else min(steps, clock.max_steps)
-        name = simulation.solver.name
-        log.info(estimate.cost_sentence(simulation.grid, name, seconds, steps))
+        steps = estimate.fewest_steps(clock, simulation.time, simulation.energy.diffusive_dt)
+        name = self.solver_name
+        log.info(estimate.cost_sentence(simulation.grid, name, seconds, *steps))
         cells = estimate.expected_layer_cells(
             simulation.grid, simulation.rheology, simulation.rayleigh
         )
@@ -160,7 +163,7 @@ class RunLoop:
         try:
             self._write_summary(RUNNING)
             shows = progress and self.ranks.first
-            with RunProgress(self.simulation.time, self.config.time.end, shows) as shown:
+            with self._progress(shows) as shown:
                 self._advance(lambda _, record: self._after_step(record, shown, asked))
             self._checkpoint()
             return self._write_summary("done", f"steady at {self._now()}" if self.steady else "")
@@ -175,6 +178,12 @@ class RunLoop:
         finally:
             with suppress(OSError):
                 self.files.close()
+
+    def _progress(self, shows: bool) -> RunProgress:
+        clock, simulation = self.config.time, self.simulation
+        most = None if clock.max_steps is None else (simulation.steps, clock.max_steps)
+        units = units_of(self.config.model_dump(exclude_none=True))
+        return RunProgress(simulation.time, clock.end, shows, most, self._watch is not None, units)
 
     def _advance(self, after_step: Observer) -> None:
         """From output to output, until the run is finished; its end is an output too."""
@@ -252,6 +261,18 @@ class RunLoop:
                 cells = cells_across_thinnest(simulation.temperature, simulation.boundaries)
                 where = f"at t = {simulation.time:.4g} the thinnest boundary layer or plume"
                 self._warn_if_few(cells, where)
+        self._see_what_limits()
+
+    def _see_what_limits(self) -> None:
+        """Say once where explicit diffusion, and not the flow, makes for most of the steps."""
+        energy = self.simulation.energy
+        if not self.simulation.steps or not energy.may_be_implicit:
+            return
+        factor = self.simulation.slowed_by_diffusion()
+        self._slowed = self._slowed + 1 if factor >= estimate.WORTH_WHILE else 0
+        if self._slowed == estimate.IN_A_ROW and not self._said:
+            self._said = True
+            log.info(estimate.implicit_sentence(factor))
 
     def _checkpoint(self) -> None:
         steps = self.simulation.steps

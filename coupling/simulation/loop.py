@@ -298,6 +298,13 @@ class Simulation:
             return inf
         return longest_without_overshoot(self._before, PastFlow(self.time, flow.psi), self.grid)
 
+    def slowed_by_diffusion(self) -> float:
+        """How many times longer the next step might be with implicit diffusion."""
+        flow, stepping = self.flow(), self.stepping
+        others = min(stepping.dt_max, self._longest_held(flow))
+        free = min(others, self.energy.advective_dt(flow, stepping.courant))
+        return free / min(others, self.energy.stable_dt(flow, stepping.courant))
+
     def reaches(self, until: float) -> bool:
         """Whether the next step would end at `until`, cut to it or not."""
         # The slack keeps rounding from leaving a sliver of a step before `until`.

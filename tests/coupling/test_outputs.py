@@ -308,6 +308,65 @@ def test_what_a_run_will_need_is_said_on_the_command_line(tmp_path: Path) -> Non
     assert said[2].startswith("tellus: warning: a hot boundary layer")
 
 
+@pytest.mark.parametrize(
+    ("changes", "steps", "why"),
+    [
+        ([], 1000, ""),
+        (["time.max_steps=30"], 30, "(time.max_steps)"),
+        (["time.dt_max=1e-3"], 500, "(diffusion allows steps of 0.0002)"),
+        (["time.dt_max=1e-3", "time.max_steps=501"], 500, "(diffusion allows steps of 0.0002)"),
+        (["time.steady_tolerance=1e-4"], 1000, ", fewer if it is steady before"),
+    ],
+)
+def test_the_fewest_steps_and_what_they_depend_on(changes: list[str], steps: int, why: str) -> None:
+    clock = case("time.end=0.1", "time.dt_max=1e-4", *changes).time
+    found, said = estimate.fewest_steps(clock, 0.0, 2e-4)
+    assert (found, said.strip()) == (steps, why)
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [([], True), (["time.scheme=implicit"], False), (["time.dt_max=1e-4"], False)],
+)
+def test_a_run_slowed_by_diffusion_is_told_of_the_implicit_scheme(
+    changes: list[str], told: bool, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, logger="tellus")
+    calm = ["model.rayleigh=1", "time.dt_max=0.1", "time.end=0.05", "output.every=5e-3"]
+    run_directory(case(*calm, "grid.ny=16", *changes), tmp_path / "run", progress=False)
+    said = [record.message for record in caplog.records if "times shorter" in record.message]
+    assert len(said) == told
+
+
+class Stopwatch:
+    """A clock that is a second further at each look."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        self.now += 20.0
+        return self.now
+
+
+def test_progress_goes_to_the_last_step_in_units_of_the_planet(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from tellus.coupling.output.planet import units_of
+    from tellus.coupling.runs import progress
+
+    monkeypatch.setattr(progress, "perf_counter", Stopwatch())
+    planet = {"depth_km": 1000.0, "temperature_contrast_K": 2000.0, "diffusivity_m2_s": 1e-6}
+    simulation = Simulation.from_config(case(), warn=lambda sentence: None)
+    record = simulation.step()
+    shown = progress.RunProgress(0.0, 1.0, True, (0, 4), True, units_of({"planet": planet}))
+    shown.update(record)
+    line = capsys.readouterr().err
+    # A quarter of the steps took a quarter of the way, though next to none of the time.
+    assert line.endswith("at most 60 s to go\n")
+    assert line.startswith("t = 0.0006338 Gyr  step 1  dt 6.34e-04  <T> 1000")
+
+
 def test_estimates() -> None:
     grid = Grid(256, 64)
     bands = 255 * 63 * 127 * 8
@@ -316,5 +375,6 @@ def test_estimates() -> None:
     assert "at least 100 steps and 50 s" in estimate.cost_sentence(grid, "direct", 0.5, 100)
     # Between two solves nothing is solved.
     assert "at least 100 steps and 7.5 s" in estimate.cost_sentence(grid, "skip:7", 0.5, 100)
+    assert "at least 8 steps and 1 s" in estimate.cost_sentence(grid, "richardson:4", 0.5, 8)
     assert estimate.resolution_warning(4.0, "it") is None
     assert estimate.resolution_warning(3.9, "it") is not None

@@ -26,7 +26,7 @@ from tellus.coupling.output import pictures
 from tellus.coupling.output.export import export_netcdf, export_vtk
 from tellus.coupling.output.picture_file import save_picture
 from tellus.coupling.output.pictures import plot_run
-from tellus.coupling.output.planet import Units
+from tellus.coupling.output.planet import Units, disagreements, units_of, viscosity_note
 from tellus.coupling.output.profile import profile
 from tellus.coupling.runs.run import open_run, run_directory
 from tellus.errors import InputError
@@ -243,9 +243,47 @@ def test_stresses_need_a_reference_viscosity(run: Path, tmp_path: Path) -> None:
         )
 
 
+EARTH = {"density_kg_m3": 4000.0, "gravity_m_s2": 10.0, "expansivity_1_K": 2.5e-5}
+
+
+def on_a_planet(*changes: str, **planet: float) -> dict[str, Any]:
+    named = (f"planet.{key}={value!r}" for key, value in (PLANET | planet).items())
+    return load_config(None, [*changes, *named]).model_dump(exclude_none=True)
+
+
+def test_a_planet_says_which_viscosity_is_the_unit_and_what_it_implies() -> None:
+    # 1 kg/(m2 s2 K) x 2000 K x (1e6 m)^3 / (1e-6 m2/s) = 2e27 Pa s.
+    note = viscosity_note(on_a_planet(viscosity_Pa_s=2e21, **EARTH))
+    assert note == (
+        "viscosity 1, that of T = 0 at the surface, is 2e+21 Pa s: the Rayleigh number is 1e+06"
+    )
+    (said,) = disagreements(on_a_planet(viscosity_Pa_s=2e21, **EARTH))
+    assert "model.rayleigh is 1:" in said
+    assert "planet.viscosity_Pa_s = 2e+27 or model.rayleigh = 1e+06" in said
+    assert disagreements(on_a_planet("model.rayleigh=1e6", viscosity_Pa_s=2e21, **EARTH)) == []
+    constant = on_a_planet("rheology.kind=constant", "model.rayleigh=1e5", viscosity_Pa_s=2e22)
+    assert "that of the fluid, is 2e+22" in str(viscosity_note(constant))
+    assert "density x gravity x expansivity is 1 kg" in str(viscosity_note(constant))
+    assert disagreements(constant) == []
+
+
+def test_the_rayleigh_number_gives_the_unit_of_viscosity() -> None:
+    config = on_a_planet("model.rayleigh=1e6", **EARTH)
+    assert units_of(config).show("viscosity", 1.0) == pytest.approx(2e21)
+    assert units_of(config).show("dynamic_topography", 1.0) == pytest.approx(2.5e-5 * 2000 * 1e6)
+    assert units_of(on_a_planet()).unit("viscosity") == "1"
+
+
+def test_two_surface_temperatures_disagree() -> None:
+    (said,) = disagreements(on_a_planet("model.surface_temperature=0.1"))
+    assert "stands for 200 K" in said
+    assert "model.surface_temperature = 0.15" in said
+
+
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
+        ("planet.density_kg_m3=4000", "needs planet.depth_km"),
         ("planet.depth_km=2890", "needs planet.temperature_contrast_K and planet.diffusivity_m2_s"),
         ("planet.depth_km=0", "planet.depth_km must be "),
     ],

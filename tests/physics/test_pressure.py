@@ -8,6 +8,7 @@ from numerics import observed_orders, rough_field, rough_viscosity
 from physics_cases import SLIPS, initials, slip_walls
 
 from tellus.benchmarks.analytic import CONTRAST, Exact, errors, solcx, solkz
+from tellus.solver.derived import DERIVED
 from tellus.solver.direct import DirectSolver
 from tellus.solver.grid import Array, Grid
 from tellus.solver.pressure import momentum_residual, pressure
@@ -116,3 +117,15 @@ def test_exact_flows_do_not_cross_the_walls_nor_drag_on_them(exact: Exact) -> No
         slope_v = exact(on + inward, along)[1] - exact(on, along)[1]
         assert np.max(np.abs(slope_u)) < 1e-4 * scale
         assert np.max(np.abs(slope_v)) < 1e-4 * scale
+
+
+def test_dynamic_pressure_knows_nothing_of_the_mean_temperature() -> None:
+    grid, eta = Grid(12, 8, 1.5), rough_viscosity(Grid(12, 8, 1.5), 1e3)
+    compute = DERIVED["dynamic_pressure"].compute
+    warmer = 3.0 * np.cos(grid.y_cells)[:, None]
+    found = []
+    for temperature in (rough_field(grid), rough_field(grid) + warmer):
+        problem = StokesProblem(grid, temperature, Given(eta), 1e4)
+        found.append(compute(DirectSolver(grid).solve(problem), problem, eta))
+    np.testing.assert_allclose(found[1], found[0], atol=1e-9 * np.max(np.abs(found[0])))
+    assert np.max(np.abs(np.mean(found[0], axis=1))) < 1e-12 * np.max(np.abs(found[0]))

@@ -397,6 +397,7 @@ class StokesSection(Section):
 
 DerivedName = Literal[
     "pressure",
+    "dynamic_pressure",
     "strain_rate",
     "stress",
     "dissipation",
@@ -434,8 +435,15 @@ class PlanetSection(Section):
         None, "at T = 0 (none: model.surface_temperature times the contrast)", "K", ge=0, le=1e6
     )
     viscosity_Pa_s: float | None = quantity(
-        None, "of viscosity 1 (none: viscosity and stress stay without unit)", "Pa s", gt=0, le=1e40
+        None,
+        "of viscosity 1 (none: as model.rayleigh asks for, else it has no unit)",
+        "Pa s",
+        gt=0,
+        le=1e40,
     )
+    density_kg_m3: float | None = quantity(None, "density", "kg/m3", gt=0, le=1e6)
+    gravity_m_s2: float | None = quantity(None, "gravity", "m/s2", gt=0, le=1e6)
+    expansivity_1_K: float | None = quantity(None, "thermal expansivity", "1/K", gt=0, le=1)
 
     @model_validator(mode="after")
     def _scales_complete(self) -> Self:
@@ -443,4 +451,8 @@ class PlanetSection(Section):
         missing = [f"planet.{name}" for name in needed if getattr(self, name) is None]
         if missing and any(value is not None for value in self.model_dump().values()):
             raise ValueError(f"[planet] needs {' and '.join(missing)} too")
+        buoyant = ("density_kg_m3", "gravity_m_s2", "expansivity_1_K")
+        missing = [f"planet.{name}" for name in buoyant if getattr(self, name) is None]
+        if 0 < len(missing) < len(buoyant):
+            raise ValueError(f"[planet] needs {' and '.join(missing)} too: they go together")
         return self
