@@ -9,7 +9,8 @@ from matplotlib.figure import Figure
 
 from tellus.coupling.output.style import LINES, styled
 
-from .accuracy_front import HALVED, PERTURBED, SECONDS, Distances, floored, front_of
+from .accuracy_front import HALVED, PERTURBED, SECONDS, Distances, floored
+from .pareto_front import pareto_front
 from .spread import Row
 
 QUANTITIES = {
@@ -66,7 +67,8 @@ def _panel(axis: Axes, name: str, rows: Sequence[Row], distances: Distances) -> 
                 mew=0.4,
                 zorder=3,
             )
-        front = np.array(front_of(floored(ours, distances, [name]), name)).T
+        points = ((row[SECONDS], row[name]) for row in floored(ours, distances, [name]))
+        front = np.array(pareto_front(points)).T
         axis.plot(front[0], scale * front[1], color=colour, lw=1, zorder=2)
     found = distances.get(rows[0]["case"], {}) if rows else {}
     for floor, style in FLOORS.items():

@@ -4,11 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import exp, log
 
+from .pareto_front import Point, pareto_front
 from .spread import Record, Row, optional
 
 SECONDS = "cpu_seconds_per_model_time"
-
-Point = tuple[float, float]
 
 Distances = Mapping[str, Mapping[str, Mapping[str, float]]]
 """By case, what its reference is worth."""
@@ -26,12 +25,6 @@ def floored(rows: Sequence[Row], distances: Distances, names: Sequence[str]) -> 
         least = {name: max((floor[name] for floor in floors), default=0.0) for name in names}
         found.append({**row, **{name: max(row[name], least[name]) for name in names}})
     return found
-
-
-def front_of(rows: Sequence[Row], name: str) -> list[Point]:
-    """Seconds and errors of the rows that no other beats in both, cheapest first."""
-    points = sorted((row[SECONDS], row[name]) for row in rows)
-    return [point for i, point in enumerate(points) if all(point[1] < p[1] for p in points[:i])]
 
 
 def seconds_at(front: Sequence[Point], error: float) -> float | None:
@@ -71,7 +64,8 @@ def at_equal_error(
     """
     found = []
     for case, name in ((c, q) for c in _order(rows, "case") for q in quantities):
-        front = front_of([row for row in others if row["case"] == case], name)
+        rivals = (row for row in others if row["case"] == case)
+        front = pareto_front((row[SECONDS], row[name]) for row in rivals)
         ours = [row for row in rows if row["case"] == case]
         for grid in _order(ours, "grid"):
             best = min((row for row in ours if row["grid"] == grid), key=lambda row: row[name])

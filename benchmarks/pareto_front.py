@@ -1,6 +1,6 @@
-"""What a speed-up is worth: the best classical solver at equal error, and what training cost."""
+"""What a speed-up is worth: the Pareto front, the best classical solver, what training cost."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +10,17 @@ from .spread import Row
 
 YARDSTICK = "field_error"
 
+Point = tuple[float, float]
+"""Seconds and error."""
 
 EXACT = 0.1
 """The part of the lowest floor below which errors count as none, and as equal."""
+
+
+def pareto_front(points: Iterable[Point]) -> list[Point]:
+    """Those that no other is as good as in both, and better in one; the cheapest first."""
+    ordered = sorted(set(points))
+    return [point for i, point in enumerate(ordered) if all(point[1] < p[1] for p in ordered[:i])]
 
 
 def add_comparisons(rows: Sequence[Row], floors: Sequence[str]) -> None:
@@ -27,9 +35,11 @@ def add_comparisons(rows: Sequence[Row], floors: Sequence[str]) -> None:
     done = [row for row in rows if row["failed"] is None]
     entered = [row for row in done if row["solver"] not in floors]
     nothing = exact(done, floors)
-    for row in entered:
+    points = [(row["seconds"], max(row[YARDSTICK], nothing)) for row in entered]
+    front = pareto_front(points)
+    for row, point in zip(entered, points, strict=True):
         row["as_good_as_exact"] = row[YARDSTICK] < nothing
-        row["on_front"] = not any(_dominates(other, row, nothing) for other in entered)
+        row["on_front"] = point in front
         row["best_classical"] = _best_classical(row, entered, nothing)
         if is_learned(row):
             row["training"] = _training(row, entered)
@@ -43,11 +53,6 @@ def exact(rows: Sequence[Row], floors: Sequence[str]) -> float:
 def is_learned(row: Row) -> bool:
     """Whether a network has a part in it."""
     return SURROGATE in SolverSpec.parse(row["name"]).kinds
-
-
-def _dominates(other: Row, row: Row, nothing: float) -> bool:
-    ours, theirs = ((r["seconds"], max(r[YARDSTICK], nothing)) for r in (row, other))
-    return theirs != ours and theirs[0] <= ours[0] and theirs[1] <= ours[1]
 
 
 def _best_classical(row: Row, entered: Sequence[Row], nothing: float) -> dict[str, Any]:

@@ -1,8 +1,22 @@
 """What all solvers that are made of other solvers share: warnings, weights and state."""
 
 from collections.abc import Mapping
+from typing import Any
+
+from numpy.typing import NDArray
 
 from .stokes import SolverState, StokesProblem, StokesSolver
+
+
+def joined(states: Mapping[str, SolverState]) -> dict[str, NDArray[Any]]:
+    """The states of several parts in one, the arrays of each under its name."""
+    return {f"{part}/{name}": v for part, state in states.items() for name, v in state.items()}
+
+
+def state_of(part: str, state: SolverState) -> dict[str, NDArray[Any]]:
+    """The state of one part of what was `joined`; other arrays may lie beside it."""
+    under = f"{part}/"
+    return {k.removeprefix(under): v for k, v in state.items() if k.startswith(under)}
 
 
 class CompositeSolver(StokesSolver):
@@ -39,16 +53,10 @@ class CompositeSolver(StokesSolver):
 
     def state(self) -> SolverState:
         """Its own state and those of the inner solvers."""
-        theirs = {
-            f"{inner}/{name}": value
-            for inner, solver in self.inner.items()
-            for name, value in solver.state().items()
-        }
-        return {**self.own_state(), **theirs}
+        theirs = {name: solver.state() for name, solver in self.inner.items()}
+        return {**self.own_state(), **joined(theirs)}
 
     def restore(self, state: SolverState) -> None:
         self.restore_own(state)
-        for inner, solver in self.inner.items():
-            start = f"{inner}/"
-            theirs = {k.removeprefix(start): v for k, v in state.items() if k.startswith(start)}
-            solver.restore(theirs)
+        for name, solver in self.inner.items():
+            solver.restore(state_of(name, state))

@@ -1,10 +1,19 @@
-"""For all tests: nothing waits for disks, or to see how busy the machine is."""
+"""For all tests: nothing waits for disks, or to see how busy the machine is; few examples drawn."""
 
 import os
 from collections.abc import Iterator
 
 import psutil
 import pytest
+from hypothesis import settings
+
+# A busy machine is no failure.
+settings.register_profile("few", deadline=None, max_examples=25)
+settings.register_profile("many", deadline=None, max_examples=100)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    settings.load_profile("few" if config.option.markexpr == "not slow" else "many")
 
 
 @pytest.fixture(autouse=True, scope="session")

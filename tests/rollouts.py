@@ -57,6 +57,15 @@ def tellus(*arguments: str | Path, status: int = 0) -> Result:
     return result
 
 
+def complaint(*arguments: str | Path, status: int = 2) -> str:
+    """The one sentence that a command ends with, and all it says."""
+    result = tellus(*arguments, status=status)
+    assert result.stdout == ""
+    assert result.stderr.startswith("tellus: ")
+    assert result.stderr.count("\n") == 1
+    return result.stderr
+
+
 def summary(run: Path) -> dict[str, Any]:
     """run.json."""
     content: dict[str, Any] = json.loads((run / "run.json").read_text())

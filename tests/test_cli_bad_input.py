@@ -12,7 +12,7 @@ import pytest
 import tomli_w
 from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
-from rollouts import tellus
+from rollouts import complaint, tellus
 
 from tellus.config import Config, DatasetConfig, TrainingConfig, dump, load_config
 from tellus.config.fields import fields
@@ -44,9 +44,8 @@ tables = st.dictionaries(
 )
 models = st.sampled_from(MODELS)
 
-# A busy machine is not a failure, and one directory may serve all examples of a test.
+# One directory may serve all examples of a test.
 patient = settings(
-    deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
 
@@ -130,16 +129,7 @@ def test_what_is_out_of_range_is_named(key: str, data: st.DataObject) -> None:
         read(Config, None, [f"{key}={value}"])
 
 
-def complaint(*arguments: str | Path, status: int = 2) -> str:
-    """The one sentence that a command ends with."""
-    result = tellus(*arguments, status=status)
-    assert result.stdout == ""
-    assert result.stderr.startswith("tellus: ")
-    assert result.stderr.count("\n") == 1
-    return result.stderr
-
-
-@settings(patient, max_examples=25)
+@patient
 @given(override=st.text(max_size=30) | st.sampled_from(KEYS).map(lambda key: f"{key}=x\ny"))
 def test_the_command_line_explains_any_override(override: str) -> None:
     assume(not override.startswith("-"))

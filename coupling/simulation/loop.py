@@ -16,7 +16,7 @@ from tellus.config import Config
 from tellus.coupling.build import check_grid, require_config, simulation_arguments
 from tellus.coupling.own import OwnParts
 from tellus.coupling.simulation.mid_step import Carrying, MidStep
-from tellus.coupling.simulation.snapshot import require_fields_of
+from tellus.coupling.simulation.snapshot import Snapshot, require_fields_of
 from tellus.coupling.simulation.statistics import RunStatistics
 from tellus.coupling.simulation.stepping import (
     LAST_CHECKPOINT,
@@ -31,6 +31,7 @@ from tellus.coupling.starts.initial import given_start, initial_state
 from tellus.errors import InputError
 from tellus.solver.boundaries import BoundaryConditions
 from tellus.solver.closure import Closure, checked_fluxes, require_closure
+from tellus.solver.composite import joined, state_of
 from tellus.solver.diagnostics import Diagnostics, diagnose
 from tellus.solver.energy import (
     EXPLICIT,
@@ -61,8 +62,6 @@ from tellus.solver.strain import dissipation, effective_viscosity
 from tellus.solver.threads import one_blas_thread
 
 log = logging.getLogger("tellus")
-
-Snapshot = dict[str, NDArray[Any]]
 
 HELD, MID_STEP = "held", "mid-step"
 
@@ -218,9 +217,12 @@ class Simulation:
 
     def check(self) -> list[str]:
         """What solver and closure warn of here; InputError where one cannot be used at all."""
-        parts: list[StokesSolver | Closure] = [self.solver]
-        parts += [] if self.closure is None else [self.closure]
-        return [warning for part in parts for warning in part.check(self.problem)]
+        return [warning for part in self._parts for warning in part.check(self.problem)]
+
+    @property
+    def _parts(self) -> list[StokesSolver | Closure]:
+        """The solver, and the closure if there is one."""
+        return [self.solver] if self.closure is None else [self.solver, self.closure]
 
     @property
     def temperature(self) -> Array:
@@ -457,10 +459,9 @@ class Simulation:
             arrays |= {"psi": self._flow.psi, "u": self._flow.u, "v": self._flow.v}
             arrays |= {"divergent": np.array(self._flow.divergent)}
             arrays |= {"status": np.array(self._flow.report.status)}
-        if self._mid_step is not None:
-            arrays |= {f"mid-step/{k}": v for k, v in self._mid_step.state().items()}
-        held = {f"solver/{name}": value for name, value in self.solver.state().items()}
-        return arrays | held | {"velocity_from": np.array(self._velocity_from())}
+        parts = {} if self._mid_step is None else {"mid-step": self._mid_step.state()}
+        arrays |= joined({**parts, "solver": self.solver.state()})
+        return arrays | {"velocity_from": np.array(self._velocity_from())}
 
     def restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
         """Go back to what `snapshot` described.
@@ -490,12 +491,9 @@ class Simulation:
             self._mid_step = MidStep(self.grid)
         if str(arrays["velocity_from"]) != self._velocity_from():
             return
-        held = {k.removeprefix("solver/"): v for k, v in arrays.items() if k.startswith("solver/")}
-        self.solver.restore(held)
+        self.solver.restore(state_of("solver", arrays))
         if self._mid_step is not None:
-            own = "mid-step/"
-            solved = {k.removeprefix(own): v for k, v in arrays.items() if k.startswith(own)}
-            self._mid_step.restore(solved)
+            self._mid_step.restore(state_of("mid-step", arrays))
         if "psi_before" in arrays:
             self._before = PastFlow(float(arrays["before"]), arrays["psi_before"])
         if "psi" in arrays:
@@ -507,9 +505,7 @@ class Simulation:
 
     def _velocity_from(self) -> str:
         """The solver and the closure, if any, and the weights of each, if any."""
-        parts: list[StokesSolver | Closure] = [self.solver]
-        parts += [] if self.closure is None else [self.closure]
-        named = (f"{part.name} {part.weights_sha256 or ''}" for part in parts)
+        named = (f"{part.name} {part.weights_sha256 or ''}" for part in self._parts)
         return " ".join(named).strip()
 
 

@@ -1,4 +1,4 @@
-"""Whether the fields of a snapshot are of a grid."""
+"""All that a simulation goes on from, as arrays; whether they are of a grid."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -6,6 +6,8 @@ from typing import Any
 from numpy.typing import NDArray
 
 from tellus.solver.grid import Grid
+
+Snapshot = dict[str, NDArray[Any]]
 
 
 def require_fields_of(grid: Grid, arrays: Mapping[str, NDArray[Any]]) -> None:

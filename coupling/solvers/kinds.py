@@ -111,9 +111,7 @@ def _direct(spec: SolverSpec, grid: Grid) -> StokesSolver:
     memory=lambda spec, grid: 0.0 if spec.inner else memory.bands(grid),
 )
 def _skip(spec: SolverSpec, grid: Grid, picard: PicardSettings) -> StokesSolver:
-    from tellus.coupling.solvers.skip import ToleranceSkipSolver
-
-    from .skip import SkipSolver
+    from .skip import SkipSolver, ToleranceSkipSolver
 
     often, *linear = spec.arguments or [""]
     if not is_whole(often) and not often.startswith("tol="):
@@ -263,9 +261,7 @@ def _surrogate(spec: SolverSpec, grid: Grid, picard: PicardSettings) -> StokesSo
     memory=memory.lagged,
 )
 def _anchored(spec: SolverSpec, grid: Grid, picard: PicardSettings) -> StokesSolver:
-    from tellus.coupling.solvers.anchored import ToleranceAnchoredSolver
-
-    from .anchored import AnchoredSolver
+    from .anchored import AnchoredSolver, ToleranceAnchoredSolver
 
     (often,) = spec.arguments or [""]
     if spec.inner is None or not (is_whole(often) or often.startswith("tol=")):

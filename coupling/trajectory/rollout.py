@@ -17,10 +17,11 @@ from tellus.coupling.simulation.loop import Simulation, Snapshot, StepRecord
 from tellus.coupling.simulation.statistics import RunStatistics
 from tellus.coupling.simulation.stepping import CollapsedError, NotFiniteError, OutOfBoundsError
 from tellus.errors import InputError, RunFailedError
-from tellus.io.arrays import Arrays, read_npz, write_npz
+from tellus.io.arrays import read_npz, write_npz
 from tellus.io.busy import Watch
 from tellus.io.json_file import parse_json
 from tellus.solver import initial
+from tellus.solver.composite import joined, state_of
 
 from .cases import RolloutCase
 from .record import FINISHED, Account, Recorder, Trajectory, unfinished
@@ -175,9 +176,9 @@ class _Saver:
             if str(arrays["key"]) != self._key:
                 return
             simulation = recorder.simulation
-            simulation.restore(_within(arrays, "simulation/"))
+            simulation.restore(state_of("simulation", arrays))
             simulation.statistics = RunStatistics.from_json(parse_json(str(arrays["statistics"])))
-            recorder.restore(_within(arrays, "recorder/"))
+            recorder.restore(state_of("recorder", arrays))
         except FileNotFoundError:
             return
         except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
@@ -192,15 +193,10 @@ class _Saver:
         simulation = self._recorder.simulation
         statistics = json.dumps(simulation.statistics.to_json())
         arrays = {"key": np.array(self._key), "statistics": np.array(statistics)}
-        arrays |= {f"simulation/{name}": value for name, value in simulation.snapshot().items()}
-        arrays |= {f"recorder/{name}": value for name, value in self._recorder.state().items()}
+        states = {"simulation": simulation.snapshot(), "recorder": self._recorder.state()}
         self._file.parent.mkdir(parents=True, exist_ok=True)
-        write_npz(self._file, arrays)
+        write_npz(self._file, arrays | joined(states))
         self._saved = perf_counter()
-
-
-def _within(arrays: Arrays, folder: str) -> Arrays:
-    return {k.removeprefix(folder): v for k, v in arrays.items() if k.startswith(folder)}
 
 
 def _prepare(simulation: Simulation, rollout: Rollout, start: Snapshot | None) -> None:

@@ -56,7 +56,19 @@ class PaperLossSettings(Record):
 
 
 @dataclass(frozen=True)
-class MultiScaleSettings(LoopSettings):
+class PaperLoopSettings(LoopSettings):
+    """How Agarwal et al. (2025) train, where they state it."""
+
+    epochs: int = 100
+    learning_rate: float = 1e-3
+    schedule: Literal["cosine", "halving"] = "halving"
+    weight_decay: float = 0.0
+    averaging: float = 0.0
+    quiet_vrms: float = 0.0
+
+
+@dataclass(frozen=True)
+class MultiScaleSettings(PaperLoopSettings):
     """Training of the paper's network; defaults are the paper's where it states them.
 
     Parameters
@@ -89,12 +101,6 @@ class MultiScaleSettings(LoopSettings):
         "velocity scale: regression (eq. 4), viscosity, or coarse:N",
         section="model",
     )
-    epochs: int = 100
-    learning_rate: float = 1e-3
-    schedule: Literal["cosine", "halving"] = "halving"
-    weight_decay: float = 0.0
-    averaging: float = 0.0
-    quiet_vrms: float = 0.0
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -4,8 +4,8 @@ from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
 from tellus.solver.limits import MOST_STEPS
-from tellus.surrogate.multi_scale.settings import MultiScaleNetworkSettings
-from tellus.surrogate.settings import WEIGHT, LoopSettings, count, setting
+from tellus.surrogate.multi_scale.settings import MultiScaleNetworkSettings, PaperLoopSettings
+from tellus.surrogate.settings import WEIGHT, count, setting
 
 
 @dataclass(frozen=True)
@@ -16,7 +16,7 @@ class TimeUNetNetworkSettings(MultiScaleNetworkSettings):
 
 
 @dataclass(frozen=True)
-class TimeUNetSettings(LoopSettings):
+class TimeUNetSettings(PaperLoopSettings):
     """Training of a U-net that steps in time; defaults are U-net-4 of Agarwal et al. (2025).
 
     Parameters
@@ -42,9 +42,3 @@ class TimeUNetSettings(LoopSettings):
     interval: int = setting(
         100, "from one state to the next", "steps", limits=count(MOST_STEPS), section="model"
     )
-    epochs: int = 100
-    learning_rate: float = 1e-3
-    schedule: Literal["cosine", "halving"] = "halving"
-    weight_decay: float = 0.0
-    averaging: float = 0.0
-    quiet_vrms: float = 0.0

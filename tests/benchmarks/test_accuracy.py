@@ -9,8 +9,9 @@ import pytest
 
 from tellus.benchmarks import accuracy, accuracy_cases, accuracy_reference
 from tellus.benchmarks.accuracy_cases import AccuracyCase, Scheme
-from tellus.benchmarks.accuracy_front import at_equal_error, floored, front_of, seconds_at
+from tellus.benchmarks.accuracy_front import at_equal_error, floored, seconds_at
 from tellus.benchmarks.accuracy_reference import Judged, Reference, store, stored
+from tellus.benchmarks.pareto_front import pareto_front
 from tellus.errors import InputError
 from tellus.solver.grid import Grid
 
@@ -81,9 +82,7 @@ def test_rows_are_judged_against_a_reference_that_is_kept(tiny: Path) -> None:
 
 
 def test_a_front_is_what_nothing_beats() -> None:
-    points = [(1.0, 0.5), (2.0, 0.6), (3.0, 0.1), (4.0, 0.1), (5.0, 0.05)]
-    rows = [{"cpu_seconds_per_model_time": seconds, "e": error} for seconds, error in points]
-    front = front_of(rows[::-1], "e")
+    front = pareto_front([(5.0, 0.05), (4.0, 0.1), (3.0, 0.1), (3.0, 0.1), (2.0, 0.6), (1.0, 0.5)])
     assert front == [(1.0, 0.5), (3.0, 0.1), (5.0, 0.05)]
     assert seconds_at(front, 0.6) == 1.0
     assert seconds_at(front, 0.1) == pytest.approx(3.0)

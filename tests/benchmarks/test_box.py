@@ -4,11 +4,10 @@ import json
 from pathlib import Path
 
 import pytest
+from rollouts import tellus
 from small_data import GRID, waves, write_dataset
-from typer.testing import CliRunner
 
 from tellus.benchmarks import box
-from tellus.cli import app
 from tellus.errors import InputError
 
 
@@ -36,11 +35,7 @@ def test_one_split_is_enough_and_another_is_refused(data: Path) -> None:
 
 
 def test_the_command_prints_json_and_says_what_is_missing(data: Path, tmp_path: Path) -> None:
-    runner = CliRunner()
-    done = runner.invoke(
-        app, ["bench", "box", "--data", str(data), "--solvers", "direct", "--json"]
-    )
-    assert done.exit_code == 0
+    done = tellus("bench", "box", "--data", data, "--solvers", "direct", "--json")
     assert json.loads(done.stdout)["results"][0]["solver"] == "direct"
     with pytest.raises(InputError, match=r"card\.json"):
         box.main(tmp_path)

@@ -12,13 +12,12 @@ import pytest
 from matplotlib.figure import Figure
 from rich.console import Console
 from rich.table import Table
+from rollouts import complaint, tellus
 from trajectories import make_weary_known, synthetic
-from typer.testing import CliRunner
 
 from tellus.benchmarks import pareto, pareto_front, pareto_table
 from tellus.benchmarks.labels import label_points
 from tellus.benchmarks.pareto_plan import planned, start_state
-from tellus.cli import app
 from tellus.cli.shell import show
 from tellus.config import Config, load_config
 from tellus.coupling.simulation.loop import Simulation
@@ -268,6 +267,9 @@ def test_training_that_never_pays() -> None:
 
 # The command
 
+COMMAND = ["bench", "pareto", EXAMPLE, "--start", "0.01", "--solvers", "skip:2"]
+COMMAND += [word for change in TOY for word in ("--set", change)]
+
 
 @pytest.mark.parametrize(
     ("words", "message"),
@@ -279,19 +281,12 @@ def test_training_that_never_pays() -> None:
     ],
 )
 def test_bad_input_is_explained(words: list[str], message: str, tmp_path: Path) -> None:
-    told = CliRunner().invoke(
-        app, ["bench", "pareto", str(EXAMPLE), "--out", str(tmp_path), *words]
-    )
-    assert told.exit_code == 2
-    assert message in told.stderr
+    assert message in complaint("bench", "pareto", EXAMPLE, "--out", tmp_path, *words)
 
 
 def test_command(tmp_path: Path) -> None:
-    words = ["bench", "pareto", str(EXAMPLE), "--out", str(tmp_path), "--solvers", "skip:2"]
-    words += ["--start", "0.01", "--outputs", "4", "--threads", "1", "--json"]
-    told = CliRunner().invoke(app, words + [w for change in TOY for w in ("--set", change)])
-    assert told.exit_code == 0, told.output
-    document = json.loads(told.stdout)
+    words = [*COMMAND, "--out", tmp_path, "--outputs", "4", "--threads", "1", "--json"]
+    document = json.loads(tellus(*words).stdout)
     assert [row["solver"] for row in document["results"]][-1] == "skip:2"
     (written,) = tmp_path.glob("pareto-*.json")
     assert json.loads(written.read_text()) == document
@@ -302,10 +297,7 @@ def test_a_stopped_run_can_go_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         raise KeyboardInterrupt
 
     monkeypatch.setattr(pareto, "roll_out", stopped)
-    words = ["bench", "pareto", str(EXAMPLE), "--out", str(tmp_path), "--start", "0.01"]
-    words += ["--solvers", "skip:2", *(w for change in TOY for w in ("--set", change))]
-    told = CliRunner().invoke(app, words)
-    assert told.exit_code == 3
+    told = tellus(*COMMAND, "--out", tmp_path, status=3)
     assert "the same command goes on" in told.stderr
 
 

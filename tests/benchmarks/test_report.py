@@ -5,12 +5,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from typer.testing import CliRunner
+from rollouts import tellus
 
 from tellus.benchmarks import add_memory, report, stokes
 from tellus.benchmarks.fields import Case
 from tellus.benchmarks.memory import KilledError
-from tellus.cli import app
 from tellus.errors import InputError
 from tellus.solver.grid import Grid
 from tellus.solver.stokes import StokesProblem
@@ -118,10 +117,8 @@ def test_a_result_of_something_else_is_refused(checkout: Path) -> None:
 
 
 def test_command(checkout: Path) -> None:
-    checked = CliRunner().invoke(app, ["bench", "report", str(checkout), "--check"])
-    assert checked.exit_code == 1
+    checked = tellus("bench", "report", checkout, "--check", status=1)
     assert "README.md is out of date" in checked.stdout
-    assert CliRunner().invoke(app, ["bench", "report", str(checkout)]).exit_code == 0
-    assert CliRunner().invoke(app, ["bench", "report", str(checkout), "--check"]).exit_code == 0
-    nowhere = CliRunner().invoke(app, ["bench", "report", str(checkout / "docs")])
-    assert nowhere.exit_code == 2
+    tellus("bench", "report", checkout)
+    tellus("bench", "report", checkout, "--check")
+    tellus("bench", "report", checkout / "docs", status=2)

@@ -11,14 +11,13 @@ from typing import Any
 
 import pytest
 from contract import run_cases
-from typer.testing import CliRunner
+from rollouts import complaint, tellus
 
 from tellus.benchmarks import convergence, rows, verification
 from tellus.benchmarks.published import CASES, HIGH_ORDER
 from tellus.benchmarks.rows import ErrorRow
 from tellus.benchmarks.spread import Row
 from tellus.benchmarks.steady import SteadyCase, ladder, verify
-from tellus.cli import app
 from tellus.config import Config, load_config
 from tellus.coupling.simulation.loop import Simulation
 from tellus.errors import InputError
@@ -196,9 +195,7 @@ def test_convergence_refuses_steps_of_its_own_choice() -> None:
 def test_the_table(tmp_path: Path) -> None:
     out = tmp_path / "verification.json"
     words = ["bench", "verification", "--cases", "solkz,solcx", "--resolutions", "8,16"]
-    result = CliRunner().invoke(app, [*words, "--json", "--out", str(out)])
-    assert result.exit_code == 0, result.output
-    document = json.loads(result.stdout)
+    document = json.loads(tellus(*words, "--json", "--out", out).stdout)
     assert document == json.loads(out.read_text())
     assert document["resolutions"] == [8, 16]
     assert len(document["results"]) == 8
@@ -230,10 +227,7 @@ def test_published_ranges_and_limits_are_shown() -> None:
     ],
 )
 def test_bad_words_are_explained(words: list[str], sentence: str) -> None:
-    result = CliRunner().invoke(app, ["bench", "verification", *words])
-    assert result.exit_code == 2
-    assert sentence in result.stderr
-    assert result.stderr.count("\n") == 1
+    assert sentence in complaint("bench", "verification", *words)
 
 
 # What the documentation quotes

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -56,7 +56,6 @@ def no_warning(sentence: str) -> None:
         max_size=4,
     )
 )
-@settings(max_examples=30, deadline=None)
 def test_what_is_read_is_what_was_written(content: Arrays) -> None:
     with directory() as run:
         write_checkpoint(run, 7, content, keep=2)
@@ -92,7 +91,6 @@ SIZE = 2000
 
 
 @given(damage(SIZE))
-@settings(max_examples=60, deadline=None)
 def test_any_damage_is_found_and_the_one_before_used(change: Any) -> None:
     with directory() as run:
         for step in (10, 20):
@@ -106,7 +104,6 @@ def test_any_damage_is_found_and_the_one_before_used(change: Any) -> None:
 
 
 @given(damage(SIZE), damage(SIZE))
-@settings(max_examples=20, deadline=None)
 def test_when_all_are_damaged_there_is_nothing_to_go_on_from(first: Any, second: Any) -> None:
     with directory() as run:
         for step, change in ((10, first), (20, second)):
@@ -118,7 +115,6 @@ def test_when_all_are_damaged_there_is_nothing_to_go_on_from(first: Any, second:
 
 
 @given(st.lists(st.integers(0, 30), min_size=1, max_size=12), st.integers(2, 4))
-@settings(max_examples=30, deadline=None)
 def test_the_newest_ones_are_kept_and_a_past_that_was_left_is_not(
     steps: list[int], keep: int
 ) -> None:

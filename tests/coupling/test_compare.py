@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import tomli_w
 from rich.console import Console
-from rollouts import case
+from rollouts import case, files
 
 from tellus.config import load_config
 from tellus.coupling.runs.fields import FieldWriter
@@ -252,7 +252,7 @@ def test_a_report_replaces_nothing_but_a_report(good: Path, tmp_path: Path) -> N
     run = tmp_path / "a"
     shutil.copytree(good, run)
     (tmp_path / "notes.html").write_text("mine")
-    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    before = files(tmp_path)
     for place, said in (
         *[(name, "is HTML; name") for name in ("report.png", "report.json", "report", "t.csv")],
         ("notes.html", "is no HTML file"),
@@ -261,7 +261,7 @@ def test_a_report_replaces_nothing_but_a_report(good: Path, tmp_path: Path) -> N
     ):
         with pytest.raises(InputError, match=said):
             compare([run], tmp_path / place)
-    assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
+    assert files(tmp_path) == before
     (tmp_path / "empty.html").touch()
     for _ in range(2):  # over an earlier report too
         result = compare([run], tmp_path / "empty.html")

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import zarr
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
@@ -64,7 +64,6 @@ ranges = st.tuples(st.floats(0, 5), st.floats(0, 1)).map(lambda r: [r[0], r[0] +
     log_T=ranges,
     log_p=ranges,
 )
-@settings(max_examples=50, deadline=None)
 def test_members_are_in_the_box_and_split_as_asked(
     train: int,
     validation: int,

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from matplotlib.figure import Figure
-from rollouts import case
+from rollouts import case, files
 
 from tellus.coupling.output import export as exporting
 from tellus.coupling.output.export import export_netcdf, export_vtk, write_pvd
@@ -60,7 +60,7 @@ def test_exports_of_a_run_leave_the_old_ones(
     written = export_vtk(run, tmp_path / "vtk")
     (netcdf := tmp_path / "run.nc").write_text("old")
     (table := tmp_path / "run.csv").write_text("old")
-    before = {path: path.read_bytes() for path in written.parent.iterdir()}
+    before = files(written.parent)
     monkeypatch.setattr(os, "fsync", full)
     monkeypatch.setattr("tellus.coupling.output.export.os.replace", full)
     for export in (
@@ -70,7 +70,7 @@ def test_exports_of_a_run_leave_the_old_ones(
     ):
         with pytest.raises(OSError, match="No space left on device"):
             export()
-    assert {path: path.read_bytes() for path in written.parent.iterdir()} == before
+    assert files(written.parent) == before
     assert netcdf.read_text() == table.read_text() == "old"
     assert {path.name for path in tmp_path.iterdir()} == {"run", "run.nc", "run.csv", "vtk"}
 

@@ -32,8 +32,10 @@ import os, signal
 from pathlib import Path
 from tellus.config import load_config
 from tellus.coupling.runs import run as running, time_loop
+from tellus.coupling.simulation.loop import Simulation
 
 config = load_config("case.toml")
+Simulation.from_config(config).step()  # what it compiles and loads, no child needs to
 os.fsync = lambda file: None
 replace, checkpoint = Path.replace, time_loop.RunLoop._checkpoint
 

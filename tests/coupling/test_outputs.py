@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import xarray as xr
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from rollouts import case, summary, tellus, write_case
 
@@ -33,7 +33,6 @@ from tellus.solver.transport.regridding import regridded
 @example(every=0.1, outputs=3.0)
 @example(every=0.1, outputs=0.5)
 @example(every=1e6, outputs=1e-10)
-@settings(max_examples=100, deadline=None)
 def test_output_times_are_exact_multiples_and_the_end(every: float, outputs: float) -> None:
     schedule = Schedule(every, every * outputs)
     assert schedule.goal == pytest.approx(every * outputs, rel=1e-11)

@@ -87,7 +87,7 @@ def test_a_profile_is_the_mean_over_time(run: Path) -> None:
         mean = np.trapezoid(values, times[1:], axis=0) / (times[-1] - times[1])
         variance = np.trapezoid((values - mean) ** 2, times[1:], axis=0) / (times[-1] - times[1])
         np.testing.assert_allclose(result[name], mean)
-        np.testing.assert_allclose(result[f"{name}_std"], np.sqrt(variance), atol=1e-14)
+        np.testing.assert_allclose(result[f"{name}_std"], np.sqrt(variance), rtol=0, atol=1e-14)
 
 
 def test_a_profile_is_by_default_of_the_second_half(run: Path) -> None:

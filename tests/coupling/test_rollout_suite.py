@@ -9,12 +9,10 @@ from typing import Any
 import cloudpickle
 import numpy as np
 import pytest
-from rollouts import SIMPLEST
+from rollouts import SIMPLEST, complaint, files, tellus
 from trajectories import synthetic
-from typer.testing import CliRunner
 
 import tellus.coupling.trajectory.suite.suite as suites
-from tellus.cli import app
 from tellus.config import Config, load_config, load_dataset_config
 from tellus.config.solver_spec import SolverSpec
 from tellus.coupling.dataset.sampling import members
@@ -40,6 +38,7 @@ from tellus.solver.direct import DirectSolver
 from tellus.solver.stokes import Flow, StokesProblem, StokesSolver
 
 SETTINGS = (
+    *SIMPLEST[:3],
     "grid.nx=32",
     "grid.ny=16",
     "grid.aspect=2.0",
@@ -324,16 +323,16 @@ def test_a_damaged_rollout_is_done_again(roll: Roll, serial: list[str], tmp_path
 def test_another_suite_in_the_same_directory_is_refused(roll: Roll, tmp_path: Path) -> None:
     out = tmp_path / "out"
     roll([CASES[0]], ["skip:5"])
-    before = {path: path.read_bytes() for path in out.rglob("*") if path.is_file()}
+    before = files(out)
     for cases in ([CASES[1]], CASES, [case_of("one", "time.max_steps=41")]):
         with pytest.raises(InputError, match="begun with other simulations"):
             roll(cases, ["skip:5"])
-    file = out / "rollouts" / "one" / f"{file_name('skip:5')}.json"
-    file.write_text(file.read_text().replace('"key": "1 ', '"key": "0 '))
+    name = f"rollouts/one/{file_name('skip:5')}.json"
+    (out / name).write_text((out / name).read_text().replace('"key": "1 ', '"key": "0 '))
     with pytest.raises(InputError, match="rolled out with other weights"):
         roll([CASES[0]], ["skip:5"])
-    file.write_bytes(before[file])
-    assert {path: path.read_bytes() for path in out.rglob("*") if path.is_file()} == before
+    (out / name).write_bytes(before[name])
+    assert files(out) == before
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "thesis.tex").write_text("dear")
     with pytest.raises(InputError, match="holds no suite"):
@@ -447,9 +446,8 @@ def test_colours_reach_down_to_what_cooled_but_not_below_the_reference() -> None
 @pytest.mark.usefixtures("serial")
 def test_the_command_rolls_a_data_set_out(data: Path, tmp_path: Path) -> None:
     out = tmp_path / "suite"
-    command = ["rollout-suite", "--data", str(data), "--out", str(out), "--stokes", "skip:4"]
-    result = CliRunner().invoke(app, [*command, "--steps", "20", "--jobs", "1", "--json"])
-    assert result.exit_code == 0, result.stderr
+    command = ["rollout-suite", "--data", data, "--out", out, "--stokes", "skip:4"]
+    result = tellus(*command, "--steps", "20", "--jobs", "1", "--json")
     document = json.loads(result.stdout, parse_constant=pytest.fail)
     assert [row["case"] for row in document["results"]] == 2 * ["sim_000", "sim_001"]
     assert all(row["steps"] == 20 for row in document["results"] if row["solver"] == "direct")
@@ -539,9 +537,7 @@ def test_bad_input_ends_in_a_sentence(
 ) -> None:
     given = [str(data) if argument == "DATA" else argument for argument in arguments]
     out = tmp_path / "suite"
-    result = CliRunner().invoke(app, ["rollout-suite", *given, "--out", str(out)])
-    assert result.exit_code == 2
-    assert sentence in result.stderr
+    assert sentence in complaint("rollout-suite", *given, "--out", out)
     assert not out.exists()
 
 

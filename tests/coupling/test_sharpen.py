@@ -5,10 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from physics_cases import case
-from typer.testing import CliRunner
+from rollouts import tellus
 
-import tellus
-from tellus.cli import app
+from tellus import open_run
 from tellus.coupling.output.sharpen import sharpen
 from tellus.coupling.runs.info import describe
 from tellus.coupling.runs.run import run_directory
@@ -42,7 +41,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_means_are_those_of_the_run(closure: Closure | None, run: Path, tmp_path: Path) -> None:
     out = tmp_path / "sharp"
     sharpen(run, out, 4, closure, report=len)
-    coarse, fine = tellus.open_run(run), tellus.open_run(out)
+    coarse, fine = open_run(run), open_run(out)
     grid = Grid(coarse.sizes["x"], coarse.sizes["y"], float(coarse["x_node"][-1]))
     assert fine.sizes["x"] == 4 * grid.nx
     assert fine.sizes["time"] == coarse.sizes["time"] > 1
@@ -70,12 +69,8 @@ def test_bad_requests_are_refused(run: Path, tmp_path: Path) -> None:
 
 def test_the_command_line_writes_one(run: Path, tmp_path: Path) -> None:
     out = tmp_path / "sharp"
-    arguments = ["sharpen", str(run), "--out", str(out), "--factor", "2", "--closure", "none"]
-    found = CliRunner().invoke(app, arguments)
-    assert found.exit_code == 0, found.output
+    found = tellus("sharpen", run, "--out", out, "--factor", "2", "--closure", "none")
     assert "2 times finer" in found.output
-    missing = [*arguments[:-1], str(tmp_path / "no-model")]
-    missing[3] = str(tmp_path / "other")
-    refused = CliRunner().invoke(app, missing)
-    assert refused.exit_code == 2
-    assert not (tmp_path / "other").exists()
+    missing, other = tmp_path / "no-model", tmp_path / "other"
+    tellus("sharpen", run, "--out", other, "--factor", "2", "--closure", missing, status=2)
+    assert not other.exists()

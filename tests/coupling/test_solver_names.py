@@ -1,9 +1,11 @@
 """What holds of all solvers that have names: the names, and memory that goes on to the bit."""
 
+import re
+
 import pytest
 from sequences import SMALL, assert_resumes, circulating
 
-from tellus.coupling.solvers.names import make_solver
+from tellus.coupling.solvers.names import listing, make_solver
 from tellus.errors import InputError
 from tellus.solver.grid import Grid
 
@@ -100,6 +102,11 @@ REFUSED = [
     (UNEVEN, "reduced:8", ""),
 ]
 KNOWN = [
+    "direct",
+    "skip:10",
+    "skip:10:linear",
+    "skip:2:skip:3",
+    "skip:2:linear:skip:3:linear",
     "lagged",
     "lagged:tol=1e-3",
     "lagged:tol=1e-8:limit=7",
@@ -110,6 +117,7 @@ KNOWN = [
     "iterative:tol=1e-4:cold:from:coarse:2",
 ]
 REMEMBERING = [
+    "skip:3:lagged:tol=1e-3",
     "skip:tol=1e-2",
     "skip:tol=5e-2:lagged:tol=1e-3",
     "anchored:3:coarse:2",
@@ -131,9 +139,10 @@ def test_what_is_refused(grid: Grid, name: str, said: str) -> None:
     assert all(part in sentence for part in said.split(" ... ")), sentence
 
 
-@pytest.mark.parametrize("name", KNOWN)
-def test_names(name: str) -> None:
-    assert make_solver(name, SMALL).name == name
+def test_names() -> None:
+    for name in KNOWN:
+        assert make_solver(name, SMALL).name == name
+        assert any(re.split(r"[:\[]", usage)[0] == name.split(":")[0] for usage, *_ in listing())
 
 
 @pytest.mark.parametrize("name", REMEMBERING)

@@ -10,7 +10,6 @@ import tellus as front_door
 from tellus import Simulation, open_run
 from tellus.config.paths import with_absolute_paths
 from tellus.coupling.runs.run import run_directory
-from tellus.coupling.solvers.names import listing, make_solver
 from tellus.coupling.solvers.skip import SkipSolver
 from tellus.errors import InputError
 from tellus.solver.direct import DirectSolver
@@ -40,21 +39,6 @@ def test_skip_solves_every_nth_call_and_holds_between(every: int) -> None:
         assert flow.report.iterations == (1 if call == asked else 0)
 
 
-@pytest.mark.parametrize("calls", range(5))
-def test_skip_gives_its_memory_back(calls: int) -> None:
-    """Around a solver that remembers, too, at every point of the cycle."""
-    one = SkipSolver(Drifting(GRID), 3, GRID)
-    for call in range(calls):
-        one.solve(problem(call))
-    other = SkipSolver(Drifting(GRID), 3, GRID)
-    other.solve(problem(99))
-    other.restore({name: np.array(value) for name, value in one.state().items()})
-    for call in range(calls, calls + 7):
-        ours, theirs = other.solve(problem(call)), one.solve(problem(call))
-        np.testing.assert_array_equal(ours.psi, theirs.psi)
-        assert ours.report.status == theirs.report.status
-
-
 def test_warming_up_does_not_count(tmp_path: Path) -> None:
     run_directory(
         case("stokes.solver=skip:4", "time.max_steps=8"), tmp_path / "run", progress=False
@@ -81,14 +65,6 @@ def test_a_refused_name_leaves_nothing_on_disk(tmp_path: Path) -> None:
     for name in ("direkt", "skip:0", "surrogate:nowhere"):
         tellus("run", config, "--out", tmp_path / "run", "--stokes", name, status=2)
     assert [path.name for path in tmp_path.iterdir()] == ["case.toml"]
-
-
-@pytest.mark.parametrize(
-    "name", ["direct", "skip:10", "skip:10:linear", "skip:2:skip:3", "skip:2:linear:skip:3:linear"]
-)
-def test_names_that_are_known(name: str) -> None:
-    assert make_solver(name, GRID).name == name
-    assert any(usage.partition(":")[0] == name.partition(":")[0] for usage, *_ in listing())
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,6 @@ from typer.testing import CliRunner
 
 from tellus.cli import app
 from tellus.cli.shell import OneSentenceGroup
-from tellus.coupling.cluster import run_all
 from tellus.errors import GO_ON
 from tellus.io import signals
 from tellus.io.signals import WATCHED, held, prompt, remembered
@@ -227,44 +226,3 @@ def test_what_is_started_deaf_leaves_a_signal_to_its_parent() -> None:
     """In a process of its own: threads that other tests started don't block signals."""
     done = subprocess.run([sys.executable, "-c", DEAF], capture_output=True, text=True, timeout=60)
     assert (done.returncode, done.stderr) == (0, "")
-
-
-def listening_addresses() -> set[tuple[str, int]]:
-    """Where this process, which holds the scheduler, and its children accept connections."""
-    import psutil
-
-    me = psutil.Process()
-    return {
-        (connection.laddr.ip, connection.laddr.port)
-        for process in (me, *me.children(recursive=True))
-        for connection in process.net_connections("inet")
-        if connection.status == psutil.CONN_LISTEN
-    }
-
-
-# Modules of tests cannot be imported there.
-ABOUT_A_WORKER = (
-    "__import__('signal').pthread_sigmask(__import__('signal').SIG_BLOCK, [])",
-    "__import__('os').getenv('MALLOC_TRIM_THRESHOLD_')",
-    "__import__('os').getenv('OMP_NUM_THREADS')",
-)
-
-
-def test_a_cluster_hears_no_terminal_and_listens_on_the_loopback_alone() -> None:
-    """Its processes would end with tracebacks.
-
-    They keep freed memory: Dask's own setting returns every array, at twice the cost of a step at
-    512x128. And they have one thread.
-    """
-    others = listening_addresses()  # of tests before this one
-    found, said = set(), []
-    for answer in run_all(eval, [(text,) for text in ABOUT_A_WORKER]):
-        found |= {address for address, _ in listening_addresses() - others}
-        said.append(answer)
-    (blocked,) = (answer for answer in said if isinstance(answer, set))
-    assert INT in blocked
-    assert TERM not in blocked
-    assert None in said
-    assert "1" in said
-    assert found
-    assert found <= {"127.0.0.1", "::1"}

@@ -32,15 +32,15 @@ def test_cold_is_zero_and_perturbed_like_the_others() -> None:
     assert 0.005 < np.max(np.abs(perturbed)) <= 0.02
     plain = initial_temperature(case("initial.kind=conductive", *FLAT), GRID)
     there = initial_temperature(case("initial.kind=conductive", "initial.amplitude=0.02"), GRID)
-    np.testing.assert_allclose(perturbed, there - plain, atol=1e-15)
+    np.testing.assert_allclose(perturbed, there - plain, rtol=0, atol=1e-15)
 
 
 def test_linear_layers_have_the_thickness_and_the_interior_asked_for() -> None:
     field = initial.linear(FINE, interior=0.6, thickness=0.1)
     y, column = FINE.y_cells, field[:, 0]
-    np.testing.assert_allclose(column[y < 0.1], 1.0 - 4.0 * y[y < 0.1], atol=1e-12)
+    np.testing.assert_allclose(column[y < 0.1], 1.0 - 4.0 * y[y < 0.1], rtol=0, atol=1e-12)
     np.testing.assert_array_equal(column[(y > 0.1) & (y < 0.9)], 0.6)
-    np.testing.assert_allclose(column[y > 0.9], 6.0 * (1.0 - y[y > 0.9]), atol=1e-12)
+    np.testing.assert_allclose(column[y > 0.9], 6.0 * (1.0 - y[y > 0.9]), rtol=0, atol=1e-12)
     np.testing.assert_array_equal(field, np.repeat(column[:, None], 4, axis=1))
 
 
@@ -68,7 +68,7 @@ def test_layers_that_meet_in_the_middle() -> None:
     field = initial_temperature(
         case("initial.kind=linear", "initial.thickness=0.5", "initial.interior=0.5", *FLAT), FINE
     )
-    np.testing.assert_allclose(field[:, 0], 1.0 - FINE.y_cells, atol=1e-12)
+    np.testing.assert_allclose(field[:, 0], 1.0 - FINE.y_cells, rtol=0, atol=1e-12)
 
 
 def test_a_profile_is_interpolated_and_holds_beyond_its_ends(tmp_path: Path) -> None:
@@ -210,10 +210,10 @@ def test_a_run_starts_from_a_profile_with_its_perturbation(tmp_path: Path) -> No
     (tmp_path / "p.txt").write_text("0 1\n1 0\n")
     start = ("initial.kind=profile", f"initial.path={tmp_path / 'p.txt'}")
     plain = Simulation.from_config(case(*start, *FLAT)).temperature
-    np.testing.assert_allclose(plain, initial.conductive(GRID), atol=1e-15)
+    np.testing.assert_allclose(plain, initial.conductive(GRID), rtol=0, atol=1e-15)
     perturbed = Simulation.from_config(case(*start, "initial.amplitude=0.1")).temperature
     conductive = Simulation.from_config(case("initial.kind=conductive")).temperature
-    np.testing.assert_allclose(perturbed, conductive, atol=1e-15)
+    np.testing.assert_allclose(perturbed, conductive, rtol=0, atol=1e-15)
     summary = run_directory(case(*start, "time.max_steps=2"), tmp_path / "run", progress=False)
     assert summary["status"] == "done"
 

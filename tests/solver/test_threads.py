@@ -1,10 +1,8 @@
 """Threads: none that spins, the caller's own number given back, the same bits on any number."""
 
 import os
-import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -13,6 +11,7 @@ from threading import Barrier
 import numpy as np
 import pytest
 import torch
+from forked import ended, forked
 from numerics import random_psi, rough_viscosity
 from threadpoolctl import threadpool_info, threadpool_limits
 
@@ -210,25 +209,10 @@ def test_a_child_of_a_fork_can_go_on(name: str) -> None:
     solver = make_solver(name, grid)
     with limit(2), threadpool_limits(2):
         before = solver.solve(rising(grid)).psi
-        child = os.fork()
-        if child == 0:
-            status = 1
-            try:
-                after = make_solver(name, grid).solve(rising(grid)).psi
-                status = 0 if np.allclose(after, before, rtol=1e-6, atol=1e-9) else 3
-            finally:
-                os._exit(status)
+
+        def go_on() -> None:
+            after = make_solver(name, grid).solve(rising(grid)).psi
+            np.testing.assert_allclose(after, before, rtol=1e-6, atol=1e-9)
+
+        child = forked(go_on)
     assert ended(child) == 0
-
-
-def ended(child: int, seconds: float = 60.0) -> int | None:
-    """Exit status of a process, None if it hangs."""
-    until = time.monotonic() + seconds
-    while time.monotonic() < until:
-        done, status = os.waitpid(child, os.WNOHANG)
-        if done:
-            return os.waitstatus_to_exitcode(status)
-        time.sleep(0.02)
-    os.kill(child, signal.SIGKILL)
-    os.waitpid(child, 0)
-    return None

@@ -17,7 +17,6 @@ from typer.testing import CliRunner
 
 from tellus.cli import app
 from tellus.config import load_training_config
-from tellus.coupling.cluster import run_all, tell
 from tellus.coupling.experiments import trainings
 
 TINY = (
@@ -221,13 +220,6 @@ def test_a_signal_stops_two_processes_resumable(
         epochs = len(metrics.read_text().splitlines())
         sleep(0.5)
         assert len(metrics.read_text().splitlines()) == epochs > 0
-
-
-def test_tasks_tell_while_they_work_and_fail_alone() -> None:
-    said: list[str] = []
-    ended = run_all(tell, [("begun",), (1j,), ("done",)], report=said.append, keep_failures=True)
-    failures = [type(failure) for failure in ended if failure is not None]
-    assert (said, failures) == (["begun", "done"], [TypeError])
 
 
 @pytest.mark.parametrize("file", sorted(Path("experiments").glob("*/*.toml")), ids=str)

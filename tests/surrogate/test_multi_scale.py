@@ -3,8 +3,10 @@
 import json
 import os
 import shutil
+import socket
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from math import log
 from pathlib import Path
@@ -13,6 +15,7 @@ from types import ModuleType
 import numpy as np
 import pytest
 import torch
+from forked import ended, forked
 from rollouts import assert_same, case, tellus
 from small_data import GRID, problem
 
@@ -219,7 +222,27 @@ def test_a_run_with_a_divergent_flow_resumes_bitwise(
     assert_same(out, run(tmp_path / "alone", 8))
 
 
-def test_two_processes_train_as_one(dataset: Path, tmp_path: Path) -> None:
+def by_forks(*command: str | Path) -> None:
+    """Two processes that meet as those of `torchrun` do."""
+    with socket.socket() as free:
+        free.bind(("localhost", 0))
+        meeting = {"MASTER_ADDR": "localhost", "MASTER_PORT": str(free.getsockname()[1])}
+    ranks = [
+        forked(lambda: tellus(*command), WORLD_SIZE="2", RANK=rank, **meeting) for rank in "01"
+    ]
+    assert [ended(rank) for rank in ranks] == [0, 0]
+
+
+def by_torchrun(*command: str | Path) -> None:
+    launcher = ["torch.distributed.run", "--standalone", "--nproc-per-node=2", "-m", "tellus"]
+    variables = os.environ | {"OMP_NUM_THREADS": "1"}
+    subprocess.run([sys.executable, "-m", *launcher, *command], env=variables, check=True)
+
+
+@pytest.mark.parametrize("by_two", [by_forks, pytest.param(by_torchrun, marks=pytest.mark.slow)])
+def test_two_processes_train_as_one(
+    by_two: Callable[..., None], dataset: Path, tmp_path: Path
+) -> None:
     """The same losses within rounding, batch for batch, also where shares are uneven."""
     config = tmp_path / "train.toml"
     config.write_text(
@@ -228,16 +251,8 @@ def test_two_processes_train_as_one(dataset: Path, tmp_path: Path) -> None:
         "[training]\nepochs = 3\nbatch_size = 7\n"
     )
     command = ["train", str(config), "--data", str(dataset), "--out"]
-    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
-    done = subprocess.run(
-        [*torchrun, "-m", "tellus", *command, str(tmp_path / "by-2")],
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    tellus(*command, tmp_path / "by-1")
+    tellus(*command, tmp_path / "by-1")  # first: children need not import what it imports
+    by_two(*command, str(tmp_path / "by-2"))
     losses = []
     for out in (tmp_path / "by-1", tmp_path / "by-2"):
         lines = (out / "metrics.jsonl").read_text().splitlines()

@@ -7,10 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from rollouts import tellus
 from small_data import Member, parameters, write_dataset
-from typer.testing import CliRunner
 
-from tellus.cli import app
 from tellus.config import Config, load_config, load_training_config
 from tellus.coupling.build import grid_of, resolved
 from tellus.coupling.starts.initial import initial_temperature
@@ -223,5 +222,4 @@ def test_the_command_runs_from_a_prediction_and_resumes(trained: Path, tmp_path:
         "[time]\nend = 1e-3\nmax_steps = 2\n"
     )
     for extra in ([], ["--resume", "--set", "time.max_steps=4"]):
-        done = CliRunner().invoke(app, ["run", str(config), "--out", str(out), *extra])
-        assert done.exit_code == 0, done.output
+        tellus("run", config, "--out", out, *extra)
