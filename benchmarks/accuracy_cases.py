@@ -8,7 +8,8 @@ import numpy as np
 
 from tellus.config import Config, load_config
 from tellus.coupling.build import boundaries_of
-from tellus.coupling.simulation.loop import Simulation, Snapshot
+from tellus.coupling.simulation.loop import Simulation
+from tellus.coupling.simulation.snapshot import Snapshot
 from tellus.solver.boundaries import BoundaryConditions
 from tellus.solver.grid import Array, Grid
 from tellus.solver.transport.regridding import regridded

@@ -18,7 +18,8 @@ import numpy as np
 from tellus.config import Config
 from tellus.coupling.output.picture_file import save_picture
 from tellus.coupling.runs.provenance import provenance
-from tellus.coupling.simulation.loop import Simulation, Snapshot
+from tellus.coupling.simulation.loop import Simulation
+from tellus.coupling.simulation.snapshot import Snapshot
 from tellus.coupling.trajectory.cases import RolloutCase
 from tellus.coupling.trajectory.drift import (
     departure,

@@ -7,7 +7,8 @@ import numpy as np
 
 from tellus.config.paths import with_absolute_paths
 from tellus.coupling.runs.progress import RunProgress
-from tellus.coupling.simulation.loop import Simulation, Snapshot
+from tellus.coupling.simulation.loop import Simulation
+from tellus.coupling.simulation.snapshot import Snapshot
 from tellus.coupling.trajectory.cases import RolloutCase
 from tellus.coupling.trajectory.rollout import Rollout, file_name
 from tellus.solver.grid import Array

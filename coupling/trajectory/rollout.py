@@ -13,7 +13,8 @@ import numpy as np
 
 from tellus.coupling.runs.progress import RunProgress
 from tellus.coupling.runs.provenance import git_hash, machine
-from tellus.coupling.simulation.loop import Simulation, Snapshot, StepRecord
+from tellus.coupling.simulation.loop import Simulation, StepRecord
+from tellus.coupling.simulation.snapshot import Snapshot
 from tellus.coupling.simulation.statistics import RunStatistics
 from tellus.coupling.simulation.stepping import CollapsedError, NotFiniteError, OutOfBoundsError
 from tellus.errors import InputError, RunFailedError

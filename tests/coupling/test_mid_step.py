@@ -45,9 +45,10 @@ def convected(steps: int, scheme: str) -> Array:
 @pytest.mark.parametrize(("scheme", "order"), [("explicit", 3.0), ("implicit", 2.0)])
 def test_the_order_of_the_coupled_scheme_in_time(scheme: str, order: float) -> None:
     """With the velocity of the start of the step, of first: `test_energy_order`."""
-    solutions = [convected(steps, scheme) for steps in (80, 160, 320, 640)]
+    solutions = [convected(steps, scheme) for steps in (80, 160, 320)]
     errors = [float(np.mean(np.abs(one - other))) for one, other in pairwise(solutions)]
-    assert min(observed_orders(errors)) > order - 0.1
+    (observed,) = observed_orders(errors)
+    assert observed > order - 0.1
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,8 @@ import pytest
 from rollouts import SIMPLEST, case
 from trajectories import make_weary_known, synthetic
 
-from tellus.coupling.simulation.loop import Simulation, Snapshot, StepRecord
+from tellus.coupling.simulation.loop import Simulation, StepRecord
+from tellus.coupling.simulation.snapshot import Snapshot
 from tellus.coupling.trajectory import rollout as rollout_module
 from tellus.coupling.trajectory.cases import RolloutCase
 from tellus.coupling.trajectory.drift import (
