@@ -10,6 +10,8 @@ from typing import Any
 from tellus.errors import InputError, RunFailedError
 from tellus.io.signals import WATCHED, held
 
+log = logging.getLogger("tellus")
+
 TOLD = "tellus"
 """Topic of the lines that tasks `tell`."""
 
@@ -54,6 +56,8 @@ def run_all(
     if not tasks:
         return
     with _client(min(jobs, len(tasks)), scheduler, threads) as client:
+        if not client.scheduler_info()["workers"]:
+            log.info("the scheduler has no workers yet: waiting for them")
         if report is not None:
             client.subscribe_topic(TOLD, lambda event: report(event[1]))
         futures = [client.submit(work, *task, pure=False) for task in tasks]

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from tellus.config import Config, DatasetConfig
 from tellus.config.dataset import PAIR, DatasetSection
 from tellus.coupling.build import simulation_of
-from tellus.io.signals import held
+from tellus.coupling.sobol import sobol_points
 from tellus.solver.grid import Array
 
 SEEDS = 2**32
@@ -43,16 +43,12 @@ def members(config: DatasetConfig) -> list[Member]:
     Parameters come from one scrambled Sobol sequence over H, log10 gamma_T and
     log10 gamma_p; the corners of that box, if asked for, join the training split.
     """
-    from scipy.stats import qmc
-
     settings = config.dataset
     low, high = np.transpose([settings.heating, settings.log10_gamma_T, settings.log10_gamma_p])
     corners = np.array(np.meshgrid([0, 1], [0, 1], [0, 1])).reshape(3, -1).T
     drawn_train = settings.train - (len(corners) if settings.corners else 0)
     drawn = drawn_train + settings.validation + settings.test
-    with held():  # what is raised while SciPy reads its table is lost in there, and the table too
-        sobol = qmc.Sobol(d=3, scramble=True, rng=np.random.default_rng(settings.seed))
-    points = sobol.random_base2(max(drawn - 1, 1).bit_length())[:drawn]
+    points = sobol_points(3, drawn, settings.seed)
     splits = ["test"] * settings.test + ["validation"] * settings.validation
     splits += ["train"] * settings.train
     if settings.corners:

@@ -1,4 +1,4 @@
-"""What a run, data set, model or configuration is, in about ten lines."""
+"""What a run, sweep, data set, model or configuration is, in about ten lines."""
 
 import tomllib
 from collections import Counter
@@ -21,7 +21,7 @@ REMEDY = "mend it, copy it again, or make it anew"
 
 
 def describe(path: Path) -> str:
-    """Say what is in a run directory, data set, model directory, weights file or configuration.
+    """Say what a run, sweep, data set, model, weights file or configuration is.
 
     Only small files are read (cards, run.json, the end of the time series), so it
     takes no time on the largest run.
@@ -71,6 +71,8 @@ def _recognised_file(path: Path) -> tuple[str, Callable[[Path], Facts]]:
 def _recognised_folder(path: Path) -> tuple[str, Callable[[Path], Facts]]:
     if (path / "run.json").exists():
         return "run", _run
+    if (path / "sweep.json").exists():
+        return "sweep", _sweep
     if (path / "card.json").exists():
         if "simulations" in read_json(path / "card.json", REMEDY):
             return "data set", _dataset
@@ -84,8 +86,8 @@ def _recognised_folder(path: Path) -> tuple[str, Callable[[Path], Facts]]:
 
 def _nothing_known(path: Path) -> InputError:
     return InputError(
-        f"{path} is no run (run.json), data set or model (card.json), nor a configuration (TOML) "
-        "or weights (safetensors)."
+        f"{path} is no run (run.json), sweep (sweep.json), data set or model (card.json), nor a "
+        "configuration (TOML) or weights (safetensors)."
     )
 
 
@@ -128,6 +130,12 @@ def _run(path: Path) -> Facts:
     for key, own in summary.classes.items():
         facts[key] = f"{own.named}, SHA-256 {own.sha256[:12]}"
     return facts | ({"warnings": "; ".join(summary.warnings)} if summary.warnings else {})
+
+
+def _sweep(path: Path) -> Facts:
+    from tellus.coupling.sweep.table import overview
+
+    return overview(path)
 
 
 def _closure(name: str, report: Mapping[str, Any]) -> str:

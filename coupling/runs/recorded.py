@@ -50,6 +50,8 @@ class RecordedRun:
                 f"{path} is a data set, whole or unfinished: give a run directory, one written by "
                 "`tellus run`."
             )
+        if (Path(path) / "sweep.json").is_file():
+            raise InputError(f"{path} is a sweep: give its runs, such as {path}/runs/*.")
         return cls(Path(path))
 
     @cached_property

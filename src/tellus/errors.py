@@ -8,6 +8,7 @@ GO_ON = {
     "dataset": "the same command goes on",
     "experiments": "the same command goes on",
     "rollout-suite": "the same command goes on",
+    "sweep": "the same command goes on",
     "train": "the same command with --resume goes on",
     "unpack": "the same command goes on",
 }

@@ -8,10 +8,16 @@ from typing import Any
 import numpy as np
 
 from tellus.coupling.runs.recorded import RUNNING, RecordedRun, read_run
+from tellus.coupling.runs.settings_told import told
 from tellus.errors import InputError
 from tellus.io.shown import shown
 
 from .pair import RunPair
+
+PHYSICS = ("model", "rheology", "boundaries")
+"""Sections of a configuration that two runs of one case have in common."""
+
+Settings = Mapping[str, Any]
 
 
 def compare(runs: Sequence[Path], out: Path | None = None) -> dict[str, Any]:
@@ -53,7 +59,8 @@ def compare(runs: Sequence[Path], out: Path | None = None) -> dict[str, Any]:
           total seconds over the common model time, where a run that went further
           is charged in proportion to its steps in that time.
 
-        A figure that cannot be had (no equal output times, no steps) is None.
+        A figure that cannot be had (no equal output times, no steps, the speed-up over a run
+        of other physics) is None.
 
     Raises
     ------
@@ -88,13 +95,51 @@ def compare(runs: Sequence[Path], out: Path | None = None) -> dict[str, Any]:
     return result
 
 
+MOST_TOLD = 3
+"""Settings in a label; where more of them differ, directories say it better."""
+
+UNTOLD = ("stokes", "output", "planet")
+"""Sections that a label does not tell of: the solver stands there by its name."""
+
+PATHS = ("path", "weights")
+"""Keys that it does not tell of either."""
+
+
 def labels(runs: Sequence[RecordedRun]) -> list[str]:
-    """Short, distinct names: the solver, with the directory where that alone is ambiguous."""
-    names = [run.solver for run in runs]
+    """Short, distinct names: what differs of solver and settings, with the directory if need be."""
+    solvers, settings = [run.solver for run in runs], _varying([run.config for run in runs])
+    if 0 < len(settings[0]) <= MOST_TOLD:
+        several = len(set(solvers)) > 1
+        names = [
+            ", ".join([run.solver] * several + [told(own)])
+            for run, own in zip(runs, settings, strict=True)
+        ]
+    else:
+        names = solvers
     return [
         shown(name if names.count(name) == 1 else f"{name} ({run.path.name})")
         for name, run in zip(names, runs, strict=True)
     ]
+
+
+def _varying(configs: Sequence[Settings]) -> list[dict[str, Any]]:
+    """Of each configuration the settings, by section.key, that are not the same in all of them."""
+    flat = [
+        {
+            f"{section}.{key}": value
+            for section, values in config.items()
+            if section not in UNTOLD
+            for key, value in values.items()
+            if key not in PATHS
+        }
+        for config in configs
+    ]
+    keys = [
+        key
+        for key in dict.fromkeys(key for config in flat for key in config)
+        if any(config.get(key) != flat[0].get(key) for config in flat)
+    ]
+    return [{key: config.get(key) for key in keys} for config in flat]
 
 
 def summary(pair: RunPair, label: str) -> dict[str, Any]:
@@ -142,7 +187,10 @@ def _differences(pair: RunPair) -> dict[str, Any]:
 
 def _cost(pair: RunPair) -> dict[str, Any]:
     run, mine, reference = pair.run, *(_prices(r, pair.span) for r in (pair.run, pair.reference))
-    gains = [a / b if a is not None and b else None for a, b in zip(reference, mine, strict=True)]
+    gains: Sequence[float | None] = [None] * len(mine)
+    if not _other_physics(pair.reference, run):  # else it is another task
+        both = zip(reference, mine, strict=True)
+        gains = [a / b if a is not None and b else None for a, b in both]
     return {
         "seconds_per_step": mine[0],
         "stokes_seconds_per_step": mine[1],
@@ -170,11 +218,6 @@ def _prices(run: RecordedRun, span: tuple[float, float]) -> tuple[float | None, 
     return stokes + (seconds.energy or 0.0) / steps, stokes, seconds.total * inside / taken
 
 
-PHYSICS = ("model", "rheology", "boundaries")
-"""Sections of a configuration that two runs of one case have in common."""
-
-Settings = Mapping[str, Any]
-
 ENDINGS = {"running": "still going on", "killed": "was killed", "stopped": "stopped early"}
 
 
@@ -190,9 +233,14 @@ def _notes(pair: RunPair) -> list[str]:
     if run.grid != pair.reference.grid:
         notes.append(f"regridded from {run.grid} to {pair.reference.grid}")
     ours, theirs = pair.reference.config, run.config
-    notes += [note for section in PHYSICS for note in _unlike(section, ours, theirs)]
+    notes += _other_physics(pair.reference, run)
     notes += _unlike("time", ours, theirs, ["scheme"])
     return [*notes, *_unlike("energy", ours, theirs, ["advection", "velocity"])]
+
+
+def _other_physics(reference: RecordedRun, run: RecordedRun) -> list[str]:
+    """What of the physics differs."""
+    return [note for name in PHYSICS for note in _unlike(name, reference.config, run.config)]
 
 
 def _unlike(
@@ -217,4 +265,6 @@ def _warnings(runs: Sequence[RecordedRun]) -> list[str]:
     found = [f"The runs used different {what}: their seconds do not compare." for what in unlike]
     if any(run.info.get("git") != runs[0].info.get("git") for run in runs):
         found.append("The runs were made by different versions of the code.")
+    if any(_other_physics(runs[0], run) for run in runs):
+        found.append("Between runs of different physics there is no speed-up.")
     return found

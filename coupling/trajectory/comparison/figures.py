@@ -173,7 +173,7 @@ def _draw_speedups(axis: Axes, entries: Sequence[Result]) -> None:
     for offset, (key, (name, colour)) in zip((-0.2, 0.2), SPEEDUPS.items(), strict=True):
         values = [run[key] or 0.0 for run in entries]
         container = axis.barh(places + offset, values, height=0.38, color=colour, label=name)
-        axis.bar_label(container, [f" {value:.3g}" for value in values])
+        axis.bar_label(container, [f" {value:.3g}" if value else "" for value in values])
     axis.axvline(1.0, color="#222222", linewidth=0.8)
     axis.set(title="speed-up over the reference")
 

@@ -44,11 +44,12 @@ def headline(result: Mapping[str, Any]) -> list[str]:
         f"{r['label']} {digits(r['speedup'])}x per step, "
         f"{digits(r['speedup_end_to_end'])}x end to end"
         for r in others
+        if r["speedup"] is not None
     ]
     heat = [f"{r['label']} {digits(r['mean_temperature_mae'])}" for r in others]
     flow = [f"{r['label']} {digits(r['velocity_error'], 100)} %" for r in others]
     return [
-        f"Speed-up over {name} ({cost}): {'; '.join(speed)}.",
+        f"Speed-up over {name} ({cost}): {'; '.join(speed) or 'none to tell of'}.",
         f"Mean absolute difference of <T>(t) from {name}: {'; '.join(heat)}.",
         f"Velocity difference from {name} at equal times, between trajectories that have drifted "
         f"apart, median: {'; '.join(flow)}.",

@@ -19,6 +19,7 @@ from .evaluate import evaluate, experiments, rollout_suite
 from .init import init
 from .options import DataDir, Device, Json, Preset, Scheduler, Set, at_once, solver_kinds
 from .shell import OneSentenceGroup, complain, deliver, listen, processors, say, show
+from .sweep import sweep
 from .view import export, plot, profile, sharpen, unpack
 
 app = typer.Typer(
@@ -169,9 +170,9 @@ def solvers() -> None:
 
 @app.command()
 def info(
-    path: Annotated[Path, typer.Argument(help="Run, data set, model or configuration.")],
+    path: Annotated[Path, typer.Argument(help="Run, sweep, data set, model or configuration.")],
 ) -> None:
-    """Say what a run, data set, model or configuration is, in ten lines."""
+    """Say what a run, sweep, data set, model or configuration is, in ten lines."""
     from tellus.coupling.runs.info import describe
 
     show(describe(path))
@@ -187,7 +188,7 @@ def demo(
     run_demo(out, say)
 
 
-for command in (init, evaluate, experiments, profile, plot, export, sharpen, unpack, config):
+for command in (init, sweep, evaluate, experiments, profile, plot, export, sharpen, unpack, config):
     app.command()(command)
 app.command(name="rollout-suite")(rollout_suite)
 app.add_typer(bench, name="bench")

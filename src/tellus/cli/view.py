@@ -48,22 +48,32 @@ def profile(
 
 def plot(
     run: Annotated[
-        Path, typer.Argument(metavar="RUN|DATA|MODEL", help="Run, data set or trained model.")
+        Path,
+        typer.Argument(
+            metavar="RUN|SWEEP|DATA|MODEL", help="Run, sweep, data set or trained model."
+        ),
     ],
     out: Annotated[
         Path | None,
         typer.Option(
             metavar="DIR|FILE",
-            help="Directory of a run's pictures [default: RUN/plots], or the picture of a data "
-            "set or training [default: DATA/overview.png, MODEL/training.png].",
+            help="Directory of a run's pictures [default: RUN/plots], or the picture of a sweep, "
+            "data set or training [default: SWEEP/sweep.png, DATA/overview.png, "
+            "MODEL/training.png].",
         ),
     ] = None,
     frames: Annotated[
         int, typer.Option(min=1, help="Most outputs to draw, evenly spaced over the run.")
     ] = 50,
 ) -> None:
-    """Draw a run (fields, time series, animation), what a data set covers, or a training."""
+    """Draw a run (fields, time series, animation), a sweep, a data set, or a training."""
     refuse_sources(out, run)
+    if (run / "sweep.json").exists():
+        from tellus.coupling.sweep.figure import plot_sweep
+
+        picture, laws = plot_sweep(run, out)
+        say("\n".join([*laws, f"the picture is {picture}"]))
+        return
     if (run / "metrics.jsonl").exists() or (run / "weights.safetensors").exists():
         from tellus.coupling.output.learning import plot_training
 

@@ -13,6 +13,7 @@ from .whole_file import entries
 READ = (
     "config.toml",
     "run.json",
+    "sweep.json",
     "timeseries.csv",
     "fields.zarr",
     "checkpoints",
@@ -23,7 +24,7 @@ READ = (
     "metrics.jsonl",
     "checkpoint",
 )
-"""What commands read from runs, data sets and models; the rest of them are results."""
+"""What commands read from runs, sweeps, data sets and models; the rest of them are results."""
 
 Identity = tuple[int, int]
 

@@ -1,0 +1,1 @@
+"""`tellus sweep`: one configuration run at many values of some of its settings."""

@@ -1,0 +1,225 @@
+"""Which runs a sweep consists of, and where they lie."""
+
+import itertools
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+from pydantic import ValidationError
+
+from tellus.config import Config, load_config, stored_config
+from tellus.config.vary import Varied
+from tellus.coupling.runs.recorded import RecordedRun
+from tellus.coupling.runs.settings_told import brief_value, told
+from tellus.coupling.sobol import sobol_points
+from tellus.errors import InputError
+from tellus.io.json_file import read_json
+from tellus.io.names import plain_names
+from tellus.io.whole_file import write_atomically
+
+PLAN, RUNS, FAILED = "sweep.json", "runs", "failed"
+FORMAT = 1
+SEED = 0
+"""Of the Sobol sequence."""
+
+MOST_RUNS = 10_000
+DONE, NOT_RUN = "done", "not run"
+
+REMEDY = "copy it again, or choose another --out"
+
+Values = Mapping[str, Any]
+"""What a run's configuration holds of the settings that vary, by section.key."""
+
+
+def points(
+    file: Path, changes: Sequence[str], axes: Sequence[Varied], count: int | None
+) -> list[tuple[Values, Config]]:
+    """The configurations of a sweep, every combination of values or as many as are drawn.
+
+    Parameters
+    ----------
+    file : Path
+        What all of them share.
+    changes : sequence of str
+        ``section.key=value``, over the file.
+    axes : sequence of Varied
+    count : int, optional
+        Draw so many points of a Sobol sequence, between the ends of the ranges and from the lists,
+        in place of all combinations.
+
+    Raises
+    ------
+    InputError
+        A setting is unknown, a value refused, there is nothing to vary, or too much.
+    """
+    if not axes:
+        raise InputError("a sweep needs a setting to vary, such as --vary model.heating=0,5,10.")
+    named = {change.partition("=")[0].strip() for change in changes}
+    if both := named & {axis.key for axis in axes}:
+        raise InputError(f"{both.pop()} is set and varied: name it in --vary or --set alone.")
+    found: dict[str, tuple[Values, Config]] = {}
+    for settings in _combined(axes) if count is None else _drawn(axes, count):
+        config = _loaded(file, changes, settings)
+        values = {axis.key: value_of(config, axis.key) for axis in axes}
+        if count is None and _place(values) in found:
+            raise InputError(f"--vary: {told(values)} is there twice: name every value once.")
+        found[_place(values)] = values, config
+    return list(found.values())
+
+
+def sample_size(sample: str | None) -> int | None:
+    """N of "sobol:N"; InputError for anything else."""
+    if sample is None:
+        return None
+    match = re.fullmatch(r"sobol:(\d{1,6})", sample, re.ASCII)
+    if match is None or not 1 <= (count := int(match[1])) <= MOST_RUNS:
+        raise InputError(
+            f'--sample takes sobol:N, N from 1 to {MOST_RUNS}, such as sobol:64, not "{sample}".'
+        )
+    return count
+
+
+def _combined(axes: Sequence[Varied]) -> list[list[str]]:
+    count = 1
+    for axis in axes:
+        count *= len(axis.values)
+    if count > MOST_RUNS:
+        raise InputError(
+            f"--vary makes {count} runs, and {MOST_RUNS} are most: take fewer values, or --sample."
+        )
+    each = [[f"{axis.key}={value}" for value in axis.values] for axis in axes]
+    return [list(settings) for settings in itertools.product(*each)]
+
+
+def _drawn(axes: Sequence[Varied], count: int) -> list[list[str]]:
+    shares = sobol_points(len(axes), count, SEED).tolist()
+    return [
+        [f"{axis.key}={axis.at(share)}" for axis, share in zip(axes, point, strict=True)]
+        for point in shares
+    ]
+
+
+def _loaded(file: Path, changes: Sequence[str], settings: Sequence[str]) -> Config:
+    try:
+        return load_config(file, [*changes, *settings])
+    except InputError as error:
+        sentence = str(error)
+        if any(setting.partition("=")[0] in sentence for setting in settings):
+            sentence = re.sub("^--set", "--vary", sentence)
+        raise InputError(sentence) from None
+
+
+def value_of(config: Config, key: str) -> Any:
+    """What a configuration holds of "section.key"."""
+    section, _, name = key.partition(".")
+    return getattr(getattr(config, section), name)
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """What sweep.json says: what all runs share, and the values of each.
+
+    More runs may join it later, of the same settings at other values. Of the settings in `signed`
+    values were drawn from a range that reaches zero or less.
+    """
+
+    path: Path
+    config: Config
+    runs: Mapping[str, Values]
+    signed: frozenset[str] = frozenset()
+
+    @classmethod
+    def of(cls, path: Path, config: Config, keys: Sequence[str]) -> Self:
+        """The one that was begun in `path`, of the same settings; a new one where there is none.
+
+        Raises InputError where another one was.
+        """
+        if not (path / PLAN).exists():
+            return cls(path, config, {})
+        found = cls.read(path)
+        if sorted(keys) != sorted(found.keys):
+            raise InputError(
+                f"{path} varies {', '.join(found.keys)}, not {', '.join(keys)}: vary those, or "
+                "choose another --out."
+            )
+        before, now = (each.model_dump() for each in (found.config, config))
+        for section, values in now.items():
+            for key, value in values.items():
+                other = before[section][key]
+                if f"{section}.{key}" not in keys and value != other:
+                    raise InputError(
+                        f"{path} was begun with {section}.{key} = {brief_value(other)}, not "
+                        f"{brief_value(value)}: give that, or choose another --out."
+                    )
+        return found
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """The sweep in a directory; InputError where sweep.json is missing or damaged."""
+        file = path / PLAN
+        try:
+            content = read_json(file, REMEDY)
+            runs, keys = content["runs"], content["vary"]
+            if not all(isinstance(values, dict) and [*values] == keys for values in runs.values()):
+                raise ValueError("a run lacks its values")
+            config = stored_config(content["config"])
+            for name in plain_names(runs, str(file)):
+                runs[name] = {key: _hashable(value) for key, value in runs[name].items()}
+            return cls(path, config, runs, frozenset(map(str, content["signed"])))
+        except FileNotFoundError:
+            raise InputError(f"{path} holds no sweep: it has no {PLAN}.") from None
+        except (KeyError, TypeError, AttributeError, ValueError, ValidationError) as error:
+            said = " ".join(str(error).split())[:200]
+            raise InputError(f"{file} is damaged ({said}): {REMEDY}.") from None
+
+    @property
+    def keys(self) -> list[str]:
+        """The settings that vary."""
+        return list(next(iter(self.runs.values()), {}))
+
+    def with_runs(self, more: Sequence[Values], signed: Iterable[str] = ()) -> "Sweep":
+        """The same, and runs at these values where there is none yet."""
+        runs = dict(self.runs)
+        known = {_place(values) for values in runs.values()}
+        for values in more:
+            if _place(values) not in known:
+                runs[f"run_{len(runs):03d}"] = {key: values[key] for key in self.keys or values}
+        return Sweep(self.path, self.config, runs, self.signed.union(signed))
+
+    def write(self) -> None:
+        content = {
+            "format": FORMAT,
+            "vary": self.keys,
+            "signed": sorted(self.signed),
+            "config": self.config.model_dump(mode="json", exclude_none=True),
+            "runs": self.runs,
+        }
+        write_atomically(self.path / PLAN, json.dumps(content, indent=1).encode() + b"\n")
+
+    def named(self, values: Values) -> str:
+        """The run at these values."""
+        return next(name for name, own in self.runs.items() if _place(own) == _place(values))
+
+    def directory(self, name: str) -> Path:
+        """Of a run, wherever it lies."""
+        failed = self.path / FAILED / name
+        return failed if failed.exists() else self.path / RUNS / name
+
+    def state(self, name: str) -> str:
+        """How a run stands: its status, or that it has not begun."""
+        run = RecordedRun(self.directory(name))
+        try:
+            return run.state
+        except InputError:
+            return NOT_RUN
+
+
+def _hashable(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
+
+
+def _place(values: Values) -> str:
+    return json.dumps(dict(values), sort_keys=True)

@@ -1,0 +1,156 @@
+"""The table of a sweep: a row for each run that is done, its settings and its averages."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from rich.table import Table
+
+from tellus.coupling.runs.recorded import RecordedRun
+from tellus.coupling.runs.settings_told import brief_value, is_number, short_names, told
+from tellus.coupling.trajectory.drift import last_third
+from tellus.coupling.trajectory.tabular import digits, rich_table
+from tellus.io.whole_file import write_atomically
+
+from .plan import DONE, Sweep
+
+TABLES = ("sweep.csv", "sweep.nc")
+FAILURES = "failures.csv"
+
+MEANINGS = {
+    "nusselt_top": "heat flux through the top",
+    "nusselt_bottom": "heat flux through the bottom",
+    "mean_temperature": "mean temperature",
+    "vrms": "rms velocity",
+    "surface_velocity": "rms velocity of the surface",
+}
+"""What is averaged over time; in the table with the standard deviation over time, NAME_std."""
+
+IMBALANCE = "imbalance"
+SETTLED = 0.05
+"""Largest imbalance of a run whose averages are those of a statistically steady state."""
+
+MOST_LISTED = 6
+"""Values of a setting that are told one by one."""
+
+Row = dict[str, Any]
+
+
+def rows(plan: Sweep) -> list[Row]:
+    """A row for each run that is done, in the order of the sweep; a damaged one is an InputError.
+
+    "run"; what varies, by section.key; averages and standard deviations of `MEANINGS`; "imbalance",
+    the change of <T> over that time, over the greater heat flux: 0 in a steady state, positive
+    where the box warms; "averaged_from" and "time", the span of the averages; "steps", "seconds"
+    and the number of "warnings".
+    """
+    return [
+        {"run": name, **values, **measured(RecordedRun(plan.directory(name)))}
+        for name, values in plan.runs.items()
+        if plan.state(name) == DONE
+    ]
+
+
+def overview(path: Path) -> dict[str, str]:
+    """A sweep in a few lines: what varies, how its runs stand, where the tables are."""
+    plan = Sweep.read(path)
+    states = Counter(plan.state(name) for name in plan.runs)
+    facts = {"runs": ", ".join(f"{count} {state}" for state, count in states.items())}
+    for key in plan.keys:
+        words = [brief_value(value) for value in sorted_values(plan, key)]
+        few = len(words) <= MOST_LISTED
+        facts[key] = ", ".join(words) if few else f"{len(words)} from {words[0]} to {words[-1]}"
+    there = [name for name in (*TABLES, FAILURES) if (path / name).exists()]
+    return facts | {"tables": ", ".join(there) or "none yet"}
+
+
+def sorted_values(plan: Sweep, key: str) -> list[Any]:
+    """The values of a setting, each once, numbers in order and first."""
+    values = dict.fromkeys(own[key] for own in plan.runs.values())
+    return sorted(values, key=lambda v: (0, v, "") if is_number(v) else (1, 0, str(v)))
+
+
+def measured(run: RecordedRun) -> Row:
+    """The averages of a run over the last third of its model time.
+
+    Over `time.steady_window` where it ended because it was steady.
+    """
+    series, summary = run.series, run.summary
+    time, dt = series["time"], series["dt"]
+    start, end = last_third(float(time[0] - dt[0]), float(time[-1]))
+    if summary.message.startswith("steady"):
+        start = max(end - run.settings.time.steady_window, float(time[0] - dt[0]))
+    late = time > start
+    found: Row = {}
+    for name in MEANINGS:
+        mean = float(np.average(series[name][late], weights=dt[late]))
+        variance = np.average((series[name][late] - mean) ** 2, weights=dt[late])
+        found |= {name: mean, f"{name}_std": float(np.sqrt(variance))}
+    warmth = series["mean_temperature"][late]
+    span = float(time[-1] - time[late][0])
+    flux = max(abs(found["nusselt_top"]), abs(found["nusselt_bottom"]))
+    change = float(warmth[-1] - warmth[0]) / span if span > 0 else np.nan
+    found[IMBALANCE] = change / flux if flux > 0 else np.nan
+    return found | {
+        "averaged_from": start,
+        "time": end,
+        "steps": run.steps,
+        "seconds": summary.seconds.total,
+        "warnings": len(summary.warnings),
+    }
+
+
+def write_tables(out: Path, found: Sequence[Row]) -> None:
+    """The rows as CSV, and for xarray, where what varies are coordinates along "run"."""
+    frame = pd.DataFrame(found)
+    if frame.empty:
+        for name in TABLES:
+            (out / name).unlink(missing_ok=True)
+        return
+    write_atomically(out / TABLES[0], frame.to_csv(index=False).encode())
+    plain = frame.map(lambda value: value if isinstance(value, int | float) else brief_value(value))
+    dataset = plain.set_index("run").to_xarray()
+    dataset = dataset.set_coords([name for name in frame.columns if "." in name])
+    for name, meaning in MEANINGS.items():
+        dataset[name].attrs = {"units": "1", "long_name": f"{meaning}, averaged over time"}
+    write_atomically(out / TABLES[1], bytes(dataset.to_netcdf(engine="h5netcdf")))
+
+
+def write_failures(out: Path, failures: Sequence[Mapping[str, Any]]) -> None:
+    """What failed, and why; no file where nothing did."""
+    if not failures:
+        (out / FAILURES).unlink(missing_ok=True)
+        return
+    lines = [{"run": f["run"], **f["values"], "message": f["message"]} for f in failures]
+    write_atomically(out / FAILURES, pd.DataFrame(lines).to_csv(index=False).encode())
+
+
+COLUMNS = {
+    "Nu top": "nusselt_top",
+    "Nu bottom": "nusselt_bottom",
+    "<T>": "mean_temperature",
+    "Vrms": "vrms",
+    "imbalance, %": IMBALANCE,
+    "steps": "steps",
+    "s": "seconds",
+}
+
+
+def table(result: Mapping[str, Any]) -> Table:
+    """A sweep for the terminal: what is done, and below what failed."""
+    names = short_names(result["vary"])
+    shown = [
+        [row["run"], *(brief_value(row[key]) for key in names)]
+        + [_shown(row, key) for key in COLUMNS.values()]
+        for row in result["runs"]
+    ]
+    notes = [f"{f['run']} ({told(f['values'])}) failed: {f['message']}" for f in result["failures"]]
+    headings = ("run", *names.values(), *COLUMNS)
+    return rich_table(result["sweep"], headings, shown, notes, text=list(names.values()))
+
+
+def _shown(row: Row, key: str) -> str:
+    return f"{100 * row[key]:.1f}" if key == IMBALANCE else digits(row[key])
