@@ -2,10 +2,12 @@
 
 import os
 from collections.abc import Iterator
+from typing import Any
 
 import psutil
 import pytest
 from hypothesis import settings
+from matplotlib.figure import Figure
 
 # A busy machine is no failure.
 settings.register_profile("few", deadline=None, max_examples=25)
@@ -23,4 +25,17 @@ def no_waiting() -> Iterator[None]:
         patch.setattr(os, "fsync", lambda file: None)
         patch.setattr(psutil, "cpu_percent", lambda interval=None: 0.0)
         patch.setattr("tellus.benchmarks.timing.REST_SECONDS", 0.0)
+        yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def few_dots() -> Iterator[None]:
+    """What is on a picture is tested, not its dots."""
+    savefig = Figure.savefig
+
+    def coarse(figure: Figure, *to: Any, **how: Any) -> None:
+        savefig(figure, *to, **how | ({"dpi": 30} if how.get("format") == "png" else {}))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Figure, "savefig", coarse)
         yield
