@@ -31,17 +31,22 @@ def describe(path: Path) -> str:
     InputError
         There is nothing there, it is none of these, or its card is damaged.
     """
+    lines = facts_of(path)
+    width = max(map(len, lines))
+    return "\n".join(f"{label:<{width}}  {shown(value)}" for label, value in lines.items())
+
+
+def facts_of(path: Path) -> Facts:
+    """The same, line by line; errors as in `describe`."""
     if not path.exists():
         raise InputError(f"{path}: there is nothing there.")
     kind, facts = (_recognised_folder if path.is_dir() else _recognised_file)(path)
     try:
-        lines = {kind: str(path), **facts(path)}
+        return {kind: str(path), **facts(path)}
     except (KeyError, IndexError, TypeError, ValueError, AttributeError) as failure:
         raise InputError(
             f"{path}: this {kind} is damaged ({failure!r}): copy it again, or make it anew."
         ) from None
-    width = max(map(len, lines))
-    return "\n".join(f"{label:<{width}}  {shown(value)}" for label, value in lines.items())
 
 
 def _recognised_file(path: Path) -> tuple[str, Callable[[Path], Facts]]:
@@ -110,7 +115,7 @@ def _run(path: Path) -> Facts:
         "status": f"{run.state}; {summary.message}"
         if summary.message
         else STATES.get(run.state, run.state),
-        "reached": f"step {step}, time {float(time):g} of {config['time']['end']:g}",
+        "reached": f"step {step}, t = {float(time):g} of {config['time']['end']:g}",
         "case": _case(config),
         "start": _start(config["initial"], run.start),
         "solver": summary.solver,
@@ -219,11 +224,26 @@ def _configuration(path: Path) -> Facts:
 
 
 def _case(config: Mapping[str, Any]) -> str:
-    law, model = config["rheology"], config["model"]
+    """Grid and physics, by what is read."""
+    model = config["model"]
+    heating = model.get("heating_law") or f"{model['heating']:g}"
     return (
-        f"{_grid(config['grid'])}, gamma_T {law['gamma_T']:g}, gamma_p {law['gamma_p']:g}, "
-        f"heating {model['heating']:g}, Rayleigh {model['rayleigh']:g}"
+        f"{_grid(config['grid'])}, {_law(config['rheology'])}, heating {heating}, "
+        f"Rayleigh {model['rayleigh']:g}"
     )
+
+
+def _law(law: Mapping[str, Any]) -> str:
+    read = {
+        "frank-kamenetskii": ("gamma_T", "gamma_p"),
+        "arrhenius": ("activation_energy", "activation_volume"),
+    }.get(law["kind"], ())
+    said = [f"{key} {law[key]:g}" for key in read] or [f"{law['kind']} viscosity"]
+    if law.get("layer_factors"):
+        said.append(f"{len(law['layer_factors'])} layers")
+    if law.get("yield_stress") is not None:
+        said.append(f"yield stress {law['yield_stress']:g}")
+    return ", ".join(said)
 
 
 def _grid(grid: Mapping[str, Any]) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from contextlib import nullcontext
 from math import inf
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from uuid import uuid4
 
 import numpy as np
@@ -24,6 +24,7 @@ from tellus.coupling.runs.files import (
     check_same_run,
 )
 from tellus.coupling.runs.ledger import KEY, Ledger
+from tellus.coupling.runs.result import RunResult
 from tellus.coupling.runs.time_loop import RunLoop
 from tellus.coupling.simulation.ranks import Ranks, ranks_of
 from tellus.coupling.simulation.stepping import Schedule
@@ -54,7 +55,7 @@ def run_directory(
     rheology: Rheology | None = None,
     heating: Heating | None = None,
     closure: Closure | None = None,
-) -> dict[str, Any]:
+) -> RunResult:
     """Run a configuration to its end and leave a run directory.
 
     Parameters
@@ -76,8 +77,8 @@ def run_directory(
 
     Returns
     -------
-    dict
-        The content of run.json.
+    RunResult
+        The content of run.json, with its main entries by name, the outputs and the time series.
 
     Raises
     ------
@@ -101,7 +102,7 @@ def run_directory(
             check_same_physics(config, out)
             if began(out):
                 with sole_user(out) if ranks.first else nullcontext():
-                    return _reopened(config, out, own, ranks).go(progress, signals)
+                    return RunResult(out, _reopened(config, out, own, ranks).go(progress, signals))
         else:
             check_free(out, overwrite)
         run = RunLoop(config, out, own, ranks, run_id=uuid4().hex)
@@ -112,7 +113,7 @@ def run_directory(
             elif ranks.first and began(out):
                 raise InputError(f"{out} was taken by another process: choose another directory.")
             run.create()
-            return run.go(progress, signals)
+            return RunResult(out, run.go(progress, signals))
 
 
 def open_run(path: Path | str) -> "xr.Dataset":

@@ -115,10 +115,11 @@ class RunLoop:
         cells = estimate.expected_layer_cells(
             simulation.grid, simulation.rheology, simulation.rayleigh
         )
-        self._warn_if_few(cells, "a hot boundary layer, by scaling,")
+        self._warn_if_few(cells, "a hot boundary layer, by scaling,", estimate.BY_SCALING)
 
-    def _warn_if_few(self, cells: float, where: str) -> None:
-        if sentence := estimate.resolution_warning(cells, where):
+    def _warn_if_few(self, cells: float, where: str, part: float = 1.0) -> None:
+        enough = part * estimate.ENOUGH_CELLS[self.config.energy.advection]
+        if sentence := estimate.resolution_warning(cells, where, enough):
             self.warn(sentence)
 
     def restore(self, ledger: Ledger) -> None:
@@ -260,7 +261,8 @@ class RunLoop:
             if simulation.steps and not any("thinnest" in warning for warning in self.warnings):
                 cells = cells_across_thinnest(simulation.temperature, simulation.boundaries)
                 where = f"at t = {simulation.time:.4g} the thinnest boundary layer or plume"
-                self._warn_if_few(cells, where)
+                if not estimate.is_conducted(cells, simulation.grid, simulation.time):
+                    self._warn_if_few(cells, where)
         self._see_what_limits()
 
     def _see_what_limits(self) -> None:

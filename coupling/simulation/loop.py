@@ -29,6 +29,7 @@ from tellus.coupling.simulation.stepping import (
 )
 from tellus.coupling.starts.initial import given_start, initial_state
 from tellus.errors import InputError
+from tellus.io.html import facts_table
 from tellus.solver.boundaries import BoundaryConditions
 from tellus.solver.closure import Closure, checked_fluxes, require_closure
 from tellus.solver.composite import joined, state_of
@@ -57,6 +58,7 @@ from tellus.solver.stokes import (
     StokesSolver,
     check_flow,
     require_solver,
+    vrms,
 )
 from tellus.solver.strain import dissipation, effective_viscosity
 from tellus.solver.threads import one_blas_thread
@@ -400,6 +402,21 @@ class Simulation:
                 record = self.step(until)
                 for observe in observers:
                     observe(self, record)
+
+    def _repr_html_(self) -> str:
+        flow, closure = self._flow, self.closure
+        facts = {
+            "grid": self.grid,
+            "viscosity": self.rheology,
+            "Rayleigh number": f"{self.rayleigh:g}",
+            "solver": self.solver.name,
+            "energy": f"{self.energy.advection}, {self.energy.scheme}",
+            **({} if closure is None else {"closure": closure.name}),
+            "reached": f"step {self.steps}, t = {self.time:.6g}",
+            "<T>": f"{float(np.mean(self.temperature)):.5g}",
+            **({} if flow is None else {"Vrms": f"{vrms(flow, self.grid):.5g}"}),
+        }
+        return facts_table("Simulation", facts)
 
     def _carrying(self, flow: Flow, dt: float) -> Carrying:
         """The velocities of a step of length dt, of that at its start."""

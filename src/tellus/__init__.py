@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from tellus.config import Config, load_config
+    from tellus.coupling.runs.result import RunResult
     from tellus.coupling.runs.run import open_run
     from tellus.coupling.runs.run import run_directory as run
     from tellus.coupling.simulation.loop import Simulation
@@ -35,6 +36,7 @@ _HOMES = {
     "InputError": "tellus.errors",
     "InterruptedRunError": "tellus.errors",
     "RunFailedError": "tellus.errors",
+    "RunResult": "tellus.coupling.runs.result",
     "Simulation": "tellus.coupling.simulation.loop",
     "SolverError": "tellus.errors",
     "StokesProblem": "tellus.solver.stokes",
@@ -56,6 +58,7 @@ __all__ = [
     "InputError",
     "InterruptedRunError",
     "RunFailedError",
+    "RunResult",
     "Simulation",
     "SolverError",
     "StokesProblem",

@@ -13,7 +13,7 @@ import pytest
 import xarray as xr
 from hypothesis import example, given
 from hypothesis import strategies as st
-from rollouts import case, summary, tellus, write_case
+from rollouts import SIMPLEST, case, summary, tellus, write_case
 
 from tellus import Simulation, open_run
 from tellus.coupling.runs import estimate
@@ -275,16 +275,14 @@ def test_a_grid_too_coarse_is_said_and_kept(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO, logger="tellus")
-    run_directory(
-        case("time.end=2e-3", "stokes.solver=direct"), tmp_path / "coarse", progress=False
-    )
+    run_directory(case("time.end=2e-3", *SIMPLEST), tmp_path / "coarse", progress=False)
     warnings = summary(tmp_path / "coarse")["warnings"]
     assert [
         record.message for record in caplog.records if record.levelname == "WARNING"
     ] == warnings
     by_scaling, measured = warnings
     # (1000 / Ra)^(1/3) with Ra = 1e4 x 100 at T = 1, on 8 cells.
-    assert "by scaling, spans about 0.8 cells, fewer than 4" in by_scaling
+    assert "by scaling, spans about 0.8 cells, fewer than 2" in by_scaling
     assert "the thinnest boundary layer or plume spans about" in measured
     assert "refine the grid" in measured
     need, expected = (r.message for r in caplog.records if r.levelname == "INFO")
@@ -375,5 +373,9 @@ def test_estimates() -> None:
     # Between two solves nothing is solved.
     assert "at least 100 steps and 7.5 s" in estimate.cost_sentence(grid, "skip:7", 0.5, 100)
     assert "at least 8 steps and 1 s" in estimate.cost_sentence(grid, "richardson:4", 0.5, 8)
-    assert estimate.resolution_warning(4.0, "it") is None
-    assert estimate.resolution_warning(3.9, "it") is not None
+    assert estimate.resolution_warning(4.0, "it", 4.0) is None
+    assert estimate.resolution_warning(3.9, "it", 4.0) is not None
+    # erf(y / (2 sqrt(t))), a start with a jump conducted, has a slope of 1 / sqrt(pi t).
+    assert estimate.is_conducted(64 * math.sqrt(math.pi * 1e-3), Grid(256, 64), 1e-3)
+    assert not estimate.is_conducted(3.0, Grid(256, 64), 0.1)
+    assert not estimate.is_conducted(3.0, Grid(256, 64), 1e-5)

@@ -38,8 +38,9 @@ def config(
     ] = False,
 ) -> None:
     """Print a configuration, or list all keys."""
+    from tellus.config.in_force import shown
     from tellus.config.purposes import MODELS, purpose_of
-    from tellus.config.read import dump, read_kind, toml
+    from tellus.config.read import read_kind, toml
 
     if help_fields:
         _print_fields(purpose, None if file is None else str(file))
@@ -47,7 +48,7 @@ def config(
         raise InputError("tellus config takes a CONFIG.toml, --set, or --help-fields.")
     else:
         models = MODELS[purpose or purpose_of({} if file is None else toml(file))]
-        typer.echo(dump(read_kind(models, file, changes or [])), nl=False)
+        typer.echo(shown(read_kind(models, file, changes or [])), nl=False)
 
 
 def _print_fields(purpose: Purpose | None, section: str | None) -> None:

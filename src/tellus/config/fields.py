@@ -19,6 +19,8 @@ from pydantic import (
 from pydantic.fields import FieldInfo
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
+from tellus.io.html import facts_table
+
 from .own_class import GRAMMAR, OwnClass, is_handed_in
 
 SIGNS = {"minimum": ">=", "exclusiveMinimum": ">", "maximum": "<=", "exclusiveMaximum": "<"}
@@ -39,6 +41,11 @@ class Section(BaseModel):
     """Frozen, no unknown keys, no coercion (except integers where a number is asked), no NaN."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+    def _repr_html_(self) -> str:
+        """For notebooks."""
+        facts = {name: getattr(self, name) for name in type(self).model_fields}
+        return facts_table(type(self).__name__, {k: v for k, v in facts.items() if v is not None})
 
 
 class Kinds:

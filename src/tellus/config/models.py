@@ -8,6 +8,7 @@ from typing import Any, Self, TypeVar
 from pydantic import model_validator
 
 from tellus.errors import InputError
+from tellus.io.html import facts_table
 
 from .dataset import (
     DatasetInitialSection,
@@ -16,6 +17,7 @@ from .dataset import (
     WindowsSection,
 )
 from .fields import Section
+from .in_force import in_force
 from .own_class import is_handed_in
 from .read import completed, read
 from .sections import (
@@ -155,6 +157,10 @@ class Config(Section):
                 f'energy.advection = "mp5", not "{self.energy.advection}"'
             )
         return self
+
+    def _repr_html_(self) -> str:
+        """For notebooks: what is set, given or by default, and read."""
+        return facts_table("Config", dict(in_force(self)))
 
     _grid_holds_it = model_validator(mode="after")(_grid_holds_start)
     _steps_are_stable = model_validator(mode="after")(_transport_is_stable)

@@ -1,0 +1,83 @@
+"""Which keys of a run's configuration are read; the others change nothing, and are not shown."""
+
+from collections.abc import Callable, Iterator
+from fnmatch import fnmatchcase
+from typing import Any
+
+import tomli_w
+from pydantic import BaseModel
+
+from .fields import fields
+from .own_class import OwnClass, is_handed_in
+from .sections import READ_BY
+
+Rule = Callable[[Any], bool]
+"""Of the configuration of a run."""
+
+
+def _wall(name: str) -> Rule:
+    return lambda config: getattr(config.boundaries, f"{name}_thermal") != "insulating"
+
+
+def _law(name: str) -> Rule:
+    return lambda config: config.rheology.kind == name
+
+
+def _start(kinds: tuple[str, ...]) -> Rule:
+    return lambda config: config.initial.kind in kinds
+
+
+def _iterates(config: Any) -> bool:
+    """A law of one's own may depend on the strain rate."""
+    kind, law = config.rheology.kind, config.rheology
+    return law.yield_stress is not None or is_handed_in(kind) or bool(OwnClass.parse(kind))
+
+
+def _perturbed(config: Any) -> bool:
+    return bool(config.initial.kind != "file")
+
+
+RULES: dict[str, Rule] = {
+    "model.heating": lambda config: config.model.heating_law is None,
+    "model.surface_temperature": lambda config: (
+        config.rheology.kind == "arrhenius"
+        or config.model.dissipation_number > 0
+        or config.model.surface_temperature > 0  # shifts what [planet] shows
+    ),
+    **{f"boundaries.{name}_value": _wall(name) for name in ("left", "right", "bottom", "top")},
+    "rheology.gamma_*": _law("frank-kamenetskii"),
+    "rheology.activation_*": _law("arrhenius"),
+    "rheology.eta_star": lambda config: config.rheology.yield_stress is not None,
+    **{f"initial.{key}": _start(kinds) for key, kinds in READ_BY.items()},
+    "initial.amplitude": _perturbed,
+    "initial.perturbation": _perturbed,
+    "initial.mode": lambda c: _perturbed(c) and c.initial.perturbation == "mode",
+    "initial.seed": lambda c: _perturbed(c) and c.initial.perturbation == "random",
+    "time.steady_window": lambda config: config.time.steady_tolerance is not None,
+    "stokes.picard_*": _iterates,
+}
+"""When a key is read, by patterns of keys; those that are not named always are."""
+
+
+def in_force(config: BaseModel) -> Iterator[tuple[str, Any]]:
+    """("section.key", value) of all that is set, given or by default, and read."""
+    for key, _ in fields(type(config)):
+        section, _, name = key.partition(".")
+        value = getattr(getattr(config, section), name)
+        if value not in (None, ()) and _is_read(config, key):
+            yield key, value
+
+
+def shown(config: BaseModel) -> str:
+    """The configuration as TOML, keys that are not read left out."""
+    tables: dict[str, dict[str, Any]] = {}
+    for key, value in in_force(config):
+        section, _, name = key.partition(".")
+        tables.setdefault(section, {})[name] = value
+    return tomli_w.dumps(tables)
+
+
+def _is_read(config: BaseModel, key: str) -> bool:
+    if "rheology" not in type(config).model_fields:  # of a data set or a training
+        return True
+    return all(rule(config) for pattern, rule in RULES.items() if fnmatchcase(key, pattern))
