@@ -103,6 +103,10 @@ class Picture:
             if high - low < LEAST_RANGE * abs(high):  # no picture of rounding
                 margin = LEAST_RANGE * abs(high)
                 axis.set(ylim=(low - margin, high + margin))
+        if not all(map(has_settled, self.found)):
+            figure.text(
+                0.99, 0.0, "hollow: warms, cools or does not convect", ha="right", fontsize=7
+            )
         figure.align_ylabels(panels[:, 0])
         return figure
 

@@ -133,13 +133,13 @@ class Sweep:
 
     @classmethod
     def of(cls, path: Path, config: Config, keys: Sequence[str]) -> Self:
-        """The one that was begun in `path`, of the same settings; a new one where there is none.
+        """The one that was begun in `path`, of the same settings; a new one before any run began.
 
         Raises InputError where another one was.
         """
-        if not (path / PLAN).exists():
+        found = cls.read(path) if (path / PLAN).exists() else cls(path, config, {})
+        if not any(found.directory(name).exists() for name in found.runs):
             return cls(path, config, {})
-        found = cls.read(path)
         if sorted(keys) != sorted(found.keys):
             raise InputError(
                 f"{path} varies {', '.join(found.keys)}, not {', '.join(keys)}: vary those, or "

@@ -212,7 +212,8 @@ def _deliver(plan: Sweep, endings: dict[str, Ending], report: Report) -> dict[st
     ]
     write_tables(plan.path, found)
     write_failures(plan.path, failures)
-    report(f"{len(found)} runs in {plan.path / TABLES[0]}")
+    if found:
+        report(f"{len(found)} runs in {plan.path / TABLES[0]}")
     return {
         "sweep": str(plan.path),
         "vary": plan.keys,
