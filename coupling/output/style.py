@@ -12,8 +12,10 @@ from cmcrameri import cm
 from matplotlib import style
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
-from matplotlib.colors import Normalize
-from matplotlib.figure import Figure
+from matplotlib.colorbar import Colorbar
+from matplotlib.colors import CenteredNorm, Normalize, PowerNorm
+from matplotlib.figure import Figure, SubFigure
+from matplotlib.ticker import MaxNLocator
 
 from tellus.solver.grid import Array
 
@@ -25,12 +27,29 @@ STYLE: Any = {
     "axes.grid": True,
     "grid.color": "#e6e6e6",
     "axes.axisbelow": True,
+    "axes.formatter.use_mathtext": True,
+    "contour.negative_linestyle": "solid",
     "legend.frameon": False,
     "figure.constrained_layout.use": True,
 }
 # Black for the reference, then Okabe and Ito's colours, told apart by the colour-blind.
 LINES = ("#222222", "#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
-LID = 15  # per cent of the cells, the coldest, that share the lowest colour
+INTERIOR = 0.65
+"""Where on a temperature's colour scale its median lies, if the scale is bent that far ..."""
+
+MOST_BENT = 2.0
+"""... by a power no larger than this, so that the lid still has colours of its own."""
+
+STREAMLINES = np.array([-0.9, -0.7, -0.5, -0.3, -0.1, 0.1, 0.3, 0.5, 0.7, 0.9])
+"""Over the largest |psi|; none at zero, which where nothing moves would only show rounding."""
+
+
+SMOOTH: Any = {
+    "origin": "lower",
+    "interpolation": "bilinear",
+    "interpolation_stage": "data",
+}
+"""How cells are drawn: T goes over from each to the next, and is coloured then."""
 
 
 @contextmanager
@@ -40,20 +59,38 @@ def styled() -> Iterator[None]:
         yield
 
 
-def draw_map(axis: Axes, values: Array | None, aspect: float, scale: Normalize) -> ScalarMappable:
-    """One field of the box, bottom row down; None leaves an empty, labelled frame.
+def draw_map(
+    axis: Axes,
+    values: Array | None,
+    aspect: float,
+    scale: Normalize,
+    psi: Array | None = None,
+    largest: float = 0.0,
+) -> ScalarMappable:
+    """One field of the box, bottom row down, with streamlines where `psi` is given.
 
-    A scale that reaches below zero is drawn with the diverging map.
+    They are `STREAMLINES` of `largest`. None leaves an empty, labelled frame. A scale that reaches
+    below zero is drawn with the diverging map.
     """
-    colours = cm.vik if scale.vmin is not None and scale.vmin < 0 else cm.lajolla
+    colours = cm.vik if isinstance(scale, CenteredNorm) else cm.lajolla
     axis.set(xticks=[], yticks=[], xlim=(0, aspect), ylim=(0, 1), aspect="equal")
     axis.grid(False)
     axis.spines[:].set_visible(False)
     if values is None:
         axis.text(aspect / 2, 0.5, "no output", ha="center", va="center", color="#888888")
     else:
-        axis.imshow(values, origin="lower", extent=(0, aspect, 0, 1), norm=scale, cmap=colours)
+        axis.imshow(values, extent=(0, aspect, 0, 1), norm=scale, cmap=colours, **SMOOTH)
+    if psi is not None:
+        draw_streamlines(axis, psi, (aspect, 1.0), largest)
     return ScalarMappable(scale, colours)
+
+
+def draw_streamlines(axis: Axes, psi: Array, size: tuple[float, float], largest: float) -> None:
+    """Of the stream function at the nodes of a box of that width and height."""
+    if largest > 0:
+        x, y = (np.linspace(0, s, n) for s, n in zip(size, psi.shape[::-1], strict=True))
+        levels = largest * STREAMLINES
+        axis.contour(x, y, psi, levels, colors="#1b1b1b", linewidths=0.5, alpha=0.55)
 
 
 def line(k: int) -> dict[str, Any]:
@@ -69,15 +106,29 @@ def line(k: int) -> dict[str, Any]:
 LARGEST_DRAWN = 1e300
 
 
-def leave_out_spikes(axis: Axes, values: Array) -> None:
-    """Limits of the vertical axis that the few largest and smallest values may leave.
+def leave_out_spikes(axis: Axes, curves: Iterable[tuple[Array, Array]]) -> None:
+    """Limits of the vertical axis for curves (time, values), which spikes may leave.
 
-    Infinite ones count for nothing, nor do those too large for an axis, as in a damaged series.
+    These are the few largest and smallest values and, where it would leave little room for what
+    follows, the first tenth of the time. Infinite values count for nothing, nor do those too large
+    for an axis, as in a damaged series.
     """
-    drawn = values[np.abs(values) < LARGEST_DRAWN]
-    low, high = np.percentile(drawn, [0.5, 99.5]) if drawn.size else (0.0, 1.0)
+    drawn = [(x, y) for x, y in curves if x.size]
+    low, high = _limits([y for _, y in drawn])
+    later = _limits([y[x >= x[0] + 0.1 * (x[-1] - x[0])] for x, y in drawn])
+    if later[1] - later[0] < (high - low) / 4:
+        low, high = later
     margin = 0.08 * max(high - low, 1e-6 * max(abs(high), 1e-300))
     axis.set(ylim=(low - margin, high + margin))
+
+
+def _limits(curves: Iterable[Array]) -> tuple[float, float]:
+    values = np.concatenate([*curves, np.empty(0)])
+    counted = values[np.abs(values) < LARGEST_DRAWN]
+    if not counted.size:
+        return 0.0, 1.0
+    low, high = np.percentile(counted, [0.5, 99.5])
+    return float(low), float(high)
 
 
 LEGEND_COLUMNS = 6
@@ -103,8 +154,9 @@ def draw_series(axis: Axes, curves: Sequence[Curve], title: str) -> None:
     for curve in curves:
         curve.draw(axis)
     axis.set(title=title)
+    axis.ticklabel_format(style="sci", axis="y", scilimits=(-3, 5))
     over_time(axis)
-    leave_out_spikes(axis, np.concatenate([curve.y for curve in curves]))
+    leave_out_spikes(axis, [(curve.x, curve.y) for curve in curves])
 
 
 def draw_profiles(axis: Axes, curves: Iterable[Curve], title: str) -> None:
@@ -129,14 +181,44 @@ def legend_below(figure: Figure) -> None:
 
 
 def temperature_scale(fields: Iterable[Array], reference: Sequence[Array]) -> Normalize:
-    """From the coldest interior of all fields to the hottest of the reference.
+    """From the coldest to the hottest of the reference, bent so that the interior has colours.
 
-    The lid, the coldest part, shares a colour. What left the reference's temperatures altogether
-    does not stretch the scale.
+    Most of a box under a lid is nearly as hot as it gets. What left the reference's temperatures
+    altogether does not stretch the scale.
     """
     coldest = min(float(field.min()) for field in reference)
-    interior = min(float(np.percentile(field, LID)) for field in (*reference, *fields))
-    # Down to a round number, which the colour bar ends on.
-    low = np.floor(20 * max(interior, coldest)) / 20
     hottest = max(float(field.max()) for field in reference)
-    return Normalize(low, max(1.0, hottest, low + 0.05))
+    # Round numbers, which the colour bar ends on.
+    low, high = np.floor(20 * coldest + 0.5) / 20, np.ceil(20 * hottest - 0.5) / 20
+    return bent(low, max(high, low + 0.05), [*reference, *fields])
+
+
+def bent(low: float, high: float, fields: Sequence[Array]) -> Normalize:
+    """A scale on which the median of the fields lies at `INTERIOR`, or towards it."""
+    median = float(np.median([np.median(field) for field in fields]))
+    share = float(np.clip((median - low) / (high - low), 0.01, 0.99))
+    power = float(np.clip(np.log(INTERIOR) / np.log(share), 1.0, MOST_BENT))
+    return PowerNorm(power, low, high, clip=True)
+
+
+def colour_bar(
+    figure: Figure | SubFigure, drawn: ScalarMappable, axes: Any, label: str, **more: Any
+) -> Colorbar:
+    """Beside all of the axes that share a scale."""
+    own = {"fraction": 0.04, "aspect": 30, "pad": 0.01, **more}
+    bar = figure.colorbar(drawn, ax=axes, label=label, **own)
+    bar.outline.set_visible(False)
+    if isinstance(drawn.norm, PowerNorm):
+        bar.set_ticks(ticks(drawn.norm))
+    return bar
+
+
+def ticks(scale: Normalize, apart: float = 0.09) -> list[float]:
+    """Round values for the colour bar of a scale that may be bent, from the largest down."""
+    low, high = float(scale.vmin or 0.0), float(scale.vmax or 1.0)
+    kept: list[float] = []
+    for value in MaxNLocator(8).tick_values(low, high)[::-1]:
+        place = float(scale(np.clip(value, low, high)))
+        if low <= value <= high and all(abs(float(scale(v)) - place) >= apart for v in kept):
+            kept.append(float(value))
+    return kept

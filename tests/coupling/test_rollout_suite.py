@@ -16,7 +16,7 @@ import tellus.coupling.trajectory.suite.suite as suites
 from tellus.config import Config, load_config, load_dataset_config
 from tellus.config.solver_spec import SolverSpec
 from tellus.coupling.dataset.sampling import members
-from tellus.coupling.output.style import temperature_scale
+from tellus.coupling.output.style import temperature_scale, ticks
 from tellus.coupling.solvers.kinds import SOLVERS, SolverEntry
 from tellus.coupling.trajectory.cases import RolloutCase, cases_of_data, cases_of_files
 from tellus.coupling.trajectory.rollout import file_name
@@ -431,16 +431,20 @@ def test_cases_are_the_simulations_of_the_data_set(data: Path) -> None:
         cases_of_data(data, "elsewhere")
 
 
-def test_colours_reach_down_to_what_cooled_but_not_below_the_reference() -> None:
+def test_colours_show_lid_and_interior_of_the_reference() -> None:
+    """The ends are its own, whatever others do; the median lies far enough up to leave room."""
     reference = np.full((10, 10), 0.925)
     reference[-1] = 0.225  # a lid of a tenth
     reference[0] = 1.0
-    alone = temperature_scale([], [reference])
-    assert (alone.vmin, alone.vmax) == pytest.approx((0.9, 1.0))
-    cooled = temperature_scale([np.full((10, 10), 0.525)], [reference])
-    assert (cooled.vmin, cooled.vmax) == pytest.approx((0.5, 1.0))
-    lost = temperature_scale([np.full((10, 10), -3.0)], [reference])
-    assert (lost.vmin, lost.vmax) == pytest.approx((0.2, 1.0))
+    for others in ([], [np.full((10, 10), -3.0)], [np.full((10, 10), 0.525)]):
+        scale = temperature_scale(others, [reference])
+        assert (scale.vmin, scale.vmax) == pytest.approx((0.2, 1.0))
+    scale = temperature_scale([], [reference])
+    assert 0.6 <= float(scale(0.925)) <= 0.85
+    assert float(scale(0.6)) > 0.2  # the lid has colours, too
+    shown = ticks(scale)
+    assert max(shown) == pytest.approx(1.0)
+    assert np.all(np.abs(np.diff(scale(np.array(shown)))) >= 0.09)
 
 
 @pytest.mark.usefixtures("serial")

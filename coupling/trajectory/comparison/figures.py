@@ -1,20 +1,20 @@
-"""The figures of a comparison, one function each.
+"""The figures of a comparison, one function each, with a sentence that says what they show.
 
 Every function takes the recorded runs, the reference first, and the dictionary
 that `compare` made of them.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from cmcrameri import cm
 from matplotlib.axes import Axes
-from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
 from tellus.coupling.output.style import (
     Curve,
+    colour_bar,
     draw_map,
     draw_profiles,
     draw_series,
@@ -24,14 +24,10 @@ from tellus.coupling.output.style import (
     styled,
     temperature_scale,
 )
-from tellus.coupling.runs.recorded import RecordedRun
 from tellus.coupling.trajectory.comparison.pair import RunPair, mean_profile
-from tellus.io.shown import in_picture
-from tellus.solver.grid import Array
 
-Runs = Sequence[RecordedRun]
-Result = Mapping[str, Any]
-MapRows = Mapping[int, Sequence[Array | None]]
+from .maps import difference_maps, temperature_maps
+from .said import WIDE, Result, Runs, Shown, labels_of, told
 
 GREYS = {"energy": "#777777", "output": "#aaaaaa", "rest": "#d5d5d5"}
 
@@ -47,8 +43,8 @@ DRIFT = {
 SPEEDUPS = {"speedup": ("per step", "#0072B2"), "speedup_end_to_end": ("end to end", "#9BBFDB")}
 
 
-def figures(result: Result, runs: Runs) -> dict[str, list[Figure]]:
-    """Every figure of the report, by name."""
+def figures(result: Result, runs: Runs) -> dict[str, list[Shown]]:
+    """Every figure of the report, by section."""
     with styled():
         return {
             "temperature": list(temperature_maps(result, runs)),
@@ -60,13 +56,30 @@ def figures(result: Result, runs: Runs) -> dict[str, list[Figure]]:
         }
 
 
-def history(result: Result, runs: Runs) -> Figure:
-    """Mean temperature and both Nusselt numbers over model time."""
-    figure = Figure(figsize=(12.6, 3.2))
-    for axis, (column, name) in zip(figure.subplots(1, 3), HISTORY.items(), strict=True):
-        draw_series(axis, _series(result, runs, column), name)
+def history(result: Result, runs: Runs) -> Shown:
+    """Mean temperature, how far it is from the reference's, and both Nusselt numbers over time."""
+    mean, *nusselt = ((name, _series(result, runs, column)) for column, name in HISTORY.items())
+    gap = [("mean temperature less that of the reference", _gaps(result, runs))]
+    drawn = [mean, *(gap if len(runs) > 1 else []), *nusselt]
+    rows, columns = (2, 2) if len(runs) > 1 else (1, 3)
+    figure = Figure(figsize=(WIDE, 0.3 + 2.5 * rows))
+    panels = figure.subplots(rows, columns, sharex=True, squeeze=False).T.ravel()
+    for k, (axis, (name, curves)) in enumerate(zip(panels, drawn, strict=True)):
+        draw_series(axis, curves, name)
+        if (k + 1) % rows:
+            axis.set(xlabel="")
     legend_below(figure)
-    return figure
+    return Shown(
+        "history",
+        figure,
+        "Every time step; the first ones may leave the frame. "
+        + told(
+            result,
+            "Mean absolute difference of <T> and of Nu",
+            ("mean_temperature_mae", 1.0, ""),
+            ("nusselt_mae", 1.0, ""),
+        ),
+    )
 
 
 def _series(result: Result, runs: Runs, column: str) -> list[Curve]:
@@ -74,7 +87,19 @@ def _series(result: Result, runs: Runs, column: str) -> list[Curve]:
     return [Curve(k, label, run.series["time"], run.series[column]) for k, (label, run) in named]
 
 
-def profiles(result: Result, runs: Runs) -> Figure:
+def _gaps(result: Result, runs: Runs) -> list[Curve]:
+    """<T> of the runs less that of the reference, at their own times, as long as both last."""
+    reference, *others = _series(result, runs, "mean_temperature")
+    curves = []
+    for curve in others:
+        shared = curve.x <= reference.x[-1]
+        times = curve.x[shared]
+        gap = curve.y[shared] - np.interp(times, reference.x, reference.y)
+        curves.append(Curve(curve.k, curve.label, times, gap))
+    return curves
+
+
+def profiles(result: Result, runs: Runs) -> Shown:
     """Horizontal means of temperature: at the last common output and averaged over time."""
     figure = Figure(figsize=(8.4, 3.8))
     final, average = figure.subplots(1, 2, sharey=True)
@@ -87,10 +112,11 @@ def profiles(result: Result, runs: Runs) -> Figure:
     draw_profiles(average, both[1], "averaged over the last third")
     average.set(ylabel="")
     legend_below(figure)
-    return figure
+    far = told(result, "Mean absolute difference of the average", ("profile_mae", 1.0, ""))
+    return Shown("profiles", figure, f"Left at the last common time, right averaged. {far}")
 
 
-def drift(result: Result) -> Figure:
+def drift(result: Result) -> Shown:
     """Distance from the reference at equal times: velocity and temperature."""
     figure = Figure(figsize=(8.4, 3.2))
     labels = labels_of(result)
@@ -105,7 +131,11 @@ def drift(result: Result) -> Figure:
         axis.set(title=name)
         over_time(axis)
     legend_below(figure)
-    return figure
+    return Shown(
+        "drift",
+        figure,
+        told(result, "Median of the velocity difference", ("velocity_error", 100.0, " %")),
+    )
 
 
 def picture(result: Result, runs: Runs) -> Figure:
@@ -123,17 +153,17 @@ def picture(result: Result, runs: Runs) -> Figure:
         for axis, values, label in zip(maps, shown, (labels[0], labels[-1]), strict=True):
             drawn = draw_map(axis, values, aspect, scale)
             axis.set_title(f"{label}, t = {runs[0].output_times[i]:.4g}")
-        figure.colorbar(drawn, ax=maps, label="temperature", extend="min", aspect=30)
+        colour_bar(figure, drawn, maps, "temperature")
         means = _series(result, runs, "mean_temperature")
         draw_series(axes["series"], means, "mean temperature")
         axes["series"].legend()
     return figure
 
 
-def cost(result: Result) -> Figure:
+def cost(result: Result) -> Shown:
     """Wall time per step by phase, and speed-up per step and end to end."""
     entries = result["runs"]
-    figure = Figure(figsize=(12.6, 1.9 + 0.5 * len(entries)))
+    figure = Figure(figsize=(WIDE, 1.9 + 0.5 * len(entries)))
     bars, gains = figure.subplots(1, 2, width_ratios=[3, 2])
     _draw_phases(bars, entries)
     _draw_speedups(gains, entries)
@@ -143,7 +173,10 @@ def cost(result: Result) -> Figure:
         axis.margins(x=margin)
         axis.grid(False, axis="y")
         axis.legend(ncols=columns, loc="upper center", bbox_to_anchor=(0.5, -0.15))
-    return figure
+    sentence = (
+        "Everything a run did over its steps, what solvers do in colours, what all do in grey."
+    )
+    return Shown("cost", figure, sentence)
 
 
 def _draw_phases(axis: Axes, entries: Sequence[Result]) -> None:
@@ -176,81 +209,3 @@ def _draw_speedups(axis: Axes, entries: Sequence[Result]) -> None:
         axis.bar_label(container, [f" {value:.3g}" if value else "" for value in values])
     axis.axvline(1.0, color="#222222", linewidth=0.8)
     axis.set(title="speed-up over the reference")
-
-
-RUNS_ABREAST = 3
-MAP_ROWS = 4
-
-
-def temperature_maps(result: Result, runs: Runs) -> Iterator[Figure]:
-    """Temperature of the runs side by side, one row per time.
-
-    The coldest part, the lid, shares one colour: the convecting interior gets the others.
-    """
-    pairs = [RunPair(runs[0], run) for run in runs]
-    rows = _map_rows(pairs, lambda pair, i, j: pair.run.snapshot("temperature", j))
-    if rows:
-        scale = temperature_scale(_drawn(rows), _drawn({i: row[:1] for i, row in rows.items()}))
-        yield from _maps(labels_of(result), runs[0], rows, scale, "temperature")
-
-
-def difference_maps(result: Result, runs: Runs) -> Iterator[Figure]:
-    """Temperature minus that of the reference, at the same times."""
-    reference, *others = labels_of(result)
-    pairs = [RunPair(runs[0], run) for run in runs[1:]]
-    rows = _map_rows(pairs, RunPair.temperature_difference)
-    largest = max([1e-12, *(float(np.abs(values).max()) for values in _drawn(rows))])
-    scale, name = Normalize(-largest, largest), f"temperature minus that of {reference}"
-    yield from _maps(others, runs[0], rows, scale, name)
-
-
-def labels_of(result: Result) -> list[str]:
-    """Names of the runs for a picture, the reference first."""
-    return [in_picture(run["label"]) for run in result["runs"]]
-
-
-def _map_rows(pairs: Sequence[RunPair], field: Callable[[RunPair, int, int], Array]) -> MapRows:
-    """By outputs of the reference, evenly spaced of those at which another run wrote one too.
-
-    Of every run a field at that time, None where it has no output.
-    """
-    outputs = [dict(pair.equal_outputs) for pair in pairs]
-    others = [pair for pair in pairs if pair.run is not pair.reference] or pairs
-    shared = sorted({i for pair in others for i, _ in pair.equal_outputs})
-    places = np.linspace(0, len(shared) - 1, MAP_ROWS + 1)[1:].round().astype(int)
-    return {
-        shared[k]: [
-            field(pair, shared[k], theirs[shared[k]]) if shared[k] in theirs else None
-            for pair, theirs in zip(pairs, outputs, strict=True)
-        ]
-        for k in (dict.fromkeys(places.tolist()) if shared else ())
-    }
-
-
-def _maps(
-    labels: Sequence[str], reference: RecordedRun, rows: MapRows, scale: Normalize, name: str
-) -> Iterator[Figure]:
-    """Panels by time (rows) and run (columns), a few runs to a figure."""
-    times, aspect = reference.output_times[list(rows)], reference.grid.aspect
-    for first in range(0, len(labels) if rows else 0, RUNS_ABREAST):
-        shown = range(first, min(first + RUNS_ABREAST, len(labels)))
-        width = min(4.2, 2.6 * aspect)
-        size = (width * len(shown) + 1.0, len(times) * (width / aspect + 0.2) + 0.3)
-        figure = Figure(figsize=size)
-        figure.set_layout_engine("constrained", h_pad=0.03, w_pad=0.03, hspace=0.0, wspace=0.0)
-        grid = figure.subplots(len(times), len(shown), squeeze=False)
-        for axes, time, values in zip(grid, times, rows.values(), strict=True):
-            drawn = [
-                draw_map(a, values[k], aspect, scale) for k, a in zip(shown, axes, strict=True)
-            ]
-            axes[0].set_ylabel(f"t = {time:.4g}")
-        for axis, k in zip(grid[0], shown, strict=True):
-            axis.set_title(labels[k], fontweight="bold")
-        cut = "neither" if name != "temperature" else "min"
-        figure.colorbar(drawn[0], ax=grid, label=name, fraction=0.04, aspect=30, extend=cut)
-        yield figure
-
-
-def _drawn(rows: MapRows) -> list[Array]:
-    """The fields that are there."""
-    return [values for row in rows.values() for values in row if values is not None]

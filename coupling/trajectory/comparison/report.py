@@ -1,4 +1,4 @@
-"""A comparison as one HTML file that needs nothing else: figures and style are inside."""
+"""A comparison as one HTML file that needs nothing else, and its figures as files beside it."""
 
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
@@ -9,17 +9,23 @@ from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, StrictUndefined
-from matplotlib.figure import Figure
 
 import tellus
+from tellus.coupling.output.picture_file import save_picture
 from tellus.coupling.output.style import styled
-from tellus.coupling.runs.recorded import RecordedRun
+from tellus.coupling.runs.recorded import RecordedRun, directory
 from tellus.errors import InputError
 from tellus.io.shown import shown
 from tellus.io.whole_file import write_atomically
 
 from .figures import figures
+from .said import Shown
 from .table import HEADINGS, headline, rows
+
+KEYS_OF_LAWS = {
+    "frank-kamenetskii": ("gamma_T", "gamma_p"),
+    "arrhenius": ("activation_energy", "activation_volume"),
+}
 
 DPI = 140
 PIXELS_PER_INCH = 82
@@ -28,12 +34,22 @@ PIXELS_PER_INCH = 82
 def write_report(out: Path, result: Mapping[str, Any], runs: Sequence[RecordedRun]) -> None:
     """Write the report of what `compare` returned of these runs, replacing an older one in one go.
 
+    Its figures, which are inside, also go to the folder NAME-figures beside it, as PNG and PDF.
     Raises InputError where `out` is no place for a report.
     """
     check_place(out)
-    page = render(result, runs)
-    out.parent.mkdir(parents=True, exist_ok=True)
+    drawn = figures(result, runs)
+    page = render(result, runs, drawn)
+    folder = directory(figures_of(out))
+    for shown_figure in (each for found in drawn.values() for each in found):
+        for kind in ("png", "pdf"):
+            save_picture(shown_figure.figure, folder / f"{shown_figure.name}.{kind}", DPI)
     write_atomically(out, page.encode(errors="backslashreplace"))
+
+
+def figures_of(out: Path) -> Path:
+    """The folder of a report's figures."""
+    return out.with_name(f"{out.stem}-figures")
 
 
 def check_place(out: Path) -> None:
@@ -49,7 +65,9 @@ def check_place(out: Path) -> None:
         raise InputError(f"{out}: the report is HTML; name a file such as report.html.")
 
 
-def render(result: Mapping[str, Any], runs: Sequence[RecordedRun]) -> str:
+def render(
+    result: Mapping[str, Any], runs: Sequence[RecordedRun], drawn: Mapping[str, Sequence[Shown]]
+) -> str:
     """The report as HTML text."""
     environment = Environment(
         autoescape=True,
@@ -59,7 +77,6 @@ def render(result: Mapping[str, Any], runs: Sequence[RecordedRun]) -> str:
     )
     environment.filters["told"] = _told
     template = files(__package__).joinpath("report.html.j2").read_text(encoding="utf-8")
-    drawn = figures(result, runs)
     first, *others = [run["label"] for run in result["runs"]]
     return environment.from_string(template).render(
         title=f"{first} against {', '.join(others)}" if others else f"Run with {first}",
@@ -68,35 +85,53 @@ def render(result: Mapping[str, Any], runs: Sequence[RecordedRun]) -> str:
         result=result,
         headings=HEADINGS,
         rows=rows(result),
-        images={name: [_image(figure) for figure in found] for name, found in drawn.items()},
+        images={name: [_image(each) for each in found] for name, found in drawn.items()},
         runs=runs,
         version=tellus.__version__,
         date=date.today().isoformat(),
     )
 
 
-def _image(figure: Figure) -> tuple[str, int]:
-    """A figure as the base64 text of a PNG, and its width on the page in pixels."""
+def _image(drawn: Shown) -> dict[str, Any]:
+    """A figure as the base64 text of a PNG, its width on the page in pixels, and its sentence."""
     buffer = BytesIO()
     with styled():
-        figure.savefig(buffer, format="png", dpi=DPI)
-    width = round(PIXELS_PER_INCH * figure.get_figwidth())
-    return b64encode(buffer.getvalue()).decode("ascii"), width
+        drawn.figure.savefig(buffer, format="png", dpi=DPI)
+    return {
+        "png": b64encode(buffer.getvalue()).decode("ascii"),
+        "width": round(PIXELS_PER_INCH * drawn.figure.get_figwidth()),
+        "sentence": drawn.sentence,
+    }
 
 
 def _case(result: Mapping[str, Any], reference: RecordedRun) -> str:
-    """The reference's parameters, as it was configured."""
+    """The reference's parameters, as it was configured, that its physics has."""
     times = reference.output_times
-    numbers = [
-        f"{key} {value:g}"
-        for section in ("model", "rheology")
-        for key, value in (reference.config.get(section) or {}).items()
-        if isinstance(value, int | float)
-    ]
     return (
-        f"{reference.grid} cells, aspect ratio {reference.grid.aspect:g}; {', '.join(numbers)}; "
+        f"{reference.grid} cells, aspect ratio {reference.grid.aspect:g}; "
+        f"{', '.join(_parameters(reference.config))}; "
         f"model time {times[0]:.4g} to {times[-1]:.4g}. Reference: {result['reference']}"
     )
+
+
+def _parameters(config: Mapping[str, Any]) -> list[str]:
+    """Numbers of the model and of the viscosity law that count."""
+    model, law = config.get("model") or {}, config.get("rheology") or {}
+    kind = law.get("kind", "frank-kamenetskii")
+    inert = {key for of, keys in KEYS_OF_LAWS.items() if of != kind for key in keys}
+    if law.get("yield_stress") is None:
+        inert.add("eta_star")
+    if not model.get("dissipation_number"):
+        inert.add("dissipation_number")
+        if kind != "arrhenius":
+            inert.add("surface_temperature")
+    numbers = {**model, **law}.items()
+    shown_kind = [] if kind == "frank-kamenetskii" else [f"{kind} viscosity"]
+    return shown_kind + [
+        f"{key} {value:g}"
+        for key, value in numbers
+        if isinstance(value, int | float) and key not in inert
+    ]
 
 
 def _told(value: Any) -> str:

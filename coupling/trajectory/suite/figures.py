@@ -11,6 +11,7 @@ from matplotlib.figure import Figure, SubFigure
 from tellus.coupling.output.picture_file import save_picture
 from tellus.coupling.output.style import (
     Curve,
+    colour_bar,
     draw_map,
     draw_profiles,
     draw_series,
@@ -177,7 +178,7 @@ def _draw_case(
         fared = "the reference" if name == REFERENCE else rows[name]["outcome"]
         axes[name].set_title(f"{in_picture(shortened(name))}, t = {trajectory.end:.4g}: {fared}")
     maps = [axes[name] for name in mine]
-    part.colorbar(drawn, ax=maps, label="temperature", extend="min", aspect=30)
+    colour_bar(part, drawn, maps, "temperature")
 
 
 def _draw_lines(axes: Mapping[str, Axes], mine: Mapping[str, Trajectory]) -> None:

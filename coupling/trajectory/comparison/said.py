@@ -1,0 +1,39 @@
+"""What a figure of a comparison says: its file's name, the runs' names, a sentence."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from matplotlib.figure import Figure
+
+from tellus.coupling.runs.recorded import RecordedRun
+from tellus.coupling.trajectory.tabular import digits
+from tellus.io.shown import in_picture
+
+Runs = Sequence[RecordedRun]
+Result = Mapping[str, Any]
+
+WIDE = 12.6
+"""Inches of a figure across the page."""
+
+
+class Shown(NamedTuple):
+    """A figure, the name of its file, and what it says."""
+
+    name: str
+    figure: Figure
+    sentence: str
+
+
+def labels_of(result: Result) -> list[str]:
+    """Names of the runs for a picture, the reference first."""
+    return [in_picture(run["label"]) for run in result["runs"]]
+
+
+def told(result: Result, what: str, *columns: tuple[str, float, str]) -> str:
+    """A sentence of what `compare` found of each run; nothing of a single one."""
+    found = [
+        f"{run['label']} "
+        + " and ".join(f"{digits(run[k], scale)}{unit}" for k, scale, unit in columns)
+        for run in result["runs"][1:]
+    ]
+    return f"{what}: {'; '.join(found)}." if found else ""
