@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from tellus.coupling.output.style import LINES, styled
 
 from .accuracy_front import HALVED, PERTURBED, SECONDS, Distances, floored
+from .labels import label_points, laid_out
 from .pareto_front import pareto_front
 from .spread import Row
 
@@ -32,12 +33,13 @@ def figure(result: Mapping[str, Any]) -> Figure:
     """A panel for each quantity and case, both axes logarithmic.
 
     A colour is a scheme of transport, a marker a grid, a line the front of a scheme: what no other
-    row of it beats in both error and seconds, errors below the floors counting as those.
+    row of it beats in both error and seconds, errors below the floors counting as those. Beside
+    what is on a front stand its solver and Courant number.
     """
     rows = [row for row in result["results"] if row["failed"] is None]
     cases = list(dict.fromkeys(row["case"] for row in rows))
     with styled():
-        drawing = Figure(figsize=(3.2 * len(cases) + 0.4, 8.6))
+        drawing = Figure(figsize=(3.4 * len(cases) + 0.4, 9.4))
         panels = drawing.subplots(len(QUANTITIES), len(cases), squeeze=False, sharex="col")
         for (name, label), line in zip(QUANTITIES.items(), panels, strict=True):
             for case, axis in zip(cases, line, strict=True):
@@ -48,12 +50,18 @@ def figure(result: Mapping[str, Any]) -> Figure:
             top.set_title(f"case {case}")
             bottom.set_xlabel("CPU seconds per unit of model time")
         _legend(drawing, panels[0, 0], rows)
+        renderer = laid_out(drawing)
+        for name, line in zip(QUANTITIES, panels, strict=True):
+            for case, axis in zip(cases, line, strict=True):
+                ours = [row for row in rows if row["case"] == case]
+                label_points(axis, _labels(name, ours, result["distances"]), 5.5, renderer)
     return drawing
 
 
 def _panel(axis: Axes, name: str, rows: Sequence[Row], distances: Distances) -> None:
     axis.set(xscale="log", yscale="log")
-    scale = 1.0 if name == "field_error" else 100.0
+    axis.tick_params(which="both", labelsize=7)
+    scale = _scale(name)
     grids = _grids(rows)
     for ours, colour in zip(_by_scheme(rows).values(), LINES, strict=False):
         for row in ours:
@@ -67,13 +75,39 @@ def _panel(axis: Axes, name: str, rows: Sequence[Row], distances: Distances) -> 
                 mew=0.4,
                 zorder=3,
             )
-        points = ((row[SECONDS], row[name]) for row in floored(ours, distances, [name]))
-        front = np.array(pareto_front(points)).T
+        front = np.array(_front(ours, distances, name)).T
         axis.plot(front[0], scale * front[1], color=colour, lw=1, zorder=2)
     found = distances.get(rows[0]["case"], {}) if rows else {}
     for floor, style in FLOORS.items():
         if floor in found:
             axis.axhline(scale * found[floor][name], color="#777777", lw=1, ls=style)
+
+
+def _labels(name: str, rows: Sequence[Row], distances: Distances) -> list[tuple[float, float, str]]:
+    """Every point of a panel, with a text where its scheme's front passes through it."""
+    scale, points = _scale(name), []
+    for ours in _by_scheme(rows).values():
+        front = _front(ours, distances, name)
+        for row in ours:
+            point = row[SECONDS], row[name]
+            text = _short(row) if point in front else ""
+            points.append((point[0], scale * point[1], text))
+    return points
+
+
+def _short(row: Row) -> str:
+    """Solver and Courant number, such as ric4 1.25."""
+    kind, *arguments = row["solver"].split(":")
+    numbers = [argument for argument in arguments[:1] if argument.isdigit()]
+    return f"{kind[:3]}{''.join(numbers)} {row['courant']:g}"
+
+
+def _front(rows: Sequence[Row], distances: Distances, name: str) -> list[tuple[float, float]]:
+    return pareto_front((row[SECONDS], row[name]) for row in floored(rows, distances, [name]))
+
+
+def _scale(name: str) -> float:
+    return 1.0 if name == "field_error" else 100.0
 
 
 def _by_scheme(rows: Sequence[Row]) -> dict[str, list[Row]]:
@@ -97,4 +131,5 @@ def _legend(drawing: Figure, axis: Axes, rows: Sequence[Row]) -> None:
         axis.plot([], [], marker, ms=5, mfc="none", mec="#222222", label=grid)
     for floor, style in FLOORS.items():
         axis.plot([], [], color="#777777", lw=1, ls=style, label=f"256x64, {floor}")
+    axis.plot([], [], " ", label="ric4 1.25: richardson:4, Courant number 1.25; on the fronts")
     drawing.legend(fontsize=7, loc="outside lower center", ncols=4)

@@ -24,6 +24,8 @@ COLOURS = {
     "refined": "#CC79A7",
     "surrogate": "#D55E00",
     "anchored": "#009E73",
+    "mumps": "#882255",
+    "mumps-psi": "#882255",
 }
 OTHER = "#222222"
 

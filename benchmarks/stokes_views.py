@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from math import prod
 from typing import Any
 
-import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -14,6 +13,7 @@ from tellus.coupling.output.style import styled
 from tellus.io.busy import BUSY_PERCENT
 
 from .labels import label_points
+from .pareto_figure import COLOURS, OTHER
 from .record import setting
 from .selection import remarks
 from .spread import Row
@@ -162,6 +162,10 @@ def by_solver(rows: Sequence[Row]) -> dict[str, list[Row]]:
     return found
 
 
+ROOM = 6.0
+"""How far beyond the largest grid the axis goes on."""
+
+
 def figure(result: Result) -> Figure:
     """Seconds over cells, and, on the finest grid, velocity error over seconds."""
     with styled():
@@ -175,13 +179,21 @@ def figure(result: Result) -> Figure:
 
 
 def _draw_growth(axis: Axes, rows: Sequence[Row]) -> None:
+    axis.set(xscale="log", yscale="log", xlabel="cells", ylabel="seconds per Stokes solve")
+    ends = []
     for k, (name, mine) in enumerate(by_solver(rows).items()):
         sizes = [cells(row["grid"]) for row in mine]
         seconds = [row["seconds"] for row in mine]
-        style = {"marker": MARKERS[k % len(MARKERS)], "color": mpl.colormaps["tab20"](k % 20)}
-        axis.loglog(sizes, seconds, label=name, lw=1.2, ms=4, **style)
-    axis.set(xlabel="cells", ylabel="seconds per Stokes solve")
-    axis.legend(fontsize=6, ncols=2)
+        style = {"marker": MARKERS[k % len(MARKERS)], "color": _colour(name)}
+        axis.plot(sizes, seconds, lw=1.2, ms=4, **style)
+        ends.append((sizes[-1], seconds[-1], name))
+    # Room for the names.
+    axis.set_xlim(right=ROOM * max((size for size, _, _ in ends), default=1.0))
+    label_points(axis, sorted(ends, key=lambda end: end[1]), 6.0)
+
+
+def _colour(solver: str) -> str:
+    return COLOURS.get(solver.partition(":")[0], OTHER)
 
 
 def _draw_tradeoff(axis: Axes, rows: Sequence[Row], grid: str) -> None:
@@ -189,7 +201,7 @@ def _draw_tradeoff(axis: Axes, rows: Sequence[Row], grid: str) -> None:
     axis.set(xscale="log", yscale="log", title=f"{grid} cells")
     axis.set(xlabel="seconds per Stokes solve", ylabel="velocity error (median)")
     for row in drawn:
-        axis.plot(row["seconds"], row["velocity_error"], "o", ms=4, color="#0072B2")
+        axis.plot(row["seconds"], row["velocity_error"], "o", ms=4, color=_colour(row["solver"]))
     for row in rows:
         if row["solver"] == "direct":
             axis.axvline(row["seconds"], color="#222222", lw=1, ls="--", label="direct")

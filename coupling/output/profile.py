@@ -59,7 +59,7 @@ def profile(
         raise InputError(f"{out}: the time series of a run is not overwritten; name another file.")
     run = read_outputs(path)
     units = units_of(run.config)
-    chosen = _window(run, units, start, end)
+    chosen = window(run, units, start, end)
     times = run.output_times[chosen]
     result: dict[str, Any] = {
         "run": str(run.path),
@@ -70,7 +70,7 @@ def profile(
         "y": units.show("y", run.grid.y_cells),
     }
     for name in ("temperature", "vrms"):
-        mean, deviation = _average(run.profiles(f"{name}_profile", chosen), times)
+        mean, deviation = average(run.profiles(f"{name}_profile", chosen), times)
         result[name] = units.show(name, mean)
         result[f"{name}_std"] = units.show(name, deviation, difference=True)
     if out is not None:
@@ -108,8 +108,10 @@ def picture(result: Mapping[str, Any], units: Units) -> Figure:
     return figure
 
 
-def _window(run: RecordedRun, units: Units, start: float | None, end: float | None) -> list[int]:
-    """Indices of the outputs in a window that is given in the units shown."""
+def window(
+    run: RecordedRun, units: Units, start: float | None = None, end: float | None = None
+) -> list[int]:
+    """Indices of the outputs in a window, in the units shown [default: the second half]."""
     times = run.output_times
     last = float(times[-1]) if end is None else units.model("time", end)
     first = (float(times[0]) + last) / 2 if start is None else units.model("time", start)
@@ -125,7 +127,7 @@ def _window(run: RecordedRun, units: Units, start: float | None, end: float | No
     return chosen
 
 
-def _average(profiles: Array, times: Array) -> tuple[Array, Array]:
+def average(profiles: Array, times: Array) -> tuple[Array, Array]:
     """Mean and standard deviation over time, shape (ny,) each, by the trapezoidal rule."""
     weights = np.ones(1) if times.size == 1 else np.gradient(times)
     if times.size > 1:

@@ -189,13 +189,13 @@ def temperature_scale(fields: Iterable[Array], reference: Sequence[Array]) -> No
     coldest = min(float(field.min()) for field in reference)
     hottest = max(float(field.max()) for field in reference)
     # Round numbers, which the colour bar ends on.
-    low, high = np.floor(20 * coldest + 0.5) / 20, np.ceil(20 * hottest - 0.5) / 20
-    return bent(low, max(high, low + 0.05), [*reference, *fields])
+    low, high = np.floor(20 * coldest + 1e-6) / 20, np.ceil(20 * hottest - 1e-6) / 20
+    median = float(np.median([np.median(field) for field in (*reference, *fields)]))
+    return bent(low, max(high, low + 0.05), median)
 
 
-def bent(low: float, high: float, fields: Sequence[Array]) -> Normalize:
-    """A scale on which the median of the fields lies at `INTERIOR`, or towards it."""
-    median = float(np.median([np.median(field) for field in fields]))
+def bent(low: float, high: float, median: float) -> Normalize:
+    """A scale on which the median of a temperature lies at `INTERIOR`, or towards it."""
     share = float(np.clip((median - low) / (high - low), 0.01, 0.99))
     power = float(np.clip(np.log(INTERIOR) / np.log(share), 1.0, MOST_BENT))
     return PowerNorm(power, low, high, clip=True)
@@ -217,8 +217,9 @@ def ticks(scale: Normalize, apart: float = 0.09) -> list[float]:
     """Round values for the colour bar of a scale that may be bent, from the largest down."""
     low, high = float(scale.vmin or 0.0), float(scale.vmax or 1.0)
     kept: list[float] = []
-    for value in MaxNLocator(8).tick_values(low, high)[::-1]:
-        place = float(scale(np.clip(value, low, high)))
-        if low <= value <= high and all(abs(float(scale(v)) - place) >= apart for v in kept):
+    rounding = 1e-9 * (high - low)
+    for value in MaxNLocator(8, steps=[1, 2, 5, 10]).tick_values(low, high)[::-1]:
+        inside = low - rounding <= value <= high + rounding
+        if inside and all(abs(float(scale(v) - scale(value))) >= apart for v in kept):
             kept.append(float(value))
     return kept

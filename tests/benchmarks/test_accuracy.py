@@ -1,20 +1,24 @@
 """tellus bench accuracy: rows against a reference that is made, kept and read."""
 
+import json
 from dataclasses import replace
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from tellus.benchmarks import accuracy, accuracy_cases, accuracy_reference
+from tellus.benchmarks import accuracy, accuracy_cases, accuracy_figure, accuracy_reference
 from tellus.benchmarks.accuracy_cases import AccuracyCase, Scheme
 from tellus.benchmarks.accuracy_front import at_equal_error, floored, seconds_at
 from tellus.benchmarks.accuracy_reference import Judged, Reference, store, stored
+from tellus.benchmarks.labels import laid_out
 from tellus.benchmarks.pareto_front import pareto_front
 from tellus.errors import InputError
 from tellus.solver.grid import Grid
 
+RESULTS = Path(__file__).parents[2] / "benchmarks" / "results"
 FINE, COMPARED = Grid(128, 32), Grid(32, 8)
 TINY = AccuracyCase("A", 1e3, 2.0, 3.0, start=4e-3, determined=1e-3, long=3e-3)
 KEYS = {
@@ -144,3 +148,25 @@ def test_a_stored_reference_comes_back(tmp_path: Path) -> None:
     assert found.overturn == kept.overturn
     np.testing.assert_array_equal(found.judged.rates, judged.rates)
     np.testing.assert_array_equal(found.start, kept.start)
+
+
+def test_labels_of_the_figure_stand_beside_their_points() -> None:
+    """Of the stored results, those of one case."""
+    result = json.loads((RESULTS / "accuracy-amd-epyc-1-thread.json").read_text())
+    result["results"] = [row for row in result["results"] if row["case"] == "A"]
+    drawing = accuracy_figure.figure(result)
+    drawing.set_layout_engine("none")
+    renderer = laid_out(drawing)
+    for axis in drawing.axes:
+        boxes = [text.get_window_extent(renderer) for text in axis.texts]
+        assert len(boxes) >= 5
+        for one, other in combinations(boxes, 2):
+            assert not one.overlaps(other)
+        named = [text for text in axis.texts if text.get_text().startswith("ric4 ")]
+        places = {
+            (row["cpu_seconds_per_model_time"], row["courant"])
+            for row in result["results"]
+            if row["solver"] == "richardson:4"
+        }
+        for text in named:
+            assert (text.xy[0], float(text.get_text().split()[1])) in places

@@ -241,11 +241,16 @@ def test_the_report_is_one_file_without_outside_references(
     compare(runs, out)
     page = out.read_text(encoding="utf-8")
     assert not any(word in page for word in ("http", "<script", "file:"))
-    assert page.count("data:image/png;base64,") == 7
+    figures = ("temperature", "difference", "history", "profiles", "drift", "cost")
+    assert page.count("data:image/png;base64,") == page.count("<figcaption>") == len(figures)
+    assert page.count("gamma_T 1e+07") == 1  # of the case; what the law does not read is left out
+    assert "activation_energy" not in page
     assert "ab" * 32 in page
     assert "&lt;T&gt; blew up" in page
     assert "surrogate (d): failed at model time 0.0025" in page
-    assert [p.name for p in out.parent.iterdir()] == ["report.html"]
+    assert {p.name for p in out.parent.iterdir()} == {"report.html", "report-figures"}
+    drawn = {p.name for p in (out.parent / "report-figures").iterdir()}
+    assert drawn == {f"{name}.{kind}" for name in figures for kind in ("png", "pdf")}
 
 
 def test_a_report_replaces_nothing_but_a_report(good: Path, tmp_path: Path) -> None:

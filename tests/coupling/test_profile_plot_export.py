@@ -16,6 +16,7 @@ import pytest
 import tomli_w
 import xarray as xr
 from matplotlib.animation import FFMpegWriter
+from matplotlib.figure import Figure
 from PIL import Image
 from run_fixtures import one_field
 from typer.testing import CliRunner, Result
@@ -24,10 +25,12 @@ from tellus.cli import app
 from tellus.config import load_config
 from tellus.coupling.output import pictures
 from tellus.coupling.output.export import export_netcdf, export_vtk
+from tellus.coupling.output.film import _image, write_film
 from tellus.coupling.output.picture_file import save_picture
 from tellus.coupling.output.pictures import plot_run
 from tellus.coupling.output.planet import Units, disagreements, units_of, viscosity_note
 from tellus.coupling.output.profile import profile
+from tellus.coupling.output.series import history
 from tellus.coupling.runs.run import open_run, run_directory
 from tellus.errors import InputError
 
@@ -41,7 +44,7 @@ CASE = [
     "time.dt_max=1e-3",
     "time.dt_initial=1e-3",
     "output.every=4e-4",
-    'output.derived=["dissipation", "strain_rate"]',
+    'output.derived=["dissipation", "strain_rate", "surface_heat_flux", "mobility"]',
 ]
 GYR = 1e18 / (365.25 * 86400 * 1e9)  # (1000 km)^2 / 1e-6 m2/s
 PLANET = {
@@ -122,13 +125,23 @@ def test_a_profile_is_printed_tabulated_and_drawn(run: Path, tmp_path: Path) -> 
 @pytest.mark.parametrize("odd", [np.inf, -np.inf, np.nan, 1.7e308])
 def test_a_series_with_numbers_that_no_axis_holds_is_drawn(odd: float, tmp_path: Path) -> None:
     steps = np.arange(5.0)
-    series = {"time": steps, "mean_temperature": 0.1 * steps, "vrms": np.full(5, odd)}
-    series |= {"nusselt_top": np.where(steps == 2.0, odd, steps), "nusselt_bottom": steps}
-    figure = pictures.history(series, Units({}))
+    values = {"vrms": np.full(5, odd), "nusselt_top": np.where(steps == 2.0, odd, steps)}
+    lines = {name: (steps, series) for name, series in values.items()}
+    figure = history({"one": lines, "another": lines}, Units({}))
     save_picture(figure, tmp_path / "history.png")
     low, high = figure.axes[1].get_ylim()
     assert -1.0 < low < 0.1
     assert 3.9 < high < 5.0
+
+
+def test_what_starts_a_run_leaves_room_for_both_walls() -> None:
+    """Cold from the start on: the heat flow out of the top begins at infinity."""
+    time = np.linspace(1e-6, 1.0, 500)
+    lines = {"nusselt_top": (time, time**-0.5), "nusselt_bottom": (time, 0.01 * np.sin(9 * time))}
+    top, bottom = history({"": lines}, Units({})).axes
+    assert top.get_ylim()[1] < 4.0
+    assert top.get_ylim()[0] < 1.0
+    assert bottom.get_ylim() == pytest.approx((-0.0116, 0.0116), rel=0.05)
 
 
 def test_pictures_of_every_field_and_a_film(run: Path, tmp_path: Path) -> None:
@@ -137,12 +150,51 @@ def test_pictures_of_every_field_and_a_film(run: Path, tmp_path: Path) -> None:
     fields = ("temperature", "viscosity", "psi", "dissipation", "strain_rate")
     expected = {f"{name}_{k:05d}.png" for name in fields for k in (0, last)}
     film = {"animation.mp4"} if FFMpegWriter.isAvailable() else set()
-    assert {file.name for file in written} == expected | film | {"timeseries.png", "animation.gif"}
+    whole = {"timeseries.png", "animation.gif", "surface_heat_flux.png"}
+    assert {file.name for file in written} == expected | film | whole
     assert set(written) == set((tmp_path / "out").iterdir())
     sizes = {Image.open(tmp_path / "out" / name).size for name in expected}
     assert len(sizes) == 1
     with Image.open(tmp_path / "out" / "animation.gif") as animation:
         assert getattr(animation, "n_frames", 1) == 2
+
+
+def test_only_fields_that_are_named_are_drawn(run: Path, tmp_path: Path) -> None:
+    drawn = tellus("plot", run, "--out", tmp_path, "--frames", "1", "--fields", "viscosity,psi")
+    assert drawn.exit_code == 0, drawn.stderr
+    maps = {file.name for file in tmp_path.glob("*_0*.png")}
+    assert {name[:-10] for name in maps} == {"viscosity", "psi"}
+    assert "timeseries.png" in drawn.stdout
+    assert "animation.gif" in drawn.stdout
+
+
+def test_a_gif_has_no_bands(tmp_path: Path) -> None:
+    """Colours between two of the 256 are dithered: their mean over a few pixels is right."""
+    figure = Figure(figsize=(4, 1))
+    axis = figure.add_axes((0, 0, 1, 1))
+    axis.set_axis_off()
+    ramps = [np.tile(np.linspace(0, 1, 400), (100, 1)), np.tile(np.linspace(1, 0, 400), (100, 1))]
+
+    def draw(k: int) -> None:
+        axis.imshow(ramps[k], cmap="viridis", aspect="auto")
+
+    write_film(tmp_path, figure, draw, [0, 1], 100)
+    wanted = np.asarray(_image(figure), dtype=float)
+    with Image.open(tmp_path / "animation.gif") as film:
+        film.seek(1)
+        found = np.asarray(film.convert("RGB"), dtype=float)
+    blocks = [a.reshape(10, 10, 40, 10, 3).mean(axis=(1, 3)) for a in (wanted, found)]
+    assert np.max(np.abs(blocks[0] - blocks[1])) < 3.0
+
+
+def test_several_runs_share_their_pictures(run: Path, tmp_path: Path) -> None:
+    shutil.copytree(run, tmp_path / "copy")
+    drawn = tellus("plot", run, tmp_path / "copy", "--out", tmp_path / "both")
+    assert drawn.exit_code == 0, drawn.stderr
+    names = {"timeseries.png", "profiles.png", "temperature.png"}
+    assert {file.name for file in (tmp_path / "both").iterdir()} == names
+    for name in names:
+        assert Image.open(tmp_path / "both" / name).size > (500, 300)
 
 
 @pytest.mark.usefixtures("one_field")
@@ -165,7 +217,8 @@ def test_an_older_animation_stays_where_a_new_one_fails(
     with pytest.raises(KeyboardInterrupt):
         plot_run(run, tmp_path, frames=2)
     assert before.read_bytes() == b"as it was"
-    assert {file.name for file in tmp_path.iterdir()} == {"animation.gif", "timeseries.png"}
+    there = {"animation.gif", "timeseries.png", "surface_heat_flux.png"}
+    assert {file.name for file in tmp_path.iterdir()} == there
 
 
 def test_vtk_files_hold_the_fields(run: Path, tmp_path: Path) -> None:
@@ -301,6 +354,9 @@ def test_half_a_planet_is_refused(change: str, sentence: str) -> None:
         (["profile", "RUN", "--out", "profile.xls"], "name a file that ends in .csv"),
         (["profile", "nowhere"], "no such run directory"),
         (["plot", "nowhere"], "no such run directory"),
+        (["plot", "RUN", "--fields", "vorticity"], 'no field "vorticity" to draw: dissipation'),
+        (["plot", "RUN", "--fields", ","], "--fields takes names such as temperature"),
+        (["plot", "RUN", "RUN"], "name a directory with --out"),
         (["export", "nowhere", "--to", "vtk"], "no such run directory"),
         (["export", "RUN", "--to", "netcdf", "--out", "."], "is a directory"),
         (["export", "RUN", "--to", "vtk", "--out", "RUN/.lock"], "is a file: name a directory"),

@@ -145,7 +145,7 @@ def picture(result: Result, runs: Runs) -> Figure:
     shown = [runs[0].snapshot("temperature", i), runs[-1].snapshot("temperature", j)]
     scale = temperature_scale(shown[1:], shown[:1])
     with styled():
-        figure = Figure(figsize=(11.0, 3.5))
+        figure = Figure(figsize=(11.0, 3.8))
         axes = figure.subplot_mosaic(
             [["above", "series"], ["below", "series"]], width_ratios=[3, 2]
         )

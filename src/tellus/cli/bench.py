@@ -14,6 +14,7 @@ import typer
 from tellus.errors import InputError, InterruptedRunError
 from tellus.io.places import refuse_sources
 
+from .options import names_in
 from .shell import deliver, say
 
 GridOption = Annotated[
@@ -266,10 +267,4 @@ def _sizes(text: str) -> list[int]:
 def _names(
     text: str | None, option: str = "--solvers", example: str = "direct,skip:10"
 ) -> list[str] | None:
-    """Names from text such as direct,skip:10; the benchmark knows which exist."""
-    if text is None:
-        return None
-    names = [name.strip() for name in text.split(",")]
-    if not all(names):
-        raise InputError(f'{option} takes names such as {example}, not "{text}".')
-    return names
+    return None if text is None else names_in(text, option, example)

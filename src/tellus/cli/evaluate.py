@@ -11,7 +11,7 @@ from tellus.io.json_file import plain
 from tellus.io.places import refuse_sources
 
 from .bench import weights_of
-from .options import DataDir, Device, Json, Scheduler, at_once, setting
+from .options import DataDir, Device, Json, Scheduler, at_once, names_in, setting
 from .shell import complain, deliver, processors, say
 
 
@@ -104,10 +104,8 @@ def rollout_suite(
     as_json: Json = False,
 ) -> None:
     """Roll many simulations out with several solvers, and say how each of them fared."""
-    names = [name.strip() for name in stokes.split(",")]
+    names = names_in(stokes, "--stokes", "surrogate,skip:100")
     refuse_sources(out, data, *(configs or []), *weights_of(names))
-    if not all(names):
-        raise InputError(f'--stokes takes names such as surrogate,skip:100, not "{stokes}".')
     if data is None and not configs:
         raise InputError("name configurations to roll out, or a data set with --data.")
 

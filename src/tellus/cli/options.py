@@ -5,6 +5,8 @@ from typing import Annotated, Any
 
 import typer
 
+from tellus.errors import InputError
+
 NONE = "none"
 """What --closure takes beside a directory."""
 
@@ -46,3 +48,11 @@ Scheduler = Annotated[
 def at_once(what: str) -> Any:
     """The option --jobs, whose help says what is done at once."""
     return typer.Option(min=1, help=f"{what} at once [default: one per processor].")
+
+
+def names_in(text: str, option: str, example: str) -> list[str]:
+    """Names from text such as direct,skip:10; whoever takes them knows which exist."""
+    names = [name.strip() for name in text.split(",")]
+    if not all(names):
+        raise InputError(f'{option} takes names such as {example}, not "{text}".')
+    return names

@@ -9,7 +9,7 @@ import typer
 from tellus.errors import InputError
 from tellus.io.places import refuse_sources
 
-from .options import NONE, Json
+from .options import NONE, Json, names_in
 from .shell import complain, deliver, say
 
 RunDir = Annotated[Path, typer.Argument(metavar="RUN", help="Run directory.")]
@@ -47,27 +47,42 @@ def profile(
 
 
 def plot(
-    run: Annotated[
-        Path,
+    runs: Annotated[
+        list[Path],
         typer.Argument(
-            metavar="RUN|SWEEP|DATA|MODEL", help="Run, sweep, data set or trained model."
+            metavar="RUN...|SWEEP|DATA|MODEL",
+            help="Run, or several for one picture of all, sweep, data set, or trained model.",
         ),
     ],
     out: Annotated[
         Path | None,
         typer.Option(
             metavar="DIR|FILE",
-            help="Directory of a run's pictures [default: RUN/plots], or the picture of a sweep, "
-            "data set or training [default: SWEEP/sweep.png, DATA/overview.png, "
-            "MODEL/training.png].",
+            help="Directory of a run's pictures [default: RUN/plots; several need one], or the "
+            "picture of a sweep, data set or training [default: SWEEP/sweep.png, "
+            "DATA/overview.png, MODEL/training.png].",
         ),
     ] = None,
     frames: Annotated[
         int, typer.Option(min=1, help="Most outputs to draw, evenly spaced over the run.")
     ] = 50,
+    fields: Annotated[
+        str | None,
+        typer.Option(
+            metavar="A,B", help="Fields to draw and animate, such as temperature,viscosity."
+        ),
+    ] = None,
 ) -> None:
-    """Draw a run (fields, time series, animation), a sweep, a data set, or a training."""
-    refuse_sources(out, run)
+    """Draw a run (fields, time series, animation), several, a sweep, a data set, or a training."""
+    refuse_sources(out, *runs)
+    run, *others = runs
+    if others:
+        from tellus.coupling.output.together import plot_runs
+
+        if out is None or fields is not None:
+            raise InputError("several runs at once: name a directory with --out, and no --fields.")
+        _say_where(plot_runs(runs, out))
+        return
     if (run / "sweep.json").exists():
         from tellus.coupling.sweep.figure import plot_sweep
 
@@ -86,8 +101,14 @@ def plot(
         return
     from tellus.coupling.output.pictures import plot_run
 
-    written = plot_run(run, out, frames)
-    say(f"{written[-1].parent}: {len(written)} pictures, {written[-1].name} among them")
+    drawn = [] if fields is None else names_in(fields, "--fields", "temperature,viscosity")
+    _say_where(plot_run(run, out, frames, drawn))
+
+
+def _say_where(written: list[Path]) -> None:
+    """The directory, and what stands for a whole run."""
+    named = [file.name for file in written if not file.stem[-1].isdigit()]
+    say(f"{written[-1].parent}: {len(written)} files, {', '.join(named)} among them")
 
 
 def export(
