@@ -184,8 +184,8 @@ def _draw_growth(axis: Axes, rows: Sequence[Row]) -> None:
     for k, (name, mine) in enumerate(by_solver(rows).items()):
         sizes = [cells(row["grid"]) for row in mine]
         seconds = [row["seconds"] for row in mine]
-        style = {"marker": MARKERS[k % len(MARKERS)], "color": _colour(name)}
-        axis.plot(sizes, seconds, lw=1.2, ms=4, **style)
+        marker = MARKERS[k % len(MARKERS)]
+        axis.plot(sizes, seconds, marker=marker, color=_colour(name), lw=1.2, ms=4)
         ends.append((sizes[-1], seconds[-1], name))
     # Room for the names.
     axis.set_xlim(right=ROOM * max((size for size, _, _ in ends), default=1.0))

@@ -355,6 +355,7 @@ def test_half_a_planet_is_refused(change: str, sentence: str) -> None:
         (["profile", "nowhere"], "no such run directory"),
         (["plot", "nowhere"], "no such run directory"),
         (["plot", "RUN", "--fields", "vorticity"], 'no field "vorticity" to draw: dissipation'),
+        (["plot", "RUN/fields.zarr", "--fields", "psi"], "is no run: --fields"),
         (["plot", "RUN", "--fields", ","], "--fields takes names such as temperature"),
         (["plot", "RUN", "RUN"], "name a directory with --out"),
         (["export", "nowhere", "--to", "vtk"], "no such run directory"),

@@ -83,6 +83,8 @@ def plot(
             raise InputError("several runs at once: name a directory with --out, and no --fields.")
         _say_where(plot_runs(runs, out))
         return
+    if fields is not None and not (run / "run.json").exists():
+        raise InputError(f"{run} is no run: --fields is for runs alone.")
     if (run / "sweep.json").exists():
         from tellus.coupling.sweep.figure import plot_sweep
 
