@@ -271,12 +271,22 @@ def refined_solver(
 
     Raises InputError where fewer than three intervals of `factor` cells fit across the box.
     """
+    build = preconditioner(grid, factor)
+    if build is None:
+        return DirectSolver(grid, name=name)
+    return LaggedSolver(grid, tolerance, REFINED_LIMIT, name, build, REFINED_COST, exact=False)
+
+
+def preconditioner(grid: Grid, factor: int | None = None) -> Build | None:
+    """What allocates that of `refined_solver`; None where no knots fit.
+
+    Raises InputError where the knots that are asked for do not fit.
+    """
     apart = fastest_factor(grid) if factor is None else factor
     if factor is None and min(grid.nx, grid.ny) < FEWEST * apart:
-        return DirectSolver(grid, name=name)
+        return None
     require_knots(grid, apart)
-    build = partial(SplinePreconditioner, factor=apart)
-    return LaggedSolver(grid, tolerance, REFINED_LIMIT, name, build, REFINED_COST, exact=False)
+    return partial(SplinePreconditioner, factor=apart)
 
 
 def fastest_factor(grid: Grid) -> int:

@@ -76,7 +76,7 @@ class StokesReport:
     `seconds` maps phase names ("assemble", "factor", "solve", "features",
     "network", ...) to wall time; `residual` is |A psi - b| / |b| where the
     solver knows it, else NaN; `status` is "solved", "held", "extrapolated",
-    "predicted" or "corrected".
+    "predicted", "corrected" or "fallback".
 
     `estimate` is the velocity error, relative to the velocity, that a solver estimated
     before it decided what to hand out; `error` is the true one, where the solver was asked to

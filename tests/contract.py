@@ -73,6 +73,7 @@ SOLVERS = (
     "anchored:4:reduced:4",
     "anchored:tol=1e-2:coarse:4",
     "check:coarse:4",
+    "guarded:tol=0.1:coarse:4",
 )
 EXAMPLES = sorted(
     path

@@ -16,6 +16,8 @@ NAMES = {
         ("skip", ("3",)),
         ("surrogate", ("/a/b",)),
     ],
+    "guarded:surrogate:/a/b": [("guarded", ()), ("surrogate", ("/a/b",))],
+    "guarded:tol=0.1:surrogate": [("guarded", ("tol=0.1",)), ("surrogate", ())],
     "iterative:cold:tol=1e-8": [("iterative", ("cold", "tol=1e-8"))],
     "iterative:cold:from:surrogate:c:d": [
         ("iterative", ("cold", "from")),

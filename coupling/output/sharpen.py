@@ -20,7 +20,7 @@ from tellus.coupling.solvers.names import make_solver
 from tellus.errors import InputError
 from tellus.io.whole_file import folder_aside, write_atomically
 from tellus.solver.closure import Closure, refined
-from tellus.solver.grid import Array, Grid
+from tellus.solver.grid import Grid
 from tellus.solver.stokes import StokesProblem
 from tellus.solver.strain import effective_viscosity
 from tellus.solver.transport.regridding import coarse_means
@@ -92,8 +92,7 @@ def sharpen(
             if closure is not None and index == 0:
                 for warning in closure.check(problem):
                     report(f"warning: {warning}")
-            sharp = refined(problem, finer)
-            sharp = replace(sharp, temperature=_kept(sharp.temperature, problem.temperature, grid))
+            sharp = sharpened(problem, finer)
             flow = solver.solve(sharp)
             writer.append(
                 sharp,
@@ -107,11 +106,12 @@ def sharpen(
         partial.rename(out)
 
 
-def _kept(fine: Array, means: Array, grid: Grid) -> Array:
-    """The fine field with exactly these means over coarse cells."""
-    off = means - coarse_means(fine, grid)
-    ratio = len(fine) // len(means)
-    return fine + np.repeat(np.repeat(off, ratio, axis=0), ratio, axis=1)
+def sharpened(problem: StokesProblem, finer: Grid) -> StokesProblem:
+    """The problem on finer cells, T as its closure, or polynomials, have it; means are kept."""
+    sharp, ratio = refined(problem, finer), finer.ny // problem.grid.ny
+    off = problem.temperature - coarse_means(sharp.temperature, problem.grid)
+    kept = sharp.temperature + np.repeat(np.repeat(off, ratio, axis=0), ratio, axis=1)
+    return replace(sharp, temperature=kept)
 
 
 def _describe(

@@ -99,6 +99,7 @@ def _nothing_known(path: Path) -> InputError:
 def _run(path: Path) -> Facts:
     # Numba and Zarr, which cards need not wait for.
     from tellus.coupling.output.planet import viscosity_note
+    from tellus.coupling.runs.guards import guards
     from tellus.coupling.runs.recorded import RecordedRun
     from tellus.coupling.runs.timeseries import last_row
     from tellus.coupling.simulation.steady import WATCHED
@@ -128,8 +129,7 @@ def _run(path: Path) -> Facts:
         "outputs": _outputs(path / "fields.zarr"),
         "made by": f"tellus {summary.tellus}{commit}, {summary.threads} threads",
     }
-    if summary.closure is not None:
-        facts["closure"] = _closure(summary.closure.name, summary.solver_report or {})
+    facts |= guards(summary)
     if note := viscosity_note(config):
         facts["planet"] = note
     for key, own in summary.classes.items():
@@ -141,14 +141,6 @@ def _sweep(path: Path) -> Facts:
     from tellus.coupling.sweep.table import overview
 
     return overview(path)
-
-
-def _closure(name: str, report: Mapping[str, Any]) -> str:
-    """And how much of the box it left to the scheme."""
-    mean, largest = (report.get(f"{kind}_silent") for kind in ("mean", "largest"))
-    if not (isinstance(mean, float) and isinstance(largest, float)):
-        return name
-    return f"{name}; silent in {100 * mean:.3g} % of cells, at most {100 * largest:.3g} %"
 
 
 def _dataset(path: Path) -> Facts:

@@ -292,6 +292,22 @@ def _check(spec: SolverSpec, grid: Grid, picard: PicardSettings) -> StokesSolver
     return CheckedSolver(built(spec.inner, grid, picard), built(DIRECT, grid, picard))
 
 
+@kind(
+    "guarded[:tol=X]:NAME",
+    "NAME, or refined:tol=1e-3 where its error, by its residual, may exceed X (0.05)",
+    requirements="those of NAME",
+    memory=lambda spec, grid: 2.0 * memory.refined(REFINED, grid),
+)
+def _guarded(spec: SolverSpec, grid: Grid, picard: PicardSettings) -> StokesSolver:
+    from .guarded import GuardedSolver
+
+    if spec.inner is None:
+        raise refusal(spec, 'needs the name of a solver, as in "guarded:surrogate".')
+    asked = settings(spec, spec.arguments, {"tol": tolerance}, "guarded:tol=0.05:surrogate")
+    inner, fallback = built(spec.inner, grid, picard), built(REFINED, grid, picard)
+    return GuardedSolver(inner, fallback, asked.get("tol", 0.05), grid)
+
+
 def _finer(spec: SolverSpec, grid: Grid) -> Grid:
     """With cells as many times shorter as the name of a solver says."""
     factor = whole_number(spec, "cells in each direction to a cell", "fine:2", least=2)

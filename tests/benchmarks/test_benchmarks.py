@@ -262,9 +262,9 @@ def test_without_names_what_does_not_fit_is_left_out_with_its_reason() -> None:
 
 def test_all_stands_for_every_kind_of_solver() -> None:
     kinds = {name.split(":")[0] for name in SINGLE_SOLVES}
-    # skip is a matter of whole time steps, check measures another solver's error, and what fine and
-    # richardson gain over the direct solution on the same grid would count as their error.
-    assert set(SOLVERS) - {"skip", "check", "fine", "richardson"} <= kinds
+    # skip is a matter of whole time steps, check and guarded measure another solver's error, and
+    # what fine and richardson gain over the direct solution on the same grid would count as theirs.
+    assert set(SOLVERS) - {"skip", "check", "guarded", "fine", "richardson"} <= kinds
 
 
 def test_all_goes_on_without_a_solver_that_fails(

@@ -57,6 +57,7 @@ def test_what_a_solver_says_is_what_it_takes(name: str) -> None:
 
 def test_every_solver_says_something_and_grows_with_the_grid() -> None:
     arguments = {"skip": ":3", "anchored": ":3:reduced:4", "check": ":reduced:4", "fine": ":2"}
+    arguments["guarded"] = ":reduced:4"
     small, large = Grid(64, 16), Grid(1024, 256)
     for kind in SOLVERS:
         name = kind + arguments.get(kind, "")

@@ -67,6 +67,16 @@ def test_bad_requests_are_refused(run: Path, tmp_path: Path) -> None:
     assert not (tmp_path / "sharp").exists()
 
 
+def test_a_cooling_core_is_refused(tmp_path: Path) -> None:
+    out = tmp_path / "cooling"
+    run_directory(case("time.max_steps=1", "model.core_capacity=0.1"), out, progress=False)
+    with pytest.raises(
+        InputError, match=r"cooling core \(model\.core_capacity\), whose temperature"
+    ):
+        sharpen(out, tmp_path / "sharp", 2)
+    assert not (tmp_path / "sharp").exists()
+
+
 def test_the_command_line_writes_one(run: Path, tmp_path: Path) -> None:
     out = tmp_path / "sharp"
     found = tellus("sharpen", run, "--out", out, "--factor", "2", "--closure", "none")

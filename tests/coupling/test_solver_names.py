@@ -84,6 +84,8 @@ REFUSED = [
     (SMALL, "mumps:lu:ldlt", 'stokes.solver: "mumps:lu:ldlt"'),
     (SMALL, "mumps:amd:amf", 'stokes.solver: "mumps:amd:amf"'),
     (SMALL, "mumps:lu:lu", 'stokes.solver: "mumps:lu:lu"'),
+    (SMALL, "guarded", '"guarded" needs the name of a solver, as in "guarded:surrogate".'),
+    (SMALL, "guarded:tol=2:direct", "needs a tolerance between 0 and 1"),
     (SMALL, "mumps:", 'stokes.solver: "mumps:"'),
     (SMALL, "mumps:4", 'stokes.solver: "mumps:4"'),
     (SMALL, "mumps:ldlt:dissection", 'stokes.solver: "mumps:ldlt:dissection"'),
@@ -113,6 +115,7 @@ KNOWN = [
     "anchored:50:reduced:4",
     "anchored:tol=1e-3:coarse:2",
     "check:anchored:7:skip:2:linear",
+    "guarded:tol=0.01:reduced:2",
     "iterative",
     "iterative:tol=1e-4:cold:from:coarse:2",
 ]
@@ -127,6 +130,7 @@ REMEMBERING = [
     "check:anchored:tol=1e-2:reduced:4",
     "skip:3:linear",
     "skip:2:linear:skip:3",
+    "guarded:tol=0.1:coarse:4",
 ]
 
 

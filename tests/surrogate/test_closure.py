@@ -219,6 +219,21 @@ def test_other_data_are_refused(dataset: Path, tmp_path: Path) -> None:
         train(SETTINGS, dataset, tmp_path / "model", report=len)
 
 
+@pytest.mark.parametrize("shift", [-1, 100])
+def test_windows_without_moments_are_refused(
+    shift: int, filtered_dataset: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stored = Dataset.arrays
+
+    def shifted(self: Dataset, name: str, *parts: str) -> dict[str, Array]:
+        found = dict(stored(self, name, *parts))
+        return {key: each + shift if key == "first" else each for key, each in found.items()}
+
+    monkeypatch.setattr(Dataset, "arrays", shifted)
+    with pytest.raises(InputError, match="has windows without moments: make it again"):
+        load_part(Dataset.open(filtered_dataset), "train", SETTINGS)
+
+
 def test_too_long_stretches_are_refused(filtered_dataset: Path, tmp_path: Path) -> None:
     long = ClosureSettings(network=SETTINGS.network, steps=5, coarsenings=(1,))
     with pytest.raises(InputError, match=r"long enough for model\.steps = 5"):

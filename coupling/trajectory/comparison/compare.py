@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from tellus.coupling.runs.guards import guards
 from tellus.coupling.runs.recorded import RUNNING, RecordedRun, read_run
 from tellus.coupling.runs.settings_told import told
 from tellus.errors import InputError
@@ -151,6 +152,7 @@ def summary(pair: RunPair, label: str) -> dict[str, Any]:
         "solver": run.solver,
         "status": run.status,
         "message": run.summary.message,
+        "closure": run.summary.closure.name if run.summary.closure else None,
         "notes": _notes(pair),
         "grid": str(run.grid),
         "steps": run.steps,
@@ -230,6 +232,7 @@ def _notes(pair: RunPair) -> list[str]:
         notes.append("what it costs is not known: it has no checkpoint after its start")
     elif run.priced_steps < run.steps and run.status == RUNNING:
         notes.append(f"priced by its first {run.priced_steps} steps, up to its newest checkpoint")
+    notes += [f"{name}: {said}" for name, said in guards(run.summary).items()]
     if run.grid != pair.reference.grid:
         notes.append(f"regridded from {run.grid} to {pair.reference.grid}")
     ours, theirs = pair.reference.config, run.config

@@ -200,6 +200,28 @@ def box(
 
 
 @bench.command()
+def sharpen(
+    closure: Annotated[
+        str | None, typer.Option(metavar="MODEL", help="A trained closure to try, too.")
+    ] = None,
+    data: Annotated[
+        Path | None,
+        typer.Option(help="A data set, whose test simulations are taken [default: own states]."),
+    ] = None,
+    grid: GridOption = "128x32",
+    out: OutOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """What cell means of coarse grids tell of fine states: by splines, polynomials, a closure."""
+    refuse_sources(out, *(Path(path) for path in (closure, data) if path))
+    from tellus.benchmarks import sharpen as benchmark
+    from tellus.benchmarks.grids import grids_of
+
+    work = partial(benchmark.main, grids_of(grid), closure, data, out=out)
+    deliver(work, as_json, benchmark.table)
+
+
+@bench.command()
 def report(
     root: Annotated[Path, typer.Argument(help="The checkout.")] = Path("."),
     check: Annotated[

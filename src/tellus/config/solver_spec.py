@@ -36,6 +36,7 @@ OWN_ARGUMENTS: dict[str, Callable[[Sequence[str]], int]] = {
     "anchored": lambda arguments: 1,
     "check": lambda arguments: 0,
     "fine": lambda arguments: 1,
+    "guarded": lambda arguments: int(arguments[:1] != [] and arguments[0].startswith("tol=")),
     "iterative": _iterative,
     "richardson": _leading_number,
 }
