@@ -122,7 +122,7 @@ def openvino(module: Whole, grid: Grid, given: list[Array]) -> Call:
 
     def call() -> Array:
         request.infer(inputs, share_inputs=True)
-        return request.get_output_tensor(1).data[0]
+        return np.asarray(request.get_output_tensor(1).data[0])
 
     return call
 
@@ -152,9 +152,9 @@ def measured(width: int = 16, depth: int = 2) -> Iterator[dict[str, Any]]:
             with torch.inference_mode(), suppress(ModuleNotFoundError):
                 call = way(module, grid, given)
                 off = float(np.max(np.abs(call() - exact)) / np.max(np.abs(exact)))
-                row = {"grid": str(grid), "way": name, "seconds": _fastest(call), "error": off}
-                print(f"{row['grid']:10}{name:14}{1e3 * row['seconds']:8.3f} ms  {off:.1e}")
-                yield row
+                seconds = _fastest(call)
+                print(f"{grid!s:10}{name:14}{1e3 * seconds:8.3f} ms  {off:.1e}")
+                yield {"grid": str(grid), "way": name, "seconds": seconds, "error": off}
 
 
 def _fastest(call: Call) -> float:
@@ -170,7 +170,13 @@ def _fastest(call: Call) -> float:
 def main() -> None:
     """Measure, and write what was asked for."""
     torch.set_num_threads(1)
-    result = {"threads": 1, "width": 16, "depth": 2, "machine": provenance()["machine"]}
+    result: dict[str, Any] = {
+        "benchmark": "inference",
+        "threads": 1,
+        "width": 16,
+        "depth": 2,
+        "machine": provenance()["machine"],
+    }
     result["results"] = list(measured())
     if len(sys.argv) > 1:
         Path(sys.argv[1]).write_text(json.dumps(result, indent=1) + "\n")
