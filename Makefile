@@ -5,22 +5,25 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 DOCUMENTING := $(VENV)/.installed-docs
 PETSC := $(VENV)/.installed-petsc
+BROWSER := $(VENV)/.installed-browser
 # A file of tests stays in one process, as its fixtures are made once; each takes up to 2 GB.
 PARALLEL := -n auto --maxprocesses 4 --dist loadfile
 CXX_SOURCES := $(wildcard csrc/*.hpp csrc/*.cpp)
 
-.PHONY: help demo test test-all docs house lint format venv petsc rebuild clean
+.PHONY: help demo test test-all docs web house lint format venv petsc browser rebuild clean
 
 help:
 	@echo "make demo      the main job, start to end: roll out, compare, report"
 	@echo "make test      lint and the tests that take seconds"
 	@echo "make test-all  lint and every test, the published benchmarks included"
 	@echo "make docs      the documentation as a site, docs/_build/html"
+	@echo "make web       compile the page of tellus web anew, CLOSURE=MODEL into it"
 	@echo "make house     the rooms and their imports, drawn into CONTRIBUTING.md"
 	@echo "make lint      ruff, mypy, import-linter, clang-format: check only"
 	@echo "make format    let ruff and clang-format rewrite the sources"
 	@echo "make venv      only set up .venv (the others do it when needed)"
 	@echo "make petsc     PETSc and petsc4py for --stokes mumps, by apt on Debian and Ubuntu"
+	@echo "make browser   node, Chromium and playwright-core, which the test of the page needs"
 	@echo "make rebuild   compile the extension from scratch (after another CMAKE_ARGS, say)"
 	@echo "make clean     remove .venv, build products and caches"
 
@@ -41,6 +44,11 @@ test-all: lint
 docs: $(DOCUMENTING)
 	$(BIN)/sphinx-build -W --keep-going -b html docs docs/_build/html
 	@echo "open docs/_build/html/index.html"
+
+# Only who changes csrc/ or a closure needs the compiler; what it makes is committed.
+web: $(INSTALLED)
+	$(BIN)/python -m pip install -q -c constraints.txt ziglang
+	$(BIN)/python scripts/web.py $(CLOSURE)
 
 house: $(INSTALLED)
 	$(BIN)/python scripts/house.py
@@ -75,6 +83,12 @@ petsc: $(PETSC)
 # Nothing else asks for it: on Debian and Ubuntu it installs packages of the system.
 $(PETSC): $(INSTALLED) scripts/petsc.sh
 	@sh scripts/petsc.sh $(VENV)
+	@touch $@
+
+browser: $(BROWSER)
+
+$(BROWSER): scripts/browser.sh | $(INSTALLED)
+	@sh scripts/browser.sh $(VENV)
 	@touch $@
 
 # CMake remembers options in build/, so one that is no longer given would stay on.

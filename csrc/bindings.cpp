@@ -4,6 +4,7 @@
 #include <pybind11/stl.h>
 
 #include <array>
+#include <limits>
 #include <tuple>
 
 #include "chebyshev.hpp"
@@ -11,6 +12,7 @@
 #include "local_network.hpp"
 #include "psi_operator.hpp"
 #include "reduced.hpp"
+#include "simulation.hpp"
 
 namespace py = pybind11;
 using Array = py::array_t<double, py::array::c_style>;
@@ -156,6 +158,79 @@ void details(const tellus::LocalNetwork& network, const Array& temperature,
     network.details(state, out);
 }
 
+tellus::Field values_of(const Array& array) { return {array.data(), array.data() + array.size()}; }
+
+Array array_of(const tellus::Field& values, std::ptrdiff_t rows, std::ptrdiff_t columns) {
+    Array array({rows, columns});
+    std::copy(values.begin(), values.end(), array.mutable_data());
+    return array;
+}
+
+// T after a step between the default walls, and the heat in and out; velocities as stream
+// functions.
+std::tuple<Array, double, double> transport_step(const Array& temperature,
+                                                 const std::array<Array, 3>& stages,
+                                                 const Array& mean, double hx, double hy,
+                                                 double source, double dt, double lowest,
+                                                 double highest) {
+    const tellus::Box box{temperature.shape(0), temperature.shape(1), hy, hx};
+    const auto moving = [&](const Array& psi) { return tellus::velocity(box, values_of(psi)); };
+    const auto first = moving(stages[0]), last = moving(stages[1]), middle = moving(stages[2]);
+    auto after = tellus::Transport{box}.step(values_of(temperature), {&first, &last, &middle},
+                                             moving(mean), source, dt, lowest, highest, nullptr);
+    return {array_of(after.temperature, box.ny, box.nx), after.heat_in, after.heat_out};
+}
+
+using Live = tellus::Simulation;
+
+void bind_simulation(py::module_& m) {
+    constexpr auto never = std::numeric_limits<double>::infinity();
+    py::class_<Live>(m, "Simulation", "What a browser runs: see csrc/simulation.hpp.")
+        .def(py::init<std::ptrdiff_t, std::ptrdiff_t, double, double>(), py::arg("nx"),
+             py::arg("ny"), py::arg("aspect"), py::arg("tolerance"))
+        .def(
+            "set",
+            [](Live& live, double gamma_T, double gamma_p, double rayleigh, double heating,
+               double dt_max, double dt_initial) {
+                live.settings.gamma_T = gamma_T;
+                live.settings.gamma_p = gamma_p;
+                live.settings.rayleigh = rayleigh;
+                live.settings.heating = heating;
+                live.settings.dt_max = dt_max;
+                live.settings.dt_initial = dt_initial;
+            },
+            py::kw_only(), py::arg("gamma_T"), py::arg("gamma_p"), py::arg("rayleigh"),
+            py::arg("heating"), py::arg("dt_max"), py::arg("dt_initial"))
+        .def(
+            "start",
+            [](Live& live, const Array& temperature) {
+                live.temperature = values_of(temperature);
+                live.restart();
+            },
+            py::arg("temperature"))
+        .def(
+            "close",
+            [](Live& live, std::shared_ptr<tellus::LocalNetwork> network) {
+                live.closure = std::move(network);
+            },
+            py::arg("network"))
+        .def("step", &Live::step, py::arg("until") = never)
+        .def_property_readonly(
+            "temperature",
+            [](const Live& live) { return array_of(live.temperature, live.box.ny, live.box.nx); })
+        .def_property_readonly(
+            "psi",
+            [](const Live& live) { return array_of(live.psi, live.box.ny + 1, live.box.nx + 1); })
+        .def_readonly("time", &Live::time)
+        .def_readonly("iterations", &Live::iterations)
+        .def_property_readonly("measured", [](const Live& live) {
+            const auto& found = live.measured;
+            return std::array{found.mean_temperature, found.nusselt_top,
+                              found.nusselt_bottom,   found.vrms,
+                              found.surface_velocity, found.heat_budget};
+        });
+}
+
 }  // namespace
 
 PYBIND11_MODULE(_core, m) {
@@ -185,7 +260,8 @@ PYBIND11_MODULE(_core, m) {
     m.def("solve_lines", &solve_lines, py::arg("a"), py::arg("hy"), py::arg("shift").noconvert(),
           py::arg("fixed_bottom"), py::arg("fixed_top"), py::arg("t").noconvert(),
           "Solve (shift - a d2/dy2) t = t in place, one tridiagonal system per column.");
-    py::class_<tellus::LocalNetwork>(m, "LocalNetwork", "Convolutions over cells, of a closure.")
+    py::class_<tellus::LocalNetwork, std::shared_ptr<tellus::LocalNetwork>>(
+        m, "LocalNetwork", "Convolutions over cells, of a closure.")
         .def(py::init(&make_network), py::arg("layers"), py::arg("odd"), py::arg("low"),
              py::arg("high"))
         .def("fluxes", &fluxes, py::arg("temperature").noconvert(),
@@ -195,6 +271,10 @@ PYBIND11_MODULE(_core, m) {
         .def("details", &details, py::arg("temperature").noconvert(),
              py::arg("log_viscosity").noconvert(), py::arg("ends"), py::arg("within").noconvert(),
              "Write T at the quarters of cells less a smooth guess of it.");
+    m.def("transport_step", &transport_step, py::arg("temperature").noconvert(), py::arg("stages"),
+          py::arg("mean"), py::arg("hx"), py::arg("hy"), py::arg("source"), py::arg("dt"),
+          py::arg("lowest"), py::arg("highest"), "A step of high-order transport.");
+    bind_simulation(m);
     m.def("threads", [] { return tellus::threads_allowed; }, "The most threads a kernel uses.");
     m.def("set_threads", [](int count) { tellus::threads_allowed = count; }, py::arg("count"));
 }

@@ -4,17 +4,37 @@
 // pieces of work on a processor that somebody else needs, and a process that forks loses it.
 #pragma once
 
+#include <cstddef>
+#include <utility>
+
+#ifndef __wasi__
 #include <algorithm>
 #include <condition_variable>
-#include <cstddef>
 #include <mutex>
 #include <thread>
-#include <utility>
 #include <vector>
+#endif
 
 namespace tellus {
 
 using std::ptrdiff_t;
+
+#ifdef __wasi__
+
+// A browser's module has no threads.
+struct Member {
+    std::pair<ptrdiff_t, ptrdiff_t> share(ptrdiff_t first, ptrdiff_t last) const {
+        return {first, last};
+    }
+    void meet() const {}
+};
+
+template <class Work>
+void together(bool, const Work& work) {
+    work(Member());
+}
+
+#else
 
 // The most threads that a kernel may use.
 inline int threads_allowed = 1;
@@ -67,5 +87,7 @@ void together(bool worth_it, const Work& work) {
     work(Member(0, size, meeting));
     for (auto& other : others) other.join();
 }
+
+#endif
 
 }  // namespace tellus

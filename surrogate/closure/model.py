@@ -6,6 +6,7 @@ from typing import Any, Self
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from tellus.errors import InputError
 from tellus.solver import _core
@@ -23,6 +24,8 @@ from tellus.surrogate.networks import seeded
 from .features import FLOW, STATE
 from .network import ClosureNetworks, Local
 from .settings import ClosureNetworkSettings, ClosureSettings
+
+Single = NDArray[np.float32]
 
 
 class LearnedClosure(TrainedModel, Closure):
@@ -102,13 +105,28 @@ class LearnedClosure(TrainedModel, Closure):
         """Digest of the weights file."""
         return self.sha256
 
+    def flux_layers(self) -> list[tuple[Single, Single]]:
+        """Weights (outputs, inputs, 3, 3) and biases of the network of the heat fluxes."""
+        return layers_of(self.networks.flux.local)
+
+    def flux_inputs(self) -> Array:
+        """Of each of its inputs whether it is odd, and its range in training, shape (inputs, 3)."""
+        seen = self.card["seen"]
+        odd = zip((*STATE, *FLOW), self.networks.flux.local.odd, strict=True)
+        return np.array([(sign, *seen[name]) for name, sign in odd], dtype=np.float64)
+
+
+def layers_of(network: Local) -> list[tuple[Single, Single]]:
+    """Weights (outputs, inputs, 3, 3) and biases, in single precision."""
+    layers = [layer for layer in network.layers if isinstance(layer, torch.nn.Conv2d)]
+    arrays = [[part.detach().float().numpy() for part in layer.parameters()] for layer in layers]
+    return [(weight, bias) for weight, bias in arrays]
+
 
 def native(network: Local, ranges: Sequence[Sequence[float]] | None = None) -> _core.LocalNetwork:
     """The same in C++, in single precision, silent where a feature is out of its range."""
-    layers = [layer for layer in network.layers if isinstance(layer, torch.nn.Conv2d)]
-    arrays = [[part.detach().float().numpy() for part in layer.parameters()] for layer in layers]
     low, high = np.array(ranges or len(network.odd) * [(-np.inf, np.inf)]).T.tolist()
-    return _core.LocalNetwork([(weight, bias) for weight, bias in arrays], network.odd, low, high)
+    return _core.LocalNetwork(layers_of(network), network.odd, low, high)
 
 
 def _seen(problem: StokesProblem) -> tuple[Array, Array, tuple[float, float]]:

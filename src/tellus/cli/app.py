@@ -21,6 +21,7 @@ from .options import DataDir, Device, Json, Preset, Scheduler, Set, at_once, sol
 from .shell import OneSentenceGroup, complain, deliver, listen, processors, say, show
 from .sweep import sweep
 from .view import export, plot, profile, sharpen, unpack
+from .web import web
 
 app = typer.Typer(
     name="tellus",
@@ -190,5 +191,6 @@ def demo(
 
 for command in (init, sweep, evaluate, experiments, profile, plot, export, sharpen, unpack, config):
     app.command()(command)
+app.command()(web)
 app.command(name="rollout-suite")(rollout_suite)
 app.add_typer(bench, name="bench")

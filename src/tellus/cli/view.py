@@ -16,10 +16,11 @@ RunDir = Annotated[Path, typer.Argument(metavar="RUN", help="Run directory.")]
 
 
 class Format(StrEnum):
-    """A format of other programs, or of a data set on its way to another machine."""
+    """A format of other programs, of the page in a browser, or of a data set on its way."""
 
     vtk = "vtk"
     netcdf = "netcdf"
+    web = "web"
     travel = "travel"
 
 
@@ -114,27 +115,36 @@ def _say_where(written: list[Path]) -> None:
 
 
 def export(
-    run: Annotated[Path, typer.Argument(metavar="RUN|DATA", help="Run, or data set to travel.")],
+    run: Annotated[
+        Path,
+        typer.Argument(
+            metavar="RUN|MODEL|DATA", help="Run, closure for web, or data set to travel."
+        ),
+    ],
     to: Annotated[
         Format,
-        typer.Option(help="vtk for ParaView, one netCDF file, or travel: a data set's T alone."),
+        typer.Option(
+            help="vtk for ParaView, one netCDF file, web: what the page of `tellus web` opens, "
+            "or travel: a data set's T alone."
+        ),
     ],
     out: Annotated[
         Path | None,
         typer.Option(
             metavar="DIR|FILE",
-            help="Directory of VTK files, netCDF file [default: in RUN], or file for travel "
-            "[default: DATA.npz].",
+            help="Directory of VTK files, netCDF or web file [default: in RUN], or file for "
+            "travel [default: DATA.npz].",
         ),
     ] = None,
     half_size: Annotated[
         bool, typer.Option("--half-size", help="travel: average T over 2x2 cells.")
     ] = False,
     snapshots: Annotated[
-        int | None, typer.Option(min=1, help="travel: most snapshots of a simulation.")
+        int | None,
+        typer.Option(min=1, help="travel, web: most snapshots of a simulation."),
     ] = None,
 ) -> None:
-    """Write a run in a format of other programs, or a data set small enough to travel."""
+    """Write a run for other programs or the page in a browser, or a data set to travel."""
     refuse_sources(out, run)
     if to is Format.travel:
         from tellus.surrogate.packed_temperatures import pack
@@ -142,8 +152,21 @@ def export(
         written = pack(run, out or run.with_name(f"{run.name}.npz"), half_size, snapshots)
         say(f"{written}: {written.stat().st_size / 1e6:.3g} MB; `tellus unpack` makes labels anew")
         return
-    if half_size or snapshots is not None:
-        raise InputError("--half-size and --snapshots need --to travel.")
+    if half_size:
+        raise InputError("--half-size needs --to travel.")
+    if to is Format.web:
+        from tellus.coupling.output import web
+
+        if (run / "card.json").exists():
+            written = web.export_closure(run, out)
+        else:
+            written = web.export_run(run, out, snapshots)
+        say(
+            f"{written}: {written.stat().st_size / 1e6:.3g} MB; open it in the page of `tellus web`"
+        )
+        return
+    if snapshots is not None:
+        raise InputError("--snapshots needs --to travel or --to web.")
     from tellus.coupling.output import export as formats
 
     write = {Format.vtk: formats.export_vtk, Format.netcdf: formats.export_netcdf}[to]
