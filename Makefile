@@ -3,12 +3,14 @@
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
+TO_RUN := $(VENV)/.installed-demo
 DOCUMENTING := $(VENV)/.installed-docs
 PETSC := $(VENV)/.installed-petsc
 BROWSER := $(VENV)/.installed-browser
 # A file of tests stays in one process, as its fixtures are made once; each takes up to 2 GB.
 PARALLEL := -n auto --maxprocesses 4 --dist loadfile
 CXX_SOURCES := $(wildcard csrc/*.hpp csrc/*.cpp)
+INSTALLED_FROM := pyproject.toml constraints.txt CMakeLists.txt scripts/setup.sh $(CXX_SOURCES)
 
 .PHONY: help demo test test-all docs web house lint format venv petsc browser rebuild clean
 
@@ -27,7 +29,7 @@ help:
 	@echo "make rebuild   compile the extension from scratch (after another CMAKE_ARGS, say)"
 	@echo "make clean     remove .venv, build products and caches"
 
-demo: $(INSTALLED)
+demo: $(TO_RUN)
 	$(BIN)/tellus demo
 
 # To rewrite the tests' assertions takes half a minute in every process, so what pytest made of
@@ -69,8 +71,13 @@ venv: $(INSTALLED)
 
 # The install is editable: Python edits take effect at once, so only what the install or the
 # extension is made from is listed here.
-$(INSTALLED): pyproject.toml constraints.txt CMakeLists.txt scripts/setup.sh $(CXX_SOURCES)
-	@PYTHON="$(PYTHON)" sh scripts/setup.sh $(VENV)
+$(INSTALLED): $(INSTALLED_FROM)
+	@PYTHON="$(PYTHON)" sh scripts/setup.sh $(VENV) dev
+	@touch $@ $(TO_RUN)
+
+# The same without developers' tools.
+$(TO_RUN): $(INSTALLED_FROM)
+	@PYTHON="$(PYTHON)" sh scripts/setup.sh $(VENV) learn,plot
 	@touch $@
 
 # Only `make docs` needs these, so only it installs them.

@@ -1,8 +1,10 @@
 #!/bin/sh
 # Create the virtual environment named by the first argument, or bring it up to date: the pinned
-# packages of constraints.txt, and Tellus itself, editable. Called by the Makefile, in its folder.
+# packages of constraints.txt, and Tellus itself, editable, with the extras that the second names.
+# Called by the Makefile, in its folder.
 set -eu
 venv=$1
+extras=$2
 export PIP_DISABLE_PIP_VERSION_CHECK=1
 
 fail() {
@@ -44,7 +46,6 @@ find_compiler() {
         "(on Windows: WSL, or git clone -c core.symlinks=true)."
 find_compiler
 
-quiet=-q
 if ! new_enough "$venv/bin/python"; then
     python=$(find_python)
     "$python" -c 'import ensurepip, venv' 2>/dev/null ||
@@ -53,7 +54,6 @@ if ! new_enough "$venv/bin/python"; then
     echo "tellus: setting up $venv with $("$python" --version); this takes a few minutes, most of" \
         "it PyTorch's download."
     "$python" -m venv --clear "$venv"
-    quiet=
 fi
 "$venv/bin/python" -c 'import os, sys, sysconfig as s
 sys.exit(not os.path.exists(os.path.join(s.get_path("include"), "Python.h")))' ||
@@ -64,4 +64,4 @@ sys.exit(not os.path.exists(os.path.join(s.get_path("include"), "Python.h")))' |
 # them anew at every rebuild.
 echo "tellus: installing by constraints.txt"
 "$venv/bin/python" -m pip install -q -c constraints.txt scikit-build-core pybind11 cmake ninja
-"$venv/bin/python" -m pip install $quiet -c constraints.txt --no-build-isolation -e '.[dev]'
+"$venv/bin/python" -m pip install -q -c constraints.txt --no-build-isolation -e ".[$extras]"

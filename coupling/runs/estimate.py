@@ -29,9 +29,9 @@ CRITICAL_RAYLEIGH = 1000.0
 PERIODIC = ("anchored", "richardson", "skip")
 """Kinds of solvers whose dearest solve is every N-th one, where their name begins with a number."""
 
-WORTH_WHILE = 2.0
+WORTH_WHILE = 3.0
 """How many times longer implicit diffusion must make the steps to be spoken of ..."""
-IN_A_ROW = 5
+IN_A_ROW = 10
 """... at so many outputs."""
 
 GIB = 2.0**30
