@@ -14,7 +14,7 @@ from tellus.coupling.own import NOTHING, OwnParts, classes_of, made
 from tellus.coupling.runs.estimate import check_memory
 from tellus.coupling.simulation.stepping import Stepping
 from tellus.coupling.starts.start import Start
-from tellus.errors import InputError
+from tellus.errors import InputError, extras
 from tellus.solver.boundaries import INSULATING, BoundaryConditions, Wall
 from tellus.solver.closure import Closure, require_closure
 from tellus.solver.energy import ExtendedBoussinesq
@@ -79,6 +79,7 @@ def grid_of_data(config: DatasetConfig) -> Grid:
     return coarser(grid, config.windows.factor) if config.dataset.kind == "filtered" else grid
 
 
+@extras()
 def closure_of(config: Config) -> Closure | None:
     """What adds to the heat through faces, if anything does."""
     if config.closure.kind == "none":

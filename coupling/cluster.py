@@ -7,6 +7,9 @@ from contextlib import ExitStack, contextmanager
 from multiprocessing import resource_tracker
 from typing import Any
 
+import dask
+from distributed import Client, KilledWorker, LocalCluster, as_completed, get_worker
+
 from tellus.errors import InputError, RunFailedError
 from tellus.io.signals import WATCHED, held
 
@@ -51,8 +54,6 @@ def run_all(
     RunFailedError
         Worker processes died again and again.
     """
-    from distributed import as_completed
-
     if not tasks:
         return
     with _client(min(jobs, len(tasks)), scheduler, threads) as client:
@@ -73,14 +74,10 @@ def run_all(
 
 def tell(line: str) -> None:
     """Inside a task: a line for the `report` of `run_all`."""
-    from distributed import get_worker
-
     get_worker().log_event(TOLD, line)
 
 
 def _result(future: Any) -> Any:
-    from distributed import KilledWorker
-
     try:
         return future.result()
     except KilledWorker as error:
@@ -93,9 +90,6 @@ def _result(future: Any) -> Any:
 @contextmanager
 def _client(jobs: int, scheduler: str | None, threads: int | None) -> Iterator[Any]:
     """A dask client of the scheduler at this address, or of a local cluster that ends with it."""
-    import dask
-    from distributed import Client, LocalCluster
-
     if scheduler is not None:
         try:
             client = Client(scheduler)

@@ -1,38 +1,63 @@
-"""What a GPU machine runs, on which there may be PyTorch and NumPy alone."""
+"""What works where packages are missing: without the extras, and on a GPU machine that has
+PyTorch and NumPy alone.
+"""
 
 import json
+import re
 import subprocess
 import sys
+import tomllib
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
 import torch
+import yaml
 from sequences import SMALL, rising
 from small_data import GRID, waves, write_dataset
 
 from tellus.benchmarks import gpu
 from tellus.benchmarks.packed_temperatures import write
+from tellus.errors import EXTRAS
 from tellus.surrogate.data import Dataset
 from tellus.surrogate.packed_temperatures import pack
 from tellus.surrogate.snapshots import load_snapshots
 
-PROGRAM = """
+WITHOUT = """
 import sys
 
-LACKING = {
-    "cmcrameri", "dask", "distributed", "h5netcdf", "h5py", "jinja2", "matplotlib", "numba",
-    "nvmath", "petsc4py", "psutil", "pydantic", "rich", "safetensors", "scipy", "threadpoolctl",
-    "tomli_w", "typer", "xarray", "zarr",
-}
+LACKING = set(sys.argv.pop(1).split(","))
 
 
-class Lacking:
+class Without:
+    # Finds what another finder does, but for what is lacking.
+    def __init__(self, finder):
+        self.finder = finder
+
+    def __getattr__(self, name):
+        return getattr(self.finder, name)
+
     def find_spec(self, name, path=None, target=None):
-        if name.split(".")[0] in LACKING or name == "tellus.solver._core":
-            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+        if not {name, name.split(".")[0]} & LACKING:
+            return self.finder.find_spec(name, path, target)
 
 
-sys.meta_path.insert(0, Lacking())
+sys.meta_path[:] = map(Without, sys.meta_path)
+"""
+
+COMMANDS = """
+import json
+from typer.testing import CliRunner
+from tellus.cli import app
+
+for line in json.loads(sys.argv[1]):
+    result = CliRunner().invoke(app, line)
+    if result.exception and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    print(json.dumps([result.exit_code, result.stderr]), flush=True)
+"""
+
+ON_A_GPU_MACHINE = """
 from pathlib import Path
 
 from tellus.benchmarks.gpu import command
@@ -48,21 +73,96 @@ sys.exit(command(arguments))
 """
 
 
+LACKING_THERE = [
+    "cmcrameri", "dask", "distributed", "h5netcdf", "h5py", "jinja2", "matplotlib", "numba",
+    "nvmath", "petsc4py", "psutil", "pydantic", "rich", "safetensors", "scipy", "threadpoolctl",
+    "tomli_w", "typer", "xarray", "zarr", "tellus.solver._core",
+]  # fmt: skip
+
+ROOT = Path(__file__).parents[1]
+
+
+def run(program: str, lacking: Iterable[str], *arguments: object) -> str:
+    """What a program prints in a process that cannot import what it lacks."""
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT + program, ",".join(lacking), *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_extras_are_those_of_the_distribution() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    offered = project["optional-dependencies"]
+    for module, extra in EXTRAS.items():
+        assert any(needed.startswith(f"{module}>=") for needed in offered[extra]), module
+        assert not any(needed.startswith(f"{module}>=") for needed in project["dependencies"])
+    assert offered["all"] == [f"tellus-mantle[{','.join(sorted(set(EXTRAS.values())))}]"]
+
+
+def test_the_conda_recipe_needs_what_the_distribution_needs() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    recipe = yaml.safe_load((ROOT / "packaging" / "recipe.yaml").read_text())
+    conda = {"matplotlib": "matplotlib-base", "torch": "pytorch"}
+    extras = {line for e in EXTRAS.values() for line in project["optional-dependencies"][e]}
+
+    def named(lines: Iterable[str]) -> list[str]:
+        pairs = (line.split(">=") for line in lines)
+        return sorted(f"{conda.get(name, name)} >={version}" for name, version in pairs)
+
+    assert recipe["context"]["version"] == project["version"]
+    run = [*project["dependencies"], f"python{project['requires-python']}"]
+    assert sorted(recipe["requirements"]["run"]) == named(run)
+    assert sorted(recipe["requirements"]["run_constraints"]) == named(extras)
+
+
+def test_without_extras_runs_work_and_the_rest_names_its_extra(tmp_path: Path) -> None:
+    """Nothing is left behind by what cannot work."""
+    run_dir, out = tmp_path / "run", tmp_path / "out"
+    case = [
+        ROOT / "examples" / "quickstart.toml",
+        *("--set", "grid.nx=32", "--set", "grid.ny=8", "--set", "time.max_steps=2"),
+    ]
+    members = ROOT / "examples" / "dataset-128x32.toml"
+    lines = {
+        ("run", *case, "--out", run_dir): None,
+        ("info", run_dir): None,
+        ("profile", run_dir): None,
+        ("compare", run_dir, run_dir): None,
+        ("export", run_dir, "--to", "vtk"): None,
+        ("plot", run_dir, "--out", out): "plot",
+        ("compare", run_dir, run_dir, "--out", out): "plot",
+        ("run", *case, "--stokes", "surrogate", "--out", out): "learn",
+        ("run", *case, "--stokes", "iterative", "--out", out): "learn",
+        ("export", run_dir, "--to", "netcdf", "--out", out): "netcdf",
+        ("evaluate", out, "--data", out): "learn",
+        ("dataset", members, "--out", out): "cluster",
+    }
+    words = [[str(word) for word in line] for line in lines]
+    printed = run(COMMANDS, EXTRAS, json.dumps(words)).splitlines()
+    for answer, (line, extra) in zip(printed, lines.items(), strict=True):
+        status, said = json.loads(answer)
+        if extra is None:
+            assert status == 0, (line, said)
+            continue
+        remedy = re.escape(f"is not installed: pip install 'tellus-mantle[{extra}]'.\n")
+        assert status == 2, (line, said)
+        assert re.fullmatch(rf"tellus: this needs \w+, which {remedy}", said), line
+        assert not out.exists(), line
+
+
 def test_a_set_arrives_and_the_benchmark_runs(tmp_path: Path) -> None:
     data, fields, out = tmp_path / "data", tmp_path / "fields.npz", tmp_path / "gpu.json"
     write_dataset(data, GRID, waves())
     write(fields, [SMALL], [[problem for problem, _ in rising(6)]])
     places = [pack(data, tmp_path / "set.npz"), tmp_path / "arrived", "--temperatures", fields]
     arguments = [*places, "--out", out, "--grids", "64x16", "--device", "cpu", "--repeats", "2"]
-    done = subprocess.run(
-        [sys.executable, "-c", PROGRAM, *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
+    printed = run(ON_A_GPU_MACHINE, LACKING_THERE, *arguments)
     there = load_snapshots(Dataset.open(data), "train")
-    assert f"\n{len(there)}\n" in f"\n{done.stdout}"
+    assert f"\n{len(there)}\n" in f"\n{printed}"
     result = json.loads(out.read_text(), parse_constant=pytest.fail)
     assert result["kind"] == "cpu"
     assert result["versions"]["torch"] == torch.__version__

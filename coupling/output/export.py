@@ -61,6 +61,8 @@ def export_netcdf(path: Path, out: Path | None = None) -> Path:
 
     As `export_vtk`; `out` is a file [default: NAME.nc in the run directory].
     """
+    import h5netcdf  # noqa: F401 - xarray would say what is missing in its own words, and late
+
     run = read_outputs(path)
     out = run.path / f"{run.path.resolve().name}.nc" if out is None else out
     if out.is_dir():

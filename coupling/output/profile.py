@@ -4,13 +4,11 @@ import csv
 from collections.abc import Mapping
 from io import StringIO
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from matplotlib.figure import Figure
 from rich.table import Table
 
-from tellus.coupling.output.picture_file import save_picture
 from tellus.coupling.runs.recorded import RecordedRun, read_outputs
 from tellus.coupling.runs.timeseries import NAME as SERIES
 from tellus.errors import InputError
@@ -18,7 +16,9 @@ from tellus.io.whole_file import write_atomically
 from tellus.solver.grid import Array
 
 from .planet import Units, units_of
-from .style import LINES, styled
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 TABLE, PICTURES = ".csv", (".png", ".pdf", ".svg")
 COLUMNS = ("y", "temperature", "temperature_std", "vrms", "vrms_std")
@@ -89,8 +89,12 @@ def table(result: Mapping[str, Any]) -> Table:
     return shown
 
 
-def picture(result: Mapping[str, Any], units: Units) -> Figure:
+def picture(result: Mapping[str, Any], units: Units) -> "Figure":
     """Both profiles over the height, with a band of one standard deviation to either side."""
+    from matplotlib.figure import Figure
+
+    from .style import LINES, styled
+
     with styled():
         figure = Figure(figsize=(7.2, 4.2))
         for axis, name, colour in zip(
@@ -141,6 +145,8 @@ def average(profiles: Array, times: Array) -> tuple[Array, Array]:
 def _write(out: Path, result: Mapping[str, Any], units: Units) -> None:
     out.parent.mkdir(parents=True, exist_ok=True)
     if out.suffix in PICTURES:
+        from tellus.coupling.output.picture_file import save_picture
+
         save_picture(picture(result, units), out)
         return
     text = StringIO(newline="")

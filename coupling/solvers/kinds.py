@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from tellus.config.own_class import is_handed_in
 from tellus.config.solver_spec import SolverSpec
 from tellus.coupling.own import not_handed_in, own_solver
-from tellus.errors import InputError
+from tellus.errors import InputError, extras
 from tellus.solver.grid import Grid
 from tellus.solver.picard import PicardSettings, PicardSolver
 from tellus.solver.stokes import StokesSolver
@@ -227,7 +227,7 @@ def _mumps(spec: SolverSpec, grid: Grid) -> StokesSolver:
 @kind(
     "iterative[:OPTION...][:from:NAME]",
     "conjugate gradients with multigrid, on a CPU or a GPU",
-    requirements="torch",
+    requirements="extra learn",
     memory=lambda spec, grid: memory.TORCH + memory.fields(grid, 85),
 )
 def _iterative(spec: SolverSpec, grid: Grid, picard: PicardSettings) -> StokesSolver:
@@ -243,7 +243,7 @@ def _iterative(spec: SolverSpec, grid: Grid, picard: PicardSettings) -> StokesSo
 @kind(
     "surrogate[:PATH]",
     "coarse solve corrected by a network",
-    requirements="torch",
+    requirements="extra learn",
     memory=memory.surrogate,
 )
 def _surrogate(spec: SolverSpec, grid: Grid, picard: PicardSettings) -> StokesSolver:
@@ -354,6 +354,7 @@ def _alone(spec: SolverSpec, grid: Grid) -> float:
     return SOLVERS[inner.kind].memory(inner, grid) if inner.kind in SOLVERS else 0.0
 
 
+@extras()
 def built(spec: SolverSpec, grid: Grid, picard: PicardSettings) -> StokesSolver:
     """The solver that is meant; InputError where there is none of that kind."""
     check_kind(spec)

@@ -6,13 +6,14 @@ import numpy as np
 
 from tellus.config import Config
 from tellus.coupling.build import boundaries_of
-from tellus.errors import InputError
+from tellus.errors import InputError, extras
 from tellus.solver.boundaries import BoundaryConditions
 from tellus.solver.grid import Array, Grid
 
 log = logging.getLogger("tellus")
 
 
+@extras()
 def predicted_start(config: Config, grid: Grid) -> Array:
     """The predicted T of height at every cell, shape (ny, nx), without perturbation.
 

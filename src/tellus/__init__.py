@@ -79,8 +79,11 @@ def __getattr__(name: str) -> Any:
         return _version()
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from tellus.errors import extras
+
     module, _, attribute = _HOMES[name].partition(":")
-    return getattr(import_module(module), attribute or name)
+    with extras():
+        return getattr(import_module(module), attribute or name)
 
 
 def __dir__() -> list[str]:

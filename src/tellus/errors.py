@@ -1,5 +1,8 @@
 """The ways a Tellus command can fail, each with its exit status, and which go on afterwards."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 FAILED, BAD_INPUT, RESUMABLE = 1, 2, 3
 
 RESUME = "--resume"
@@ -14,6 +17,19 @@ GO_ON = {
 }
 """Commands whose unfinished work is kept, and how to go on with it. A new `tellus run` is not
 among them: it handles signals itself, once there is something to resume."""
+
+EXTRAS = {
+    "cmcrameri": "plot",
+    "dask": "cluster",
+    "distributed": "cluster",
+    "h5netcdf": "netcdf",
+    "h5py": "netcdf",
+    "jinja2": "plot",
+    "matplotlib": "plot",
+    "safetensors": "learn",
+    "torch": "learn",
+}
+"""Modules that a run does not need, and the extra of the distribution that brings each."""
 
 
 class TellusError(Exception):
@@ -36,7 +52,26 @@ class InputError(TellusError):
     exit_status = BAD_INPUT
 
 
+class MissingExtraError(InputError, ImportError):
+    """Something was asked for that needs an extra of the distribution (exit status 2)."""
+
+
 class InterruptedRunError(TellusError):
     """A signal or a wall-time limit ended the run; a checkpoint was written (exit status 3)."""
 
     exit_status = RESUMABLE
+
+
+@contextmanager
+def extras() -> Iterator[None]:
+    """Inside, or in a function decorated with it, a missing extra is a `MissingExtraError`."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        extra = EXTRAS.get(error.name or "")
+        if extra is None:
+            raise
+        raise MissingExtraError(
+            f"this needs {error.name}, which is not installed: pip install "
+            f"'tellus-mantle[{extra}]'."
+        ) from error

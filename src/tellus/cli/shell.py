@@ -22,6 +22,7 @@ from tellus.errors import (
     RESUME,
     InterruptedRunError,
     TellusError,
+    extras,
 )
 from tellus.io import terminal
 from tellus.io.json_file import plain
@@ -63,7 +64,7 @@ class OneSentenceGroup(TyperGroup):
         """Run the command; errors become `typer.Exit`."""
         asked = Asked()
         try:
-            with prompt() as asked:
+            with prompt() as asked, extras():
                 result = super().invoke(ctx)
                 if asked.by is None:
                     return result
