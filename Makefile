@@ -12,13 +12,15 @@ PARALLEL := -n auto --maxprocesses 4 --dist loadfile
 CXX_SOURCES := $(wildcard csrc/*.hpp csrc/*.cpp)
 INSTALLED_FROM := pyproject.toml constraints.txt CMakeLists.txt scripts/setup.sh $(CXX_SOURCES)
 
-.PHONY: help demo test test-all docs web house lint format venv petsc browser rebuild clean
+.PHONY: help demo test test-all docs notebooks gallery web house lint format venv petsc browser rebuild clean
 
 help:
 	@echo "make demo      the main job, start to end: roll out, compare, report"
 	@echo "make test      lint and the tests that take seconds"
 	@echo "make test-all  lint and every test, the published benchmarks included"
 	@echo "make docs      the documentation as a site, docs/_build/html"
+	@echo "make notebooks run docs/notebooks anew, which the site shows as they were committed"
+	@echo "make gallery   run the examples small and draw them; goes on where it stopped"
 	@echo "make web       compile the page of tellus web anew, CLOSURE=MODEL into it"
 	@echo "make house     the rooms and their imports, drawn into CONTRIBUTING.md"
 	@echo "make lint      ruff, mypy, import-linter, clang-format: check only"
@@ -46,6 +48,12 @@ test-all: lint
 docs: $(DOCUMENTING)
 	$(BIN)/sphinx-build -W --keep-going -b html docs docs/_build/html
 	@echo "open docs/_build/html/index.html"
+
+notebooks: $(DOCUMENTING)
+	cd docs/notebooks && ../../$(BIN)/jupyter execute --inplace *.ipynb
+
+gallery: $(INSTALLED)
+	$(BIN)/python scripts/gallery.py
 
 # Only who changes csrc/ or a closure needs the compiler; what it makes is committed.
 web: $(INSTALLED)

@@ -13,14 +13,18 @@ copyright = author
 release = tellus.__version__
 
 extensions = [
-    "myst_parser",
+    "mathml",
+    "myst_nb",
     "sphinx.ext.autodoc",
-    "sphinx.ext.mathjax",
     "sphinx.ext.napoleon",
     "tellus_docs",
 ]
 exclude_patterns = ["_build"]
-source_suffix = {".md": "markdown"}
+source_suffix = {".md": "myst-nb", ".ipynb": "myst-nb"}
+# Notebooks are committed with their outputs: `make notebooks` runs them.
+nb_execution_mode = "off"
+nb_merge_streams = True
+html_math_renderer = "mathml"
 
 myst_enable_extensions = ["dollarmath"]
 myst_heading_anchors = 3
@@ -34,5 +38,7 @@ napoleon_use_ivar = True
 
 html_theme = "furo"
 html_title = f"Tellus {release}"
+html_static_path = ["_static"]
+html_css_files = ["tellus.css"]
 html_copy_source = False
 html_show_sphinx = False

@@ -7,6 +7,8 @@ Directives write Markdown and let MyST parse it:
 - ``{examples} rheology.kind=arrhenius model.core_capacity``: the files in examples/ that set any
   of these keys (to that value, where one is named);
 - ``{example-files}``: all of them, in full;
+- ``{gallery}``: those that are runs, as `make gallery` drew them;
+- ``{house}``: the rooms and their imports;
 - ``{solvers}``: the names that --stokes takes;
 - ``{public-names}``: autodoc of every name that `tellus` exports;
 - ``{verification} blankenbach-*``: measured beside published, from benchmarks/results.
@@ -16,13 +18,14 @@ The role ``{src}`names/a/file``` says at the end of a build which of the files a
 
 import json
 import re
+import runpy
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from fnmatch import fnmatchcase
-from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
+import networkx
 from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.util import logging
@@ -30,11 +33,13 @@ from sphinx.util.docutils import SphinxDirective, SphinxRole
 
 import tellus
 from tellus.config import TRAININGS, Config, DatasetConfig, TrainingConfig
+from tellus.config.examples import examples
 from tellus.config.fields import Section, rows
 from tellus.coupling.solvers.names import listing
 
 ROOT = Path(__file__).parents[1]
 EXAMPLES = ROOT / "examples"
+GALLERY = ROOT / "docs" / "gallery"
 RESULTS = ROOT / "benchmarks" / "results"
 MODELS: dict[str, type[Section]] = {
     "run": Config,
@@ -104,10 +109,35 @@ class ExampleFiles(Generated):
     def lines(self) -> Iterator[str]:
         for path in sorted(EXAMPLES.glob("*.toml")):
             text = path.read_text(encoding="utf-8")
-            comment = takewhile(lambda line: line.startswith("#"), text.splitlines())
-            first = next(comment, "#").lstrip("# ")
-            yield from (f"({anchor(path)})=", f"## {path.stem}", "", escaped(first), "")
+            said = escaped(examples()[path.stem])
+            yield from (f"({anchor(path)})=", f"## {path.stem}", "", f"{said}.", "")
             yield from ("````{code-block} toml", text.rstrip(), "````", "")
+
+
+class Gallery(Generated):
+    """The pictures in docs/gallery, each with what its run came to."""
+
+    def lines(self) -> Iterator[str]:
+        numbers = json.loads((GALLERY / "numbers.json").read_text(encoding="utf-8"))
+        said = examples()
+        yield "`````{container} gallery"
+        for name, run in numbers.items():
+            path = EXAMPLES / f"{name}.toml"
+            # Paths are those of a page in docs/use.
+            yield from ("````{container} card", f"![T of {name}](../gallery/{name}.webp)", "")
+            yield from (f"**[{name}](#{anchor(path)})** {escaped(said[name])}", "")
+            yield f"Nu {run['nusselt_top']:.4g}, Vrms {run['vrms']:.4g} at t = {run['time']:.3g}, "
+            yield from (f"{run['grid']} cells", "````")
+        yield "`````"
+
+
+class House(SphinxDirective):
+    """The figure of `make house`, drawn as SVG."""
+
+    def run(self) -> list[nodes.Node]:
+        """Boxes in rows, whoever imports above whom it imports."""
+        rooms = runpy.run_path(str(ROOT / "scripts" / "house.py"))["rooms"]
+        return [nodes.raw("", drawing(*rooms()), format="html")]
 
 
 class Solvers(Generated):
@@ -183,6 +213,39 @@ def sets(path: Path, wanted: str) -> bool:
     )
 
 
+def drawing(folders: Mapping[str, list[str]], imports: networkx.DiGraph) -> str:
+    """Rooms as SVG: each row imports from the rows below it."""
+    width, line, gap = 150, 15, 40
+    depth = dict.fromkeys(imports, 0)
+    for name in networkx.topological_sort(imports):
+        for below in imports.successors(name):
+            depth[below] = max(depth[below], depth[name] + 1)
+    rows = [[n for n in folders if depth[n] == d] for d in range(max(depth.values()) + 1)]
+    places: dict[str, tuple[int, int, int]] = {}
+    across, y = max(map(len, rows)) * (width + gap), 5
+    for row in rows:
+        for k, name in enumerate(row):
+            x = round((k + 0.5) * across / len(row) - width / 2)
+            places[name] = (x, y, line * (len(folders[name]) + 2))
+        y += max(places[name][2] for name in row) + gap
+    parts = [
+        f"<svg class='house' width='{across}' viewBox='0 0 {across} {y - gap + 5}' role='img'>"
+    ]
+    for above, below in imports.edges:
+        (x1, y1, h1), (x2, y2, _) = places[above], places[below]
+        parts.append(
+            f"<line x1='{x1 + width // 2}' y1='{y1 + h1}' x2='{x2 + width // 2}' y2='{y2}'/>"
+        )
+    for name, (x, top, height) in places.items():
+        parts.append(f"<rect x='{x}' y='{top}' width='{width}' height='{height}' rx='4'/>")
+        for k, text in enumerate([name, *(f"{folder}/" for folder in folders[name])]):
+            look = " font-weight='bold'" if k == 0 else ""
+            parts.append(
+                f"<text x='{x + width // 2}' y='{top + line * (k + 1.3)}'{look}>{text}</text>"
+            )
+    return "\n".join([*parts, "</svg>"])
+
+
 def anchor(path: Path) -> str:
     """Where an example stands."""
     return f"example-{path.stem.lower()}"
@@ -228,15 +291,28 @@ def without_substitutions(
         lines[number] = "".join(pieces)
 
 
+def offline(app: Sphinx, failure: Exception | None) -> None:
+    """Warn of what a built page would ask other machines for; links for people may lead there."""
+    asks = re.compile(
+        r'<(?:script|img|link|iframe|source|video)\b[^>]*?(?:src|href)="(?:https?:)?//'
+    )
+    for page in sorted(Path(app.outdir).rglob("*.html")) if failure is None else ():
+        if found := asks.search(page.read_text(encoding="utf-8")):
+            log.warning("%s asks another machine: %s", page.name, found[0])
+
+
 def setup(app: Sphinx) -> dict[str, bool]:
     """Called by Sphinx."""
     app.add_directive("keys", Keys)
     app.add_directive("examples", Examples)
     app.add_directive("example-files", ExampleFiles)
+    app.add_directive("gallery", Gallery)
+    app.add_directive("house", House)
     app.add_directive("solvers", Solvers)
     app.add_directive("public-names", PublicNames)
     app.add_directive("verification", Verification)
     app.add_role("src", Source())
+    app.connect("build-finished", offline)
     app.connect("env-get-outdated", all_pages)
     app.connect("autodoc-process-signature", short_signature)
     app.connect("autodoc-process-docstring", without_substitutions)

@@ -20,8 +20,8 @@ def room(module: str) -> str:
     return module.split(".")[1]
 
 
-def figure() -> str:
-    """The rooms in Mermaid's language, which GitHub and GitLab draw."""
+def rooms() -> tuple[dict[str, list[str]], networkx.DiGraph]:
+    """Every room with its folders, and which room needs which other."""
     graph = grimp.build_graph("tellus", exclude_type_checking_imports=True)
     modules = sorted(graph.modules - {*SPARED})
     folders: dict[str, list[str]] = {room(module): [] for module in modules}
@@ -33,11 +33,16 @@ def figure() -> str:
             # Looked at only where pydantic is there; see [tool.importlinter] in pyproject.toml.
             if (room(module), room(imported)) not in {(room(module),) * 2, ("surrogate", "config")}:
                 imports.add_edge(room(module), room(imported))
+    return folders, networkx.transitive_reduction(imports)
+
+
+def figure() -> str:
+    """The rooms in Mermaid's language, which GitHub and GitLab draw."""
+    folders, needed = rooms()
     lines = ["```mermaid", "flowchart TD"]
     for name, inside in folders.items():
         shown = "<br>".join([f"<b>{name}</b>", *(f"{folder}/" for folder in inside)])
         lines.append(f'    {name}["{shown}"]')
-    needed = networkx.transitive_reduction(imports)
     lines += [f"    {above} --> {below}" for above, below in sorted(needed.edges)]
     return "\n".join([*lines, "```\n"])
 
