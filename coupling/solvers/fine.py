@@ -5,6 +5,7 @@ from math import lcm
 
 import numpy as np
 
+from tellus.coupling.solvers.guarded import FALLBACK
 from tellus.solver.closure import refined
 from tellus.solver.composite import CompositeSolver
 from tellus.solver.grid import Array, Grid
@@ -134,8 +135,8 @@ class RichardsonSolver(CompositeSolver):
 
 
 def _status(coarse: str, fine: str) -> str:
-    """That of both: of a coarse solve that is none, its own."""
-    return fine if coarse == "solved" else coarse
+    """That of both: of a coarse solve that is none, its own; that a guard replaced one of them."""
+    return fine if coarse == "solved" or fine == FALLBACK else coarse
 
 
 def _extrapolated(coarse: Array, fine: Array) -> Array:

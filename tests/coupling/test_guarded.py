@@ -9,6 +9,7 @@ from rollouts import case, summary, tellus
 from sequences import SMALL, circulating, rising
 
 from tellus.coupling.runs.run import run_directory
+from tellus.coupling.solvers.fine import FineSolver, RichardsonSolver
 from tellus.coupling.solvers.guarded import RENEWED, GuardedSolver
 from tellus.coupling.solvers.names import make_solver
 from tellus.coupling.trajectory.comparison.compare import compare
@@ -83,6 +84,15 @@ def test_a_velocity_beside_psi_counts() -> None:
     solver = guarded(1.0)
     solver.solver = Beside(SMALL, 1.0)
     assert solver.solve(STATES[0][0]).report.status == "fallback"
+
+
+def test_a_replacement_on_either_grid_of_two_is_said() -> None:
+    coarse, finer = Wrong(SMALL, 1.0), SMALL.finer(2)
+    for part, said in ((1.0, "predicted"), (0.8, "fallback")):
+        refined = make_solver("refined", finer)
+        within = GuardedSolver(Wrong(finer, part), refined, 0.05, finer)
+        both = RichardsonSolver(coarse, FineSolver(within, SMALL, finer))
+        assert both.solve(STATES[0][0]).report.status == said
 
 
 def test_a_run_counts_and_says_what_was_replaced(tmp_path: Path) -> None:
