@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from rich.table import Table
 from scipy.interpolate import make_interp_spline
 
 from tellus.coupling.output.picture_file import save_picture
 from tellus.coupling.output.sharpen import SOLVER, sharpened
-from tellus.coupling.output.style import draw_map, line, temperature_scale
+from tellus.coupling.output.style import draw_map, line
 from tellus.coupling.solvers.names import make_solver
 from tellus.errors import InputError
 from tellus.solver.closure import Closure
@@ -36,6 +37,9 @@ from .tables import filled
 
 STATES = 4
 """Of each simulation of a data set, evenly spread."""
+
+LID = 15
+"""Per cent of the cells, the coldest, that pictures do not tell apart."""
 
 BYTES = 4
 """Of a value, in outputs as in weights."""
@@ -260,7 +264,8 @@ def figure(shown: Shown) -> Figure:
     first -= first % ratio
     seen = np.repeat(np.repeat(shown.seen, ratio, axis=0), ratio, axis=1)
     fields = {"what is seen": seen, "the truth": shown.truth, **shown.ways}
-    scale = temperature_scale([], [shown.truth])
+    # The lid shares a colour: what differs lies below.
+    scale = Normalize(float(np.percentile(shown.truth, LID)), float(shown.truth.max()))
     drawn = Figure(figsize=(8.0, 2.4 * ((len(fields) + 2) // 2)))
     drawn.set_layout_engine("compressed")
     panels = drawn.subplots((len(fields) + 2) // 2, 2, squeeze=False).ravel()
