@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from rollouts import case, summary, tellus
+from rollouts import case, summary, tellus, write_case
 
 import tellus as library
 from tellus.config import load_config
@@ -90,3 +90,12 @@ def test_notebooks_show_configurations_and_simulations() -> None:
     simulation.step()
     simulation.flow()
     assert "Vrms" in simulation._repr_html_()
+
+
+def test_times_are_said_in_the_units_of_the_planet(tmp_path: Path) -> None:
+    planet = ("depth_km=1000", "temperature_contrast_K=2000", "diffusivity_m2_s=1e-6")
+    changes = [f"--set=planet.{one}" for one in planet] + ["--set=time.max_steps=1"]
+    config = write_case(tmp_path / "case.toml")
+    said = tellus("run", config, "--out", tmp_path / "run", *changes).stdout
+    assert ": 1 steps to t = 0.000633762 Gyr in " in said
+    assert "step 1, t = 0.000633762 Gyr of 3.16881" in tellus("info", tmp_path / "run").stdout

@@ -88,6 +88,11 @@ class Units:
         shown = NAMES.get(name, name.replace("_", " "))
         return f"{shown} ({unit})" if unit else shown
 
+    def at(self, time: float, digits: int = 6) -> str:
+        """A model time as runs say it: t = 0.1, or t = 3.2 Gyr."""
+        shown = f"t = {self.show('time', time):.{digits}g}"
+        return shown if self.unit("time") == "1" else f"{shown} {self.unit('time')}"
+
     def clock(self, *times: float) -> str:
         """A model time, or a span of them, in words."""
         unit = WITHOUT_DIMENSION["time"] if self.unit("time") == "1" else self.unit("time")

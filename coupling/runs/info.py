@@ -98,13 +98,14 @@ def _nothing_known(path: Path) -> InputError:
 
 def _run(path: Path) -> Facts:
     # Numba and Zarr, which cards need not wait for.
-    from tellus.coupling.output.planet import viscosity_note
+    from tellus.coupling.output.planet import units_of, viscosity_note
     from tellus.coupling.runs.guards import guards
     from tellus.coupling.runs.recorded import RecordedRun
     from tellus.coupling.runs.timeseries import last_row
     from tellus.coupling.simulation.steady import WATCHED
 
     run = RecordedRun(path)
+    units = units_of(run.config)
     summary, config, row = run.summary, run.config, last_row(path)
     # Of one that has not ended run.json tells of the start alone, and the time series further.
     reached = {} if run.ended else row
@@ -116,7 +117,8 @@ def _run(path: Path) -> Facts:
         "status": f"{run.state}; {summary.message}"
         if summary.message
         else STATES.get(run.state, run.state),
-        "reached": f"step {step}, t = {float(time):g} of {config['time']['end']:g}",
+        "reached": f"step {step}, {units.at(float(time))} of "
+        f"{units.show('time', config['time']['end']):g}",
         "case": _case(config),
         "start": _start(config["initial"], run.start),
         "solver": summary.solver,

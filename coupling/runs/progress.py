@@ -56,7 +56,7 @@ class RunProgress(AbstractContextManager["RunProgress"]):
             TimeRemainingColumn(),
             console=console,
         )
-        self._task = self._bar.add_task("", total=WHOLE, clock=self._clock(start))
+        self._task = self._bar.add_task("", total=WHOLE, clock=units.at(start, 4))
         self._shown = perf_counter()
         self._shown_part, self._shown_step = 0.0, -1
 
@@ -86,7 +86,7 @@ class RunProgress(AbstractContextManager["RunProgress"]):
             f"{units.show('mean_temperature', record.diagnostics.mean_temperature):.4f}"
             f"  Nu {record.diagnostics.nusselt_top:.3f}  {1e3 * per_step:.1f} ms/step"
         )
-        part, clock = self._part(record), self._clock(record.time)
+        part, clock = self._part(record), units.at(record.time, 4)
         if self._on_terminal:
             self._bar.update(self._task, completed=part, description=text, clock=clock)
         else:
@@ -95,11 +95,6 @@ class RunProgress(AbstractContextManager["RunProgress"]):
             print(f"{clock}  {text}  {self._at_most}{to_go:.0f} s to go", file=stderr())
         self._shown, self._shown_part = perf_counter(), part
         self._shown_step = record.step
-
-    def _clock(self, time: float) -> str:
-        unit = self._units.unit("time")
-        shown = f"t = {self._units.show('time', time):.4g}"
-        return shown if unit == "1" else f"{shown} {unit}"
 
     def _part(self, record: StepRecord) -> float:
         """Of the way from the start to the end or the last step, whichever is closer."""

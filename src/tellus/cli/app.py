@@ -84,15 +84,17 @@ def run(
     named = overrides(preset, stokes, closure, changes or [])
     settings, directory = configured(config, out, named, resume, force)
 
+    from tellus.coupling.output.planet import units_of
     from tellus.coupling.runs.run import run_directory
     from tellus.coupling.simulation.ranks import refuse_idle_processes
     from tellus.io.busy import BUSY_PERCENT
 
     refuse_idle_processes(settings.stokes.solver)
     done = run_directory(settings, directory, resume=resume, overwrite=force)
-    seconds, busy = done["seconds"]["total"], done["others_percent"]
+    reached = units_of(settings.model_dump(exclude_none=True)).at(done.time)
+    busy = done["others_percent"]
     shared = f"; other work used {busy:.0f} % of the machine" if busy > BUSY_PERCENT else ""
-    say(f"{directory}: {done['steps']} steps to t = {done['time']:.6g} in {seconds:.1f} s{shared}")
+    say(f"{directory}: {done.steps} steps to {reached} in {done.seconds:.1f} s{shared}")
 
 
 @app.command()
