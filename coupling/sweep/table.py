@@ -153,4 +153,6 @@ def table(result: Mapping[str, Any]) -> Table:
 
 
 def _shown(row: Row, key: str) -> str:
-    return f"{100 * row[key]:.1f}" if key == IMBALANCE else digits(row[key])
+    if key == IMBALANCE:
+        return f"{round(100 * row[key], 1) + 0.0:.1f}"  # never -0.0
+    return digits(row[key])
