@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from cmcrameri import cm
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -37,15 +36,15 @@ def _curves(lines: list[dict[str, Any]]) -> Figure:
     epochs = [line["epoch"] for line in lines]
     figure = Figure(figsize=(9, 3.5))
     left, right = figure.subplots(1, 2)
-    left.semilogy(epochs, [line["loss"] for line in lines], color=cm.batlowS(2), label="training")
+    left.semilogy(epochs, [line["loss"] for line in lines], color=LINES[2], label="training")
     if "loss" in lines[0]["validation"]:
         losses = [line["validation"]["loss"] for line in lines]
-        left.semilogy(epochs, losses, color=cm.batlowS(3), label="validation")
+        left.semilogy(epochs, losses, color=LINES[1], label="validation")
     left.set(xlabel="epoch", ylabel="loss")
     left.legend()
     for number, score in enumerate(name for name in SCORES if name in lines[0]["validation"]):
         values = [line["validation"][score] for line in lines]
-        right.semilogy(epochs, values, color=cm.batlowS(number + 2), label=score.replace("_", " "))
+        right.semilogy(epochs, values, color=LINES[number], label=score.replace("_", " "))
     right.set(xlabel="epoch", ylabel="relative error, validation")
     if right.lines:
         right.legend()

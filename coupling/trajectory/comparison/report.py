@@ -11,6 +11,8 @@ from typing import Any
 from jinja2 import Environment, StrictUndefined
 
 import tellus
+from tellus.config import Config
+from tellus.config.in_force import in_force
 from tellus.coupling.output.picture_file import save_picture
 from tellus.coupling.output.style import styled
 from tellus.coupling.runs.recorded import RecordedRun, directory
@@ -22,10 +24,8 @@ from .figures import figures
 from .said import Shown
 from .table import HEADINGS, headline, rows
 
-KEYS_OF_LAWS = {
-    "frank-kamenetskii": ("gamma_T", "gamma_p"),
-    "arrhenius": ("activation_energy", "activation_volume"),
-}
+SWITCHES = ("model.dissipation_number",)
+"""Of no effect at zero."""
 
 DPI = 140
 PIXELS_PER_INCH = 82
@@ -109,28 +109,20 @@ def _case(result: Mapping[str, Any], reference: RecordedRun) -> str:
     times = reference.output_times
     return (
         f"{reference.grid} cells, aspect ratio {reference.grid.aspect:g}; "
-        f"{', '.join(_parameters(reference.config))}; "
+        f"{', '.join(_parameters(reference.settings))}; "
         f"model time {times[0]:.4g} to {times[-1]:.4g}. Reference: {result['reference']}"
     )
 
 
-def _parameters(config: Mapping[str, Any]) -> list[str]:
-    """Numbers of the model and of the viscosity law that count."""
-    model, law = config.get("model") or {}, config.get("rheology") or {}
-    kind = law.get("kind", "frank-kamenetskii")
-    inert = {key for of, keys in KEYS_OF_LAWS.items() if of != kind for key in keys}
-    if law.get("yield_stress") is None:
-        inert.add("eta_star")
-    if not model.get("dissipation_number"):
-        inert.add("dissipation_number")
-        if kind != "arrhenius":
-            inert.add("surface_temperature")
-    numbers = {**model, **law}.items()
-    shown_kind = [] if kind == "frank-kamenetskii" else [f"{kind} viscosity"]
-    return shown_kind + [
-        f"{key} {value:g}"
-        for key, value in numbers
-        if isinstance(value, int | float) and key not in inert
+def _parameters(config: Config) -> list[str]:
+    """Numbers of the model and of the viscosity law that are in force."""
+    law = config.rheology.kind
+    return ([] if law == "frank-kamenetskii" else [f"{law} viscosity"]) + [
+        f"{key.partition('.')[2]} {value:g}"
+        for key, value in in_force(config)
+        if key.startswith(("model.", "rheology."))
+        and isinstance(value, int | float)
+        and (value or key not in SWITCHES)
     ]
 
 
