@@ -32,7 +32,7 @@ MOST_CELLS = 32
 WIDTH, MOVING_WIDTH = 400, 720
 """Of pictures, in pixels."""
 
-MOVING_SETTINGS = ("time.end=0.02", "output.every=2e-4")
+MOVING_SETTINGS = ("time.end=0.03", "output.every=2e-4")
 FRAME = 70
 """Milliseconds."""
 
@@ -82,7 +82,7 @@ def save(path: Path, first: Image.Image, *others: Image.Image) -> None:
     """As WebP; one that moves goes on for ever."""
     content = BytesIO()
     moving = {"save_all": True, "append_images": others, "duration": FRAME, "loop": 0}
-    first.save(content, "webp", quality=70, method=6, **(moving if others else {}))
+    first.save(content, "webp", quality=85, method=6, **(moving if others else {}))
     path.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(path, content.getvalue())
 
@@ -119,7 +119,7 @@ def main() -> None:
             MOVING,
             *(
                 picture(run.snapshot("temperature", k), MOVING_WIDTH)
-                for k in range(count // 3, count)
+                for k in range(count // 2, count)
             ),
         )
 
