@@ -1,12 +1,15 @@
 """States carried over some steps with a closure or without one, and how far from the truth."""
 
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, fields
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from tellus.solver.boundaries import BoundaryConditions
 from tellus.solver.grid import Grid
+from tellus.solver.transport.regridding import regridded
 from tellus.surrogate.features import face_velocity
 from tellus.surrogate.rows import Rows
 
@@ -21,31 +24,53 @@ BATCH = 16
 
 @dataclass(frozen=True)
 class Errors(Rows):
-    """Mean squares over the steps of each stretch, shape (n,).
+    """Mean squares over the steps of each segment, shape (n, segments).
 
-    `temperature` of T at the cells, `heat` of the mean heat through bottom and top, `within` of T
-    at the quarters of cells where the stretch begins; 0 where the data do not hold it.
+    `temperature` of T at the cells, `profile` of its horizontal mean, `heat` of the mean heat
+    through bottom and top, `within` of T at the quarters of cells where the segment begins; 0
+    where the data do not hold it.
     """
 
     temperature: Tensor
+    profile: Tensor
     heat: Tensor
     within: Tensor
 
 
+def followed(
+    grid: Grid, each: Stretches, networks: ClosureNetworks | None
+) -> Iterator[tuple[Stretches, Errors]]:
+    """Each segment as it is entered, with this closure or with none, and its errors, (n, 1)."""
+    now = each.temperature[:, 0]
+    flux = None if networks is None else networks.flux
+    for number in range(each.segments):
+        part = each.segment(number, now)
+        squares, profile, heat = [], [], []
+        for step, (now, entering) in enumerate(carried(grid, part, flux)):
+            gap = now - part.temperature[:, step + 1]
+            squares.append(gap.square().mean(dim=(1, 2)))
+            profile.append(gap.mean(dim=2).square().mean(dim=1))
+            heat.append((entering - part.wall_heat[:, step]).square().mean(dim=1))
+        within = torch.zeros_like(heat[0])
+        if part.within.numel():
+            found = guess(grid, part)
+            if networks is not None:
+                found = found + networks.detail(seen(part.temperature[:, 0], part))
+            within = (found - part.within[:, 0]).square().mean(dim=(1, 2))
+        T, mean, through = (torch.stack(one).mean(dim=0) for one in (squares, profile, heat))
+        yield part, Errors(*(one[:, None] for one in (T, mean, through, within)))
+        now = now.detach()
+
+
 def errors(grid: Grid, each: Stretches, networks: ClosureNetworks | None) -> Errors:
     """Of stretches carried with this closure, or with none."""
-    squares, heat = [], []
-    flux = None if networks is None else networks.flux
-    for step, (temperature, through) in enumerate(carried(grid, each, flux)):
-        squares.append((temperature - each.temperature[:, step + 1]).square().mean(dim=(1, 2)))
-        heat.append((through - each.wall_heat[:, step]).square().mean(dim=1))
-    within = torch.zeros_like(heat[0])
-    if each.within.numel():
-        found = each.guess
-        if networks is not None:
-            found = found + networks.detail(seen(each.temperature[:, 0], each))
-        within = (found - each.within).square().mean(dim=(1, 2))
-    return Errors(torch.stack(squares).mean(dim=0), torch.stack(heat).mean(dim=0), within)
+    return beside([found for _, found in followed(grid, each, networks)])
+
+
+def beside(found: Sequence[Errors]) -> Errors:
+    """Those of several segments as one."""
+    names = [own.name for own in fields(Errors)]
+    return Errors(*(torch.cat([getattr(one, name) for one in found], dim=1) for name in names))
 
 
 def plain_errors(grid: Grid, each: Stretches) -> Errors:
@@ -53,6 +78,14 @@ def plain_errors(grid: Grid, each: Stretches) -> Errors:
     with torch.inference_mode():
         batches = torch.arange(len(each)).split(BATCH)  # type: ignore[no-untyped-call]
         return Errors.joined([errors(grid, each.select(rows), None) for rows in batches])
+
+
+def guess(grid: Grid, each: Stretches) -> Tensor:
+    """What is known without a closure of T at the quarters of cells where stretches begin."""
+    begun, walls = each.temperature[:, 0], BoundaryConditions()
+    finer = grid.finer(2)
+    found = [regridded(one, grid, finer, walls) for one in begun.detach().cpu().numpy()]
+    return torch.from_numpy(np.array(found)).to(begun)
 
 
 def carried(

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from typing import Self
 
 import numpy as np
 import torch
@@ -9,15 +10,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from tellus.errors import InputError
-from tellus.solver.boundaries import BoundaryConditions
 from tellus.solver.grid import Array, Grid
-from tellus.solver.transport.regridding import regridded
 from tellus.surrogate.data import Dataset
 from tellus.surrogate.rows import Rows
 
 from .settings import ClosureSettings
 
 Numbers = NDArray[np.int64]
+Floats = NDArray[np.floating]
 
 
 @dataclass(frozen=True)
@@ -34,13 +34,13 @@ class Stretches(Rows):
         Of each step, (n, steps); sources in temperature per time.
     wall_heat : Tensor
         Through the bottom and the top over each step, means over the walls, (n, steps, 2).
+    within : Tensor
+        Means of T over the quarters of each cell where each segment begins, (n, segments, 2 ny,
+        2 nx); none, (n, segments, 0, 0), on the grid of the data.
     log_gamma : Tensor
         ln gamma_T and ln gamma_p, (n, 2).
     rayleigh : Tensor
         Shape (n,).
-    within, guess : Tensor
-        Means over the quarters of each cell where a stretch begins, and what is known of them
-        without a closure, (n, 2 ny, 2 nx); none, (n, 0, 0), on the grid of the data.
     """
 
     temperature: Tensor
@@ -49,10 +49,30 @@ class Stretches(Rows):
     dt: Tensor
     heating: Tensor
     wall_heat: Tensor
+    within: Tensor
     log_gamma: Tensor
     rayleigh: Tensor
-    within: Tensor
-    guess: Tensor
+
+    @property
+    def segments(self) -> int:
+        """Parts of equal length, each of which begins where the one before ended."""
+        return self.within.shape[1]
+
+    def segment(self, number: int, temperature: Tensor) -> Self:
+        """One of them alone, which begins with another T, shape (n, ny, nx), than the truth."""
+        steps = self.dt.shape[1] // self.segments
+        first, last = number * steps, (number + 1) * steps
+        truth = self.temperature[:, first + 1 : last + 1]
+        return replace(
+            self,
+            temperature=torch.cat([temperature[:, None], truth], dim=1),
+            psi=self.psi[:, first : last + 1],
+            within=self.within[:, number : number + 1],
+            **{
+                name: getattr(self, name)[:, first:last]
+                for name in ("mean_psi", "dt", "heating", "wall_heat")
+            },
+        )
 
 
 class Part:
@@ -106,22 +126,79 @@ def _of_simulation(
     name, fine = str(entry["name"]), dataset.grid
     moments = dataset.arrays(name, "temperature", "psi", "time")
     windows = dataset.arrays(name, "first", "mean_psi", "along_y", "heated")
-    first = windows["first"]
-    if np.any(first < 0) or np.any(first.astype(np.int64) + 1 >= len(moments["time"])):
+    first = windows["first"].astype(np.int64)
+    if np.any(first < 0) or np.any(first + 1 >= len(moments["time"])):
         raise InputError(f"{dataset.path}: {name} has windows without moments: make it again.")
-    log_gamma = [np.log(entry[key]) for key in ("gamma_T", "gamma_p")]
+    simulation = _Simulation(
+        **moments,
+        **{**windows, "first": first},
+        rayleigh=float(entry["rayleigh"]),
+        log_gamma=[float(np.log(entry[key])) for key in ("gamma_T", "gamma_p")],
+    )
     for ratio in settings.coarsenings:
         if fine.nx % ratio or fine.ny % ratio:
             raise InputError(
                 f"model.coarsenings: {ratio} does not divide the {fine} cells of {dataset.path}: "
                 "leave it out."
             )
-        grid = Grid(fine.nx // ratio, fine.ny // ratio, fine.aspect)
-        starts = _starts(windows["first"], ratio * settings.steps)
-        if len(starts):
-            found = _stretches(moments, windows, starts, ratio, settings.steps, log_gamma)
-            found = replace(found, rayleigh=float(entry["rayleigh"]) * found.rayleigh)
-            yield grid, replace(found, **_within(moments, windows, starts, ratio, grid))
+        found = simulation.stretches(ratio, settings.steps, settings.segments)
+        if found is not None:
+            yield Grid(fine.nx // ratio, fine.ny // ratio, fine.aspect), found
+
+
+@dataclass(frozen=True)
+class _Simulation:
+    """What the data hold of one simulation: moments, and windows from one to the next."""
+
+    temperature: Floats
+    psi: Floats
+    time: Floats
+    first: Numbers
+    mean_psi: Floats
+    along_y: Floats
+    heated: Floats
+    log_gamma: list[float]
+    rayleigh: float
+
+    def stretches(self, ratio: int, steps: int, segments: int) -> Stretches | None:
+        """On the grid whose cells are `ratio` times longer, with as many segments as there are.
+
+        At most `segments` of so many steps, in the longest sequence of windows; None where no
+        sequence holds one.
+        """
+        ends = np.flatnonzero(np.diff(self.first, append=-1) != 1) + 1
+        longest = int(np.diff(ends, prepend=0).max(initial=0))
+        segments = min(segments, longest // (ratio * steps))
+        total = segments * steps
+        starts = _starts(self.first, ratio * total)
+        if not segments or not len(starts):
+            return None
+        rows = starts[:, None] + np.arange(ratio * total)
+        edges = self.first[starts][:, None] + ratio * np.arange(total + 1)
+        dt = np.diff(self.time[edges], axis=1)
+
+        def grouped(values: Floats) -> Floats:
+            each: Floats = values[rows]
+            return each.reshape(len(starts), total, ratio, *each.shape[2:])
+
+        lengths = grouped(self.time[self.first + 1] - self.time[self.first])
+        nodes = slice(None, None, ratio)
+        psi = grouped(self.mean_psi[:, nodes, nodes])
+        heat = grouped(self.along_y[:, [0, -1]].mean(axis=2, dtype=np.float64)).sum(axis=2)
+        begun = edges[:, :-1:steps]
+        within = self.temperature[begun.ravel()] if ratio % 2 == 0 else np.zeros((begun.size, 0, 0))
+        within = _means(within, ratio // 2) if within.size else within
+        return Stretches(
+            _single(_means(self.temperature, ratio)[edges]),
+            _single(self.psi[:, nodes, nodes][edges]),
+            _single(np.einsum("nsr,nsrij->nsij", lengths, psi) / dt[..., None, None]),
+            _single(dt),
+            _single(grouped(self.heated).sum(axis=2) / dt),
+            _single(heat / dt[..., None]),
+            _single(within.reshape(*begun.shape, *within.shape[1:])),
+            _single(np.tile(self.log_gamma, (len(starts), 1))),
+            torch.full((len(starts),), self.rayleigh),
+        )
 
 
 def _starts(first: Numbers, length: int) -> Numbers:
@@ -134,58 +211,6 @@ def _starts(first: Numbers, length: int) -> Numbers:
         else:
             window += 1
     return np.array(found, dtype=np.int64)
-
-
-def _stretches(
-    moments: Mapping[str, NDArray[np.floating]],
-    windows: Mapping[str, NDArray[np.floating]],
-    starts: Numbers,
-    ratio: int,
-    steps: int,
-    log_gamma: list[float],
-) -> Stretches:
-    """Those of one simulation on the grid whose cells are `ratio` times longer."""
-    within = starts[:, None] + np.arange(ratio * steps)
-    edges = windows["first"][starts].astype(np.int64)[:, None] + ratio * np.arange(steps + 1)
-    time, first = moments["time"], windows["first"].astype(np.int64)
-    dt = np.diff(time[edges], axis=1)
-    lengths = (time[first + 1] - time[first])[within].reshape(len(starts), steps, ratio)
-    nodes = slice(None, None, ratio)
-    psi = windows["mean_psi"][:, nodes, nodes]
-    psi = psi[within].reshape(len(starts), steps, ratio, *psi.shape[1:])
-    heat = windows["along_y"][:, [0, -1]].mean(axis=2, dtype=np.float64)
-
-    def summed(values: NDArray[np.floating]) -> Array:
-        each = values[within]
-        return np.asarray(each.reshape(len(starts), steps, ratio, *each.shape[2:]).sum(axis=2))
-
-    return Stretches(
-        _single(_means(moments["temperature"], ratio)[edges]),
-        _single(moments["psi"][:, nodes, nodes][edges]),
-        _single(np.einsum("nsr,nsrij->nsij", lengths, psi) / dt[..., None, None]),
-        _single(dt),
-        _single(summed(windows["heated"]) / dt),
-        _single(summed(heat) / dt[..., None]),
-        _single(np.tile(log_gamma, (len(starts), 1))),
-        torch.ones(len(starts)),
-        *2 * [torch.zeros(len(starts), 0, 0)],
-    )
-
-
-def _within(
-    moments: Mapping[str, NDArray[np.floating]],
-    windows: Mapping[str, NDArray[np.floating]],
-    starts: Numbers,
-    ratio: int,
-    grid: Grid,
-) -> dict[str, Tensor]:
-    """What stretches on this grid know of T within cells, where the data hold it."""
-    if ratio % 2:
-        return {}
-    begun = moments["temperature"][windows["first"][starts]]
-    finer, walls = Grid(2 * grid.nx, 2 * grid.ny, grid.aspect), BoundaryConditions()
-    guess = [regridded(each, grid, finer, walls) for each in _means(begun, ratio)]
-    return {"within": _single(_means(begun, ratio // 2)), "guess": _single(np.array(guess))}
 
 
 def _means(fields: NDArray[np.floating], ratio: int) -> NDArray[np.floating]:

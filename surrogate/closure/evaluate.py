@@ -12,8 +12,7 @@ from tellus.surrogate.data import Dataset
 from .carrying import BATCH, errors, plain_errors
 from .data import Stretches, load_part
 from .model import LearnedClosure
-from .momentum import coarse_flows, finer_flows, flow_errors
-from .network import DetailNetwork
+from .momentum import flow_squares
 from .settings import ClosureNetworkSettings, ClosureSettings
 
 
@@ -72,28 +71,15 @@ def _on_grid(closure: LearnedClosure, grid: Grid, each: Stretches) -> dict[str, 
         sizes["within"] = torch.ones(len(each))
     scores: dict[str, Any] = {"stretches": len(each)}
     for name, size in sizes.items():
-        ours = torch.cat([getattr(one, name) for one in found])
-        scores[name] = _compared(*(_root(part) for part in (ours, getattr(base, name), size)))
+        ours = torch.cat([getattr(one, name) for one in found])[:, 0]
+        scores[name] = _compared(*(_root(part) for part in (ours, getattr(base, name)[:, 0], size)))
     if each.within.numel():
         scores |= _of_flows(closure, grid, each)
     return scores
 
 
 def _of_flows(closure: LearnedClosure, grid: Grid, each: Stretches) -> dict[str, Any]:
-    coarse = coarse_flows(grid, each)
-
-    def squares(detail: DetailNetwork | None) -> torch.Tensor:
-        found: list[torch.Tensor] = []
-
-        def keep(psi: torch.Tensor, row: int) -> torch.Tensor:
-            found.append(flow_errors(psi, each.psi[row, 0].double(), grid))
-            return found[-1][0]
-
-        finer_flows(grid, each, coarse, detail, keep)
-        return torch.stack(found)
-
-    with torch.inference_mode():
-        ours, base = squares(closure.networks.detail), squares(None)
+    ours, base = (flow_squares(grid, each, one) for one in (closure.networks.detail, None))
     one = torch.ones(len(each))
     return {
         name: _compared(*(_root(part) for part in (ours[:, k], base[:, k], one)))

@@ -13,10 +13,10 @@ from tellus.surrogate.networks import seeded
 from tellus.surrogate.rows import Rows
 from tellus.surrogate.training.learner import Learner, average
 
-from .carrying import BATCH, Errors, errors, plain_errors, seen
+from .carrying import BATCH, Errors, beside, followed, seen
 from .data import Part, Stretches, load_part
 from .features import FLOW, STATE, flow_features, state_features
-from .momentum import coarse_flows, finer_flows, flow_errors
+from .momentum import finer_flows, flow_errors, flow_squares
 from .network import ClosureNetworks, DetailNetwork
 from .settings import ClosureSettings
 
@@ -38,34 +38,60 @@ SURFACE = 0.3
 
 
 @dataclass(frozen=True)
-class _Flows(Rows):
-    """psi on the coarse grid where stretches begin, and squared errors of the base and more."""
+class _Base(Rows):
+    """What errors are divided by: those without a closure, and what is forgiven.
 
-    coarse: Tensor
-    base: Tensor
+    `flow` has squares of the relative errors of velocity and surface velocity where each segment
+    begins, shape (n, segments, 2); none of them where they are not asked for.
+    """
+
+    carried: Errors
+    flow: Tensor
 
     @classmethod
-    def of(cls, grid: Grid, each: Stretches) -> Self:
-        coarse = coarse_flows(grid, each)
-        errors: list[Tensor] = []
+    def of(cls, grid: Grid, each: Stretches, settings: ClosureSettings) -> Self:
+        parts: list[Self] = []
+        with torch.inference_mode():
+            for rows in torch.arange(len(each)).split(BATCH):  # type: ignore[no-untyped-call]
+                found = [
+                    cls._of_segment(grid, part, errors, settings)
+                    for part, errors in followed(grid, each.select(rows), None)
+                ]
+                flow = torch.cat([one.flow for one in found], dim=1)
+                parts.append(cls(beside([one.carried for one in found]), flow))
+        return cls.joined(parts)
 
-        def keep(psi: Tensor, row: int) -> Tensor:
-            errors.append(flow_errors(psi, each.psi[row, 0].double(), grid))
-            return errors[-1][0]
+    @classmethod
+    def _of_segment(
+        cls, grid: Grid, part: Stretches, found: Errors, settings: ClosureSettings
+    ) -> Self:
+        change = part.temperature.diff(dim=1)
+        floor, heat = settings.floor**2, (part.wall_heat**2).mean(dim=(1, 2))[:, None]
+        mean = change.mean(dim=3).square().mean(dim=(1, 2))[:, None]
+        flow = torch.empty(len(part), 1, 0)
+        if settings.flow and part.within.numel():
+            flow = flow_squares(grid, part, None)[:, None] + UNSEEN
+        return cls(
+            Errors(
+                found.temperature + floor * change.square().mean(dim=(1, 2, 3))[:, None],
+                found.profile + floor * mean,
+                found.heat + floor * (heat + 1.0),
+                found.within + INVISIBLE**2,
+            ),
+            flow,
+        )
 
-        finer_flows(grid, each, coarse, None, keep)
-        return cls(coarse, torch.stack(errors) + UNSEEN)
 
-    def ratio(self, grid: Grid, each: Stretches, detail: DetailNetwork) -> Tensor:
-        """Errors over those of the base, that of the surface counted in; shape (n,)."""
+def _flow_ratio(grid: Grid, part: Stretches, base: Tensor, detail: DetailNetwork) -> Tensor:
+    """Errors of the flow over those of the base, that of the surface counted in; shape (n,)."""
 
-        def measure(psi: Tensor, row: int) -> Tensor:
-            squares = flow_errors(psi, each.psi[row, 0].double(), grid)
-            velocity, surface = torch.sqrt(squares / self.base[row] + 1e-12).unbind()
-            together: Tensor = (velocity + SURFACE * surface) / (1.0 + SURFACE)
-            return together
+    def measure(psi: Tensor, row: int) -> Tensor:
+        squares = flow_errors(psi, part.psi[row, 0].double(), grid)
+        velocity, surface = torch.sqrt(squares / base[row] + 1e-12).unbind()
+        together: Tensor = (velocity + SURFACE * surface) / (1.0 + SURFACE)
+        return together
 
-        return finer_flows(grid, each, self.coarse, detail, measure)
+    return finer_flows(grid, part, detail, measure)
 
 
 class ClosureLearner(Learner[ClosureSettings]):
@@ -85,42 +111,32 @@ class ClosureLearner(Learner[ClosureSettings]):
         made = seeded(ClosureNetworks, settings.network, seed=settings.seed)
         self.module = made.to(self.device, PRECISIONS[settings.precision])
         self._seen = self._ranges()
-        every = [(grid, s) for p in self.parts.values() for grid, s in p.stretches.items()]
-        self._forgiven = {id(each): self._base(grid, each) for grid, each in every}
-        self._flows = {
-            id(each): _Flows.of(grid, each)
-            for grid, each in every
-            if settings.flow and each.within.numel()
+        self._base = {
+            split: {grid: _Base.of(grid, each, settings) for grid, each in part.stretches.items()}
+            for split, part in self.parts.items()
         }
-
-    def _base(self, grid: Grid, each: Stretches) -> Errors:
-        """What the errors are divided by: those of the base, and what is forgiven."""
-        found = plain_errors(grid, each)
-        change = (each.temperature.diff(dim=1) ** 2).mean(dim=(1, 2, 3))
-        floor, heat = self.settings.floor**2, (each.wall_heat**2).mean(dim=(1, 2))
-        return Errors(
-            (found.temperature + floor * change).clone(),
-            (found.heat + floor * (heat + 1.0)).clone(),
-            (found.within + INVISIBLE**2).clone(),
-        )
 
     def _ratios(self, split: str, index: Tensor) -> Tensor:
         """Errors of the stretches numbered `index`, in order of their grids, over the base's.
 
-        Shape (4, n): of T, of heat, of T within cells, and of the flow, 0 where that is not asked
+        Shape (5, their segments): of each of `NAMES`, that of the flow 0 where it is not asked
         for.
         """
-        part, found = self.parts[split], []
-        for grid, rows, each in part.chosen(index.cpu()):
-            ours = errors(grid, each.to(next(self.module.parameters())), self.module)
-            base = self._forgiven[id(part.stretches[grid])].select(rows).to(self.device)
-            pairs = ((getattr(ours, name), getattr(base, name)) for name in CARRIED)
-            ratios = [torch.sqrt(one / of + 1e-12) for one, of in pairs]
-            known = self._flows.get(id(part.stretches[grid]))
-            flow = torch.zeros_like(ratios[0])
-            if known is not None:
-                flow = known.select(rows).ratio(grid, each, self.module.detail).to(flow)
-            found.append(torch.stack([*ratios, flow]))
+        found = []
+        for grid, rows, each in self.parts[split].chosen(index.cpu()):
+            base = self._base[split][grid].select(rows)
+            kept = base.carried.to(self.device)
+            entered = followed(grid, each.to(next(self.module.parameters())), self.module)
+            for number, (part, ours) in enumerate(entered):
+                flow = torch.zeros(len(part)).to(ours.temperature)
+                if base.flow.numel():
+                    known = base.flow[:, number]
+                    flow = _flow_ratio(grid, part, known, self.module.detail).to(flow)
+                pairs = (
+                    (getattr(ours, name)[:, 0], getattr(kept, name)[:, number]) for name in CARRIED
+                )
+                ratios = [torch.sqrt(one / of + 1e-12) for one, of in pairs]
+                found.append(torch.stack([*ratios, flow]))
         return torch.cat(found, dim=1)
 
     def loss(self, index: Tensor, mirrored: Tensor) -> Tensor:
@@ -130,9 +146,10 @@ class ClosureLearner(Learner[ClosureSettings]):
     def _weighted(self, ratios: Tensor) -> Tensor:
         # Where the scheme hardly errs a ratio says little: large ones count as their logarithm.
         settings = self.settings
-        temperature, heat, within, flow = torch.log1p(ratios).unbind()
+        temperature, profile, heat, within, flow = torch.log1p(ratios).unbind()
         return (
             temperature
+            + settings.profile * profile
             + settings.wall_heat * heat
             + settings.within * within
             + settings.flow * flow
@@ -147,9 +164,10 @@ class ClosureLearner(Learner[ClosureSettings]):
         scores = average(self._weighted(ratios).double().cpu().numpy())
         first = 0
         for grid, each in part.stretches.items():
-            mine = ratios[:, first : first + len(each)].double().median(dim=1).values
+            last = first + len(each) * each.segments
+            mine = ratios[:, first:last].double().median(dim=1).values
             scores |= {f"{name}_{grid}": float(m) for name, m in zip(NAMES, mine, strict=True)}
-            first += len(each)
+            first = last
         return scores
 
     def _ranges(self) -> dict[str, list[float]]:
@@ -159,11 +177,12 @@ class ClosureLearner(Learner[ClosureSettings]):
         for grid, each in self.parts["train"].stretches.items():
             for rows in torch.arange(len(each)).split(BATCH):  # type: ignore[no-untyped-call]
                 some = each.select(rows)
-                of_state, _ = state_features(seen(some.temperature[:, 0], some))
-                of_flow = flow_features(*face_velocity(some.mean_psi[:, 0], grid), grid)
-                found = torch.stack([*of_state, *of_flow]).flatten(1)
-                low = torch.minimum(low, found.amin(dim=1))
-                high = torch.maximum(high, found.amax(dim=1))
+                for step in range(0, some.dt.shape[1], self.settings.steps):
+                    of_state, _ = state_features(seen(some.temperature[:, step], some))
+                    of_flow = flow_features(*face_velocity(some.mean_psi[:, step], grid), grid)
+                    found = torch.stack([*of_state, *of_flow]).flatten(1)
+                    low = torch.minimum(low, found.amin(dim=1))
+                    high = torch.maximum(high, found.amax(dim=1))
         odd = torch.tensor([*STATE.values(), *FLOW.values()])
         largest = torch.maximum(-low, high)
         low, high = torch.where(odd, -largest, low), torch.where(odd, largest, high)

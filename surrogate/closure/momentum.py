@@ -11,7 +11,7 @@ from tellus.solver.factor.cached import CachedFactor
 from tellus.solver.grid import Array, Grid
 from tellus.solver.psi.torch_operator import TorchPsiOperator, buoyancy
 
-from .carrying import seen
+from .carrying import guess, seen
 from .data import Stretches
 from .network import DetailNetwork
 
@@ -42,25 +42,34 @@ def flow_errors(psi: Tensor, truth: Tensor, grid: Grid) -> Tensor:
     return torch.stack([speeds[0] / speeds[1], surface[0] / surface[1]])
 
 
-def coarse_flows(grid: Grid, each: Stretches) -> Tensor:
-    """psi on the grid itself where each stretch begins."""
-    temperature, logs = (p.double().numpy() for p in seen(each.temperature[:, 0], each))
-    return torch.from_numpy(flows(temperature, logs, grid)) * each.rayleigh[:, None, None]
-
-
 def finer_flows(
-    grid: Grid, each: Stretches, coarse: Tensor, detail: DetailNetwork | None, measure: Measure
+    grid: Grid, each: Stretches, detail: DetailNetwork | None, measure: Measure
 ) -> Tensor:
     """A measure of the flows where stretches begin, as `measured`, with T within cells or without.
 
-    `coarse` as `coarse_flows` gives it.
+    On the processor, where the solves are.
     """
-    temperature = each.guess
+    here = each.to("cpu")
+    temperature = guess(grid, here)
     if detail is not None:
         there = each.to(next(detail.parameters()))
         temperature = temperature + detail(seen(there.temperature[:, 0], there)).cpu()
-    state = seen(temperature, each)
-    return measured(*state, each.rayleigh, coarse, grid.finer(2), measure)
+    begun, logs = (part.double().numpy() for part in seen(here.temperature[:, 0], here))
+    coarse = torch.from_numpy(flows(begun, logs, grid)) * here.rayleigh[:, None, None]
+    return measured(*seen(temperature, here), here.rayleigh, coarse, grid.finer(2), measure)
+
+
+def flow_squares(grid: Grid, each: Stretches, detail: DetailNetwork | None) -> Tensor:
+    """Of the flows where stretches begin, as `flow_errors`, shape (n, 2); no gradients."""
+    found: list[Tensor] = []
+
+    def keep(psi: Tensor, row: int) -> Tensor:
+        found.append(flow_errors(psi, each.psi[row, 0].double().cpu(), grid))
+        return found[-1][0]
+
+    with torch.inference_mode():
+        finer_flows(grid, each, detail, keep)
+    return torch.stack(found)
 
 
 def extrapolated(fine: Tensor, coarse: Tensor) -> Tensor:

@@ -22,8 +22,11 @@ class ClosureSettings(LoopSettings):
     Parameters
     ----------
     steps : int
-        How many time steps a state is carried before it is held against the truth; each on the
-        way counts, too.
+        How many time steps in a row gradients go back through; each on the way counts.
+    segments : int
+        How many such stretches follow each other at most, all but the first from the state in
+        which the closure itself ended the one before: what it meets in a run is smoother than
+        the means of fine runs.
     coarsenings : tuple of int
         The closure is trained on grids whose cells are so many times longer than those of the
         data. A window of the data is about a step on its own grid.
@@ -33,7 +36,15 @@ class ClosureSettings(LoopSettings):
     meaning: ClassVar[str] = "the heat that coarse cells lose, from filtered data"
 
     network: ClosureNetworkSettings = field(default_factory=ClosureNetworkSettings)
-    steps: int = setting(4, "in a row that training follows", limits=count(64), section="model")
+    steps: int = setting(
+        4, "in a row that gradients go back through", limits=count(64), section="model"
+    )
+    segments: int = setting(
+        1,
+        "of so many steps at most, each from the state that the one before ended in",
+        limits=count(64),
+        section="model",
+    )
     coarsenings: tuple[int, ...] = setting(
         (1, 2, 4),
         "lengths of cells to train for, in those of the data",
@@ -43,6 +54,9 @@ class ClosureSettings(LoopSettings):
     )
     wall_heat: float = setting(
         0.3, "weight of the heat through bottom and top", limits=WEIGHT, section="loss"
+    )
+    profile: float = setting(
+        0.0, "weight of the horizontal mean of T", limits=WEIGHT, section="loss"
     )
     within: float = setting(
         0.5, "weight of the temperature within cells", limits=WEIGHT, section="loss"

@@ -22,7 +22,7 @@ from tellus.solver.rheology import Constant, FrankKamenetskii
 from tellus.solver.stokes import StokesProblem
 from tellus.solver.transport.means import Fluxes
 from tellus.solver.transport.regridding import coarse_means
-from tellus.surrogate.closure.carrying import errors, plain_errors
+from tellus.surrogate.closure.carrying import carried, errors, followed, plain_errors
 from tellus.surrogate.closure.data import load_part
 from tellus.surrogate.closure.evaluate import evaluate_closure
 from tellus.surrogate.closure.features import FLOW, STATE, Seen
@@ -176,8 +176,8 @@ def test_what_it_learns_from_is_what_the_fine_runs_did(filtered_dataset: Path) -
         assert float(change.abs().max()) > 1e-5
     grid, coarse = part.stretches
     within = part.stretches[coarse].within
-    assert within.shape[1:] == grid.cells
-    means = coarse_means(within[0].double().numpy(), coarse)
+    assert within.shape[1:] == (1, *grid.cells)
+    means = coarse_means(within[0, 0].double().numpy(), coarse)
     np.testing.assert_allclose(means, part.stretches[coarse].temperature[0, 0], atol=1e-6)
 
 
@@ -188,8 +188,25 @@ def test_a_closure_that_says_nothing_is_the_base(filtered_dataset: Path) -> None
         base = plain_errors(grid, each)
         with torch.inference_mode():
             ours = errors(grid, each, silent)
-        for name in ("temperature", "heat", "within"):
+        for name in ("temperature", "profile", "heat", "within"):
             torch.testing.assert_close(getattr(ours, name), getattr(base, name))
+
+
+def test_segments_begin_where_the_closure_ended_the_one_before(filtered_dataset: Path) -> None:
+    settings = replace(SETTINGS, steps=1, segments=9, coarsenings=(2,))
+    part = load_part(Dataset.open(filtered_dataset), "test", settings)
+    ((grid, each),) = part.stretches.items()
+    assert each.segments == 2  # of four windows on half as long cells
+    loud = networks(SETTINGS.network.width, SETTINGS.network.depth)
+    (first, at_first), (second, at_second) = followed(grid, each, loud)
+    ended, _ = carried(grid, first, loud.flux)[-1]
+    torch.testing.assert_close(second.temperature[:, 0], ended)
+    torch.testing.assert_close(second.temperature[:, 1], each.temperature[:, 2])
+    assert not torch.allclose(ended, each.temperature[:, 1], atol=1e-4)
+    assert not second.temperature.requires_grad and at_second.temperature.requires_grad
+    assert torch.all(at_first.profile < at_first.temperature)
+    truth = coarse_means(second.within[0, 0].double().numpy(), grid)
+    np.testing.assert_allclose(truth, each.temperature[0, 1], atol=1e-6)
 
 
 def test_training_lowers_the_errors(trained: Path, filtered_dataset: Path) -> None:
