@@ -169,10 +169,10 @@ class _Simulation:
         ends = np.flatnonzero(np.diff(self.first, append=-1) != 1) + 1
         longest = int(np.diff(ends, prepend=0).max(initial=0))
         segments = min(segments, longest // (ratio * steps))
+        if not segments:
+            return None
         total = segments * steps
         starts = _starts(self.first, ratio * total)
-        if not segments or not len(starts):
-            return None
         rows = starts[:, None] + np.arange(ratio * total)
         edges = self.first[starts][:, None] + ratio * np.arange(total + 1)
         dt = np.diff(self.time[edges], axis=1)
