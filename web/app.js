@@ -138,6 +138,7 @@ function accept(found) {
 
 function remember(before) {
   const { steps, time } = frame;
+  if (steps < (before?.steps ?? 0)) forget();
   if (steps === 0 || (before && steps === before.steps && time === before.time)) return;
   series.add(frame);
   const others = Object.entries(frame.others);
@@ -149,7 +150,7 @@ function rate() {
   const elapsed = performance.now() - seconds.since;
   if (!playing || elapsed < 1000) return;
   const { frames, steps } = seconds, of = (total, count) => (total / Math.max(1, count)).toFixed(1);
-  const beside = seconds.others ? `, beside it ${of(seconds.others, steps)}` : "";
+  const beside = Object.keys(frame.others).length ? `, beside it ${of(seconds.others, steps)}` : "";
   $("rate").textContent = player ? "" :
     `${of(1000 * frames, elapsed)} frames a second; ms: solve ${of(seconds.solve, steps)}, energy ${of(seconds.energy, steps)}${beside}, draw ${of(seconds.draw, frames)}`;
   Object.assign(seconds, { frames: 0, since: performance.now(), draw: 0, solve: 0, energy: 0, others: 0, steps: 0 });
@@ -161,16 +162,16 @@ function draw(before) {
   if (!frame) return;
   const wanted = temperatureRange(frame);
   range ??= { ...wanted };
-  for (const end of ["low", "high"]) range[end] += 0.1 * (wanted[end] - range[end]);
+  for (const end of Object.keys(range)) range[end] += 0.1 * (wanted[end] - range[end]);
   const name = chosen("field"), beside = Object.keys(frame.others ?? {}).at(-1);
-    const field = fieldOf(Object.assign(frame, range), name, settings);
+    const field = fieldOf(frame, name, settings, range);
   moveTracers(before);
   paint(panes.exact, frame, field);
   panes.exact.name.textContent = player ? player.name : `exact, ${frame.nx} × ${frame.ny}`;
   panes.exact.note.textContent = player ? `output ${player.now + 1} of ${player.count}` : `time ${short(frame.time)}`;
   if (brush) panes.exact.ring(brush, frame.aspect, chosen("brush") > 0 ? "#ffffff" : "#7fd0ff");
-  if (beside) drawBeside(beside, { ...field, ...fieldOf(Object.assign(frame.others[beside], range), name, settings), low: field.low, high: field.high });
-  drawLegend($("legend-bar"), field.name);
+  if (beside) drawBeside(beside, { ...field, ...fieldOf(frame.others[beside], name, settings, range), low: field.low, high: field.high });
+  drawLegend($("legend-bar"), field);
   const shown = name === "viscosity" ? (value) => `10^${value.toFixed(1)}` : short;
   $("legend-low").textContent = `${name} ${shown(field.low)}`;
   $("legend-high").textContent = shown(field.high);
@@ -182,8 +183,8 @@ function draw(before) {
 
 function paint(pane, of, field) {
   pane.draw(of, field);
-  if ($("streamlines").checked) pane.streamlines(of, "rgba(255, 255, 255, 0.7)");
-  if (tracers && pane === panes.exact) pane.dots(of, tracers, "rgba(255, 255, 255, 0.85)");
+  if ($("streamlines").checked) pane.streamlines(of);
+  if (tracers && pane === panes.exact) pane.dots(of, tracers);
 }
 
 function moveTracers(before) {

@@ -64,7 +64,7 @@ export function drawChart(canvas, lines, { x: xRange, y: yRange, label = "" } = 
     context.fillText(short(y), left - 5 * ratio, py(y));
   }
   context.textBaseline = "alphabetic";
-  for (const x of ticks(x0, x1, 3)) {
+  for (const x of ticks(x0, x1, 5)) {
     context.textAlign = px(x) > right - 12 * ratio ? "right" : "center";
     context.fillText(short(x), px(x), canvas.height - 4 * ratio);
   }

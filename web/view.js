@@ -2,6 +2,9 @@
 
 import { COLOURS } from "./generated.js";
 
+/** Colours between which values are told apart. */
+const FINE = 1024;
+
 const TABLES = Object.fromEntries(
   Object.entries(COLOURS).map(([name, packed]) => {
     const bytes = Uint8Array.from(atob(packed), (c) => c.charCodeAt(0));
@@ -11,10 +14,13 @@ const TABLES = Object.fromEntries(
     return [name, table];
   }));
 
+/** Where on the scale the median of T lies, if it is bent that far, and how far that may be. */
+const INTERIOR = 0.65, MOST_BENT = 2;
+
 /** The values that a field is drawn by, at the cells, and between what. */
-export function fieldOf(frame, name, law) {
+export function fieldOf(frame, name, law, range) {
   const { nx, ny, temperature: T } = frame;
-  if (name === "temperature") return { values: T, low: frame.low, high: frame.high, name };
+  if (name === "temperature") return { values: T, ...range, name };
   if (name === "speed") {
     const values = speeds(frame);
     return { values, low: 0, high: values.reduce((a, b) => Math.max(a, b), 1e-12), name };
@@ -35,17 +41,20 @@ function rangeOf(values) {
   return { low, high: Math.max(high, low + 1e-9) };
 }
 
-/** From the coldest interior, the lid apart, to the hottest, as the pictures of runs have it. */
+/** From the coldest to the hottest, bent so that the interior has colours; see `bent` in Python. */
 export function temperatureRange({ temperature }) {
-  const counts = new Uint32Array(101);
-  let high = 1;
+  const counts = new Uint32Array(201);
+  let low = 0, high = 1;
   for (const T of temperature) {
-    counts[Math.max(0, Math.min(100, Math.floor(100 * T)))] += 1;
+    counts[Math.max(0, Math.min(200, Math.floor(200 * T)))] += 1;
+    low = Math.min(low, T);
     high = Math.max(high, T);
   }
   let k = 0;
-  for (let left = 0.15 * temperature.length; left > counts[k] && k < 95; k++) left -= counts[k];
-  return { low: Math.floor(k / 5) / 20, high };
+  for (let left = temperature.length / 2; left > counts[k] && k < 200; k++) left -= counts[k];
+  const share = Math.max(0.01, Math.min(0.99, ((k + 0.5) / 200 - low) / (high - low)));
+  const power = Math.max(1, Math.min(MOST_BENT, Math.log(INTERIOR) / Math.log(share)));
+  return { low, high, power };
 }
 
 function speeds({ nx, ny, aspect, psi }) {
@@ -70,16 +79,16 @@ export class Pane {
   }
 
   /** The field in its colours, from low to high, the bottom row down. */
-  draw({ nx, ny }, { values, low, high, name }) {
+  draw({ nx, ny }, { values, low, high, name, power }) {
     const { canvas, context, cells } = this;
     fit(canvas);
     if (cells.width !== nx || cells.height !== ny) Object.assign(cells, { width: nx, height: ny });
     const image = new ImageData(nx, ny), pixels = new Uint32Array(image.data.buffer);
-    const table = TABLES[name], scale = 255.999 / (high - low);
+    const table = bentTable(name, power), scale = (FINE - 0.001) / (high - low);
     for (let j = 0; j < ny; j++)
       for (let i = 0; i < nx; i++) {
         const at = (values[j * nx + i] - low) * scale;
-        pixels[(ny - 1 - j) * nx + i] = table[at > 0 ? (at < 255 ? at | 0 : 255) : 0];
+        pixels[(ny - 1 - j) * nx + i] = table[at > 0 ? (at < FINE ? at | 0 : FINE - 1) : 0];
       }
     cells.getContext("2d").putImageData(image, 0, 0);
     context.imageSmoothingEnabled = true;
@@ -88,7 +97,7 @@ export class Pane {
   }
 
   /** Contours of psi, evenly spaced. */
-  streamlines({ nx, ny, psi }, colour) {
+  streamlines({ nx, ny, psi }) {
     const { canvas, context } = this, line = nx + 1;
     let most = 0;
     for (const value of psi) most = Math.max(most, Math.abs(value));
@@ -102,16 +111,19 @@ export class Pane {
         for (let n = Math.ceil(Math.min(a, b, c, d) / gap - 0.5); (n + 0.5) * gap < high; n++)
           contour(context, [a, b, c, d], (n + 0.5) * gap, i * sx, canvas.height - j * sy, sx, sy);
       }
-    context.strokeStyle = colour;
-    context.lineWidth = Math.max(1, canvas.width / 1000);
-    context.stroke();
+    // Seen on light and on dark.
+    const width = Math.max(1, canvas.width / 1000);
+    for (const [colour, times] of [["rgba(255, 255, 255, 0.45)", 2.5], ["rgba(20, 20, 20, 0.75)", 1]])
+      Object.assign(context, { strokeStyle: colour, lineWidth: times * width }).stroke();
   }
 
-  dots({ aspect }, tracers, colour) {
-    const { canvas, context } = this, { x, y } = tracers, size = Math.max(1.5, canvas.width / 700);
-    context.fillStyle = colour;
-    for (let k = 0; k < x.length; k++)
-      context.fillRect((x[k] / aspect) * canvas.width - size / 2, (1 - y[k]) * canvas.height - size / 2, size, size);
+  dots({ aspect }, { x, y }) {
+    const { canvas, context } = this, size = Math.max(1.5, canvas.width / 700);
+    for (const [colour, wide] of [["rgba(20, 20, 20, 0.5)", 1.8 * size], ["#ffffff", size]]) {
+      context.fillStyle = colour;
+      for (let k = 0; k < x.length; k++)
+        context.fillRect((x[k] / aspect) * canvas.width - wide / 2, (1 - y[k]) * canvas.height - wide / 2, wide, wide);
+    }
   }
 
   ring({ x, y, radius }, aspect, colour) {
@@ -147,9 +159,16 @@ export function fit(canvas) {
   return ratio;
 }
 
-export function drawLegend(canvas, name) {
-  const image = new ImageData(256, 1);
-  new Uint32Array(image.data.buffer).set(TABLES[name]);
+/** The colours of evenly spaced values. */
+function bentTable(name, power = 1) {
+  const place = (k) => Math.min(255, Math.floor(256 * ((k + 0.5) / FINE) ** power));
+  return Uint32Array.from({ length: FINE }, (_, k) => TABLES[name][place(k)]);
+}
+
+export function drawLegend(canvas, { name, power }) {
+  canvas.width = FINE;
+  const image = new ImageData(FINE, 1);
+  new Uint32Array(image.data.buffer).set(bentTable(name, power));
   canvas.getContext("2d").putImageData(image, 0, 0);
 }
 
