@@ -225,7 +225,7 @@ function gap(exact, other) {
 function numbers() {
   const values = { time: frame.time, steps: frame.steps, mean: frame.mean_temperature, top: frame.nusselt_top, bottom: frame.nusselt_bottom, vrms: frame.vrms };
   for (const [name, value] of Object.entries(values))
-    $(`n-${name}`).textContent = name === "steps" ? String(value) : name === "mean" && Number.isFinite(value) ? value.toFixed(4) : name === "time" ? value.toPrecision(4) : short(value);
+    $(`n-${name}`).textContent = name === "steps" ? String(value) : name === "mean" && Number.isFinite(value) ? value.toFixed(4) : name === "time" && value >= 1e-3 ? value.toPrecision(4) : short(value);
 }
 
 function charts() {
@@ -239,7 +239,7 @@ function charts() {
   drawChart($("chart-vrms"), [{ x: time, y: known.of("vrms"), colour: "a" }], limits);
   const profiles = [{ ...profile(frame), colour: "a" }];
   for (const other of Object.values(frame.others ?? {}).slice(-1)) profiles.push({ ...profile(other), colour: "b", dashed: true });
-  drawChart($("chart-profile"), profiles, { x: [0, Math.max(1, ...profiles[0].x)], y: [0, 1], label: "y over T" });
+  drawChart($("chart-profile"), profiles, { x: [0, Math.max(1, ...profiles[0].x)], y: [0, 1] });
 }
 
 function profile({ nx, ny, temperature }) {

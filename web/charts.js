@@ -23,13 +23,16 @@ export function short(value) {
   return String(Number(value.toPrecision(3)));
 }
 
+/** Round values and how they are written. */
 function ticks(low, high, most) {
   const rough = (high - low) / most, power = 10 ** Math.floor(Math.log10(rough));
   const step = power * [1, 2, 5, 10].find((n) => n * power >= rough);
   const found = [];
   for (let at = Math.ceil(low / step - 1e-9) * step; at <= high + 1e-9 * step; at += step)
-    found.push(Math.abs(at) < 1e-12 * step ? 0 : at);
-  return found;
+    found.push(Math.abs(at) < 1e-9 * step ? 0 : at);
+  const large = Math.max(Math.abs(low), Math.abs(high)), plain = large < 1e5 && step >= 1e-4;
+  const decimals = Math.max(0, -Math.floor(Math.log10(step) + 1e-9));
+  return found.map((at) => [at, plain ? at.toFixed(decimals) : short(at)]);
 }
 
 function extent(arrays, margin) {
@@ -42,9 +45,9 @@ function extent(arrays, margin) {
 }
 
 /** `lines`: { x, y, colour: "a" | "b" | "soft", dashed }. */
-export function drawChart(canvas, lines, { x: xRange, y: yRange, label = "" } = {}) {
+export function drawChart(canvas, lines, { x: xRange, y: yRange } = {}) {
   const ratio = fit(canvas), context = canvas.getContext("2d"), colour = colours();
-  const left = 42 * ratio, right = canvas.width - 8 * ratio, top = 6 * ratio, bottom = canvas.height - 18 * ratio;
+  const left = 50 * ratio, right = canvas.width - 8 * ratio, top = 6 * ratio, bottom = canvas.height - 18 * ratio;
   context.clearRect(0, 0, canvas.width, canvas.height);
   const [x0, x1] = xRange ?? extent(lines.map((line) => line.x), 0);
   const [y0, y1] = yRange ?? extent(lines.map((line) => line.y), 0.08);
@@ -56,20 +59,19 @@ export function drawChart(canvas, lines, { x: xRange, y: yRange, label = "" } = 
   context.lineWidth = ratio;
   context.textAlign = "right";
   context.textBaseline = "middle";
-  for (const y of ticks(y0, y1, 3)) {
+  for (const [y, text] of ticks(y0, y1, 3)) {
     context.beginPath();
     context.moveTo(left, py(y));
     context.lineTo(right, py(y));
     context.stroke();
-    context.fillText(short(y), left - 5 * ratio, py(y));
+    context.fillText(text, left - 5 * ratio, py(y));
   }
   context.textBaseline = "alphabetic";
-  for (const x of ticks(x0, x1, 5)) {
+  const most = Math.max(1, Math.min(5, Math.floor((right - left) / (58 * ratio))));
+  for (const [x, text] of ticks(x0, x1, most)) {
     context.textAlign = px(x) > right - 12 * ratio ? "right" : "center";
-    context.fillText(short(x), px(x), canvas.height - 4 * ratio);
+    context.fillText(text, px(x), canvas.height - 4 * ratio);
   }
-  context.textAlign = "right";
-  context.fillText(label, right, top + 10 * ratio);
   context.save();
   context.beginPath();
   context.rect(left, 0, right - left + ratio, bottom + ratio);

@@ -119,7 +119,7 @@ export class Pane {
 
   dots({ aspect }, { x, y }) {
     const { canvas, context } = this, size = Math.max(1.5, canvas.width / 700);
-    for (const [colour, wide] of [["rgba(20, 20, 20, 0.5)", 1.8 * size], ["#ffffff", size]]) {
+    for (const [colour, wide] of [["rgba(20, 20, 20, 0.4)", 1.6 * size], ["#ffffff", size]]) {
       context.fillStyle = colour;
       for (let k = 0; k < x.length; k++)
         context.fillRect((x[k] / aspect) * canvas.width - wide / 2, (1 - y[k]) * canvas.height - wide / 2, wide, wide);
