@@ -34,7 +34,7 @@ def few_dots() -> Iterator[None]:
     savefig = Figure.savefig
 
     def coarse(figure: Figure, *to: Any, **how: Any) -> None:
-        savefig(figure, *to, **how | ({"dpi": 30} if how.get("format") == "png" else {}))
+        savefig(figure, *to, **how | ({"dpi": 72} if how.get("format") == "png" else {}))
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Figure, "savefig", coarse)
