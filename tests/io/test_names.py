@@ -7,10 +7,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from rollouts import case
+from rollouts import case, complaint
 from small_data import GRID, parameters, write_dataset
 
-from tellus.cli.run import fresh
 from tellus.coupling.experiments.experiment import find_experiments
 from tellus.coupling.output.pictures import plot_run
 from tellus.coupling.runs.run import run_directory
@@ -101,8 +100,7 @@ def test_experiments_and_scenarios_named_after_dots(tmp_path: Path) -> None:
     (tmp_path / "...toml").write_text("")
     with pytest.raises(InputError, match=r"the name '\.\.' is refused"):
         cases_of_files([tmp_path / "...toml"])
-    with pytest.raises(InputError, match="gives no name for a run"):
-        fresh(tmp_path / "...toml", None, [])
+    assert "gives no name for a run" in complaint("run", tmp_path / "...toml")
 
 
 def test_fields_of_a_store_name_pictures(tmp_path: Path) -> None:
