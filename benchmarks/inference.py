@@ -7,8 +7,8 @@ Tellus.
 """
 
 import json
-import sys
 import tempfile
+from argparse import ArgumentParser
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from importlib import import_module
@@ -21,6 +21,7 @@ import torch
 from torch import Tensor, nn
 
 from tellus.coupling.runs.provenance import provenance
+from tellus.io.whole_file import write_atomically
 from tellus.solver.grid import Array, Grid
 from tellus.solver.transport.means import Fluxes
 from tellus.surrogate.closure.features import Seen
@@ -169,6 +170,9 @@ def _fastest(call: Call) -> float:
 
 def main() -> None:
     """Measure, and write what was asked for."""
+    parser = ArgumentParser(description=__doc__)
+    parser.add_argument("out", nargs="?", type=Path, help="a JSON file for the result")
+    asked = parser.parse_args()
     torch.set_num_threads(1)
     result: dict[str, Any] = {
         "benchmark": "inference",
@@ -178,8 +182,8 @@ def main() -> None:
         "machine": provenance()["machine"],
     }
     result["results"] = list(measured())
-    if len(sys.argv) > 1:
-        Path(sys.argv[1]).write_text(json.dumps(result, indent=1) + "\n")
+    if asked.out:
+        write_atomically(asked.out, f"{json.dumps(result, indent=1)}\n".encode())
 
 
 if __name__ == "__main__":

@@ -120,15 +120,11 @@ def test_rejected_steps_are_counted_in_the_run_and_across_a_resume(tmp_path: Pat
     assert pieces["steps"] == whole["steps"]
 
 
-@pytest.mark.parametrize(
-    ("rate", "what"),
-    [(-1.0, "falls below its physical bound"), (float("nan"), "T is not finite")],
-)
-def test_a_run_that_no_step_can_save_fails_and_says_so(rate: float, what: str) -> None:
+def test_a_run_that_no_step_can_save_fails_and_says_so() -> None:
     stepping = Stepping(bounds_tolerance=0.0, dt_initial=1e-4)
-    simulation = closed(heating=Source(rate), stepping=stepping, boundaries=TIGHT)
+    simulation = closed(heating=Source(-1.0), stepping=stepping, boundaries=TIGHT)
     simulation.bounds = TemperatureBounds(0.5, 0.5, 0.0)
-    with pytest.raises(RunFailedError, match=what) as failure:
+    with pytest.raises(RunFailedError, match="falls below its physical bound") as failure:
         simulation.step()
     sentence = str(failure.value)
     assert sentence.startswith("step 1, t = 0: ")
