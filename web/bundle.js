@@ -1,2 +1,2 @@
 // Written by `make web`: what comes with the page.
-export const bundled = { closure: null };
+export const bundled = { closure: "closure.safetensors" };

@@ -48,7 +48,7 @@ def test_a_killed_run_says_how_far_it_got(whole: Path, tmp_path: Path) -> None:
     run = killed(whole, tmp_path / "run")
     said = dict(line.split(maxsplit=1) for line in describe(run).splitlines())
     assert said["status"].startswith("killed")
-    assert said["reached"].startswith(f"step {STEPS}, time ")
+    assert said["reached"].startswith(f"step {STEPS}, t = ")
     assert read_run(run).steps == STEPS
 
 

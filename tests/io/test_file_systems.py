@@ -82,7 +82,9 @@ def test_runs_and_reports_beyond_a_limit_are_failures_not_bad_input(tmp_path: Pa
     run_directory(case("time.max_steps=2"), run, progress=False)
     report.write_text("<html>old</html>")
     said = limited(1024, "compare", run, "--out", report)
-    assert said.endswith("report.html: File too large; make room, or name another path.\n")
+    # The figures beside it are written first.
+    assert "report-figures/" in said
+    assert said.endswith(".png: File too large; make room, or name another path.\n")
     assert report.read_text() == "<html>old</html>"
     assert not list(tmp_path.glob("*.partial"))
 

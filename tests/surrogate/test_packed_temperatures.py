@@ -170,7 +170,7 @@ def test_commands(made: Path, tmp_path: Path) -> None:
     assert (done.exit_code, "--device tpu cannot be used" in done.output) == (2, True)
     assert not (tmp_path / "new").exists()
     done = invoke(app, ["export", str(made), "--to", "vtk", "--half-size"])
-    assert (done.exit_code, "need --to travel" in done.output) == (2, True)
+    assert (done.exit_code, "--half-size needs --to travel" in done.output) == (2, True)
     done = invoke(app, ["export", str(tmp_path / "nothing"), "--to", "travel"])
     assert (done.exit_code, "is no data set" in done.output) == (2, True)
 
