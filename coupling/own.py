@@ -140,7 +140,7 @@ def made(text: str, key: str, *first: Any) -> Any:
         return kind(*first, **arguments)
     except TellusError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         given = ", ".join(f"{name}={each!r}" for name, each in arguments.items())
         raise InputError(
             f"{key}: {own.file}: {own.name}({given}) cannot be made ({_said(error)}): mend it, or "
@@ -201,7 +201,7 @@ def _module(own: OwnClass, key: str) -> ModuleType:
     sys.modules[name] = module  # dataclasses look there
     try:
         exec(compile(source, own.file, "exec"), vars(module))
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         del sys.modules[name]
         raise InputError(
             f"{key}: {own.file} cannot be executed ({_said(error)}): mend it."
@@ -209,5 +209,5 @@ def _module(own: OwnClass, key: str) -> ModuleType:
     return module
 
 
-def _said(error: Exception) -> str:
+def _said(error: BaseException) -> str:
     return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__

@@ -216,6 +216,7 @@ WRONG = [
     (edited("class Softening", "class Softly"), "holds no class Softening", "did you mean Softly"),
     (edited("contrast: float", "sharpness: float"), "Softening(contrast=30) cannot be made", ""),
     (edited("import numpy", "import numpty"), "cannot be executed", "No module named"),
+    (edited("import numpy", "raise SystemExit\nimport numpy"), "cannot be executed", "SystemExit"),
     (edited("class Pulse(Heating):", "class Pulse(Heating"), "cannot be executed", "SyntaxError"),
     (edited("found.along_x[:, 1:-1] = 1e-3", "return 3"), "closure leak", "Fluxes or None"),
 ]
