@@ -164,7 +164,12 @@ class RunFiles:
 
     @by_the_first
     def discard(self) -> None:
-        """Remove a run; its config.toml, which says that there is one, last."""
+        """Remove a run; its config.toml, which says that there is one, last.
+
+        Nothing is removed where nothing could be written in its place (InputError).
+        """
+        if (config := self.out / CONFIG).is_file():
+            write_atomically(config, config.read_bytes())
         for name in reversed(CONTENTS):
             shutil.rmtree(self.out / name, ignore_errors=True)
             with suppress(OSError):

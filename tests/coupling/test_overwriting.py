@@ -1,5 +1,7 @@
 """A run in the place of another: only when asked for, and only where there is one."""
 
+import errno
+import os
 from pathlib import Path
 
 import pytest
@@ -39,6 +41,21 @@ def test_nothing_is_removed_by_a_run_that_cannot_begin(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="take one"):
         run_directory(case(), out, resume=True, overwrite=True)
     assert "take one" in tellus("run", out, "--resume", "--force", status=2).output
+    assert files(out) == before
+
+
+def test_nothing_is_removed_where_nothing_can_be_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_: object) -> None:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+    out = tmp_path / "run"
+    run_directory(case("time.max_steps=1"), out, progress=False)
+    before = files(out)
+    monkeypatch.setattr("tellus.io.whole_file.os.replace", refused)
+    with pytest.raises(InputError, match="cannot be written"):
+        run_directory(case(), out, progress=False, overwrite=True)
     assert files(out) == before
 
 
