@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import typer
 from rollouts import case
 
 from tellus.config import dump
@@ -108,3 +109,11 @@ def test_what_a_stream_cannot_express_is_escaped() -> None:
     print("x", file=unfailing(None))
     behind.close()
     print("x", file=unfailing(behind))
+
+
+def test_complaints_of_the_command_line_itself_are_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of an unknown option, say: click asks a stream by what it takes whether it is one of text."""
+    heard = io.StringIO()
+    monkeypatch.setattr(sys, "stderr", unfailing(heard))
+    typer.echo("Error: No such option", err=True)
+    assert heard.getvalue() == "Error: No such option\n"

@@ -22,7 +22,9 @@ class Unfailing(io.TextIOBase):
         return getattr(self._stream, "encoding", None) or "utf-8"
 
     def write(self, text: str, /) -> int:
-        """Write, at once."""
+        """Write, at once; TypeError for bytes, by which click tells text streams from others."""
+        if not isinstance(text, str):
+            raise TypeError(f"a text stream takes str, not {type(text).__name__}")
         # A closed file raises ValueError, a lost terminal EIO, a full disk ENOSPC.
         with suppress(OSError, ValueError, AttributeError):
             shown = text.encode(self.encoding, "backslashreplace").decode(self.encoding)
