@@ -42,6 +42,7 @@ def make_base(name: str, grid: Grid) -> CoarseSolver:
     kind, _, factor = name.partition(":")
     if kind != "coarse" or not factor.isdecimal() or int(factor) < 1:
         raise InputError(f'base "{name}" is not known: write "coarse:2" or "coarse:4".')
+    grid.require(4 * int(factor), f'base.solver = "{name}"', "name one of a smaller factor")
     return CoarseSolver(grid, int(factor))
 
 
