@@ -19,6 +19,7 @@ The role ``{src}`names/a/file``` says at the end of a build which of the files a
 import json
 import re
 import runpy
+import shutil
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from fnmatch import fnmatchcase
@@ -291,6 +292,12 @@ def without_substitutions(
         lines[number] = "".join(pieces)
 
 
+def live(app: Sphinx, exception: Exception | None) -> None:
+    """Put the page of the browser beside those of the site."""
+    if exception is None and app.builder.format == "html":
+        shutil.copytree(ROOT / "web", Path(app.outdir) / "live", dirs_exist_ok=True)
+
+
 def offline(app: Sphinx, failure: Exception | None) -> None:
     """Warn of what a built page would ask other machines for; links for people may lead there."""
     asks = re.compile(
@@ -313,6 +320,7 @@ def setup(app: Sphinx) -> dict[str, bool]:
     app.add_directive("verification", Verification)
     app.add_role("src", Source())
     app.connect("build-finished", offline)
+    app.connect("build-finished", live)
     app.connect("env-get-outdated", all_pages)
     app.connect("autodoc-process-signature", short_signature)
     app.connect("autodoc-process-docstring", without_substitutions)
