@@ -22,6 +22,7 @@ export const PRESETS = {
   sluggish: { label: "Sluggish lid", title: "the cold top lags behind", gamma_T: 1e3, gamma_p: 1, rayleigh: 1e3, heating: 0 },
   stagnant: { label: "Stagnant lid", title: "a rigid lid over a vigorous mantle", gamma_T: 1e7, gamma_p: 10, rayleigh: 1, heating: 3 },
   weakest: { label: "Paper: 10⁶, 100", title: "the calmest corner of the paper", gamma_T: 1e6, gamma_p: 100, rayleigh: 1, heating: 3 },
+  mild: { label: "Paper: 10⁶, 1", title: "the mildest contrasts of the paper", gamma_T: 1e6, gamma_p: 1, rayleigh: 1, heating: 3 },
   deep: { label: "Paper: 10¹⁰, 100", title: "strong contrast with both", gamma_T: 1e10, gamma_p: 100, rayleigh: 1, heating: 3 },
   strongest: { label: "Paper: 10¹⁰, 1", title: "the most vigorous corner: short steps", gamma_T: 1e10, gamma_p: 1, rayleigh: 1, heating: 3 },
 };
