@@ -194,12 +194,12 @@ def _model(file: Path) -> Facts:
         raise InputError(f"{file} is missing: weights come with their card, copy both.")
     card = _card(file)
     network = dict(card["network"])
-    kind = network.pop("kind", "network")
+    kind = f"{network.pop('kind')}: " if "kind" in network else ""
     facts = {
         "kind": kind_of_card(card).name,
         "grid": _grid(card["grid"]),
         "walls": str(card["boundaries"]),
-        "network": f"{kind}: " + ", ".join(f"{key} {value}" for key, value in network.items()),
+        "network": kind + ", ".join(f"{key} {value}" for key, value in network.items()),
     }
     if "base" in card:
         facts["base"] = str(card["base"])
