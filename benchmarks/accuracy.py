@@ -23,7 +23,6 @@ from tellus.solver.grid import Grid
 from .accuracy_cases import (
     CASES,
     COMPARED,
-    FINE,
     FINEST,
     NO_CLOSURE,
     AccuracyCase,
@@ -146,11 +145,11 @@ def main(
         }
         result["results"], others = [], []
         for case, grid, scheme in product(chosen, grids, schemes):
-            if not _can_be_judged(grid, scheme):
+            if not _can_be_judged(case, grid, scheme):
                 continue
             one = found[case.name]
             done = rolled_out(case, grid, scheme, one.start, out)
-            result["results"].append(_row(case, grid, scheme, done, one).to_json())
+            result["results"].append(judged_row(case, grid, scheme, done, one).to_json())
             if done.account.others_percent is not None:
                 others.append(done.account.others_percent)
                 result["background_load_percent"] = median(others)
@@ -197,14 +196,15 @@ def _check_grid(grid: Grid) -> None:
         )
 
 
-def _can_be_judged(grid: Grid, scheme: Scheme) -> bool:
+def _can_be_judged(case: AccuracyCase, grid: Grid, scheme: Scheme) -> bool:
     """The reference's own transport on its own grid errs by as much as the reference."""
-    return grid.nx < FINE.nx or scheme.advection != FINEST.advection
+    return grid.nx < case.finest.nx or scheme.advection != FINEST.advection
 
 
-def _row(
+def judged_row(
     case: AccuracyCase, grid: Grid, scheme: Scheme, done: Trajectory, reference: Reference
 ) -> AccuracyRow:
+    """A rollout held against the reference of its case."""
     account = done.account
     span = max(done.end - case.start, 1e-300)
     errors = Judged.of(done, case).errors(reference.judged) if account.finished else {}

@@ -1,13 +1,13 @@
 """Developed states, from moderate to vigorous, that schemes of every cost go on from."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
 from tellus.config import Config, load_config
-from tellus.coupling.build import boundaries_of
+from tellus.coupling.build import boundaries_of, grid_of, replaced
 from tellus.coupling.simulation.loop import Simulation
 from tellus.coupling.simulation.snapshot import Snapshot
 from tellus.solver.boundaries import BoundaryConditions
@@ -81,6 +81,14 @@ class AccuracyCase:
     determined, long : float
         Spans after it: that over which fields are compared, while they are determined, and that
         over which means are, the first left out.
+    outputs : int
+        Times in the determined span at which fields are compared.
+    initial : str
+        What the state grows from, as the configuration has it.
+    ladder : tuple of Grid
+        The grids that it grows on, the last of which it is kept on.
+    finest : Grid
+        That of the reference.
     """
 
     name: str
@@ -90,6 +98,11 @@ class AccuracyCase:
     start: float
     determined: float
     long: float
+    # What follows has no part in the key of a rollout: its grid and start say all that matters.
+    outputs: int = field(default=8, repr=False)
+    initial: str = field(default="hot", repr=False)
+    ladder: tuple[Grid, ...] = field(default=LADDER, repr=False)
+    finest: Grid = field(default=FINE, repr=False)
 
     def config(self, grid: Grid, scheme: Scheme) -> Config:
         """A run to the end of the long span."""
@@ -111,19 +124,20 @@ class AccuracyCase:
         return load_config(None, [f"{key}={value}" for key, value in settings.items()])
 
     def state(self) -> Array:
-        """T at the start on the finest grid: grown on coarser ones, settled on each for a while."""
+        """T at the start on the last grid: grown on coarser ones, settled on each for a while."""
 
         def grown() -> dict[str, Array]:
-            settled = 0.1 * self.determined
+            settled, above = 0.1 * self.determined, len(self.ladder) - 1
             temperature, time = None, 0.0
-            for rung, grid in enumerate(LADDER):
+            for rung, grid in enumerate(self.ladder):
                 config = self.config(grid, replace(FINEST, solver="refined:tol=1e-3"))
+                config = replaced(config, "initial", kind=self.initial)
                 if temperature is not None:
                     boundaries = boundaries_of(config)
-                    temperature = regridded(temperature, LADDER[rung - 1], grid, boundaries)
+                    temperature = regridded(temperature, self.ladder[rung - 1], grid, boundaries)
                 simulation = Simulation.from_config(config, temperature=temperature)
                 simulation.time = time
-                time = self.start - settled * (len(LADDER) - 1 - rung) / (len(LADDER) - 1)
+                time = self.start - settled * (above - rung) / above
                 simulation.run(time)
                 temperature = simulation.temperature
             assert temperature is not None
@@ -145,9 +159,9 @@ CASES = {
 
 
 def beginning(config: Config, temperature: Array, time: float) -> Snapshot:
-    """A snapshot of a run that begins with means over cells of the finest grid at a model time."""
-    grid = Grid(config.grid.nx, config.grid.ny, config.grid.aspect)
-    means = regridded(temperature, FINE, grid, BoundaryConditions())
+    """A snapshot of a run that begins with means over cells of any grid at a model time."""
+    grid, (ny, nx) = grid_of(config), temperature.shape
+    means = regridded(temperature, Grid(nx, ny, grid.aspect), grid, BoundaryConditions())
     simulation = Simulation.from_config(config, temperature=np.ascontiguousarray(means))
     simulation.time = time
     return simulation.snapshot()

@@ -12,16 +12,17 @@ SECONDS = "cpu_seconds_per_model_time"
 Distances = Mapping[str, Mapping[str, Mapping[str, float]]]
 """By case, what its reference is worth."""
 
-PERTURBED, HALVED = "perturbed", "half dt"
-"""Runs that a start which differs by a millionth, or half of every step, lead elsewhere."""
+PERTURBED, HALVED, CHANCE = "perturbed", "half dt", "standard errors"
+"""Runs that a start which differs by a millionth, or half of every step, lead elsewhere; what the
+scatter within a reference says of its means."""
 
 
 def floored(rows: Sequence[Row], distances: Distances, names: Sequence[str]) -> list[Row]:
-    """The rows with errors of at least what either of these makes: less is chance."""
+    """The rows with errors of at least what any of these makes: less is chance."""
     found = []
     for row in rows:
         twins = distances.get(row["case"], {})
-        floors = [twins[twin] for twin in (PERTURBED, HALVED) if twin in twins]
+        floors = [twins[twin] for twin in (PERTURBED, HALVED, CHANCE) if twin in twins]
         least = {name: max((floor[name] for floor in floors), default=0.0) for name in names}
         found.append({**row, **{name: max(row[name], least[name]) for name in names}})
     return found

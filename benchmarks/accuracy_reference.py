@@ -6,7 +6,8 @@ accuracy --reference` does it anew, in hours.
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Self
 
@@ -21,14 +22,20 @@ from tellus.io.arrays import read_npz, write_npz
 from tellus.solver.grid import Array, Grid
 from tellus.solver.transport.regridding import coarse_means
 
-from .accuracy_cases import COMPARED, FINE, FINEST, AccuracyCase, Scheme, beginning
+from .accuracy_cases import COMPARED, FINEST, AccuracyCase, Scheme, beginning
 from .accuracy_front import HALVED, PERTURBED
 
 STORED = Path(__file__).with_name("results") / "accuracy-reference.npz"
-OUTPUTS = 8
-"""Times in the determined span at which fields are compared."""
+PARTS = 8
+"""Of the span of means, whose scatter says how far these are chance."""
+
+SAMPLE_EVERY = 16
+"""Steps between the moments that are kept of a rollout whose fields are not compared."""
 
 PERTURBATION = 1e-6
+
+Distances = Mapping[str, Mapping[str, float]]
+"""Errors, by what was held against a reference."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +45,7 @@ class Judged:
     Attributes
     ----------
     fields : array, shape (outputs, 32, 128)
-        T at evenly spaced times of the determined span.
+        T at evenly spaced times of the determined span; none where that is not compared.
     mean_temperature : float
         Over the long span after it, as all that follows.
     profile : array, shape (32,)
@@ -58,7 +65,9 @@ class Judged:
         profile = trajectory.average("profile", *span)
         rows = profile.reshape(COMPARED.ny, -1).mean(axis=1)
         return cls(
-            np.array([coarse_means(field, COMPARED) for field in trajectory.fields]),
+            np.array([coarse_means(field, COMPARED) for field in trajectory.fields]).reshape(
+                -1, *COMPARED.cells
+            ),
             float(np.mean(profile)),
             rows,
             np.array([trajectory.average(name, *span) for name in RATES]),
@@ -72,14 +81,26 @@ class Judged:
         """
         scales = reference.rates[[0, 0, 2, 3]]
         relative = np.abs((self.rates - reference.rates) / scales).tolist()
-        gap = self.fields - reference.fields
+        gap = np.abs(self.fields - reference.fields)
+        of_fields = {"field_error": gap, "final_field_error": gap[-1:]}
         return {
-            "field_error": float(np.mean(np.abs(gap))),
-            "final_field_error": float(np.mean(np.abs(gap[-1]))),
+            **{name: float(np.mean(one)) for name, one in of_fields.items() if one.size},
             "mean_temperature_error": abs(self.mean_temperature - reference.mean_temperature),
             "profile_error": float(np.mean(np.abs(self.profile - reference.profile))),
             **{f"{name}_error": error for name, error in zip(RATES, relative, strict=True)},
         }
+
+
+def standard_errors(trajectory: Trajectory, case: AccuracyCase) -> dict[str, float]:
+    """Of the means of a rollout, from those of equal parts of their span, as `Judged.errors`."""
+    whole = Judged.of(trajectory, case)
+    times = np.linspace(case.determined, case.long, PARTS + 1)
+    parts = [replace(case, determined=a, long=b) for a, b in pairwise(times.tolist())]
+    apart = [
+        replace(Judged.of(trajectory, part), fields=whole.fields).errors(whole) for part in parts
+    ]
+    squares = {name: sum(one[name] ** 2 for one in apart) for name in apart[0]}
+    return {name: (s / (PARTS * (PARTS - 1))) ** 0.5 for name, s in squares.items()}
 
 
 def rolled_out(
@@ -99,8 +120,8 @@ def rolled_out(
     case : AccuracyCase
     grid : Grid
     scheme : Scheme
-    start : array, shape (128, 512)
-        T that all begin with.
+    start : array, shape (ny, nx)
+        T that all begin with, on any grid.
     out : Path
         Directory of the rollouts.
     perturbation, dt_factor : float
@@ -110,7 +131,7 @@ def rolled_out(
     label = f"{case.name} {grid} {scheme.label}"
     label += f" perturbed {perturbation:g}" if perturbation else ""
     label += f" dt times {dt_factor:g}" if dt_factor != 1.0 else ""
-    times = case.start + case.determined * np.arange(1, OUTPUTS + 1) / OUTPUTS
+    times = case.start + case.determined * np.arange(1, case.outputs + 1) / max(case.outputs, 1)
     rollout = Rollout(
         case=RolloutCase(case.name, config),
         solver=scheme.solver,
@@ -119,6 +140,7 @@ def rolled_out(
         + (f" {sha256}" if sha256 else ""),
         stem=out / "rollouts" / file_name(label),
         field_times=tuple(times.tolist()),
+        sample_steps=None if case.outputs else SAMPLE_EVERY,
         perturbation=perturbation,
         dt_factor=dt_factor,
     )
@@ -143,39 +165,51 @@ class Reference:
         differs by a millionth.
     overturn : float
         Model time in which the flow crosses the box's height.
-    git : str, optional
-        The commit that made it.
+    grid, git : str, optional
+        That of its rollout; the commit that made it.
     """
 
     start: Array
     judged: Judged
-    distances: Mapping[str, Mapping[str, float]]
+    distances: Distances
     overturn: float
+    grid: str | None = None
     git: str | None = None
+
+    @classmethod
+    def of(
+        cls, rollout: Trajectory, case: AccuracyCase, start: Array, distances: Distances
+    ) -> Self:
+        """Of the rollout that is one."""
+        judged, grid = Judged.of(rollout, case), str(case.finest)
+        return cls(
+            start, judged, distances, 1.0 / float(judged.rates[2]), grid, rollout.account.git
+        )
 
     @classmethod
     def made(cls, case: AccuracyCase, out: Path) -> Self:
         """By the finest rollouts; hours where none is done yet."""
-        start = case.state().astype(np.float32).astype(np.float64)
-        coarser = Grid(FINE.nx // 2, FINE.ny // 2, FINE.aspect)
-        finest = _finished(rolled_out(case, FINE, FINEST, start, out))
+        start = start_of(case)
+        fine = case.finest
+        coarser = Grid(fine.nx // 2, fine.ny // 2, fine.aspect)
+        finest = finished(rolled_out(case, fine, FINEST, start, out))
         judged = Judged.of(finest, case)
         twins = {
             f"{coarser}": rolled_out(case, coarser, FINEST, start, out),
             PERTURBED: rolled_out(case, coarser, FINEST, start, out, perturbation=PERTURBATION),
             HALVED: rolled_out(case, coarser, FINEST, start, out, dt_factor=0.5),
         }
-        found = {name: Judged.of(_finished(twin), case) for name, twin in twins.items()}
+        found = {name: Judged.of(finished(twin), case) for name, twin in twins.items()}
         against = dict.fromkeys((PERTURBED, HALVED), found[f"{coarser}"])
         distances = {name: one.errors(against.get(name, judged)) for name, one in found.items()}
-        return cls(start, judged, distances, 1.0 / float(judged.rates[2]), finest.account.git)
+        return cls.of(finest, case, start, distances)
 
 
 def store(references: Mapping[str, Reference], file: Path = STORED) -> None:
     """Keep references, in single precision, with where they come from; others stay."""
     arrays = dict(read_npz(file)) if file.exists() else {}
     for name, reference in references.items():
-        about = provenance() | {"grid": str(FINE), "git": reference.git}
+        about = provenance() | {"grid": reference.grid, "git": reference.git}
         kept = {
             "about": np.array(json.dumps(about)),
             "start": reference.start.astype(np.float32),
@@ -190,22 +224,30 @@ def store(references: Mapping[str, Reference], file: Path = STORED) -> None:
     write_npz(file, arrays, compressed=True)
 
 
-def stored(names: Sequence[str], file: Path = STORED) -> dict[str, Reference]:
-    """The references of these cases; InputError where there is none."""
+def stored(
+    names: Sequence[str], file: Path = STORED, *, bench: str = "accuracy"
+) -> dict[str, Reference]:
+    """The references of these cases; InputError where there is none, with what makes it."""
+    found = those_stored(names, file, bench=bench)
+    if missing := [name for name in names if name not in found]:
+        raise InputError(
+            f"{file}: there is no reference of case {', '.join(missing)} yet; `tellus bench "
+            f"{bench} --reference --cases {','.join(missing)}` makes it, in hours."
+        )
+    return found
+
+
+def those_stored(
+    names: Sequence[str], file: Path = STORED, *, bench: str = "accuracy"
+) -> dict[str, Reference]:
+    """The references that there are already of these cases; InputError for a damaged file."""
     try:
         arrays = read_npz(file)
-        missing = [name for name in names if f"{name}/fields" not in arrays]
-        if missing:
-            raise InputError(
-                f"{file}: there is no reference of case {', '.join(missing)} yet; `tellus bench "
-                f"accuracy --reference --cases {','.join(missing)}` makes it, in hours."
-            )
-        return {name: _read(arrays, name) for name in names}
+        return {name: _read(arrays, name) for name in names if f"{name}/fields" in arrays}
     except FileNotFoundError:
-        remedy = "`tellus bench accuracy --reference` makes it, in hours."
-        raise InputError(f"{file}: there is no reference yet; {remedy}") from None
+        return {}
     except (OSError, ValueError, KeyError) as error:
-        remedy = "check it out anew, or make it with `tellus bench accuracy --reference`, in hours."
+        remedy = f"check it out anew, or make it with `tellus bench {bench} --reference`, in hours."
         raise InputError(f"{file}: damaged ({error}): {remedy}") from error
 
 
@@ -219,11 +261,19 @@ def _read(arrays: Mapping[str, Any], name: str) -> Reference:
         kept["profile"],
         kept["rates"],
     )
-    start = np.asarray(kept["start"], np.float64)
-    return Reference(start, judged, json.loads(str(kept["distances"])), float(kept["overturn"]))
+    start, distances = np.asarray(kept["start"], np.float64), json.loads(str(kept["distances"]))
+    about = json.loads(str(kept["about"]))
+    overturn = float(kept["overturn"])
+    return Reference(start, judged, distances, overturn, about["grid"], about["git"])
 
 
-def _finished(trajectory: Trajectory) -> Trajectory:
+def start_of(case: AccuracyCase) -> Array:
+    """The state that a case begins in, as references keep it."""
+    return case.state().astype(np.float32).astype(np.float64)
+
+
+def finished(trajectory: Trajectory) -> Trajectory:
+    """The rollout, or RunFailedError where it did not get to its end."""
     account = trajectory.account
     if not account.finished:
         raise RunFailedError(f"{account.solver}: {account.message}")

@@ -27,6 +27,7 @@ from . import (
     pareto,
     step,
     stokes_views,
+    suite,
     tables,
     verification,
 )
@@ -46,6 +47,7 @@ TABLES: dict[str, Callable[[Mapping[str, Any]], Table]] = {
     "pareto": pareto.table,
     "step": step.table,
     "stokes": stokes_views.overview,
+    "suite": suite.table,
     "verification": verification.table,
 }
 

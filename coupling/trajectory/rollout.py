@@ -70,6 +70,8 @@ class Rollout:
         Steps of the reference to `until`: a multiple of them is too many.
     field_times : tuple of float
         When T is kept; steps are cut to meet them, and every step is sampled.
+    sample_steps : int, optional
+        Steps between samples, in place of what follows from these two.
     perturbation : float
         Largest value of a smooth noise that is added to T at the start.
     dt_factor : float
@@ -84,6 +86,7 @@ class Rollout:
     until: float | None = None
     reference_steps: int | None = None
     field_times: tuple[float, ...] = ()
+    sample_steps: int | None = None
     perturbation: float = 0.0
     dt_factor: float = 1.0
 
@@ -104,6 +107,8 @@ class Rollout:
     @property
     def sample_every(self) -> int:
         """Steps between samples."""
+        if self.sample_steps is not None:
+            return self.sample_steps
         expected = self.reference_steps or self.case.config.time.max_steps or 0
         return 1 if self.field_times else max(1, expected // SAMPLES)
 

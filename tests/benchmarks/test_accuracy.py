@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tellus.benchmarks import accuracy, accuracy_cases, accuracy_figure, accuracy_reference
+from tellus.benchmarks import accuracy, accuracy_figure, accuracy_reference
 from tellus.benchmarks.accuracy_cases import AccuracyCase, Scheme
 from tellus.benchmarks.accuracy_front import at_equal_error, floored, seconds_at
 from tellus.benchmarks.accuracy_reference import Judged, Reference, store, stored
@@ -20,7 +20,17 @@ from tellus.solver.grid import Grid
 
 RESULTS = Path(__file__).parents[2] / "benchmarks" / "results"
 FINE, COMPARED = Grid(128, 32), Grid(32, 8)
-TINY = AccuracyCase("A", 1e3, 2.0, 3.0, start=4e-3, determined=1e-3, long=3e-3)
+TINY = AccuracyCase(
+    "A",
+    1e3,
+    2.0,
+    3.0,
+    start=4e-3,
+    determined=1e-3,
+    long=3e-3,
+    ladder=(Grid(64, 16), FINE),
+    finest=FINE,
+)
 KEYS = {
     "case",
     "grid",
@@ -43,11 +53,8 @@ KEYS = {
 def tiny(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """Grids and a case that take no time; where the reference of the repository would lie."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.setattr(accuracy_cases, "LADDER", (Grid(64, 16), FINE))
-    monkeypatch.setattr(accuracy_cases, "FINE", FINE)
-    for name, grid in (("FINE", FINE), ("COMPARED", COMPARED)):
-        monkeypatch.setattr(accuracy_reference, name, grid)
-        monkeypatch.setattr(accuracy, name, grid)
+    for module in (accuracy_reference, accuracy):
+        monkeypatch.setattr(module, "COMPARED", COMPARED)
     monkeypatch.setattr(accuracy, "CASES", {"A": TINY})
     file = tmp_path / "reference.npz"
     monkeypatch.setattr(accuracy, "store", lambda references: store(references, file))

@@ -39,6 +39,9 @@ MemoryOption = Annotated[
 OutOption = Annotated[
     Path | None, typer.Option(help="Save the result as JSON in this file or directory.")
 ]
+ClosureOption = Annotated[
+    str | None, typer.Option(metavar="MODEL", help="A trained closure to try, too.")
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object, nothing else.")]
 Set = Annotated[
     list[str] | None,
@@ -158,9 +161,7 @@ def accuracy(
         str | None, typer.Option(metavar="A,B", help="Cases, of A, B and C [default: all].")
     ] = None,
     grid: GridOption = "128x32,256x64,512x128",
-    closure: Annotated[
-        str | None, typer.Option(metavar="MODEL", help="A trained closure to try, too.")
-    ] = None,
+    closure: ClosureOption = None,
     reference: Annotated[
         bool, typer.Option("--reference", help="Make the converged reference anew, in hours.")
     ] = False,
@@ -171,6 +172,38 @@ def accuracy(
     names = _names(cases, "--cases", "A,B")
 
     from tellus.benchmarks import accuracy as benchmark
+    from tellus.benchmarks.grids import grids_of
+
+    if closure is not None:
+        refuse_sources(out, Path(closure))
+    work = partial(
+        benchmark.main, grids_of(grid), names, out=out, closure=closure, reference=reference
+    )
+    with _resumable():
+        deliver(partial(work, threads=threads), as_json, benchmark.table)
+
+
+@bench.command()
+def suite(
+    out: Annotated[
+        Path, typer.Option(help="Directory of the rollouts and the result; goes on there.")
+    ] = Path("runs/suite"),
+    cases: Annotated[
+        str | None,
+        typer.Option(metavar="A,B", help="Simulations, such as sim_003,sim_010 [default: all 18]."),
+    ] = None,
+    grid: GridOption = "128x32",
+    closure: ClosureOption = None,
+    reference: Annotated[
+        bool, typer.Option("--reference", help="Make references that are missing, in hours.")
+    ] = False,
+    threads: ThreadsOption = 1,
+    as_json: JsonOption = False,
+) -> None:
+    """Long means of the 18 test simulations from developed states, by grid, scheme and closure."""
+    names = _names(cases, "--cases", "sim_003,sim_010")
+
+    from tellus.benchmarks import suite as benchmark
     from tellus.benchmarks.grids import grids_of
 
     if closure is not None:
@@ -201,9 +234,7 @@ def box(
 
 @bench.command()
 def sharpen(
-    closure: Annotated[
-        str | None, typer.Option(metavar="MODEL", help="A trained closure to try, too.")
-    ] = None,
+    closure: ClosureOption = None,
     data: Annotated[
         Path | None,
         typer.Option(help="A data set, whose test simulations are taken [default: own states]."),

@@ -1,0 +1,307 @@
+"""Long means of the 18 test simulations from developed states, grids and closures side by side.
+
+Each begins with the profile predicted for it, is grown on 128x32 cells, carried to 256x64 and
+settled there; what follows is rolled out by every scheme, over overturns by the hundred. Means are
+held against those of a finer run.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+from itertools import product
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from rich.table import Table
+
+from tellus.config import load_dataset_config
+from tellus.config.examples import example
+from tellus.coupling.dataset.sampling import Member, members
+from tellus.errors import InputError
+from tellus.io.lock import sole_user
+from tellus.solver.grid import Grid
+
+from .accuracy import ERRORS, HIGH, TODAY, judged_row
+from .accuracy_cases import FINE, LADDER, NO_CLOSURE, AccuracyCase
+from .accuracy_front import CHANCE, Distances, floored
+from .accuracy_reference import (
+    STORED,
+    Reference,
+    finished,
+    rolled_out,
+    standard_errors,
+    start_of,
+    store,
+    those_stored,
+)
+from .harness import origin
+from .record import save, setting
+from .spread import Record, Row, optional
+from .tables import Cell, filled
+from .timing import fixed_threads
+
+KEPT = STORED.with_name("suite-reference.npz")
+
+BEST = replace(HIGH, courant=1.25, solver="richardson:8")
+"""The cheapest scheme at the smallest errors of `bench accuracy`: that of the references too."""
+
+SCHEMES = (TODAY, HIGH, BEST)
+
+DEVELOPED, LONG, LONG_FINE = 40, 100, 50
+"""Overturns: before the start; after it; after it where the reference is on the finest grid."""
+
+LEFT_OUT = 0.2
+"""Of those after the start, left out of means."""
+
+OVERTURNS = {
+    "sim_000": 1.4e-4,
+    "sim_001": 3.1e-3,
+    "sim_002": 1.15e-3,
+    "sim_003": 5.6e-3,
+    "sim_004": 5.1e-4,
+    "sim_005": 5e-3,
+    "sim_006": 1.4e-4,
+    "sim_007": 5e-2,
+    "sim_008": 9.6e-4,
+    "sim_009": 1.65e-3,
+    "sim_010": 1.6e-4,
+    "sim_011": 5.4e-2,
+    "sim_012": 8e-4,
+    "sim_013": 4.7e-3,
+    "sim_014": 7.6e-4,
+    "sim_015": 1.85e-3,
+    "sim_016": 6.9e-4,
+    "sim_017": 8.8e-4,
+}
+"""Model time in which the developed flow crosses the box's height, from a run on 128x32 cells."""
+
+FINELY = ("sim_000", "sim_003", "sim_004", "sim_009", "sim_013", "sim_014")
+"""Those with a reference on the finest grid: three of each half, spread over the box."""
+
+VIGOROUS = 1e8
+"""From this gamma_T on."""
+
+QUANTITIES = {
+    "T(y)": "profile_error",
+    "Nu top, %": "nusselt_top_error",
+    "Nu bottom, % of top": "nusselt_bottom_error",
+    "Vrms, %": "vrms_error",
+    "surface, %": "surface_velocity_error",
+}
+"""What is compared, by its heading."""
+
+SCHEME = ("grid", "advection", "velocity", "courant", "solver", "closure")
+"""Keys of a row that say how it was stepped."""
+
+
+@cache
+def cases() -> dict[str, AccuracyCase]:
+    """By name, the test simulations of the data sets of the paper's box."""
+    config = load_dataset_config(example("dataset-128x32"))
+    return {one.name: _case(one) for one in members(config) if one.split == "test"}
+
+
+def _case(member: Member) -> AccuracyCase:
+    overturn, fine = OVERTURNS[member.name], member.name in FINELY
+    long = (LONG_FINE if fine else LONG) * overturn
+    return AccuracyCase(
+        member.name,
+        member.gamma_T,
+        member.gamma_p,
+        member.heating,
+        start=DEVELOPED * overturn,
+        determined=LEFT_OUT * long,
+        long=long,
+        outputs=0,
+        initial="predicted",
+        ladder=(Grid(128, 32), LADDER[0]),
+        finest=FINE if fine else LADDER[0],
+    )
+
+
+def main(
+    grids: Sequence[Grid],
+    names: Sequence[str] | None = None,
+    *,
+    out: Path,
+    closure: str | None = None,
+    reference: bool = False,
+    threads: int | None = 1,
+) -> Row:
+    """Roll every simulation that has a reference out on every coarser grid.
+
+    Parameters
+    ----------
+    grids : sequence of Grid
+    names : sequence of str, optional
+        Of `cases()`; all by default.
+    out : Path
+        Directory of the rollouts and the result; what it holds is not run again.
+    closure : str, optional
+        A trained closure, to be tried beside them.
+    reference : bool
+        Make references that are missing, and keep them with the results of the repository.
+    threads : int, optional
+        Threads of every library.
+
+    Returns
+    -------
+    dict
+        ``results``: an `AccuracyRow` per rollout; ``medians``: a row per scheme, of the errors and,
+        with a closure, of their ratios to those without; ``distances``: of each simulation, what
+        its reference's means are uncertain by; ``without_reference``; and where it was measured.
+    """
+    chosen = [_named(name) for name in names or cases()]
+    schemes = [*SCHEMES, *([] if closure is None else [replace(BEST, closure=closure)])]
+    for scheme in schemes:
+        _ = scheme.weights_sha256  # refused before anything is begun in `out`
+    with sole_user(out), fixed_threads(threads) as count:
+        found = _references(chosen, out, make=reference)
+        result = origin("suite", grid=",".join(map(str, grids)), threads=count)
+        result["distances"] = {name: dict(one.distances) for name, one in found.items()}
+        result["references"] = {name: one.grid for name, one in found.items()}
+        result["overturns"] = {
+            c.name: c.long / found[c.name].overturn for c in chosen if c.name in found
+        }
+        result["without_reference"] = [one.name for one in chosen if one.name not in found]
+        result["results"], others = [], []
+        for case in chosen:
+            for grid, scheme in product(grids, schemes if case.name in found else ()):
+                if grid.nx < case.finest.nx:
+                    one = found[case.name]
+                    done = rolled_out(case, grid, scheme, one.start, out)
+                    result["results"].append(judged_row(case, grid, scheme, done, one).to_json())
+                    others.append(done.account.others_percent or 0.0)
+        result["background_load_percent"] = median(others or [0.0])
+        result["medians"] = [
+            one.to_json() for one in medians(result["results"], result["distances"])
+        ]
+        save(result, out)
+        return result
+
+
+def _named(name: str) -> AccuracyCase:
+    if name not in cases():
+        raise InputError(f'--cases takes {", ".join(cases())}, not "{name}".')
+    return cases()[name]
+
+
+def _references(chosen: Sequence[AccuracyCase], out: Path, *, make: bool) -> dict[str, Reference]:
+    """Those that there are, and, where they are to be made, the others."""
+    found = those_stored([case.name for case in chosen], KEPT, bench="suite")
+    for case in chosen if make else ():
+        if case.name not in found:
+            start = start_of(case)
+            rollout = finished(rolled_out(case, case.finest, BEST, start, out))
+            distances = {CHANCE: standard_errors(rollout, case)}
+            found[case.name] = Reference.of(rollout, case, start, distances)
+            store({case.name: found[case.name]}, KEPT)
+    return found
+
+
+@dataclass(frozen=True, kw_only=True)
+class SuiteRow(Record):
+    """Medians of a scheme over the simulations from a gamma_T on, errors as in `AccuracyRow`.
+
+    `over_base`, of a scheme with a closure: medians of its errors over those without.
+    """
+
+    grid: str
+    advection: str
+    velocity: str
+    courant: float
+    solver: str
+    closure: str
+    least_gamma_T: float
+    simulations: int
+    to_the_end: int
+    milliseconds_per_step: float
+    errors: dict[str, float]
+    over_base: dict[str, float] | None = optional()
+
+
+def medians(results: Sequence[Row], distances: Distances) -> list[SuiteRow]:
+    """Over the vigorous simulations and over all; errors count as at least what chance makes."""
+    found = []
+    for least, scheme in product((VIGOROUS, 0.0), dict.fromkeys(_scheme(row) for row in results)):
+        rows = [r for r in results if _scheme(r) == scheme and cases()[r["case"]].gamma_T >= least]
+        done = floored(
+            [r for r in rows if r["failed"] is None], distances, list(QUANTITIES.values())
+        )
+        if not done:
+            continue
+        bases = {r["case"]: r for r in results if _scheme(r) == (*scheme[:-1], NO_CLOSURE)}
+        ratios = [
+            {name: row[name] / base[name] for name in QUANTITIES.values()}
+            for row in done
+            if scheme[-1] != NO_CLOSURE
+            for base in floored([bases[row["case"]]], distances, list(QUANTITIES.values()))
+            if base["failed"] is None
+        ]
+        found.append(
+            SuiteRow(
+                **dict(zip(SCHEME, scheme, strict=True)),
+                least_gamma_T=least,
+                simulations=len(rows),
+                to_the_end=len(done),
+                milliseconds_per_step=median(1e3 * r["cpu_seconds"] / r["steps"] for r in done),
+                errors=_medians(done),
+                over_base=_medians(ratios) if ratios else None,
+            )
+        )
+    return found
+
+
+def _scheme(row: Row) -> tuple[Any, ...]:
+    return tuple(row[key] for key in SCHEME)
+
+
+def _medians(rows: Sequence[Row]) -> dict[str, float]:
+    return {name: median(row[name] for row in rows) for name in QUANTITIES.values()}
+
+
+def _cell(name: str, written: Callable[[Row], str]) -> Cell:
+    """A median, and behind it that of the ratios to the scheme without the closure."""
+
+    def cell(row: Row) -> str:
+        ratio = row.get("over_base")
+        return written(row["errors"]) + (f" ({ratio[name]:.2g})" if ratio else "")
+
+    return cell
+
+
+COLUMNS: dict[str, Cell] = {
+    "gamma_T": lambda row: f">= {row['least_gamma_T']:.0e}" if row["least_gamma_T"] else "all",
+    "grid": "{grid}",
+    "transport": "{advection}, {velocity}",
+    "Courant": "{courant:g}",
+    "solver": "{solver}",
+    "closure": "{closure}",
+    "to the end": "{to_the_end} of {simulations}",
+    "CPU ms a step": "{milliseconds_per_step:.3g}",
+    **{title: _cell(QUANTITIES[title], ERRORS[title]) for title in QUANTITIES},
+}
+
+
+def table(result: Mapping[str, Any]) -> Table:
+    """The medians for a terminal."""
+    return filled(
+        "long means",
+        COLUMNS,
+        result["medians"],
+        [*_notes(result), setting(result)],
+        text=("grid", "transport", "solver", "closure"),
+    )
+
+
+def _notes(result: Mapping[str, Any]) -> Iterator[str]:
+    yield "in brackets: over the same scheme without the closure, medians of the ratios"
+    spans = result["overturns"].values()
+    if spans:
+        yield f"over {min(spans):.0f} to {max(spans):.0f} overturns, the first fifth left out"
+    for row in result["results"]:
+        if row["failed"] is not None:
+            yield f"failed: {row['case']} {row['grid']} {row['closure']}: {row['failed']}"
+    if result["without_reference"]:
+        yield f"without a reference yet: {', '.join(result['without_reference'])}"
