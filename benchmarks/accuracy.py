@@ -14,6 +14,7 @@ from typing import Any
 
 from rich.table import Table
 
+from tellus.config.own_class import NO_CLOSURE
 from tellus.coupling.output.picture_file import save_picture
 from tellus.coupling.trajectory.record import Trajectory
 from tellus.errors import InputError
@@ -24,7 +25,6 @@ from .accuracy_cases import (
     CASES,
     COMPARED,
     FINEST,
-    NO_CLOSURE,
     AccuracyCase,
     Scheme,
 )
@@ -112,7 +112,7 @@ def main(
         Directory of the rollouts and the result; what it holds is not run again.
     schemes : sequence of Scheme
     closure : str, optional
-        A trained closure, to be tried beside them.
+        One to be tried beside them: a trained one's directory, or `FILE.py:CLASS`.
     reference : bool
         Make the reference, and keep it with the results of the repository, before anything else.
     threads : int, optional
@@ -132,7 +132,7 @@ def main(
     if closure is not None:
         schemes = [*schemes, *(replace(one, closure=closure) for one in WITH_CLOSURE)]
     for scheme in schemes:
-        _ = scheme.weights_sha256  # refused before anything is begun in `out`
+        _ = scheme.closure_sha256  # refused before anything is begun in `out`
     with sole_user(out), fixed_threads(threads) as count:
         if reference:
             store({case.name: Reference.made(case, out) for case in chosen})

@@ -2,12 +2,15 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
 
 from tellus.config import Config, load_config
+from tellus.config.own_class import NO_CLOSURE, OwnClass, closure_settings
 from tellus.coupling.build import boundaries_of, grid_of, replaced
+from tellus.coupling.own import source_of
 from tellus.coupling.simulation.loop import Simulation
 from tellus.coupling.simulation.snapshot import Snapshot
 from tellus.solver.boundaries import BoundaryConditions
@@ -24,8 +27,6 @@ FINE, COMPARED = Grid(512, 128), Grid(128, 32)
 
 LADDER = (Grid(256, 64), FINE)
 
-NO_CLOSURE = "none"
-
 
 @dataclass(frozen=True)
 class Scheme:
@@ -37,7 +38,7 @@ class Scheme:
         As the configuration has them.
     courant : float
     closure : str
-        A trained closure's directory, or "none".
+        A trained closure's directory, `FILE.py:CLASS`, or "none".
     """
 
     advection: str = "van-leer"
@@ -53,10 +54,12 @@ class Scheme:
         return f"{self.advection} {self.velocity} {self.courant:g} {self.solver}{added}"
 
     @property
-    def weights_sha256(self) -> str | None:
-        """Digest of the closure's weights."""
+    def closure_sha256(self) -> str | None:
+        """Digest of the closure's weights, or of its file."""
         if self.closure == NO_CLOSURE:
             return None
+        if own := OwnClass.parse(self.closure):
+            return sha256(source_of(own, "--closure")).hexdigest()
         # PyTorch, which no other scheme needs.
         from tellus.surrogate.closure.model import LearnedClosure
 
@@ -118,9 +121,8 @@ class AccuracyCase:
             "energy.advection": scheme.advection,
             "energy.velocity": scheme.velocity,
             "stokes.solver": scheme.solver,
+            **closure_settings(scheme.closure),
         }
-        if scheme.closure != NO_CLOSURE:
-            settings = {**settings, "closure.kind": "learned", "closure.weights": scheme.closure}
         return load_config(None, [f"{key}={value}" for key, value in settings.items()])
 
     def state(self) -> Array:

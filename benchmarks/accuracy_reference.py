@@ -127,7 +127,7 @@ def rolled_out(
     perturbation, dt_factor : float
         See `Rollout`.
     """
-    config, sha256 = case.config(grid, scheme), scheme.weights_sha256
+    config, sha256 = case.config(grid, scheme), scheme.closure_sha256
     label = f"{case.name} {grid} {scheme.label}"
     label += f" perturbed {perturbation:g}" if perturbation else ""
     label += f" dt times {dt_factor:g}" if dt_factor != 1.0 else ""

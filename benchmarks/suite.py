@@ -17,13 +17,14 @@ from rich.table import Table
 
 from tellus.config import load_dataset_config
 from tellus.config.examples import example
+from tellus.config.own_class import NO_CLOSURE
 from tellus.coupling.dataset.sampling import Member, members
 from tellus.errors import InputError
 from tellus.io.lock import sole_user
 from tellus.solver.grid import Grid
 
 from .accuracy import ERRORS, HIGH, TODAY, judged_row
-from .accuracy_cases import FINE, LADDER, NO_CLOSURE, AccuracyCase
+from .accuracy_cases import FINE, LADDER, AccuracyCase
 from .accuracy_front import CHANCE, Distances, floored
 from .accuracy_reference import (
     STORED,
@@ -139,7 +140,7 @@ def main(
     out : Path
         Directory of the rollouts and the result; what it holds is not run again.
     closure : str, optional
-        A trained closure, to be tried beside them.
+        One to be tried beside them: a trained one's directory, or `FILE.py:CLASS`.
     reference : bool
         Make references that are missing, and keep them with the results of the repository.
     threads : int, optional
@@ -155,7 +156,7 @@ def main(
     chosen = [_named(name) for name in names or cases()]
     schemes = [*SCHEMES, *([] if closure is None else [replace(BEST, closure=closure)])]
     for scheme in schemes:
-        _ = scheme.weights_sha256  # refused before anything is begun in `out`
+        _ = scheme.closure_sha256  # refused before anything is begun in `out`
     with sole_user(out), fixed_threads(threads) as count:
         found = _references(chosen, out, make=reference)
         result = origin("suite", grid=",".join(map(str, grids)), threads=count)

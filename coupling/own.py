@@ -95,7 +95,7 @@ def classes_of(config: Config) -> dict[str, OwnClass]:
 def recorded(config: Config) -> dict[str, dict[str, str]]:
     """Of every class that a configuration names, what checkpoints and run.json keep of it."""
     return {
-        key: {"class": str(own), "sha256": sha256(_source(own, key)).hexdigest()}
+        key: {"class": str(own), "sha256": sha256(source_of(own, key)).hexdigest()}
         for key, own in classes_of(config).items()
     }
 
@@ -178,10 +178,11 @@ def own_solver(own: OwnClass, grid: Grid, settings: PicardSettings) -> StokesSol
     key = "stokes.solver"
     solver = made(str(own), key, grid)
     require_solver(f"{key}: {own}", solver)
-    return PicardSolver(FileSolver(solver, sha256(_source(own, key)).hexdigest()), settings)
+    return PicardSolver(FileSolver(solver, sha256(source_of(own, key)).hexdigest()), settings)
 
 
-def _source(own: OwnClass, key: str) -> bytes:
+def source_of(own: OwnClass, key: str) -> bytes:
+    """The file that defines a class; InputError, naming the key, where it cannot be read."""
     try:
         return Path(own.file).read_bytes()
     except OSError as error:
@@ -192,7 +193,7 @@ def _source(own: OwnClass, key: str) -> bytes:
 
 def _module(own: OwnClass, key: str) -> ModuleType:
     """What a file defines, executed once as long as it does not change."""
-    source = _source(own, key)
+    source = source_of(own, key)
     name = f"tellus_own_{sha256(own.file.encode() + source).hexdigest()[:16]}"
     if name in sys.modules:
         return sys.modules[name]

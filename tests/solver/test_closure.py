@@ -1,5 +1,9 @@
 """Closures: what they add is conserved, bounded, mirrored; what the finer grid is shown."""
 
+import runpy
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 import pytest
 from numerics import flow_of, random_psi, rough_field
@@ -15,26 +19,27 @@ from tellus.solver.rheology import FrankKamenetskii
 from tellus.solver.stokes import Flow, StokesProblem
 from tellus.solver.transport.means import Fluxes
 
+ROOT = Path(__file__).parents[2]
+EXAMPLE = ROOT / "examples" / "eddies.py"
+Example: Any = runpy.run_path(str(EXAMPLE))["Eddies"]
 
-class Eddies(Closure):
-    """Diffusion along slopes, as much as the flow stretches; through the bottom, if asked for."""
 
-    name = "eddies"
+class Eddies(Example):
+    """The example; with heat through the bottom, if asked for."""
 
-    def __init__(self, constant: float = 0.3, below: float = 0.0) -> None:
-        self.constant, self.below = constant, below
+    def __init__(self, strength: float = 0.3, below: float = 0.0) -> None:
+        super().__init__(strength)
+        self.below = below
 
     def fluxes(self, problem: StokesProblem, flow: Flow) -> Fluxes:
-        grid, found = problem.grid, Fluxes.zero(problem.grid)
-        stretching = np.abs(np.diff(flow.u, axis=1)) / grid.hx
-        for axis, (inside, h) in enumerate(
-            ((found.along_y[1:-1], grid.hy), (found.along_x[:, 1:-1], grid.hx))
-        ):
-            first, second = (np.delete(stretching, end, axis) for end in (-1, 0))
-            mixing = self.constant * h**2 * 0.5 * (first + second)
-            inside -= mixing * np.diff(problem.temperature, axis=axis) / h
+        found: Fluxes = super().fluxes(problem, flow)
         found.along_y[0] += self.below
         return found
+
+
+def test_the_page_shows_the_example() -> None:
+    _, _, code = EXAMPLE.read_text().partition('"""\n\n')
+    assert code in (ROOT / "docs" / "use" / "extending.md").read_text()
 
 
 def convecting(closure: Closure | None, *overrides: str, start: Array | None = None) -> Simulation:

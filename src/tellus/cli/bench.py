@@ -40,7 +40,8 @@ OutOption = Annotated[
     Path | None, typer.Option(help="Save the result as JSON in this file or directory.")
 ]
 ClosureOption = Annotated[
-    str | None, typer.Option(metavar="MODEL", help="A trained closure to try, too.")
+    str | None,
+    typer.Option(metavar="MODEL", help="A closure to try, too: a trained one, or FILE.py:CLASS."),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object, nothing else.")]
 Set = Annotated[
@@ -234,7 +235,9 @@ def box(
 
 @bench.command()
 def sharpen(
-    closure: ClosureOption = None,
+    closure: Annotated[
+        str | None, typer.Option(metavar="MODEL", help="A trained closure to try, too.")
+    ] = None,
     data: Annotated[
         Path | None,
         typer.Option(help="A data set, whose test simulations are taken [default: own states]."),

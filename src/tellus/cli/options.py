@@ -7,9 +7,6 @@ import typer
 
 from tellus.errors import InputError
 
-NONE = "none"
-"""What --closure takes beside a directory."""
-
 
 def _keys(letters: str) -> list[str]:
     """Of runs, for completion."""

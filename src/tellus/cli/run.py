@@ -5,11 +5,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tellus.config import Config, check_resumable, load_config, load_stored_config
-from tellus.config.own_class import OwnClass
+from tellus.config.own_class import NO_CLOSURE, closure_settings
 from tellus.config.presets import preset as preset_settings
 from tellus.errors import InputError
 
-from .options import NONE
 from .shell import complain
 
 RUNS = Path("runs")
@@ -65,12 +64,9 @@ def overrides(
 ) -> list[str]:
     """--preset, --stokes and --closure as more of --set; the last one for a key counts."""
     named = [] if stokes is None else [_setting("stokes.solver", stokes)]
-    if closure == NONE:
-        named += [_setting("closure.kind", NONE), "closure.weights=none"]
-    elif closure is not None and OwnClass.parse(closure):
-        named += [_setting("closure.kind", closure), "closure.weights=none"]
-    elif closure is not None:
-        named += [_setting("closure.kind", "learned"), _setting("closure.weights", closure)]
+    for key, value in closure_settings(closure).items() if closure is not None else ():
+        # What is none is the default: no directory called so.
+        named.append(f"{key}={value}" if value == NO_CLOSURE else _setting(key, value))
     return [*preset_settings(preset), *changes, *named]
 
 

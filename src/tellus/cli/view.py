@@ -6,10 +6,11 @@ from typing import Annotated
 
 import typer
 
+from tellus.config.own_class import NO_CLOSURE
 from tellus.errors import InputError
 from tellus.io.places import refuse_sources
 
-from .options import NONE, Json, names_in
+from .options import Json, names_in
 from .shell import complain, deliver, say
 
 RunDir = Annotated[Path, typer.Argument(metavar="RUN", help="Run directory.")]
@@ -180,14 +181,14 @@ def sharpen(
     closure: Annotated[
         str,
         typer.Option(metavar="MODEL", help="Trained closure; none: polynomials through the means."),
-    ] = NONE,
+    ] = NO_CLOSURE,
 ) -> None:
     """Write a run's fields on a finer grid, means kept."""
-    refuse_sources(out, run, *([] if closure == NONE else [Path(closure)]))
+    refuse_sources(out, run, *([] if closure == NO_CLOSURE else [Path(closure)]))
     from tellus.coupling.output.sharpen import sharpen as write
 
     known = None
-    if closure != NONE:
+    if closure != NO_CLOSURE:
         from tellus.surrogate.closure.model import LearnedClosure
 
         known = LearnedClosure.load(closure)

@@ -15,6 +15,8 @@ GRAMMAR = "FILE.py:CLASS"
 HANDED_IN = "own"
 """`own:NAME` only says what a part handed in from Python called itself."""
 
+NO_CLOSURE = "none"
+
 PATTERN = re.compile(r"(.+?\.py):([A-Za-z_]\w*)((?::[A-Za-z_]\w*=[^:]*)*)", re.DOTALL)
 KIND = re.compile(r"[a-z][a-z0-9_-]*")
 
@@ -49,3 +51,14 @@ class OwnClass:
 def is_handed_in(text: str | None) -> bool:
     """Whether a name stands for an object from Python, which no configuration can make."""
     return text is not None and text.startswith(f"{HANDED_IN}:")
+
+
+def closure_settings(name: str) -> dict[str, str]:
+    """The settings that --closure stands for: a trained closure, a class of one's own, or none.
+
+    >>> closure_settings("models/closure")
+    {'closure.kind': 'learned', 'closure.weights': 'models/closure'}
+    """
+    learned = name != NO_CLOSURE and OwnClass.parse(name) is None
+    kind, weights = ("learned", name) if learned else (name, NO_CLOSURE)
+    return {"closure.kind": kind, "closure.weights": weights}
