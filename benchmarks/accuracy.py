@@ -126,7 +126,7 @@ def main(
     """
     chosen = [_case(name) for name in cases or CASES]
     for grid in grids:
-        _check_grid(grid)
+        check_grid(grid)
     if not reference:
         stored([case.name for case in chosen])  # refused before anything is begun in `out`
     if closure is not None:
@@ -188,11 +188,13 @@ def _case(name: str) -> AccuracyCase:
     return CASES[name]
 
 
-def _check_grid(grid: Grid) -> None:
-    if grid.nx % COMPARED.nx or grid.ny % COMPARED.ny:
+def check_grid(grid: Grid) -> None:
+    """Raise InputError for a grid whose cells are no parts of those compared, nor these of them."""
+    sides = (grid.nx, COMPARED.nx), (grid.ny, COMPARED.ny)
+    if any(max(pair) % min(pair) for pair in sides):
         raise InputError(
             f"--grid {grid} cannot be averaged to {COMPARED} cells, on which schemes are compared: "
-            "give multiples of that."
+            "give multiples of that, or what divides it."
         )
 
 

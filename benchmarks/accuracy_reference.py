@@ -40,15 +40,15 @@ Distances = Mapping[str, Mapping[str, float]]
 
 @dataclass(frozen=True)
 class Judged:
-    """What is compared of a run, on 128x32 cells.
+    """What is compared of a run, on 128x32 cells, or its own where they are fewer.
 
     Attributes
     ----------
-    fields : array, shape (outputs, 32, 128)
+    fields : array, shape (outputs, ny, nx)
         T at evenly spaced times of the determined span; none where that is not compared.
     mean_temperature : float
         Over the long span after it, as all that follows.
-    profile : array, shape (32,)
+    profile : array, shape (ny,)
     rates : array, shape (4,)
         Nu at the top and at the bottom, Vrms, surface velocity.
     """
@@ -81,14 +81,24 @@ class Judged:
         """
         scales = reference.rates[[0, 0, 2, 3]]
         relative = np.abs((self.rates - reference.rates) / scales).tolist()
-        gap = np.abs(self.fields - reference.fields)
+        gap = np.abs(self.fields - _cells(reference.fields, *self.fields.shape[1:]))
+        of_height = np.abs(self.profile - _rows(reference.profile, self.profile.size))
         of_fields = {"field_error": gap, "final_field_error": gap[-1:]}
         return {
             **{name: float(np.mean(one)) for name, one in of_fields.items() if one.size},
             "mean_temperature_error": abs(self.mean_temperature - reference.mean_temperature),
-            "profile_error": float(np.mean(np.abs(self.profile - reference.profile))),
+            "profile_error": float(np.mean(of_height)),
             **{f"{name}_error": error for name, error in zip(RATES, relative, strict=True)},
         }
+
+
+def _cells(fields: Array, ny: int, nx: int) -> Array:
+    return np.array([coarse_means(T, Grid(nx, ny)) for T in fields]).reshape(-1, ny, nx)
+
+
+def _rows(profile: Array, ny: int) -> Array:
+    means: Array = profile.reshape(ny, -1).mean(axis=1)
+    return means
 
 
 def standard_errors(trajectory: Trajectory, case: AccuracyCase) -> dict[str, float]:

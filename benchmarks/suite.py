@@ -23,7 +23,7 @@ from tellus.errors import InputError
 from tellus.io.lock import sole_user
 from tellus.solver.grid import Grid
 
-from .accuracy import ERRORS, HIGH, TODAY, judged_row
+from .accuracy import ERRORS, HIGH, TODAY, check_grid, judged_row
 from .accuracy_cases import FINE, LADDER, AccuracyCase
 from .accuracy_front import CHANCE, Distances, floored
 from .accuracy_reference import (
@@ -154,6 +154,8 @@ def main(
         its reference's means are uncertain by; ``without_reference``; and where it was measured.
     """
     chosen = [_named(name) for name in names or cases()]
+    for grid in grids:
+        check_grid(grid)
     schemes = [*SCHEMES, *([] if closure is None else [replace(BEST, closure=closure)])]
     for scheme in schemes:
         _ = scheme.closure_sha256  # refused before anything is begun in `out`
@@ -227,18 +229,15 @@ def medians(results: Sequence[Row], distances: Distances) -> list[SuiteRow]:
     found = []
     for least, scheme in product((VIGOROUS, 0.0), dict.fromkeys(_scheme(row) for row in results)):
         rows = [r for r in results if _scheme(r) == scheme and cases()[r["case"]].gamma_T >= least]
-        done = floored(
-            [r for r in rows if r["failed"] is None], distances, list(QUANTITIES.values())
-        )
+        done = _to_the_end(rows, distances)
         if not done:
             continue
-        bases = {r["case"]: r for r in results if _scheme(r) == (*scheme[:-1], NO_CLOSURE)}
+        without = [r for r in results if _scheme(r) == (*scheme[:-1], NO_CLOSURE)]
+        bases = {r["case"]: r for r in _to_the_end(without, distances)}
         ratios = [
-            {name: row[name] / base[name] for name in QUANTITIES.values()}
+            {name: row[name] / bases[row["case"]][name] for name in QUANTITIES.values()}
             for row in done
-            if scheme[-1] != NO_CLOSURE
-            for base in floored([bases[row["case"]]], distances, list(QUANTITIES.values()))
-            if base["failed"] is None
+            if scheme[-1] != NO_CLOSURE and row["case"] in bases
         ]
         found.append(
             SuiteRow(
@@ -252,6 +251,11 @@ def medians(results: Sequence[Row], distances: Distances) -> list[SuiteRow]:
             )
         )
     return found
+
+
+def _to_the_end(rows: Sequence[Row], distances: Distances) -> list[Row]:
+    done = [row for row in rows if row["failed"] is None]
+    return floored(done, distances, list(QUANTITIES.values()))
 
 
 def _scheme(row: Row) -> tuple[Any, ...]:
