@@ -100,16 +100,18 @@ def recorded(config: Config) -> dict[str, dict[str, str]]:
     }
 
 
-def check_unchanged(kept: Mapping[str, Mapping[str, str]], config: Config) -> None:
-    """Raise InputError where a file is not what it was when a run began, before it is executed."""
+def check_unchanged(
+    kept: Mapping[str, Mapping[str, str]], config: Config, what: str = "run"
+) -> None:
+    """Raise InputError where a file is not what it was at the beginning, before it is executed."""
     now = recorded(config)
     for key, was in kept.items():
         same = now.get(key, {})
         if same.get("class") == was["class"] and same["sha256"] != was["sha256"]:
+            file, then, now_is = classes_of(config)[key].file, was["sha256"], same["sha256"]
             raise InputError(
-                f"{key}: {classes_of(config)[key].file} has changed since the run began (SHA-256 "
-                f"{was['sha256'][:12]} then, {same['sha256'][:12]} now): put it back, or start a "
-                "new run."
+                f"{key}: {file} has changed since the {what} began (SHA-256 {then[:12]} then, "
+                f"{now_is[:12]} now): put it back, or start a new {what}."
             )
 
 

@@ -13,6 +13,7 @@ from tellus.errors import InputError
 from tellus.io.arrays import Arrays, Expected, check_digests, read_npz, read_stored
 from tellus.io.json_file import read_json
 from tellus.io.names import plain_names
+from tellus.io.recognised import DATA, expect, lost
 from tellus.solver.grid import Array, Grid
 from tellus.solver.rheology import FrankKamenetskii
 from tellus.solver.stokes import StokesProblem
@@ -81,10 +82,11 @@ class Dataset:
     @classmethod
     def open(cls, path: Path) -> "Dataset":
         """Read and check the card; raises InputError if it is missing or damaged."""
+        expect(path, DATA)
         try:
             card = read_json(path / CARD, "make the data set again")
-        except (FileNotFoundError, NotADirectoryError):
-            raise no_data_set(path) from None
+        except FileNotFoundError:
+            raise unfinished(path) from None
         try:
             grid = card_grid(card)
             if not card["simulations"]:
@@ -94,13 +96,16 @@ class Dataset:
             if not (isinstance(card["hash"], str) and isinstance(card["boundaries"], str)):
                 raise TypeError("its hash or boundaries are no text")
             check_card("data set", card)
-        except KeyError as error:
-            raise InputError(
-                f"{path} is no data set: its card.json has no {error}; make one with "
-                "`tellus dataset`."
-            ) from None
-        except (ValueError, TypeError, AttributeError, OverflowError, InputError) as error:
-            reason = str(error).rstrip(".")
+        except (
+            KeyError,
+            ValueError,
+            TypeError,
+            AttributeError,
+            OverflowError,
+            InputError,
+        ) as error:
+            missing = "it has no " if isinstance(error, KeyError) else ""
+            reason = f"{missing}{error}".rstrip(".")
             raise InputError(
                 f"{path / CARD} cannot be read ({reason}): make the data set again."
             ) from None
@@ -222,8 +227,8 @@ def _damaged(path: Path, what: str) -> InputError:
     return InputError(f"{path} {what}: {remove}run `{command}` again.")
 
 
-def no_data_set(path: Path) -> InputError:
-    """What to say of a directory without a data set's card: begun and not finished, or none."""
+def unfinished(path: Path) -> InputError:
+    """What to say of a data set without its card: begun and not finished, or damaged."""
     begun = [name for name in MAKERS if (path / name).is_file()]
     folder = path / SIMULATIONS
     if begun and folder.is_dir():
@@ -232,4 +237,4 @@ def no_data_set(path: Path) -> InputError:
             f"{path} is an unfinished data set, {there} of its simulations are there: give its "
             f"`{MAKERS[begun[0]]}` command again, which goes on."
         )
-    return InputError(f"{path} is no data set: it has no {CARD}; make one with `tellus dataset`.")
+    return lost(path / CARD, DATA)

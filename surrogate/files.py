@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from tellus.errors import InputError
 from tellus.io.json_file import read_json
+from tellus.io.recognised import MODEL, expect, lost
 from tellus.io.whole_file import sync, write_atomically, written_aside
 
 from .card import check_card
@@ -39,7 +40,7 @@ def read_card(path: Path) -> dict[str, Any]:
     try:
         card = read_json(path, "copy it again")
     except FileNotFoundError:
-        raise InputError(f"{path} is missing: weights come with their card, copy both.") from None
+        raise lost(path, MODEL) from None
     try:
         check_card(kind_of_card(card).name, card)
     except ValueError as error:
@@ -59,8 +60,7 @@ def read_model(path: Path) -> StoredModel:
             f"{weights} is a pickle, which can run any code when loaded: "
             "save the weights as safetensors with Surrogate.save."
         )
-    if not path.exists():
-        raise InputError(f"{path} is missing: name a directory made by `tellus train`.")
+    expect(path, MODEL)
     card = read_card(weights.with_name(CARD))
     tensors, _ = read_safetensors(weights)
     if sha256(weights.read_bytes()) != card.get("weights_sha256"):
@@ -144,7 +144,7 @@ def read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
             tensors = {name: archive.get_tensor(name) for name in archive.keys()}  # noqa: SIM118
             return tensors, archive.metadata() or {}
     except FileNotFoundError:
-        raise InputError(f"{path} is missing: name a directory made by `tellus train`.") from None
+        raise lost(path, MODEL) from None
     except (OSError, SafetensorError) as error:
         raise InputError(f"{path} is damaged or truncated ({error}): copy it again.") from None
 

@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from tellus.errors import InputError
+from tellus.io.recognised import MADE, MODEL
 from tellus.solver.boundaries import BoundaryConditions
 from tellus.solver.coarse import CoarseSolver
 from tellus.solver.grid import Grid
@@ -49,8 +50,6 @@ class TrainedModel(ABC):
     """
 
     kind: ClassVar[str]
-    called: ClassVar[str]
-    """What an error sentence calls it, such as "a profile predictor"."""
     shipped: ClassVar[Path | None] = None
     """The directory that is read where none is named."""
 
@@ -82,13 +81,9 @@ class TrainedModel(ABC):
         """The files of a model of this kind; raises as `load`."""
         place = cls.shipped if path is None else Path(path)
         if place is None:
-            raise InputError(f"no weights of {cls.called} are shipped: name a directory.")
+            raise InputError(f"no model of kind {cls.kind} is shipped: name {MADE[MODEL]}.")
         found = read_model(place)
-        if found.kind.name != cls.kind:
-            raise InputError(
-                f"{place} holds a model of kind {found.kind.name}: name {cls.called}, trained with "
-                f'model.kind = "{cls.kind}".'
-            )
+        _check_kind(place, found.kind, cls.kind)
         return found
 
     @classmethod
@@ -167,11 +162,16 @@ def load_surrogate(path: Path | str | None = None, grid: Grid | None = None) -> 
     """
     place = DEFAULT if path is None else Path(path)
     stored = read_model(place)
-    if not stored.kind.solves:
-        solving = " or ".join(kind.name for kind in KINDS.values() if kind.solves)
-        raise InputError(
-            f"{place} holds a model of kind {stored.kind.name}, which gives no velocity for a "
-            f"temperature: name one of kind {solving}."
-        )
+    _check_kind(place, stored.kind, *(kind.name for kind in KINDS.values() if kind.solves))
     found: StokesSurrogate = stored.kind.find("model").from_stored(stored, grid)
     return found
+
+
+def _check_kind(place: Path, found: Kind, *wanted: str) -> None:
+    """Raise InputError for a model of another kind."""
+    if found.name not in wanted:
+        asked = " or ".join(wanted)
+        raise InputError(
+            f"{place} is a model of kind {found.name}, not {asked}: name {MADE[MODEL]} with "
+            f"model.kind = {asked}."
+        )

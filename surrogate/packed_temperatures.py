@@ -21,6 +21,7 @@ from tellus.io.arrays import Arrays, Expected, digest, npz_bytes, read_npz
 from tellus.io.json_file import parse_json, small_file
 from tellus.io.names import plain_names
 from tellus.io.places import refuse_occupied
+from tellus.io.recognised import ARCHIVE, unexpected
 from tellus.io.whole_file import own_folder, write_atomically, written_aside
 from tellus.solver.boundaries import BoundaryConditions
 from tellus.solver.grid import Grid
@@ -165,6 +166,8 @@ def unpack(
 
 
 def _read(file: Path) -> tuple[Card, Arrays, Grid]:
+    if not file.is_file():
+        raise unexpected(file, ARCHIVE)
     try:
         card = parse_json(str(read_npz(file, {"card": Expected((), "U")})["card"]))
         if card["travel"]["format"] != FORMAT:
@@ -182,8 +185,6 @@ def _read(file: Path) -> tuple[Card, Arrays, Grid]:
         content = read_npz(file, expected)
         if _hash(card["simulations"], content) != card["hash"]:
             raise ValueError("its temperatures are not those that were packed")
-    except (FileNotFoundError, NotADirectoryError):
-        raise InputError(f"{file} is missing: `tellus export DATA --to travel` makes it.") from None
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError, InputError) as error:
         reason = str(error).rstrip(".")
         raise InputError(

@@ -57,6 +57,7 @@ def test_init_writes_and_replaces_nothing_unasked(
     monkeypatch.chdir(tmp_path)
     assert "`tellus run quickstart.toml`" in tellus("init").stdout
     tellus("init")  # the same again harms nothing
+    assert "leave out x" in tellus("init", "--list", "x", status=2).stderr
     Path("quickstart.toml").write_text("mine")
     assert "--force" in tellus("init", status=2).output
     assert Path("quickstart.toml").read_text() == "mine"

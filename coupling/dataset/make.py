@@ -1,5 +1,6 @@
 """Training data: many simulations, their snapshots, and exact stream functions as labels."""
 
+import json
 import logging
 from collections.abc import Callable
 from dataclasses import replace
@@ -13,6 +14,7 @@ from tellus.config import DatasetConfig, dump, load_stored_dataset_config
 from tellus.coupling.build import grid_of, grid_of_data
 from tellus.coupling.cluster import run_all
 from tellus.coupling.dataset.sampling import Member, members
+from tellus.coupling.own import check_unchanged, recorded
 from tellus.coupling.runs.estimate import check_memory
 from tellus.coupling.simulation.loop import Simulation, StepRecord
 from tellus.coupling.solvers.names import memory_of
@@ -27,7 +29,7 @@ from tellus.solver.time_left import time_left
 
 from .filtered import filtered, spin_up
 from .sampling import Gathered, SampledState, StateSampler
-from .store import store_of, write_card, write_simulation
+from .store import CLASSES, kept_classes, store_of, write_card, write_simulation
 
 log = logging.getLogger("tellus")
 
@@ -154,6 +156,7 @@ def _check_free(config: DatasetConfig, out: Path) -> None:
             f"{out} was begun with another configuration ({stored}): use that one, or choose "
             "another --out."
         )
+    check_unchanged(kept_classes(out), members(config)[0].configured(config), "data set")
 
 
 def _check_memory(config: DatasetConfig, jobs: int) -> None:
@@ -171,5 +174,7 @@ def _claim(config: DatasetConfig, out: Path) -> None:
     """Make the directory this configuration's and clear what a killed call left half done."""
     _check_free(config, out)
     write_atomically(out / "config.toml", dump(config).encode())
+    if not kept_classes(out) and (found := recorded(members(config)[0].configured(config))):
+        write_atomically(out / CLASSES, json.dumps(found, indent=1).encode())
     clear_partials(out, "config.toml", "card.json")
     clear_partials(own_folder(out / "simulations"), "*")

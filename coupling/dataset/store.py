@@ -16,11 +16,13 @@ from tellus.coupling.build import boundaries_of, grid_of_data
 from tellus.coupling.dataset.sampling import Gathered, Member, members
 from tellus.errors import InputError
 from tellus.io.arrays import digest
+from tellus.io.json_file import read_json
 from tellus.io.stores import checked_compression, new_store, open_store, stored_array
 from tellus.io.whole_file import folder_aside, write_atomically
 from tellus.solver.grid import Array, Grid
 from tellus.solver.rheology import FrankKamenetskii
 
+CLASSES = "classes.json"
 WINDOWS = {"first", "mean_psi", "along_x", "along_y", "heated"}
 """Arrays with a row for every window, where there are any."""
 
@@ -83,6 +85,14 @@ def _write_store(
         )
 
 
+def kept_classes(out: Path) -> dict[str, Any]:
+    """What `tellus.coupling.own.recorded` said of classes of one's own when the data set began."""
+    try:
+        return read_json(out / CLASSES, f"remove {out}, and make the data set again")
+    except FileNotFoundError:
+        return {}
+
+
 def write_card(config: DatasetConfig, out: Path) -> None:
     """card.json: grid, parameters, splits, statistics and a hash of all temperatures."""
     from tellus import __version__
@@ -98,6 +108,7 @@ def write_card(config: DatasetConfig, out: Path) -> None:
         "boundaries": boundaries_of(config).velocity,
         "config": config.model_dump(mode="json"),
         "seed": config.dataset.seed,
+        "classes": kept_classes(out),
         "command": " ".join([Path(sys.argv[0]).name, *sys.argv[1:]]),
         "simulations": simulations,
         "statistics": {

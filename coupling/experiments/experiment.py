@@ -12,6 +12,7 @@ from tellus.errors import InputError
 from tellus.io.busy import background_load
 from tellus.io.json_file import read_json
 from tellus.io.names import plain_names
+from tellus.io.recognised import TRAININGS, unexpected
 from tellus.surrogate.data import Dataset
 from tellus.surrogate.kinds import KINDS
 from tellus.surrogate.model import kind_of
@@ -103,9 +104,7 @@ def find_experiments(
     """The experiments of a folder, their files read, changed and found right."""
     files = sorted(folder.glob("*.toml"))
     if not files:
-        raise InputError(
-            f"{folder} holds no training files (*.toml): name a folder such as experiments/small."
-        )
+        raise unexpected(folder, TRAININGS)
     found = []
     for file in files:
         config = load_training_config(file, changes)

@@ -13,6 +13,7 @@ from tellus.coupling.output.picture_file import picture_place, save_picture
 from tellus.coupling.output.style import LINES, styled
 from tellus.errors import InputError
 from tellus.io.json_file import brief, read_json_lines
+from tellus.io.recognised import MADE, MODEL
 from tellus.io.shown import in_picture
 
 METRICS = "metrics.jsonl"
@@ -53,7 +54,7 @@ def _curves(lines: list[dict[str, Any]]) -> Figure:
 
 def read_metrics(model: Path) -> list[dict[str, Any]]:
     """A dictionary for each epoch of a training."""
-    path, remedy = model / METRICS, "name a directory made by `tellus train`"
+    path, remedy = model / METRICS, f"name {MADE[MODEL]}"
     try:
         lines = read_json_lines(path, remedy)
         for line in lines:

@@ -24,6 +24,9 @@ BY_SCALING = 0.5
 
 LIKE_CONDUCTION = 0.8, 1.25
 """Times the thickness that conduction alone gives a jump in the initial state, sqrt(pi t)."""
+HALF_A_CELL = 0.5
+"""From a wall to the first T: no layer measures less, however young it is."""
+
 CRITICAL_RAYLEIGH = 1000.0
 
 PERIODIC = ("anchored", "richardson", "skip")
@@ -135,7 +138,7 @@ def is_conducted(cells: float, grid: Grid, time: float) -> bool:
     """Whether a layer is what conduction alone makes of a start with a jump, and no flow."""
     conducted = sqrt(pi * time) * grid.ny
     least, most = LIKE_CONDUCTION
-    return least * conducted <= cells <= most * conducted
+    return least * conducted <= cells <= most * conducted + HALF_A_CELL
 
 
 def resolution_warning(cells: float, where: str, enough: float) -> str | None:

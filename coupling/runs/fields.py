@@ -21,8 +21,8 @@ from tellus.coupling.runs.whole_outputs import (
     spread,
 )
 from tellus.errors import InputError
-from tellus.io.json_file import brief
 from tellus.io.names import plain_names
+from tellus.io.recognised import RUN, damaged, expect, lost
 from tellus.io.stores import checked_compression, new_store, open_store, stored_array
 from tellus.io.whole_file import sync
 from tellus.solver.derived import DERIVED
@@ -137,9 +137,7 @@ class FieldWriter:
             raise
         except Exception as error:
             # What a damaged store raises is up to zarr and its codecs.
-            raise InputError(
-                f"{store} is missing or damaged ({brief(error)}): start the run anew."
-            ) from error
+            raise damaged(store, error, "start the run anew") from error
         if group.attrs.get("run_id") != run_id:
             raise InputError(
                 f"{store} is of another run than the checkpoint: copy both from one run, or start "
@@ -257,7 +255,8 @@ def open_fields(run: Path) -> "xr.Dataset":
 
     store = Path(run) / STORE
     if not store.is_dir():
-        raise InputError(f"{run}: no {STORE} there; name a run directory.")
+        expect(Path(run), RUN)
+        raise lost(store)
     try:
         group = open_store(store, consolidated=True)
         for name in group:
@@ -270,7 +269,7 @@ def open_fields(run: Path) -> "xr.Dataset":
             raise ValueError("time does not increase")
     except Exception as error:
         # What a damaged store raises is up to xarray, zarr and the codecs.
-        raise InputError(f"{store} is damaged ({brief(error)}): run it anew.") from error
+        raise damaged(store, error, "run it anew") from error
     # Pictures are named after fields.
     plain_names(data.variables, str(store))
     return data

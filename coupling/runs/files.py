@@ -23,6 +23,8 @@ from tellus.coupling.runs.timeseries import NAME as SERIES
 from tellus.coupling.runs.timeseries import TimeSeries, rows_until
 from tellus.coupling.simulation.ranks import Ranks
 from tellus.errors import InputError
+from tellus.io.places import refuse_occupied
+from tellus.io.recognised import RUN, expect, lost
 from tellus.io.whole_file import clear_partials, refuse_link, write_atomically
 from tellus.solver.grid import Array, Grid
 from tellus.solver.stokes import Flow, StokesProblem
@@ -57,6 +59,8 @@ def check_free(out: Path, overwrite: bool = False) -> None:
             f"{out} holds what is left of a run ({left[0]}): choose another directory, or "
             "move that away."
         )
+    if overwrite:
+        refuse_occupied(out, False, "holds no run to replace")
 
 
 def refuse_foreign(out: Path) -> None:
@@ -84,7 +88,8 @@ def check_same_physics(config: Config, out: Path) -> None:
     """Refuse what is no run, began with other physics, or leads elsewhere (InputError)."""
     stored = out / CONFIG
     if not stored.is_file():
-        raise InputError(f"{out} holds no run to resume: it has no {CONFIG}.")
+        expect(out, RUN)
+        raise lost(stored)
     refuse_foreign(out)
     check_resumable(load_stored_config(stored), config)
     for name in (FOLDER, STORE):

@@ -9,6 +9,7 @@ from typing import Any
 from tellus.config.purposes import purpose_of
 from tellus.errors import InputError
 from tellus.io.json_file import read_json
+from tellus.io.recognised import CONFIGURATION, DATA, MODEL, RUN, SWEEP, expect, lost
 from tellus.io.shown import shown
 from tellus.surrogate.card import check_card
 from tellus.surrogate.kinds import kind_of_card
@@ -38,62 +39,13 @@ def describe(path: Path) -> str:
 
 def facts_of(path: Path) -> Facts:
     """The same, line by line; errors as in `describe`."""
-    if not path.exists():
-        raise InputError(f"{path}: there is nothing there.")
-    kind, facts = (_recognised_folder if path.is_dir() else _recognised_file)(path)
+    kind = expect(path, *DESCRIBED)
     try:
-        return {kind: str(path), **facts(path)}
+        return {kind: str(path), **DESCRIBED[kind](path)}
     except (KeyError, IndexError, TypeError, ValueError, AttributeError) as failure:
         raise InputError(
             f"{path}: this {kind} is damaged ({failure!r}): copy it again, or make it anew."
         ) from None
-
-
-def _recognised_file(path: Path) -> tuple[str, Callable[[Path], Facts]]:
-    """By its content; the name only helps where that is damaged."""
-    try:
-        with path.open("rb") as file:
-            begin = file.read(9)
-    except OSError as failure:
-        raise _unreadable(path, failure) from None
-    # safetensors begin with the length of a JSON header, and the header.
-    if begin[8:] == b"{" or path.suffix == ".safetensors":
-        return "model", lambda weights: _model(weights.with_name("card.json"))
-    if begin.startswith(b"PK"):
-        raise InputError(
-            f"{path} is an archive: `tellus unpack` makes a data set of one that "
-            "`tellus export DATA --to travel` wrote."
-        )
-    try:
-        _toml(path)
-    except InputError:
-        if path.suffix == ".toml":
-            raise
-        raise _nothing_known(path) from None
-    return "configuration", _configuration
-
-
-def _recognised_folder(path: Path) -> tuple[str, Callable[[Path], Facts]]:
-    if (path / "run.json").exists():
-        return "run", _run
-    if (path / "sweep.json").exists():
-        return "sweep", _sweep
-    if (path / "card.json").exists():
-        if "simulations" in read_json(path / "card.json", REMEDY):
-            return "data set", _dataset
-        return "model", lambda directory: _model(directory / "card.json")
-    if (path / "simulations").is_dir():
-        from tellus.surrogate.data import no_data_set
-
-        raise no_data_set(path)
-    raise _nothing_known(path)
-
-
-def _nothing_known(path: Path) -> InputError:
-    return InputError(
-        f"{path} is no run (run.json), sweep (sweep.json), data set or model (card.json), nor a "
-        "configuration (TOML) or weights (safetensors)."
-    )
 
 
 def _run(path: Path) -> Facts:
@@ -101,12 +53,14 @@ def _run(path: Path) -> Facts:
     from tellus.coupling.output.planet import units_of, viscosity_note
     from tellus.coupling.runs.guards import guards
     from tellus.coupling.runs.recorded import RecordedRun
-    from tellus.coupling.runs.timeseries import last_row
+    from tellus.coupling.runs.timeseries import check_whole, last_row
     from tellus.coupling.simulation.steady import WATCHED
 
     run = RecordedRun(path)
     units = units_of(run.config)
     summary, config, row = run.summary, run.config, last_row(path)
+    if row or (path / "timeseries.csv").exists():
+        check_whole(path, int(row.get("step", 0)), int(run.written["steps"]))
     # Of one that has not ended run.json tells of the start alone, and the time series further.
     reached = {} if run.ended else row
     step, time = reached.get("step", run.written["steps"]), reached.get("time", summary.time or 0.0)
@@ -134,8 +88,7 @@ def _run(path: Path) -> Facts:
     facts |= guards(summary)
     if note := viscosity_note(config):
         facts["planet"] = note
-    for key, own in summary.classes.items():
-        facts[key] = f"{own.named}, SHA-256 {own.sha256[:12]}"
+    facts |= _classes(run.written.get("classes", {}))
     return facts | ({"warnings": "; ".join(summary.warnings)} if summary.warnings else {})
 
 
@@ -146,7 +99,11 @@ def _sweep(path: Path) -> Facts:
 
 
 def _dataset(path: Path) -> Facts:
-    card = _card(path / "card.json", "data set")
+    if not (path / "card.json").exists():
+        from tellus.surrogate.data import unfinished
+
+        raise unfinished(path)
+    card = _card(path / "card.json", DATA)
     simulations = card["simulations"]
     split = Counter(entry["split"] for entry in simulations)
     facts = {
@@ -159,7 +116,13 @@ def _dataset(path: Path) -> Facts:
     # Sets made by version 0.1.0 have none.
     for name, parts in card.get("statistics", {}).items():
         facts[name] = _ranges(parts)
+    facts |= _classes(card.get("classes", {}))
     return facts | {"hash": f"{card['hash']}, made by tellus {card.get('version', '?')}"}
+
+
+def _classes(kept: Mapping[str, Mapping[str, str]]) -> Facts:
+    """Classes of one's own."""
+    return {key: f"{own['class']}, SHA-256 {own['sha256'][:12]}" for key, own in kept.items()}
 
 
 def _start(initial: Mapping[str, Any], taken: Mapping[str, Any]) -> str:
@@ -189,10 +152,8 @@ def _ranges(statistics: Mapping[str, Any]) -> str:
     return ", ".join(spans + fastest)
 
 
-def _model(file: Path) -> Facts:
-    if not file.exists():
-        raise InputError(f"{file} is missing: weights come with their card, copy both.")
-    card = _card(file)
+def _model(path: Path) -> Facts:
+    card = _card(path / "card.json" if path.is_dir() else path.with_name("card.json"))
     network = dict(card["network"])
     kind = f"{network.pop('kind')}: " if "kind" in network else ""
     facts = {
@@ -203,8 +164,8 @@ def _model(file: Path) -> Facts:
     }
     if "base" in card:
         facts["base"] = str(card["base"])
-    for key, bounds in card["range"].items():
-        facts[key] = f"trained on {_span(bounds)}"
+    for key, (least, most) in card["range"].items():
+        facts[key] = ("trained on " if least < most else "") + _span([least, most])
     return facts | {"sha256": str(card["weights_sha256"])}
 
 
@@ -245,7 +206,8 @@ def _grid(grid: Mapping[str, Any]) -> str:
 
 
 def _span(values: list[float]) -> str:
-    return f"{min(values):.4g} to {max(values):.4g}"
+    least, most = f"{min(values):.4g}", f"{max(values):.4g}"
+    return least if least == most else f"{least} to {most}"
 
 
 def _outputs(store: Path) -> str:
@@ -255,11 +217,14 @@ def _outputs(store: Path) -> str:
     )
 
 
-def _card(file: Path, kind: str | None = None) -> dict[str, Any]:
-    """A card of this kind, by default a model's."""
-    card = read_json(file, REMEDY)
+def _card(file: Path, kind: str = MODEL) -> dict[str, Any]:
+    """The card of a data set, or of a model of any kind."""
     try:
-        check_card(kind or kind_of_card(card).name, card)
+        card = read_json(file, REMEDY)
+    except FileNotFoundError:
+        raise lost(file, kind) from None
+    try:
+        check_card(kind_of_card(card).name if kind == MODEL else kind, card)
     except ValueError as error:
         raise _unreadable(file, error) from None
     return card
@@ -274,3 +239,13 @@ def _toml(file: Path) -> dict[str, Any]:
 
 def _unreadable(file: Path, why: object) -> InputError:
     return InputError(f"{file} cannot be read ({why}): {REMEDY}.")
+
+
+DESCRIBED: dict[str, Callable[[Path], Facts]] = {
+    RUN: _run,
+    SWEEP: _sweep,
+    DATA: _dataset,
+    MODEL: _model,
+    CONFIGURATION: _configuration,
+}
+"""What can be described, and how."""

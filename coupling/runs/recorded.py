@@ -21,6 +21,7 @@ from tellus.coupling.runs.whole_outputs import remedy
 from tellus.errors import InputError
 from tellus.io.json_file import parse_json
 from tellus.io.lock import in_use
+from tellus.io.recognised import RUN, damaged, expect
 from tellus.solver.boundaries import BoundaryConditions
 from tellus.solver.grid import Array, Grid
 
@@ -41,17 +42,9 @@ class RecordedRun:
     path: Path
 
     @classmethod
-    def at(cls, path: Path) -> Self:
-        """The run in a directory; InputError where there is no such directory."""
-        if not Path(path).is_dir():
-            raise InputError(f"{path}: no such run directory; give one written by `tellus run`.")
-        if (Path(path) / "simulations").is_dir():
-            raise InputError(
-                f"{path} is a data set, whole or unfinished: give a run directory, one written by "
-                "`tellus run`."
-            )
-        if (Path(path) / "sweep.json").is_file():
-            raise InputError(f"{path} is a sweep: give its runs, such as {path}/runs/*.")
+    def at(cls, path: Path, option: str = "") -> Self:
+        """The run in a directory, which an `option` may have named; InputError where none is."""
+        expect(Path(path), RUN, option=option)
         return cls(Path(path))
 
     @cached_property
@@ -127,7 +120,7 @@ class RecordedRun:
     @cached_property
     def series(self) -> Mapping[str, Array]:
         """The columns of timeseries.csv up to the last finite row, without one being written."""
-        return read_series(self.path)
+        return read_series(self.path, int(self.written["steps"]))
 
     @cached_property
     def fields(self) -> "xr.Dataset":
@@ -156,6 +149,8 @@ class RecordedRun:
         """One output of one field; InputError when the file is damaged."""
         try:
             values = np.asarray(self.fields[name].isel(time=index).values, dtype=np.float64)
+        except PermissionError as error:
+            raise damaged(self.path / STORE, error, "") from error
         except Exception as error:
             # What a damaged chunk raises is up to its codec.
             raise self._damaged(index, f"{name} cannot be read") from error

@@ -9,6 +9,7 @@ import numpy as np
 
 from tellus.errors import InputError
 from tellus.io.json_file import brief, small_file
+from tellus.io.recognised import lost
 from tellus.io.whole_file import not_followed, sync, write_atomically
 from tellus.solver.diagnostics import Diagnostics
 from tellus.solver.grid import Array
@@ -100,24 +101,26 @@ def columns(rows: str) -> dict[str, Array]:
     return {name: values[:, k] for k, name in enumerate(names)}
 
 
-def read_series(run: Path) -> Mapping[str, Array]:
+def read_series(run: Path, steps: int = 0) -> Mapping[str, Array]:
     """The columns of a run's time series, up to the last finite row, whole rows alone.
+
+    `steps` of them were taken at least.
 
     Raises
     ------
     InputError
-        It is missing or damaged, or holds no row yet.
+        It is missing, damaged or truncated, or holds no row yet.
     """
     file = run / NAME
     text = _whole_lines(read_text(file))
+    if not text:
+        raise InputError(f"{file}: truncated or damaged (it has no header); {REMEDY}.")
+    check_whole(run, text.count("\n") - 1, steps)
     if text.count("\n") < 2:
         raise InputError(f"{file}: the run has taken no step yet; let it go on first.")
     missing = {*NEEDED} - {*text.partition("\n")[0].split(",")}
     if missing:
-        raise InputError(
-            f"{file}: the columns {', '.join(sorted(missing))} are missing; "
-            "give a run directory written by `tellus run`."
-        )
+        raise InputError(f"{file}: the columns {', '.join(sorted(missing))} are missing; {REMEDY}.")
     try:
         series = columns(text)
     except ValueError as error:
@@ -127,6 +130,15 @@ def read_series(run: Path) -> Mapping[str, Array]:
     if not finite.any() or np.any(np.diff(series["time"][finite]) <= 0):
         raise InputError(f"{file}: its times do not increase, or nothing is finite; {REMEDY}.")
     return {name: column[finite] for name, column in series.items()}
+
+
+def check_whole(run: Path, rows: int, steps: int) -> None:
+    """Raise InputError where a time series has fewer rows than so many steps wrote."""
+    if rows < steps:
+        raise InputError(
+            f"{run / NAME}: truncated or damaged (it has {rows} rows, and {steps} steps were "
+            f"taken); {REMEDY}."
+        )
 
 
 def last_row(run: Path) -> dict[str, str]:
@@ -152,9 +164,7 @@ def read_text(file: Path) -> str:
     try:
         return small_file(file, LARGEST_TEXT).decode()
     except FileNotFoundError as error:
-        raise InputError(
-            f"{file}: missing; give a run directory written by `tellus run`."
-        ) from error
+        raise lost(file) from error
     except (OSError, ValueError) as error:
         raise InputError(f"{file}: cannot be read ({brief(error)}); run it anew.") from error
 

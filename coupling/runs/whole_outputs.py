@@ -71,6 +71,8 @@ def check_readable(arrays: Arrays, outputs: Sequence[int]) -> None:
         for name, array in arrays.items():
             try:
                 whole = np.isfinite(np.asarray(array[output])).all()
+            except PermissionError:
+                raise
             except Exception as error:  # up to zarr and its codecs
                 raise DamagedOutputError(output, f"{name}, {brief(error)}") from error
             if not whole:

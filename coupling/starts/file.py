@@ -31,7 +31,7 @@ def start_of_run(config: Config, grid: Grid) -> Start:
     InputError
         There is no such run or output, it cannot be read, or the box has another shape.
     """
-    run, asked = RecordedRun(Path(str(config.initial.path))), config.initial.time
+    run, asked = RecordedRun.at(Path(str(config.initial.path)), "initial.path"), config.initial.time
     with open_fields(run.path) as fields:
         chosen = _chosen(fields, run.path, asked)
         time = float(chosen["time"])

@@ -18,6 +18,7 @@ from tellus.coupling.sobol import sobol_points
 from tellus.errors import InputError
 from tellus.io.json_file import read_json
 from tellus.io.names import plain_names
+from tellus.io.recognised import SWEEP, unexpected
 from tellus.io.whole_file import write_atomically
 
 PLAN, RUNS, FAILED = "sweep.json", "runs", "failed"
@@ -169,8 +170,8 @@ class Sweep:
             for name in plain_names(runs, str(file)):
                 runs[name] = {key: _hashable(value) for key, value in runs[name].items()}
             return cls(path, config, runs, frozenset(map(str, content["signed"])))
-        except FileNotFoundError:
-            raise InputError(f"{path} holds no sweep: it has no {PLAN}.") from None
+        except (FileNotFoundError, NotADirectoryError):
+            raise unexpected(path, SWEEP) from None
         except (KeyError, TypeError, AttributeError, ValueError, ValidationError) as error:
             said = " ".join(str(error).split())[:200]
             raise InputError(f"{file} is damaged ({said}): {REMEDY}.") from None

@@ -111,8 +111,6 @@ def cases_of_files(
     """One scenario from each configuration file, named after it; InputError for bad ones."""
     cases = []
     for file in files:
-        if not file.is_file():
-            raise InputError(f"{file} is no file: name configurations, such as a .toml.")
         config = load_config(file, overrides)
         config = _bounded(config, config.time.end, steps)
         cases.append(RolloutCase(file.stem, config, scenario=True))

@@ -36,7 +36,6 @@ class LearnedClosure(TrainedModel, Closure):
     """
 
     kind = ClosureSettings.kind
-    called = "a closure"
     name = "learned"
 
     def __init__(self, networks: ClosureNetworks, card: dict[str, Any]) -> None:

@@ -76,7 +76,6 @@ class MultiScaleSurrogate(StokesSurrogate):
     """
 
     kind = MultiScaleSettings.kind
-    called = "the network of Agarwal et al. (2025)"
 
     def __init__(
         self, model: MultiScaleModel, card: dict[str, Any], grid: Grid | None = None

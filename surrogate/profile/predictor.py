@@ -52,7 +52,6 @@ class ProfilePredictor(TrainedModel):
     """A trained network and its card."""
 
     kind = ProfileSettings.kind
-    called = "a profile predictor"
     shipped = SHIPPED
 
     @classmethod

@@ -144,7 +144,6 @@ class TimeStepper(TrainedModel):
     """
 
     kind = TimeUNetSettings.kind
-    called = "a U-net that steps in time"
 
     def __init__(self, model: TimeStepModel, card: dict[str, Any]) -> None:
         scale = scale_from_json(card["scale"])

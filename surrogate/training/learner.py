@@ -66,9 +66,9 @@ class Learner(ABC, Generic[Settings]):
         self, settings: Settings, data: Path, device: torch.device, network: nn.Module | None = None
     ) -> None:
         if network is not None and not self.takes_network:
-            called = KINDS[settings.kind].find("model").called
             raise InputError(
-                f"{called} cannot be exchanged for a network of one's own: leave out `network`."
+                f"a model of kind {settings.kind} takes no network of one's own: leave out "
+                "`network`."
             )
         self.settings, self.device = settings, device
         self.dataset = Dataset.open(data)

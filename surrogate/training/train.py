@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from tellus.errors import InputError, InterruptedRunError, RunFailedError
 from tellus.io.places import refuse_occupied
+from tellus.io.recognised import DATA, expect
 from tellus.io.signals import Asked, remembered
 from tellus.io.whole_file import refuse_link
 from tellus.surrogate.files import WEIGHTS
@@ -77,6 +78,7 @@ def train(
     with processes(place) as group:
         if not group.leads:
             report = _silent
+        expect(data, DATA)
         report(f"reading {data}")
         learner = make_learner(settings, data, place, network)
         training = Training(settings, learner, out, place, group)

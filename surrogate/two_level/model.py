@@ -126,7 +126,6 @@ class Surrogate(StokesSurrogate):
     """
 
     kind = TrainingSettings.kind
-    called = "a two-level surrogate"
     shipped = SHIPPED
 
     def __init__(

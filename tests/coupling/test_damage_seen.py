@@ -1,5 +1,7 @@
 """Damage to a run is noticed wherever its fields are read, and what is still good is said."""
 
+import errno
+import os
 import shutil
 from pathlib import Path
 
@@ -11,6 +13,7 @@ from rollouts import case, files, summary
 from tellus import open_run
 from tellus.coupling.runs.checkpoint import FOLDER
 from tellus.coupling.runs.fields import STORE
+from tellus.coupling.runs.info import describe
 from tellus.coupling.runs.recorded import read_run
 from tellus.coupling.runs.run import run_directory
 from tellus.coupling.runs.timeseries import read_series
@@ -161,6 +164,31 @@ def test_a_time_series_ends_before_what_is_not_finite(column: str, run: Path) ->
     series = read_series(run)
     assert len(series["step"]) == len(rows) - 1
     assert np.isfinite(series[column]).all()
+
+
+@pytest.mark.parametrize("rows", [0, 1, 3, 3.5])
+def test_a_time_series_that_was_cut_is_called_truncated(rows: float, run: Path) -> None:
+    series = run / "timeseries.csv"
+    lines = series.read_text().splitlines(keepends=True)
+    whole = int(rows)
+    series.write_text("".join(lines[:whole]) + lines[whole][: 20 if rows > whole else 0])
+    for read in (lambda: read_run(run).series, lambda: describe(run)):
+        with pytest.raises(InputError, match=r"timeseries.csv: truncated .*resume the run"):
+            read()
+
+
+def test_what_may_not_be_read_is_not_called_damaged(
+    run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_: object, **__: object) -> None:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+    monkeypatch.setattr("tellus.coupling.runs.fields.open_store", refused)
+    for read in (lambda: open_run(run), lambda: resume(run)):
+        with pytest.raises(
+            InputError, match=r"fields.zarr cannot be read .*see to its permissions"
+        ):
+            read()
 
 
 def test_a_time_series_that_was_changed_is_refused(run: Path) -> None:

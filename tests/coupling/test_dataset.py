@@ -284,7 +284,7 @@ def test_other_things_are_left_alone(what: str, tmp_path: Path) -> None:
     ("overrides", "sentence"),
     [
         (("stokes.solver=magic",), 'there is no solver "magic"'),
-        (("stokes.solver=surrogate:nowhere",), "nowhere is missing"),
+        (("stokes.solver=surrogate:nowhere",), "nowhere does not exist: name a trained model"),
         (
             ("stokes.solver=surrogate", "grid.nx=32", "grid.ny=16", "grid.aspect=2"),
             "trained for grid.aspect = 4, not 2",

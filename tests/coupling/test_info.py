@@ -50,7 +50,7 @@ MODEL: dict[str, Any] = {
     "boundaries": "free-slip",
     "base": "coarse:2",
     "network": {"kind": "unet", "block": 4, "widths": [8, 8]},
-    "range": {"gamma_T": [1e6, 1e9], "gamma_p": [1.0, 10.0]},
+    "range": {"gamma_T": [1e6, 1e9], "gamma_p": [1.0, 10.0], "rayleigh": [1.0, 1.0]},
     "weights_sha256": "beef",
 }
 
@@ -96,7 +96,14 @@ def test_a_data_set_and_a_model(tmp_path: Path) -> None:
     assert len(said.splitlines()) <= 10
     (tmp_path / "model").mkdir()
     said = describe(write(tmp_path / "model", "card.json", MODEL))
-    for part in ("model", "coarse:2", "unet: block 4", "trained on 1e+06 to 1e+09", "beef"):
+    for part in (
+        "model",
+        "coarse:2",
+        "unet: block 4",
+        "trained on 1e+06 to 1e+09",
+        "rayleigh  1\n",
+        "beef",
+    ):
         assert part in said
     weights = tmp_path / "model" / "weights.safetensors"
     weights.touch()
@@ -120,7 +127,7 @@ def test_a_damaged_card_is_explained(tmp_path: Path, content: str) -> None:
 def test_something_else_is_explained(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="is no run"):
         describe(tmp_path)
-    with pytest.raises(InputError, match="nothing there"):
+    with pytest.raises(InputError, match="none does not exist: name a run, "):
         describe(tmp_path / "none")
 
 

@@ -260,14 +260,17 @@ def test_a_run_without_outputs_yet(tmp_path: Path) -> None:
         Simulation.from_config(from_run(tmp_path))
 
 
-@pytest.mark.parametrize("what", ["nothing", "a file", "empty"])
-def test_opening_what_is_no_run(what: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("what", "said"),
+    [("nothing", "run does not exist: name a"), ("a file", "is no run"), ("empty", "is no run")],
+)
+def test_opening_what_is_no_run(what: str, said: str, tmp_path: Path) -> None:
     path = tmp_path / "run"
     if what == "a file":
         path.write_text("mine")
     elif what == "empty":
         path.mkdir()
-    with pytest.raises(InputError, match=r"no fields\.zarr there"):
+    with pytest.raises(InputError, match=said):
         open_run(path)
 
 
@@ -377,5 +380,9 @@ def test_estimates() -> None:
     assert estimate.resolution_warning(3.9, "it", 4.0) is not None
     # erf(y / (2 sqrt(t))), a start with a jump conducted, has a slope of 1 / sqrt(pi t).
     assert estimate.is_conducted(64 * math.sqrt(math.pi * 1e-3), Grid(256, 64), 1e-3)
+    # In the first steps from a jump the layer is within the cell at the wall.
+    assert estimate.is_conducted(0.5, Grid(256, 64), 1e-7)
+    assert estimate.is_conducted(0.73, Grid(256, 64), 0.25 / (math.pi * 64**2))
+    assert not estimate.is_conducted(0.5, Grid(256, 64), 1e-3)
     assert not estimate.is_conducted(3.0, Grid(256, 64), 0.1)
     assert not estimate.is_conducted(3.0, Grid(256, 64), 1e-5)

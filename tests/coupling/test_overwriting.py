@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 
 import pytest
-from rollouts import assert_same, case, files, summary, tellus, write_case
+from rollouts import assert_same, case, complaint, files, summary, tellus, write_case
 
 from tellus.coupling.runs.run import run_directory
 from tellus.errors import InputError
@@ -57,6 +57,18 @@ def test_nothing_is_removed_where_nothing_can_be_written(
     with pytest.raises(InputError, match="cannot be written"):
         run_directory(case(), out, progress=False, overwrite=True)
     assert files(out) == before
+
+
+def test_what_is_no_run_is_not_replaced(tmp_path: Path) -> None:
+    out, config = tmp_path / "mine", write_case(tmp_path / "case.toml", "time.max_steps=1")
+    out.mkdir()
+    tellus("run", config, "--out", out, "--force")
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "note.txt").write_text("mine")
+    said = complaint("run", config, "--out", other, "--force")
+    assert "other is not empty and holds no run to replace: choose another --out." in said
+    assert [path.name for path in other.iterdir()] == ["note.txt"]
 
 
 def test_a_configuration_of_ones_own_is_not_replaced(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Classes of one's own, named by a configuration or handed in: taken, recorded, checked."""
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,8 @@ from rollouts import assert_same, case, files, summary, tellus, write_case
 from typer.testing import Result
 
 import tellus as library
+from tellus.config import load_dataset_config
+from tellus.coupling.dataset.make import make_dataset
 from tellus.coupling.simulation.loop import Simulation
 from tellus.errors import InputError
 from tellus.solver.closure import Closure
@@ -123,6 +126,29 @@ def test_classes_from_files_are_what_was_handed_in(folder: Path) -> None:
     ours, theirs = (library.open_run(folder / name) for name in ("run", "same"))
     for name in ("temperature", "viscosity", "psi"):
         assert np.array_equal(ours[name], theirs[name]), name
+
+
+def test_a_data_set_keeps_the_class_it_was_made_with(folder: Path) -> None:
+    config = load_dataset_config(
+        None,
+        [
+            *("grid.nx=16", "grid.ny=8", "stokes.solver=parts.py:Damped", "dataset.max_steps=2"),
+            *("dataset.train=1", "dataset.validation=1", "dataset.test=1", "dataset.corners=false"),
+        ],
+    )
+    make_dataset(config, folder / "data", report=lambda line: None)
+    kept = json.loads((folder / "data" / "card.json").read_text())["classes"]["stokes.solver"]
+    assert kept["class"] == f"{folder / 'parts.py'}:Damped"
+    assert f"SHA-256 {kept['sha256'][:12]}" in tellus("info", "data").stdout
+    (folder / "data" / "card.json").unlink()
+    before = executed(folder)
+    (folder / "parts.py").write_text(PARTS + "# another\n")
+    with pytest.raises(InputError, match="has changed since the data set began"):
+        make_dataset(config, folder / "data", report=lambda line: None)
+    assert executed(folder) == before
+    (folder / "parts.py").write_text(PARTS)
+    make_dataset(config, folder / "data", report=lambda line: None)
+    assert (folder / "data" / "card.json").exists()
 
 
 def test_looking_at_a_run_executes_nothing(folder: Path) -> None:

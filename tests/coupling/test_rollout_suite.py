@@ -524,8 +524,8 @@ def test_the_reference_may_have_another_grid_and_scheme(serial: list[str], tmp_p
     ("arguments", "sentence"),
     [
         ([], "name configurations to roll out"),
-        (["--data", "nowhere"], "nowhere is no data set"),
-        (["nowhere.toml"], "nowhere.toml is no file"),
+        (["--data", "nowhere"], "nowhere does not exist: name a data set"),
+        (["nowhere.toml"], "nowhere.toml does not exist"),
         (["--data", "DATA", "--split", "other"], 'no split "other"'),
         (["--data", "DATA", "--stokes", "skip:5,"], "--stokes takes names"),
         (["--data", "DATA", "--stokes", "magic"], 'no solver "magic"'),

@@ -62,7 +62,7 @@ def test_bad_requests_are_refused(run: Path, tmp_path: Path) -> None:
         sharpen(run, tmp_path / "sharp", 3)
     with pytest.raises(InputError, match="already holds a run"):
         sharpen(run, run, 2)
-    with pytest.raises(InputError, match="no such run directory"):
+    with pytest.raises(InputError, match="nothing does not exist: name a run"):
         sharpen(tmp_path / "nothing", tmp_path / "sharp", 2)
     assert not (tmp_path / "sharp").exists()
 

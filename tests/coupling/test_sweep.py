@@ -150,7 +150,7 @@ def test_every_combination_is_run_and_told(made: Path) -> None:
     shown = tellus("info", made).stdout
     assert "4 done" in shown
     assert "1000, 10000" in shown
-    assert "is a sweep: give its runs" in tellus("compare", made, status=2).stderr
+    assert "is a sweep, not a run: name its runs" in tellus("compare", made, status=2).stderr
 
 
 def test_a_run_is_the_one_that_the_command_makes(made: Path, config: Path, tmp_path: Path) -> None:

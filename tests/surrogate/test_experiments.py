@@ -96,7 +96,7 @@ def test_all_are_trained_evaluated_and_told(folder: Path, dataset: Path, trained
     ("prepare", "more", "said"),
     [
         (lambda folder: None, ("--only", "paper,papre"), "no experiment papre"),
-        (lambda folder: [f.unlink() for f in folder.iterdir()], (), "holds no training files"),
+        (lambda folder: [f.unlink() for f in folder.iterdir()], (), "is no folder of training"),
         (lambda folder: (folder / "3.toml").write_text("[model]\nkind = 3\n"), (), "model.kind"),
         (lambda f: (f / "3.toml").write_text('[model]\nkind = "profile"\n'), (), "no velocity"),
         (lambda folder: (folder / "3.toml").write_text("[network]\nfilers = 3\n"), (), "filers"),
@@ -123,7 +123,7 @@ def test_what_is_damaged_or_missing_is_named_before_anything_is_trained(
     out = tmp_path / "out"
     code, output = run(folder, tmp_path, out)
     assert (code, out.exists()) == (2, False)
-    assert "is no data set" in output
+    assert " is no data set: name a data set" in output
     incomplete = tmp_path / "incomplete"
     shutil.copytree(dataset, incomplete)
     shutil.rmtree(incomplete / "simulations" / "sim_007.zarr")

@@ -280,7 +280,7 @@ def test_cards_that_do_not_fit_are_refused(
     (model / "card.json").write_text(json.dumps(damage(card)))  # type: ignore[operator]
     with pytest.raises(InputError, match=said):
         load_surrogate(model)
-    with pytest.raises(InputError, match="gives no velocity"):
+    with pytest.raises(InputError, match="not two-level or multi-scale"):
         load_surrogate(PROFILE)
 
 

@@ -172,7 +172,7 @@ def test_commands(made: Path, tmp_path: Path) -> None:
     done = invoke(app, ["export", str(made), "--to", "vtk", "--half-size"])
     assert (done.exit_code, "--half-size needs --to travel" in done.output) == (2, True)
     done = invoke(app, ["export", str(tmp_path / "nothing"), "--to", "travel"])
-    assert (done.exit_code, "is no data set" in done.output) == (2, True)
+    assert (done.exit_code, "nothing does not exist: name a data set" in done.output) == (2, True)
 
 
 @pytest.mark.parametrize("damage", ["missing", "truncated", "other", "newer"])
@@ -220,7 +220,7 @@ def test_what_a_kill_leaves_is_no_result_and_in_nobodys_way(
     begun = f".{16 * '0'}.partial"
     (tmp_path / f"set.npz{begun}").write_bytes(packed.read_bytes()[:1000])
     (out / "simulations").mkdir(parents=True)
-    with pytest.raises(InputError, match="is missing"):
+    with pytest.raises(InputError, match="does not exist: name a file that `tellus export"):
         unpack(file, out)
     pack(made, file)
     assert [path.name for path in tmp_path.iterdir() if path.is_file()] == ["set.npz"]

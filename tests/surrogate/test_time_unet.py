@@ -405,7 +405,7 @@ def test_evaluation_says_what_a_step_is_worth(trained: Path, dataset: Path) -> N
 
 
 def test_what_does_not_fit_is_bad_input(trained: Path, dataset: Path, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="kind time-unet, which gives no velocity"):
+    with pytest.raises(InputError, match="kind time-unet, not two-level"):
         load_surrogate(trained)
     other = tmp_path / "data"
     other.mkdir()

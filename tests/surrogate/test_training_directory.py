@@ -66,7 +66,10 @@ def test_other_peoples_directories_get_no_lock(dataset: Path, tmp_path: Path) ->
 
 def test_missing_data_leave_nothing(tmp_path: Path) -> None:
     refused = train(tmp_path / "nothing", tmp_path / "model")
-    assert (refused.exit_code, "is no data set" in refused.stderr) == (2, True)
+    assert (refused.exit_code, "nothing does not exist: name a data set" in refused.stderr) == (
+        2,
+        True,
+    )
     assert not (tmp_path / "model").exists()
 
 

@@ -153,8 +153,6 @@ def experiments(
     as_json: Json = False,
 ) -> None:
     """Train, evaluate and roll out every training file of a folder."""
-    if not folder.is_dir():
-        raise InputError(f"{folder} is no folder: name one that holds training files.")
     refuse_sources(out, data, folder, *folder.glob("*.toml"))
     names = [] if only is None else [name.strip() for name in only.split(",")]
 

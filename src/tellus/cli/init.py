@@ -18,8 +18,11 @@ def _begun_with(letters: str) -> list[str]:
 
 def init(
     example: Annotated[
-        str, typer.Argument(help="Which one, see --list.", autocompletion=_begun_with)
-    ] = "quickstart",
+        str | None,
+        typer.Argument(
+            help="Which one, see --list [default: quickstart].", autocompletion=_begun_with
+        ),
+    ] = None,
     out: Annotated[
         Path | None, typer.Option(metavar="FILE", help="File to write [default: EXAMPLE.toml].")
     ] = None,
@@ -34,6 +37,8 @@ def init(
     from tellus.io.whole_file import write_atomically
 
     if list_all:
+        if example is not None:
+            raise InputError(f"--list names all examples: leave out {example}, or --list.")
         from rich.table import Table
 
         table = Table("example", "what")
@@ -41,7 +46,7 @@ def init(
             table.add_row(*row)
         show(table)
         return
-    source = file_of(example)
+    source = file_of(example or "quickstart")
     out = out or Path(source.name)
     files = to_begin_with(source, out)
     for file, content in files.items():

@@ -8,6 +8,7 @@ from tellus.config import Config, check_resumable, load_config, load_stored_conf
 from tellus.config.own_class import NO_CLOSURE, closure_settings
 from tellus.config.presets import preset as preset_settings
 from tellus.errors import InputError
+from tellus.io.recognised import RUN, expect, lost
 
 from .shell import complain
 
@@ -43,7 +44,8 @@ def resumed(config: Path, out: Path | None, changes: Sequence[str]) -> tuple[Con
     directory = out or (config if config.is_dir() else _directory_of(config))
     stored_file = directory / "config.toml"
     if not stored_file.is_file():
-        raise InputError(f"{directory} holds no run to resume: it has no config.toml.")
+        expect(directory, RUN)
+        raise lost(stored_file)
     stored = load_stored_config(stored_file)
     settings = load_stored_config(stored_file, changes)
     check_resumable(stored, settings)

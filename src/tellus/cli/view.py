@@ -9,6 +9,7 @@ import typer
 from tellus.config.own_class import NO_CLOSURE
 from tellus.errors import InputError
 from tellus.io.places import refuse_sources
+from tellus.io.recognised import DATA, MODEL, RUN, SWEEP, expect
 
 from .options import Json, names_in
 from .shell import complain, deliver, say
@@ -85,20 +86,20 @@ def plot(
             raise InputError("several runs at once: name a directory with --out, and no --fields.")
         _say_where(plot_runs(runs, out))
         return
-    if fields is not None and not (run / "run.json").exists():
-        raise InputError(f"{run} is no run: --fields is for runs alone.")
-    if (run / "sweep.json").exists():
+    drawable = (RUN, SWEEP, DATA, MODEL) if fields is None else (RUN,)
+    kind = expect(run, *drawable, option="" if fields is None else "--fields")
+    if kind == SWEEP:
         from tellus.coupling.sweep.figure import plot_sweep
 
         picture, laws = plot_sweep(run, out)
         say("\n".join([*laws, f"the picture is {picture}"]))
         return
-    if (run / "metrics.jsonl").exists() or (run / "weights.safetensors").exists():
+    if kind == MODEL:
         from tellus.coupling.output.learning import plot_training
 
         say(f"the picture is {plot_training(run, out)}")
         return
-    if (run / "card.json").exists():
+    if kind == DATA:
         from tellus.coupling.dataset.picture import plot_dataset
 
         say(f"the picture is {plot_dataset(run, out)}")
@@ -158,7 +159,7 @@ def export(
     if to is Format.web:
         from tellus.coupling.output import web
 
-        if (run / "card.json").exists():
+        if expect(run, RUN, MODEL) == MODEL:
             written = web.export_closure(run, out)
         else:
             written = web.export_run(run, out, snapshots)

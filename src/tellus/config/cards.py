@@ -79,6 +79,13 @@ class Origin(Card):
     dataset: Schedule = Schedule()
 
 
+class OwnClassUsed(Card):
+    """A class of one's own, and the digest of its file when it was first used."""
+
+    named: str = Field(alias="class")
+    sha256: str
+
+
 class DatasetCard(Card):
     """Of a data set."""
 
@@ -91,6 +98,7 @@ class DatasetCard(Card):
     version: str | None = None
     statistics: dict[str, Statistics] = {}
     seconds: Seconds | None = None
+    classes: dict[str, OwnClassUsed] = {}
 
 
 class Journey(Card):
@@ -198,13 +206,6 @@ class UsedClosure(Card):
 
     name: str
     weights_sha256: str | None = None
-
-
-class OwnClassUsed(Card):
-    """A class of one's own that a run was made with, and the digest of its file."""
-
-    named: str = Field(alias="class")
-    sha256: str
 
 
 class RunSummary(Card):

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from tellus.errors import InputError
+from tellus.io.recognised import CONFIGURATION, unexpected
 
 from .fields import allowed, fields, paths
 from .paths import ABSOLUTE
@@ -132,10 +133,8 @@ def toml(path: Path) -> Tables:
     """The tables of a file; InputError where there is none, or it is no TOML."""
     try:
         text = path.read_text(encoding="utf-8-sig")
-    except FileNotFoundError:
-        raise InputError(f"{path}: there is no such configuration file.") from None
-    except IsADirectoryError:
-        raise InputError(f"{path} is a directory; a configuration is a TOML file.") from None
+    except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
+        raise unexpected(path, CONFIGURATION) from None
     except UnicodeDecodeError:
         raise InputError(f"{path} is not a TOML file: it is not UTF-8 text.") from None
     except OSError as failure:

@@ -14,6 +14,7 @@ READ = (
     "config.toml",
     "run.json",
     "sweep.json",
+    "classes.json",
     "timeseries.csv",
     "fields.zarr",
     "checkpoints",
