@@ -148,7 +148,7 @@ def test_complaints_about_a_file_name_it(tmp_path: Path, content: bytes, sentenc
 def test_missing_file_and_directory(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="does not exist: name a TOML file"):
         load_config(tmp_path / "none.toml")
-    with pytest.raises(InputError, match="is a directory"):
+    with pytest.raises(InputError, match="is no configuration: name a TOML file"):
         load_config(tmp_path)
 
 

@@ -65,7 +65,7 @@ def test_a_run(tmp_path: Path) -> None:
     (tmp_path / "config.toml").write_text(dump(load_config(None, ["grid.nx=32"])))
     (tmp_path / "timeseries.csv").write_text(
         "step,time,mean_temperature,nusselt_top,nusselt_bottom,vrms\n"
-        "1,0.1,0.75,4.5,4.25,120.0\n2,0.2,0.7"
+        "12,0.1,0.75,4.5,4.25,120.0\n13,0.2,0.7"
     )
     said = describe(tmp_path)
     assert len(said.splitlines()) <= 12

@@ -244,7 +244,7 @@ def test_a_run_that_is_damaged_is_no_start(
     [
         (["grid.aspect=4.0"], "has aspect 2, this run 4"),
         (["initial.time=1.0"], "has outputs from t = 0 to 0.0004, not at 1"),
-        (["initial.path=nowhere"], "nowhere: no fields.zarr there"),
+        (["initial.path=nowhere"], "initial.path: .*nowhere does not exist: name a run"),
     ],
 )
 def test_runs_that_do_not_fit(overrides: list[str], said: str, run: Path, tmp_path: Path) -> None:

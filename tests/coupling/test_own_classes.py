@@ -132,8 +132,9 @@ def test_a_data_set_keeps_the_class_it_was_made_with(folder: Path) -> None:
     config = load_dataset_config(
         None,
         [
-            *("grid.nx=16", "grid.ny=8", "stokes.solver=parts.py:Damped", "dataset.max_steps=2"),
+            *("grid.nx=16", "grid.ny=8", "stokes.solver=parts.py:Damped", "dataset.max_steps=8"),
             *("dataset.train=1", "dataset.validation=1", "dataset.test=1", "dataset.corners=false"),
+            *("dataset.snapshot_every=4", "dataset.dense_every=2", "dataset.dense_until=4"),
         ],
     )
     make_dataset(config, folder / "data", report=lambda line: None)

@@ -100,5 +100,5 @@ def test_a_network_of_ones_own_is_taken_or_refused(kind: Kind, data: Path) -> No
     if kind.find("learner").takes_network:
         assert make_learner(settings, data, cpu, own).module is own
     else:
-        with pytest.raises(InputError, match="cannot be exchanged for a network of one's own"):
+        with pytest.raises(InputError, match="takes no network of one's own"):
             make_learner(settings, data, cpu, own)
