@@ -133,7 +133,6 @@ def test_without_extras_runs_work_and_the_rest_names_its_extra(tmp_path: Path) -
         ("profile", run_dir): None,
         ("compare", run_dir, run_dir): None,
         ("export", run_dir, "--to", "vtk"): None,
-        ("export", run_dir, "--to", "web"): None,
         ("plot", run_dir, "--out", out): "plot",
         ("compare", run_dir, run_dir, "--out", out): "plot",
         ("run", *case, "--stokes", "surrogate", "--out", out): "learn",

@@ -26,6 +26,7 @@ EXTRAS = {
     "h5py": "netcdf",
     "jinja2": "plot",
     "matplotlib": "plot",
+    "safetensors": "learn",
     "torch": "learn",
 }
 """Modules that a run does not need, and the extra of the distribution that brings each."""
