@@ -188,7 +188,7 @@ def accuracy(
 def suite(
     out: Annotated[
         Path, typer.Option(help="Directory of the rollouts and the result; goes on there.")
-    ] = Path("runs/suite"),
+    ] = Path("runs/long-means"),
     cases: Annotated[
         str | None,
         typer.Option(metavar="A,B", help="Simulations, such as sim_003,sim_010 [default: all 18]."),
