@@ -5,9 +5,9 @@ those of 128x32 cell means against a converged reference.
 """
 
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import groupby, product
+from itertools import product
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -15,7 +15,7 @@ from typing import Any
 from rich.table import Table
 
 from tellus.config.own_class import NO_CLOSURE
-from tellus.coupling.output.picture_file import save_picture
+from tellus.coupling.output.style import save_picture
 from tellus.coupling.trajectory.record import Trajectory
 from tellus.errors import InputError
 from tellus.io.lock import sole_user
@@ -29,13 +29,12 @@ from .accuracy_cases import (
     Scheme,
 )
 from .accuracy_figure import QUANTITIES, figure
-from .accuracy_front import Distances, EqualError, at_equal_error, floored
 from .accuracy_reference import Judged, Reference, rolled_out, store, stored
-from .harness import origin
-from .record import save, setting
+from .fronts import EqualError, at_equal_error, floored
+from .harness import fixed_threads, origin
+from .record import save
 from .spread import Record, Row, optional
-from .tables import Cell, filled
-from .timing import fixed_threads
+from .tables import view
 
 log = logging.getLogger(__name__)
 
@@ -227,90 +226,8 @@ def judged_row(
     )
 
 
-def _at_equal_error(found: Sequence[Row], seconds_of: str, error_of: str) -> list[str]:
-    """A line for each case and quantity."""
-    lines = []
-    for key, ones in groupby(found, lambda one: (one["case"], one["quantity"])):
-        each = [f"{one['grid']} {_times(one)}" for one in ones]
-        lines.append(
-            f"case {key[0]}, {_quantity(key[1])}: seconds of {seconds_of} for the error of "
-            f"{error_of}, over that one's own: {', '.join(each)}"
-        )
-    return lines
-
-
-def _quantity(name: str) -> str:
-    return {**QUANTITIES, "profile_error": "T(y)"}[name].partition(", %")[0]
-
-
-def _times(one: Row) -> str:
-    return f"{one['ratio']:.2g}" if "ratio" in one else "(smaller than any that was tried)"
-
-
-def _closure(row: Row) -> str:
-    return "" if row["closure"] == NO_CLOSURE else ", closure"
-
-
-def _percent(name: str) -> Callable[[Row], str]:
-    return lambda row: f"{100 * row[name]:.2g}" if name in row else "-"
-
-
-def _small(name: str) -> Callable[[Row], str]:
-    return lambda row: f"{row[name]:.1e}" if name in row else "-"
-
-
-ERRORS: dict[str, Callable[[Row], str]] = {
-    "T": _small("field_error"),
-    "<T>": _small("mean_temperature_error"),
-    "T(y)": _small("profile_error"),
-    "Nu top, %": _percent("nusselt_top_error"),
-    "Nu bottom, % of top": _percent("nusselt_bottom_error"),
-    "Vrms, %": _percent("vrms_error"),
-    "surface, %": _percent("surface_velocity_error"),
-}
-
-COLUMNS: dict[str, Cell] = {
-    "case": "{case}",
-    "grid": "{grid}",
-    "transport": lambda row: f"{row['advection']}, {row['velocity']}{_closure(row)}",
-    "Courant": "{courant:g}",
-    "solver": "{solver}",
-    "CPU s per model time": "{cpu_seconds_per_model_time:.3g}",
-    **ERRORS,
-}
-
-
-def _worth(distances: Distances) -> Iterator[str]:
-    """A line for each run that a reference is held against."""
-    for case, twins in distances.items():
-        for twin, found in twins.items():
-            errors = (f"{name} {filled_in(dict(found))}" for name, filled_in in ERRORS.items())
-            yield f"case {case}, its reference's scheme, {twin}: {', '.join(errors)}"
-
-
 def table(result: Mapping[str, Any]) -> Table:
     """The result for a terminal, case by case, cheapest first."""
-    rows = sorted(
-        result["results"], key=lambda row: (row["case"], row["cpu_seconds_per_model_time"])
-    )
-    notes = [
-        f"case {name}: T over {short:.2g} overturns, the rest over {long:.3g}"
-        for name, (short, long) in result["overturns"].items()
-    ]
-    notes += _worth(result["distances"])
-    notes += _at_equal_error(result.get("at_equal_error", []), HIGH.advection, TODAY.advection)
-    notes += _at_equal_error(
-        result.get("closure_at_equal_error", []), "the best without a closure", "the one with it"
-    )
-    notes += [
-        f"failed: {row['grid']} {row['advection']} {row['courant']:g}: {row['failed']}"
-        for row in rows
-        if row["failed"] is not None
-    ]
-    return filled(
-        "error for CPU seconds",
-        COLUMNS,
-        rows,
-        [*notes, setting(result)],
-        text=("grid", "transport", "solver"),
-    )
+    names = {**QUANTITIES, "profile_error": "T(y)"}
+    high, today = HIGH.advection, TODAY.advection
+    return view("accuracy", result, quantities=names, high=high, today=today)

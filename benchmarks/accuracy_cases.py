@@ -17,7 +17,7 @@ from tellus.solver.boundaries import BoundaryConditions
 from tellus.solver.grid import Array, Grid
 from tellus.solver.transport.regridding import regridded
 
-from .cache import cached
+from .fields import cached
 
 RECIPE = 1
 """Of the states: raise it when what an older version made should not be used."""

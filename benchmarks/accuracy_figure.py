@@ -9,9 +9,8 @@ from matplotlib.figure import Figure
 
 from tellus.coupling.output.style import LINES, styled
 
-from .accuracy_front import HALVED, PERTURBED, SECONDS, Distances, floored
+from .fronts import HALVED, PERTURBED, SECONDS, Distances, floored, pareto_front
 from .labels import label_points, laid_out
-from .pareto_front import pareto_front
 from .spread import Row
 
 QUANTITIES = {

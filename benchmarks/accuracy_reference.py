@@ -23,7 +23,7 @@ from tellus.solver.grid import Array, Grid
 from tellus.solver.transport.regridding import coarse_means
 
 from .accuracy_cases import COMPARED, FINEST, AccuracyCase, Scheme, beginning
-from .accuracy_front import HALVED, PERTURBED
+from .fronts import HALVED, PERTURBED
 
 STORED = Path(__file__).with_name("results") / "accuracy-reference.npz"
 PARTS = 8

@@ -9,22 +9,18 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from statistics import median
-from typing import Any
 
 import numpy as np
 import torch
-from rich.table import Table
 
 from tellus.solver import initial
 from tellus.solver.grid import Array, Grid
 from tellus.solver.psi.operator import PsiOperator
 
 from .fields import CASE, Case
-from .harness import Measurement, in_turn
-from .record import setting
+from .harness import Measurement, in_turn, timed
 from .spread import Record, Row, Spread
-from .tables import Cell, filled, milliseconds
-from .timing import timed
+from .tables import view
 
 CALLS = 10
 """Calls in a sample, back to back, as in an iteration."""
@@ -130,26 +126,5 @@ def _sample(call: Callable[[], object], number: int) -> float:
     return seconds / CALLS
 
 
-COLUMNS: Mapping[str, Cell] = {
-    "grid": "{grid}",
-    "what": "{what}",
-    "MB": lambda row: f"{1e-6 * row['bytes']:.3g}",
-    "milliseconds": milliseconds(),
-    "GB/s": "{gigabytes_per_second:.3g}",
-}
-
-
-def table(result: Mapping[str, Any]) -> Table:
-    """The result for a terminal."""
-    notes = [
-        f"{aim['grid']}: the operator reaches {_percent(aim)} of the bandwidth of a {aim['copy']} "
-        "of the same bytes"
-        for aim in result["aims"]
-    ]
-    notes.append(setting(result))
-    return filled("the operator against a copy", COLUMNS, result["results"], notes, text=("what",))
-
-
-def _percent(aim: Row) -> str:
-    middle, low, high = (100 * aim[f"apply_over_copy{end}"] for end in ("", "_min", "_max"))
-    return f"{middle:.0f} % ({low:.0f} to {high:.0f})"
+table = partial(view, "apply")
+"""The result for a terminal."""

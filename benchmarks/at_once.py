@@ -14,30 +14,25 @@ from functools import partial
 from itertools import product
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.table import Table
 from typer import Option
 
 from tellus.errors import RunFailedError
-from tellus.io.busy import BUSY_PERCENT, background_load
+from tellus.io.busy import background_load
 
-from .harness import origin
+from .harness import THREAD_VARIABLES, origin, timed
 from .record import saved
 from .spread import Record, Row, Spread
-from .tables import Cell, filled
-from .timing import THREAD_VARIABLES, timed
+from .tables import view
 
 SETTINGS: dict[str, dict[str, str]] = {
     "default": {},
     "one thread": {"OMP_NUM_THREADS": "1"},
 }
 """What is set in the environment."""
-
-SHARE = "default over one alone, a core each"
-"""Of a machine that several runs share without loss it is 1, whatever their number."""
 
 
 def main(
@@ -131,38 +126,8 @@ def _seconds(name: str, count: int, setting: Mapping[str, str], grid: str, steps
     return seconds
 
 
-COLUMNS: Mapping[str, Cell] = {
-    "solver": "{solver}",
-    "runs at once": "{at_once}",
-    **{f"{setting}, s": f"{{{setting}:.1f}}" for setting in SETTINGS},
-    SHARE: "{share}",
-}
-
-
-def table(result: Mapping[str, Any]) -> Table:
-    """A row per solver and number at once, the settings side by side."""
-    machine, busy = result["machine"], result["background_load_percent"]
-    taken: dict[tuple[str, int], dict[str, float]] = {}
-    for row in result["results"]:
-        taken.setdefault((row["solver"], row["at_once"]), {})[row["setting"]] = row["seconds"]
-
-    def share(name: str, count: int) -> str:
-        if (name, 1) not in taken:
-            return "-"
-        in_turn = taken[name, 1]["one thread"] * max(1.0, count / machine["cores"])
-        return f"{taken[name, count]['default'] / in_turn:.2f}"
-
-    lines = [
-        {"solver": name, "at_once": count, "share": share(name, count), **seconds}
-        for (name, count), seconds in taken.items()
-    ]
-    shared = f"; {busy:.0f} % of it busy with other work" if busy > BUSY_PERCENT else ""
-    note = (
-        f"{result['steps']} steps at {result['grid']}, {machine['processor']}, "
-        f"{machine['cores']} cores{shared}; median of {result['repeats']}; tellus run, with its "
-        "start and its outputs"
-    )
-    return filled(f"seconds of {result['steps']} steps, whole commands", COLUMNS, lines, [note])
+table = partial(view, "at_once")
+"""A row per solver and number at once, the settings side by side."""
 
 
 def command(

@@ -28,7 +28,7 @@ from .harness import origin
 from .record import saved
 from .selection import chosen, select
 from .spread import Record, Row
-from .tables import Cell, filled, written
+from .tables import view
 
 DEFAULT = ("coarse:2", "coarse:4", "reduced:2", "reduced:4", "reduced:8", "surrogate")
 
@@ -147,35 +147,6 @@ def _error(solver: StokesSolver, simulation: Snapshots, snapshot: int) -> float:
 
 def table(result: Mapping[str, Any]) -> Table:
     """The result for a terminal: a line per simulation, the mildest first, a column per solver."""
-    rows = result["results"]
-    columns: dict[str, Cell] = {
-        "gamma_T": "{gamma_T:.1e}",
-        "gamma_p": "{gamma_p:.3g}",
-        "H": "{heating:.3g}",
-        **{row["solver"]: _percents(row["solver"]) for row in rows},
-    }
-    solvers = [row["solver"] for row in rows]
-    lines = [
-        each[0] | dict(zip(solvers, each, strict=True))
-        for each in zip(*(row["simulations"] for row in rows), strict=True)
-    ]
-    lines.sort(key=lambda line: line["gamma_T"] / line["gamma_p"])
-    title = f"velocity error at {result['grid']}, median (95th percentile) over snapshots"
-    view = filled(title, columns, lines)
-    view.columns[0].justify = "right"
-    view.add_section()
-    everything = {row["solver"]: row for row in rows}
-    view.add_row("all", "", "", *(written(_percents(name), everything) for name in solvers))
-    return view
-
-
-def _percents(solver: str) -> Cell:
-    """Of a line that has a summary by solver."""
-
-    def cell(line: Row) -> str:
-        summary = line[solver]
-        if summary["median"] is None:
-            return "-"
-        return f"{100 * summary['median']:.2g} ({100 * summary['p95']:.2g}) %"
-
-    return cell
+    lines = list(zip(*(row["simulations"] for row in result["results"]), strict=True))
+    lines.sort(key=lambda line: line[0]["gamma_T"] / line[0]["gamma_p"])
+    return view("box", result, lines=lines)

@@ -4,13 +4,11 @@ Each step follows the solve that gave its velocity, as in a run: the caches are
 as warm, or as cold, as they will be.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import cycle, islice, product
 from pathlib import Path
-from typing import Any
-
-from rich.table import Table
 
 from tellus.coupling.simulation.stepping import Stepping
 from tellus.solver.direct import DirectSolver
@@ -21,9 +19,8 @@ from tellus.solver.stokes import StokesProblem
 
 from .fields import CASE, Case, problems
 from .harness import Measurement
-from .record import setting
 from .spread import Record, Row, Spread
-from .tables import Cell, filled, milliseconds
+from .tables import view
 
 
 def main(
@@ -105,23 +102,5 @@ def _sample(
     return timer.seconds
 
 
-def _high(row: Row) -> str | None:
-    """Advection, where it is not van Leer's, which rows of earlier versions do not say."""
-    advection = str(row.get("advection", VAN_LEER))
-    return None if advection == VAN_LEER else advection
-
-
-COLUMNS: Mapping[str, Cell] = {
-    "grid": "{grid}",
-    "scheme": lambda row: ", ".join(filter(None, [_high(row), row["scheme"]])),
-    "step": milliseconds(),
-    "choosing dt": milliseconds("stable_dt_seconds"),
-    "direct Stokes solve": milliseconds("direct_seconds"),
-    "direct / step": "{direct_over_energy:.0f}",
-}
-
-
-def table(result: Mapping[str, Any]) -> Table:
-    """The result for a terminal."""
-    title = "one step of the energy equation, milliseconds"
-    return filled(title, COLUMNS, result["results"], [setting(result)], text=("scheme",))
+table = partial(view, "energy")
+"""The result for a terminal."""

@@ -10,14 +10,20 @@ kept one by one: a solver that remembers its last time step is timed on them.
 
 import hashlib
 import json
+import logging
+import os
+import sys
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 
 from tellus.coupling.simulation.loop import HELD, Simulation
 from tellus.coupling.simulation.stepping import Stepping
 from tellus.errors import InputError
+from tellus.io.arrays import read_npz, write_npz
 from tellus.solver import initial
 from tellus.solver.boundaries import BoundaryConditions
 from tellus.solver.direct import DirectSolver
@@ -27,7 +33,53 @@ from tellus.solver.rheology import FrankKamenetskii
 from tellus.solver.stokes import StokesProblem, StokesSolver
 from tellus.solver.transport.regridding import regridded
 
-from .cache import cached
+log = logging.getLogger(__name__)
+
+
+def cached(
+    name: str,
+    make: Callable[[], Mapping[str, Array]],
+    what: str,
+    fits: Callable[[Mapping[str, Array]], bool] = lambda arrays: True,
+) -> Mapping[str, Array]:
+    """Arrays of an earlier time; made, and kept for the next, where they are missing or damaged.
+
+    Parameters
+    ----------
+    name : str
+        Of everything that decides what they are; of their file, too.
+    make : callable
+    what : str
+        What they are, for the log.
+    fits : callable
+        Whether arrays are those that are wanted, damage apart.
+    """
+    path = cache_directory() / f"{name}.npz"
+    try:
+        found = read_npz(path)
+        if fits(found):
+            return found
+    except FileNotFoundError:
+        log.info("making %s (once, then cached in %s)", what, path)
+    except (OSError, ValueError, KeyError) as error:
+        log.warning("%s is damaged (%s): made again", path, error)
+    made = make()
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_npz(path, made)
+    except OSError as error:
+        log.warning("%s could not be cached: %s", what, error)
+    return made
+
+
+def cache_directory() -> Path:
+    """Where this user's caches of Tellus lie."""
+    home = Path.home()
+    local = os.environ.get("LOCALAPPDATA", home / "AppData" / "Local")
+    places = {"darwin": home / "Library" / "Caches", "win32": Path(local)}
+    default = places.get(sys.platform, home / ".cache")
+    return Path(os.environ.get("XDG_CACHE_HOME", default)) / "tellus" / "benchmarks"
+
 
 # Part of the key of the cache: raise it when fields made by an older version should not be used.
 RECIPE = 3

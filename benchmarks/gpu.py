@@ -25,6 +25,7 @@ import torch
 
 from tellus.coupling.runs.provenance import git_hash
 from tellus.errors import InputError, TellusError
+from tellus.io.arrays import read_npz, write_npz
 from tellus.io.whole_file import write_atomically
 from tellus.solver.factor.cudss import CudssSolver
 from tellus.solver.grid import Grid
@@ -32,6 +33,7 @@ from tellus.solver.iterative.batch import IterativeSettings, solve_batch
 from tellus.solver.iterative.krylov import Stopping
 from tellus.solver.iterative.solver import IterativeSolver
 from tellus.solver.phase_timer import PhaseTimer
+from tellus.solver.rheology import FrankKamenetskii
 from tellus.solver.stokes import StokesProblem, StokesSolver, relative_velocity_error
 from tellus.surrogate.multi_scale.features import CHANNELS
 from tellus.surrogate.multi_scale.settings import MultiScaleNetworkSettings
@@ -41,7 +43,6 @@ from tellus.surrogate.networks.residual_unet import UNet
 from tellus.surrogate.two_level.settings import NetworkSettings
 
 from .grids import grids_of
-from .packed_temperatures import read, write
 from .spread import Record, Row, Spread, by_phase, optional
 
 T = TypeVar("T")
@@ -208,6 +209,51 @@ def _network(kind: str, grid: Grid) -> tuple[torch.nn.Module, int]:
 def _seconds(work: Callable[[], Any], bench: Bench) -> Spread:
     work()
     return Spread.of(_timed(work, bench.device)[0] for _ in range(bench.repeats))
+
+
+LAW = ("gamma_T", "gamma_p", "rayleigh")
+
+
+def write(path: Path, grids: Sequence[Grid], sequences: Sequence[Sequence[StokesProblem]]) -> None:
+    """Consecutive time steps on each grid, all of one Frank-Kamenetskii law, T in single precision.
+
+    States of real runs in a small file, for machines that can make none.
+    """
+    first = sequences[0][0]
+    assert isinstance(first.rheology, FrankKamenetskii)
+    numbers = (first.rheology.gamma_T, first.rheology.gamma_p, first.rayleigh)
+    arrays = {"law": np.array(numbers)}
+    for grid, problems in zip(grids, sequences, strict=True):
+        temperature = [problem.temperature.astype(np.float32) for problem in problems]
+        arrays[f"{grid}/temperature"] = np.stack(temperature)
+        arrays[f"{grid}/time"] = np.array([problem.time for problem in problems])
+    write_npz(path, arrays, compressed=True)
+
+
+def read(path: Path, grids: Sequence[Grid]) -> tuple[dict[str, Any], list[list[StokesProblem]]]:
+    """What the file says of the runs, and for each grid the problems of consecutive time steps.
+
+    Raises InputError where it is missing or damaged, or has no such grid.
+    """
+    try:
+        arrays = read_npz(path)
+        case = dict(zip(LAW, arrays["law"].tolist(), strict=True))
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{path} holds no temperatures of --write ({error}).") from None
+    if missing := [str(grid) for grid in grids if f"{grid}/time" not in arrays]:
+        raise InputError(
+            f"{path} has no temperatures of {', '.join(missing)}: name these grids to --write."
+        )
+    law = FrankKamenetskii(case["gamma_T"], case["gamma_p"])
+    return case, [
+        [
+            StokesProblem(grid, temperature.astype(np.float64), law, case["rayleigh"], time=time)
+            for temperature, time in zip(
+                arrays[f"{grid}/temperature"], arrays[f"{grid}/time"].tolist(), strict=True
+            )
+        ]
+        for grid in grids
+    ]
 
 
 def _origin(device: str, repeats: int) -> Row:

@@ -4,11 +4,9 @@ import re
 
 from tellus.errors import InputError
 from tellus.solver.grid import Grid
+from tellus.solver.limits import MOST_CELLS
 
 ASPECT = 4.0
-
-# As in [grid] of a configuration.
-MOST_CELLS = 16384
 
 
 def grids_of(text: str, option: str = "--grid") -> list[Grid]:

@@ -7,11 +7,9 @@ is compared with, and its seconds.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from statistics import median
-from typing import Any
-
-from rich.table import Table
 
 from tellus.coupling.solvers.names import make_solver
 from tellus.solver.direct import DirectSolver
@@ -19,11 +17,9 @@ from tellus.solver.grid import Grid
 from tellus.solver.stokes import StokesProblem, StokesSolver, relative_velocity_error
 
 from .fields import CASE, Case, problems
-from .harness import Measurement
-from .record import setting
+from .harness import Measurement, rest, timed
 from .spread import Record, Row, Spread, optional
-from .tables import Cell, filled, milliseconds
-from .timing import rest, timed
+from .tables import view
 
 GRIDS = tuple(Grid(4 * ny, ny, 4.0) for ny in (32, 64, 128, 256))
 
@@ -126,32 +122,5 @@ def _seconds(solver: StokesSolver, states: Sequence[StokesProblem], repeats: int
     return Spread.of(taken)
 
 
-def _iterations(row: Row) -> str:
-    if "iterations" not in row:
-        return ""
-    low, high = row["iterations_min"], row["iterations_max"]
-    return f"{low}" if low == high else f"{low} to {high}"
-
-
-def _of_iterative(cell: str) -> Cell:
-    """A cell that the direct solver has nothing to write in."""
-    return lambda row: cell.format_map(row) if "iterations" in row else ""
-
-
-COLUMNS: Mapping[str, Cell] = {
-    "grid": "{grid}",
-    "gamma_T": "{gamma_T:.0e}",
-    "gamma_p": "{gamma_p:g}",
-    "contrast": "{contrast:.0e}",
-    "solver": "{solver}",
-    "iterations": _iterations,
-    "products each": _of_iterative("{products_per_iteration:.1f}"),
-    "milliseconds": milliseconds(),
-    "worst velocity error": _of_iterative("{velocity_error_max:.1e}"),
-}
-
-
-def table(result: Mapping[str, Any]) -> Table:
-    """The result for a terminal."""
-    text = ("gamma_T", "gamma_p", "contrast", "solver")
-    return filled("iterations from rest", COLUMNS, result["results"], [setting(result)], text)
+table = partial(view, "iterations")
+"""The result for a terminal."""

@@ -17,7 +17,7 @@ from tellus.solver.grid import Grid
 from tellus.solver.stokes import StokesProblem
 
 from .fields import Case
-from .timing import environment
+from .harness import environment
 
 
 class KilledError(Exception):

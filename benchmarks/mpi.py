@@ -9,18 +9,17 @@ temperatures in turn: those of a real run on a coarser grid, interpolated.
 import json
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import cycle, islice, product
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 import typer
 from rich.console import Console
-from rich.table import Table
 from typer import Option
 
 from tellus.errors import RunFailedError
@@ -39,11 +38,10 @@ from tellus.solver.transport.regridding import regridded
 
 from .fields import CASE, problems
 from .grids import grids_of
-from .harness import origin
+from .harness import environment, origin, timed
 from .record import saved
 from .spread import Record, Row, Spread, by_phase
-from .tables import Cell, filled
-from .timing import environment, timed
+from .tables import view
 
 SOURCE = Grid(512, 128)
 """Where the temperatures come from: on the grids timed here a run would take hours."""
@@ -169,28 +167,8 @@ def _carried_to(grid: Grid, problem: StokesProblem) -> StokesProblem:
     )
 
 
-COLUMNS: Mapping[str, Cell] = {
-    "grid": "{grid}",
-    "solver": "{solver}",
-    "processes": "{ranks}",
-    "seconds": "{seconds:.2f}",
-    "speed-up": "{speedup:.2f}",
-    "factor": "{phases[factor]:.2f}",
-    "solve": "{phases[solve]:.2f}",
-    "MB": "{memory_megabytes}",
-    "difference": "{difference:.0e}",
-}
-
-
-def table(result: Mapping[str, Any]) -> Table:
-    """The result for a terminal."""
-    machine = result["machine"]
-    note = (
-        f"{machine['processor']}, {machine['cores']} cores, one thread a process; medians of "
-        f"{result['repeats']} solves; difference: of the velocities, to the first row of the grid"
-    )
-    title = "one solve on several processes"
-    return filled(title, COLUMNS, result["results"], [note], text=("solver",))
+table = partial(view, "mpi")
+"""The result for a terminal."""
 
 
 def command(

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from tellus.config import Config
-from tellus.coupling.output.picture_file import save_picture
+from tellus.coupling.output.style import save_picture
 from tellus.coupling.runs.provenance import provenance
 from tellus.coupling.simulation.loop import Simulation
 from tellus.coupling.simulation.snapshot import Snapshot
@@ -34,14 +34,13 @@ from tellus.io.busy import background_load
 from tellus.io.lock import sole_user
 from tellus.solver.grid import Array
 
-from .pareto_figure import figure
-from .pareto_front import add_comparisons
+from .fronts import add_comparisons
+from .harness import fixed_threads, rest, thread_pools
 from .pareto_plan import FLOORS, REFERENCE, output_times, planned, start_state
-from .pareto_table import table
+from .pareto_views import figure, table
 from .record import save
 from .selection import ROLLOUTS, chosen
 from .spread import Row, Spread
-from .timing import fixed_threads, rest, thread_pools
 
 __all__ = ["main", "table"]
 

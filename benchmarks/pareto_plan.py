@@ -13,7 +13,7 @@ from tellus.coupling.trajectory.cases import RolloutCase
 from tellus.coupling.trajectory.rollout import Rollout, file_name
 from tellus.solver.grid import Array
 
-from .cache import cached
+from .fields import cached
 
 # Part of every key: raise it when what an older version recorded should not be used.
 RECIPE = 3

@@ -26,8 +26,8 @@ from tellus.solver.stokes import (
     vrms,
 )
 
+from .harness import LONG_SECONDS, timed
 from .spread import Record, Row, Spread, by_phase, optional
-from .timing import LONG_SECONDS, timed
 
 Sequences = Sequence[Sequence[StokesProblem]]
 

@@ -11,7 +11,7 @@ from tellus.errors import InputError
 from tellus.solver.grid import Grid
 from tellus.solver.stokes import StokesProblem, StokesSolver
 
-from .timing import timed
+from .harness import timed
 
 log = logging.getLogger(__name__)
 
@@ -127,5 +127,5 @@ def grouped(sayings: Iterable[tuple[str, str]]) -> list[str]:
     """
     found: dict[str, list[str]] = {}
     for who, what in sayings:
-        found.setdefault(what, []).append(who)
+        found.setdefault(" ".join(what.split()), []).append(who)
     return [f"{', '.join(who)}: {what}" for what, who in found.items()]

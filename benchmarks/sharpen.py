@@ -4,22 +4,22 @@ Cell means of fine states are sharpened, by cubic splines, by polynomials that k
 a trained closure, and held against the states that they are means of.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
-from rich.table import Table
 from scipy.interpolate import make_interp_spline
 
-from tellus.coupling.output.picture_file import save_picture
 from tellus.coupling.output.sharpen import SOLVER, sharpened
-from tellus.coupling.output.style import draw_map, line
+from tellus.coupling.output.style import draw_map, line, save_picture
 from tellus.coupling.solvers.names import make_solver
 from tellus.errors import InputError
+from tellus.io.arrays import evenly_spaced
 from tellus.solver.closure import Closure
 from tellus.solver.grid import Array, Grid
 from tellus.solver.rheology import FrankKamenetskii
@@ -33,7 +33,7 @@ from .accuracy_reference import stored
 from .harness import origin
 from .record import save
 from .spread import Record, Row
-from .tables import filled
+from .tables import view
 
 STATES = 4
 """Of each simulation of a data set, evenly spread."""
@@ -176,7 +176,7 @@ def _cases(data: Path | None) -> Iterator[tuple[str, list[StokesProblem]]]:
             yield name, [StokesProblem(grid, start, FrankKamenetskii(case.gamma_T, case.gamma_p))]
         return
     for simulation in Dataset.open(data).simulations("test"):
-        rows = np.linspace(0, len(simulation.vrms) - 1, STATES).round().astype(int)
+        rows = evenly_spaced(len(simulation.vrms), STATES)
         yield simulation.names[0], [simulation.problem(row) for row in rows]
 
 
@@ -233,25 +233,8 @@ def _steepness(T: Array, grid: Grid) -> float:
     return float(np.mean(np.hypot(*np.gradient(T, grid.hy, grid.hx))))
 
 
-def table(result: Mapping[str, Any]) -> Table:
-    """The result for a terminal."""
-    sizes = result["sizes"]
-    columns = {
-        "simulation": "{case}",
-        "seen": "{seen}",
-        "made": "{grid}",
-        "by": "{way}",
-        "T": "{temperature_error:.2e}",
-        "gradient": "{gradient_error:.3f}",
-        "short waves": "{short_waves:.2f}",
-        "error there": "{short_wave_error:.2f}",
-        "velocity": "{velocity_error:.2e}",
-        "surface": "{surface_velocity_error:.2e}",
-    }
-    held = ", ".join(f"{name} {size / 1024:.4g} KiB" for name, size in sizes.items())
-    notes = [f"bytes of T in an output, and of the model: {held}"]
-    title = "sharpened states: errors of T, of its gradient, of waves shorter than four cells, of u"
-    return filled(title, columns, result["results"], notes, ["seen", "made", "by"])
+table = partial(view, "sharpen")
+"""The result for a terminal."""
 
 
 def figure(shown: Shown) -> Figure:

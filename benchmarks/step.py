@@ -5,27 +5,22 @@ skips some: all its direct solves are counted, at their share. Where a solver de
 itself when to pay for more, as one with an old factor does, all blocks are averaged.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from math import lcm
 from pathlib import Path
 from statistics import fmean, median
-from typing import Any
-
-from rich.table import Table
 
 from tellus.coupling.simulation.loop import Simulation
 from tellus.solver.grid import Grid
 from tellus.solver.stokes import StokesProblem, StokesSolver
 
 from .fields import CASE, Case, problems
-from .harness import Measurement, in_turn
-from .record import setting
-from .selection import SINGLE_SOLVES, Selection, chosen, remarks, select
+from .harness import Measurement, in_turn, timed
+from .selection import SINGLE_SOLVES, Selection, chosen, select
 from .spread import Record, Row, Spread, by_phase
-from .tables import Cell, filled, milliseconds, phases
-from .timing import timed
+from .tables import view
 
 Average = Callable[[Sequence[float]], float]
 Start = tuple[StokesProblem, Selection]
@@ -150,19 +145,5 @@ def _block(run: Simulation, steps: int, number: int) -> Block:
     return Block(seconds / steps, stokes, (run.statistics.energy - energy_before) / steps)
 
 
-COLUMNS: Mapping[str, Cell] = {
-    "grid": "{grid}",
-    "solver": "{solver}",
-    "step": milliseconds(),
-    "Stokes": lambda row: f"{1e3 * row['phases']['stokes']:.3g}",
-    "energy": lambda row: f"{1e3 * row['phases']['energy']:.3g}",
-    "steps/s": "{steps_per_second:.3g}",
-    "phases of Stokes": phases("stokes_phases"),
-}
-
-
-def table(result: Mapping[str, Any]) -> Table:
-    """The result for a terminal."""
-    notes = [*remarks(result), setting(result)]
-    title, text = "one time step, milliseconds", ("solver", "phases of Stokes")
-    return filled(title, COLUMNS, result["results"], notes, text)
+table = partial(view, "step")
+"""The result for a terminal."""

@@ -15,7 +15,7 @@ from typing import Any
 import psutil
 
 from tellus.config.solver_spec import SolverSpec
-from tellus.coupling.output.picture_file import save_picture
+from tellus.coupling.output.style import save_picture
 from tellus.errors import InputError, SolverError
 from tellus.io.busy import Watch
 from tellus.solver.grid import Grid
@@ -23,7 +23,7 @@ from tellus.solver.stokes import Flow
 from tellus.solver.threads import allowed
 
 from .fields import CASE, Case, sequences
-from .harness import Measurement, add, in_turn
+from .harness import Measurement, add, fixed_threads, in_turn, thread_pools
 from .memory import KilledError, Memory, memory_of
 from .record import save
 from .sampling import (
@@ -38,7 +38,6 @@ from .sampling import (
 from .selection import DEFAULT, SINGLE_SOLVES, Selection, chosen, select
 from .spread import Record, Row, Spread, optional
 from .stokes_views import exponents, figure, table
-from .timing import fixed_threads, thread_pools
 
 __all__ = ["main", "table"]
 

@@ -5,7 +5,7 @@ settled there; what follows is rolled out by every scheme, over overturns by the
 held against those of a finer run.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from itertools import product
@@ -23,9 +23,8 @@ from tellus.errors import InputError
 from tellus.io.lock import sole_user
 from tellus.solver.grid import Grid
 
-from .accuracy import ERRORS, HIGH, TODAY, check_grid, judged_row
+from .accuracy import HIGH, TODAY, check_grid, judged_row
 from .accuracy_cases import FINE, LADDER, AccuracyCase
-from .accuracy_front import CHANCE, Distances, floored
 from .accuracy_reference import (
     STORED,
     Reference,
@@ -36,11 +35,11 @@ from .accuracy_reference import (
     store,
     those_stored,
 )
-from .harness import origin
-from .record import save, setting
+from .fronts import CHANCE, Distances, floored
+from .harness import fixed_threads, origin
+from .record import save
 from .spread import Record, Row, optional
-from .tables import Cell, filled
-from .timing import fixed_threads
+from .tables import view
 
 KEPT = STORED.with_name("suite-reference.npz")
 
@@ -266,47 +265,6 @@ def _medians(rows: Sequence[Row]) -> dict[str, float]:
     return {name: median(row[name] for row in rows) for name in QUANTITIES.values()}
 
 
-def _cell(name: str, written: Callable[[Row], str]) -> Cell:
-    """A median, and behind it that of the ratios to the scheme without the closure."""
-
-    def cell(row: Row) -> str:
-        ratio = row.get("over_base")
-        return written(row["errors"]) + (f" ({ratio[name]:.2g})" if ratio else "")
-
-    return cell
-
-
-COLUMNS: dict[str, Cell] = {
-    "gamma_T": lambda row: f">= {row['least_gamma_T']:.0e}" if row["least_gamma_T"] else "all",
-    "grid": "{grid}",
-    "transport": "{advection}, {velocity}",
-    "Courant": "{courant:g}",
-    "solver": "{solver}",
-    "closure": "{closure}",
-    "to the end": "{to_the_end} of {simulations}",
-    "CPU ms a step": "{milliseconds_per_step:.3g}",
-    **{title: _cell(QUANTITIES[title], ERRORS[title]) for title in QUANTITIES},
-}
-
-
 def table(result: Mapping[str, Any]) -> Table:
     """The medians for a terminal."""
-    return filled(
-        "long means",
-        COLUMNS,
-        result["medians"],
-        [*_notes(result), setting(result)],
-        text=("grid", "transport", "solver", "closure"),
-    )
-
-
-def _notes(result: Mapping[str, Any]) -> Iterator[str]:
-    yield "in brackets: over the same scheme without the closure, medians of the ratios"
-    spans = result["overturns"].values()
-    if spans:
-        yield f"over {min(spans):.0f} to {max(spans):.0f} overturns, the first fifth left out"
-    for row in result["results"]:
-        if row["failed"] is not None:
-            yield f"failed: {row['case']} {row['grid']} {row['closure']}: {row['failed']}"
-    if result["without_reference"]:
-        yield f"without a reference yet: {', '.join(result['without_reference'])}"
+    return view("suite", result, quantities=QUANTITIES)

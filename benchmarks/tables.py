@@ -1,68 +1,53 @@
 """Tables of results: for a terminal, and as Markdown."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import re
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from rich.table import Table
 
 from tellus.coupling.trajectory.tabular import rich_table
+from tellus.io.busy import BUSY_PERCENT
 
+from .record import setting
+from .selection import remarks
 from .spread import Row
-
-Cell = str | Callable[[Row], str]
-"""How a row fills a column: a format string of its keys, or a function of the row."""
 
 TEMPLATES = Path(__file__).with_name("templates")
 
 
-def filled(
-    title: str,
-    columns: Mapping[str, Cell],
-    rows: Iterable[Row],
-    notes: Iterable[str] = (),
-    text: Sequence[str] = (),
-) -> Table:
-    """A table of rows for a terminal.
+def view(name: str, result: Mapping[str, Any], **more: Any) -> Table:
+    """A result for a terminal, as its template has it in Markdown.
+
+    That is a title, a table and a list of notes; columns of words are those aligned to the left.
 
     Parameters
     ----------
-    title : str
-    columns : mapping
-        Heading to cell, the first of which names the row.
-    rows : iterable of dict
-    notes : iterable of str
-        Lines below the table.
-    text : sequence of str
-        Headings of other columns that hold words, not numbers.
+    name : str
+        Of the template.
+    result : mapping
+        What it finds by its names, all of it as `result`.
+    more
+        What else it finds.
     """
-    cells = ([written(cell, row) for cell in columns.values()] for row in rows)
-    return rich_table(title, list(columns), cells, notes, text)
+    text = template(f"{name}.md.j2").render(result, result=result, **more)
+    title, *lines = filter(None, text.splitlines())
+    headings, rule, *rows = (_cells(line) for line in lines if line.startswith("|"))
+    words = [name for name, mark in zip(headings, rule, strict=True) if not mark.endswith(":")]
+    notes = [line.removeprefix("- ") for line in lines if line.startswith("- ")]
+    found = rich_table(title, headings, rows, notes, words)
+    if headings[0] not in words:
+        found.columns[0].justify = "right"
+    return found
 
 
-def written(cell: Cell, row: Row) -> str:
-    """What a row has in a column.
-
-    >>> written("{seconds:.2g} s", {"seconds": 0.123})
-    '0.12 s'
-    """
-    return cell.format_map(row) if isinstance(cell, str) else cell(row)
-
-
-def milliseconds(name: str = "seconds") -> Cell:
-    """A median with its extremes."""
-
-    def cell(row: Row) -> str:
-        middle, low, high = (1e3 * row[f"{name}{end}"] for end in ("", "_min", "_max"))
-        return f"{middle:.3g} ({low:.3g} to {high:.3g})"
-
-    return cell
-
-
-def phases(name: str) -> Cell:
-    """Milliseconds of each phase."""
-    return lambda row: ", ".join(f"{phase} {1e3 * s:.3g}" for phase, s in row[name].items())
+def _cells(line: str) -> list[str]:
+    """Of a line of a table; a bar within one is escaped."""
+    parts = re.split(r"(?<!\\)\|", line.strip())[1:-1]
+    return [part.strip().replace("\\|", "|") for part in parts]
 
 
 def markdown(view: Table, notes: Sequence[str] = (), gap: str = " ") -> str:
@@ -82,7 +67,7 @@ def markdown(view: Table, notes: Sequence[str] = (), gap: str = " ") -> str:
 
 @cache
 def template(name: str) -> Template:
-    """A template of Markdown by its file: nothing is escaped, nothing missing goes unnoticed."""
+    """A template of Markdown by its file: nothing missing goes unnoticed."""
     made = Environment(
         loader=FileSystemLoader(TEMPLATES),
         undefined=StrictUndefined,
@@ -90,8 +75,21 @@ def template(name: str) -> Template:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    made.filters |= {"digits": digits, "percent": percent}
+    made.filters |= {"digits": digits, "percent": percent, "ms": milliseconds, "phases": phases}
+    made.filters["cell"] = lambda text: text.replace("|", "\\|")
+    made.globals |= {"BUSY_PERCENT": BUSY_PERCENT, "remarks": remarks, "setting": setting}
     return made.get_template(name)
+
+
+def milliseconds(row: Row, name: str = "seconds") -> str:
+    """A median with its extremes."""
+    middle, low, high = (1e3 * row[f"{name}{end}"] for end in ("", "_min", "_max"))
+    return f"{middle:.3g} ({low:.3g} to {high:.3g})"
+
+
+def phases(seconds: Mapping[str, float]) -> str:
+    """Milliseconds of each phase."""
+    return ", ".join(f"{phase} {1e3 * s:.3g}" for phase, s in seconds.items())
 
 
 def digits(value: float | None, spec: str, scale: float = 1.0) -> str:

@@ -6,18 +6,15 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from rich.table import Table
-
 from tellus.errors import InputError
 from tellus.io.whole_file import write_atomically
 
-from . import analytic, convergence, published, steady, tables
-from .harness import origin
+from . import analytic, convergence, steady, tables
+from .harness import origin, timed
 from .record import save
 from .rows import ErrorRow, error_rows
 from .spread import Row
-from .tables import Cell, filled
-from .timing import timed
+from .tables import view
 
 log = logging.getLogger(__name__)
 
@@ -34,7 +31,7 @@ def cases() -> dict[str, Verify]:
     return {
         **{
             name: partial(steady.verify, case)
-            for name, case in (published.CASES | published.HIGH_ORDER).items()
+            for name, case in (steady.CASES | steady.HIGH_ORDER).items()
         },
         **{name: partial(_exact_flow, name) for name in analytic.CASES},
         "grid-convergence": _grid_convergence,
@@ -106,42 +103,8 @@ def main(
     return result
 
 
-def _exact(row: Row) -> bool:
-    """Whether what is measured is an error itself."""
-    return row["published"] is None
-
-
-def _extrapolated(row: Row) -> str:
-    limit = row.get("extrapolated")
-    return "" if limit is None else f"{limit:.6g} ({_percent(row['extrapolated_deviation'])})"
-
-
-def _percent(deviation: float) -> str:
-    return f"{100 * deviation:+.3f} %" if deviation else "inside"
-
-
-def _span(row: Row) -> str:
-    low, high = row["published_min"], row["published_max"]
-    return f"{low:.7g}" if low == high else f"{low:.7g} to {high:.7g}"
-
-
-COLUMNS: Mapping[str, Cell] = {
-    "case": "{case}",
-    "resolution": lambda row: tables.written(
-        "{resolution} ({steps} steps)" if "steps" in row else "{resolution}", row
-    ),
-    "quantity": "{quantity}",
-    "published": lambda row: "" if _exact(row) else _span(row),
-    "measured": lambda row: f"{row['measured']:{'.3g' if _exact(row) else '.6g'}}",
-    "deviation": lambda row: "" if _exact(row) else _percent(row["deviation"]),
-    "order": lambda row: "" if row["order"] is None else f"{row['order']:.2f}",
-    "extrapolated": _extrapolated,
-}
-
-
-def table(result: Mapping[str, Any]) -> Table:
-    """The result for a terminal."""
-    return filled("verification", COLUMNS, result["results"], text=("quantity",))
+table = partial(view, "verification")
+"""The result for a terminal."""
 
 
 def markdown(result: Mapping[str, Any]) -> str:

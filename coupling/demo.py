@@ -9,7 +9,7 @@ from typing import Any
 
 from tellus.config import Config
 from tellus.coupling.build import grid_of, rheology_of
-from tellus.coupling.output.picture_file import save_picture
+from tellus.coupling.output.style import save_picture
 from tellus.coupling.runs.recorded import RecordedRun, read_run
 from tellus.coupling.runs.run import run_directory
 from tellus.io.places import refuse_occupied

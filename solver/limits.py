@@ -67,6 +67,9 @@ class Choice:
         return "one of " + ", ".join(f'"{name}"' for name in self.names)
 
 
+FEWEST_CELLS, MOST_CELLS = 4, 16384
+"""Along a side of a grid."""
+
 LARGEST_SEED, MOST_STEPS = 2**32 - 1, 10**12
 """Of what a configuration, a card or a call may ask for."""
 

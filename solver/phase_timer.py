@@ -1,4 +1,4 @@
-"""Wall time by phase, on a GPU too, which goes on after the call that started its work."""
+"""Wall time: by phase, on a GPU too, which goes on after the call that began its work; and left."""
 
 from collections.abc import Mapping
 from time import perf_counter
@@ -37,3 +37,19 @@ def added(*seconds: Mapping[str, float]) -> dict[str, float]:
         for phase, value in phases.items():
             total[phase] = total.get(phase, 0.0) + value
     return total
+
+
+def time_left(seconds: float, done: int, total: int) -> str:
+    """How long `total - done` more take, in words, where `done` have taken `seconds`.
+
+    Examples
+    --------
+    >>> time_left(60.0, done=2, total=10)
+    'about 4 minutes left'
+    """
+    left = seconds / done * (total - done)
+    if left < 100.0:
+        return f"about {left:.0f} seconds left"
+    if left < 100.0 * 60.0:
+        return f"about {left / 60.0:.0f} minutes left"
+    return f"about {left / 3600.0:.1f} hours left"

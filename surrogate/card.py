@@ -10,13 +10,13 @@ PARAMETERS = ("gamma_T", "gamma_p", "heating", "rayleigh")
 
 
 def check_card(kind: str, card: dict[str, Any]) -> None:
-    """Raise ValueError for a card that cannot be of this `kind`; see `config.cards.check`.
+    """Raise ValueError for a card that cannot be of this `kind`; see `cards.check`.
 
     Where pydantic is missing, as on a GPU machine, nothing is found wrong: whoever reads the card
     stumbles over it.
     """
     try:
-        from tellus.config import cards
+        from . import cards
     except ModuleNotFoundError as error:
         if error.name != "pydantic":
             raise

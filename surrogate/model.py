@@ -7,13 +7,13 @@ from typing import Any, ClassVar, Self
 import torch
 from torch import nn
 
-from tellus.errors import InputError
+from tellus.errors import InputError, SolverError
 from tellus.io.recognised import MADE, MODEL
 from tellus.solver.boundaries import BoundaryConditions
 from tellus.solver.coarse import CoarseSolver
 from tellus.solver.grid import Grid
 from tellus.solver.rheology import FrankKamenetskii, Rheology, depends_on_strain_rate
-from tellus.solver.stokes import Flow, StokesProblem
+from tellus.solver.stokes import Flow, StokesProblem, StokesSolver
 
 from .card import card_grid, outside
 from .files import StoredModel, read_model, unknown_card, write_model
@@ -175,3 +175,30 @@ def _check_kind(place: Path, found: Kind, *wanted: str) -> None:
             f"{place} is a model of kind {found.name}, not {asked}: name {MADE[MODEL]} with "
             f"model.kind = {asked}."
         )
+
+
+class SurrogateSolver(StokesSolver):
+    """The flow of a surrogate, in float64 like any other."""
+
+    name = "surrogate"
+
+    def __init__(self, surrogate: StokesSurrogate) -> None:
+        self.surrogate = surrogate
+
+    @property
+    def weights_sha256(self) -> str:
+        """Digest of the weights file, for provenance."""
+        return self.surrogate.sha256
+
+    def check(self, problem: StokesProblem) -> list[str]:
+        """Warnings where the problem lies outside the training; InputError where it cannot fit."""
+        return self.surrogate.check(problem.grid, problem.boundaries, problem.rheology)
+
+    def solve(self, problem: StokesProblem) -> Flow:
+        flow = self.surrogate.flow(problem)
+        if not max(float(abs(part).max()) for part in (flow.u, flow.v)) < float("inf"):
+            raise SolverError(
+                f"the surrogate predicted a velocity that is not finite at t = {problem.time:.6g}; "
+                "continue with --stokes direct from the last checkpoint."
+            )
+        return flow

@@ -17,7 +17,7 @@ import numpy as np
 import torch
 
 from tellus.errors import InputError, SolverError
-from tellus.io.arrays import Arrays, Expected, digest, npz_bytes, read_npz
+from tellus.io.arrays import Arrays, Expected, digest, evenly_spaced, npz_bytes, read_npz
 from tellus.io.json_file import parse_json, small_file
 from tellus.io.names import plain_names
 from tellus.io.places import refuse_occupied
@@ -27,8 +27,8 @@ from tellus.solver.boundaries import BoundaryConditions
 from tellus.solver.grid import Grid
 from tellus.solver.iterative.batch import IterativeSettings, solve_batch
 from tellus.solver.iterative.krylov import Stopping
+from tellus.solver.phase_timer import time_left
 from tellus.solver.rheology import FrankKamenetskii
-from tellus.solver.time_left import time_left
 
 from .card import card_grid, check_card
 from .data import PARTS, SIMULATIONS, Dataset
@@ -86,8 +86,7 @@ def _content(
     for entry in dataset.card["simulations"]:
         arrays = dataset.arrays(entry["name"], "temperature", *CLOCK)
         count = len(arrays["time"])
-        most = count if snapshots is None else min(snapshots, count)
-        chosen = np.unique(np.linspace(0, count - 1, most).round().astype(np.int64))
+        chosen = evenly_spaced(count, count if snapshots is None else snapshots)
         arrays = {name: values[chosen] for name, values in arrays.items()}
         temperature = arrays["temperature"]
         if half_size:

@@ -24,7 +24,7 @@ def no_waiting() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(os, "fsync", lambda file: None)
         patch.setattr(psutil, "cpu_percent", lambda interval=None: 0.0)
-        patch.setattr("tellus.benchmarks.timing.REST_SECONDS", 0.0)
+        patch.setattr("tellus.benchmarks.harness.REST_SECONDS", 0.0)
         yield
 
 

@@ -17,11 +17,10 @@ from sequences import SMALL, rising
 from small_data import GRID, waves, write_dataset
 
 from tellus.benchmarks import gpu
-from tellus.benchmarks.packed_temperatures import write
+from tellus.benchmarks.gpu import write
 from tellus.errors import EXTRAS
-from tellus.surrogate.data import Dataset
+from tellus.surrogate.data import Dataset, load_snapshots
 from tellus.surrogate.packed_temperatures import pack
-from tellus.surrogate.snapshots import load_snapshots
 
 WITHOUT = """
 import sys
@@ -64,7 +63,7 @@ from tellus.benchmarks.gpu import command
 from tellus.solver.iterative.solver import IterativeSolver
 from tellus.surrogate.data import Dataset
 from tellus.surrogate.packed_temperatures import unpack
-from tellus.surrogate.snapshots import load_snapshots
+from tellus.surrogate.data import load_snapshots
 
 packed, arrived, *arguments = sys.argv[1:]
 unpack(Path(packed), Path(arrived))

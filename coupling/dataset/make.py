@@ -24,8 +24,8 @@ from tellus.io.places import refuse_occupied
 from tellus.io.whole_file import clear_partials, own_folder, write_atomically
 from tellus.solver.direct import DirectSolver
 from tellus.solver.grid import Array
+from tellus.solver.phase_timer import time_left
 from tellus.solver.threads import limit
-from tellus.solver.time_left import time_left
 
 from .filtered import filtered, spin_up
 from .sampling import Gathered, SampledState, StateSampler

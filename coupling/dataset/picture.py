@@ -11,8 +11,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from tellus.coupling.output.picture_file import picture_place, save_picture
-from tellus.coupling.output.style import LINES, styled
+from tellus.coupling.output.style import LINES, picture_place, save_picture, styled
 from tellus.errors import InputError
 from tellus.solver.grid import Array
 from tellus.surrogate.data import SPLITS, Dataset

@@ -8,13 +8,13 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from tellus.config.cards import EpochLine, conform
-from tellus.coupling.output.picture_file import picture_place, save_picture
-from tellus.coupling.output.style import LINES, styled
+from tellus.coupling.output.style import LINES, picture_place, save_picture, styled
 from tellus.errors import InputError
+from tellus.io.card import conform
 from tellus.io.json_file import brief, read_json_lines
 from tellus.io.recognised import MADE, MODEL
 from tellus.io.shown import in_picture
+from tellus.surrogate.cards import EpochLine
 
 METRICS = "metrics.jsonl"
 SCORES = ("median", "p95", "base_median")

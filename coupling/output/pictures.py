@@ -16,10 +16,11 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Colormap, LogNorm, Normalize
 from matplotlib.figure import Figure
 
-from tellus.coupling.output.picture_file import save_picture
+from tellus.coupling.output.style import save_picture
 from tellus.coupling.runs.fields import CELLS, NODES
 from tellus.coupling.runs.recorded import RecordedRun, directory, read_outputs
 from tellus.errors import InputError
+from tellus.io.arrays import evenly_spaced
 from tellus.io.whole_file import own_folder
 from tellus.solver.grid import Array
 
@@ -77,8 +78,7 @@ def plot_run(
     units = units_of(run.config)
     drawn = _chosen(run, fields)
     out = own_folder(run.path / "plots") if out is None else directory(out)
-    count = run.output_times.size
-    chosen = np.unique(np.linspace(0, count - 1, min(frames, count)).round().astype(int)).tolist()
+    chosen = evenly_spaced(run.output_times.size, frames)
     with styled():
         looks = _looks(run, chosen, drawn, units)
         written = list(_write_maps(run, chosen, looks, units, out))

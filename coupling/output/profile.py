@@ -145,7 +145,7 @@ def average(profiles: Array, times: Array) -> tuple[Array, Array]:
 def _write(out: Path, result: Mapping[str, Any], units: Units) -> None:
     out.parent.mkdir(parents=True, exist_ok=True)
     if out.suffix in PICTURES:
-        from tellus.coupling.output.picture_file import save_picture
+        from tellus.coupling.output.style import save_picture
 
         save_picture(picture(result, units), out)
         return

@@ -5,6 +5,8 @@ the panels that pictures of runs side by side are made of.
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,6 +19,8 @@ from matplotlib.colors import CenteredNorm, Normalize, PowerNorm
 from matplotlib.figure import Figure, SubFigure
 from matplotlib.ticker import MaxNLocator
 
+from tellus.errors import InputError
+from tellus.io.whole_file import write_atomically
 from tellus.solver.grid import Array
 
 STYLE: Any = {
@@ -223,3 +227,20 @@ def ticks(scale: Normalize, apart: float = 0.09) -> list[float]:
         if inside and all(abs(float(scale(v) - scale(value))) >= apart for v in kept):
             kept.append(float(value))
     return kept
+
+
+def save_picture(figure: Figure, path: Path, dpi: int = 150) -> None:
+    """Write a figure in the format that the name ends in; an older picture stays where it fails."""
+    content = BytesIO()
+    with styled():
+        figure.savefig(content, format=path.suffix[1:] or "png", dpi=dpi)
+    write_atomically(path, content.getvalue())
+
+
+def picture_place(out: Path | None, default: Path) -> Path:
+    """Where a picture that `--out` may name goes, its folder made; InputError if it is no .png."""
+    place = default if out is None else out
+    if place.suffix != ".png" or place.is_dir():
+        raise InputError(f"--out {place}: name a .png file.")
+    place.parent.mkdir(parents=True, exist_ok=True)
+    return place

@@ -9,11 +9,18 @@ from matplotlib.figure import Figure
 from tellus.coupling.runs.recorded import RecordedRun, directory, read_outputs
 from tellus.io.shown import in_picture
 
-from .picture_file import save_picture
 from .planet import Units, units_of
 from .profile import average, window
 from .series import history, lines_of
-from .style import LINES, colour_bar, draw_map, legend_below, styled, temperature_scale
+from .style import (
+    LINES,
+    colour_bar,
+    draw_map,
+    legend_below,
+    save_picture,
+    styled,
+    temperature_scale,
+)
 
 WIDTH = 6.6
 """Inches of a map."""

@@ -10,6 +10,7 @@ from safetensors.numpy import save
 
 from tellus.coupling.runs.recorded import read_run
 from tellus.errors import InputError
+from tellus.io.arrays import evenly_spaced
 from tellus.io.whole_file import write_atomically
 
 SHOWN = ("time", "step", "mean_temperature", "nusselt_top", "nusselt_bottom", "vrms")
@@ -28,7 +29,7 @@ def export_run(path: Path, out: Path | None = None, most: int | None = None) -> 
     run = read_run(path)
     name = run.path.resolve().name
     out = _named(out or run.path / f"{name}.safetensors")
-    chosen = _spread(run.output_times.size, most or MOST_OUTPUTS)
+    chosen = evenly_spaced(run.output_times.size, most or MOST_OUTPUTS)
 
     def stacked(field: str) -> NDArray[np.float32]:
         return np.stack([run.snapshot(field, k).astype(np.float32) for k in chosen])
@@ -46,7 +47,7 @@ def export_run(path: Path, out: Path | None = None, most: int | None = None) -> 
         "psi": stacked("psi"),
         "log_viscosity": np.log10(stacked("viscosity")),
         "measured": measured,
-        "series": rows[_spread(len(rows), MOST_ROWS)],
+        "series": rows[evenly_spaced(len(rows), MOST_ROWS)],
     }
     about = {"name": name, "aspect": run.grid.aspect, "columns": SHOWN}
     return _write(out, "run", content, about)
@@ -73,14 +74,6 @@ def _named(out: Path) -> Path:
     if out.is_dir() or out.suffix != ".safetensors":
         raise InputError(f"{out}: name a file for the page that ends in .safetensors.")
     return out
-
-
-def _spread(count: int, most: int) -> list[int]:
-    """At most so many numbers below `count`, evenly spaced, the first and the last among them."""
-    chosen: list[int] = (
-        np.unique(np.linspace(0, count - 1, min(most, count)).round()).astype(int).tolist()
-    )
-    return chosen
 
 
 def _write(

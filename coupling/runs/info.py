@@ -51,8 +51,8 @@ def facts_of(path: Path) -> Facts:
 def _run(path: Path) -> Facts:
     # Numba and Zarr, which cards need not wait for.
     from tellus.coupling.output.planet import units_of, viscosity_note
-    from tellus.coupling.runs.guards import guards
     from tellus.coupling.runs.recorded import RecordedRun
+    from tellus.coupling.runs.summary import guards
     from tellus.coupling.runs.timeseries import check_whole, last_row
     from tellus.coupling.simulation.steady import WATCHED
 

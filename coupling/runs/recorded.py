@@ -9,16 +9,17 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from tellus.config import Config, load_stored_config
-from tellus.config.cards import RunSummary, conform
 from tellus.coupling.build import boundaries_of
 from tellus.coupling.runs.checkpoint import read_checkpoint
 from tellus.coupling.runs.fields import STORE, open_fields
 from tellus.coupling.runs.files import CONFIG, SUMMARY
 from tellus.coupling.runs.ledger import Ledger
+from tellus.coupling.runs.summary import RunSummary
 from tellus.coupling.runs.timeseries import NAME as SERIES
 from tellus.coupling.runs.timeseries import REMEDY, read_series, read_text
 from tellus.coupling.runs.whole_outputs import remedy
 from tellus.errors import InputError
+from tellus.io.card import conform
 from tellus.io.json_file import parse_json
 from tellus.io.lock import in_use
 from tellus.io.recognised import RUN, damaged, expect

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import zarr
 
+from tellus.io.arrays import evenly_spaced
 from tellus.io.json_file import brief
 from tellus.io.stores import open_store, stored_array
 from tellus.io.whole_file import refuse_link
@@ -83,8 +84,7 @@ def spread(arrays: Arrays, outputs: int) -> list[int]:
     """As many outputs as are read at once, evenly spaced, the first and the newest among them."""
     each = sum(array.nbytes for array in arrays.values()) // max(outputs, 1)
     most = min(MOST_READ, max(2, MOST_BYTES // max(each, 1)))
-    chosen = np.linspace(0, outputs - 1, min(outputs, most)).round().astype(int)
-    return list(map(int, np.unique(chosen)))
+    return evenly_spaced(outputs, most)
 
 
 def remedy(store: Path, damaged: int) -> str:

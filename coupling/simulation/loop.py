@@ -16,7 +16,7 @@ from tellus.config import Config
 from tellus.coupling.build import check_grid, require_config, simulation_arguments
 from tellus.coupling.own import OwnParts
 from tellus.coupling.simulation.mid_step import Carrying, MidStep
-from tellus.coupling.simulation.snapshot import Snapshot, require_fields_of
+from tellus.coupling.simulation.snapshot import Progress, Snapshot, require_fields_of
 from tellus.coupling.simulation.statistics import RunStatistics
 from tellus.coupling.simulation.stepping import (
     LAST_CHECKPOINT,
@@ -54,7 +54,6 @@ from tellus.solver.rheology import (
 from tellus.solver.stokes import (
     Flow,
     StokesProblem,
-    StokesReport,
     StokesSolver,
     check_flow,
     require_solver,
@@ -461,21 +460,16 @@ class Simulation:
 
     def snapshot(self) -> Snapshot:
         """Everything needed to go on bitwise from here, as arrays."""
-        core = self.state.bottom_temperature
-        arrays: Snapshot = {
-            "temperature": self.temperature,
-            "heat": np.array([self.state.heat_in, self.state.heat_out]),
-            "core": np.array(np.nan if core is None else core),
-            "clock": np.array([self.time, np.nan if self._last_dt is None else self._last_dt]),
-            "steps": np.array(self.steps),
-            "bounds": np.array([self.bounds.lowest, self.bounds.highest, self._heated]),
-        }
-        if self._before is not None:
-            arrays |= {"before": np.array(self._before.time), "psi_before": self._before.psi}
-        if self._flow is not None:
-            arrays |= {"psi": self._flow.psi, "u": self._flow.u, "v": self._flow.v}
-            arrays |= {"divergent": np.array(self._flow.divergent)}
-            arrays |= {"status": np.array(self._flow.report.status)}
+        arrays = Progress(
+            state=self.state,
+            time=self.time,
+            steps=self.steps,
+            bounds=self.bounds,
+            heated=self._heated,
+            last_dt=self._last_dt,
+            before=self._before,
+            flow=self._flow,
+        ).to_arrays()
         parts = {} if self._mid_step is None else {"mid-step": self._mid_step.state()}
         arrays |= joined({**parts, "solver": self.solver.state()})
         return arrays | {"velocity_from": np.array(self._velocity_from())}
@@ -492,17 +486,9 @@ class Simulation:
             The snapshot is not of this grid, or not complete.
         """
         require_fields_of(self.grid, arrays)
-        temperature = np.array(arrays["temperature"], dtype=np.float64, order="C")
-        heat_in, heat_out = arrays["heat"].tolist()
-        core = float(arrays["core"])
-        self.state = ThermalState(
-            temperature, heat_in, heat_out, bottom_temperature=None if np.isnan(core) else core
-        )
-        self.time, last_dt = arrays["clock"].tolist()
-        self._last_dt = None if np.isnan(last_dt) else last_dt
-        self.steps = int(arrays["steps"])
-        lowest, highest, self._heated = arrays["bounds"].tolist()
-        self.bounds = TemperatureBounds(lowest, highest, self.stepping.bounds_tolerance)
+        found = Progress.of(arrays, self.stepping.bounds_tolerance, self.solver.name)
+        self.state, self.time, self.steps = found.state, found.time, found.steps
+        self.bounds, self._heated, self._last_dt = found.bounds, found.heated, found.last_dt
         self._flow = self._before = None
         if self._mid_step is not None:
             self._mid_step = MidStep(self.grid)
@@ -511,14 +497,7 @@ class Simulation:
         self.solver.restore(state_of("solver", arrays))
         if self._mid_step is not None:
             self._mid_step.restore(state_of("mid-step", arrays))
-        if "psi_before" in arrays:
-            self._before = PastFlow(float(arrays["before"]), arrays["psi_before"])
-        if "psi" in arrays:
-            # Checkpoints of earlier versions do not say whether it was solved.
-            status = str(arrays.get("status", "restored"))
-            report = StokesReport(self.solver.name, status=status)
-            divergent = bool(arrays.get("divergent", False))
-            self._flow = Flow(arrays["psi"], arrays["u"], arrays["v"], report, None, divergent)
+        self._before, self._flow = found.before, found.flow
 
     def _velocity_from(self) -> str:
         """The solver and the closure, if any, and the weights of each, if any."""

@@ -1,13 +1,106 @@
 """All that a simulation goes on from, as arrays; whether they are of a grid."""
 
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Self
 
+import numpy as np
 from numpy.typing import NDArray
 
+from tellus.coupling.simulation.stepping import TemperatureBounds
+from tellus.solver.energy import ThermalState
 from tellus.solver.grid import Grid
+from tellus.solver.history import PastFlow
+from tellus.solver.stokes import Flow, StokesReport
 
 Snapshot = dict[str, NDArray[Any]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Progress:
+    """Where a simulation stands, but for what its parts remember.
+
+    Parameters
+    ----------
+    state : ThermalState
+    time, steps
+        Model time, and how many steps led to it.
+    bounds : TemperatureBounds
+    heated : float
+        The integral of H since the start.
+    last_dt : float, optional
+        The last step, had it not been cut to hit a time.
+    before : PastFlow, optional
+        The flow at the start of the last step.
+    flow : Flow, optional
+        That of the present state, if it was solved.
+    """
+
+    state: ThermalState
+    time: float
+    steps: int
+    bounds: TemperatureBounds
+    heated: float
+    last_dt: float | None
+    before: PastFlow | None
+    flow: Flow | None
+
+    def to_arrays(self) -> Snapshot:
+        """As a checkpoint holds it."""
+        state, bounds = self.state, self.bounds
+        arrays: Snapshot = {
+            "temperature": state.temperature,
+            "heat": np.array([state.heat_in, state.heat_out]),
+            "core": np.array(_number(state.bottom_temperature)),
+            "clock": np.array([self.time, _number(self.last_dt)]),
+            "steps": np.array(self.steps),
+            "bounds": np.array([bounds.lowest, bounds.highest, self.heated]),
+        }
+        if self.before is not None:
+            arrays |= {"before": np.array(self.before.time), "psi_before": self.before.psi}
+        if (flow := self.flow) is not None:
+            arrays |= {"psi": flow.psi, "u": flow.u, "v": flow.v}
+            arrays |= {"divergent": np.array(flow.divergent)}
+            arrays |= {"status": np.array(flow.report.status)}
+        return arrays
+
+    @classmethod
+    def of(cls, arrays: Mapping[str, NDArray[Any]], tolerance: float, solver: str) -> Self:
+        """The inverse; `tolerance` is that of the bounds, `solver` the name that found the flow.
+
+        Raises KeyError or ValueError where something is missing.
+        """
+        temperature = np.array(arrays["temperature"], dtype=np.float64, order="C")
+        heat_in, heat_out = arrays["heat"].tolist()
+        time, last_dt = arrays["clock"].tolist()
+        lowest, highest, heated = arrays["bounds"].tolist()
+        before, flow = None, None
+        if "psi_before" in arrays:
+            before = PastFlow(float(arrays["before"]), arrays["psi_before"])
+        if "psi" in arrays:
+            # Checkpoints of earlier versions do not say whether it was solved.
+            report = StokesReport(solver, status=str(arrays.get("status", "restored")))
+            divergent = bool(arrays.get("divergent", False))
+            flow = Flow(arrays["psi"], arrays["u"], arrays["v"], report, None, divergent)
+        core = _known(float(arrays["core"]))
+        return cls(
+            state=ThermalState(temperature, heat_in, heat_out, bottom_temperature=core),
+            time=time,
+            steps=int(arrays["steps"]),
+            bounds=TemperatureBounds(lowest, highest, tolerance),
+            heated=heated,
+            last_dt=_known(last_dt),
+            before=before,
+            flow=flow,
+        )
+
+
+def _number(value: float | None) -> float:
+    return np.nan if value is None else value
+
+
+def _known(value: float) -> float | None:
+    return None if np.isnan(value) else value
 
 
 def require_fields_of(grid: Grid, arrays: Mapping[str, NDArray[Any]]) -> None:

@@ -1,4 +1,6 @@
-"""A guard for velocities that may be wrong: what the momentum equation refuses is replaced."""
+"""What a velocity is worth: its true error beside it, or a guard that replaces what the momentum
+equation refuses.
+"""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -114,3 +116,25 @@ class GuardedSolver(CompositeSolver):
         kept = state.get("factored")
         self._factor.restore(None if kept is None else np.asarray(kept, dtype=np.float64))
         self._age = int(state.get("age", 0))
+
+
+class CheckedSolver(CompositeSolver):
+    """What `solver` gives, and how far that is from the direct velocity of the same state.
+
+    The direct solve is of no consequence for the run; its time is reported as "check".
+    """
+
+    def __init__(self, solver: StokesSolver, direct: StokesSolver) -> None:
+        self.name = f"check:{solver.name}"
+        self.solver, self.direct = solver, direct
+        self.inner = {"checked": solver, "direct": direct}
+
+    def solve(self, problem: StokesProblem) -> Flow:
+        """The velocity of the solver, and its relative error in the report."""
+        flow = self.solver.solve(problem)
+        timer = PhaseTimer()
+        error = relative_velocity_error(flow, self.direct.solve(problem))
+        timer.lap("check")
+        seconds = added(flow.report.seconds, timer.seconds)
+        report = replace(flow.report, solver=self.name, seconds=seconds, error=error)
+        return replace(flow, report=report)

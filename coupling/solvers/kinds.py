@@ -247,9 +247,7 @@ def _iterative(spec: SolverSpec, grid: Grid, picard: PicardSettings) -> StokesSo
     memory=memory.surrogate,
 )
 def _surrogate(spec: SolverSpec, grid: Grid, picard: PicardSettings) -> StokesSolver:
-    from tellus.surrogate.model import load_surrogate
-
-    from .surrogate import SurrogateSolver
+    from tellus.surrogate.model import SurrogateSolver, load_surrogate
 
     return SurrogateSolver(load_surrogate(Path(spec.weights) if spec.arguments else None, grid))
 
@@ -285,7 +283,7 @@ def _anchored(spec: SolverSpec, grid: Grid, picard: PicardSettings) -> StokesSol
     memory=memory.direct,
 )
 def _check(spec: SolverSpec, grid: Grid, picard: PicardSettings) -> StokesSolver:
-    from .checked import CheckedSolver
+    from .guarded import CheckedSolver
 
     if spec.inner is None:
         raise refusal(spec, 'needs the name of a solver, as in "check:reduced:4".')

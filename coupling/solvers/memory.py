@@ -3,7 +3,7 @@
 A solver that its name ends in, and that it calls, counts by itself.
 
 Arrays are counted; what cannot be, libraries and the factors of sparse solvers, was measured
-(`python -m tellus.benchmarks.add_memory`, up to 1024x256) and is within a fifth of that.
+(`tellus bench stokes`, up to 1024x256) and is within a fifth of that.
 """
 
 from math import log2

@@ -1,28 +1,59 @@
 """The state that the section `initial` describes, found to be one that can be computed from."""
 
+import logging
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
 from tellus.config import Config
-from tellus.coupling.build import grid_of, rheology_of
+from tellus.coupling.build import boundaries_of, grid_of, rheology_of
 from tellus.coupling.starts.file import start_of_run
-from tellus.coupling.starts.predicted import predicted_start
 from tellus.coupling.starts.profile_file import profile_of_file
 from tellus.coupling.starts.start import Start
-from tellus.errors import InputError
+from tellus.errors import InputError, extras
 from tellus.solver import initial
+from tellus.solver.boundaries import BoundaryConditions
 from tellus.solver.energy import VAN_LEER
 from tellus.solver.grid import Array, Grid
 from tellus.solver.limits import check_shape
 from tellus.solver.rheology import Rheology
+
+log = logging.getLogger("tellus")
 
 WEIGHTS = np.array([13.0, 11.0, 11.0, 13.0])
 """Of the centres of four equal parts of a line: so is their mean that of any cubic polynomial."""
 
 USABLE_VISCOSITY = 1e-35, 1e35
 """Within single precision, in which it is stored."""
+
+
+@extras()
+def predicted_start(config: Config, grid: Grid) -> Array:
+    """The predicted T of height at every cell, shape (ny, nx), without perturbation.
+
+    Logs a warning where the predictor was trained for something else. Raises InputError
+    where the viscosity law is not the one it knows, or its weights cannot be read.
+    """
+    from tellus.surrogate.profile.predictor import ProfilePredictor
+
+    law = config.rheology
+    if law.kind != "frank-kamenetskii" or law.layer_factors or law.yield_stress is not None:
+        raise InputError(
+            'initial.kind = "predicted" knows the Frank-Kamenetskii law alone: leave out layers '
+            'and yielding, or start with initial.kind = "hot" or "profile".'
+        )
+    predictor = ProfilePredictor.load(config.initial.weights)
+    warnings = predictor.check(
+        law.gamma_T, law.gamma_p, config.model.heating, config.model.rayleigh
+    )
+    if boundaries_of(config) != BoundaryConditions():
+        warnings.append("the profile predictor was trained for the default [boundaries]")
+    for warning in warnings:
+        log.warning(warning)
+    profile = predictor.profile(law.gamma_T, law.gamma_p, config.model.heating, grid.y_cells)
+    return np.repeat(profile[:, None], grid.nx, axis=1)
+
 
 STATES: dict[str, Callable[[Config, Grid], Array]] = {
     "hot": lambda config, grid: initial.hot(grid),

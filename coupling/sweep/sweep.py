@@ -21,8 +21,8 @@ from tellus.errors import InputError, InterruptedRunError, RunFailedError, Tellu
 from tellus.io.lock import sole_user
 from tellus.io.places import refuse_occupied
 from tellus.io.whole_file import clear_partials, own_folder
+from tellus.solver.phase_timer import time_left
 from tellus.solver.threads import limit
-from tellus.solver.time_left import time_left
 
 from .plan import DONE, FAILED, PLAN, RUNS, Sweep, Values, points, sample_size
 from .table import FAILURES, TABLES, rows, write_failures, write_tables

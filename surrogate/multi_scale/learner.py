@@ -10,10 +10,10 @@ from torch import Tensor, nn
 
 from tellus.solver.grid import Array
 from tellus.solver.stokes import QUIET_VRMS
+from tellus.surrogate.data import load_snapshots
 from tellus.surrogate.features import Velocity, face_velocity, reflect, relative_errors
 from tellus.surrogate.model import PRECISIONS
 from tellus.surrogate.rows import Rows
-from tellus.surrogate.snapshots import load_snapshots
 from tellus.surrogate.training.learner import Learner, average
 
 from .features import CHANNELS, Parameters

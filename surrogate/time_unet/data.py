@@ -10,10 +10,9 @@ from torch import Tensor
 
 from tellus.errors import InputError
 from tellus.solver.grid import Array, Grid
-from tellus.surrogate.data import Dataset, Snapshots
+from tellus.surrogate.data import Dataset, Snapshots, load_snapshots
 from tellus.surrogate.multi_scale.features import Parameters
 from tellus.surrogate.multi_scale.scale import Regression
-from tellus.surrogate.snapshots import load_snapshots
 
 from .model import State
 

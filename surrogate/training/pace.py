@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from time import perf_counter
 
-from tellus.solver.time_left import time_left
+from tellus.solver.phase_timer import time_left
 
 EVERY = 60.0
 """Seconds between lines."""

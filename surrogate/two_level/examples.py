@@ -14,10 +14,9 @@ from tellus.io.arrays import Arrays, Expected, read_npz, write_npz
 from tellus.io.whole_file import own_folder
 from tellus.solver.coarse import CoarseSolver
 from tellus.solver.grid import Array, Grid
-from tellus.surrogate.data import Dataset, Snapshots
+from tellus.surrogate.data import Dataset, Snapshots, too_quiet
 from tellus.surrogate.features import Inputs, observe
 from tellus.surrogate.rows import Rows
-from tellus.surrogate.snapshots import too_quiet
 
 log = logging.getLogger("tellus")
 

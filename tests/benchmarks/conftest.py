@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 
 from tellus.benchmarks import fields
-from tellus.benchmarks.cache import cache_directory
-from tellus.benchmarks.fields import Case
+from tellus.benchmarks.fields import Case, cache_directory
 from tellus.solver.grid import Array, Grid
 
 States = tuple[Array, Array]

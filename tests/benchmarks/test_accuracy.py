@@ -11,10 +11,9 @@ import pytest
 
 from tellus.benchmarks import accuracy, accuracy_figure, accuracy_reference
 from tellus.benchmarks.accuracy_cases import AccuracyCase, Scheme
-from tellus.benchmarks.accuracy_front import at_equal_error, floored, seconds_at
 from tellus.benchmarks.accuracy_reference import Judged, Reference, store, stored
+from tellus.benchmarks.fronts import at_equal_error, floored, pareto_front, seconds_at
 from tellus.benchmarks.labels import laid_out
-from tellus.benchmarks.pareto_front import pareto_front
 from tellus.errors import InputError
 from tellus.solver.grid import Grid
 

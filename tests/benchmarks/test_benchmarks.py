@@ -18,12 +18,12 @@ from typer.testing import CliRunner
 
 from tellus.benchmarks import apply, energy, memory, step, stokes
 from tellus.benchmarks.fields import Case, problems, sequences
+from tellus.benchmarks.harness import fixed_threads, thread_pools
 from tellus.benchmarks.memory import KilledError, memory_of
 from tellus.benchmarks.record import save
 from tellus.benchmarks.selection import SINGLE_SOLVES
 from tellus.benchmarks.step import steps_per_block
 from tellus.benchmarks.stokes_views import exponents
-from tellus.benchmarks.timing import fixed_threads, thread_pools
 from tellus.cli import app
 from tellus.coupling.simulation import loop as simulation
 from tellus.coupling.solvers.kinds import SOLVERS, SolverEntry
@@ -49,7 +49,7 @@ TOY = Case(gamma_T=1e7, coarse_ny=8, end=1e-2, steps=4, recorded=3)
 def ticks(monkeypatch: pytest.MonkeyPatch) -> None:
     """A clock that advances by one each time it is read."""
     clock = count()
-    for module in ("benchmarks.timing", "coupling.simulation.loop", "solver.phase_timer"):
+    for module in ("benchmarks.harness", "coupling.simulation.loop", "solver.phase_timer"):
         monkeypatch.setattr(f"tellus.{module}.perf_counter", lambda: float(next(clock)))
 
 

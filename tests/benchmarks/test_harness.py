@@ -77,10 +77,22 @@ def test_a_phase_that_a_sample_went_without_took_no_time_in_it() -> None:
     assert by_phase([{"a": 1.0}, {"a": 3.0, "b": 4.0}, {"a": 2.0}]) == {"a": 2.0, "b": 0.0}
 
 
-def test_a_table_in_markdown() -> None:
-    rows = [{"name": "a|b", "seconds": 0.5}]
-    columns = {"name": "{name}", "ms": lambda row: f"{1e3 * row['seconds']:g}", "how": "-"}
-    view = tables.filled("title", columns, rows, ["note"], text=("how",))
+OWN = """title
+| name | ms | how |
+| --- | ---: | --- |
+{% for row in results %}
+| {{ row.name | cell }} | {{ row.seconds | digits("g", 1e3) }} | - |
+{% endfor %}
+- note
+"""
+
+
+def test_a_table_in_markdown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "own.md.j2").write_text(OWN)
+    with monkeypatch.context() as patch:
+        patch.setattr(tables, "TEMPLATES", tmp_path)
+        view = tables.view("own", {"results": [{"name": "a|b", "seconds": 0.5}]})
+    assert (view.title, view.caption) == ("title", "note")
     assert tables.markdown(view, ["note"]) == (
         "| name | ms | how |\n| --- | ---: | --- |\n| a\\|b | 500 | - |\n\n- note\n"
     )

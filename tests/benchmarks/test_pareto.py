@@ -15,7 +15,7 @@ from rich.table import Table
 from rollouts import complaint, tellus
 from trajectories import make_weary_known, synthetic
 
-from tellus.benchmarks import pareto, pareto_front, pareto_table
+from tellus.benchmarks import fronts, pareto, pareto_views
 from tellus.benchmarks.labels import label_points
 from tellus.benchmarks.pareto_plan import planned, start_state
 from tellus.cli.shell import show
@@ -186,7 +186,7 @@ def row(name: str, seconds: float, error: float) -> dict[str, Any]:
 def test_every_solver_is_held_against_the_best_classical_one_of_its_error(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(pareto_front, "training_seconds", lambda name: 180.0)
+    monkeypatch.setattr(fronts, "training_seconds", lambda name: 180.0)
     rows = [
         row("direct", 100.0, 0.0),
         row("floor", 1.0, 1e-9),
@@ -195,7 +195,7 @@ def test_every_solver_is_held_against_the_best_classical_one_of_its_error(
         row("surrogate", 10.0, 2e-3),
         row("anchored:50:surrogate", 15.0, 1e-4),
     ]
-    pareto_front.add_comparisons(rows, floors=["floor"])
+    fronts.add_comparisons(rows, floors=["floor"])
     found = {r["solver"]: r for r in rows if "best_classical" in r}
     assert "floor" not in found
     assert found["surrogate"]["best_classical"]["solver"] == "coarse:2"
@@ -219,7 +219,7 @@ def test_errors_far_below_the_floor_are_equal() -> None:
         row("anchored:9:coarse:4", 50.0, 1e-9),
         row("coarse:2", 30.0, 2e-5),
     ]
-    pareto_front.add_comparisons(rows, floors=["floor"])
+    fronts.add_comparisons(rows, floors=["floor"])
     found = {r["solver"]: r for r in rows if "best_classical" in r}
     assert {name for name, r in found.items() if r["as_good_as_exact"]} == {
         "direct",
@@ -251,8 +251,8 @@ def test_what_training_took_is_on_the_card(
         "tellus.surrogate.model.load_surrogate",
         lambda path: SimpleNamespace(card=card) if path == Path("mine") else None,
     )
-    assert pareto_front.training_seconds(name) == expected
-    (note,) = pareto_table._training_note(
+    assert fronts.training_seconds(name) == expected
+    (note,) = pareto_views._training_note(
         {"training": {"seconds": expected, "break_even_runs": 2.0}}
     )
     assert ("unknown" in note) == (expected is None)
@@ -261,7 +261,7 @@ def test_what_training_took_is_on_the_card(
 
 def test_training_that_never_pays() -> None:
     rows = [row("direct", 1.0, 0.0), row("surrogate", 2.0, 1e-3)]
-    pareto_front.add_comparisons(rows, floors=[])
+    fronts.add_comparisons(rows, floors=[])
     assert rows[1]["training"]["break_even_runs"] is None
 
 

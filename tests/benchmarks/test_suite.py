@@ -10,8 +10,8 @@ from trajectories import synthetic
 
 from tellus.benchmarks import accuracy_reference, suite
 from tellus.benchmarks.accuracy_cases import AccuracyCase, Scheme
-from tellus.benchmarks.accuracy_front import CHANCE
 from tellus.benchmarks.accuracy_reference import standard_errors
+from tellus.benchmarks.fronts import CHANCE
 from tellus.coupling.trajectory.record import RATES
 from tellus.errors import InputError
 from tellus.solver.grid import Grid

@@ -14,10 +14,9 @@ from contract import run_cases
 from rollouts import complaint, tellus
 
 from tellus.benchmarks import convergence, rows, verification
-from tellus.benchmarks.published import CASES, HIGH_ORDER
 from tellus.benchmarks.rows import ErrorRow
 from tellus.benchmarks.spread import Row
-from tellus.benchmarks.steady import SteadyCase, ladder, verify
+from tellus.benchmarks.steady import CASES, HIGH_ORDER, SteadyCase, ladder, verify
 from tellus.config import Config, load_config
 from tellus.coupling.simulation.loop import Simulation
 from tellus.errors import InputError

@@ -14,8 +14,8 @@ from sequences import SMALL, assert_resumes, circulating, errors, rising
 from tellus.coupling.runs.run import run_directory
 from tellus.coupling.simulation.statistics import RunStatistics
 from tellus.coupling.solvers.anchored import SAFETY, AnchoredSolver, ToleranceAnchoredSolver
-from tellus.coupling.solvers.checked import CheckedSolver
 from tellus.coupling.solvers.error_forecast import ErrorForecast
+from tellus.coupling.solvers.guarded import CheckedSolver
 from tellus.coupling.solvers.names import make_solver
 from tellus.errors import SolverError
 from tellus.solver.boundaries import NO_SLIP

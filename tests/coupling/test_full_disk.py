@@ -13,8 +13,8 @@ from rollouts import case, files
 
 from tellus.coupling.output import export as exporting
 from tellus.coupling.output.export import export_netcdf, export_vtk, write_pvd
-from tellus.coupling.output.picture_file import save_picture
 from tellus.coupling.output.profile import profile
+from tellus.coupling.output.style import save_picture
 from tellus.coupling.runs.run import run_directory
 from tellus.errors import InputError, RunFailedError
 from tellus.io.lock import NAME, sole_user

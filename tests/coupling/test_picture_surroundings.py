@@ -10,8 +10,7 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from tellus.coupling.output.picture_file import save_picture
-from tellus.coupling.output.style import styled
+from tellus.coupling.output.style import save_picture, styled
 
 ODD = {
     "text.usetex": True,

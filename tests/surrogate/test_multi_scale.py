@@ -26,7 +26,7 @@ from tellus.errors import InputError
 from tellus.solver.grid import Grid
 from tellus.solver.rheology import FrankKamenetskii
 from tellus.solver.stokes import StokesProblem
-from tellus.surrogate.data import Dataset
+from tellus.surrogate.data import Dataset, load_snapshots
 from tellus.surrogate.model import load_surrogate
 from tellus.surrogate.multi_scale.features import CHANNELS, Parameters, paper_features
 from tellus.surrogate.multi_scale.learner import MultiScaleLearner
@@ -39,7 +39,6 @@ from tellus.surrogate.multi_scale.scale import (
 )
 from tellus.surrogate.multi_scale.settings import MultiScaleNetworkSettings, MultiScaleSettings
 from tellus.surrogate.profile.predictor import SHIPPED as PROFILE
-from tellus.surrogate.snapshots import load_snapshots
 from tellus.surrogate.training.train import train
 
 NETWORK = MultiScaleNetworkSettings(filters=4, levels=2, convolutions=1)

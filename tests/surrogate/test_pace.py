@@ -2,7 +2,7 @@
 
 import pytest
 
-from tellus.solver.time_left import time_left
+from tellus.solver.phase_timer import time_left
 from tellus.surrogate.training.pace import Pace
 
 

@@ -21,9 +21,8 @@ from tellus.solver.direct import DirectSolver
 from tellus.solver.grid import Grid
 from tellus.solver.stokes import StokesReport, flow_from_psi, relative_velocity_error
 from tellus.surrogate import packed_temperatures
-from tellus.surrogate.data import SPLITS, Dataset
+from tellus.surrogate.data import SPLITS, Dataset, load_snapshots
 from tellus.surrogate.packed_temperatures import pack, unpack
-from tellus.surrogate.snapshots import load_snapshots
 from tellus.surrogate.time_unet.data import History
 
 GRID = Grid(32, 16, 4.0)

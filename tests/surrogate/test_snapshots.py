@@ -7,8 +7,7 @@ import pytest
 from small_data import SNAPSHOTS
 
 from tellus.errors import InputError
-from tellus.surrogate.data import Dataset
-from tellus.surrogate.snapshots import load_snapshots
+from tellus.surrogate.data import Dataset, load_snapshots
 from tellus.surrogate.training.schedule import balanced_weights, epoch_order
 
 

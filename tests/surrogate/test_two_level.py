@@ -18,7 +18,6 @@ from small_data import GRID, Member, parameters, problem, solved, write_dataset
 
 from tellus.config import load_config
 from tellus.coupling.simulation.loop import Simulation
-from tellus.coupling.solvers.surrogate import SurrogateSolver
 from tellus.errors import InputError, InterruptedRunError
 from tellus.solver.boundaries import BoundaryConditions, Wall
 from tellus.solver.direct import DirectSolver
@@ -46,7 +45,7 @@ from tellus.surrogate.features import (
     to_inputs,
     unfold,
 )
-from tellus.surrogate.model import load_surrogate
+from tellus.surrogate.model import SurrogateSolver, load_surrogate
 from tellus.surrogate.networks import seeded
 from tellus.surrogate.networks.residual_unet import UNet
 from tellus.surrogate.training.checkpoint import CHECKPOINT, METRICS

@@ -13,8 +13,7 @@ from jinja2 import Environment, StrictUndefined
 import tellus
 from tellus.config import Config
 from tellus.config.in_force import in_force
-from tellus.coupling.output.picture_file import save_picture
-from tellus.coupling.output.style import styled
+from tellus.coupling.output.style import save_picture, styled
 from tellus.coupling.runs.recorded import RecordedRun, directory
 from tellus.errors import InputError
 from tellus.io.shown import shown

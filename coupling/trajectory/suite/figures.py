@@ -8,13 +8,13 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
 
-from tellus.coupling.output.picture_file import save_picture
 from tellus.coupling.output.style import (
     Curve,
     colour_bar,
     draw_map,
     draw_profiles,
     draw_series,
+    save_picture,
     styled,
     temperature_scale,
 )

@@ -69,7 +69,7 @@ def _write(result: dict[str, Any], out: Path | None, plot: Path | None) -> None:
         complain(f"the result is in {out}")
     if plot is not None:
         from tellus.coupling.output.learning import figure
-        from tellus.coupling.output.picture_file import save_picture
+        from tellus.coupling.output.style import save_picture
 
         save_picture(figure(result), plot)
         complain(f"the picture is in {plot}")

@@ -9,6 +9,7 @@ from pydantic import model_validator
 
 from tellus.errors import InputError
 from tellus.io.html import facts_table
+from tellus.solver.limits import FEWEST_CELLS
 
 from .dataset import (
     DatasetInitialSection,
@@ -21,7 +22,6 @@ from .in_force import in_force
 from .own_class import is_handed_in
 from .read import completed, read
 from .sections import (
-    FEWEST_CELLS,
     MOST_OUTPUT_TIMES,
     MOST_OUTPUTS,
     BoundariesSection,

@@ -10,7 +10,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, Strict, field_validator, model_validator
 
-from tellus.solver.limits import LARGEST_SEED, MOST_STEPS
+from tellus.solver.limits import FEWEST_CELLS, LARGEST_SEED, MOST_CELLS, MOST_STEPS
 
 from .fields import Kinds, Section, quantity
 from .own_class import OwnClass, is_handed_in
@@ -29,14 +29,11 @@ def _default(section: Section, key: str) -> object:
     return type(section).model_fields[key].default
 
 
-FEWEST_CELLS = 4
-
-
 class GridSection(Section):
     """The staggered grid."""
 
-    nx: int = quantity(256, "cells along the box", "cells", ge=FEWEST_CELLS, le=16384)
-    ny: int = quantity(64, "cells up the box", "cells", ge=FEWEST_CELLS, le=16384)
+    nx: int = quantity(256, "cells along the box", "cells", ge=FEWEST_CELLS, le=MOST_CELLS)
+    ny: int = quantity(64, "cells up the box", "cells", ge=FEWEST_CELLS, le=MOST_CELLS)
     aspect: float = quantity(4.0, "width of the box over its height", ge=1e-3, le=100)
 
 

@@ -7,12 +7,11 @@ sections of a TOML file, one for each record within a record and one for each `s
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal, Self, get_args, get_origin
+from typing import Any, ClassVar, Literal
 
-from pydantic import Field, Strict, create_model, model_validator
+from pydantic import create_model
 
-from tellus.errors import InputError
-from tellus.solver.limits import Limits
+from tellus.surrogate.cards import OfRecord, typed
 from tellus.surrogate.kinds import KINDS, Kind
 from tellus.surrogate.settings import Declared, LoopSettings, Record, declared, parts
 
@@ -23,24 +22,8 @@ ORDER = ("model", "base", "features", "network", "loss", "training")
 """Of sections in a file; others come after these."""
 
 
-class RecordSection(Section):
+class RecordSection(OfRecord, Section):
     """A table of a TOML file whose keys are fields of a record."""
-
-    record: ClassVar[type[Record]]
-    names: ClassVar[dict[str, str]]
-    """The field of the record that each key is."""
-
-    def values(self) -> dict[str, Any]:
-        """What the table says of the fields of the record."""
-        return {name: getattr(self, key) for key, name in self.names.items()}
-
-    @model_validator(mode="after")
-    def _fits(self) -> Self:
-        try:
-            self.record(**self.values())
-        except InputError as refusal:
-            raise ValueError(str(refusal).rstrip(".")) from None
-        return self
 
 
 class AnyTraining(Section):
@@ -101,25 +84,8 @@ def record_section(
 
 def pydantic_field(one: Declared) -> tuple[Any, Any]:
     """Type and field of a setting, as pydantic wants them."""
-    limits, kind = _limits(one.said.limits), one.type
-    if get_origin(kind) is tuple:
-        item: Any = Annotated[get_args(kind)[0], Field(**limits)]
-        kind = Annotated[tuple[item, ...], Strict(False)]
-        bounds = ("min_length", "max_length")
-        limits = dict(zip(bounds, one.said.length, strict=True)) if one.said.length else {}
-    described = quantity(one.default, one.said.meaning, one.said.unit, **limits)
-    return (kind | None if one.optional else kind), described
-
-
-def _limits(limits: Limits | None) -> dict[str, Any]:
-    """Limits in pydantic's words."""
-    bounds = {"least": "ge", "above": "gt", "most": "le", "below": "lt"}
-    standard = Limits()
-    return {
-        word: getattr(limits, bound)
-        for bound, word in bounds.items()
-        if limits is not None and getattr(limits, bound) != getattr(standard, bound)
-    }
+    kind, limits = typed(one)
+    return kind, quantity(one.default, one.said.meaning, one.said.unit, **limits)
 
 
 def trainings() -> dict[str, type[AnyTraining]]:

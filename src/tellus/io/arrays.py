@@ -183,6 +183,18 @@ def _memory() -> int:
         return 2**36
 
 
+def evenly_spaced(count: int, most: int) -> list[int]:
+    """At most so many numbers below `count`, the first and the last among them.
+
+    >>> evenly_spaced(10, 4)
+    [0, 3, 6, 9]
+    """
+    chosen: list[int] = (
+        np.unique(np.linspace(0, count - 1, min(most, count)).round()).astype(int).tolist()
+    )
+    return chosen
+
+
 def digest(*arrays: NDArray[Any]) -> str:
     """SHA-256 of the bytes of arrays, one after another, in hexadecimal digits."""
     found = hashlib.sha256()

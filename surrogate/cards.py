@@ -1,37 +1,23 @@
-"""What cards, run.json and metrics.jsonl may hold: types and limits, as in the configurations.
+"""What cards and metrics.jsonl may hold: types and limits, of settings those they declare."""
 
-Keys that are not named here may hold anything. Import it where it is used: a GPU machine may lack
-pydantic, and does with the plain reading that follows; see `tellus.surrogate.card`.
-"""
-
+from collections.abc import Mapping
 from functools import cache
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field, Strict, create_model, model_validator
-from pydantic import ValidationError as Invalid
 
-from tellus.config.sections import GridSection
-from tellus.config.training import pydantic_field, training_config
-from tellus.solver.limits import LARGEST_SEED
-from tellus.surrogate.kinds import KINDS, Kind
-from tellus.surrogate.settings import declared
+from tellus.errors import InputError
+from tellus.io.card import Card, Count, Number, OwnClassUsed, Pair, Positive, Seconds, conform
+from tellus.solver.limits import FEWEST_CELLS, LARGEST_SEED, MOST_CELLS, Limits
+
+from .kinds import KINDS, Kind
+from .settings import Declared, Record, declared, parts
 
 MOST = 10**7
 """Simulations, snapshots, epochs: far more than anybody makes."""
 
-Number = Annotated[float, Field(ge=-1e100, le=1e100)]
-Positive = Annotated[float, Field(gt=0, le=1e100)]
-Seconds = Annotated[float, Field(ge=0, le=1e12)]
-Count = Annotated[int, Field(ge=0, le=2**53)]
 Some = Annotated[int, Field(ge=1, le=MOST)]
-Pair = Annotated[tuple[Number, Number], Strict(False)]
 Walls = Literal["free-slip", "no-slip"]
-
-
-class Card(BaseModel):
-    """Strict about what it names."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore", strict=True, allow_inf_nan=False)
 
 
 class Spread(Card):
@@ -79,26 +65,27 @@ class Origin(Card):
     dataset: Schedule = Schedule()
 
 
-class OwnClassUsed(Card):
-    """A class of one's own, and the digest of its file when it was first used."""
+class Cells(Card):
+    """A grid."""
 
-    named: str = Field(alias="class")
-    sha256: str
+    nx: int = Field(ge=FEWEST_CELLS, le=MOST_CELLS)
+    ny: int = Field(ge=FEWEST_CELLS, le=MOST_CELLS)
+    aspect: float = Field(ge=1e-3, le=100)
 
 
 class DatasetCard(Card):
     """Of a data set."""
 
-    grid: GridSection
+    grid: Cells
     boundaries: Walls
     simulations: list[SimulationEntry] = Field(min_length=1, max_length=MOST)
     hash: str
     config: Origin | None = None
     command: str | None = None
     version: str | None = None
-    statistics: dict[str, Statistics] = {}
+    statistics: dict[str, Statistics] = Field(default_factory=dict)
     seconds: Seconds | None = None
-    classes: dict[str, OwnClassUsed] = {}
+    classes: dict[str, OwnClassUsed] = Field(default_factory=dict)
 
 
 class Journey(Card):
@@ -176,13 +163,13 @@ class ModelCard(Card):
 
     format: Literal[1]
     kind: str = ""
-    grid: GridSection
+    grid: Cells
     boundaries: Walls
     range: Bounds
     weights_sha256: str
     parameters: Count | None = None
-    validation: dict[str, Any] = {}
-    training: dict[str, Any] = {}
+    validation: dict[str, Any] = Field(default_factory=dict)
+    training: dict[str, Any] = Field(default_factory=dict)
     seconds: Spent | None = None
     network: Any = None
     base: str | None = None
@@ -190,44 +177,6 @@ class ModelCard(Card):
     normalisation: Normalisation | None = None
     scale: Scale | None = None
     log10_dt: Annotated[tuple[Number, Positive], Strict(False)] | None = None
-
-
-class RunSeconds(Card):
-    """Wall time of a run."""
-
-    total: Seconds
-    stokes: dict[str, Seconds]
-    energy: Seconds | None = None
-    output: Seconds | None = None
-
-
-class UsedClosure(Card):
-    """What added to the fluxes of a run."""
-
-    name: str
-    weights_sha256: str | None = None
-
-
-class RunSummary(Card):
-    """run.json; versions before this one wrote fewer keys."""
-
-    solver: str
-    status: str
-    steps: Count
-    seconds: RunSeconds
-    time: Number | None = None
-    message: str = ""
-    warnings: list[str] = Field(default_factory=list)
-    tellus: str | None = None
-    git: str | None = None
-    threads: Count | None = None
-    machine: dict[str, Any] | None = None
-    others_percent: Number | None = None
-    versions: dict[str, Any] | None = None
-    solver_report: dict[str, Any] | None = None
-    start: dict[str, Any] | None = None
-    closure: UsedClosure | None = None
-    classes: dict[str, OwnClassUsed] = Field(default_factory=dict)
 
 
 class EpochLine(Card):
@@ -239,6 +188,64 @@ class EpochLine(Card):
     validation: dict[str, Number]
 
 
+class OfRecord(BaseModel):
+    """Keys that are fields of a record of settings, which must be able to take them."""
+
+    record: ClassVar[type[Record]]
+    names: ClassVar[dict[str, str]]
+    """The field of the record that each key is."""
+
+    def values(self) -> dict[str, Any]:
+        """What is said of the fields of the record."""
+        return {name: getattr(self, key) for key, name in self.names.items()}
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        try:
+            self.record(**self.values())
+        except InputError as refusal:
+            raise ValueError(str(refusal).rstrip(".")) from None
+        return self
+
+
+class NetworkCard(OfRecord, Card):
+    """The shape of a network, all of it named."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    kind: Literal["unet"] = "unet"
+
+
+def typed(one: Declared) -> tuple[Any, dict[str, Any]]:
+    """The type of a setting, and its limits in pydantic's words."""
+    limits, kind = _limits(one.said.limits), one.type
+    if get_origin(kind) is tuple:
+        item: Any = Annotated[get_args(kind)[0], Field(**limits)]
+        kind = Annotated[tuple[item, ...], Strict(False)]
+        bounds = ("min_length", "max_length")
+        limits = dict(zip(bounds, one.said.length, strict=True)) if one.said.length else {}
+    return (kind | None if one.optional else kind), limits
+
+
+def _limits(limits: Limits | None) -> dict[str, Any]:
+    bounds = {"least": "ge", "above": "gt", "most": "le", "below": "lt"}
+    standard = Limits()
+    return {
+        word: getattr(limits, bound)
+        for bound, word in bounds.items()
+        if limits is not None and getattr(limits, bound) != getattr(standard, bound)
+    }
+
+
+def _fields(said: Mapping[str, Declared]) -> Any:
+    """Fields of a pydantic model, by the keys that settings have in files."""
+    pairs = {one.said.key or name: (one, *typed(one)) for name, one in said.items()}
+    return {
+        key: (kind, Field(default=one.default, **limits))
+        for key, (one, kind, limits) in pairs.items()
+    }
+
+
 CARDS: dict[str, type[Card]] = {"data set": DatasetCard, "travel": TravelCard}
 
 REBUILDS = ("precision", "seed")
@@ -248,21 +255,24 @@ REBUILDS = ("precision", "seed")
 @cache
 def model_card(kind: Kind, own_network: bool = False) -> type[ModelCard]:
     """The card of a model of this kind, with the limits that its settings declare."""
-    needed: Any = {
-        name: pydantic_field(one)
-        for name, one in declared(kind.settings).items()
-        if one.said.section == "model" or name in REBUILDS
+    said, within = declared(kind.settings), parts(kind.settings)
+    needed = {n: one for n, one in said.items() if one.said.section == "model" or n in REBUILDS}
+    training = create_model("Training", __base__=Card, **_fields(needed))
+    fields: Any = {"training": (training, Field(default={}))}
+    record = within.get("network", kind.settings)
+    shape = {
+        name: one
+        for name, one in declared(record).items()
+        if "network" in within or one.said.section == "network"
     }
-    training = create_model("Training", __base__=Card, **needed)
-    typed: Any = {"training": (training, Field(default={}))}
-    network = training_config(kind).model_fields.get("network")
     if own_network:
-        typed["network"] = (OwnNetwork, ...)
-    elif network is not None:
-        ours: Any = network.annotation
-        named: Any = {"kind": (Literal["unet"], "unet")}
-        typed["network"] = (create_model("Network", __base__=ours, **named), ...)
-    return create_model("ModelCard", __base__=ModelCard, **typed)
+        fields["network"] = (OwnNetwork, ...)
+    elif shape:
+        network = create_model("Network", __base__=NetworkCard, **_fields(shape))
+        network.record = record
+        network.names = {one.said.key or name: name for name, one in shape.items()}
+        fields["network"] = (network, ...)
+    return create_model("ModelCard", __base__=ModelCard, **fields)
 
 
 def check(kind: str, content: dict[str, Any]) -> None:
@@ -276,16 +286,3 @@ def check(kind: str, content: dict[str, Any]) -> None:
     network = content.get("network")
     name = network.get("kind", "unet") if isinstance(network, dict) else "unet"
     conform(model_card(KINDS[kind], name != "unet"), content)
-
-
-def conform(model: type[Card], content: dict[str, Any]) -> None:
-    """Raise ValueError, saying where and what, for content that is not as `model` says."""
-    try:
-        model.model_validate(content)
-    except Invalid as failure:
-        error = failure.errors(include_url=False, include_input=False)[0]
-        place = ".".join(map(str, error["loc"]))
-        if error["type"] == "missing":
-            raise ValueError(f"it has no {place}") from None
-        said = str(error["ctx"]["error"]) if error["type"] == "value_error" else error["msg"]
-        raise ValueError(f"{place}: {said[:1].lower()}{said[1:]}" if place else said) from None

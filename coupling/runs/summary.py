@@ -1,12 +1,55 @@
-"""What the guards of a run let pass: in which cells its closure was silent, how often a solver fell
-back on another.
+"""run.json: what it holds, and what it says of guards.
+
+In which cells a closure was silent, how often a solver fell back on another.
 """
 
-from tellus.config.cards import RunSummary
+from typing import Any
+
+from pydantic import Field
+
 from tellus.config.solver_spec import SolverSpec
+from tellus.io.card import Card, Count, Number, OwnClassUsed, Seconds
 
 NO_STATUS = ("iterations", "rejected")
 """Counts of a `solver_report` that are of no status."""
+
+
+class RunSeconds(Card):
+    """Wall time of a run."""
+
+    total: Seconds
+    stokes: dict[str, Seconds]
+    energy: Seconds | None = None
+    output: Seconds | None = None
+
+
+class UsedClosure(Card):
+    """What added to the fluxes of a run."""
+
+    name: str
+    weights_sha256: str | None = None
+
+
+class RunSummary(Card):
+    """run.json; versions before this one wrote fewer keys."""
+
+    solver: str
+    status: str
+    steps: Count
+    seconds: RunSeconds
+    time: Number | None = None
+    message: str = ""
+    warnings: list[str] = Field(default_factory=list)
+    tellus: str | None = None
+    git: str | None = None
+    threads: Count | None = None
+    machine: dict[str, Any] | None = None
+    others_percent: Number | None = None
+    versions: dict[str, Any] | None = None
+    solver_report: dict[str, Any] | None = None
+    start: dict[str, Any] | None = None
+    closure: UsedClosure | None = None
+    classes: dict[str, OwnClassUsed] = Field(default_factory=dict)
 
 
 def guards(summary: RunSummary) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""The picture of a Pareto run: error over seconds, the front, the floors."""
+"""The result of a Pareto run: its table; its picture, error over seconds, the front, the floors."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -6,14 +6,17 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from rich.table import Table
 
 from tellus.config.solver_spec import SolverSpec
 from tellus.coupling.output.style import styled
 from tellus.io.shown import in_picture
 
+from .fronts import exact
 from .labels import label_points
-from .pareto_front import exact
+from .selection import grouped
 from .spread import Row
+from .tables import view
 
 COLOURS = {
     "skip": "#E69F00",
@@ -91,3 +94,33 @@ def _legend(drawing: Figure, axis: Axes, rows: list[Row]) -> None:
     axis.plot([], [], "v", ms=5, mfc="none", mec="#222222", label="as good as exact")
     axis.plot([], [], color="#222222", lw=1, label="Pareto front")
     drawing.legend(fontsize=7, loc="outside lower center", ncols=4)
+
+
+def table(result: Mapping[str, Any]) -> Table:
+    """The result for a terminal, fastest first."""
+    return view("pareto", result, said=_said(result))
+
+
+def _said(result: Mapping[str, Any]) -> list[str]:
+    """Of solvers: what failed, what they warned of, what training took, what was left out."""
+    rows = result["results"]
+    failed = [(row["solver"], row["failed"]) for row in rows if row["failed"] is not None]
+    warned = [(row["solver"], warning) for row in rows for warning in row["warnings"]]
+    trained = [(row["solver"], note) for row in rows for note in _training_note(row)]
+    return [
+        *(f"failed: {line}" for line in grouped(failed)),
+        *grouped(warned),
+        *grouped(trained),
+        *(f"left out: {line}" for line in grouped(result["left_out"].items())),
+    ]
+
+
+def _training_note(row: Row) -> list[str]:
+    training = row.get("training")
+    if training is None:
+        return []
+    if training["seconds"] is None:
+        return ["runs until it pays: unknown, its card does not say what data and training took"]
+    runs = training["break_even_runs"]
+    pays = "never pays here" if runs is None else f"pays after {runs:.3g} such runs"
+    return [f"data and training took {training['seconds']:.3g} s, which {pays}"]
