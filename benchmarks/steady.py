@@ -13,16 +13,16 @@ from tellus.coupling.simulation.loop import Simulation
 from tellus.coupling.simulation.steady import WATCHED, SteadyWatch
 from tellus.coupling.solvers.names import make_solver
 from tellus.errors import RunFailedError
-from tellus.solver.grid import Array, Grid
-from tellus.solver.picard import PicardSettings
-from tellus.solver.stokes import vrms
-from tellus.solver.strain import dissipation, effective_viscosity
-from tellus.solver.surface import (
+from tellus.solver.derived import (
     dynamic_topography,
     surface_heat_flux,
     surface_rms,
     surface_velocity,
 )
+from tellus.solver.grid import Array, Grid
+from tellus.solver.picard import PicardSettings
+from tellus.solver.stokes import vrms
+from tellus.solver.strain import dissipation, effective_viscosity
 from tellus.solver.transport.regridding import regridded
 
 from .harness import timed

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from .boundaries import TEMPERATURE, BoundaryConditions
+from .derived import surface_rms
 from .energy import ThermalState
 from .grid import Array, Grid
 from .stokes import Flow, vrms
-from .surface import surface_rms
 
 
 @dataclass(frozen=True)

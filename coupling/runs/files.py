@@ -13,12 +13,12 @@ from tellus.config import Config, check_resumable, dump, load_stored_config
 from tellus.coupling.runs.checkpoint import (
     FOLDER,
     Arrays,
+    Ledger,
     drop_checkpoints_after,
     has_checkpoint,
     write_checkpoint,
 )
 from tellus.coupling.runs.fields import STORE, FieldWriter
-from tellus.coupling.runs.ledger import Ledger
 from tellus.coupling.runs.timeseries import NAME as SERIES
 from tellus.coupling.runs.timeseries import TimeSeries, rows_until
 from tellus.coupling.simulation.ranks import Ranks

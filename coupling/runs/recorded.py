@@ -10,10 +10,9 @@ import numpy as np
 
 from tellus.config import Config, load_stored_config
 from tellus.coupling.build import boundaries_of
-from tellus.coupling.runs.checkpoint import read_checkpoint
+from tellus.coupling.runs.checkpoint import Ledger, read_checkpoint
 from tellus.coupling.runs.fields import STORE, open_fields
 from tellus.coupling.runs.files import CONFIG, SUMMARY
-from tellus.coupling.runs.ledger import Ledger
 from tellus.coupling.runs.summary import RunSummary
 from tellus.coupling.runs.timeseries import NAME as SERIES
 from tellus.coupling.runs.timeseries import REMEDY, read_series, read_text

@@ -14,7 +14,7 @@ from tellus.config import Config, check_resumable, stored_config
 from tellus.config.own_class import is_handed_in
 from tellus.coupling.build import named, resolved, sources_of
 from tellus.coupling.own import KEYS, OwnParts, check_unchanged
-from tellus.coupling.runs.checkpoint import FOLDER, Arrays, read_checkpoint
+from tellus.coupling.runs.checkpoint import FOLDER, KEY, Arrays, Ledger, read_checkpoint
 from tellus.coupling.runs.fields import open_fields
 from tellus.coupling.runs.files import (
     CONTENTS,
@@ -23,7 +23,6 @@ from tellus.coupling.runs.files import (
     check_same_physics,
     check_same_run,
 )
-from tellus.coupling.runs.ledger import KEY, Ledger
 from tellus.coupling.runs.result import RunResult
 from tellus.coupling.runs.time_loop import RunLoop
 from tellus.coupling.simulation.ranks import Ranks, ranks_of

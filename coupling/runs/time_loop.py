@@ -12,8 +12,8 @@ from tellus.coupling.build import check_grid, simulation_arguments
 from tellus.coupling.output.planet import disagreements, units_of, viscosity_note
 from tellus.coupling.own import OwnParts, recorded
 from tellus.coupling.runs import estimate
+from tellus.coupling.runs.checkpoint import KEY, Ledger, RunClock
 from tellus.coupling.runs.files import RunFiles
-from tellus.coupling.runs.ledger import KEY, Ledger, RunClock
 from tellus.coupling.runs.progress import RunProgress
 from tellus.coupling.runs.provenance import provenance
 from tellus.coupling.runs.recorded import RUNNING

@@ -12,7 +12,7 @@ from matplotlib.colors import LogNorm, Normalize
 from matplotlib.figure import Figure
 
 from tellus.coupling.output.style import LINES, picture_place, save_picture, styled
-from tellus.coupling.runs.settings_told import brief_value, is_number, short_names
+from tellus.coupling.trajectory.tabular import brief_value, is_number, short_names
 from tellus.errors import InputError
 from tellus.io.shown import in_picture
 

@@ -13,8 +13,8 @@ from pydantic import ValidationError
 from tellus.config import Config, load_config, stored_config
 from tellus.config.vary import Varied
 from tellus.coupling.runs.recorded import RecordedRun
-from tellus.coupling.runs.settings_told import brief_value, told
 from tellus.coupling.sobol import sobol_points
+from tellus.coupling.trajectory.tabular import brief_value, told
 from tellus.errors import InputError
 from tellus.io.json_file import read_json
 from tellus.io.names import plain_names

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from tellus.coupling.runs.settings_told import is_number, short_names
+from tellus.coupling.trajectory.tabular import is_number, short_names
 from tellus.errors import TellusError
 from tellus.solver.grid import Array
 from tellus.solver.stokes import QUIET_VRMS

@@ -15,8 +15,8 @@ from tellus.coupling.cluster import run_all
 from tellus.coupling.runs.estimate import check_memory, memory_gib
 from tellus.coupling.runs.recorded import RecordedRun
 from tellus.coupling.runs.run import run_directory
-from tellus.coupling.runs.settings_told import told
 from tellus.coupling.simulation.loop import Simulation
+from tellus.coupling.trajectory.tabular import told
 from tellus.errors import InputError, InterruptedRunError, RunFailedError, TellusError
 from tellus.io.lock import sole_user
 from tellus.io.places import refuse_occupied

@@ -10,9 +10,15 @@ import pandas as pd
 from rich.table import Table
 
 from tellus.coupling.runs.recorded import RecordedRun
-from tellus.coupling.runs.settings_told import brief_value, is_number, short_names, told
 from tellus.coupling.trajectory.drift import last_third
-from tellus.coupling.trajectory.tabular import digits, rich_table
+from tellus.coupling.trajectory.tabular import (
+    brief_value,
+    digits,
+    is_number,
+    rich_table,
+    short_names,
+    told,
+)
 from tellus.io.whole_file import write_atomically
 
 from .plan import DONE, Sweep

@@ -1,4 +1,4 @@
-"""Tables for the terminal: a row for each run or solver, a column for each figure of it."""
+"""Tables for the terminal, a row for each run; numbers and settings as short as they can be."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -7,6 +7,8 @@ from typing import Any
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.table import Column as TableColumn
 from rich.table import Table
+
+from tellus.io.shown import shown
 
 Column = tuple[str, str, float]
 """Title of a column, key of what it shows, and by how much that is multiplied."""
@@ -111,3 +113,30 @@ def rich_table(
     view.caption = "\n".join(notes) or None
     view.caption_justify = "left"
     return view
+
+
+def short_names(keys: Sequence[str]) -> dict[str, str]:
+    """Of "section.key" the key alone, where that says which one it is; of every kind, what of."""
+    leaves = [key.partition(".")[2] for key in keys]
+    return {
+        key: leaf if leaves.count(leaf) == 1 and leaf != "kind" else key
+        for key, leaf in zip(keys, leaves, strict=True)
+    }
+
+
+def told(values: Mapping[str, Any]) -> str:
+    """Values in words, such as "gamma_T 1e+06, heating 2.5"."""
+    names = short_names(list(values))
+    return ", ".join(f"{names[key]} {brief_value(value)}" for key, value in values.items())
+
+
+def brief_value(value: Any) -> str:
+    """A setting's value as short as it can be."""
+    if is_number(value):
+        return f"{value:.6g}"
+    return "none" if value is None else shown(value)
+
+
+def is_number(value: object) -> bool:
+    """Whether a setting's value is one."""
+    return isinstance(value, int | float) and not isinstance(value, bool)

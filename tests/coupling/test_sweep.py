@@ -18,12 +18,12 @@ from rollouts import record, tellus, write_case
 from tellus.config.vary import varied
 from tellus.coupling.runs.recorded import RecordedRun
 from tellus.coupling.runs.run import run_directory
-from tellus.coupling.runs.settings_told import told
 from tellus.coupling.sweep import sweep as sweeps
 from tellus.coupling.sweep.figure import plot_sweep
 from tellus.coupling.sweep.plan import Sweep, points, sample_size
 from tellus.coupling.sweep.scaling import NoLawError, fit
 from tellus.coupling.sweep.table import measured, rows
+from tellus.coupling.trajectory.tabular import told
 from tellus.errors import InputError, InterruptedRunError, RunFailedError
 from tellus.solver.energy import EnergyEquation
 

@@ -16,13 +16,13 @@ from numerics import (
 from physics_cases import SLIP, SLIPS, covering, slip_walls
 
 from tellus.solver.boundaries import FREE_SLIP, NO_SLIP, BoundaryConditions
+from tellus.solver.derived import surface_velocity
 from tellus.solver.direct import DirectSolver
 from tellus.solver.grid import Array, Grid
 from tellus.solver.psi.operator import PsiOperator
 from tellus.solver.rheology import Given
 from tellus.solver.stokes import StokesProblem
 from tellus.solver.strain import dissipation, shear_strain_rate, strain_rate
-from tellus.solver.surface import surface_velocity
 
 GRIDS = [Grid(9, 6, 1.3), Grid(5, 8, 0.7), Grid(4, 4, 1.0)]
 ALL_FAST = slip_walls([NO_SLIP] * 4)

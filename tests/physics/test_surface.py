@@ -12,11 +12,11 @@ from tellus.benchmarks.analytic import CONTRAST, fields, solkz
 from tellus.coupling.runs.run import open_run, run_directory
 from tellus.coupling.runs.timeseries import read_series
 from tellus.solver.boundaries import FLUX, BoundaryConditions, Wall
+from tellus.solver.derived import dynamic_topography, mobility, plateness, surface_heat_flux
 from tellus.solver.direct import DirectSolver
 from tellus.solver.grid import Array, Grid
 from tellus.solver.rheology import Given
 from tellus.solver.stokes import Flow, StokesProblem, StokesReport
-from tellus.solver.surface import dynamic_topography, mobility, plateness, surface_heat_flux
 
 
 def still(grid: Grid) -> Flow:

@@ -7,11 +7,11 @@ import pytest
 from numerics import between, cell_flow, flow_of, observed_orders, random_psi, rough_field
 
 from tellus.solver import diagnostics
+from tellus.solver.derived import surface_velocity
 from tellus.solver.energy import EnergyEquation, ThermalState
 from tellus.solver.grid import Grid
 from tellus.solver.initial import conductive, linear
 from tellus.solver.stokes import Flow, relative_velocity_error, vrms
-from tellus.solver.surface import surface_velocity
 
 GRID = Grid(48, 16, 3.0)
 

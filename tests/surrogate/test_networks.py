@@ -7,8 +7,12 @@ from torch import Tensor
 
 from tellus.surrogate.multi_scale.settings import MultiScaleNetworkSettings
 from tellus.surrogate.networks import seeded
-from tellus.surrogate.networks.multi_scale import MultiScale, smallest_side
-from tellus.surrogate.networks.padding import BoundaryLearnedConvolution, convolution
+from tellus.surrogate.networks.multi_scale import (
+    BoundaryLearnedConvolution,
+    MultiScale,
+    convolution,
+    smallest_side,
+)
 
 
 def by_hand(layer: BoundaryLearnedConvolution, x: Tensor) -> Tensor:

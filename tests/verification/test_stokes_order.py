@@ -11,10 +11,10 @@ import pytest
 from manufactured import driving_temperature, velocity_errors
 from numerics import GivenViscosity, observed_orders
 
+from tellus.solver.derived import surface_velocity
 from tellus.solver.direct import DirectSolver
 from tellus.solver.grid import Array, Grid
 from tellus.solver.stokes import Flow, StokesProblem, vrms
-from tellus.solver.surface import surface_velocity
 
 RAYLEIGH = 10.0
 

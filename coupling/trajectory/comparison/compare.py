@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from tellus.coupling.runs.recorded import RUNNING, RecordedRun, read_run
-from tellus.coupling.runs.settings_told import told
 from tellus.coupling.runs.summary import guards
+from tellus.coupling.trajectory.tabular import told
 from tellus.errors import InputError
 from tellus.io.shown import shown
 
