@@ -12,8 +12,7 @@ from tellus.solver.grid import Array, Grid
 from tellus.solver.history import History
 from tellus.solver.phase_timer import PhaseTimer
 from tellus.solver.psi.operator import PsiProduct, relative_residual, velocity_norm
-from tellus.solver.splines.preconditioner import SplinePreconditioner
-from tellus.solver.splines.projection import FEWEST, require_knots
+from tellus.solver.splines.projection import FEWEST, SplinePreconditioner, require_knots
 from tellus.solver.stokes import Flow, SolverState, StokesProblem, StokesSolver, failure
 from tellus.solver.threads import one_blas_thread
 

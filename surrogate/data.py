@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from tellus.errors import InputError
 from tellus.io.arrays import Arrays, Expected, check_digests, read_npz, read_stored
 from tellus.io.json_file import read_json
-from tellus.io.names import plain_names
 from tellus.io.recognised import DATA, expect, lost
+from tellus.io.shown import plain_names
 from tellus.solver.grid import Array, Grid
 from tellus.solver.rheology import FrankKamenetskii
 from tellus.solver.stokes import StokesProblem

@@ -19,9 +19,9 @@ import torch
 from tellus.errors import InputError, SolverError
 from tellus.io.arrays import Arrays, Expected, digest, evenly_spaced, npz_bytes, read_npz
 from tellus.io.json_file import parse_json, small_file
-from tellus.io.names import plain_names
 from tellus.io.places import refuse_occupied
 from tellus.io.recognised import ARCHIVE, unexpected
+from tellus.io.shown import plain_names
 from tellus.io.whole_file import own_folder, write_atomically, written_aside
 from tellus.solver.boundaries import BoundaryConditions
 from tellus.solver.grid import Grid

@@ -11,8 +11,8 @@ from tellus.coupling.runs.provenance import provenance
 from tellus.errors import InputError
 from tellus.io.busy import background_load
 from tellus.io.json_file import read_json
-from tellus.io.names import plain_names
 from tellus.io.recognised import TRAININGS, unexpected
+from tellus.io.shown import plain_names
 from tellus.surrogate.data import Dataset
 from tellus.surrogate.kinds import KINDS
 from tellus.surrogate.model import kind_of

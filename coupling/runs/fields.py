@@ -21,8 +21,8 @@ from tellus.coupling.runs.whole_outputs import (
     spread,
 )
 from tellus.errors import InputError
-from tellus.io.names import plain_names
 from tellus.io.recognised import RUN, damaged, expect, lost
+from tellus.io.shown import plain_names
 from tellus.io.stores import checked_compression, new_store, open_store, stored_array
 from tellus.io.whole_file import sync
 from tellus.solver.derived import DERIVED

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from tellus.coupling.runs.fields import open_fields
 from tellus.coupling.runs.timeseries import read_series
-from tellus.io.html import facts_table
+from tellus.io.shown import facts_table
 
 if TYPE_CHECKING:
     import xarray as xr

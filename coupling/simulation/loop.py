@@ -29,7 +29,7 @@ from tellus.coupling.simulation.stepping import (
 )
 from tellus.coupling.starts.initial import given_start, initial_state
 from tellus.errors import InputError
-from tellus.io.html import facts_table
+from tellus.io.shown import facts_table
 from tellus.solver.boundaries import BoundaryConditions
 from tellus.solver.closure import Closure, checked_fluxes, require_closure
 from tellus.solver.composite import joined, state_of

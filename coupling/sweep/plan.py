@@ -17,8 +17,8 @@ from tellus.coupling.sobol import sobol_points
 from tellus.coupling.trajectory.tabular import brief_value, told
 from tellus.errors import InputError
 from tellus.io.json_file import read_json
-from tellus.io.names import plain_names
 from tellus.io.recognised import SWEEP, unexpected
+from tellus.io.shown import plain_names
 from tellus.io.whole_file import write_atomically
 
 PLAN, RUNS, FAILED = "sweep.json", "runs", "failed"

@@ -8,7 +8,7 @@ from pathlib import Path
 from tellus.config import Config, changed, dump, load_config, stored_dataset_config
 from tellus.coupling.build import replaced, simulation_of
 from tellus.errors import InputError
-from tellus.io.names import plain_names
+from tellus.io.shown import plain_names
 from tellus.surrogate.data import Dataset
 
 SAME_CASE = ("model", "boundaries", "rheology", "initial")

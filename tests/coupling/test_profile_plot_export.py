@@ -25,8 +25,7 @@ from tellus.cli import app
 from tellus.config import load_config
 from tellus.coupling.output import pictures
 from tellus.coupling.output.export import export_netcdf, export_vtk
-from tellus.coupling.output.film import _image, write_film
-from tellus.coupling.output.pictures import plot_run
+from tellus.coupling.output.pictures import _image, plot_run, write_film
 from tellus.coupling.output.planet import Units, disagreements, units_of, viscosity_note
 from tellus.coupling.output.profile import profile
 from tellus.coupling.output.series import history

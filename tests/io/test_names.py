@@ -16,7 +16,7 @@ from tellus.coupling.runs.run import run_directory
 from tellus.coupling.trajectory.cases import cases_of_files
 from tellus.errors import InputError
 from tellus.io.arrays import digest
-from tellus.io.names import plain_names
+from tellus.io.shown import plain_names
 from tellus.surrogate.data import Dataset
 from tellus.surrogate.packed_temperatures import unpack
 

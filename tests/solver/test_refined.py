@@ -15,7 +15,7 @@ from tellus.solver.grid import Array, Grid
 from tellus.solver.krylov import fastest_factor, refined_solver
 from tellus.solver.psi.operator import PsiOperator, velocity_norm
 from tellus.solver.rheology import FrankKamenetskii, Given
-from tellus.solver.splines.preconditioner import SplinePreconditioner
+from tellus.solver.splines.projection import SplinePreconditioner
 from tellus.solver.stokes import StokesProblem, relative_velocity_error, velocity
 from tellus.solver.threads import limit
 

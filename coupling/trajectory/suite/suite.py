@@ -21,8 +21,8 @@ from tellus.coupling.trajectory.rollout import MOST_STEPS, Rollout, file_name, r
 from tellus.errors import InputError
 from tellus.io.json_file import parse_json, small_file
 from tellus.io.lock import sole_user
-from tellus.io.names import plain_names
 from tellus.io.places import refuse_occupied
+from tellus.io.shown import plain_names
 from tellus.io.whole_file import own_folder, write_atomically
 from tellus.solver.threads import limit
 

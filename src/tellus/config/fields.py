@@ -19,7 +19,7 @@ from pydantic import (
 from pydantic.fields import FieldInfo
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
-from tellus.io.html import facts_table
+from tellus.io.shown import facts_table
 
 from .own_class import GRAMMAR, OwnClass, is_handed_in
 

@@ -8,7 +8,7 @@ from typing import Any, Self, TypeVar
 from pydantic import model_validator
 
 from tellus.errors import InputError
-from tellus.io.html import facts_table
+from tellus.io.shown import facts_table
 from tellus.solver.limits import FEWEST_CELLS
 
 from .dataset import (
