@@ -158,6 +158,14 @@ void details(const tellus::LocalNetwork& network, const Array& temperature,
     network.details(state, out);
 }
 
+void viscosities(const tellus::LocalNetwork& network, const Array& temperature,
+                 const Array& log_viscosity, const Ends& ends, Array shown) {
+    const auto state = seen(temperature, log_viscosity, ends);
+    double* out = shown.mutable_data();
+    py::gil_scoped_release release;
+    network.viscosities(state, out);
+}
+
 tellus::Field values_of(const Array& array) { return {array.data(), array.data() + array.size()}; }
 
 Array array_of(const tellus::Field& values, std::ptrdiff_t rows, std::ptrdiff_t columns) {
@@ -270,7 +278,10 @@ PYBIND11_MODULE(_core, m) {
              py::arg("along_y").noconvert(), "Write the heat that the scheme's fluxes lack.")
         .def("details", &details, py::arg("temperature").noconvert(),
              py::arg("log_viscosity").noconvert(), py::arg("ends"), py::arg("within").noconvert(),
-             "Write T at the quarters of cells less a smooth guess of it.");
+             "Write T at the quarters of cells less a smooth guess of it.")
+        .def("viscosities", &viscosities, py::arg("temperature").noconvert(),
+             py::arg("log_viscosity").noconvert(), py::arg("ends"), py::arg("shown").noconvert(),
+             "Write the logarithm of viscosity that cells show.");
     m.def("transport_step", &transport_step, py::arg("temperature").noconvert(), py::arg("stages"),
           py::arg("mean"), py::arg("hx"), py::arg("hy"), py::arg("source"), py::arg("dt"),
           py::arg("lowest"), py::arg("highest"), "A step of high-order transport.");

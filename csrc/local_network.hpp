@@ -417,6 +417,25 @@ class LocalNetwork {
             }
     }
 
+    // The logarithm of viscosity that cells show, (ny, nx): that of their mean T, and at most half
+    // of its range around more or less.
+    void viscosities(const Seen& seen, double* shown) const {
+        const ptrdiff_t ny = seen.ny, nx = seen.nx;
+        const Answers found = answers(seen, nullptr);
+        for (ptrdiff_t j = 0; j < ny; ++j)
+            for (ptrdiff_t i = 0; i < nx; ++i) {
+                double low = INFINITY, high = -INFINITY;
+                for (ptrdiff_t k = std::max<ptrdiff_t>(j - 1, 0); k < std::min(j + 2, ny); ++k)
+                    for (ptrdiff_t l = std::max<ptrdiff_t>(i - 1, 0); l < std::min(i + 2, nx);
+                         ++l) {
+                        const double here = seen.log_viscosity[k * nx + l];
+                        low = std::min(low, here), high = std::max(high, here);
+                    }
+                shown[j * nx + i] =
+                    seen.log_viscosity[j * nx + i] + 0.5 * found.even(j, i, 0) * (high - low);
+            }
+    }
+
   private:
     // What is asked of a flow goes after what is asked of the state, where there is a flow.
     Answers answers(const Seen& seen, const Moved* flow) const {

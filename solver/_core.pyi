@@ -77,6 +77,13 @@ class LocalNetwork:
         ends: tuple[float, float],
         within: Array,
     ) -> None: ...
+    def viscosities(
+        self,
+        temperature: Array,
+        log_viscosity: Array,
+        ends: tuple[float, float],
+        shown: Array,
+    ) -> None: ...
 
 class Simulation:
     def __init__(self, nx: int, ny: int, aspect: float, tolerance: float) -> None: ...

@@ -9,7 +9,7 @@ from tellus.errors import InputError
 
 from .boundaries import TEMPERATURE
 from .energy import MP5
-from .grid import Grid
+from .grid import Array, Grid
 from .limits import check_shape
 from .stokes import Flow, StokesProblem
 from .transport.means import Fluxes
@@ -51,6 +51,13 @@ class Closure(Protocol):
         Its temperature is what is buoyant, its rheology what gives the viscosity.
         """
         return interpolated(problem, finer)
+
+    def viscosity(self, problem: StokesProblem, found: Array) -> Array:
+        """What cells show a solve on their own grid of the viscosity of their mean T, `found`.
+
+        Both have shape (ny, nx).
+        """
+        return found
 
     def check(self, problem: StokesProblem) -> list[str]:
         """Warnings about using this closure here; InputError where it cannot be used at all."""

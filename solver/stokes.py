@@ -32,6 +32,10 @@ class Refines(Protocol):
         """The problem on a grid that divides each cell."""
         ...
 
+    def viscosity(self, problem: "StokesProblem", found: Array) -> Array:
+        """What the cells show of the viscosity of their mean T."""
+        ...
+
 
 @dataclass(frozen=True)
 class StokesProblem:
@@ -39,7 +43,7 @@ class StokesProblem:
 
     `temperature` has shape (ny, nx); `time` is the model time. The momentum equation
     does not know `heating`, the internal heating at that time; networks may. `closure` says what
-    a finer grid sees of it, where it is not interpolated.
+    a finer grid sees of it, where it is not interpolated, and what viscosity this one does.
     """
 
     grid: Grid
@@ -56,7 +60,20 @@ class StokesProblem:
         check_record(self, rayleigh=FINITE, time=FINITE)
 
     def viscosity(self) -> Array:
-        """Viscosity at the cell centres, shape (ny, nx), of a law without strain rate.
+        """Viscosity that the cells show, shape (ny, nx); raises as `viscosity_of_means` does."""
+        found = self.viscosity_of_means()
+        if self.closure is None:
+            return found
+        shown = self.closure.viscosity(self, found)
+        if np.shape(shown) != self.grid.cells or not np.all((shown > 0.0) & (shown < np.inf)):
+            raise InputError(
+                f"closure {self.closure.name}: viscosity must return positive, finite numbers of "
+                f"shape {self.grid.cells}: mend it, or bound them."
+            )
+        return shown
+
+    def viscosity_of_means(self) -> Array:
+        """That of the temperature at the cells, of a law without strain rate.
 
         Raises SolverError for a non-linear law: `PicardSolver` goes around a linear solver
         and hands it problems whose viscosity is known.

@@ -85,7 +85,8 @@ class RichardsonSolver(CompositeSolver):
 
     def solve(self, problem: StokesProblem) -> Flow:
         """The extrapolated flow, on the grid of the problem."""
-        coarse = self.coarse.solve(problem)
+        # What a closure makes of viscosity is for solves that are not extrapolated.
+        coarse = self.coarse.solve(replace(problem, closure=None))
         own = coarse.divergent or coarse.p is not None
         due = own or len(self._added) < 2 or self._calls % self.every == 0
         self._calls += 1

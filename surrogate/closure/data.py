@@ -41,6 +41,8 @@ class Stretches(Rows):
         ln gamma_T and ln gamma_p, (n, 2).
     rayleigh : Tensor
         Shape (n,).
+    simulation : Tensor
+        Number of the simulation in its split, (n,).
     """
 
     temperature: Tensor
@@ -52,6 +54,7 @@ class Stretches(Rows):
     within: Tensor
     log_gamma: Tensor
     rayleigh: Tensor
+    simulation: Tensor
 
     @property
     def segments(self) -> int:
@@ -103,14 +106,14 @@ class Part:
 def load_part(dataset: Dataset, split: str, settings: ClosureSettings) -> Part:
     """The stretches of a split; InputError where it holds none, or no filtered data."""
     gathered: dict[Grid, list[Stretches]] = {}
-    for entry in dataset.entries(split):
+    for number, entry in enumerate(dataset.entries(split)):
         name = str(entry["name"])
         if not dataset.has(name, "first"):
             raise InputError(
                 f"{dataset.path} keeps no windows of finer runs: make a data set with "
                 'dataset.kind = "filtered" to train a closure on.'
             )
-        for grid, each in _of_simulation(dataset, entry, settings):
+        for grid, each in _of_simulation(dataset, entry, number, settings):
             gathered.setdefault(grid, []).append(each)
     if not gathered:
         raise InputError(
@@ -121,7 +124,7 @@ def load_part(dataset: Dataset, split: str, settings: ClosureSettings) -> Part:
 
 
 def _of_simulation(
-    dataset: Dataset, entry: Mapping[str, float], settings: ClosureSettings
+    dataset: Dataset, entry: Mapping[str, float], number: int, settings: ClosureSettings
 ) -> Iterator[tuple[Grid, Stretches]]:
     name, fine = str(entry["name"]), dataset.grid
     moments = dataset.arrays(name, "temperature", "psi", "time")
@@ -134,6 +137,7 @@ def _of_simulation(
         **{**windows, "first": first},
         rayleigh=float(entry["rayleigh"]),
         log_gamma=[float(np.log(entry[key])) for key in ("gamma_T", "gamma_p")],
+        number=number,
     )
     for ratio in settings.coarsenings:
         if fine.nx % ratio or fine.ny % ratio:
@@ -159,6 +163,7 @@ class _Simulation:
     heated: Floats
     log_gamma: list[float]
     rayleigh: float
+    number: int
 
     def stretches(self, ratio: int, steps: int, segments: int) -> Stretches | None:
         """On the grid whose cells are `ratio` times longer, with as many segments as there are.
@@ -198,6 +203,7 @@ class _Simulation:
             _single(within.reshape(*begun.shape, *within.shape[1:])),
             _single(np.tile(self.log_gamma, (len(starts), 1))),
             torch.full((len(starts),), self.rayleigh),
+            torch.full((len(starts),), self.number),
         )
 
 

@@ -13,20 +13,22 @@ from .carrying import BATCH, errors, plain_errors
 from .data import Stretches, load_part
 from .model import LearnedClosure
 from .momentum import flow_squares
-from .settings import ClosureNetworkSettings, ClosureSettings
+from .settings import OWN, ClosureNetworkSettings, ClosureSettings
 
 
 def evaluate_closure(model_dir: Path | str, data: Path, split: str = "test") -> dict[str, Any]:
-    """Errors after each stretch of steps with the velocities of the fine runs, by grid.
+    """Errors after each stretch of steps, with the velocities of the training, by grid.
 
     Returns
     -------
     dict
         "grids": for each grid the number of "stretches", and of "temperature" (T at the cells) and
         "heat" (through bottom and top together) the root-mean-square error relative to the rms
-        change of T in a step, and to the rms heat, of "within" (T at the quarters of cells, where
-        the data hold it) itself, and of "velocity" and "surface" (that along the top), of the flow
-        that `richardson` finds where a stretch begins, relative to these; medians over stretches,
+        change of T in a step, and to the rms heat, of "rows" (the velocity in each row, with
+        velocities of the own grid) relative to these, of "within" (T at the quarters of cells,
+        where the data hold it) itself, and of "velocity" and "surface" (that along the top), of the
+        flow that `richardson` finds where a stretch begins, relative to these; medians over
+        stretches,
         with "closure" and "base"; and "ratio", the median and the 95th percentile of the one over
         the other.
 
@@ -42,31 +44,39 @@ def evaluate_closure(model_dir: Path | str, data: Path, split: str = "test") -> 
         network=ClosureNetworkSettings.from_json(closure.card["network"]),
         steps=int(trained["steps"]),
         coarsenings=tuple(trained["coarsenings"]),
+        velocity=trained.get("velocity", "fine"),
     )
     part = load_part(dataset, split, settings)
     return {
         "kind": ClosureSettings.kind,
         "split": split,
         "steps": settings.steps,
+        "velocity": "their own grid" if settings.velocity == OWN else "finer runs",
         "grids": {
-            str(grid): _on_grid(closure, grid, each) for grid, each in part.stretches.items()
+            str(grid): _on_grid(closure, grid, each, settings.velocity == OWN)
+            for grid, each in part.stretches.items()
         },
         "parameters": closure.card["parameters"],
         "weights_sha256": closure.sha256,
     }
 
 
-def _on_grid(closure: LearnedClosure, grid: Grid, each: Stretches) -> dict[str, Any]:
-    base = plain_errors(grid, each)
+def _on_grid(closure: LearnedClosure, grid: Grid, each: Stretches, own: bool) -> dict[str, Any]:
+    base = plain_errors(grid, each, own)
     with torch.inference_mode():
         found = [
             errors(
-                grid, each.select(rows).to(next(closure.networks.parameters())), closure.networks
+                grid,
+                each.select(rows).to(next(closure.networks.parameters())),
+                closure.networks,
+                own,
             )
             for rows in torch.arange(len(each)).split(BATCH)  # type: ignore[no-untyped-call]
         ]
     change = each.temperature.diff(dim=1).square().mean(dim=(1, 2, 3))
     sizes = {"temperature": change, "heat": each.wall_heat.square().mean(dim=(1, 2))}
+    if own:
+        sizes["rows"] = torch.ones(len(each))
     if each.within.numel():
         sizes["within"] = torch.ones(len(each))
     scores: dict[str, Any] = {"stretches": len(each)}
@@ -104,6 +114,7 @@ def _compared(ours: Array, base: Array, size: Array) -> dict[str, Any]:
 SCORES = {
     "temperature": "T",
     "heat": "heat",
+    "rows": "velocity by row",
     "within": "within cells",
     "velocity": "velocity",
     "surface": "surface",
@@ -114,8 +125,9 @@ SCORES = {
 def table(result: dict[str, Any]) -> str:
     """The result as text."""
     lines = [
-        f"{result['steps']} steps with velocities of finer runs, split {result['split']!r}: errors "
-        "of T over its change in a step, of heat through bottom and top, of T within cells,",
+        f"{result['steps']} steps with velocities of {result['velocity']}, split "
+        f"{result['split']!r}: errors of T over its change in "
+        "a step, of heat through bottom and top, of T within cells,",
         "of velocity and surface velocity; medians, and the ratio of the one to the other",
         "",
         f"{'grid':10}{'stretches':>10}  {'error of':14}{'base':>10}{'closure':>10}{'ratio':>8}"

@@ -13,12 +13,13 @@ from tellus.surrogate.networks import seeded
 from tellus.surrogate.rows import Rows
 from tellus.surrogate.training.learner import Learner, average
 
-from .carrying import BATCH, Errors, beside, followed, seen
+from .carrying import BATCH, Errors, Segment, beside, followed
 from .data import Part, Stretches, load_part
 from .features import FLOW, STATE, flow_features, state_features
+from .looking import seen
 from .momentum import finer_flows, flow_errors, flow_squares
 from .network import ClosureNetworks, DetailNetwork
-from .settings import ClosureSettings
+from .settings import OWN, ClosureSettings
 
 CARRIED = tuple(own.name for own in fields(Errors))
 NAMES = (*CARRIED, "flow")
@@ -36,35 +37,46 @@ UNSEEN = torch.tensor([1e-6, 1e-4]).double()
 SURFACE = 0.3
 """Weight of surface velocity beside that of velocity."""
 
+LEAST_ROWS = 0.02
+"""Squares of relative errors of the velocity in rows that need not become smaller."""
+
+LEAST_DRIFT = 3e-5
+"""Mean drift of T(y) in a segment that need not become smaller."""
+
+MEMORY = 0.15
+"""Weight of the latest stretch in the mean drift that is remembered of a simulation."""
+
 
 @dataclass(frozen=True)
 class _Base(Rows):
     """What errors are divided by: those without a closure, and what is forgiven.
 
     `flow` has squares of the relative errors of velocity and surface velocity where each segment
-    begins, shape (n, segments, 2); none of them where they are not asked for.
+    begins, shape (n, segments, 2); none of them where they are not asked for. `gap` is by how
+    much T(y) is off where each segment ends, (n, segments, ny).
     """
 
     carried: Errors
     flow: Tensor
+    gap: Tensor
 
     @classmethod
     def of(cls, grid: Grid, each: Stretches, settings: ClosureSettings) -> Self:
         parts: list[Self] = []
         with torch.inference_mode():
             for rows in torch.arange(len(each)).split(BATCH):  # type: ignore[no-untyped-call]
-                found = [
-                    cls._of_segment(grid, part, errors, settings)
-                    for part, errors in followed(grid, each.select(rows), None)
-                ]
-                flow = torch.cat([one.flow for one in found], dim=1)
-                parts.append(cls(beside([one.carried for one in found]), flow))
+                entered = followed(grid, each.select(rows), None, settings.velocity == OWN)
+                found = [cls._of_segment(grid, one, settings) for one in entered]
+                flow, gap = (
+                    torch.cat([getattr(one, name) for one in found], dim=1)
+                    for name in ("flow", "gap")
+                )
+                parts.append(cls(beside([one.carried for one in found]), flow, gap))
         return cls.joined(parts)
 
     @classmethod
-    def _of_segment(
-        cls, grid: Grid, part: Stretches, found: Errors, settings: ClosureSettings
-    ) -> Self:
+    def _of_segment(cls, grid: Grid, segment: Segment, settings: ClosureSettings) -> Self:
+        part, found, gap = segment
         change = part.temperature.diff(dim=1)
         floor, heat = settings.floor**2, (part.wall_heat**2).mean(dim=(1, 2))[:, None]
         mean = change.mean(dim=3).square().mean(dim=(1, 2))[:, None]
@@ -77,8 +89,10 @@ class _Base(Rows):
                 found.profile + floor * mean,
                 found.heat + floor * (heat + 1.0),
                 found.within + INVISIBLE**2,
+                found.rows + LEAST_ROWS,
             ),
             flow,
+            gap[:, None],
         )
 
 
@@ -94,64 +108,105 @@ def _flow_ratio(grid: Grid, part: Stretches, base: Tensor, detail: DetailNetwork
     return finer_flows(grid, part, detail, measure)
 
 
-class ClosureLearner(Learner[ClosureSettings]):
-    """See `Learner`; an example is a stretch of steps on one of the grids.
+class ClosureInTraining(nn.Module):
+    """The networks, and what is remembered of how T(y) drifts with them.
 
-    Velocities are those of the fine run, so that nothing but transport is learned.
+    One average over the stretches of each simulation and segment for each grid, (simulations,
+    segments, ny): a drift that all of them share is what becomes a bias of long runs.
     """
+
+    def __init__(self, networks: ClosureNetworks, drifts: dict[Grid, Tensor]) -> None:
+        super().__init__()
+        self.networks = networks
+        for grid, drift in drifts.items():
+            self.register_buffer(f"drift_{grid}", drift.clone())
+
+    def drift(self, grid: Grid) -> Tensor:
+        """That on a grid, to be changed in place."""
+        found: Tensor = getattr(self, f"drift_{grid}")
+        return found
+
+
+class ClosureLearner(Learner[ClosureSettings]):
+    """See `Learner`; an example is a stretch of steps on one of the grids."""
 
     takes_network = False
     counted = "stretches"
     parts: dict[str, Part]
-    module: ClosureNetworks
+    module: ClosureInTraining
 
     def build(self, network: nn.Module | None) -> None:
         settings = self.settings
         self.parts = {s: load_part(self.dataset, s, settings) for s in ("train", "validation")}
-        made = seeded(ClosureNetworks, settings.network, seed=settings.seed)
-        self.module = made.to(self.device, PRECISIONS[settings.precision])
         self._seen = self._ranges()
         self._base = {
             split: {grid: _Base.of(grid, each, settings) for grid, each in part.stretches.items()}
             for split, part in self.parts.items()
         }
+        own = settings.velocity == OWN
+        made = seeded(ClosureNetworks, settings.network, own, seed=settings.seed)
+        self._drift = {
+            grid: _by_simulation(self._base["train"][grid].gap, each.simulation)
+            for grid, each in self.parts["train"].stretches.items()
+        }
+        module = ClosureInTraining(made, self._drift)
+        self.module = module.to(self.device, PRECISIONS[settings.precision])
 
-    def _ratios(self, split: str, index: Tensor) -> Tensor:
+    def weights(self) -> dict[str, Tensor]:
+        """The networks alone."""
+        return self.module.networks.state_dict()
+
+    def _ratios(self, split: str, index: Tensor) -> tuple[Tensor, Tensor]:
         """Errors of the stretches numbered `index`, in order of their grids, over the base's.
 
-        Shape (5, their segments): of each of `NAMES`, that of the flow 0 where it is not asked
-        for.
+        Shape (6, their segments): of each of `NAMES`, that of the flow 0 where it is not asked
+        for. And, in training, how much they add to the mean drift of T(y), over the base's.
         """
-        found = []
+        found, drifts = [], []
+        networks, own = self.module.networks, self.settings.velocity == OWN
         for grid, rows, each in self.parts[split].chosen(index.cpu()):
             base = self._base[split][grid].select(rows)
             kept = base.carried.to(self.device)
-            entered = followed(grid, each.to(next(self.module.parameters())), self.module)
-            for number, (part, ours) in enumerate(entered):
+            entered = followed(grid, each.to(next(networks.parameters())), networks, own)
+            for number, (part, ours, gap) in enumerate(entered):
+                if split == "train":
+                    drifts.append(self._added_drift(grid, each.simulation, number, gap))
                 flow = torch.zeros(len(part)).to(ours.temperature)
                 if base.flow.numel():
                     known = base.flow[:, number]
-                    flow = _flow_ratio(grid, part, known, self.module.detail).to(flow)
+                    flow = _flow_ratio(grid, part, known, networks.detail).to(flow)
                 pairs = (
                     (getattr(ours, name)[:, 0], getattr(kept, name)[:, number]) for name in CARRIED
                 )
                 ratios = [torch.sqrt(one / of + 1e-12) for one, of in pairs]
                 found.append(torch.stack([*ratios, flow]))
-        return torch.cat(found, dim=1)
+        together = torch.cat(drifts) if drifts else torch.zeros(1)
+        return torch.cat(found, dim=1), together
+
+    def _added_drift(self, grid: Grid, simulation: Tensor, number: int, gap: Tensor) -> Tensor:
+        """Of each stretch, what makes its simulation's mean drift larger or smaller, (n,)."""
+        kept = self.module.drift(grid)[:, number]
+        base = self._drift[grid][:, number].square().mean(dim=1) + LEAST_DRIFT**2
+        for row, one in zip(simulation.tolist(), gap.detach(), strict=True):
+            kept[row].lerp_(one, MEMORY)
+        added: Tensor = (kept[simulation].clone() * gap).mean(dim=1)
+        return added / base[simulation].to(added)
 
     def loss(self, index: Tensor, mirrored: Tensor) -> Tensor:
-        """Errors of T, of the heat through bottom and top and of T within cells, weighted."""
-        return self._weighted(self._ratios("train", index)).mean()
+        """Errors over the base's, and the mean drift of T(y), weighted."""
+        ratios, drift = self._ratios("train", index)
+        return self._weighted(ratios).mean() + self.settings.drift * drift.mean().to(ratios)
 
     def _weighted(self, ratios: Tensor) -> Tensor:
         # Where the scheme hardly errs a ratio says little: large ones count as their logarithm.
         settings = self.settings
-        temperature, profile, heat, within, flow = torch.log1p(ratios).unbind()
+        temperature, profile, heat, within, rows, flow = torch.log1p(ratios).unbind()
         return (
             temperature
             + settings.profile * profile
             + settings.wall_heat * heat
             + settings.within * within
+            + settings.rows * rows
             + settings.flow * flow
         )
 
@@ -160,7 +215,7 @@ class ClosureLearner(Learner[ClosureSettings]):
         part = self.parts["validation"]
         with torch.inference_mode():
             batches = torch.arange(len(part)).split(BATCH)  # type: ignore[no-untyped-call]
-            ratios = torch.cat([self._ratios("validation", index) for index in batches], dim=1)
+            ratios = torch.cat([self._ratios("validation", index)[0] for index in batches], dim=1)
         scores = average(self._weighted(ratios).double().cpu().numpy())
         first = 0
         for grid, each in part.stretches.items():
@@ -207,3 +262,11 @@ class ClosureLearner(Learner[ClosureSettings]):
         return f"validation {scores['mean']:.4f}  at {'/'.join(grids)}, of the base's: " + (
             ", ".join(found)
         )
+
+
+def _by_simulation(gap: Tensor, simulation: Tensor) -> Tensor:
+    """Means over the stretches of each simulation, (n, segments, ny) to (simulations, ...)."""
+    count = int(simulation.max()) + 1
+    found = gap.new_zeros((count, *gap.shape[1:])).index_add_(0, simulation, gap)
+    members = torch.bincount(simulation, minlength=count).clamp(min=1)
+    return found / members[:, None, None]

@@ -23,7 +23,7 @@ from tellus.surrogate.networks import seeded
 
 from .features import FLOW, STATE
 from .network import ClosureNetworks, Local
-from .settings import ClosureNetworkSettings, ClosureSettings
+from .settings import OWN, ClosureNetworkSettings, ClosureSettings
 
 Single = NDArray[np.float32]
 
@@ -44,6 +44,8 @@ class LearnedClosure(TrainedModel, Closure):
         ranges = [card["seen"][name] for name in (*STATE, *FLOW)]
         self._flux = native(networks.flux.local, ranges)
         self._detail = native(networks.detail.local, ranges[: len(STATE)])
+        own = networks.viscosity
+        self._viscosity = None if own is None else native(own.local, ranges[: len(STATE)])
         self.silent = 0.0
 
     @classmethod
@@ -54,7 +56,12 @@ class LearnedClosure(TrainedModel, Closure):
             raise ValueError("it sees other features than those of this version")
         settings = ClosureNetworkSettings.from_json(card["network"])
         dtype = PRECISIONS[card["training"]["precision"]]
-        return cls(restored(stored, lambda: seeded(ClosureNetworks, settings).to(dtype)), card)
+        own_flow = card["training"].get("velocity") == OWN
+
+        def made() -> ClosureNetworks:
+            return seeded(ClosureNetworks, settings, own_flow).to(dtype)
+
+        return cls(restored(stored, made), card)
 
     def fluxes(self, problem: StokesProblem, flow: Flow) -> Fluxes:
         """See `Closure`."""
@@ -73,6 +80,14 @@ class LearnedClosure(TrainedModel, Closure):
             guess = interpolated(problem, half)
             problem = replace(guess, temperature=guess.temperature + within)
         return problem if problem.grid == finer else interpolated(problem, finer)
+
+    def viscosity(self, problem: StokesProblem, found: Array) -> Array:
+        """See `Closure`."""
+        if self._viscosity is None:
+            return found
+        shown = np.empty(problem.grid.cells)
+        self._viscosity.viscosities(*_seen(problem), shown)
+        return np.exp(shown)
 
     def check(self, problem: StokesProblem) -> list[str]:
         """See `Closure`."""
@@ -131,7 +146,7 @@ def native(network: Local, ranges: Sequence[Sequence[float]] | None = None) -> _
 def _seen(problem: StokesProblem) -> tuple[Array, Array, tuple[float, float]]:
     """T, the logarithm of viscosity, and T of the bottom and of the top."""
     walls = problem.boundaries
-    logs = np.log(problem.viscosity())
+    logs = np.log(problem.viscosity_of_means())
     return _plain(problem.temperature), logs, (walls.bottom.value, walls.top.value)
 
 

@@ -1,6 +1,7 @@
-"""How much better a Stokes solve becomes with what a closure knows of T within cells."""
+"""Stokes solves with what a closure knows of viscosity and of T within cells."""
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import torch
@@ -11,15 +12,89 @@ from tellus.solver.factor.cached import CachedFactor
 from tellus.solver.grid import Array, Grid
 from tellus.solver.psi.torch_operator import TorchPsiOperator, buoyancy
 
-from .carrying import guess, seen
 from .data import Stretches
-from .network import DetailNetwork
+from .looking import guess, seen
+from .network import DetailNetwork, ViscosityNetwork
 
 WALLS = BoundaryConditions()
 INSIDE = (slice(None), slice(1, -1), slice(1, -1))
 
 Measure = Callable[[Tensor, int], Tensor]
 """A number of psi on the coarse grid, shape (ny+1, nx+1), and the row of its example."""
+
+
+QUIET_ROW = 1e-5
+"""A row whose velocity is less than so much of the fastest row's counts as that one's."""
+
+
+class _Solve(torch.autograd.Function):
+    """psi, (n, ny+1, nx+1), of T and the logarithm of viscosity at the cells, (n, ny, nx).
+
+    A being symmetric, the adjoint is one more back-substitution with the same factor.
+    """
+
+    @staticmethod
+    def forward(
+        context: Any, temperature: Tensor, logs: Tensor, rayleigh: Tensor, grid: Grid
+    ) -> Tensor:
+        psi, context.grid, context.factors = [], grid, []
+        for one, log, force in zip(temperature, logs, rayleigh.tolist(), strict=True):
+            factor = CachedFactor(grid)
+            factor.factor(np.exp(log.double().numpy()))
+            forces = factor.operator.right_hand_side(one.double().numpy(), force)
+            psi.append(torch.from_numpy(factor.back_substitute(forces)))
+            context.factors.append(factor)
+        found = torch.stack(psi)
+        context.save_for_backward(temperature, logs, rayleigh, found)
+        return found.to(temperature)
+
+    @staticmethod
+    def backward(context: Any, *pulls: Tensor) -> tuple[Tensor, Tensor, None, None]:  # type: ignore[override]
+        temperature, logs, rayleigh, psi = context.saved_tensors
+        grid = context.grid
+        pull = torch.zeros_like(psi)
+        pull[INSIDE] = pulls[0][INSIDE].double()
+        solved = [
+            factor.back_substitute(one)
+            for factor, one in zip(context.factors, pull.numpy(), strict=True)
+        ]
+        adjoint = torch.from_numpy(np.array(solved))[INSIDE]
+        with torch.enable_grad():  # type: ignore[no-untyped-call]
+            T, L = (one.detach().double().requires_grad_() for one in (temperature, logs))
+            load = buoyancy(grid, T, rayleigh.double()[:, None, None])
+            product = TorchPsiOperator(grid, WALLS, torch.exp(L))(psi[INSIDE])
+            of_T, of_logs = torch.autograd.grad((adjoint * (load - product)).sum(), [T, L])
+        return of_T.to(temperature), of_logs.to(logs), None, None
+
+
+def own_flow(
+    grid: Grid, temperature: Tensor, each: Stretches, network: ViscosityNetwork | None
+) -> Tensor:
+    """psi of a solve on the grid of T, (n, ny, nx) to (n, ny+1, nx+1), with or without a closure.
+
+    Gradients go through it. On the processor, where the solves are.
+    """
+    seen_now = seen(temperature, each)
+    logs = seen_now.log_viscosity if network is None else network(seen_now)
+    here = (one.cpu() for one in (temperature, logs, each.rayleigh))
+    psi: Tensor = _Solve.apply(*here, grid)  # type: ignore[no-untyped-call]
+    return psi.to(temperature)
+
+
+def row_errors(psi: Tensor, truth: Tensor) -> Tensor:
+    """Mean over rows of the relative squares of v and u, shape (n,).
+
+    Each row counts as much as the fastest, for what creeps below a stagnant lid decides how the
+    lid grows.
+    """
+    found = torch.zeros_like(psi[:, 0, 0])
+    for axis, inside in ((2, slice(1, -1)), (1, slice(None))):
+        gap, size = (
+            part.diff(dim=axis)[:, inside].square().mean(dim=2) for part in (psi - truth, truth)
+        )
+        least = QUIET_ROW**2 * size.amax(dim=1, keepdim=True)
+        found = found + 0.5 * (gap / (size + least)).mean(dim=1)
+    return found
 
 
 def flows(temperature: Array, log_viscosity: Array, grid: Grid) -> Array:
@@ -87,8 +162,7 @@ def measured(
 ) -> Tensor:
     """A measure of the flow that `richardson` makes of a solve on a finer grid, shape (n,).
 
-    Gradients go back to T and viscosity through the solve: A being symmetric, its adjoint is one
-    more with the same factor.
+    Gradients go back to T and viscosity through the solve.
 
     Parameters
     ----------
@@ -101,28 +175,9 @@ def measured(
     finer : Grid
     measure : callable
     """
-    temperature, logs = temperature.double(), log_viscosity.double()
-    factor, found, psi, adjoint = CachedFactor(finer), [], [], []
-    for k in range(len(temperature)):
-        factor.factor(np.exp(logs[k].detach().numpy()))
-        forces = factor.operator.right_hand_side(
-            temperature[k].detach().numpy(), float(rayleigh[k])
-        )
-        solved = torch.from_numpy(factor.back_substitute(forces))
-        psi.append(solved)
-        if not logs.requires_grad:
-            found.append(measure(extrapolated(solved, coarse[k].double()), k))
-            continue
-        solved = solved.clone().requires_grad_()
-        value = measure(extrapolated(solved, coarse[k].double()), k)
-        (pull,) = torch.autograd.grad(value, solved)
-        adjoint.append(torch.from_numpy(factor.back_substitute(pull.numpy())))
-        found.append(value.detach())
-    values = torch.stack(found)
-    if adjoint:
-        pulls = torch.stack(adjoint)[INSIDE]
-        product = TorchPsiOperator(finer, WALLS, torch.exp(logs))(torch.stack(psi)[INSIDE])
-        load = buoyancy(finer, temperature, rayleigh[:, None, None])
-        work = (pulls * (load - product)).sum(dim=(1, 2))
-        values = values + (work - work.detach())  # nothing, but for its gradient
-    return values
+    psi = _Solve.apply(temperature.double(), log_viscosity.double(), rayleigh, finer)  # type: ignore[no-untyped-call]
+    found = [
+        measure(extrapolated(one, of.double()), k)
+        for k, (one, of) in enumerate(zip(psi, coarse, strict=True))
+    ]
+    return torch.stack(found)

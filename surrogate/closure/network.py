@@ -1,9 +1,10 @@
-"""From what a closure sees to heat through faces, and to T within cells."""
+"""From what a closure sees to heat through faces, to T within cells and to their viscosity."""
 
 from collections.abc import Iterable
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import max_pool2d
 
 from tellus.solver.grid import Grid
 from tellus.surrogate.features import Velocity
@@ -93,12 +94,33 @@ class DetailNetwork(nn.Module):
         return _interleaved(lower, upper, axis=1)
 
 
-class ClosureNetworks(nn.Module):
-    """Both networks of a closure."""
+class ViscosityNetwork(nn.Module):
+    """The logarithm of viscosity that cells show a solve on their own grid.
+
+    It differs from that of their mean T by at most half of its range around.
+    """
 
     def __init__(self, settings: ClosureNetworkSettings) -> None:
         super().__init__()
+        self.local = Local(STATE.values(), 1, settings)
+
+    def forward(self, seen: Seen) -> Tensor:
+        """Shape (n, ny, nx)."""
+        of_state, _ = state_features(seen)
+        a, b = self.local(of_state)
+        logs = seen.log_viscosity
+        highest, lowest = (max_pool2d(sign * logs, 3, stride=1, padding=1) for sign in (1.0, -1.0))
+        shown: Tensor = logs + 0.25 * (a[:, 0] + b[:, 0]) * (highest + lowest)
+        return shown
+
+
+class ClosureNetworks(nn.Module):
+    """The networks of a closure; that of viscosity where it is trained on flows of its own grid."""
+
+    def __init__(self, settings: ClosureNetworkSettings, own_flow: bool = False) -> None:
+        super().__init__()
         self.flux, self.detail = FluxNetwork(settings), DetailNetwork(settings)
+        self.viscosity = ViscosityNetwork(settings) if own_flow else None
 
 
 def _larger(spread: Tensor, axis: int) -> Tensor:

@@ -1,10 +1,13 @@
 """The choices that shape a learned closure and its training."""
 
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from tellus.solver.limits import Limits
 from tellus.surrogate.settings import WEIGHT, LoopSettings, Record, count, setting
+
+OWN = "own"
+"""Velocities of a solve on the grid of T."""
 
 
 @dataclass(frozen=True)
@@ -27,6 +30,10 @@ class ClosureSettings(LoopSettings):
         How many such stretches follow each other at most, all but the first from the state in
         which the closure itself ended the one before: what it meets in a run is smoother than
         the means of fine runs.
+    velocity : {"fine", "own"}
+        What carries T in training: the velocity of the fine run, or that of a Stokes solve on the
+        grid of T, of the state that it was carried to. With "own" what cells show of their
+        viscosity is learned, too, and gradients go through the solve.
     coarsenings : tuple of int
         The closure is trained on grids whose cells are so many times longer than those of the
         data. A window of the data is about a step on its own grid.
@@ -43,6 +50,11 @@ class ClosureSettings(LoopSettings):
         1,
         "of so many steps at most, each from the state that the one before ended in",
         limits=count(64),
+        section="model",
+    )
+    velocity: Literal["fine", "own"] = setting(
+        "fine",
+        "of the fine run, or of a solve on the grid of T, whose viscosity is then learned",
         section="model",
     )
     coarsenings: tuple[int, ...] = setting(
@@ -64,6 +76,18 @@ class ClosureSettings(LoopSettings):
     flow: float = setting(
         0.0,
         "weight of the flow that follows from it, through the Stokes solve",
+        limits=WEIGHT,
+        section="loss",
+    )
+    rows: float = setting(
+        0.3,
+        "weight of the velocity in each row, over that row's own; velocity = own",
+        limits=WEIGHT,
+        section="loss",
+    )
+    drift: float = setting(
+        0.0,
+        "weight of the mean drift of T(y) over all stretches of a simulation",
         limits=WEIGHT,
         section="loss",
     )

@@ -103,6 +103,10 @@ class Learner(ABC, Generic[Settings]):
         """What the card holds besides, or in place of, what every card does."""
         return {}
 
+    def weights(self) -> dict[str, Tensor]:
+        """What is kept of `module`."""
+        return self.module.state_dict()
+
     def export(self, out: Path, scores: dict[str, float], spent: float) -> None:
         """Write weights and card of `module` into `out`; `spent` are the seconds of training."""
         data, grid = self.dataset.card, self.grid
@@ -128,7 +132,7 @@ class Learner(ABC, Generic[Settings]):
             "command": " ".join([Path(sys.argv[0]).name, *sys.argv[1:]]),
             "version": __version__,
         }
-        write_model(out, self.module.state_dict(), card)
+        write_model(out, self.weights(), card)
 
 
 def average(errors: NDArray[np.floating]) -> dict[str, float]:

@@ -1,6 +1,7 @@
 """Closures: what they add is conserved, bounded, mirrored; what the finer grid is shown."""
 
 import runpy
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -120,6 +121,43 @@ def test_a_finer_solve_sees_what_the_closure_shows_it(name: str) -> None:
     coarse = make_solver("direct", grid).solve(StokesProblem(grid, cold, law, 1e4))
     fine = (plain.psi + (weight - 1.0) * coarse.psi) / weight
     np.testing.assert_allclose(shown.psi - plain.psi, weight * 99.0 * fine, rtol=1e-6, atol=1e-6)
+
+
+class Softer(Closure):
+    """What cells show is a hundredth of the viscosity of their mean T."""
+
+    name = "softer"
+
+    def viscosity(self, problem: StokesProblem, found: Array) -> Array:
+        return 0.01 * found
+
+
+@pytest.mark.parametrize(
+    ("name", "faster"),
+    [("direct", 100.0), ("refined", 100.0), ("fine:2:direct", 1.0), ("richardson:direct", 1.0)],
+)
+def test_a_solve_on_its_own_grid_alone_sees_the_viscosity_it_is_shown(
+    name: str, faster: float
+) -> None:
+    grid = Grid(16, 8, 2.0)
+    problem = StokesProblem(grid, rough_field(grid), FrankKamenetskii(1e4), 1e4)
+    plain = make_solver(name, grid).solve(problem)
+    found = make_solver(name, grid).solve(replace(problem, closure=Softer()))
+    np.testing.assert_allclose(found.psi, faster * plain.psi, rtol=1e-6, atol=1e-9)
+
+
+@pytest.mark.parametrize("wrong", [np.ones(3), -np.ones((8, 16)), np.full((8, 16), np.nan)])
+def test_no_viscosity_is_refused(wrong: Array) -> None:
+    class Broken(Closure):
+        name = "broken"
+
+        def viscosity(self, problem: StokesProblem, found: Array) -> Array:
+            return wrong
+
+    grid = Grid(16, 8, 2.0)
+    problem = StokesProblem(grid, rough_field(grid), FrankKamenetskii(), closure=Broken())
+    with pytest.raises(InputError, match="closure broken: viscosity must return positive"):
+        make_solver("direct", grid).solve(problem)
 
 
 @pytest.mark.parametrize("shown", [None, "same", "nan"])

@@ -27,7 +27,7 @@ from tellus.surrogate.closure.data import load_part
 from tellus.surrogate.closure.evaluate import evaluate_closure
 from tellus.surrogate.closure.features import FLOW, STATE, Seen
 from tellus.surrogate.closure.model import LearnedClosure, native
-from tellus.surrogate.closure.momentum import flow_errors, measured
+from tellus.surrogate.closure.momentum import flow_errors, measured, own_flow, row_errors
 from tellus.surrogate.closure.network import ClosureNetworks
 from tellus.surrogate.closure.settings import ClosureNetworkSettings, ClosureSettings
 from tellus.surrogate.data import Dataset
@@ -56,10 +56,11 @@ def trained(filtered_dataset: Path, tmp_path_factory: pytest.TempPathFactory) ->
 
 def networks(width: int = 12, depth: int = 2) -> ClosureNetworks:
     """With last layers that say something."""
-    made = seeded(ClosureNetworks, ClosureNetworkSettings(width=width, depth=depth))
+    made = seeded(ClosureNetworks, ClosureNetworkSettings(width=width, depth=depth), True)
+    assert made.viscosity is not None
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(1)
-        for network in (made.flux, made.detail):
+        for network in (made.flux, made.detail, made.viscosity):
             for parameter in network.local.layers[-1].parameters():
                 torch.nn.init.normal_(parameter, std=0.2)
     return made
@@ -91,6 +92,12 @@ class State:
         native(made.detail.local).details(self.temperature, self.logs, ENDS, found)
         return found
 
+    def shown(self, made: ClosureNetworks) -> Array:
+        assert made.viscosity is not None
+        found = np.empty(GRID.cells)
+        native(made.viscosity.local).viscosities(self.temperature, self.logs, ENDS, found)
+        return found
+
 
 def single(values: Array) -> torch.Tensor:
     return torch.from_numpy(values).float()[None]
@@ -103,12 +110,16 @@ def test_the_kernel_is_the_network(width: int, depth: int) -> None:
     with torch.inference_mode():
         along_x, along_y = made.flux(seen, (single(state.u), single(state.v)), GRID)
         within = made.detail(seen)
+        assert made.viscosity is not None
+        shown = made.viscosity(seen)[0].numpy()
     found = state.fluxes(made)
     scale = float(along_y.abs().max())
     assert scale > 1.0
     np.testing.assert_allclose(found.along_x, along_x[0].numpy(), atol=3e-6 * scale)
     np.testing.assert_allclose(found.along_y, along_y[0].numpy(), atol=3e-6 * scale)
     np.testing.assert_allclose(state.within(made), within[0].numpy(), atol=3e-6)
+    np.testing.assert_allclose(state.shown(made), shown, atol=1e-4)
+    assert np.max(np.abs(shown - state.logs)) > 1e-2
 
 
 def test_of_a_mirrored_state_it_says_the_mirrored_bit_for_bit() -> None:
@@ -118,6 +129,8 @@ def test_of_a_mirrored_state_it_says_the_mirrored_bit_for_bit() -> None:
     np.testing.assert_array_equal(image.along_y[:, ::-1], one.along_y)
     within, mirrored = State().within(made), State(mirrored=True).within(made)
     np.testing.assert_array_equal(mirrored[:, ::-1], within)
+    shown, other = State().shown(made), State(mirrored=True).shown(made)
+    np.testing.assert_array_equal(other[:, ::-1], shown)
 
 
 def test_means_are_kept_and_nothing_moves_where_t_is_uniform() -> None:
@@ -181,15 +194,17 @@ def test_what_it_learns_from_is_what_the_fine_runs_did(filtered_dataset: Path) -
     np.testing.assert_allclose(means, part.stretches[coarse].temperature[0, 0], atol=1e-6)
 
 
-def test_a_closure_that_says_nothing_is_the_base(filtered_dataset: Path) -> None:
+@pytest.mark.parametrize("own", [False, True])
+def test_a_closure_that_says_nothing_is_the_base(own: bool, filtered_dataset: Path) -> None:
     part = load_part(Dataset.open(filtered_dataset), "test", SETTINGS)
-    silent = seeded(ClosureNetworks, SETTINGS.network)
+    silent = seeded(ClosureNetworks, SETTINGS.network, own)
     for grid, each in part.stretches.items():
-        base = plain_errors(grid, each)
+        base = plain_errors(grid, each, own)
         with torch.inference_mode():
-            ours = errors(grid, each, silent)
-        for name in ("temperature", "profile", "heat", "within"):
+            ours = errors(grid, each, silent, own)
+        for name in ("temperature", "profile", "heat", "within", "rows"):
             torch.testing.assert_close(getattr(ours, name), getattr(base, name))
+        assert bool(torch.all(base.rows > 0.0)) == own
 
 
 def test_segments_begin_where_the_closure_ended_the_one_before(filtered_dataset: Path) -> None:
@@ -198,9 +213,10 @@ def test_segments_begin_where_the_closure_ended_the_one_before(filtered_dataset:
     ((grid, each),) = part.stretches.items()
     assert each.segments == 2  # of four windows on half as long cells
     loud = networks(SETTINGS.network.width, SETTINGS.network.depth)
-    (first, at_first), (second, at_second) = followed(grid, each, loud)
-    ended, _ = carried(grid, first, loud.flux)[-1]
+    (first, at_first, gap), (second, at_second, _) = followed(grid, each, loud, False)
+    ended = carried(grid, first, loud, False)[-1].temperature
     torch.testing.assert_close(second.temperature[:, 0], ended)
+    torch.testing.assert_close(gap, (ended - each.temperature[:, 1]).mean(dim=2))
     torch.testing.assert_close(second.temperature[:, 1], each.temperature[:, 2])
     assert not torch.allclose(ended, each.temperature[:, 1], atol=1e-4)
     assert not second.temperature.requires_grad
@@ -220,6 +236,27 @@ def test_training_lowers_the_errors(trained: Path, filtered_dataset: Path) -> No
     assert "within" not in result["grids"]["32x16"]
     # At Ra = 1e5, which flows are proportional to.
     assert result["grids"]["16x8"]["velocity"]["base"] < 0.2
+
+
+def test_with_velocities_of_its_own_grid_it_learns_their_viscosity(
+    filtered_dataset: Path, tmp_path: Path
+) -> None:
+    settings = replace(SETTINGS, velocity="own", segments=2, drift=0.5, epochs=4)
+    out = tmp_path / "model"
+    train(settings, filtered_dataset, out, report=len)
+    lines = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
+    first, last = (line["validation"]["rows_16x8"] for line in (lines[0], lines[-1]))
+    assert last < first < 1.0
+    result = evaluate_closure(out, filtered_dataset, "train")
+    assert result["velocity"] == "their own grid"
+    assert 0.0 < result["grids"]["16x8"]["rows"]["closure"] < 0.5
+    simulation = closed(out)
+    problem = simulation.problem
+    shown, law = problem.viscosity(), problem.viscosity_of_means()
+    assert np.max(np.abs(np.log(shown / law))) > 1e-3
+    # A closure without it shows what the law gives, and so does a finer grid.
+    finer = LearnedClosure.load(out).refined(problem, problem.grid.finer(2))
+    np.testing.assert_array_equal(finer.viscosity(), finer.viscosity_of_means())
 
 
 @pytest.mark.parametrize("precision", ["float32", "float64"])
@@ -305,6 +342,21 @@ def test_gradients_go_through_the_stokes_solve() -> None:
         return measured(temperature, logs, torch.tensor([1.0]), coarse, finer, measure)
 
     assert torch.autograd.gradcheck(off, (temperature, logs), eps=1e-6, atol=1e-5, rtol=1e-4)
+
+
+def test_a_row_that_creeps_counts_as_much_as_one_that_flows(filtered_dataset: Path) -> None:
+    part = load_part(Dataset.open(filtered_dataset), "test", SETTINGS)
+    grid, each = next(iter(part.stretches.items()))
+    truth = each.psi[:, 0].double()
+    slow = truth * torch.linspace(1.0, 1e-3, grid.ny + 1)[:, None]
+    for one in (truth, slow):
+        wrong = one.clone()
+        wrong[:, -2] *= 0.5
+        found = row_errors(wrong, one)
+        assert torch.all(found > 0.25 / 2.0 / grid.ny)
+    assert torch.all(row_errors(truth, truth) == 0.0)
+    solved = own_flow(grid, each.temperature[:, 0], each, None)
+    assert torch.all(row_errors(solved, each.psi[:, 0]) < 0.1)
 
 
 @pytest.mark.parametrize("core", [(), ("model.core_capacity=0.1",)])
