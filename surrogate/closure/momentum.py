@@ -49,7 +49,7 @@ class _Solve(torch.autograd.Function):
         return found.to(temperature)
 
     @staticmethod
-    def backward(context: Any, *pulls: Tensor) -> tuple[Tensor, Tensor, None, None]:  # type: ignore[override]
+    def backward(context: Any, *pulls: Tensor) -> tuple[Tensor, Tensor, None, None]:
         temperature, logs, rayleigh, psi = context.saved_tensors
         grid = context.grid
         pull = torch.zeros_like(psi)
@@ -59,7 +59,7 @@ class _Solve(torch.autograd.Function):
             for factor, one in zip(context.factors, pull.numpy(), strict=True)
         ]
         adjoint = torch.from_numpy(np.array(solved))[INSIDE]
-        with torch.enable_grad():  # type: ignore[no-untyped-call]
+        with torch.enable_grad():
             T, L = (one.detach().double().requires_grad_() for one in (temperature, logs))
             load = buoyancy(grid, T, rayleigh.double()[:, None, None])
             product = TorchPsiOperator(grid, WALLS, torch.exp(L))(psi[INSIDE])

@@ -54,7 +54,7 @@ class ClosureSettings(LoopSettings):
     )
     velocity: Literal["fine", "own"] = setting(
         "fine",
-        "of the fine run, or of a solve on the grid of T, whose viscosity is then learned",
+        "of the fine run, or of solves on the grid of T",
         section="model",
     )
     coarsenings: tuple[int, ...] = setting(
@@ -81,13 +81,13 @@ class ClosureSettings(LoopSettings):
     )
     rows: float = setting(
         0.3,
-        "weight of the velocity in each row, over that row's own; velocity = own",
+        "weight of the velocity row by row, with velocity = own",
         limits=WEIGHT,
         section="loss",
     )
     drift: float = setting(
         0.0,
-        "weight of the mean drift of T(y) over all stretches of a simulation",
+        "weight of the mean drift of T(y) in each simulation",
         limits=WEIGHT,
         section="loss",
     )
