@@ -40,7 +40,7 @@ SURFACE = 0.3
 LEAST_ROWS = 0.02
 """Squares of relative errors of the velocity in rows that need not become smaller."""
 
-LEAST_DRIFT = 3e-5
+LEAST_DRIFT = 5e-5
 """Mean drift of T(y) in a segment that need not become smaller."""
 
 MEMORY = 0.15
@@ -186,11 +186,13 @@ class ClosureLearner(Learner[ClosureSettings]):
     def _added_drift(self, grid: Grid, simulation: Tensor, number: int, gap: Tensor) -> Tensor:
         """Of each stretch, what makes its simulation's mean drift larger or smaller, (n,)."""
         kept = self.module.drift(grid)[:, number]
-        base = self._drift[grid][:, number].square().mean(dim=1) + LEAST_DRIFT**2
         for row, one in zip(simulation.tolist(), gap.detach(), strict=True):
             kept[row].lerp_(one, MEMORY)
+        ours, base = (one.square().mean(dim=1) for one in (kept, self._drift[grid][:, number]))
+        # As of the logarithm of both together: where the base hardly drifts, no more than that.
+        scale = ours.to(base) + base + LEAST_DRIFT**2
         added: Tensor = (kept[simulation].clone() * gap).mean(dim=1)
-        return added / base[simulation].to(added)
+        return added / scale[simulation].to(added)
 
     def loss(self, index: Tensor, mirrored: Tensor) -> Tensor:
         """Errors over the base's, and the mean drift of T(y), weighted."""
