@@ -80,7 +80,10 @@ def filtered(config: DatasetConfig, member: Member) -> tuple[Gathered, str]:
 def spin_up(config: DatasetConfig, member: Member) -> Config:
     """The run on the coarse grid that brings a simulation from sequence to sequence."""
     run = member.configured(config)
-    grid = coarser(grid_of(run), config.windows.spin_up_factor)
+    windows = config.windows
+    grid = coarser(grid_of(run), windows.spin_up_factor)
+    if windows.spin_up_solver is not None:
+        run = replaced(run, "stokes", solver=windows.spin_up_solver)
     return replaced(run, "grid", nx=grid.nx, ny=grid.ny)
 
 

@@ -79,9 +79,10 @@ def test_it_is_a_data_set_on_the_coarser_grid(
 def test_a_solver_too_coarse_for_the_spin_up_is_refused_before_anything_is_written(
     tmp_path: Path,
 ) -> None:
-    config = configured("windows.spin_up_factor=4", "stokes.solver=reduced:4")
-    with pytest.raises(InputError, match="8x4 grid is too small"):
-        datasets.make_dataset(config, tmp_path / "data", report=lambda line: None)
+    for key in ("stokes.solver", "windows.spin_up_solver"):
+        config = configured("windows.spin_up_factor=4", f"{key}=reduced:4")
+        with pytest.raises(InputError, match="8x4 grid is too small"):
+            datasets.make_dataset(config, tmp_path / "data", report=lambda line: None)
     assert not (tmp_path / "data").exists()
 
 
@@ -92,6 +93,7 @@ def test_a_solver_too_coarse_for_the_spin_up_is_refused_before_anything_is_writt
         (("windows.spin_up_factor=64",), "windows.spin_up_factor = 64 must divide"),
         (("windows.spin_up_factor=8",), "windows.spin_up_factor = 8 makes 4x2 cells"),
         (("windows.factor=16",), "windows.factor = 16 makes 2x1 cells"),
+        (("windows.spin_up_solver=Direct!",), "windows.spin_up_solver must be name[:argument]"),
         (("energy.advection=van-leer",), 'it needs energy.advection = "mp5"'),
     ],
 )

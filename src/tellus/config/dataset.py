@@ -3,12 +3,13 @@
 from math import lcm
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, Strict, model_validator
+from pydantic import Field, Strict, field_validator, model_validator
 
 from tellus.solver.limits import LARGEST_SEED, MOST_STEPS
 
 from .fields import Section, quantity
-from .sections import LONGEST_TIME
+from .paths import SOLVER
+from .sections import LONGEST_TIME, solver_name
 
 BOX_CORNERS = 8
 PAIR = 2
@@ -47,6 +48,14 @@ class WindowsSection(Section):
     sequences: int = quantity(12, "of windows in a simulation", ge=1, le=10_000)
     settle: int = quantity(100, "steps before a sequence", "steps", ge=0, le=MOST_STEPS)
     spin_up_factor: int = quantity(4, "cells to one of the grid of the spin-up", ge=1, le=64)
+    spin_up_solver: str | None = quantity(
+        None, "Stokes solver of the spin-up (none: stokes.solver)", path=SOLVER
+    )
+
+    @field_validator("spin_up_solver")
+    @classmethod
+    def _reads_as_a_name(cls, name: str | None) -> str | None:
+        return name and solver_name("windows.spin_up_solver", name)
 
 
 class DatasetSection(Section):

@@ -368,6 +368,15 @@ class ClosureSection(Section):
     )
 
 
+def solver_name(key: str, name: str) -> str:
+    """A Stokes solver's name by its grammar; `tellus.coupling.solvers.names` knows which exist."""
+    if not (re.fullmatch(r"[a-z][a-z0-9_-]*(:.+)?", name) or OwnClass.parse(name)):
+        raise ValueError(
+            f'{key} must be name[:argument]..., such as "direct" or "skip:10", not "{name}"'
+        )
+    return name
+
+
 class StokesSection(Section):
     """Where the velocity comes from."""
 
@@ -383,13 +392,7 @@ class StokesSection(Section):
     @field_validator("solver")
     @classmethod
     def _reads_as_a_name(cls, name: str) -> str:
-        """Grammar only; `tellus.coupling.solvers.names` knows which names exist."""
-        if not (re.fullmatch(r"[a-z][a-z0-9_-]*(:.+)?", name) or OwnClass.parse(name)):
-            raise ValueError(
-                f'stokes.solver must be name[:argument]..., such as "direct" or "skip:10", '
-                f'not "{name}"'
-            )
-        return name
+        return solver_name("stokes.solver", name)
 
 
 DerivedName = Literal[
