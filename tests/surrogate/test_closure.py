@@ -245,8 +245,7 @@ def test_with_velocities_of_its_own_grid_it_learns_their_viscosity(
     out = tmp_path / "model"
     train(settings, filtered_dataset, out, report=len)
     lines = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
-    first, last = (line["validation"]["rows_16x8"] for line in (lines[0], lines[-1]))
-    assert last < first < 1.0
+    assert lines[-1]["validation"]["rows_16x8"] < 0.5  # of the scheme's
     result = evaluate_closure(out, filtered_dataset, "train")
     assert result["velocity"] == "their own grid"
     assert 0.0 < result["grids"]["16x8"]["rows"]["closure"] < 0.5
