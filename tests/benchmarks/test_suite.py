@@ -44,8 +44,10 @@ def tiny(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 
 
 def test_a_reference_once_made_is_kept_and_rows_are_held_against_it(tiny: Path) -> None:
-    made = suite.main([COARSE, FINE], ["sim_000"], out=tiny, reference=True)
-    assert [row["grid"] for row in made["results"]] == [str(COARSE)] * len(suite.SCHEMES)
+    closure = f"{Path(__file__).parents[2] / 'examples' / 'eddies.py'}:Eddies"
+    made = suite.main([COARSE, FINE], ["sim_000"], out=tiny, reference=True, closure=closure)
+    assert [row["grid"] for row in made["results"]] == [str(COARSE)] * (len(suite.SCHEMES) + 1)
+    assert [row["closure"] for row in made["medians"] if "over_base" in row] == ["eddies.py:Eddies"]
     for row in made["results"]:
         assert row["failed"] is None
         assert "field_error" not in row
@@ -55,9 +57,8 @@ def test_a_reference_once_made_is_kept_and_rows_are_held_against_it(tiny: Path) 
     (tiny / "rollouts").rename(tiny / "away")
     again = suite.main([COARSE], out=tiny)
     assert again["without_reference"] == ["sim_001"]
-    assert [row["profile_error"] for row in again["results"]] == [
-        row["profile_error"] for row in made["results"]
-    ]
+    before = [row["profile_error"] for row in made["results"] if row["closure"] == "none"]
+    assert [row["profile_error"] for row in again["results"]] == before
     shown = suite.table(again)
     assert "without a reference yet: sim_001" in str(shown.caption)
 
