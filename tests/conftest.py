@@ -8,6 +8,7 @@ import psutil
 import pytest
 from hypothesis import settings
 from matplotlib.figure import Figure
+from matplotlib.mathtext import MathTextParser
 
 # A busy machine is no failure.
 settings.register_profile("few", deadline=None, max_examples=25)
@@ -30,12 +31,30 @@ def no_waiting() -> Iterator[None]:
 
 @pytest.fixture(autouse=True, scope="session")
 def few_dots() -> Iterator[None]:
-    """What is on a picture is tested, not its dots."""
+    """What is on a picture is tested, not its dots, nor how its parts fit together."""
     savefig = Figure.savefig
 
     def coarse(figure: Figure, *to: Any, **how: Any) -> None:
+        figure.set_layout_engine("none")
         savefig(figure, *to, **how | ({"dpi": 72} if how.get("format") == "png" else {}))
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Figure, "savefig", coarse)
+        yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def formulas_once() -> Iterator[None]:
+    """Half of a picture's seconds go into numbers at ticks, each set anew for every picture."""
+    typeset: Any = MathTextParser._parse_cached
+    known: dict[Any, Any] = {}
+
+    def once(parser: Any, *formula: Any) -> Any:
+        key = (parser._output_type, *formula)
+        if key not in known:
+            known[key] = typeset.__wrapped__(parser, *formula)
+        return known[key]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(MathTextParser, "_parse_cached", once)
         yield
