@@ -131,6 +131,18 @@ def assert_resumes_bitwise(config: Config) -> Simulation:
     return whole
 
 
+def assert_heat_is_kept(simulation: Simulation, plain: Simulation) -> None:
+    """Of a run whose closure does something, which the `plain` one of the same start lacks."""
+    for _ in range(5):
+        before = np.mean(simulation.temperature)
+        record = simulation.step()
+        plain.step()
+        state = simulation.state
+        gain = state.heat_in - state.heat_out + state.heat_sides / simulation.grid.aspect
+        assert abs(np.mean(simulation.temperature) - before - record.dt * gain) < 1e-14
+    assert np.max(np.abs(simulation.temperature - plain.temperature)) > 1e-6
+
+
 def assert_same_arrays(found: Mapping[str, Any], expected: Mapping[str, Any]) -> None:
     """To the bit; all but the ledger, which says how long things took."""
     assert set(found) == set(expected)

@@ -2,7 +2,9 @@
 
 import json
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -11,8 +13,9 @@ from typer.testing import CliRunner, Result
 
 from tellus import open_run
 from tellus.cli import app
-from tellus.config import Config, load_config
+from tellus.config import Config, dump, load_config
 from tellus.coupling.runs.checkpoint import FOLDER, read_checkpoint
+from tellus.coupling.runs.run import run_directory
 from tellus.solver.grid import Grid
 from tellus.solver.stokes import Flow, StokesProblem, StokesReport, StokesSolver, flow_from_psi
 
@@ -43,8 +46,6 @@ def case(*overrides: str, base: tuple[str, ...] = TINY) -> Config:
 
 def write_case(path: Path, *overrides: str, base: tuple[str, ...] = TINY) -> Path:
     """The same as a file."""
-    from tellus.config import dump
-
     path.write_text(dump(case(*overrides, base=base)))
     return path
 
@@ -81,6 +82,21 @@ def files(run: Path) -> dict[str, bytes]:
     """Every file under a directory with its content."""
     found = (path for path in run.rglob("*") if path.is_file())
     return {str(path.relative_to(run)): path.read_bytes() for path in found}
+
+
+@cache
+def _two_steps() -> dict[str, bytes]:
+    with TemporaryDirectory() as folder:
+        run_directory(case("time.max_steps=2"), Path(folder) / "run", progress=False)
+        return files(Path(folder) / "run")
+
+
+def short_run(out: Path) -> Path:
+    """A run of two steps, which was computed once for all tests of this process."""
+    for name, content in _two_steps().items():
+        (out / name).parent.mkdir(parents=True, exist_ok=True)
+        (out / name).write_bytes(content)
+    return out
 
 
 def record(run: Path) -> dict[str, Any]:

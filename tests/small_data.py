@@ -60,15 +60,24 @@ def parameters(
     return {"gamma_T": gamma_T, "gamma_p": gamma_p, "heating": heating, "rayleigh": rayleigh}
 
 
-def write_dataset(root: Path, grid: Grid, members: Iterable[Member], **more: Any) -> None:
-    """Simulations by split, parameters and arrays, and their card with what `more` it holds."""
+def write_dataset(
+    root: Path, grid: Grid, members: Iterable[Member], unpacked: bool = False, **more: Any
+) -> None:
+    """Simulations by split, parameters and arrays, and their card with what `more` it holds.
+
+    As `tellus dataset` leaves them, or `unpacked` as `tellus unpack` does, which is quicker.
+    """
+    (root / "simulations").mkdir(parents=True, exist_ok=True)
     simulations = []
     for k, (split, values, arrays) in enumerate(members):
         name = f"sim_{k:03d}"
-        store = zarr.open_group(root / "simulations" / f"{name}.zarr", mode="w")
-        for key, array in arrays.items():
-            store.create_array(key, data=array)
-        store.attrs.update(values)
+        if unpacked:
+            np.savez(root / "simulations" / f"{name}.npz", **arrays)
+        else:
+            store = zarr.open_group(root / "simulations" / f"{name}.zarr", mode="w")
+            for key, array in arrays.items():
+                store.create_array(key, data=array)
+            store.attrs.update(values)
         snapshots = len(arrays["temperature"])
         simulations.append({"name": name, "split": split, "snapshots": snapshots, **values})
     card = {
@@ -79,6 +88,14 @@ def write_dataset(root: Path, grid: Grid, members: Iterable[Member], **more: Any
         **more,
     }
     (root / "card.json").write_text(json.dumps(card))
+
+
+def write_still(root: Path) -> Path:
+    """A data set of one snapshot of a fluid at rest."""
+    arrays = {"temperature": np.ones((1, *GRID.cells), np.float32), "even": np.ones(1, bool)}
+    arrays["psi"] = np.zeros((1, *GRID.nodes))
+    write_dataset(root, GRID, [("test", parameters(1e3, 1.0), arrays)])
+    return root
 
 
 def waves() -> Iterator[Member]:

@@ -1,13 +1,12 @@
 """`tellus init`, `--help-fields SECTION` and completion: what somebody new meets first."""
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from rollouts import tellus
+from typer.testing import CliRunner
 
+from tellus.cli import app
 from tellus.config import load_config
 from tellus.config.examples import FOLDER, example, examples, to_begin_with
 from tellus.config.fields import fields
@@ -92,6 +91,5 @@ def test_a_shell_completes(words: str, found: str) -> None:
         "COMP_WORDS": words,
         "COMP_CWORD": str(len(words.split()) - 1),
     }
-    main = [sys.executable, "-c", "from tellus.cli import app; app(prog_name='tellus')"]
-    done = subprocess.run(main, env=os.environ | asked, capture_output=True, text=True, check=True)
+    done = CliRunner().invoke(app, [], env=asked, prog_name="tellus")
     assert found in done.stdout.split()

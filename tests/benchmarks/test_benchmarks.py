@@ -1,7 +1,6 @@
 """The benchmarks on toy grids: what they report, never how fast anything was."""
 
 import json
-import subprocess
 from collections.abc import Callable
 from io import StringIO
 from itertools import count, product
@@ -298,10 +297,11 @@ def test_a_state_at_rest_has_no_relative_error() -> None:
 # Memory
 
 
+@pytest.mark.slow
 def test_memory_is_that_of_the_solver() -> None:
+    """Slow, as three processes load the libraries."""
     wide = Grid(256, 64)
-    problem = TOY.problem(wide, np.ones(wide.cells), 0.0)
-    found = memory_of(["direct", "nobody"], problem, TOY, 1)
+    found = memory_of(["direct", "nobody"], TOY.problem(wide, np.ones(wide.cells), 0.0), TOY, 1)
     assert found["nobody"] is None
     large = found["direct"]
     # One buffer of bands.
@@ -310,13 +310,27 @@ def test_memory_is_that_of_the_solver() -> None:
     assert bands < large < 2.5 * bands
 
 
+def test_memory_is_what_a_solver_adds_to_a_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Here to this one, which says what it is told to of its peak."""
+
+    def here(words: list[str], **_: Any) -> Any:
+        request = json.loads(words[-1])
+        try:
+            memory.solve_once(request)
+        except InputError:
+            return SimpleNamespace(returncode=1)
+        peak = 10.0 if request["solver"] is None else 35.5
+        return SimpleNamespace(returncode=0, stdout=f"a warning\n{peak}\n")
+
+    monkeypatch.setattr(memory, "subprocess", SimpleNamespace(run=here))
+    found = memory_of(["direct", "nobody"], problems(GRID, TOY)[0], TOY, 1)
+    assert found == {"direct": 25.5, "nobody": None}
+    assert memory.peak_of_this_process() > 50.0
+
+
 def test_a_process_that_is_killed_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(memory, "sys", SimpleNamespace(executable="/bin/sh"))
-    command = ["-c", "kill -9 $$"]
-    original = subprocess.run
-    monkeypatch.setattr(
-        memory.subprocess, "run", lambda words, **more: original([words[0], *command], **more)
-    )
+    killed = SimpleNamespace(returncode=-9)
+    monkeypatch.setattr(memory, "subprocess", SimpleNamespace(run=lambda *_, **more: killed))
     with pytest.raises(KilledError, match="signal 9"):
         memory_of([], problems(GRID, TOY)[0], TOY, 1)
 

@@ -145,26 +145,6 @@ def test_tosi_on_a_coarse_grid(case: str, tolerances: dict[str, float]) -> None:
     assert work == pytest.approx(nusselt - 1.0, rel=0.02)
 
 
-# Exact solutions
-
-
-@pytest.mark.parametrize(
-    ("case", "order", "velocity", "pressure"),
-    [
-        ("solkz", 1.8, 0.003, 0.002),
-        # A jump of a million through the nodes: first order, as for every method that knows
-        # nothing of the interface.
-        ("solcx", 0.9, 0.09, 0.015),
-    ],
-)
-def test_exact_flows(case: str, order: float, velocity: float, pressure: float) -> None:
-    found = by_quantity(verification.cases()[case]([32, 64]), 64)
-    assert found["velocity_error"]["measured"] < velocity
-    assert found["pressure_error"]["measured"] < pressure
-    assert found["velocity_error"]["order"] > order
-    assert found["pressure_error"]["order"] > order
-
-
 # A run in time
 
 

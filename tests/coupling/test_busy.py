@@ -5,20 +5,14 @@ from collections import namedtuple
 from pathlib import Path
 
 import pytest
-from rollouts import case
+from rollouts import short_run
 
-from tellus.coupling.runs.run import run_directory
 from tellus.coupling.trajectory.comparison.compare import compare
 from tellus.coupling.trajectory.comparison.table import headline, table
 from tellus.io import busy
 from tellus.io.busy import Watch
 
 Times = namedtuple("Times", "user system idle iowait steal guest")
-
-
-def finished(out: Path) -> Path:
-    run_directory(case("time.max_steps=2"), out, progress=False)
-    return out
 
 
 def test_others_are_watched_and_own_work_is_not_theirs(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -41,7 +35,7 @@ def test_the_processes_of_a_team_are_not_others(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_a_run_on_a_busy_machine_is_called_that(tmp_path: Path) -> None:
-    quiet, disturbed = finished(tmp_path / "quiet"), finished(tmp_path / "disturbed")
+    quiet, disturbed = short_run(tmp_path / "quiet"), short_run(tmp_path / "disturbed")
     for run, share in ((quiet, 3.0), (disturbed, 47.0)):
         summary = json.loads((run / "run.json").read_text())
         assert 0.0 <= summary["others_percent"] <= 100.0
@@ -57,7 +51,7 @@ def test_a_run_on_a_busy_machine_is_called_that(tmp_path: Path) -> None:
 
 
 def test_runs_of_earlier_versions_did_not_watch(tmp_path: Path) -> None:
-    run = finished(tmp_path / "run")
+    run = short_run(tmp_path / "run")
     summary = json.loads((run / "run.json").read_text())
     del summary["others_percent"]
     (run / "run.json").write_text(json.dumps(summary))

@@ -7,9 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 from matplotlib.image import imread
-from typer.testing import CliRunner
+from rollouts import tellus
 
-from tellus.cli import app
 from tellus.coupling.dataset.picture import overview, plot_dataset
 from tellus.coupling.dataset.store import measure
 from tellus.errors import InputError
@@ -74,8 +73,7 @@ def test_velocities_over_their_scale_are_of_order_one() -> None:
 
 
 def test_the_command_draws_it(tmp_path: Path) -> None:
-    done = CliRunner().invoke(app, ["plot", str(card(tmp_path, entries()))])
-    assert done.exit_code == 0, done.output
+    tellus("plot", card(tmp_path, entries()))
     assert imread(tmp_path / "overview.png").std() > 0.01
     elsewhere = tmp_path / "new" / "picture.png"
     assert plot_dataset(tmp_path, elsewhere) == elsewhere

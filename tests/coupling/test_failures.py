@@ -102,8 +102,16 @@ FAILURES = {
 SETTINGS = {everything_flows_into_one_cell: "time.dt_min=4e-6"}
 
 
+@pytest.fixture(scope="module")
+def rolling(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run in which nothing goes wrong."""
+    out = tmp_path_factory.mktemp("runs") / "rolling"
+    run(out, solver=Rolls(GRID))
+    return out
+
+
 @pytest.mark.parametrize("how", FAILURES)
-def test_what_when_where_and_what_to_try(how: Any, tmp_path: Path) -> None:
+def test_what_when_where_and_what_to_try(how: Any, rolling: Path, tmp_path: Path) -> None:
     out, settings = tmp_path / "run", SETTINGS.get(how, "time.dt_min=1e-12")
     with pytest.raises(RunFailedError, match=FAILURES[how]) as failure:
         run(out, settings, solver=Failing(how, AT_STEP_5 + 1))
@@ -122,8 +130,7 @@ def test_what_when_where_and_what_to_try(how: Any, tmp_path: Path) -> None:
     assert len(rows) == 6, "the steps that went well are there to look at"
 
     run(out, settings, resume=True, solver=Rolls(GRID))
-    run(tmp_path / "alone", settings, solver=Rolls(GRID))
-    assert_same(out, tmp_path / "alone")
+    assert_same(out, rolling)
     assert summary(out)["status"] == "done"
     assert summary(out)["message"] == ""
 
@@ -258,7 +265,7 @@ def alone(tmp_path_factory: pytest.TempPathFactory) -> Path:
         pytest.param(run_files, "write_checkpoint", 3, id="checkpoint"),
         pytest.param(zarr_files, "_put", 70, id="fields"),
         pytest.param(series.TimeSeries, "append", 5, id="series"),
-        pytest.param(series.TimeSeries, "sync", 3, id="series-sync"),
+        pytest.param(series.TimeSeries, "sync", 3, id="series-sync", marks=pytest.mark.slow),
         pytest.param(os, "fsync", 10, id="sync"),
     ],
 )

@@ -9,13 +9,12 @@ from typing import Any
 
 import pytest
 from matplotlib.figure import Figure
-from rollouts import case, files
+from rollouts import files, short_run
 
 from tellus.coupling.output import export as exporting
 from tellus.coupling.output.export import export_netcdf, export_vtk, write_pvd
 from tellus.coupling.output.profile import profile
 from tellus.coupling.output.style import save_picture
-from tellus.coupling.runs.run import run_directory
 from tellus.errors import InputError, RunFailedError
 from tellus.io.lock import NAME, sole_user
 from tellus.io.whole_file import write_atomically
@@ -55,8 +54,7 @@ def test_the_old_file_stays_and_is_named(name: str, tmp_path: Path) -> None:
 def test_exports_of_a_run_leave_the_old_ones(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run = tmp_path / "run"
-    run_directory(case("time.max_steps=2"), run, progress=False)
+    run = short_run(tmp_path / "run")
     written = export_vtk(run, tmp_path / "vtk")
     (netcdf := tmp_path / "run.nc").write_text("old")
     (table := tmp_path / "run.csv").write_text("old")
@@ -80,8 +78,7 @@ def test_a_netcdf_file_without_room_does_not_crash(
     room: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """HDF5 does not survive a write that fails, so it must not hear of it."""
-    run, left = tmp_path / "run", [room]
-    run_directory(case("time.max_steps=2"), run, progress=False)
+    run, left = short_run(tmp_path / "run"), [room]
 
     def put(file: FileIO, content: Any) -> int:
         left[0] -= memoryview(content).nbytes

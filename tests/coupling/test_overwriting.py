@@ -5,7 +5,16 @@ import os
 from pathlib import Path
 
 import pytest
-from rollouts import assert_same, case, complaint, files, summary, tellus, write_case
+from rollouts import (
+    assert_same,
+    case,
+    complaint,
+    files,
+    short_run,
+    summary,
+    tellus,
+    write_case,
+)
 
 from tellus.coupling.runs.run import run_directory
 from tellus.errors import InputError
@@ -26,8 +35,7 @@ def test_a_run_replaces_another_when_asked(tmp_path: Path) -> None:
 
 
 def test_nothing_is_removed_by_a_run_that_cannot_begin(tmp_path: Path) -> None:
-    out = tmp_path / "run"
-    run_directory(case("time.max_steps=1"), out, progress=False)
+    out = short_run(tmp_path / "run")
     before = files(out)
     refused = {
         "knots 9999 cells apart": case("stokes.solver=refined:9999"),
@@ -50,8 +58,7 @@ def test_nothing_is_removed_where_nothing_can_be_written(
     def refused(*_: object) -> None:
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
 
-    out = tmp_path / "run"
-    run_directory(case("time.max_steps=1"), out, progress=False)
+    out = short_run(tmp_path / "run")
     before = files(out)
     monkeypatch.setattr("tellus.io.whole_file.os.replace", refused)
     with pytest.raises(InputError, match="cannot be written"):
@@ -69,11 +76,3 @@ def test_what_is_no_run_is_not_replaced(tmp_path: Path) -> None:
     said = complaint("run", config, "--out", other, "--force")
     assert "other is not empty and holds no run to replace: choose another --out." in said
     assert [path.name for path in other.iterdir()] == ["note.txt"]
-
-
-def test_a_configuration_of_ones_own_is_not_replaced(tmp_path: Path) -> None:
-    write_case(tmp_path / "config.toml")
-    (tmp_path / "config.toml").write_text("# mine\n" + (tmp_path / "config.toml").read_text())
-    with pytest.raises(InputError, match="no run's"):
-        run_directory(case(), tmp_path, progress=False, overwrite=True)
-    assert (tmp_path / "config.toml").read_text().startswith("# mine")

@@ -42,7 +42,10 @@ def test_settings_of_ones_own_do_not_show(tmp_path: Path) -> None:
     assert odd == drawn(tmp_path / "plain.png")
 
 
-@pytest.mark.parametrize("backend", ["module://no_such_thing.backend", "nonsense"])
+@pytest.mark.parametrize(
+    "backend",
+    ["module://no_such_thing.backend", pytest.param("nonsense", marks=pytest.mark.slow)],
+)
 def test_the_command_draws_whatever_backend_a_notebook_exports(
     backend: str, tmp_path: Path
 ) -> None:

@@ -18,10 +18,9 @@ import xarray as xr
 from matplotlib.animation import FFMpegWriter
 from matplotlib.figure import Figure
 from PIL import Image
+from rollouts import tellus
 from run_fixtures import one_field
-from typer.testing import CliRunner, Result
 
-from tellus.cli import app
 from tellus.config import load_config
 from tellus.coupling.output import pictures
 from tellus.coupling.output.export import export_netcdf, export_vtk
@@ -75,10 +74,6 @@ def with_planet(run: Path, copy: Path, **values: float) -> Path:
     return copy
 
 
-def tellus(*arguments: str | Path) -> Result:
-    return CliRunner().invoke(app, [str(argument) for argument in arguments])
-
-
 def test_a_profile_is_the_mean_over_time(run: Path) -> None:
     fields = open_run(run)
     times = fields["time"].values
@@ -110,7 +105,6 @@ def test_a_single_output_does_not_deviate(run: Path) -> None:
 def test_a_profile_is_printed_tabulated_and_drawn(run: Path, tmp_path: Path) -> None:
     table, picture = tmp_path / "new" / "profile.csv", tmp_path / "profile.png"
     printed = tellus("profile", run, "--out", table)
-    assert printed.exit_code == 0
     assert len(printed.stdout.splitlines()) == 2 + 8
     as_json = tellus("profile", run, "--json", "--out", picture)
     result = json.loads(as_json.stdout)
@@ -160,7 +154,6 @@ def test_pictures_of_every_field_and_a_film(run: Path, tmp_path: Path) -> None:
 
 def test_only_fields_that_are_named_are_drawn(run: Path, tmp_path: Path) -> None:
     drawn = tellus("plot", run, "--out", tmp_path, "--frames", "1", "--fields", "viscosity,psi")
-    assert drawn.exit_code == 0, drawn.stderr
     maps = {file.name for file in tmp_path.glob("*_0*.png")}
     assert {name[:-10] for name in maps} == {"viscosity", "psi"}
     assert "timeseries.png" in drawn.stdout
@@ -188,8 +181,7 @@ def test_a_gif_has_no_bands(tmp_path: Path) -> None:
 
 def test_several_runs_share_their_pictures(run: Path, tmp_path: Path) -> None:
     shutil.copytree(run, tmp_path / "copy")
-    drawn = tellus("plot", run, tmp_path / "copy", "--out", tmp_path / "both")
-    assert drawn.exit_code == 0, drawn.stderr
+    tellus("plot", run, tmp_path / "copy", "--out", tmp_path / "both")
     names = {"timeseries.png", "profiles.png", "temperature.png"}
     assert {file.name for file in (tmp_path / "both").iterdir()} == names
     for name in names:
@@ -368,8 +360,7 @@ def test_half_a_planet_is_refused(change: str, sentence: str) -> None:
     ],
 )
 def test_bad_input_is_explained(run: Path, arguments: list[str], sentence: str) -> None:
-    result = tellus(*(argument.replace("RUN", str(run)) for argument in arguments))
-    assert result.exit_code == 2
+    result = tellus(*(argument.replace("RUN", str(run)) for argument in arguments), status=2)
     assert sentence in " ".join(result.stderr.split())
     assert result.stdout == ""
 
@@ -377,9 +368,8 @@ def test_bad_input_is_explained(run: Path, arguments: list[str], sentence: str) 
 def test_lost_coordinates_are_no_zeros(run: Path, tmp_path: Path) -> None:
     shutil.copytree(run, tmp_path / "damaged")
     shutil.rmtree(tmp_path / "damaged" / "fields.zarr" / "y_node" / "c")
-    result = tellus("plot", str(tmp_path / "damaged"))
-    assert result.exit_code == 2
-    assert "fields.zarr is damaged (y_node is not that of a grid)" in result.stderr
+    said = tellus("plot", tmp_path / "damaged", status=2).stderr
+    assert "fields.zarr is damaged (y_node is not that of a grid)" in said
 
 
 @pytest.mark.parametrize("command", ["plot", "vtk", "netcdf"])
@@ -408,10 +398,10 @@ def test_two_at_once_into_one_place_both_deliver(
     """As a script and its impatient user start them: neither spoils the other's files."""
     jobs: dict[str, Callable[[], object]] = {
         ".nc": lambda: export_netcdf(run, tmp_path / "run.nc"),
-        ".png": lambda: plot_run(run, tmp_path / "plots", 1),
+        ".png": lambda: save_picture(Figure(), tmp_path / "plots" / "some.png"),
         ".gif": lambda: plot_run(run, tmp_path / "plots", 1),
     }
-    first, replace = [jobs[".nc"], jobs[".png"]], Path.replace
+    first, replace = [jobs[".nc"], jobs[".gif"]], Path.replace
 
     def overtaken(path: Path, target: Path) -> Path:
         """All that the other does happens before the first file of its kind is there."""

@@ -499,7 +499,9 @@ def test_the_scenarios_are_variants_of_one_case() -> None:
     assert cases["extended-boussinesq"].model.dissipation_number == 0.1
 
 
-def test_the_reference_may_have_another_grid_and_scheme(serial: list[str], tmp_path: Path) -> None:
+def test_the_reference_may_have_another_grid_and_scheme(
+    serial: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Then errors are those of grid and scheme, too; whoever shares both has none."""
     finer = ["grid.nx=48", "grid.ny=24", "energy.advection=mp5"]
     cases = [replace(CASES[0], scenario=True), CASES[1]]
@@ -514,6 +516,7 @@ def test_the_reference_may_have_another_grid_and_scheme(serial: list[str], tmp_p
     assert "The reference, and its twin, with grid.nx=48" in table(found)
     with pytest.raises(InputError, match="begun with other simulations, steps or settings"):
         rollout_suite(cases, ["skip:1"], tmp_path / "out", report=len)
+    monkeypatch.setattr("tellus.coupling.trajectory.suite.figures.draw", lambda *_: [])
     same = rollout_suite(
         [case.changed(finer, ()) for case in cases], ["skip:1"], tmp_path / "same", report=len
     )

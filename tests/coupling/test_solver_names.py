@@ -21,6 +21,8 @@ REFUSED = [
     (TINY, "skip:linear", '"skip:linear" needs one whole number'),
     (TINY, "skip:2:linear:direkt", 'there is no solver "direkt"; did you mean "direct"?'),
     (TINY, "direct:1", 'stokes.solver: "direct" takes no argument, not "1".'),
+    (TINY, "cudss:2", '"cudss" takes no argument, not "2"'),
+    (TINY, "pardiso:2", '"pardiso" takes no argument, not "2"'),
     (TINY, "direkt", 'there is no solver "direkt"; did you mean "direct"?'),
     (
         TINY,
@@ -107,6 +109,8 @@ KNOWN = [
     "direct",
     "skip:10",
     "skip:10:linear",
+    "skip:tol=1e-2",
+    "skip:tol=1e-2:lagged:tol=1e-4",
     "skip:2:skip:3",
     "skip:2:linear:skip:3:linear",
     "lagged",

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import zarr
-from rollouts import case, complaint, tellus
+from rollouts import case, complaint, short_run, tellus
 
 from tellus.config import dump
 from tellus.coupling.output.export import export_netcdf
@@ -64,8 +64,7 @@ def limited(size: int, *command: str | Path) -> str:
 @pytest.mark.parametrize("blocks", [1, 6])
 def test_a_netcdf_file_beyond_a_limit_is_a_sentence(blocks: int, tmp_path: Path) -> None:
     """Status 1 and no beginning of a file; HDF5 crashes where it cannot truncate or write."""
-    run = tmp_path / "run"
-    run_directory(case("time.max_steps=2"), run, progress=False)
+    run = short_run(tmp_path / "run")
     before = set(run.rglob("*"))
     said = limited(1024 * blocks, "export", run, "--to", "netcdf")
     assert "File too large; make room" in said
@@ -79,7 +78,7 @@ def test_runs_and_reports_beyond_a_limit_are_failures_not_bad_input(tmp_path: Pa
     file.write_text(dump(case("time.max_steps=2")))
     assert "File too large" in limited(4, "run", file, "--out", run)
     assert not run.exists()
-    run_directory(case("time.max_steps=2"), run, progress=False)
+    short_run(run)
     report.write_text("<html>old</html>")
     said = limited(1024, "compare", run, "--out", report)
     # The figures beside it are written first.
@@ -90,10 +89,9 @@ def test_runs_and_reports_beyond_a_limit_are_failures_not_bad_input(tmp_path: Pa
 
 
 def test_what_a_user_told_zarr_changes_nothing(tmp_path: Path) -> None:
-    config = case("time.max_steps=2")
-    run_directory(config, tmp_path / "plain", progress=False)
+    short_run(tmp_path / "plain")
     with zarr.config.set({"default_zarr_format": 2, "array.order": "F"}):
-        run_directory(config, tmp_path / "run", progress=False)
+        run_directory(case("time.max_steps=2"), tmp_path / "run", progress=False)
         export_netcdf(tmp_path / "run")
     for name in ("temperature", "psi", "time"):
         left, right = (
@@ -104,7 +102,7 @@ def test_what_a_user_told_zarr_changes_nothing(tmp_path: Path) -> None:
         assert np.array_equal(left[:], right[:])
 
 
-@pytest.mark.parametrize("resume", [[], ["--resume"]])
+@pytest.mark.parametrize("resume", [[], ["--resume"], ["--force"]])
 def test_a_config_of_ones_own_is_not_replaced(resume: list[str], tmp_path: Path) -> None:
     file = tmp_path / "config.toml"
     file.write_text("# my notes\n" + dump(case("time.max_steps=2")))

@@ -7,12 +7,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from rollouts import case, complaint
-from small_data import GRID, parameters, write_dataset
+from rollouts import complaint, short_run
+from small_data import GRID, parameters, write_still
 
 from tellus.coupling.experiments.experiment import find_experiments
 from tellus.coupling.output.pictures import plot_run
-from tellus.coupling.runs.run import run_directory
 from tellus.coupling.trajectory.cases import cases_of_files
 from tellus.errors import InputError
 from tellus.io.arrays import digest
@@ -49,25 +48,13 @@ def test_plain_names_are_taken_once() -> None:
         plain_names(["sim_000", "b", "sim_000"], "x")
 
 
-@pytest.fixture
-def data(tmp_path: Path) -> Path:
-    arrays = {"temperature": np.ones((1, *GRID.cells), np.float32), "even": np.ones(1, bool)}
-    arrays["psi"] = np.zeros((1, *GRID.nodes))
-    write_dataset(tmp_path / "data", GRID, [("test", parameters(1e3, 1.0), arrays)])
-    return tmp_path / "data"
-
-
-def renamed(data: Path, name: str) -> Path:
-    card = json.loads((data / "card.json").read_text())
-    card["simulations"][0]["name"] = name
-    (data / "card.json").write_text(json.dumps(card))
-    return data
-
-
-def test_a_data_set_is_refused_by_its_card(data: Path) -> None:
+def test_a_data_set_is_refused_by_its_card(tmp_path: Path) -> None:
     """Of train, evaluate, export, bench box and experiments."""
+    card = json.loads((write_still(tmp_path) / "card.json").read_text())
+    card["simulations"][0]["name"] = "../../out"
+    (tmp_path / "card.json").write_text(json.dumps(card))
     with pytest.raises(InputError, match=r"card\.json: the name '\.\./\.\./out' is refused"):
-        Dataset.open(renamed(data, "../../out"))
+        Dataset.open(tmp_path)
 
 
 def test_a_travel_file_writes_nowhere_else(tmp_path: Path) -> None:
@@ -105,8 +92,7 @@ def test_experiments_and_scenarios_named_after_dots(tmp_path: Path) -> None:
 
 def test_fields_of_a_store_name_pictures(tmp_path: Path) -> None:
     """Zarr itself refuses "..", but not other names that mean something to a system."""
-    run = tmp_path / "run"
-    run_directory(case("time.max_steps=1"), run, progress=False)
+    run = short_run(tmp_path / "run")
     file = run / "fields.zarr" / "zarr.json"
     stored = json.loads(file.read_text())
     members = stored["consolidated_metadata"]["metadata"]

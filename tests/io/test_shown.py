@@ -5,10 +5,9 @@ from pathlib import Path
 
 import matplotlib.figure
 import pytest
-from rollouts import case, tellus
+from rollouts import short_run, tellus
 from run_fixtures import one_field
 
-from tellus.coupling.runs.run import run_directory
 from tellus.io.shown import in_picture, shown
 
 __all__ = ["one_field"]
@@ -24,9 +23,7 @@ def test_what_can_be_printed_stays_as_it_is() -> None:
 
 @pytest.mark.usefixtures("one_field")
 def test_a_run_of_such_a_name_is_compared_exported_and_told(tmp_path: Path) -> None:
-    runs = [tmp_path / NAME, tmp_path / "other"]
-    for run in runs:
-        run_directory(case("time.max_steps=2"), run, progress=False)
+    runs = [short_run(tmp_path / NAME), short_run(tmp_path / "other")]
     report = tmp_path / "report.html"
     compared = tellus("compare", *runs, "--out", report).stdout
     drawn = tellus("plot", runs[0], "--frames", "1").stdout

@@ -7,11 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import zarr
-from rollouts import case
-from small_data import GRID, parameters, write_dataset
+from rollouts import short_run
+from small_data import write_still
 
 from tellus.coupling.runs.fields import open_fields
-from tellus.coupling.runs.run import run_directory
 from tellus.errors import InputError
 from tellus.io.stores import checked_compression, new_store, open_store, stored_array
 from tellus.surrogate.data import Dataset
@@ -32,10 +31,7 @@ def test_format_2_is_refused(tmp_path: Path) -> None:
     pickled(tmp_path / "a.zarr")
     with pytest.raises(ValueError, match="Zarr format 2"):
         open_store(tmp_path / "a.zarr")
-    arrays = {"temperature": np.ones((1, *GRID.cells), np.float32), "even": np.ones(1, bool)}
-    arrays["psi"] = np.zeros((1, *GRID.nodes))
-    data = tmp_path / "data"
-    write_dataset(data, GRID, [("test", parameters(1e3, 1.0), arrays)])
+    data = write_still(tmp_path / "data")
     store = data / "simulations" / "sim_000.zarr"
     store.rename(tmp_path / "whole")
     pickled(store)
@@ -60,8 +56,7 @@ def test_what_holds_no_numbers_is_refused(dtype: str, tmp_path: Path) -> None:
 
 @pytest.mark.filterwarnings("ignore")
 def test_unknown_codecs_are_refused_in_a_sentence(tmp_path: Path) -> None:
-    run = tmp_path / "run"
-    run_directory(case("time.max_steps=1"), run, progress=False)
+    run = short_run(tmp_path / "run")
     file = run / "fields.zarr" / "zarr.json"
     whole = file.read_text()
     for codec in ("numcodecs.bz2", "numcodecs.pickle", "vlen-bytes", "mine"):

@@ -5,7 +5,7 @@ from itertools import product
 import numpy as np
 import pytest
 from numerics import flow_of, random_psi, rough_field, rough_viscosity
-from physics_cases import SLIPS, at_rest, case, initials, roll, slip_walls, thermal_walls
+from physics_cases import SLIP, at_rest, case, covering, roll, slip_walls, thermal_walls
 
 from tellus.coupling.simulation.loop import Simulation
 from tellus.solver.boundaries import INSULATING
@@ -38,7 +38,7 @@ def work_and_dissipation(problem: StokesProblem, flow: Flow) -> tuple[float, flo
     return float(np.sum(flow.psi * b)), float(np.sum(heat)) * grid.hx * grid.hy
 
 
-@pytest.mark.parametrize("kinds", SLIPS, ids=initials)
+@pytest.mark.parametrize("kinds", covering(SLIP))
 def test_work_of_buoyancy_equals_dissipation(kinds: tuple[str, ...]) -> None:
     eta = rough_viscosity(GRID, 1e4)
     problem = StokesProblem(GRID, rough_field(GRID), Given(eta), 1e4, slip_walls(kinds))

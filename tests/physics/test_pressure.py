@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 from numerics import observed_orders, rough_field, rough_viscosity
-from physics_cases import SLIPS, initials, slip_walls
+from physics_cases import SLIP, covering, slip_walls
 
 from tellus.benchmarks.analytic import CONTRAST, Exact, errors, solcx, solkz
 from tellus.solver.derived import DERIVED
@@ -16,10 +16,9 @@ from tellus.solver.rheology import Given
 from tellus.solver.stokes import StokesProblem
 
 
-@pytest.mark.parametrize("grid", [Grid(12, 8, 1.5), Grid(7, 10, 0.6)], ids=str)
-@pytest.mark.parametrize("kinds", SLIPS, ids=initials)
+@pytest.mark.parametrize(("kinds", "grid"), covering(SLIP, [Grid(12, 8, 1.5), Grid(7, 10, 0.6)]))
 def test_its_gradient_is_what_is_left_of_the_momentum_equation(
-    grid: Grid, kinds: tuple[str, ...]
+    kinds: tuple[str, ...], grid: Grid
 ) -> None:
     eta = rough_viscosity(grid, 1e3)
     problem = StokesProblem(grid, rough_field(grid), Given(eta), 1e4, slip_walls(kinds))

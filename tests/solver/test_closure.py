@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from numerics import flow_of, random_psi, rough_field
-from physics_cases import assert_same_arrays, case
+from physics_cases import assert_heat_is_kept, assert_same_arrays, case
 
 from tellus.coupling.simulation.loop import Simulation
 from tellus.coupling.solvers.names import make_solver
@@ -55,15 +55,7 @@ def convecting(closure: Closure | None, *overrides: str, start: Array | None = N
     [(), ("time.scheme=implicit",), ("model.core_capacity=0.1",), ("stokes.solver=fine:2",)],
 )
 def test_the_heat_budget_closes(overrides: tuple[str, ...]) -> None:
-    simulation, plain = convecting(Eddies(below=2.0), *overrides), convecting(None, *overrides)
-    for _ in range(5):
-        before = np.mean(simulation.temperature)
-        record = simulation.step()
-        plain.step()
-        state = simulation.state
-        gain = state.heat_in - state.heat_out + state.heat_sides / simulation.grid.aspect
-        assert abs(np.mean(simulation.temperature) - before - record.dt * gain) < 1e-14
-    assert np.max(np.abs(simulation.temperature - plain.temperature)) > 1e-6
+    assert_heat_is_kept(convecting(Eddies(below=2.0), *overrides), convecting(None, *overrides))
 
 
 def test_what_is_added_keeps_t_within_its_bounds() -> None:
@@ -213,15 +205,9 @@ def test_what_a_closure_may_not_add() -> None:
     for other, said in ((unreal, "real numbers"), (tuple(unreal), "must return Fluxes or None")):
         with pytest.raises(InputError, match=said):
             checked_fluxes(Wrong(other), problem, flow)
+    usual = grid, problem.rheology, make_solver("direct", grid), problem.temperature
     with pytest.raises(InputError, match="closure eddies adds to the fluxes"):
-        Simulation(
-            grid,
-            problem.rheology,
-            make_solver("direct", grid),
-            problem.temperature,
-            advection="van-leer",
-            closure=Eddies(),
-        )
+        Simulation(*usual, advection="van-leer", closure=Eddies())
     nameless = type("Nameless", (Closure,), {})()
     for none, said in (
         (object(), "closure must be an object of a subclass"),
@@ -230,10 +216,4 @@ def test_what_a_closure_may_not_add() -> None:
         (nameless, "the closure Nameless has no name"),
     ):
         with pytest.raises(InputError, match=said):
-            Simulation(
-                grid,
-                problem.rheology,
-                make_solver("direct", grid),
-                problem.temperature,
-                closure=none,
-            )
+            Simulation(*usual, closure=none)

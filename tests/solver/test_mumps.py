@@ -118,9 +118,13 @@ def assert_alike(run: Path, other: Path) -> None:
     np.testing.assert_allclose(tables[0], tables[1], rtol=1e-8)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("mpirun")
 def test_two_processes_find_what_one_finds(tmp_path: Path) -> None:
-    """Both of them, after a solve that failed and beside a solver that was given up."""
+    """Both of them, after a solve that failed and beside a solver that was given up.
+
+    Slow, as both load the libraries; the test after this one holds a run of two against one.
+    """
     script, names = tmp_path / "script.py", ["mumps", "mumps:lu", "mumps-psi"]
     script.write_text(
         f"""

@@ -62,8 +62,3 @@ def test_without_mkl_the_name_says_what_to_install(monkeypatch: pytest.MonkeyPat
     monkeypatch.setitem(sys.modules, "pypardiso", None)
     with pytest.raises(InputError, match=r"pip install 'tellus-mantle\[mkl\]'"):
         make_solver("pardiso", SMALL)
-
-
-def test_no_arguments() -> None:
-    with pytest.raises(InputError, match='"pardiso" takes no argument, not "2"'):
-        make_solver("pardiso:2", SMALL)

@@ -32,3 +32,11 @@ def filtered_dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("filtered")
     write_dataset(root, small_filtered.GRID, small_filtered.windows())
     return root
+
+
+@pytest.fixture
+def model(trained: Path, tmp_path: Path) -> Path:
+    """A copy, to be damaged, of what the file of tests has trained."""
+    for name in ("weights.safetensors", "card.json"):
+        (tmp_path / name).write_bytes((trained / name).read_bytes())
+    return tmp_path

@@ -9,10 +9,9 @@ import numpy as np
 import pytest
 import torch
 from numerics import rough_field
-from physics_cases import case
-from typer.testing import CliRunner
+from physics_cases import assert_heat_is_kept, case
+from rollouts import summary, tellus, write_case
 
-from tellus.cli import app
 from tellus.config import load_config
 from tellus.coupling.simulation.loop import Simulation
 from tellus.errors import InputError
@@ -303,16 +302,9 @@ def closed(trained: Path, *overrides: str) -> Simulation:
 
 
 def test_in_a_run_the_heat_budget_closes(trained: Path) -> None:
-    simulation, plain = closed(trained), closed(trained)
+    plain = closed(trained)
     plain.closure = None
-    for _ in range(5):
-        before = np.mean(simulation.temperature)
-        record = simulation.step()
-        plain.step()
-        state = simulation.state
-        gain = state.heat_in - state.heat_out + state.heat_sides / simulation.grid.aspect
-        assert abs(np.mean(simulation.temperature) - before - record.dt * gain) < 1e-14
-    assert np.max(np.abs(simulation.temperature - plain.temperature)) > 1e-6
+    assert_heat_is_kept(closed(trained), plain)
 
 
 def test_a_finer_solve_is_shown_the_means_it_keeps(trained: Path) -> None:
@@ -404,31 +396,21 @@ def test_bad_sections_are_refused(trained: Path) -> None:
 def test_the_command_line_runs_with_one_and_goes_on_bitwise(trained: Path, tmp_path: Path) -> None:
     small = ["grid.nx=32", "grid.ny=16", "grid.aspect=2", "model.rayleigh=1e5", "time.end=0.01"]
     small += ["rheology.gamma_T=10", "rheology.gamma_p=2", "output.every=0.002"]
-    (tmp_path / "case.toml").write_text(
-        "\n".join(f"{key.partition('=')[0]} = {key.partition('=')[2]}" for key in small)
-    )
-
-    def tellus(*arguments: str) -> str:
-        found = CliRunner().invoke(app, [*arguments])
-        assert found.exit_code == 0, found.output
-        return str(found.output)
-
-    case_file, whole, parts = (str(tmp_path / name) for name in ("case.toml", "whole", "parts"))
-    closure = ["--closure", str(trained)]
-    tellus("run", case_file, "--out", whole, *closure, "--set", "time.max_steps=12")
-    tellus("run", case_file, "--out", parts, *closure, "--set", "time.max_steps=7")
+    case_file = write_case(tmp_path / "case.toml", *small, base=())
+    whole, parts, plain = (tmp_path / name for name in ("whole", "parts", "plain"))
+    for out, closure, steps in ((whole, trained, 12), (parts, trained, 7), (plain, "none", 1)):
+        limit = f"time.max_steps={steps}"
+        tellus("run", case_file, "--out", out, "--closure", closure, "--set", limit)
     tellus("run", parts, "--resume", "--set", "time.max_steps=12")
-    ends = [(Path(run) / "timeseries.csv").read_text().splitlines() for run in (whole, parts)]
+    ends = [(run / "timeseries.csv").read_text().splitlines() for run in (whole, parts)]
     assert ends[0][-1] == ends[1][-1]
-    summary = json.loads((Path(whole) / "run.json").read_text())
     sha256 = LearnedClosure.load(trained).sha256
-    assert summary["closure"] == {"name": "learned", "weights_sha256": sha256}
-    report = summary["solver_report"]
+    assert summary(whole)["closure"] == {"name": "learned", "weights_sha256": sha256}
+    report = summary(whole)["solver_report"]
     assert 0.0 <= report["mean_silent"] <= report["largest_silent"] < 1.0
-    assert f"learned; silent in {100 * report['mean_silent']:.3g} % of" in tellus("info", whole)
-    plain = str(tmp_path / "plain")
-    tellus("run", case_file, "--out", plain, "--closure", "none", "--set", "time.max_steps=12")
-    assert json.loads((Path(plain) / "run.json").read_text())["closure"] is None
+    said = tellus("info", whole).stdout
+    assert f"learned; silent in {100 * report['mean_silent']:.3g} % of" in said
+    assert summary(plain)["closure"] is None
 
 
 def test_weights_of_other_features_are_refused(trained: Path, tmp_path: Path) -> None:

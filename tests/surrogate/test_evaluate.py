@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import zarr
 from rollouts import complaint, tellus
-from small_data import GRID, parameters, solved, waves, write_dataset
+from small_data import GRID, parameters, solved, write_dataset
 
 import tellus.surrogate.evaluation.evaluate as evaluation
 from tellus.coupling.output.learning import figure
@@ -149,7 +149,7 @@ def test_decades_hold_the_snapshots_of_their_own_speed() -> None:
 
 
 @pytest.fixture(scope="module")
-def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def wandering(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """One test simulation whose waves wander, with the steps of its snapshots."""
     root = tmp_path_factory.mktemp("data")
     law = FrankKamenetskii(1e6, 10.0)
@@ -189,9 +189,9 @@ def without_base(monkeypatch: pytest.MonkeyPatch) -> OffByTwoPercent:
 
 
 def test_a_surrogate_without_a_base_has_no_base_in_its_result(
-    dataset: Path, without_base: OffByTwoPercent, tmp_path: Path
+    wandering: Path, without_base: OffByTwoPercent, tmp_path: Path
 ) -> None:
-    result = evaluation.evaluate(Path("somewhere"), dataset)
+    result = evaluation.evaluate(Path("somewhere"), wandering)
     assert json.loads(json.dumps(result)) == result
     assert {"base", "improvement"}.isdisjoint(result)
     assert result["snapshots"] == sum(EVEN)
@@ -206,13 +206,13 @@ def test_a_surrogate_without_a_base_has_no_base_in_its_result(
 
 
 def test_the_rival_is_the_velocity_one_interval_before(
-    dataset: Path, without_base: OffByTwoPercent
+    wandering: Path, without_base: OffByTwoPercent
 ) -> None:
-    found = Dataset.open(dataset)
+    found = Dataset.open(wandering)
     simulation = next(found.simulations("test"))
     # Steps 100, 200 and 500 have a snapshot a hundred steps before; 400 has none.
     assert predecessors(found, simulation) == {2: 0, 3: 2, 5: 4}
-    previous = evaluation.evaluate(Path("somewhere"), dataset)["previous_snapshot"]
+    previous = evaluation.evaluate(Path("somewhere"), wandering)["previous_snapshot"]
     assert (previous["steps"], previous["snapshots"]) == (100, 3)
     flows = [flow_of(psi) for psi in simulation.psi]
     held = np.mean([mae(flows[j], flows[k]) for k, j in ((2, 0), (3, 2), (5, 4))])
@@ -227,12 +227,13 @@ def mae(flow: Flow, reference: Flow) -> float:
     return float(np.mean([np.mean(np.abs(gap)) for gap in gaps]))
 
 
-def test_the_papers_surrogate_is_evaluated_by_its_velocities_alone(tmp_path: Path) -> None:
-    write_dataset(tmp_path / "data", GRID, waves())
+def test_the_papers_surrogate_is_evaluated_by_its_velocities_alone(
+    dataset: Path, tmp_path: Path
+) -> None:
     network = MultiScaleNetworkSettings(filters=4, levels=2, convolutions=1)
     settings = MultiScaleSettings(network=network, epochs=1, batch_size=4, mass="soft")
-    train(settings, tmp_path / "data", tmp_path / "model", report=lambda line: None)
-    result = evaluation.evaluate(tmp_path / "model", tmp_path / "data")
+    train(settings, dataset, tmp_path / "model", report=lambda line: None)
+    result = evaluation.evaluate(tmp_path / "model", dataset)
     assert "base" not in result
     # Mass is conserved softly, which a stream function would hide.
     assert result["divergence"]["inside"]["rms"] > 1e-4
@@ -242,15 +243,15 @@ def test_the_papers_surrogate_is_evaluated_by_its_velocities_alone(tmp_path: Pat
 
 
 def test_a_prediction_that_is_not_finite_is_said(
-    dataset: Path, without_base: OffByTwoPercent
+    wandering: Path, without_base: OffByTwoPercent
 ) -> None:
     without_base.factor = float("nan")
     with pytest.raises(SolverError, match="not finite for snapshot 0 of sim_000"):
-        evaluation.evaluate(Path("somewhere"), dataset)
+        evaluation.evaluate(Path("somewhere"), wandering)
 
 
-def test_steps_that_do_not_fit_the_snapshots_are_bad_input(dataset: Path, tmp_path: Path) -> None:
-    shutil.copytree(dataset, tmp_path / "data")
+def test_steps_that_do_not_fit_the_snapshots_are_bad_input(wandering: Path, tmp_path: Path) -> None:
+    shutil.copytree(wandering, tmp_path / "data")
     store = zarr.open_group(tmp_path / "data" / "simulations" / "sim_000.zarr", mode="a")
     store.create_array("step", data=np.arange(3), overwrite=True)
     found = Dataset.open(tmp_path / "data")
@@ -268,16 +269,16 @@ def test_steps_that_do_not_fit_the_snapshots_are_bad_input(dataset: Path, tmp_pa
         (["--data", "DATA", "--out", "."], "is a directory"),
     ],
 )
-def test_bad_input_ends_in_a_sentence(dataset: Path, options: list[str], sentence: str) -> None:
-    given = [str(dataset) if option == "DATA" else option for option in options]
+def test_bad_input_ends_in_a_sentence(wandering: Path, options: list[str], sentence: str) -> None:
+    given = [str(wandering) if option == "DATA" else option for option in options]
     assert sentence in complaint("evaluate", *given)
 
 
 def test_the_command_saves_its_result_and_its_picture(
-    dataset: Path, without_base: OffByTwoPercent, tmp_path: Path
+    wandering: Path, without_base: OffByTwoPercent, tmp_path: Path
 ) -> None:
     out, plot = tmp_path / "result.json", tmp_path / "picture.png"
-    result = tellus("evaluate", "--data", dataset, "--out", out, "--plot", plot, "--json")
+    result = tellus("evaluate", "--data", wandering, "--out", out, "--plot", plot, "--json")
     saved = json.loads(out.read_text(), parse_constant=pytest.fail)
     assert saved == json.loads(result.stdout)
     assert {"git", "machine", "versions", "threads", "model", "data"} <= set(saved)

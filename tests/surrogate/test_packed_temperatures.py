@@ -8,9 +8,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from typer.testing import CliRunner
+from rollouts import complaint, tellus
 
-from tellus.cli import app
 from tellus.config import DatasetConfig, load_dataset_config
 from tellus.coupling.dataset.make import simulate
 from tellus.coupling.dataset.sampling import members
@@ -158,20 +157,16 @@ def test_a_label_that_cannot_be_solved_is_left_out(
 
 def test_commands(made: Path, tmp_path: Path) -> None:
     file, out = tmp_path / "t.npz", tmp_path / "out"
-    invoke = CliRunner().invoke
-    done = invoke(app, ["export", str(made), "--to", "travel", "--out", str(file)])
-    assert done.exit_code == 0, done.output
-    assert "MB" in done.output
-    done = invoke(app, ["unpack", str(file), "--out", str(out), "--tolerance", "1e-6"])
-    assert done.exit_code == 0, done.output
+    assert "MB" in tellus("export", made, "--to", "travel", "--out", file).output
+    tellus("unpack", file, "--out", out, "--tolerance", "1e-6")
     assert json.loads((out / "card.json").read_text())["labels"]["velocity"] == 1e-6
-    done = invoke(app, ["unpack", str(file), "--out", str(tmp_path / "new"), "--device", "tpu"])
-    assert (done.exit_code, "--device tpu cannot be used" in done.output) == (2, True)
+    elsewhere = ("unpack", file, "--out", tmp_path / "new", "--device", "tpu")
+    assert "--device tpu cannot be used" in complaint(*elsewhere)
     assert not (tmp_path / "new").exists()
-    done = invoke(app, ["export", str(made), "--to", "vtk", "--half-size"])
-    assert (done.exit_code, "--half-size needs --to travel" in done.output) == (2, True)
-    done = invoke(app, ["export", str(tmp_path / "nothing"), "--to", "travel"])
-    assert (done.exit_code, "nothing does not exist: name a data set" in done.output) == (2, True)
+    half = complaint("export", made, "--to", "vtk", "--half-size")
+    assert "--half-size needs --to travel" in half
+    nothing = complaint("export", tmp_path / "nothing", "--to", "travel")
+    assert "nothing does not exist: name a data set" in nothing
 
 
 @pytest.mark.parametrize("damage", ["missing", "truncated", "other", "newer"])
@@ -263,16 +258,13 @@ def test_a_full_disk_leaves_the_old_file_and_says_so_at_once(
 
 def test_one_unpacking_at_a_time_and_to_one_tolerance(packed: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    command = ["unpack", str(packed), "--out", str(out), "--tolerance"]
+    command = ["unpack", packed, "--out", out, "--tolerance"]
     with sole_user(out):
-        refused = CliRunner().invoke(app, [*command, "1e-6"])
-    assert (refused.exit_code, "in use by another process" in refused.output) == (2, True)
+        assert "in use by another process" in tellus(*command, "1e-6", status=2).output
     assert [path.name for path in out.iterdir()] == [".lock"]
-    done = CliRunner().invoke(app, [*command, "1e-6"])
-    assert done.exit_code == 0, done.output
+    tellus(*command, "1e-6")
     before = (out / "card.json").read_bytes()
-    refused = CliRunner().invoke(app, [*command, "1e-7"])
-    assert (refused.exit_code, "begun with --tolerance 1e-06" in refused.output) == (2, True)
+    assert "begun with --tolerance 1e-06" in tellus(*command, "1e-7", status=2).output
     assert (out / "card.json").read_bytes() == before
 
 

@@ -10,7 +10,7 @@ import pytest
 from rollouts import tellus
 from small_data import Member, parameters, write_dataset
 
-from tellus.config import Config, load_config, load_training_config
+from tellus.config import Config, load_config
 from tellus.coupling.build import grid_of, resolved
 from tellus.coupling.starts.initial import initial_temperature
 from tellus.errors import InputError
@@ -55,7 +55,7 @@ def wobbling() -> Iterator[Member]:
 @pytest.fixture(scope="session")
 def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("profiles")
-    write_dataset(root, GRID, wobbling(), hash="analytic")
+    write_dataset(root, GRID, wobbling(), unpacked=True, hash="analytic")
     return root
 
 
@@ -64,14 +64,6 @@ def trained(dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("predictor") / "model"
     train(SETTINGS, dataset, out, report=len)
     return out
-
-
-@pytest.fixture
-def model(trained: Path, tmp_path: Path) -> Path:
-    """A copy to damage."""
-    for name in ("weights.safetensors", "card.json"):
-        (tmp_path / name).write_bytes((trained / name).read_bytes())
-    return tmp_path
 
 
 def configured(*overrides: str, weights: Path | None = None) -> Config:
@@ -126,12 +118,6 @@ def test_it_learns_a_profile_it_was_not_shown(trained: Path, dataset: Path) -> N
     assert card["test"]["mean"] == pytest.approx(np.mean(errors), rel=1e-3)
     assert card["data"]["simulations"] == {"train": 24, "validation": 6, "test": 4}
     assert card["data"]["unsteady_left_out"]["train"] == 1
-
-
-def test_training_goes_by_its_configuration_file(tmp_path: Path) -> None:
-    path = tmp_path / "profile.toml"
-    path.write_text('[model]\nkind = "profile"\ndrift = 0.02\n[network]\nwidth = 8\n')
-    assert load_training_config(path).settings() == ProfileSettings(drift=0.02, width=8)
 
 
 # The start of a run

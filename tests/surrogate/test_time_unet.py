@@ -292,16 +292,9 @@ def test_training_writes_weights_a_card_and_scores(trained: Path, dataset: Path)
     assert scores["mean"] == pytest.approx(card["validation"]["mean"], rel=1e-5)
 
 
-def test_training_goes_by_its_configuration_file(tmp_path: Path) -> None:
-    path = tmp_path / "unet.toml"
-    path.write_text('[model]\nkind = "time-unet"\nmass = "none"\n[network]\nfilters = 64\n')
-    found = load_training_config(path).settings()
-    assert isinstance(found, TimeUNetSettings)
-    expected = TimeUNetSettings(mass="none", network=TimeUNetNetworkSettings(filters=64))
-    assert found == expected
-    path.write_text('[model]\nkind = "time-unet"\nmass = "soft"\n')
+def test_mass_is_conserved_hard_or_not_at_all() -> None:
     with pytest.raises(InputError, match=r'model.mass must be one of "hard", "none"'):
-        load_training_config(path)
+        load_training_config(None, ["model.kind=time-unet", "model.mass=soft"])
 
 
 # One step and many

@@ -105,14 +105,6 @@ def trained(dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out
 
 
-@pytest.fixture
-def model(trained: Path, tmp_path: Path) -> Path:
-    """A copy to damage."""
-    for name in ("weights.safetensors", "card.json"):
-        (tmp_path / name).write_bytes((trained / name).read_bytes())
-    return tmp_path
-
-
 def edit_card(directory: Path, change: Callable[[dict[str, object]], object]) -> None:
     card = json.loads((directory / "card.json").read_text())
     change(card)
@@ -282,32 +274,28 @@ def test_training_improves_on_the_base_and_writes_a_line_per_epoch(trained: Path
     assert card["range"]["gamma_T"] == [1e6, 1e7]
 
 
-def test_two_epochs_and_two_more_are_bitwise_four(dataset: Path, trained: Path) -> None:
-    out = trained.parent / "resumed"
-    first = TrainingSettings.from_json(SETTINGS.to_json() | {"time_limit": 1e-9})
-    for resume in (False, True, True):
-        with pytest.raises(InterruptedRunError, match="--resume"):
-            train(first, dataset, out, resume=resume, report=lambda line: None)
-    with (out / "metrics.jsonl").open("a") as stream:
-        stream.write('{"epoch": 4, "note": "written, but its checkpoint was not"}\n')
-    train(SETTINGS, dataset, out, resume=True, report=lambda line: None)
-    for name in ("weights.safetensors", CHECKPOINT):
-        assert (out / name).read_bytes() == (trained / name).read_bytes()
-    lines = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
-    assert [line["epoch"] for line in lines] == [1, 2, 3, 4]
-    assert "note" not in lines[-1]
+def test_a_training_that_is_stopped_again_and_again_is_bitwise_the_one_never_stopped(
+    dataset: Path, trained: Path, tmp_path: Path
+) -> None:
+    """By a signal in its second epoch, then by its limit; a line of no checkpoint is dropped."""
 
-
-def test_a_signal_stops_training_resumably(dataset: Path, trained: Path, tmp_path: Path) -> None:
     def stop_in_the_second_epoch(line: str) -> None:
         if line.startswith("epoch 1/"):
             os.kill(os.getpid(), signal.SIGTERM)
 
     with pytest.raises(InterruptedRunError, match="SIGTERM"):
         train(SETTINGS, dataset, tmp_path, report=stop_in_the_second_epoch)
+    limited = TrainingSettings.from_json(SETTINGS.to_json() | {"time_limit": 1e-9})
+    with pytest.raises(InterruptedRunError, match="--resume"):
+        train(limited, dataset, tmp_path, resume=True, report=lambda line: None)
+    with (tmp_path / METRICS).open("a") as stream:
+        stream.write('{"epoch": 4, "note": "written, but its checkpoint was not"}\n')
     train(SETTINGS, dataset, tmp_path, resume=True, report=lambda line: None)
-    name = "weights.safetensors"
-    assert (tmp_path / name).read_bytes() == (trained / name).read_bytes()
+    for name in ("weights.safetensors", CHECKPOINT):
+        assert (tmp_path / name).read_bytes() == (trained / name).read_bytes()
+    lines = [json.loads(line) for line in (tmp_path / METRICS).read_text().splitlines()]
+    assert [line["epoch"] for line in lines] == [1, 2, 3, 4]
+    assert "note" not in lines[-1]
 
 
 def test_a_signal_in_the_first_epoch_leaves_something_to_resume(

@@ -1,4 +1,5 @@
-"""skip:tol=X: extrapolated in model time as long as the error allows."""
+"""skip:N:linear and skip:tol=X: velocities extrapolated in model time, between so many solves or
+as long as the error allows."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -11,9 +12,9 @@ from sequences import SMALL, circulating, errors, rising
 
 from tellus.coupling.runs.run import run_directory
 from tellus.coupling.solvers.names import make_solver
-from tellus.coupling.solvers.skip import SAFETY, ToleranceSkipSolver
+from tellus.coupling.solvers.skip import SAFETY, SkipSolver, ToleranceSkipSolver
 from tellus.solver.direct import DirectSolver
-from tellus.solver.grid import Grid
+from tellus.solver.grid import Array, Grid
 from tellus.solver.picard import PicardSettings
 from tellus.solver.rheology import FrankKamenetskii, Viscoplastic
 from tellus.solver.stokes import (
@@ -23,6 +24,7 @@ from tellus.solver.stokes import (
     StokesSolver,
     flow_from_psi,
     relative_velocity_error,
+    velocity,
 )
 
 STATES = circulating(40)
@@ -37,10 +39,11 @@ class Polynomial(StokesSolver):
         self.terms = [random_psi(grid, seed) for seed in range(degree + 1)]
         self.terms[0] *= constant
 
+    def psi(self, time: float) -> Array:
+        return np.sum([term * time**k for k, term in enumerate(self.terms)], axis=0)
+
     def solve(self, problem: StokesProblem) -> Flow:
-        psi = sum(term * problem.time**k for k, term in enumerate(self.terms))
-        assert isinstance(psi, np.ndarray)
-        return flow_from_psi(psi, problem.grid, StokesReport(self.name))
+        return flow_from_psi(self.psi(problem.time), problem.grid, StokesReport(self.name))
 
 
 def skip(tolerance: float, solver: StokesSolver | None = None) -> ToleranceSkipSolver:
@@ -160,6 +163,52 @@ def test_a_run_reports_what_it_foresaw_and_found(tmp_path: Path) -> None:
     assert report["largest_estimate"] >= report["mean_estimate"] > 0.0
 
 
-@pytest.mark.parametrize("name", ["skip:tol=1e-2", "skip:tol=1e-2:lagged:tol=1e-4"])
-def test_names(name: str) -> None:
-    assert make_solver(name, SMALL).name == name
+# So many calls for each solve
+
+# Steps of a run: never twice the same.
+TIMES = np.cumsum([0.0, 0.1, 0.12, 0.05, 0.2, 0.24, 0.01, 0.3, 0.3]).tolist()
+
+
+@pytest.mark.parametrize("every", [1, 2, 3])
+def test_exact_for_a_flow_that_changes_linearly(every: int) -> None:
+    straight = Polynomial(SMALL, 1)
+    skip = SkipSolver(straight, every, SMALL, linear=True)
+    for call, time in enumerate(TIMES):
+        flow = skip.solve(at(time))
+        if call % every == 0:
+            assert flow.report.status == "solved"
+        elif call < every:
+            assert flow.report.status == "held"
+            np.testing.assert_array_equal(flow.psi, straight.psi(0.0))
+            continue
+        else:
+            assert flow.report.status == "extrapolated"
+            assert flow.report.iterations == 0
+        np.testing.assert_allclose(flow.psi, straight.psi(time), rtol=0, atol=1e-12)
+        np.testing.assert_array_equal(flow.u, velocity(flow.psi, SMALL)[0])
+
+
+def test_two_solves_at_one_time_are_held() -> None:
+    skip = SkipSolver(Polynomial(SMALL, 1), 2, SMALL, linear=True)
+    for time in (0.5, 0.5, 0.5):
+        skip.solve(at(time))
+    assert skip.solve(at(0.7)).report.status == "held"
+
+
+def test_second_order_in_the_interval_where_holding_is_first() -> None:
+    states = rising(40)[20:]
+    held, straight = (
+        [max(errors(SkipSolver(DirectSolver(SMALL), n, SMALL, linear), states)[n:]) for n in (2, 4)]
+        for linear in (False, True)
+    )
+    # The farthest extrapolation is 1 step after a solve, then 3.
+    assert 2.0 < held[1] / held[0] < 4.0
+    assert straight[1] / straight[0] > 5.0
+    assert straight[0] < 0.5 * held[0]
+
+
+def test_a_run_counts_what_it_got(tmp_path: Path) -> None:
+    config = case("stokes.solver=skip:3:linear", "time.max_steps=9")
+    assert run_directory(config, tmp_path / "run", progress=False)["solver"] == "skip:3:linear"
+    counts = summary(tmp_path / "run")["solver_report"]
+    assert (counts["solved"], counts["held"], counts["extrapolated"]) == (4, 2, 4)
