@@ -159,10 +159,10 @@ def test_an_unfinished_data_set_is_called_so(copy: Path) -> None:
     (copy / "card.json").unlink()
     with pytest.raises(InputError, match=r"unfinished data set, 4 of .*`tellus dataset`"):
         Dataset.open(copy)
-    for command in (["info", copy], ["rollout-suite", "--data", copy, "--out", "x"]):
+    suite = ["rollout-suite", "--data", copy, "--out", "x"]
+    for command in (["info", copy], ["plot", copy], suite):
         assert "is an unfinished data set" in complaint(*command)
-    for command in (["plot", copy], ["profile", copy]):
-        assert "is a data set" in complaint(*command)
+    assert "is a data set, not a run" in complaint("profile", copy)
 
 
 def test_a_killed_data_set_goes_on(made: Path, tmp_path: Path) -> None:

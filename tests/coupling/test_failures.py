@@ -327,7 +327,7 @@ def test_a_file_where_the_directory_should_be(tmp_path: Path) -> None:
     file.write_text("mine")
     assert f"{file} is a file" in tellus("run", config, "--out", file, status=2).stderr
     assert str(file) in tellus("run", config, "--out", file / "run", status=2).stderr
-    assert "no run to resume" in tellus("run", config, "--out", file, "--resume", status=2).stderr
+    assert "file is no run" in tellus("run", config, "--out", file, "--resume", status=2).stderr
     assert file.read_text() == "mine"
 
 
