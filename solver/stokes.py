@@ -213,7 +213,12 @@ def relative_velocity_error(flow: Flow, reference: Flow) -> float:
 
 def vrms(flow: Flow, grid: Grid) -> float:
     """Root mean square velocity over the box, second order."""
-    return float(np.sqrt((np.sum(flow.u**2) + np.sum(flow.v**2)) / (grid.nx * grid.ny)))
+    return rms_velocity(flow.u, flow.v, grid)
+
+
+def rms_velocity(u: Array, v: Array, grid: Grid) -> float:
+    """The same of velocities on the faces."""
+    return float(np.sqrt((np.sum(u**2) + np.sum(v**2)) / (grid.nx * grid.ny)))
 
 
 def failure(

@@ -5,6 +5,7 @@ from typing import Any
 
 from tellus.solver.grid import Grid
 
+CARD = "card.json"
 PARAMETERS = ("gamma_T", "gamma_p", "heating", "rayleigh")
 """Of a simulation; the card of a model holds the range of each over the training."""
 

@@ -16,11 +16,9 @@ from tellus.io.recognised import DATA, expect, lost
 from tellus.io.shown import plain_names
 from tellus.solver.grid import Array, Grid
 from tellus.solver.rheology import FrankKamenetskii
-from tellus.solver.stokes import StokesProblem
+from tellus.solver.stokes import StokesProblem, rms_velocity, velocity
 
-from .card import PARAMETERS, card_grid, check_card
-from .features import rms_velocity
-from .files import CARD
+from .card import CARD, PARAMETERS, card_grid, check_card
 from .rows import Rows
 
 SIMULATIONS = "simulations"
@@ -202,7 +200,7 @@ class Dataset:
             temperature=arrays["temperature"].astype(np.float32, copy=False),
             psi=psi,
             **{key: np.full(n, value) for key, value in parameters.items()},
-            vrms=np.array([rms_velocity(each, self.grid) for each in psi]),
+            vrms=np.array([rms_velocity(*velocity(each, self.grid), self.grid) for each in psi]),
             even=arrays["even"],
             simulation=np.zeros(n, np.int64),
             names=[name],

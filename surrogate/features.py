@@ -19,7 +19,7 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from tellus.solver.grid import Array, Grid
-from tellus.solver.stokes import StokesProblem, velocity
+from tellus.solver.stokes import StokesProblem, rms_velocity, velocity
 
 from .rows import Rows
 
@@ -81,7 +81,7 @@ def observe(
     at zero. A base at rest has scale 1: there is nothing to be scaled by.
     """
     grid = problem.grid
-    scale = rms_velocity(psi, grid) or 1.0
+    scale = rms_velocity(*velocity(psi, grid), grid) or 1.0
     viscosity = problem.viscosity()
     if operator is None:
         residual = np.zeros(grid.nodes)
@@ -95,12 +95,6 @@ def observe(
         "psi": psi / scale,
         "residual": residual,
     }, scale
-
-
-def rms_velocity(psi: Array, grid: Grid) -> float:
-    """Root mean square velocity over the box, as `vrms`."""
-    u, v = velocity(psi, grid)
-    return float(np.sqrt((np.sum(u**2) + np.sum(v**2)) / (grid.nx * grid.ny)))
 
 
 def to_inputs(observed: dict[str, Array]) -> Inputs:

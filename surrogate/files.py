@@ -14,12 +14,11 @@ from tellus.io.json_file import read_json
 from tellus.io.recognised import MODEL, expect, lost
 from tellus.io.whole_file import sync, write_atomically, written_aside
 
-from .card import check_card
+from .card import CARD, check_card
 from .kinds import Kind, kind_of_card
 
 PICKLES = {".bin", ".ckpt", ".pickle", ".pkl", ".pt", ".pth"}
 WEIGHTS = "weights.safetensors"
-CARD = "card.json"
 
 
 class StoredModel(NamedTuple):

@@ -30,9 +30,8 @@ from tellus.solver.iterative.krylov import Stopping
 from tellus.solver.phase_timer import time_left
 from tellus.solver.rheology import FrankKamenetskii
 
-from .card import card_grid, check_card
+from .card import CARD, card_grid, check_card
 from .data import PARTS, SIMULATIONS, Dataset
-from .files import CARD
 from .training.parallel import usable
 
 FORMAT = 1

@@ -1,12 +1,11 @@
 """Records of arrays or tensors with a row for each example."""
 
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import fields, replace
 from typing import Any, Self, cast
 
 import numpy as np
-import torch
-from torch import Tensor
 
 
 class Rows:
@@ -24,11 +23,11 @@ class Rows:
         def chosen(rows: Any) -> Any:
             return rows.select(index) if isinstance(rows, Rows) else rows[index]
 
-        return self._each(chosen, (Rows, Tensor, np.ndarray))
+        return self._each(chosen, (Rows, np.ndarray, *_tensors()))
 
     def to(self, *place: Any) -> Self:
         """The same with its tensors on another device, or in another precision."""
-        return self._each(lambda rows: rows.to(*place), (Rows, Tensor))
+        return self._each(lambda rows: rows.to(*place), (Rows, *_tensors()))
 
     @classmethod
     def joined(cls, parts: Sequence[Self]) -> Self:
@@ -37,7 +36,11 @@ class Rows:
         def whole(rows: list[Any]) -> Any:
             if isinstance(rows[0], Rows):
                 return type(rows[0]).joined(rows)
-            return torch.cat(rows) if isinstance(rows[0], Tensor) else np.concatenate(rows)
+            if isinstance(rows[0], np.ndarray):
+                return np.concatenate(rows)
+            from torch import cat
+
+            return cat(rows)
 
         names = [own.name for own in fields(cast(Any, cls))]
         return cls(**{name: whole([getattr(part, name) for part in parts]) for name in names})
@@ -47,3 +50,9 @@ class Rows:
         found = {own.name: getattr(self, own.name) for own in fields(record)}
         changed = {name: change(v) for name, v in found.items() if isinstance(v, kinds)}
         return cast(Self, replace(record, **changed))
+
+
+def _tensors() -> tuple[type, ...]:
+    """Their type, where anything has imported PyTorch: data are read without it."""
+    torch = sys.modules.get("torch")
+    return () if torch is None else (torch.Tensor,)

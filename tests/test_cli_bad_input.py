@@ -334,5 +334,8 @@ from tellus.coupling.starts.initial import initial_temperature
 config = load_config(None, [])
 initial_temperature(config, grid_of(config))
 without("torch")
+import tellus.coupling.dataset.picture
+import tellus.coupling.trajectory.suite.suite
+without("torch")
 """
     subprocess.run([sys.executable, "-c", program], check=True)
