@@ -6,7 +6,6 @@ from typing import Annotated
 
 import typer
 
-from tellus.config.own_class import NO_CLOSURE
 from tellus.errors import InputError
 from tellus.io.places import refuse_sources
 from tellus.io.recognised import DATA, MODEL, RUN, SWEEP, expect
@@ -182,9 +181,11 @@ def sharpen(
     closure: Annotated[
         str,
         typer.Option(metavar="MODEL", help="Trained closure; none: polynomials through the means."),
-    ] = NO_CLOSURE,
+    ] = "none",
 ) -> None:
     """Write a run's fields on a finer grid, means kept."""
+    from tellus.config.own_class import NO_CLOSURE
+
     refuse_sources(out, run, *([] if closure == NO_CLOSURE else [Path(closure)]))
     from tellus.coupling.output.sharpen import sharpen as write
 
