@@ -23,6 +23,7 @@ from tellus.io.whole_file import write_atomically
 
 from .plan import DONE, Sweep
 
+LARGEST_INTEGER = 2**31 - 1
 TABLES = ("sweep.csv", "sweep.nc")
 FAILURES = "failures.csv"
 
@@ -117,12 +118,18 @@ def write_tables(out: Path, found: Sequence[Row]) -> None:
             (out / name).unlink(missing_ok=True)
         return
     write_atomically(out / TABLES[0], frame.to_csv(index=False).encode())
-    plain = frame.map(lambda value: value if isinstance(value, int | float) else brief_value(value))
-    dataset = plain.set_index("run").to_xarray()
+    dataset = frame.map(_storable).set_index("run").to_xarray()
     dataset = dataset.set_coords([name for name in frame.columns if "." in name])
     for name, meaning in MEANINGS.items():
         dataset[name].attrs = {"units": "1", "long_name": f"{meaning}, averaged over time"}
-    write_atomically(out / TABLES[1], bytes(dataset.to_netcdf(engine="h5netcdf")))
+    write_atomically(out / TABLES[1], bytes(dataset.to_netcdf(engine="scipy")))
+
+
+def _storable(value: Any) -> int | float | str:
+    """As netCDF of version 3 holds it, which needs no extra."""
+    if isinstance(value, int) and abs(value) > LARGEST_INTEGER:
+        return float(value)
+    return value if isinstance(value, int | float) else brief_value(value)
 
 
 def write_failures(out: Path, failures: Sequence[Mapping[str, Any]]) -> None:
