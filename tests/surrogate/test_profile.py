@@ -163,7 +163,7 @@ def test_weights_that_cannot_be_used_are_bad_input(model: Path, tmp_path: Path) 
         config = configured(weights=weights)
         initial_temperature(config, grid_of(config))
 
-    with pytest.raises(InputError, match="missing"):
+    with pytest.raises(InputError, match="nowhere does not exist: name a trained model"):
         start(tmp_path / "nowhere")
     with pytest.raises(InputError, match="pickle"):
         start(tmp_path / "weights.pt")
