@@ -5,7 +5,7 @@ import zlib
 from base64 import b64encode
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from errno import ENOSPC
-from io import SEEK_CUR, FileIO
+from io import SEEK_CUR, SEEK_SET, FileIO
 from pathlib import Path
 from typing import Any
 from xml.sax.saxutils import quoteattr
@@ -87,14 +87,19 @@ def export_netcdf(path: Path, out: Path | None = None) -> Path:
 
 
 class _Patient(FileIO):
-    """A file whose failures are raised once it is done with: HDF5 crashes where a write fails."""
+    """A file whose failures are raised once it is done with: HDF5 crashes where a write fails.
+
+    After a failure HDF5 may write again when it is cleared away; the descriptor may then be
+    another file's, so once it is `over` nothing is done any more.
+    """
 
     failure: OSError | None = None
+    over = False
 
     def write(self, content: Any, /) -> int:
         """Write, or, once that has failed, only pretend to."""
         size = memoryview(content).nbytes
-        if self.failure is None:
+        if self.failure is None and not self.over:
             try:
                 if self.put(content) == size:
                     return size
@@ -104,8 +109,14 @@ class _Patient(FileIO):
         self.seek(size, SEEK_CUR)
         return size
 
+    def seek(self, offset: int, whence: int = SEEK_SET, /) -> int:
+        """Go there, while there is somewhere to go."""
+        return offset if self.over else super().seek(offset, whence)
+
     def truncate(self, size: int | None = None, /) -> int:
         """Change the size, which a limit on it may forbid."""
+        if self.over:
+            return size or 0
         try:
             return super().truncate(size)
         except OSError as error:
@@ -123,6 +134,8 @@ class _Patient(FileIO):
         except Exception:
             if self.failure is None:
                 raise
+        finally:
+            self.over = True
         if self.failure is not None:
             raise OSError(self.failure.errno, self.failure.strerror)
 

@@ -79,8 +79,10 @@ def test_a_netcdf_file_without_room_does_not_crash(
 ) -> None:
     """HDF5 does not survive a write that fails, so it must not hear of it."""
     run, left = short_run(tmp_path / "run"), [room]
+    asked: list[FileIO] = []
 
     def put(file: FileIO, content: Any) -> int:
+        asked.append(file)
         left[0] -= memoryview(content).nbytes
         return FileIO.write(file, content) if left[0] >= 0 else full()
 
@@ -88,6 +90,13 @@ def test_a_netcdf_file_without_room_does_not_crash(
     with pytest.raises(OSError, match="No space left on device"):
         export_netcdf(run)
     assert not list(run.glob("*.nc*")) + list(run.glob(".*.partial"))
+    # Nor does whoever has the descriptor next.
+    with (tmp_path / "next").open("wb") as other:
+        taken = os.dup2(other.fileno(), asked[0].fileno())
+        assert (asked[0].seek(8), asked[0].write(b"late"), asked[0].truncate(9)) == (8, 4, 9)
+        if taken != other.fileno():
+            os.close(taken)
+    assert (tmp_path / "next").stat().st_size == 0
 
 
 def test_a_failure_leaves_no_empty_directory(tmp_path: Path) -> None:
