@@ -26,6 +26,8 @@ class Closure(Protocol):
     name: str
     silent: float = 0.0
     """Share of cells of which it said nothing when it was last asked."""
+    of_own_grid: bool = False
+    """Whether it expects velocities of solves on its own grid."""
 
     def fluxes(self, problem: StokesProblem, flow: Flow) -> Fluxes | None:
         """Heat through the faces beside what the scheme finds, held over a step.

@@ -27,6 +27,7 @@ class Refines(Protocol):
     """Part of a closure, see `tellus.solver.closure`."""
 
     name: str
+    of_own_grid: bool
 
     def refined(self, problem: "StokesProblem", finer: Grid) -> "StokesProblem":
         """The problem on a grid that divides each cell."""

@@ -43,8 +43,15 @@ class FineSolver(CompositeSolver):
         return replace(coarse, p=coarse_means(flow.p, self.grid))
 
     def check(self, problem: StokesProblem) -> list[str]:
-        """What the solver within warns of, on its grid."""
-        return self.solver.check(self._on_the_finer(problem))
+        """What the solver within warns of, on its grid, and of a closure for another one."""
+        found = self.solver.check(self._on_the_finer(problem))
+        if problem.closure is None or not problem.closure.of_own_grid:
+            return found
+        return [
+            *found,
+            f"closure {problem.closure.name} expects velocities of solves on its own grid, not of "
+            "finer ones: take --stokes refined:tol=1e-3",
+        ]
 
     def _means(self, flow: Flow) -> tuple[Array, Array]:
         """u and v over the coarse faces, of a fine flow that does not follow from its psi."""

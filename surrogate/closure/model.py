@@ -46,6 +46,7 @@ class LearnedClosure(TrainedModel, Closure):
         self._detail = native(networks.detail.local, ranges[: len(STATE)])
         own = networks.viscosity
         self._viscosity = None if own is None else native(own.local, ranges[: len(STATE)])
+        self.of_own_grid = own is not None
         self.silent = 0.0
 
     @classmethod

@@ -252,7 +252,11 @@ def test_with_velocities_of_its_own_grid_it_learns_their_viscosity(
     problem = simulation.problem
     shown, law = problem.viscosity(), problem.viscosity_of_means()
     assert np.max(np.abs(np.log(shown / law))) > 1e-3
-    # A closure without it shows what the law gives, and so does a finer grid.
+    said = "closure learned expects velocities of solves on its own grid"
+    for solver, warns in (("richardson", True), ("fine:2", True), ("refined", False)):
+        warnings = closed(out, f"stokes.solver={solver}").check()
+        assert sum(one.startswith(said) for one in warnings) == warns
+    # A finer grid is shown what the law gives.
     finer = LearnedClosure.load(out).refined(problem, problem.grid.finer(2))
     np.testing.assert_array_equal(finer.viscosity(), finer.viscosity_of_means())
 
