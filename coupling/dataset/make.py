@@ -65,7 +65,13 @@ def make_dataset(
     first = members(config)[0]
     Simulation.from_config(first.configured(config))
     if config.dataset.kind == "filtered":
-        Simulation.from_config(spin_up(config, first), warn=lambda sentence: None)
+        try:
+            Simulation.from_config(spin_up(config, first), warn=lambda sentence: None)
+        except InputError as refusal:
+            solver = config.windows.spin_up_solver
+            if solver is None:
+                raise
+            raise InputError(f'windows.spin_up_solver = "{solver}": {refusal}') from None
     if scheduler is None:
         _check_memory(config, jobs)
     with sole_user(out):

@@ -81,7 +81,8 @@ def test_a_solver_too_coarse_for_the_spin_up_is_refused_before_anything_is_writt
 ) -> None:
     for key in ("stokes.solver", "windows.spin_up_solver"):
         config = configured("windows.spin_up_factor=4", f"{key}=reduced:4")
-        with pytest.raises(InputError, match="8x4 grid is too small"):
+        said = r"windows\.spin_up_solver = .*" if "windows" in key else ""
+        with pytest.raises(InputError, match=f"^{said}.*8x4 grid is too small"):
             datasets.make_dataset(config, tmp_path / "data", report=lambda line: None)
     assert not (tmp_path / "data").exists()
 
