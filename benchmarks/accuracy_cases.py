@@ -158,12 +158,3 @@ CASES = {
     )
 }
 """Moderate; vigorous, its plumes thinner than a cell of 128x32; and the strongest contrast."""
-
-
-def beginning(config: Config, temperature: Array, time: float) -> Snapshot:
-    """A snapshot of a run that begins with means over cells of any grid at a model time."""
-    grid, (ny, nx) = grid_of(config), temperature.shape
-    means = regridded(temperature, Grid(nx, ny, grid.aspect), grid, BoundaryConditions())
-    simulation = Simulation.from_config(config, temperature=np.ascontiguousarray(means))
-    simulation.time = time
-    return simulation.snapshot()

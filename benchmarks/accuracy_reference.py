@@ -16,13 +16,13 @@ import numpy as np
 from tellus.coupling.runs.provenance import provenance
 from tellus.coupling.trajectory.cases import RolloutCase
 from tellus.coupling.trajectory.record import RATES, Trajectory
-from tellus.coupling.trajectory.rollout import Rollout, file_name, roll_out
+from tellus.coupling.trajectory.rollout import Rollout, beginning, file_name, roll_out
 from tellus.errors import InputError, RunFailedError
 from tellus.io.arrays import read_npz, write_npz
 from tellus.solver.grid import Array, Grid
 from tellus.solver.transport.regridding import coarse_means
 
-from .accuracy_cases import COMPARED, FINEST, AccuracyCase, Scheme, beginning
+from .accuracy_cases import COMPARED, FINEST, AccuracyCase, Scheme
 from .fronts import HALVED, PERTURBED
 
 STORED = Path(__file__).with_name("results") / "accuracy-reference.npz"

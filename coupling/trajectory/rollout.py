@@ -11,6 +11,8 @@ from time import perf_counter
 
 import numpy as np
 
+from tellus.config import Config
+from tellus.coupling.build import grid_of
 from tellus.coupling.runs.progress import RunProgress
 from tellus.coupling.runs.provenance import git_hash, machine
 from tellus.coupling.simulation.loop import Simulation, StepRecord
@@ -22,7 +24,10 @@ from tellus.io.arrays import read_npz, write_npz
 from tellus.io.busy import Watch
 from tellus.io.json_file import parse_json
 from tellus.solver import initial
+from tellus.solver.boundaries import BoundaryConditions
 from tellus.solver.composite import joined, state_of
+from tellus.solver.grid import Array, Grid
+from tellus.solver.transport.regridding import regridded
 
 from .cases import RolloutCase
 from .record import FINISHED, Account, Recorder, Trajectory, unfinished
@@ -164,6 +169,15 @@ def roll_out(
         others_percent=watch.others_percent,
     )
     return recorder.trajectory(account)
+
+
+def beginning(config: Config, temperature: Array, time: float) -> Snapshot:
+    """A snapshot of a run that begins with means over cells of any grid at a model time."""
+    grid, (ny, nx) = grid_of(config), temperature.shape
+    means = regridded(temperature, Grid(nx, ny, grid.aspect), grid, BoundaryConditions())
+    simulation = Simulation.from_config(config, temperature=np.ascontiguousarray(means))
+    simulation.time = time
+    return simulation.snapshot()
 
 
 class _Saver:

@@ -1,6 +1,8 @@
 """A closure in training: states carried over some steps, held against what fine runs made."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, fields
+from itertools import zip_longest
 from typing import Any, Self
 
 import torch
@@ -156,32 +158,29 @@ class ClosureLearner(Learner[ClosureSettings]):
         """The networks alone."""
         return self.module.networks.state_dict()
 
-    def _ratios(self, split: str, index: Tensor) -> tuple[Tensor, Tensor]:
-        """Errors of the stretches numbered `index`, in order of their grids, over the base's.
+    def _followed(
+        self, split: str, grid: Grid, rows: Tensor, each: Stretches
+    ) -> Iterator[tuple[Tensor, Tensor]]:
+        """Segment after segment, the errors of stretches over the base's, shape (6, n).
 
-        Shape (6, their segments): of each of `NAMES`, that of the flow 0 where it is not asked
-        for. And, in training, how much they add to the mean drift of T(y), over the base's.
+        Of each of `NAMES`, that of the flow 0 where it is not asked for. And, in training, what
+        each stretch adds to the mean drift of T(y), over the base's, (n,).
         """
-        found, drifts = [], []
         networks, own = self.module.networks, self.settings.velocity == OWN
-        for grid, rows, each in self.parts[split].chosen(index.cpu()):
-            base = self._base[split][grid].select(rows)
-            kept = base.carried.to(self.device)
-            entered = followed(grid, each.to(next(networks.parameters())), networks, own)
-            for number, (part, ours, gap) in enumerate(entered):
-                if split == "train":
-                    drifts.append(self._added_drift(grid, each.simulation, number, gap))
-                flow = torch.zeros(len(part)).to(ours.temperature)
-                if base.flow.numel():
-                    known = base.flow[:, number]
-                    flow = _flow_ratio(grid, part, known, networks.detail).to(flow)
-                pairs = (
-                    (getattr(ours, name)[:, 0], getattr(kept, name)[:, number]) for name in CARRIED
-                )
-                ratios = [torch.sqrt(one / of + 1e-12) for one, of in pairs]
-                found.append(torch.stack([*ratios, flow]))
-        together = torch.cat(drifts) if drifts else torch.zeros(1)
-        return torch.cat(found, dim=1), together
+        base = self._base[split][grid].select(rows)
+        kept = base.carried.to(self.device)
+        entered = followed(grid, each.to(next(networks.parameters())), networks, own)
+        for number, (part, ours, gap) in enumerate(entered):
+            drift, flow = torch.zeros(2, len(part)).to(gap)
+            if split == "train":
+                drift = self._added_drift(grid, each.simulation, number, gap)
+            if base.flow.numel():
+                flow = _flow_ratio(grid, part, base.flow[:, number], networks.detail).to(gap)
+            pairs = (
+                (getattr(ours, name)[:, 0], getattr(kept, name)[:, number]) for name in CARRIED
+            )
+            ratios = [torch.sqrt(one / of + 1e-12) for one, of in pairs]
+            yield torch.stack([*ratios, flow]), drift
 
     def _added_drift(self, grid: Grid, simulation: Tensor, number: int, gap: Tensor) -> Tensor:
         """Of each stretch, what makes its simulation's mean drift larger or smaller, (n,)."""
@@ -194,10 +193,20 @@ class ClosureLearner(Learner[ClosureSettings]):
         added: Tensor = (kept[simulation].clone() * gap).mean(dim=1)
         return added / scale[simulation].to(added)
 
+    def losses(self, index: Tensor, mirrored: Tensor) -> Iterator[tuple[Tensor, int]]:
+        """Segment after segment: errors over the base's, and the mean drift of T(y), weighted."""
+        chosen = self.parts["train"].chosen(index.cpu())
+        grids = [self._followed("train", grid, rows, each) for grid, rows, each in chosen]
+        for segment in zip_longest(*grids):
+            ratios, drifts = zip(*(found for found in segment if found is not None), strict=True)
+            errors, drift = torch.cat(ratios, dim=1), torch.cat(drifts)
+            yield self._weighted(errors).mean() + self.settings.drift * drift.mean(), len(drift)
+
     def loss(self, index: Tensor, mirrored: Tensor) -> Tensor:
-        """Errors over the base's, and the mean drift of T(y), weighted."""
-        ratios, drift = self._ratios("train", index)
-        return self._weighted(ratios).mean() + self.settings.drift * drift.mean().to(ratios)
+        """Mean over the segments."""
+        found, counts = zip(*self.losses(index, mirrored), strict=True)
+        total: Tensor = sum(one * count for one, count in zip(found, counts, strict=True))
+        return total / sum(counts)
 
     def _weighted(self, ratios: Tensor) -> Tensor:
         # Where the scheme hardly errs a ratio says little: large ones count as their logarithm.
@@ -214,18 +223,20 @@ class ClosureLearner(Learner[ClosureSettings]):
 
     def validate(self) -> dict[str, float]:
         """Errors over those of the base; "mean" is the loss, by grid the medians."""
-        part = self.parts["validation"]
+        scores, weighted = {}, []
         with torch.inference_mode():
-            batches = torch.arange(len(part)).split(BATCH)  # type: ignore[no-untyped-call]
-            ratios = torch.cat([self._ratios("validation", index)[0] for index in batches], dim=1)
-        scores = average(self._weighted(ratios).double().cpu().numpy())
-        first = 0
-        for grid, each in part.stretches.items():
-            last = first + len(each) * each.segments
-            mine = ratios[:, first:last].double().median(dim=1).values
-            scores |= {f"{name}_{grid}": float(m) for name, m in zip(NAMES, mine, strict=True)}
-            first = last
-        return scores
+            for grid, each in self.parts["validation"].stretches.items():
+                batches = torch.arange(len(each)).split(BATCH)  # type: ignore[no-untyped-call]
+                found = [
+                    ratios
+                    for rows in batches
+                    for ratios, _ in self._followed("validation", grid, rows, each.select(rows))
+                ]
+                ratios = torch.cat(found, dim=1)
+                weighted.append(self._weighted(ratios))
+                medians = ratios.double().median(dim=1).values.tolist()
+                scores |= {f"{n}_{grid}": m for n, m in zip(NAMES, medians, strict=True)}
+        return average(torch.cat(weighted).double().cpu().numpy()) | scores
 
     def _ranges(self) -> dict[str, list[float]]:
         """The range of each feature where training stretches begin, a little wider."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
@@ -17,7 +18,7 @@ from tellus.solver.rheology import FrankKamenetskii
 from tellus.solver.stokes import Flow, StokesProblem
 from tellus.solver.transport.means import Fluxes
 from tellus.surrogate.card import outside
-from tellus.surrogate.files import StoredModel, restored
+from tellus.surrogate.files import StoredModel, restored, write_model
 from tellus.surrogate.model import PRECISIONS, TrainedModel
 from tellus.surrogate.networks import seeded
 
@@ -47,6 +48,7 @@ class LearnedClosure(TrainedModel, Closure):
         own = networks.viscosity
         self._viscosity = None if own is None else native(own.local, ranges[: len(STATE)])
         self.of_own_grid = own is not None
+        self.share = 1.0 if own is None else float(own.share)
         self.silent = 0.0
 
     @classmethod
@@ -86,9 +88,10 @@ class LearnedClosure(TrainedModel, Closure):
         """See `Closure`."""
         if self._viscosity is None:
             return found
+        temperature, logs, walls = _seen(problem)
         shown = np.empty(problem.grid.cells)
-        self._viscosity.viscosities(*_seen(problem), shown)
-        return np.exp(shown)
+        self._viscosity.viscosities(temperature, logs, walls, shown)
+        return np.exp(logs + self.share * (shown - logs))
 
     def check(self, problem: StokesProblem) -> list[str]:
         """See `Closure`."""
@@ -114,6 +117,16 @@ class LearnedClosure(TrainedModel, Closure):
             ]
         asked = {"gamma_T": law.gamma_T, "gamma_p": law.gamma_p, "heating": problem.heating}
         return warnings + outside(self.card["range"], asked, "the closure")
+
+    def with_share(self, share: float, directory: Path, **entries: Any) -> Path:
+        """Write it into `directory` with another share of its change of viscosity; the same path.
+
+        `entries` are of its card.
+        """
+        weights = self.weights.state_dict()
+        weights["viscosity.share"] = torch.full_like(weights["viscosity.share"], share)
+        write_model(directory, weights, {**self.card, **entries})
+        return directory
 
     @property
     def weights_sha256(self) -> str:

@@ -1,6 +1,7 @@
 """From what a closure sees to heat through faces, to T within cells and to their viscosity."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
@@ -97,12 +98,17 @@ class DetailNetwork(nn.Module):
 class ViscosityNetwork(nn.Module):
     """The logarithm of viscosity that cells show a solve on their own grid.
 
-    It differs from that of their mean T by at most half of its range around.
+    It differs from that of their mean T by at most half of its range around, times `share`, which
+    is not trained but calibrated: see `tellus calibrate`.
     """
+
+    share: Tensor
 
     def __init__(self, settings: ClosureNetworkSettings) -> None:
         super().__init__()
-        self.local = Local(STATE.values(), 1, settings)
+        narrow = replace(settings, width=settings.viscosity_width)
+        self.local = Local(STATE.values(), 1, narrow)
+        self.register_buffer("share", torch.ones(()))
 
     def forward(self, seen: Seen) -> Tensor:
         """Shape (n, ny, nx)."""
@@ -110,7 +116,8 @@ class ViscosityNetwork(nn.Module):
         a, b = self.local(of_state)
         logs = seen.log_viscosity
         highest, lowest = (max_pool2d(sign * logs, 3, stride=1, padding=1) for sign in (1.0, -1.0))
-        shown: Tensor = logs + 0.25 * (a[:, 0] + b[:, 0]) * (highest + lowest)
+        change = 0.25 * (a[:, 0] + b[:, 0]) * (highest + lowest)
+        shown: Tensor = logs + self.share * change
         return shown
 
 

@@ -15,6 +15,9 @@ class ClosureNetworkSettings(Record):
     """Convolutions of 3 x 3 cells with a rectifier between them."""
 
     width: int = setting(16, "channels of a hidden layer", limits=count(1024))
+    viscosity_width: int = setting(
+        8, "those of the network of viscosity, with velocity = own", limits=count(1024)
+    )
     depth: int = setting(2, "hidden layers", limits=count(32))
 
 

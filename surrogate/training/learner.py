@@ -2,7 +2,7 @@
 
 import sys
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
@@ -86,6 +86,10 @@ class Learner(ABC, Generic[Settings]):
     @abstractmethod
     def loss(self, index: Tensor, mirrored: Tensor) -> Tensor:
         """Mean loss of the examples numbered `index`; those marked `mirrored` reflected in x."""
+
+    def losses(self, index: Tensor, mirrored: Tensor) -> Iterator[tuple[Tensor, int]]:
+        """What the optimiser takes a step after, one by one, and the examples it is a mean of."""
+        yield self.loss(index, mirrored), len(index)
 
     @abstractmethod
     def validate(self) -> dict[str, float]:

@@ -191,25 +191,34 @@ class Training:
             step = self.epoch * self.steps_per_epoch + batch
             for group in self.optimiser.param_groups:
                 group["lr"] = learning_rate(settings, step, self.steps_per_epoch)
-            total += self._step(index, flip[index], asked) * len(index)
-            self._update(step)
+            total += self._follow(step, index, flip[index], asked) * len(index)
             pace.advance(len(index), total)
         return total / len(order)
 
-    def _step(self, index: Tensor, mirrored: Tensor, asked: Asked) -> float:
-        """The gradients of one batch, shared out; its mean loss."""
-        self.optimiser.zero_grad(set_to_none=True)
-        mine, share = self.group.share(index), 0.0
-        mixed = self.settings.precision == "bfloat16"
-        if len(mine):
+    def _follow(self, step: int, index: Tensor, mirrored: Tensor, asked: Asked) -> float:
+        """A step of the optimiser after each loss of a batch; the mean of these losses."""
+        mine, flipped = (self.group.share(one).to(self.device) for one in (index, mirrored))
+        losses = self.learner.losses(mine, flipped) if len(mine) else iter(())
+        mixed, means = self.settings.precision == "bfloat16", []
+        while True:
+            self.optimiser.zero_grad(set_to_none=True)
             with torch.autocast(self.device.type, torch.bfloat16, enabled=mixed):
-                value = self.learner.loss(
-                    mine.to(self.device), self.group.share(mirrored).to(self.device)
-                ) * (len(mine) / len(index))
+                loss, count = next(losses, (None, 0))
+            (examples,) = self.group.total([count], self.device)
+            if not examples:
+                return float(np.mean(means))
+            means.append(self._descend(loss, count / examples, asked))
+            self._update(step)
+
+    def _descend(self, loss: Tensor | None, share: float, asked: Asked) -> float:
+        """The gradients of a loss, shared out among the processes; its mean."""
+        mine = 0.0
+        if loss is not None:
+            value = loss * share
             value.backward()  # type: ignore[no-untyped-call]
-            share = float(value.detach())
+            mine = float(value.detach())
         self.group.sum_gradients(self.module)
-        mean, stopped = self.group.total([share, asked.by is not None], self.device)
+        mean, stopped = self.group.total([mine, asked.by is not None], self.device)
         if not np.isfinite(mean):
             raise RunFailedError(
                 f"the training loss is {mean} in epoch {self.epoch + 1}: lower "

@@ -15,7 +15,7 @@ from tellus.io.places import refuse_sources
 
 from .bench import bench
 from .config import config
-from .evaluate import evaluate, experiments, rollout_suite
+from .evaluate import calibrate, evaluate, experiments, rollout_suite
 from .init import init
 from .options import DataDir, Device, Json, Preset, Scheduler, Set, at_once, solver_kinds
 from .shell import OneSentenceGroup, complain, deliver, listen, processors, say, show
@@ -191,7 +191,9 @@ def demo(
     run_demo(out, say)
 
 
-for command in (init, sweep, evaluate, experiments, profile, plot, export, sharpen, unpack, config):
+for command in (init, sweep, evaluate, calibrate, experiments, profile, plot, export, sharpen):
+    app.command()(command)
+for command in (unpack, config):
     app.command()(command)
 app.command()(web)
 app.command(name="rollout-suite")(rollout_suite)

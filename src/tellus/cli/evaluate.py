@@ -51,6 +51,25 @@ def evaluate(
     deliver(work, as_json, kind.find("table"))
 
 
+def calibrate(
+    model: Annotated[Path, typer.Argument(metavar="MODEL_DIR", help="Trained closure.")],
+    data: DataDir,
+    out: Annotated[Path, typer.Option(help="Directory of the calibrated closure.")],
+    jobs: Annotated[int | None, at_once("Simulations")] = None,
+    scheduler: Scheduler = None,
+    as_json: Json = False,
+) -> None:
+    """Set how much of its viscosity a closure shows, by long means of finer runs."""
+    refuse_sources(out, model, data)
+    from tellus.coupling.calibration import calibrate as calibrated
+    from tellus.coupling.calibration import table
+
+    def work() -> dict[str, Any]:
+        return calibrated(model, data, out, jobs or processors(), scheduler, say)
+
+    deliver(work, as_json, table)
+
+
 def _check_place(option: str, path: Path | None) -> None:
     """Before anything is computed: the place of a file can be written to."""
     if path is not None and not path.absolute().parent.is_dir():

@@ -1,0 +1,345 @@
+"""How much of the viscosity that it learned a closure shows: from long means of finer runs.
+
+Stretches of some steps, which a closure is trained on, say little about what becomes of hundreds of
+overturns. The biases of such runs go with one number, the share of the change of viscosity; it is
+set so that they are smallest in simulations that the closure was trained on.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from itertools import pairwise
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import numpy as np
+from rich.table import Table
+
+from tellus.config import Config, changed
+from tellus.config.own_class import NO_CLOSURE, closure_settings
+from tellus.coupling.build import grid_of, replaced
+from tellus.coupling.cluster import run_all
+from tellus.coupling.trajectory.cases import RolloutCase, cases_of_data
+from tellus.coupling.trajectory.record import Trajectory
+from tellus.coupling.trajectory.rollout import Rollout, beginning, file_name, roll_out
+from tellus.errors import InputError, RunFailedError
+from tellus.io.lock import sole_user
+from tellus.io.places import refuse_occupied
+from tellus.solver.grid import Array, Grid
+from tellus.solver.stokes import QUIET_VRMS
+from tellus.surrogate.closure.model import LearnedClosure
+from tellus.surrogate.data import Dataset
+
+SHARES = (0.6, 0.8, 1.0)
+"""Tried in runs; between them, and a little beyond, biases go straight."""
+
+CANDIDATES = np.linspace(0.4, 1.2, 81)
+
+SOLVER = "refined:tol=1e-3"
+"""Of the runs with the closure: on their own grid, held over a step."""
+
+SETTLED, SPAN, LEFT_OUT = 4, 28, 4
+"""Overturns: of the finer run before all begin; of all; of these, before means are taken."""
+
+PARTS = 4
+"""Of the span, from whose means follows what chance makes of its mean."""
+
+RUNS = "runs"
+"""Where in the directory of the result runs are kept, and the closures that they are made with."""
+
+
+@dataclass(frozen=True)
+class Bias:
+    """By how much long means of a run are off, over those of the finer run.
+
+    Attributes
+    ----------
+    simulation : str
+    share : float, optional
+        Of the learned change of viscosity; None without a closure.
+    nusselt_top, nusselt_bottom, vrms : float
+        Relative; that of the bottom over the heat through the top.
+    profile : float
+        Mean absolute, of T(y).
+    size : float
+        Of all together, over what chance makes of such means.
+    """
+
+    simulation: str
+    share: float | None
+    nusselt_top: float
+    nusselt_bottom: float
+    vrms: float
+    profile: float
+    size: float
+
+
+@dataclass(frozen=True)
+class _Gaps:
+    """What is off in the runs of one simulation, numbers without a unit, and how far by chance."""
+
+    name: str
+    without: Array
+    with_share: Array  # (shares, numbers)
+    chance: Array
+
+
+def calibrate(
+    model: Path,
+    data: Path,
+    out: Path,
+    jobs: int = 1,
+    scheduler: str | None = None,
+    report: Callable[[str], None] = print,
+) -> dict[str, Any]:
+    """Set the share of the change of viscosity, by runs of the simulations of the training split.
+
+    Parameters
+    ----------
+    model : Path
+        A closure trained with ``model.velocity = "own"``.
+    data : Path
+        Filtered data. From the last state of each of its training simulations goes the run that the
+        data were made by, and runs on their grid without the closure and with several shares.
+    out : Path
+        Becomes the calibrated closure; runs are kept in it, and a killed call goes on.
+    jobs, scheduler
+        As of data sets.
+    report : callable
+        Takes a line of progress.
+
+    Returns
+    -------
+    dict
+        ``share``; ``biases``, a `Bias` for each run, and for each simulation what the calibrated
+        closure is expected to have; ``failed``, a sentence for each simulation left out.
+    """
+    out, model = out.absolute(), model.absolute()
+    closure = LearnedClosure.load(model)
+    if not closure.of_own_grid:
+        raise InputError(
+            f'{model} has not learned viscosity: train it with model.velocity = "own" to calibrate '
+            "it."
+        )
+    cases, dataset = cases_of_data(data, "train"), Dataset.open(data)
+    grid = dataset.grid
+    if grid_of(cases[0].config).nx <= grid.nx:
+        raise InputError(f"{data} holds no filtered data: calibrate on what it was trained on.")
+    refuse_occupied(out, (out / RUNS).is_dir(), "holds no calibration")
+    with sole_user(out):
+        trials = {NO_CLOSURE: None}
+        for share in SHARES:
+            trials[str(closure.with_share(share, out / RUNS / f"share-{share:g}"))] = share
+        tasks = [(case, *_last(dataset, case), grid, list(trials), out) for case in cases]
+        found, failed = list[_Gaps](), list[str]()
+        for gaps in run_all(_gaps, tasks, jobs, scheduler, keep_failures=True):
+            if isinstance(gaps, RunFailedError):
+                failed.append(str(gaps))
+                report(f"left out: {gaps}")
+            elif isinstance(gaps, Exception):
+                raise gaps
+            else:
+                found.append(gaps)
+                report(f"{len(found) + len(failed)}/{len(tasks)}: {gaps.name}")
+        if not found:
+            raise RunFailedError(f"no run with {model} got to its end: {failed[0]}")
+        found.sort(key=lambda gaps: gaps.name)
+        share = best_share(_scaled(found))
+        result = {
+            "share": share,
+            "grid": str(grid),
+            "data": dataset.card["hash"],
+            "biases": [asdict(bias) for bias in _biases(found, share)],
+            "failed": failed,
+        }
+        closure.with_share(share, out, calibration=result)
+    return result
+
+
+def best_share(gaps: Array) -> float:
+    """The share of `CANDIDATES` at which biases are smallest: the mean over simulations of norms.
+
+    Parameters
+    ----------
+    gaps : array, shape (simulations, shares, numbers)
+        Of runs with each of `SHARES`, over what chance makes.
+    """
+    return float(CANDIDATES[np.argmin(np.mean(_sizes(_straight(gaps, CANDIDATES)), axis=0))])
+
+
+def _straight(gaps: Array, shares: Array) -> Array:
+    """On the straight lines through them by least squares, (simulations, shares, numbers)."""
+    moved = np.array(SHARES) - np.mean(SHARES)
+    slopes = np.einsum("s,nsk->nk", moved, gaps) / np.sum(moved**2)
+    lines: Array = (
+        gaps.mean(axis=1)[:, None] + (shares - np.mean(SHARES))[:, None] * slopes[:, None]
+    )
+    return lines
+
+
+def _sizes(gaps: Array) -> Array:
+    """Over the last axis: of both Nusselt numbers, Vrms and T(y), each of which counts the same."""
+    single, profile = gaps[..., :3], gaps[..., 3:]
+    sizes: Array = np.sqrt((single**2).sum(axis=-1) + (profile**2).mean(axis=-1))
+    return sizes
+
+
+def _scaled(found: Sequence[_Gaps]) -> Array:
+    chance = _chance(found)
+    return np.array([one.with_share for one in found]) / chance
+
+
+def _chance(found: Sequence[_Gaps]) -> Array:
+    """Of each number, the median over simulations; that of T(y) as one."""
+    each = np.median([one.chance for one in found], axis=0)
+    each[3:] = np.sqrt(np.mean(each[3:] ** 2))
+    return np.maximum(each, 1e-6)
+
+
+def _biases(found: Sequence[_Gaps], share: float) -> list[Bias]:
+    """Of all runs, and of those that the calibrated closure is expected to make."""
+    chance, biases = _chance(found), list[Bias]()
+    for one in found:
+        expected = _straight(one.with_share[None], np.array([share]))[0, 0]
+        tried = [*zip(SHARES, one.with_share, strict=True), (share, expected)]
+        for of, gaps in [(None, one.without), *tried]:
+            size = float(_sizes(gaps / chance))
+            biases.append(
+                Bias(one.name, of, *gaps[:3].tolist(), float(np.mean(np.abs(gaps[3:]))), size)
+            )
+    return biases
+
+
+def _last(dataset: Dataset, case: RolloutCase) -> tuple[Array, float, float]:
+    """T and time of the last moment that the data hold of a simulation, and its overturn time."""
+    kept, grid = dataset.arrays(case.name, "temperature", "psi", "time"), dataset.grid
+    psi = kept["psi"][-1].astype(np.float64)
+    u, v = np.diff(psi, axis=0) / grid.hy, np.diff(psi, axis=1) / grid.hx
+    vrms = float(np.sqrt(np.mean(u**2) + np.mean(v**2)))
+    return kept["temperature"][-1].astype(np.float64), float(kept["time"][-1]), 1.0 / vrms
+
+
+def _gaps(
+    case: RolloutCase,
+    temperature: Array,
+    time: float,
+    overturn: float,
+    grid: Grid,
+    closures: Sequence[str],
+    out: Path,
+) -> _Gaps:
+    """The finer run and the coarse ones, what is there already taken from there."""
+    if overturn > 1.0 / QUIET_VRMS:
+        raise RunFailedError(f"{case.name} does not convect in its last state")
+    begun = time + SETTLED * overturn
+    end = begun + SPAN * overturn
+    config = replaced(case.config, "time", end=end, dt_initial=case.config.time.dt_max)
+    fine = _run(case.name, config, temperature, time, out, keep=(begun,))
+    start, means = fine.fields[0], _Means(begun + LEFT_OUT * overturn, end, grid.ny)
+    truth = means.of(fine)
+    others = []
+    for closure in closures:
+        other = _coarse(config, grid, closure)
+        others.append(means.gaps(_run(case.name, other, start, begun, out), truth))
+    return _Gaps(case.name, others[0], np.array(others[1:]), means.chance(fine, truth))
+
+
+def _coarse(config: Config, grid: Grid, closure: str) -> Config:
+    """The run as it is on the coarse grid."""
+    settings = {
+        "grid.nx": grid.nx,
+        "grid.ny": grid.ny,
+        "energy.velocity": "held",
+        "stokes.solver": SOLVER,
+        **closure_settings(closure),
+    }
+    return changed(config, [f"{key}={value}" for key, value in settings.items()])
+
+
+def _run(
+    name: str,
+    config: Config,
+    start: Array,
+    time: float,
+    out: Path,
+    keep: tuple[float, ...] = (),
+) -> Trajectory:
+    """One run, done before or now; RunFailedError where it does not get to its end."""
+    grid, weights = grid_of(config), config.closure.weights
+    label = f"{name} {grid} {'none' if weights is None else Path(weights).name}"
+    case = RolloutCase(name, config)
+    digest = None if weights is None else LearnedClosure.load(weights).sha256
+    rollout = Rollout(
+        case=case,
+        solver=config.stokes.solver,
+        label=label,
+        key=f"{case.digest} {config.stokes.solver} {time} {digest}",
+        stem=out / RUNS / file_name(label),
+        field_times=keep,
+        sample_steps=5,
+    )
+    found = Trajectory.load(rollout.stem)
+    if found is None or found.account.key != rollout.key:
+        found = roll_out(rollout, beginning(config, start, time))
+        found.save(rollout.stem)
+    if not found.account.finished:
+        raise RunFailedError(f"{label}: {found.account.message}")
+    return found
+
+
+@dataclass(frozen=True)
+class _Means:
+    """Means over a span of model time, of T(y) over the rows of a grid."""
+
+    start: float
+    end: float
+    rows: int
+
+    def of(self, run: Trajectory) -> Array:
+        """Nusselt numbers of top and bottom, Vrms, and T(y)."""
+        single = [
+            run.average(name, self.start, self.end)
+            for name in ("nusselt_top", "nusselt_bottom", "vrms")
+        ]
+        profile = run.average("profile", self.start, self.end)
+        return np.array([*single, *profile.reshape(self.rows, -1).mean(axis=1)])
+
+    def gaps(self, run: Trajectory, truth: Array) -> Array:
+        """By how much a run is off: the first three relative, heat over that through the top."""
+        return self._relative(self.of(run) - truth, truth)
+
+    def chance(self, run: Trajectory, truth: Array) -> Array:
+        """Standard errors of its own means, of the same numbers."""
+        edges = np.linspace(self.start, self.end, PARTS + 1).tolist()
+        parts = [replace(self, start=a, end=b).of(run) - truth for a, b in pairwise(edges)]
+        spread = np.sqrt(np.sum(np.square(parts), axis=0) / (PARTS * (PARTS - 1)))
+        return self._relative(spread, truth)
+
+    def _relative(self, gaps: Array, truth: Array) -> Array:
+        scales = np.ones(len(gaps))
+        scales[:3] = truth[0], truth[0], truth[2]
+        return gaps / scales
+
+
+HEADINGS = {
+    "nusselt_top": "Nu top, %",
+    "nusselt_bottom": "Nu bottom, % of top",
+    "vrms": "Vrms, %",
+    "profile": "T(y)",
+    "size": "over chance",
+}
+
+
+def table(result: Mapping[str, Any]) -> Table:
+    """Medians over the simulations of the absolute biases, by share."""
+    shares = [None, *SHARES, result["share"]]
+    found = Table("share", *HEADINGS.values(), title=f"runs on {result['grid']}")
+    for number, share in enumerate(shares):
+        rows = result["biases"][number :: len(shares)]
+        values = {name: median(abs(row[name]) for row in rows) for name in HEADINGS}
+        name = "no closure" if share is None else f"{share:g}"
+        name += ", expected" if number == len(shares) - 1 else ""
+        percent = (f"{100 * values[key]:.2g}" for key in ("nusselt_top", "nusselt_bottom", "vrms"))
+        found.add_row(name, *percent, f"{values['profile']:.1e}", f"{values['size']:.2g}")
+    found.caption = f"medians over {len(rows)} simulations"
+    return found
