@@ -14,7 +14,9 @@ from typing import Any
 
 from rich.table import Table
 
-from tellus.config.own_class import NO_CLOSURE
+from tellus.config import load_config
+from tellus.config.own_class import NO_CLOSURE, closure_settings
+from tellus.coupling.build import closure_of
 from tellus.coupling.output.style import save_picture
 from tellus.coupling.trajectory.record import Trajectory
 from tellus.errors import InputError
@@ -58,6 +60,21 @@ WITH_CLOSURE = (
     replace(HIGH, courant=1.25, solver="richardson:8"),
 )
 """What a closure is tried with."""
+
+
+OF_OWN_GRID = replace(HIGH, velocity="held")
+"""What a closure for solves on the own grid is tried with."""
+
+
+def tried_with(closure: str, others: Sequence[Scheme]) -> list[Scheme]:
+    """The schemes that a closure is tried with, these or that of its own grid, and without it."""
+    settings = closure_settings(closure)
+    found = closure_of(load_config(None, [f"{key}={value}" for key, value in settings.items()]))
+    own = found is not None and found.of_own_grid
+    return [
+        *([OF_OWN_GRID] if own else []),
+        *(replace(one, closure=closure) for one in ([OF_OWN_GRID] if own else others)),
+    ]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,7 +146,7 @@ def main(
     if not reference:
         stored([case.name for case in chosen])  # refused before anything is begun in `out`
     if closure is not None:
-        schemes = [*schemes, *(replace(one, closure=closure) for one in WITH_CLOSURE)]
+        schemes = [*schemes, *tried_with(closure, WITH_CLOSURE)]
     for scheme in schemes:
         _ = scheme.closure_sha256  # refused before anything is begun in `out`
     with sole_user(out), fixed_threads(threads) as count:

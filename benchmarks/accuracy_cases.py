@@ -5,15 +5,11 @@ from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from pathlib import Path
 
-import numpy as np
-
 from tellus.config import Config, load_config
 from tellus.config.own_class import NO_CLOSURE, OwnClass, closure_settings
-from tellus.coupling.build import boundaries_of, grid_of, replaced
+from tellus.coupling.build import boundaries_of, replaced
 from tellus.coupling.own import source_of
 from tellus.coupling.simulation.loop import Simulation
-from tellus.coupling.simulation.snapshot import Snapshot
-from tellus.solver.boundaries import BoundaryConditions
 from tellus.solver.grid import Array, Grid
 from tellus.solver.transport.regridding import regridded
 

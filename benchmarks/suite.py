@@ -23,7 +23,7 @@ from tellus.errors import InputError
 from tellus.io.lock import sole_user
 from tellus.solver.grid import Grid
 
-from .accuracy import HIGH, TODAY, check_grid, judged_row
+from .accuracy import HIGH, TODAY, check_grid, judged_row, tried_with
 from .accuracy_cases import FINE, LADDER, AccuracyCase
 from .accuracy_reference import (
     STORED,
@@ -155,7 +155,7 @@ def main(
     chosen = [_named(name) for name in names or cases()]
     for grid in grids:
         check_grid(grid)
-    schemes = [*SCHEMES, *([] if closure is None else [replace(BEST, closure=closure)])]
+    schemes = [*SCHEMES, *([] if closure is None else tried_with(closure, [BEST]))]
     for scheme in schemes:
         _ = scheme.closure_sha256  # refused before anything is begun in `out`
     with sole_user(out), fixed_threads(threads) as count:

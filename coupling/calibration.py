@@ -127,10 +127,10 @@ def calibrate(
         raise InputError(f"{data} holds no filtered data: calibrate on what it was trained on.")
     refuse_occupied(out, (out / RUNS).is_dir(), "holds no calibration")
     with sole_user(out):
-        trials = {NO_CLOSURE: None}
+        trials = [NO_CLOSURE]
         for share in SHARES:
-            trials[str(closure.with_share(share, out / RUNS / f"share-{share:g}"))] = share
-        tasks = [(case, *_last(dataset, case), grid, list(trials), out) for case in cases]
+            trials.append(str(closure.with_share(share, out / RUNS / f"share-{share:g}")))
+        tasks = [(case, *_last(dataset, case), grid, trials, out) for case in cases]
         found, failed = list[_Gaps](), list[str]()
         for gaps in run_all(_gaps, tasks, jobs, scheduler, keep_failures=True):
             if isinstance(gaps, RunFailedError):
@@ -185,15 +185,16 @@ def _sizes(gaps: Array) -> Array:
 
 
 def _scaled(found: Sequence[_Gaps]) -> Array:
-    chance = _chance(found)
-    return np.array([one.with_share for one in found]) / chance
+    gaps: Array = np.array([one.with_share for one in found]) / _chance(found)
+    return gaps
 
 
 def _chance(found: Sequence[_Gaps]) -> Array:
     """Of each number, the median over simulations; that of T(y) as one."""
     each = np.median([one.chance for one in found], axis=0)
     each[3:] = np.sqrt(np.mean(each[3:] ** 2))
-    return np.maximum(each, 1e-6)
+    chance: Array = np.maximum(each, 1e-6)
+    return chance
 
 
 def _biases(found: Sequence[_Gaps], share: float) -> list[Bias]:
@@ -203,10 +204,9 @@ def _biases(found: Sequence[_Gaps], share: float) -> list[Bias]:
         expected = _straight(one.with_share[None], np.array([share]))[0, 0]
         tried = [*zip(SHARES, one.with_share, strict=True), (share, expected)]
         for of, gaps in [(None, one.without), *tried]:
-            size = float(_sizes(gaps / chance))
-            biases.append(
-                Bias(one.name, of, *gaps[:3].tolist(), float(np.mean(np.abs(gaps[3:]))), size)
-            )
+            top, bottom, vrms = gaps[:3].tolist()
+            profile, size = np.mean(np.abs(gaps[3:])), _sizes(gaps / chance)
+            biases.append(Bias(one.name, of, top, bottom, vrms, float(profile), float(size)))
     return biases
 
 

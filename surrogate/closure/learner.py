@@ -204,9 +204,9 @@ class ClosureLearner(Learner[ClosureSettings]):
 
     def loss(self, index: Tensor, mirrored: Tensor) -> Tensor:
         """Mean over the segments."""
-        found, counts = zip(*self.losses(index, mirrored), strict=True)
-        total: Tensor = sum(one * count for one, count in zip(found, counts, strict=True))
-        return total / sum(counts)
+        found = list(self.losses(index, mirrored))
+        total = torch.stack([mean * count for mean, count in found]).sum()
+        return total / sum(count for _, count in found)
 
     def _weighted(self, ratios: Tensor) -> Tensor:
         # Where the scheme hardly errs a ratio says little: large ones count as their logarithm.
@@ -223,7 +223,7 @@ class ClosureLearner(Learner[ClosureSettings]):
 
     def validate(self) -> dict[str, float]:
         """Errors over those of the base; "mean" is the loss, by grid the medians."""
-        scores, weighted = {}, []
+        scores, weighted = dict[str, float](), list[Tensor]()
         with torch.inference_mode():
             for grid, each in self.parts["validation"].stretches.items():
                 batches = torch.arange(len(each)).split(BATCH)  # type: ignore[no-untyped-call]

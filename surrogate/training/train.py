@@ -199,7 +199,7 @@ class Training:
         """A step of the optimiser after each loss of a batch; the mean of these losses."""
         mine, flipped = (self.group.share(one).to(self.device) for one in (index, mirrored))
         losses = self.learner.losses(mine, flipped) if len(mine) else iter(())
-        mixed, means = self.settings.precision == "bfloat16", []
+        mixed, means = self.settings.precision == "bfloat16", list[float]()
         while True:
             self.optimiser.zero_grad(set_to_none=True)
             with torch.autocast(self.device.type, torch.bfloat16, enabled=mixed):

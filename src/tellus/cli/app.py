@@ -191,10 +191,9 @@ def demo(
     run_demo(out, say)
 
 
-for command in (init, sweep, evaluate, calibrate, experiments, profile, plot, export, sharpen):
+for command in (init, sweep, evaluate, experiments, profile, plot, export, sharpen, unpack, config):
     app.command()(command)
-for command in (unpack, config):
-    app.command()(command)
+app.command()(calibrate)
 app.command()(web)
 app.command(name="rollout-suite")(rollout_suite)
 app.add_typer(bench, name="bench")

@@ -1,0 +1,110 @@
+"""The share of viscosity that a closure shows: set by long means of finer runs."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from small_filtered import configured
+
+import tellus.coupling.calibration as calibration
+from tellus.config import load_config
+from tellus.coupling.calibration import RUNS, SHARES, best_share, calibrate, table
+from tellus.coupling.dataset.make import make_dataset
+from tellus.coupling.simulation.loop import Simulation
+from tellus.errors import InputError
+from tellus.surrogate.closure.model import LearnedClosure
+from tellus.surrogate.closure.settings import ClosureNetworkSettings, ClosureSettings
+from tellus.surrogate.training.train import train
+
+SETTINGS = ClosureSettings(
+    network=ClosureNetworkSettings(width=4, viscosity_width=4, depth=1),
+    velocity="own",
+    steps=1,
+    coarsenings=(1,),
+    epochs=1,
+    learning_rate=3e-2,
+)
+
+
+def one_by_one(work, tasks, *more, **others):  # type: ignore[no-untyped-def]
+    """In the place of a cluster."""
+    for task in tasks:
+        try:
+            yield work(*task)
+        except Exception as failure:
+            yield failure
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("calibration") / "data"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("tellus.coupling.dataset.make.run_all", one_by_one)
+        config = configured("dataset.train=2", "windows.sequences=1", "windows.count=1")
+        make_dataset(config, out, report=len)
+    return out
+
+
+@pytest.fixture(scope="module")
+def model(data: Path) -> Path:
+    out = data.with_name("model")
+    train(SETTINGS, data, out, report=len)
+    return out
+
+
+def test_the_share_is_where_biases_vanish() -> None:
+    shares = np.array(SHARES)[None, :, None]
+    slopes = np.random.default_rng(1).normal(size=(5, 1, 35))
+    assert best_share(slopes * (shares - 0.85)) == pytest.approx(0.85)
+    odd = slopes.copy()
+    odd[0] += 3.0  # off at any share: the others decide
+    assert best_share(odd * (shares - 0.85)) == pytest.approx(0.85)
+    assert best_share(slopes * (shares - 9.0)) == calibration.CANDIDATES[-1]
+
+
+def test_a_closure_is_calibrated_and_a_killed_call_goes_on(
+    data: Path, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(calibration, "run_all", one_by_one)
+    monkeypatch.setattr(calibration, "SPAN", 6)
+    out, lines = tmp_path / "calibrated", list[str]()
+    result = calibrate(model, data, out, report=lines.append)
+    assert lines == ["1/2: sim_002", "2/2: sim_003"]
+    assert result["failed"] == []
+    assert len(result["biases"]) == 2 * (2 + len(SHARES))
+    assert all(bias["size"] > 0.0 for bias in result["biases"])
+    assert f"{result['share']:g}, expected" in table(result).columns[0]._cells
+    before, after = (LearnedClosure.load(place) for place in (model, out))
+    assert (before.share, after.share) == (1.0, pytest.approx(result["share"]))
+    assert after.card["calibration"] == result
+    assert len(list((out / RUNS).glob("*.npz"))) == 2 * (2 + len(SHARES))
+
+    monkeypatch.setattr(calibration, "roll_out", None)
+    assert calibrate(model, data, out, report=len) == result
+
+
+def test_viscosity_changes_by_its_share(model: Path, tmp_path: Path) -> None:
+    closure = LearnedClosure.load(model)
+    half = LearnedClosure.load(closure.with_share(0.5, tmp_path))
+    simulation = Simulation.from_config(
+        load_config(None, ["grid.nx=64", "grid.ny=16", "grid.aspect=4"])
+    )
+    problem = simulation.problem
+    found = problem.viscosity_of_means()
+    whole, part = (np.log(one.viscosity(problem, found) / found) for one in (closure, half))
+    assert np.max(np.abs(whole)) > 1e-4
+    np.testing.assert_allclose(part, 0.5 * whole, atol=1e-12)
+
+
+def test_what_cannot_be_calibrated(data: Path, model: Path, tmp_path: Path) -> None:
+    plain = tmp_path / "plain"
+    train(replace(SETTINGS, velocity="fine"), data, plain, report=len)
+    with pytest.raises(InputError, match="has not learned viscosity"):
+        calibrate(plain, data, tmp_path / "out", report=len)
+    occupied = tmp_path / "occupied"
+    occupied.mkdir()
+    (occupied / "thesis.tex").touch()
+    with pytest.raises(InputError, match="is not empty and holds no calibration"):
+        calibrate(model, data, occupied, report=len)
+    assert [path.name for path in occupied.iterdir()] == ["thesis.tex"]
