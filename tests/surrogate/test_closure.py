@@ -256,6 +256,10 @@ def test_with_velocities_of_its_own_grid_it_learns_their_viscosity(
     for solver, warns in (("richardson", True), ("fine:2", True), ("refined", False)):
         warnings = closed(out, f"stokes.solver={solver}").check()
         assert sum(one.startswith(said) for one in warnings) == warns
+    said = 'expects the velocity of a step\'s start: set energy.velocity = "held"'
+    for velocity, warns in (("held", False), ("mid-step", True)):
+        warnings = closed(out, "stokes.solver=refined", f"energy.velocity={velocity}").check()
+        assert any(said in one for one in warnings) == warns
     # A finer grid is shown what the law gives.
     finer = LearnedClosure.load(out).refined(problem, problem.grid.finer(2))
     np.testing.assert_array_equal(finer.viscosity(), finer.viscosity_of_means())

@@ -71,7 +71,9 @@ def run(
     ] = None,
     closure: Annotated[
         str | None,
-        typer.Option(metavar="MODEL", help="Trained closure, FILE.py:CLASS, or none."),
+        typer.Option(
+            metavar="MODEL", help="Trained closure, learned (shipped), FILE.py:CLASS, or none."
+        ),
     ] = None,
     changes: Set = None,
     resume: Annotated[bool, typer.Option(help="Go on with the run in the directory.")] = False,

@@ -364,7 +364,7 @@ class ClosureSection(Section):
         "none", "what adds to the heat through faces", path=CLASS
     )
     weights: str | None = quantity(
-        None, "kind = learned: directory of a trained closure", path=PATH
+        None, "kind = learned: a trained closure's directory (none: the shipped one)", path=PATH
     )
 
 
