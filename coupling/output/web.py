@@ -57,11 +57,16 @@ def export_closure(path: Path, out: Path | None = None) -> Path:
     """Write the network of the heat fluxes of a trained closure.
 
     `out` is a file [default: web.safetensors in the directory]. Returns it; raises InputError for
-    anything but a closure.
+    anything but a closure, and for one that knows of viscosity what the page cannot show.
     """
     from tellus.surrogate.closure.model import LearnedClosure
 
     closure = LearnedClosure.load(path)
+    if closure.of_own_grid:
+        raise InputError(
+            f"{path} has learned viscosity, which the page does not know: export one that was "
+            'trained with model.velocity = "fine".'
+        )
     out = _named(out or path / "web.safetensors")
     layers, inputs = closure.flux_layers(), closure.flux_inputs()
     widths = [len(inputs), *(bias.size for _, bias in layers)]

@@ -13,6 +13,7 @@ from physics_cases import assert_heat_is_kept, case
 from rollouts import summary, tellus, write_case
 
 from tellus.config import load_config
+from tellus.coupling.output.web import export_closure
 from tellus.coupling.simulation.loop import Simulation
 from tellus.errors import InputError
 from tellus.solver.boundaries import BoundaryConditions, Wall
@@ -260,6 +261,8 @@ def test_with_velocities_of_its_own_grid_it_learns_their_viscosity(
     for velocity, warns in (("held", False), ("mid-step", True)):
         warnings = closed(out, "stokes.solver=refined", f"energy.velocity={velocity}").check()
         assert any(said in one for one in warnings) == warns
+    with pytest.raises(InputError, match="has learned viscosity, which the page does not know"):
+        export_closure(out)
     # A finer grid is shown what the law gives.
     finer = LearnedClosure.load(out).refined(problem, problem.grid.finer(2))
     np.testing.assert_array_equal(finer.viscosity(), finer.viscosity_of_means())
