@@ -108,7 +108,7 @@ def _loaded(file: Path, changes: Sequence[str], settings: Sequence[str]) -> Conf
         return load_config(file, [*changes, *settings])
     except InputError as error:
         sentence = str(error)
-        if any(setting.partition("=")[0] in sentence for setting in settings):
+        if not changes or any(setting.partition("=")[0] in sentence for setting in settings):
             sentence = re.sub("^--set", "--vary", sentence)
         raise InputError(sentence) from None
 

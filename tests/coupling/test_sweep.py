@@ -96,6 +96,7 @@ def test_lists_and_ranges_are_told_apart_by_what_the_setting_is() -> None:
         (["model.heating=1,1.0"], "heating 1 is there twice"),
         (["model.heating=1", "model.heating=2"], "model.heating is there twice"),
         (["model.heatin=1,2"], "--vary: unknown key model.heatin (the nearest is model.heating)"),
+        (["modle.heating=1,2"], "--vary: unknown section modle (the nearest is model)"),
         (["model.heating=1,hot"], "--vary: model.heating must be a finite number"),
         (["model.heating=[]"], "--vary: model.heating must be a finite number"),
         (["model.heating=0:1:2000", "model.rayleigh=1:2:2000"], "4000000 runs"),

@@ -25,7 +25,7 @@ MADE = {
 
 INSTEAD = {
     (RUN, SWEEP): "its runs, {path}/runs/*",
-    (CONFIGURATION, RUN): "{path}/config.toml, or go on with the run by adding --resume",
+    (CONFIGURATION, RUN): "{path}/config.toml, or go on with the run: `tellus run {path} --resume`",
 }
 """What it asks for where one thing was asked for, and the other is there."""
 
