@@ -67,6 +67,7 @@ def _run(path: Path) -> Facts:
     stokes, energy = sum(summary.seconds.stokes.values()), summary.seconds.energy or 0.0
     rest = summary.seconds.total - stokes - energy
     commit = f" at {summary.git[:10]}" if summary.git else ""
+    absent = "missing: copy the run again" if run.ended else "none yet"
     facts = {
         "status": f"{run.state}; {summary.message}"
         if summary.message
@@ -81,8 +82,8 @@ def _run(path: Path) -> Facts:
         + ("" if run.ended else f", up to step {summary.steps}"),
         "last row": ", ".join(f"{name} {float(row[name]):.5g}" for name in WATCHED)
         if row
-        else "none yet",
-        "outputs": _outputs(path / "fields.zarr"),
+        else absent,
+        "outputs": _outputs(path / "fields.zarr") or absent,
         "made by": f"tellus {summary.tellus}{commit}, {summary.threads} threads",
     }
     facts |= guards(summary)
@@ -212,9 +213,7 @@ def _span(values: list[float]) -> str:
 
 def _outputs(store: Path) -> str:
     array = store / "time" / "zarr.json"
-    return (
-        f"{read_json(array, REMEDY)['shape'][0]} in {store.name}" if array.exists() else "none yet"
-    )
+    return f"{read_json(array, REMEDY)['shape'][0]} in {store.name}" if array.exists() else ""
 
 
 def _card(file: Path, kind: str = MODEL) -> dict[str, Any]:

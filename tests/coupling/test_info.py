@@ -80,6 +80,8 @@ def test_a_run(tmp_path: Path) -> None:
         "plume",
     ):
         assert part in said
+    (tmp_path / "timeseries.csv").unlink()
+    assert describe(tmp_path).count("missing: copy") == 2
 
 
 def test_a_data_set_and_a_model(tmp_path: Path) -> None:
