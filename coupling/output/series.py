@@ -47,7 +47,7 @@ def history(runs: Mapping[str, Lines], units: Units) -> Figure:
         axis.set_title(units.label(name), loc="left")
         leave_out_spikes(axis, curves)
     axis.set(xlabel=units.label("time"))
-    axis.ticklabel_format(style="sci", axis="x", scilimits=(-2, 4))
+    axis.ticklabel_format(style="sci", axis="x", scilimits=(-3, 4))
     if len(runs) > 1:
         legend_below(figure)
     return figure
@@ -73,6 +73,6 @@ def along_surface(run: RecordedRun, name: str, units: Units) -> Figure:
         x, times, values, norm=scale, cmap=colours, shading="gouraud", rasterized=True
     )
     axis.set(xlabel=units.label("x"), ylabel=units.label("time"), xlim=(x[0], x[-1]))
-    axis.ticklabel_format(style="sci", axis="y", scilimits=(-2, 4))
+    axis.ticklabel_format(style="sci", axis="y", scilimits=(-3, 4))
     colour_bar(figure, drawn, axis, units.label(name), extend="both")
     return figure
