@@ -108,7 +108,8 @@ def _loaded(file: Path, changes: Sequence[str], settings: Sequence[str]) -> Conf
         return load_config(file, [*changes, *settings])
     except InputError as error:
         sentence = str(error)
-        if not changes or any(setting.partition("=")[0] in sentence for setting in settings):
+        keys = [setting.partition("=")[0] for setting in settings]
+        if any(k in sentence or f"section {k.partition('.')[0]} " in sentence for k in keys):
             sentence = re.sub("^--set", "--vary", sentence)
         raise InputError(sentence) from None
 
