@@ -5,7 +5,7 @@ those of 128x32 cell means against a converged reference.
 """
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
@@ -23,13 +23,7 @@ from tellus.errors import InputError
 from tellus.io.lock import sole_user
 from tellus.solver.grid import Grid
 
-from .accuracy_cases import (
-    CASES,
-    COMPARED,
-    FINEST,
-    AccuracyCase,
-    Scheme,
-)
+from .accuracy_cases import CASES, COMPARED, FINEST, AccuracyCase, Scheme
 from .accuracy_figure import QUANTITIES, figure
 from .accuracy_reference import Judged, Reference, rolled_out, store, stored
 from .fronts import EqualError, at_equal_error, floored
@@ -147,8 +141,7 @@ def main(
         stored([case.name for case in chosen])  # refused before anything is begun in `out`
     if closure is not None:
         schemes = [*schemes, *tried_with(closure, WITH_CLOSURE)]
-    for scheme in schemes:
-        _ = scheme.closure_sha256  # refused before anything is begun in `out`
+    refuse_unknown_closures(schemes)
     with sole_user(out), fixed_threads(threads) as count:
         if reference:
             store({case.name: Reference.made(case, out) for case in chosen})
@@ -159,22 +152,39 @@ def main(
             case.name: [span / found[case.name].overturn for span in (case.determined, case.long)]
             for case in chosen
         }
-        result["results"], others = [], []
-        for case, grid, scheme in product(chosen, grids, schemes):
-            if not _can_be_judged(case, grid, scheme):
-                continue
-            one = found[case.name]
-            done = rolled_out(case, grid, scheme, one.start, out)
-            result["results"].append(judged_row(case, grid, scheme, done, one).to_json())
-            if done.account.others_percent is not None:
-                others.append(done.account.others_percent)
-                result["background_load_percent"] = median(others)
-            save(result, out)
+        planned = product(chosen, grids, schemes)
+        roll_out((one for one in planned if _can_be_judged(*one)), found, result, out)
         result["at_equal_error"] = [one.to_json() for one in _compared(result)]
         result["closure_at_equal_error"] = [one.to_json() for one in _with_closure(result)]
         written = save(result, out)
         save_picture(figure(result), written.with_suffix(".png"))
         return result
+
+
+def refuse_unknown_closures(schemes: Iterable[Scheme]) -> None:
+    """InputError, before anything is begun, for a closure that there is not."""
+    for scheme in schemes:
+        _ = scheme.closure_sha256
+
+
+def roll_out(
+    planned: Iterable[tuple[AccuracyCase, Grid, Scheme]],
+    references: Mapping[str, Reference],
+    result: Row,
+    out: Path,
+) -> None:
+    """A row for each into the result, which is saved row by row, and the load beside them."""
+    rows: list[Row] = []
+    others: list[float] = []
+    result |= {"results": rows, "background_load_percent": 0.0}
+    for case, grid, scheme in planned:
+        reference = references[case.name]
+        done = rolled_out(case, grid, scheme, reference.start, out)
+        rows.append(_row(case, grid, scheme, done, reference).to_json())
+        if done.account.others_percent is not None:
+            others.append(done.account.others_percent)
+            result["background_load_percent"] = median(others)
+        save(result, out)
 
 
 def _compared(result: Mapping[str, Any]) -> list[EqualError]:
@@ -219,7 +229,7 @@ def _can_be_judged(case: AccuracyCase, grid: Grid, scheme: Scheme) -> bool:
     return grid.nx < case.finest.nx or scheme.advection != FINEST.advection
 
 
-def judged_row(
+def _row(
     case: AccuracyCase, grid: Grid, scheme: Scheme, done: Trajectory, reference: Reference
 ) -> AccuracyRow:
     """A rollout held against the reference of its case."""

@@ -23,7 +23,7 @@ from tellus.errors import InputError
 from tellus.io.lock import sole_user
 from tellus.solver.grid import Grid
 
-from .accuracy import HIGH, TODAY, check_grid, judged_row, tried_with
+from .accuracy import HIGH, TODAY, check_grid, refuse_unknown_closures, roll_out, tried_with
 from .accuracy_cases import FINE, LADDER, AccuracyCase
 from .accuracy_reference import (
     STORED,
@@ -156,8 +156,7 @@ def main(
     for grid in grids:
         check_grid(grid)
     schemes = [*SCHEMES, *([] if closure is None else tried_with(closure, [BEST]))]
-    for scheme in schemes:
-        _ = scheme.closure_sha256  # refused before anything is begun in `out`
+    refuse_unknown_closures(schemes)
     with sole_user(out), fixed_threads(threads) as count:
         found = _references(chosen, out, make=reference)
         result = origin("suite", grid=",".join(map(str, grids)), threads=count)
@@ -167,15 +166,8 @@ def main(
             c.name: c.long / found[c.name].overturn for c in chosen if c.name in found
         }
         result["without_reference"] = [one.name for one in chosen if one.name not in found]
-        result["results"], others = [], []
-        for case in chosen:
-            for grid, scheme in product(grids, schemes if case.name in found else ()):
-                if grid.nx < case.finest.nx:
-                    one = found[case.name]
-                    done = rolled_out(case, grid, scheme, one.start, out)
-                    result["results"].append(judged_row(case, grid, scheme, done, one).to_json())
-                    others.append(done.account.others_percent or 0.0)
-        result["background_load_percent"] = median(others or [0.0])
+        planned = product((one for one in chosen if one.name in found), grids, schemes)
+        roll_out((one for one in planned if one[1].nx < one[0].finest.nx), found, result, out)
         result["medians"] = [
             one.to_json() for one in medians(result["results"], result["distances"])
         ]

@@ -153,67 +153,67 @@ def pareto(
         deliver(partial(work, threads=threads), as_json, benchmark.table)
 
 
-@bench.command()
-def accuracy(
-    out: Annotated[
-        Path, typer.Option(help="Directory of the rollouts and the result; goes on there.")
-    ] = Path("runs/accuracy"),
-    cases: Annotated[
-        str | None, typer.Option(metavar="A,B", help="Cases, of A, B and C [default: all].")
-    ] = None,
-    grid: GridOption = "128x32,256x64,512x128",
-    closure: ClosureOption = None,
-    reference: Annotated[
-        bool, typer.Option("--reference", help="Make the converged reference anew, in hours.")
-    ] = False,
-    threads: ThreadsOption = 1,
-    as_json: JsonOption = False,
+def _rollouts(
+    name: str, meaning: str, *, folder: str, cases_are: str, example: str, grids: str, making: str
 ) -> None:
-    """Error for CPU seconds of whole runs: grids, transport, Courant numbers, solvers."""
-    names = _names(cases, "--cases", "A,B")
+    """A command `tellus bench NAME` of whole runs held against references that are kept.
 
-    from tellus.benchmarks import accuracy as benchmark
-    from tellus.benchmarks.grids import grids_of
+    Parameters
+    ----------
+    name : str
+    meaning : str
+        What its help says.
+    folder, grids : str
+        Defaults of --out and --grid.
+    cases_are, making : str
+        What the help says of --cases and --reference.
+    example : str
+        Of names of cases.
+    """
 
-    if closure is not None:
-        refuse_sources(out, Path(closure))
-    work = partial(
-        benchmark.main, grids_of(grid), names, out=out, closure=closure, reference=reference
-    )
-    with _resumable():
-        deliver(partial(work, threads=threads), as_json, benchmark.table)
+    def command(
+        out: Annotated[
+            Path, typer.Option(help="Directory of the rollouts and the result; goes on there.")
+        ] = Path(folder),
+        cases: Annotated[str | None, typer.Option(metavar="A,B", help=cases_are)] = None,
+        grid: GridOption = grids,
+        closure: ClosureOption = None,
+        reference: Annotated[bool, typer.Option("--reference", help=making)] = False,
+        threads: ThreadsOption = 1,
+        as_json: JsonOption = False,
+    ) -> None:
+        names = _names(cases, "--cases", example)
+        if closure is not None:
+            refuse_sources(out, Path(closure))
+        from tellus.benchmarks.grids import grids_of
+
+        benchmark = import_module(f"tellus.benchmarks.{name}")
+        options = {"out": out, "closure": closure, "reference": reference, "threads": threads}
+        work = partial(benchmark.main, grids_of(grid), names, **options)
+        with _resumable():
+            deliver(work, as_json, benchmark.table)
+
+    bench.command(name, help=meaning)(command)
 
 
-@bench.command()
-def suite(
-    out: Annotated[
-        Path, typer.Option(help="Directory of the rollouts and the result; goes on there.")
-    ] = Path("runs/long-means"),
-    cases: Annotated[
-        str | None,
-        typer.Option(metavar="A,B", help="Simulations, such as sim_003,sim_010 [default: all 18]."),
-    ] = None,
-    grid: GridOption = "128x32",
-    closure: ClosureOption = None,
-    reference: Annotated[
-        bool, typer.Option("--reference", help="Make references that are missing, in hours.")
-    ] = False,
-    threads: ThreadsOption = 1,
-    as_json: JsonOption = False,
-) -> None:
-    """Long means of the 18 test simulations from developed states, by grid, scheme and closure."""
-    names = _names(cases, "--cases", "sim_003,sim_010")
-
-    from tellus.benchmarks import suite as benchmark
-    from tellus.benchmarks.grids import grids_of
-
-    if closure is not None:
-        refuse_sources(out, Path(closure))
-    work = partial(
-        benchmark.main, grids_of(grid), names, out=out, closure=closure, reference=reference
-    )
-    with _resumable():
-        deliver(partial(work, threads=threads), as_json, benchmark.table)
+_rollouts(
+    "accuracy",
+    "Error for CPU seconds of whole runs: grids, transport, Courant numbers, solvers.",
+    folder="runs/accuracy",
+    cases_are="Cases, of A, B and C [default: all].",
+    example="A,B",
+    grids="128x32,256x64,512x128",
+    making="Make the converged reference anew, in hours.",
+)
+_rollouts(
+    "suite",
+    "Long means of the 18 test simulations from developed states, by grid, scheme and closure.",
+    folder="runs/long-means",
+    cases_are="Simulations, such as sim_003,sim_010 [default: all 18].",
+    example="sim_003,sim_010",
+    grids="128x32",
+    making="Make references that are missing, in hours.",
+)
 
 
 @bench.command()
