@@ -142,17 +142,10 @@ def test_the_command_line_explains_any_override(override: str) -> None:
 @pytest.mark.parametrize(
     "arguments",
     [
-        ["run", "missing.toml"],
         ["run", ".", "--resume"],
         ["run", "missing.toml", "--resume", "--out", "nowhere"],
-        ["config", "missing.toml"],
         ["config"],
-        ["info", "missing"],
-        ["info", "."],
-        ["compare", "missing", "missing"],
         ["compare", "missing", "missing", "--json"],
-        ["train", "missing.toml", "--data", "d", "--out", "m"],
-        ["dataset", "missing.toml", "--out", "d"],
         ["bench", "stokes", "--grid", "512"],
         ["bench", "step", "--solvers", "direct,,skip:2"],
     ],

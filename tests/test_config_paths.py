@@ -9,7 +9,6 @@ from rollouts import tellus
 from tellus import Simulation
 from tellus.config import Config, DatasetConfig, load_config, load_dataset_config
 from tellus.config.fields import fields, paths
-from tellus.config.paths import with_absolute_paths
 from tellus.errors import InputError
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
@@ -101,8 +100,3 @@ def test_a_nul_is_in_no_path(elsewhere: Path) -> None:
     file = written(elsewhere, '[initial]\nkind = "file"\npath = "a\\u0000b"\n')
     with pytest.raises(InputError, match=r"initial\.path holds a NUL"):
         load_config(file)
-
-
-def test_names_within_names_from_a_folder() -> None:
-    assert with_absolute_paths("skip:2:surrogate:m", "/a/b") == "skip:2:surrogate:/a/b/m"
-    assert with_absolute_paths("skip:2", "/a/b") == "skip:2"

@@ -152,7 +152,6 @@ def test_a_name_is_refused_before_fields_are_made(
         ({"threads": 0}, "--threads must be at least 1"),
         ({"repeats": 4}, "--repeats must be at least 5"),
         ({"solvers": ["direct", "skip:10"]}, "tellus bench step"),
-        ({"solvers": ["dircet"]}, 'did you mean "direct"'),
         ({"solvers": ["surrogate:nowhere"]}, "nowhere"),
     ],
 )

@@ -17,13 +17,12 @@ from tellus.coupling.solvers.anchored import SAFETY, AnchoredSolver, ToleranceAn
 from tellus.coupling.solvers.error_forecast import ErrorForecast
 from tellus.coupling.solvers.guarded import CheckedSolver
 from tellus.coupling.solvers.names import make_solver
-from tellus.errors import SolverError
 from tellus.solver.boundaries import NO_SLIP
 from tellus.solver.coarse import CoarseSolver
 from tellus.solver.direct import DirectSolver
 from tellus.solver.initial import conductive
 from tellus.solver.picard import PicardSettings
-from tellus.solver.rheology import FrankKamenetskii, Given, Viscoplastic
+from tellus.solver.rheology import FrankKamenetskii, Viscoplastic
 from tellus.solver.stokes import StokesReport, StokesSolver, relative_velocity_error
 
 STATES = circulating(40)
@@ -215,12 +214,6 @@ def test_rest_stays_rest() -> None:
         assert not np.any(solver.solve(still).psi)
     problem, direct = STATES[1]
     assert relative_velocity_error(solver.solve(problem), direct) < 1e-2
-
-
-def test_an_impossible_viscosity_is_a_clear_error() -> None:
-    solver = make_solver("anchored:tol=1e-2:coarse:2", SMALL)
-    with pytest.raises(SolverError, match="viscosity ranges from nan to nan"):
-        solver.solve(replace(STATES[0][0], rheology=Given(np.full(SMALL.cells, np.nan))))
 
 
 def test_check_says_the_true_error_and_changes_nothing() -> None:

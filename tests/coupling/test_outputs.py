@@ -219,11 +219,7 @@ CHUNK = "fields.zarr/temperature/c/2/0/0"
     ("name", "content", "said"),
     [
         pytest.param(CHUNK, b"torn", "cannot be read", id="torn"),
-        pytest.param(CHUNK, b"", "cannot be read", id="empty"),
         pytest.param(CHUNK, None, "not finite, or a file of it is lost", id="lost"),
-        pytest.param("fields.zarr/zarr.json", None, "is damaged", id="no-metadata"),
-        pytest.param("fields.zarr/zarr.json", b"{", "is damaged", id="torn-metadata"),
-        pytest.param("fields.zarr/zarr.json", b"[]", "is damaged", id="other-metadata"),
         pytest.param("fields.zarr/zarr.json", EMPTY, "is damaged", id="empty-group"),
     ],
 )

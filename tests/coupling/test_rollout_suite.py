@@ -527,8 +527,6 @@ def test_the_reference_may_have_another_grid_and_scheme(
     ("arguments", "sentence"),
     [
         ([], "name configurations to roll out"),
-        (["--data", "nowhere"], "nowhere does not exist: name a data set"),
-        (["nowhere.toml"], "nowhere.toml does not exist"),
         (["--data", "DATA", "--split", "other"], 'no split "other"'),
         (["--data", "DATA", "--stokes", "skip:5,"], "--stokes takes names"),
         (["--data", "DATA", "--stokes", "magic"], 'no solver "magic"'),

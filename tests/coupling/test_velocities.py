@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from rollouts import TINY, Drifting, Rolls, case, summary, tellus, write_case
+from rollouts import TINY, Drifting, Rolls, case, summary
 
 import tellus as front_door
 from tellus import Simulation, open_run
@@ -50,21 +50,6 @@ def test_warming_up_does_not_count(tmp_path: Path) -> None:
         "iterations": 3,
         "rejected": 0,
     }
-
-
-def test_skip_of_one_is_direct(tmp_path: Path) -> None:
-    for name in ("direct", "skip:1"):
-        config = case(f"stokes.solver={name}", "time.max_steps=6")
-        run_directory(config, tmp_path / name[:4], progress=False)
-    ours, theirs = (tmp_path / name / "timeseries.csv" for name in ("dire", "skip"))
-    assert ours.read_bytes() == theirs.read_bytes()
-
-
-def test_a_refused_name_leaves_nothing_on_disk(tmp_path: Path) -> None:
-    config = write_case(tmp_path / "case.toml")
-    for name in ("direkt", "skip:0", "surrogate:nowhere"):
-        tellus("run", config, "--out", tmp_path / "run", "--stokes", name, status=2)
-    assert [path.name for path in tmp_path.iterdir()] == ["case.toml"]
 
 
 @pytest.mark.parametrize(

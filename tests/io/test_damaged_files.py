@@ -144,8 +144,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     pack(root / "data", root / "travel" / "set.npz")
     _arrive(root)
     save_models(root, GRID)
-    for command in ("train",):
-        (root / f"{command}.toml").write_text(TRAINING)
+    (root / "train.toml").write_text(TRAINING)
     (root / "run.toml").write_text(tellus.config.dump(tellus.load_config(None, CONFIG)))
     lines = [
         {"epoch": n, "loss": 0.5**n, "validation": {"mean": 0.1, "median": 0.1}, "seconds": 1.0}

@@ -158,20 +158,14 @@ def test_picard_converges_to_the_nonlinear_solution(tolerance: float) -> None:
     assert nonlinear_residual(problem, exact) < 1e-7
     flow = PicardSolver(DirectSolver(GRID), PicardSettings(tolerance, 200)).solve(problem)
     assert flow.report.status == "solved"
-    # The iteration is linear: what is left is a few times the last change.
-    assert relative_velocity_error(flow, exact) < 10.0 * tolerance
     assert 3 <= flow.report.iterations < 100
+    # With solves that would stop early, too.
+    loose = PicardSolver(refined_solver(GRID, tolerance=0.3), PicardSettings(tolerance, 200))
+    for found in (flow, loose.solve(problem)):
+        # The iteration is linear: what is left is a few times the last change.
+        assert relative_velocity_error(found, exact) < 10.0 * tolerance
     linear = DirectSolver(GRID).solve(problem_of(LINEAR))
     assert worst_difference(flow.u, linear.u) > 0.1
-
-
-@pytest.mark.parametrize("tolerance", [1e-2, 1e-4, 1e-6])
-def test_picard_converges_with_solves_that_would_stop_early(tolerance: float) -> None:
-    problem = problem_of(YIELDING)
-    exact = PicardSolver(DirectSolver(GRID), PicardSettings(1e-11, 500)).solve(problem)
-    loose = refined_solver(GRID, tolerance=0.3)
-    flow = PicardSolver(loose, PicardSettings(tolerance, 200)).solve(problem)
-    assert relative_velocity_error(flow, exact) < 10.0 * tolerance
 
 
 def test_picard_converges_under_a_no_slip_lid() -> None:

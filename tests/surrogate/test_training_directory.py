@@ -60,12 +60,6 @@ def test_other_peoples_directories_get_no_lock(dataset: Path, tmp_path: Path) ->
     assert [path.name for path in tmp_path.iterdir()] == ["photo.png"]
 
 
-def test_missing_data_leave_nothing(tmp_path: Path) -> None:
-    refused = train(tmp_path / "nothing", tmp_path / "model")
-    assert "nothing does not exist: name a data set" in refused.stderr
-    assert not (tmp_path / "model").exists()
-
-
 @pytest.mark.parametrize("call", [1, 2])
 def test_weights_and_card_are_replaced_together(
     call: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
