@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from textwrap import fill
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,9 @@ QUANTITIES = {
     "vrms": "rms velocity",
 }
 MOST_COLUMNS = 5
+IN_AN_INCH = 18
+"""Letters of a title."""
+
 MOST_LINES = 6
 """Values of another setting that are told apart in a legend; more are by a scale of colours."""
 
@@ -90,22 +94,21 @@ class Picture:
 
     def drawn(self, lines: Sequence[str]) -> Figure:
         """The figure; `lines` say what the laws are."""
-        width, rows_, columns = 3.4 * len(self.keys), len(QUANTITIES), len(self.keys)
-        figure = Figure(figsize=(1.2 + max(width, 5.4), 9.6))
+        width, rows_, columns = max(3.4 * len(self.keys), 5.4), len(QUANTITIES), len(self.keys)
+        figure = Figure(figsize=(1.2 + width, 9.6))
         panels = figure.subplots(rows_, columns, squeeze=False, sharex="col", sharey="row")
         for column, key in zip(panels.T, self.keys, strict=True):
             self._draw_column(figure, column, key)
         for axis, name, line in zip(panels[:, 0], QUANTITIES.values(), lines, strict=True):
             axis.set(ylabel=name)
-            axis.set_title(in_picture(line), loc="left", fontsize=7)
+            axis.set_title(fill(in_picture(line), int(IN_AN_INCH * width)), loc="left", fontsize=7)
             low, high = axis.get_ylim()
             if high - low < LEAST_RANGE * abs(high):  # no picture of rounding
                 margin = LEAST_RANGE * abs(high)
                 axis.set(ylim=(low - margin, high + margin))
         if not all(map(has_settled, self.found)):
-            figure.text(
-                0.99, 0.0, "hollow: warms, cools or does not convect", ha="right", fontsize=7
-            )
+            note = "hollow: warms, cools or does not convect"
+            figure.supxlabel(note, x=0.99, ha="right", fontsize=7)
         figure.align_ylabels(panels[:, 0])
         return figure
 

@@ -16,10 +16,11 @@ import xarray as xr
 from rollouts import record, tellus, write_case
 
 from tellus.config.vary import varied
+from tellus.coupling.output.style import styled
 from tellus.coupling.runs.recorded import RecordedRun
 from tellus.coupling.runs.run import run_directory
 from tellus.coupling.sweep import sweep as sweeps
-from tellus.coupling.sweep.figure import plot_sweep
+from tellus.coupling.sweep.figure import Picture, plot_sweep
 from tellus.coupling.sweep.plan import Sweep, points, sample_size
 from tellus.coupling.sweep.scaling import NoLawError, fit
 from tellus.coupling.sweep.table import measured, rows
@@ -351,6 +352,18 @@ def test_sweeps_of_any_kind_are_drawn(vary: dict[str, Any], copy: Path) -> None:
     assert all("no scaling law" in line for line in lines)
     said = tellus("plot", copy, "--out", copy / "sweep.json", status=2).stderr
     assert "would be written over" in said
+
+
+def test_all_that_the_picture_says_is_inside(made: Path) -> None:
+    plan = Sweep.read(made)
+    with styled():
+        figure = Picture(rows(plan), plan, {}).drawn(4 * ["no law, as " * 15])
+        figure.draw_without_rendering()
+    inside = figure.get_tightbbox()
+    width, height = figure.get_size_inches()
+    assert min(inside.x0, inside.y0) > 0
+    assert inside.x1 < width
+    assert inside.y1 < height
 
 
 def test_a_sweep_with_nothing_done_has_no_picture(config: Path, tmp_path: Path) -> None:
