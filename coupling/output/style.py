@@ -229,12 +229,17 @@ def ticks(scale: Normalize, apart: float = 0.09) -> list[float]:
     return kept
 
 
-def save_picture(figure: Figure, path: Path, dpi: int = 150) -> None:
-    """Write a figure in the format that the name ends in; an older picture stays where it fails."""
+def picture(figure: Figure, kind: str, dpi: int = 150) -> bytes:
+    """The file that a figure makes in a format."""
     content = BytesIO()
     with styled():
-        figure.savefig(content, format=path.suffix[1:] or "png", dpi=dpi)
-    write_atomically(path, content.getvalue())
+        figure.savefig(content, format=kind, dpi=dpi)
+    return content.getvalue()
+
+
+def save_picture(figure: Figure, path: Path, dpi: int = 150) -> None:
+    """Write a figure in the format that the name ends in; an older picture stays where it fails."""
+    write_atomically(path, picture(figure, path.suffix[1:] or "png", dpi))
 
 
 def picture_place(out: Path | None, default: Path) -> Path:

@@ -4,7 +4,6 @@ from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from datetime import date
 from importlib.resources import files
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,7 @@ from jinja2 import Environment, StrictUndefined
 import tellus
 from tellus.config import Config
 from tellus.config.in_force import in_force
-from tellus.coupling.output.style import save_picture, styled
+from tellus.coupling.output.style import picture, save_picture
 from tellus.coupling.runs.recorded import RecordedRun, directory
 from tellus.errors import InputError
 from tellus.io.shown import shown
@@ -38,11 +37,13 @@ def write_report(out: Path, result: Mapping[str, Any], runs: Sequence[RecordedRu
     """
     check_place(out)
     drawn = figures(result, runs)
-    page = render(result, runs, drawn)
+    every = [each for found in drawn.values() for each in found]
+    pictures = {each.name: picture(each.figure, "png", DPI) for each in every}
+    page = render(result, runs, drawn, pictures)
     folder = directory(figures_of(out))
-    for shown_figure in (each for found in drawn.values() for each in found):
-        for kind in ("png", "pdf"):
-            save_picture(shown_figure.figure, folder / f"{shown_figure.name}.{kind}", DPI)
+    for each in every:
+        write_atomically(folder / f"{each.name}.png", pictures[each.name])
+        save_picture(each.figure, folder / f"{each.name}.pdf", DPI)
     write_atomically(out, page.encode(errors="backslashreplace"))
 
 
@@ -65,9 +66,12 @@ def check_place(out: Path) -> None:
 
 
 def render(
-    result: Mapping[str, Any], runs: Sequence[RecordedRun], drawn: Mapping[str, Sequence[Shown]]
+    result: Mapping[str, Any],
+    runs: Sequence[RecordedRun],
+    drawn: Mapping[str, Sequence[Shown]],
+    pictures: Mapping[str, bytes],
 ) -> str:
-    """The report as HTML text."""
+    """The report as HTML text, of figures by section and their PNG files by name."""
     environment = Environment(
         autoescape=True,
         undefined=StrictUndefined,
@@ -84,20 +88,20 @@ def render(
         result=result,
         headings=HEADINGS,
         rows=rows(result),
-        images={name: [_image(each) for each in found] for name, found in drawn.items()},
+        images={
+            section: [_image(each, pictures[each.name]) for each in found]
+            for section, found in drawn.items()
+        },
         runs=runs,
         version=tellus.__version__,
         date=date.today().isoformat(),
     )
 
 
-def _image(drawn: Shown) -> dict[str, Any]:
-    """A figure as the base64 text of a PNG, its width on the page in pixels, and its sentence."""
-    buffer = BytesIO()
-    with styled():
-        drawn.figure.savefig(buffer, format="png", dpi=DPI)
+def _image(drawn: Shown, png: bytes) -> dict[str, Any]:
+    """A figure as the base64 text of its PNG, its width on the page in pixels, its sentence."""
     return {
-        "png": b64encode(buffer.getvalue()).decode("ascii"),
+        "png": b64encode(png).decode("ascii"),
         "width": round(PIXELS_PER_INCH * drawn.figure.get_figwidth()),
         "sentence": drawn.sentence,
     }
