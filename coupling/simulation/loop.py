@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from tellus.config import Config
 from tellus.coupling.build import check_grid, require_config, simulation_arguments
 from tellus.coupling.own import OwnParts
+from tellus.coupling.simulation.checks import first_field, first_flow
 from tellus.coupling.simulation.mid_step import Carrying, MidStep
 from tellus.coupling.simulation.snapshot import Progress, Snapshot, require_fields_of
 from tellus.coupling.simulation.statistics import RunStatistics
@@ -45,20 +46,8 @@ from tellus.solver.grid import Array, Grid
 from tellus.solver.heating import Heating
 from tellus.solver.history import PastFlow
 from tellus.solver.limits import FINITE, NOT_NEGATIVE, Choice, Limits, check
-from tellus.solver.rheology import (
-    Rheology,
-    check_viscosity,
-    depends_on_strain_rate,
-    require_rheology,
-)
-from tellus.solver.stokes import (
-    Flow,
-    StokesProblem,
-    StokesSolver,
-    check_flow,
-    require_solver,
-    vrms,
-)
+from tellus.solver.rheology import Rheology, require_rheology
+from tellus.solver.stokes import Flow, StokesProblem, StokesSolver, require_solver, vrms
 from tellus.solver.strain import dissipation, effective_viscosity
 from tellus.solver.threads import one_blas_thread
 
@@ -140,17 +129,7 @@ class Simulation:
             check("Simulation", heating=(heating, FINITE))
         require_solver("Simulation", solver)
         require_rheology("Simulation", rheology)
-        try:
-            initial = np.array(temperature, dtype=np.float64, order="C")
-        except (TypeError, ValueError):
-            raise InputError(
-                f"temperature must be an array of numbers of shape {grid.cells}, not "
-                f"{temperature!r:.60}."
-            ) from None
-        if initial.shape != grid.cells:
-            raise InputError(f"temperature has shape {initial.shape}, the grid {grid.cells}.")
-        if not np.all(np.isfinite(initial)):
-            raise InputError("the initial temperature holds NaN or infinity: mend the field.")
+        initial = first_field(temperature, grid)
         if closure is not None:
             require_closure("Simulation", closure, advection)
         self.grid, self.rheology, self.solver, self.closure = grid, rheology, solver, closure
@@ -263,16 +242,11 @@ class Simulation:
         return self._flow
 
     def _solved(self) -> Flow:
-        """The solver's answer; what solver and viscosity law return is checked the first time."""
-        problem = self.problem
-        if not self._checked and not depends_on_strain_rate(self.rheology):
-            check_viscosity(self.rheology, problem.viscosity(), self.grid)
-        flow = self.solver.solve(problem)
-        if not self._checked:
-            check_flow(flow, problem, self.solver.name)
-            if depends_on_strain_rate(self.rheology):
-                check_viscosity(self.rheology, effective_viscosity(problem, flow), self.grid)
-            self._checked = True
+        """The solver's answer, checked the first time."""
+        if self._checked:
+            return self.solver.solve(self.problem)
+        flow = first_flow(self.problem, self.solver)
+        self._checked = True
         return flow
 
     @one_blas_thread()

@@ -176,15 +176,6 @@ def test_phases() -> None:
     assert set(guessed.report.seconds) == {*names, "base"}
 
 
-def test_rest_is_rest_after_a_flow() -> None:
-    solver, problem = make_solver("iterative", SMALL), rising(1)[0][0]
-    solver.solve(problem)
-    still = solver.solve(replace(problem, temperature=conductive(SMALL), time=1.0))
-    assert not np.any(still.psi)
-    assert still.report.residual == 0.0
-    assert still.report.iterations == 0
-
-
 BATCH = [(64, 1e2, 1.0), (64, 1e8, 1.0), (64, 1e5, -3.0)]
 
 
