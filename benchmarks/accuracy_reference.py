@@ -63,13 +63,11 @@ class Judged:
         """Of a rollout of a case."""
         span = case.start + case.determined, case.start + case.long
         profile = trajectory.average("profile", *span)
-        rows = profile.reshape(COMPARED.ny, -1).mean(axis=1)
+        ny, nx = np.minimum(COMPARED.cells, trajectory.temperature.shape).tolist()
         return cls(
-            np.array([coarse_means(field, COMPARED) for field in trajectory.fields]).reshape(
-                -1, *COMPARED.cells
-            ),
+            _cells(trajectory.fields, ny, nx),
             float(np.mean(profile)),
-            rows,
+            _rows(profile, ny),
             np.array([trajectory.average(name, *span) for name in RATES]),
         )
 

@@ -63,7 +63,9 @@ def tiny(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 
 def measured(out: Path, **more: Any) -> dict[str, Any]:
     schemes = (Scheme(), Scheme("mp5", "mid-step", 1.0, "fine:2"))
-    return accuracy.main([COMPARED, Grid(64, 16), FINE], out=out, schemes=schemes, **more)
+    return accuracy.main(
+        [COMPARED, Grid(16, 4), Grid(64, 16), FINE], out=out, schemes=schemes, **more
+    )
 
 
 def test_rows_are_judged_against_a_reference_that_is_kept(tiny: Path) -> None:
@@ -75,11 +77,13 @@ def test_rows_are_judged_against_a_reference_that_is_kept(tiny: Path) -> None:
     assert [(row["grid"], row["advection"]) for row in made["results"]] == [
         ("32x8", "van-leer"),
         ("32x8", "mp5"),
+        ("16x4", "van-leer"),  # on its own cells
+        ("16x4", "mp5"),
         ("64x16", "van-leer"),
         ("64x16", "mp5"),
         ("128x32", "van-leer"),
     ]
-    coarse, fine = made["results"][0], made["results"][3]
+    coarse, fine = made["results"][0], made["results"][5]
     assert fine["field_error"] < 0.2 * coarse["field_error"]
     assert set(made["distances"]["A"]) == {"64x16", "perturbed", "half dt"}
     assert 0.0 < made["distances"]["A"]["half dt"]["field_error"] < coarse["field_error"]
