@@ -21,6 +21,7 @@ from tellus.coupling.solvers.names import memory_of
 from tellus.errors import InputError, RunFailedError, SolverError
 from tellus.io.lock import sole_user
 from tellus.io.places import refuse_occupied
+from tellus.io.recognised import DATA, recognised
 from tellus.io.whole_file import clear_partials, own_folder, write_atomically
 from tellus.solver.direct import DirectSolver
 from tellus.solver.grid import Array
@@ -155,9 +156,10 @@ def _label(simulation: Simulation, moment: SampledState, solver: DirectSolver) -
 def _check_free(config: DatasetConfig, out: Path) -> None:
     """Refuse a directory that is not empty and is not this configuration's."""
     stored = out / "config.toml"
-    refuse_occupied(out, stored.exists(), "holds no data set")
+    begun = stored.exists() and recognised(out) in (DATA, None)
+    refuse_occupied(out, begun, "holds no data set")
     # Read, not compared as text: a key that came later has its default in an old one.
-    if stored.exists() and load_stored_dataset_config(stored) != config:
+    if begun and load_stored_dataset_config(stored) != config:
         raise InputError(
             f"{out} was begun with another configuration ({stored}): use that one, or choose "
             "another --out."

@@ -277,6 +277,13 @@ def test_other_things_are_left_alone(what: str, tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.rglob("*")] == ["out", "mine"][: 1 + out.is_dir()]
 
 
+def test_a_run_is_no_data_set_to_go_on_with(tmp_path: Path) -> None:
+    (tmp_path / "config.toml").touch()
+    (tmp_path / "run.json").touch()
+    with pytest.raises(InputError, match="is not empty and holds no data set"):
+        make_dataset(configured(), tmp_path)
+
+
 @pytest.mark.parametrize(
     ("overrides", "sentence"),
     [
