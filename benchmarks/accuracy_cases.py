@@ -6,7 +6,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from tellus.config import Config, load_config
-from tellus.config.own_class import NO_CLOSURE, OwnClass, closure_settings
+from tellus.config.own_class import LEARNED, NO_CLOSURE, OwnClass, closure_settings
 from tellus.coupling.build import boundaries_of, replaced
 from tellus.coupling.own import source_of
 from tellus.coupling.simulation.loop import Simulation
@@ -59,7 +59,7 @@ class Scheme:
         # PyTorch, which no other scheme needs.
         from tellus.surrogate.closure.model import LearnedClosure
 
-        return LearnedClosure.load(self.closure).sha256
+        return LearnedClosure.load(None if self.closure == LEARNED else self.closure).sha256
 
 
 FINEST = Scheme("mp5", "mid-step", 1.0, "richardson:4:refined:tol=1e-4")

@@ -19,7 +19,7 @@ from tellus.solver.stokes import Flow, StokesProblem
 from tellus.solver.transport.means import Fluxes
 from tellus.surrogate.card import outside
 from tellus.surrogate.files import StoredModel, restored, write_model
-from tellus.surrogate.model import PRECISIONS, TrainedModel
+from tellus.surrogate.model import PRECISIONS, SHIPPED_WEIGHTS, TrainedModel
 from tellus.surrogate.networks import seeded
 
 from .features import FLOW, STATE
@@ -38,6 +38,7 @@ class LearnedClosure(TrainedModel, Closure):
 
     kind = ClosureSettings.kind
     name = "learned"
+    shipped = SHIPPED_WEIGHTS / "closure"
 
     def __init__(self, networks: ClosureNetworks, card: dict[str, Any]) -> None:
         super().__init__(networks, card)

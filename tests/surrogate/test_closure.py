@@ -34,6 +34,7 @@ from tellus.surrogate.data import Dataset
 from tellus.surrogate.networks import seeded
 from tellus.surrogate.training.train import train
 
+EXAMPLES = Path(__file__).parents[2] / "examples"
 GRID = Grid(21, 9, 21 / 9)
 ENDS = 1.0, 0.0
 SETTINGS = ClosureSettings(
@@ -397,8 +398,6 @@ def test_where_it_was_not_trained_it_is_refused_or_warns(trained: Path) -> None:
 def test_bad_sections_are_refused(trained: Path) -> None:
     with pytest.raises(InputError, match=r"closure\.weights is only read with closure\.kind"):
         load_config(None, [f'closure.weights="{trained}"'])
-    with pytest.raises(InputError, match=r'closure\.kind = "learned" needs closure\.weights'):
-        load_config(None, ["closure.kind=learned"])
     named = ["closure.kind=learned", f'closure.weights="{trained}"']
     with pytest.raises(InputError, match=r'needs energy\.advection = "mp5", not "van-leer"'):
         load_config(None, [*named, "energy.advection=van-leer"])
@@ -422,6 +421,20 @@ def test_the_command_line_runs_with_one_and_goes_on_bitwise(trained: Path, tmp_p
     said = tellus("info", whole).stdout
     assert f"learned; silent in {100 * report['mean_silent']:.3g} % of" in said
     assert summary(plain)["closure"] is None
+
+
+def test_the_shipped_one_is_calibrated() -> None:
+    closure = LearnedClosure.load()
+    assert closure.of_own_grid
+    assert closure.share == pytest.approx(closure.card["calibration"]["share"])
+    assert all(
+        "examples/" in text for text in (closure.card["command"], closure.card["data"]["command"])
+    )
+    config = load_config(EXAMPLES / "closure.toml", ["grid.nx=32", "grid.ny=8"])
+    simulation = Simulation.from_config(config)
+    simulation.run(steps=2)
+    assert simulation.closure is not None
+    assert simulation.closure.weights_sha256 == closure.sha256
 
 
 def test_weights_of_other_features_are_refused(trained: Path, tmp_path: Path) -> None:

@@ -146,11 +146,6 @@ class Config(Section):
             )
         if self.closure.kind == "none":
             return self
-        if self.closure.kind == "learned" and self.closure.weights is None:
-            raise ValueError(
-                f'closure.kind = "{self.closure.kind}" needs closure.weights, the directory of a '
-                "trained closure"
-            )
         if self.energy.advection != "mp5":
             raise ValueError(
                 f'closure.kind = "{self.closure.kind}" adds to the fluxes of cell means: it needs '
