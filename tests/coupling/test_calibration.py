@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import one_by_one
 import pytest
 from small_filtered import configured
 
@@ -27,20 +28,11 @@ SETTINGS = ClosureSettings(
 )
 
 
-def one_by_one(work, tasks, *more, **others):  # type: ignore[no-untyped-def]
-    """In the place of a cluster."""
-    for task in tasks:
-        try:
-            yield work(*task)
-        except Exception as failure:
-            yield failure
-
-
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("calibration") / "data"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("tellus.coupling.dataset.make.run_all", one_by_one)
+        patch.setattr("tellus.coupling.dataset.make.run_all", one_by_one.run_all)
         config = configured("dataset.train=2", "windows.sequences=1", "windows.count=1")
         make_dataset(config, out, report=len)
     return out
@@ -66,7 +58,7 @@ def test_the_share_is_where_biases_vanish() -> None:
 def test_a_closure_is_calibrated_and_a_killed_call_goes_on(
     data: Path, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(calibration, "run_all", one_by_one)
+    monkeypatch.setattr(calibration, "run_all", one_by_one.run_all)
     monkeypatch.setattr(calibration, "SPAN", 6)
     out, lines = tmp_path / "calibrated", list[str]()
     result = calibrate(model, data, out, report=lines.append)

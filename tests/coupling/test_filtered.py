@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+import one_by_one
 import pytest
 from small_filtered import configured
 
@@ -65,7 +66,7 @@ def test_a_coarser_filter_follows_from_a_finer_one() -> None:
 def test_it_is_a_data_set_on_the_coarser_grid(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(datasets, "run_all", lambda work, tasks, *more: (work(*t) for t in tasks))
+    monkeypatch.setattr(datasets, "run_all", one_by_one.run_all)
     datasets.make_dataset(configured(), tmp_path, report=lambda line: None)
     dataset = Dataset.open(tmp_path)
     assert dataset.grid == Grid(16, 8, 2.0)

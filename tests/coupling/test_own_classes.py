@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import one_by_one
 import pytest
 from rollouts import assert_same, case, files, summary, tellus, write_case
 from typer.testing import CliRunner
@@ -129,7 +130,10 @@ def test_classes_from_files_are_what_was_handed_in(folder: Path) -> None:
         assert np.array_equal(ours[name], theirs[name]), name
 
 
-def test_a_data_set_keeps_the_class_it_was_made_with(folder: Path) -> None:
+def test_a_data_set_keeps_the_class_it_was_made_with(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tellus.coupling.dataset.make.run_all", one_by_one.run_all)
     config = load_dataset_config(
         None,
         [

@@ -6,8 +6,8 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-import cloudpickle
 import numpy as np
+import one_by_one
 import pytest
 from rollouts import SIMPLEST, complaint, files, tellus
 from trajectories import synthetic
@@ -61,16 +61,12 @@ CASES = (case_of("one"), case_of("two", "model.rayleigh=3e4"), case_of("three", 
 
 @pytest.fixture
 def serial(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Rollouts one after another in this process; the list holds what was done.
-
-    They go through what would take them to other processes.
-    """
+    """Rollouts one after another in this process; the list holds what was done."""
     done = []
 
     def run_all(work: Callable[[Any], str], tasks: Sequence[tuple[Any]], *_: Any) -> Iterator[str]:
-        for (task,) in tasks:
-            work, task = cloudpickle.loads(cloudpickle.dumps((work, task)))
-            line = work(task)
+        lines = one_by_one.run_all(work, tasks)
+        for (task,), line in zip(tasks, lines, strict=True):
             done.append(f"{task.case.name} {task.label}")
             yield line
 

@@ -5,11 +5,12 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import one_by_one
 import pandas as pd
 import pytest
 import xarray as xr
@@ -35,15 +36,8 @@ VARY = ("--vary", "model.rayleigh=log:1e3:1e4:2", "--vary", "model.heating=0,5")
 @pytest.fixture(scope="module", autouse=True)
 def here() -> Iterator[None]:
     """Runs in this process, one after the other: nothing of them depends on where."""
-
-    def run_all(
-        work: Callable[..., Any], tasks: Sequence[tuple[Any, ...]], *_: Any, keep_failures: bool
-    ) -> Iterator[Any]:
-        assert keep_failures
-        yield from (work(*task) for task in tasks)
-
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sweeps, "run_all", run_all)
+        patch.setattr(sweeps, "run_all", one_by_one.run_all)
         yield
 
 

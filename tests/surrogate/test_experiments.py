@@ -5,13 +5,12 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from time import sleep
-from typing import Any
 from unittest.mock import patch
 
-import cloudpickle
+import one_by_one
 import pytest
 from typer.testing import CliRunner
 
@@ -58,16 +57,8 @@ def run(folder: Path, data: Path, out: Path, *more: str) -> tuple[int, str]:
 
 @pytest.fixture(autouse=True, scope="module")
 def here() -> Iterator[None]:
-    """No cluster: one after the other in this process, by way of what would take them there."""
-
-    def run_all(
-        work: Callable[..., Any], tasks: Sequence[Any], *_: Any, **options: Any
-    ) -> Iterator[Any]:
-        for task in tasks:
-            work, task = cloudpickle.loads(cloudpickle.dumps((work, task)))
-            yield work(*task)
-
-    with patch.multiple(trainings, run_all=run_all, tell=len):
+    """No cluster."""
+    with patch.multiple(trainings, run_all=one_by_one.run_all, tell=len):
         yield
 
 
