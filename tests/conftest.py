@@ -2,10 +2,12 @@
 
 import os
 from collections.abc import Iterator
+from functools import cache
 from typing import Any
 
 import psutil
 import pytest
+import typer.testing
 from hypothesis import settings
 from matplotlib.figure import Figure
 from matplotlib.mathtext import MathTextParser
@@ -26,6 +28,14 @@ def no_waiting() -> Iterator[None]:
         patch.setattr(os, "fsync", lambda file: None)
         patch.setattr(psutil, "cpu_percent", lambda interval=None: 0.0)
         patch.setattr("tellus.benchmarks.harness.REST_SECONDS", 0.0)
+        yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def parser_once() -> Iterator[None]:
+    """To build that of the command line takes longer than most commands that end in a sentence."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(typer.testing, "_get_command", cache(typer.main.get_command))
         yield
 
 

@@ -146,11 +146,17 @@ def test_every_block_is_found() -> None:
         assert not re.search(r"```(py|python3|bash|shell|console)\n", page.read_text()), page
 
 
+@cache
+def parser() -> click.Command:
+    """Of the command line."""
+    return typer.main.get_command(app)
+
+
 @pytest.mark.parametrize(("page", "line"), commands("tellus "))
 def test_commands_parse(page: str, line: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
     given = words(line)[1:]
-    command: click.Command = typer.main.get_command(app)
+    command = parser()
     context: click.Context | None = None
     options: dict[str, Any] = {}
     while isinstance(command, click.Group):
