@@ -137,14 +137,20 @@ def _handled(way: str) -> Iterator[Asked]:
     asked = Asked(_ways=[way])
     # A shell makes what it puts into the background deaf to Ctrl-C, nohup to a closed terminal.
     watched = [n for n in WATCHED if signal.getsignal(n) is not signal.SIG_IGN]
-    hook, timers = sys.unraisablehook, []
+    hook, over, again = sys.unraisablehook, threading.Event(), list[threading.Thread]()
+
+    def ask_again(main: int, by: signal.Signals) -> None:
+        while not over.wait(AGAIN):
+            if asked._lost:
+                signal.pthread_kill(main, by)
 
     def lost(unraisable: Any) -> None:
         if isinstance(unraisable.exc_value, KeyboardInterrupt) and asked.by is not None:
-            asked._lost = True
-            main = threading.main_thread().ident
-            timers.append(threading.Timer(AGAIN, signal.pthread_kill, (main, asked.by)))
-            timers[-1].start()
+            if not again:
+                main = threading.main_thread().ident
+                again.append(threading.Thread(target=ask_again, args=(main, asked.by)))
+                again[0].start()
+            asked._lost = True  # now: raised while the thread was starting it would be lost in here
         else:
             hook(unraisable)
 
@@ -154,10 +160,10 @@ def _handled(way: str) -> Iterator[Asked]:
     try:
         yield asked
     finally:
-        _asked, sys.unraisablehook = None, hook
-        for timer in timers:
-            timer.cancel()
-            timer.join()
+        _asked, sys.unraisablehook, asked._lost = None, hook, False
+        over.set()
+        for thread in again:
+            thread.join()
         for number, handler in before.items():
             # Who waited for an import to end has nothing to do any more: see `while_importing`.
             signal.signal(number, signal.SIG_IGN if handler is _stop_at_once else handler)
