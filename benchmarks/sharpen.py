@@ -122,7 +122,7 @@ def main(
         # PyTorch, which nothing else here needs.
         from tellus.surrogate.closure.model import LearnedClosure
 
-        model = LearnedClosure.load(closure)
+        model = LearnedClosure.load(closure).require_detail()
         parameters, sha256 = int(model.card["parameters"]), model.sha256
         ways["closure"] = _with(model)
     rows: list[Row] = []

@@ -119,6 +119,15 @@ class LearnedClosure(TrainedModel, Closure):
         asked = {"gamma_T": law.gamma_T, "gamma_p": law.gamma_p, "heating": problem.heating}
         return warnings + outside(self.card["range"], asked, "the closure")
 
+    def require_detail(self) -> Self:
+        """Itself; InputError where it has not learned T within cells."""
+        if not any(part.any() for part in self.networks.detail.local.layers[-1].parameters()):
+            raise InputError(
+                "--closure: it has not learned T within cells: name one that was trained with "
+                "loss.within above 0."
+            )
+        return self
+
     def with_share(self, share: float, directory: Path, **entries: Any) -> Path:
         """Write it into `directory` with another share of its change of viscosity; the same path.
 

@@ -193,7 +193,7 @@ def sharpen(
     if closure != NO_CLOSURE:
         from tellus.surrogate.closure.model import LearnedClosure
 
-        known = LearnedClosure.load(closure)
+        known = LearnedClosure.load(closure).require_detail()
     write(run, out, factor, known, complain)
     say(f"{out}: every output, {factor} times finer; look at it with `tellus plot {out}`")
 
