@@ -44,7 +44,7 @@ SETTLED, SPAN, LEFT_OUT = 4, 28, 4
 PARTS = 4
 """Of the span, from whose means follows what chance makes of its mean."""
 
-RUNS = "runs"
+RUNS = "calibration"
 """Where in the directory of the result runs are kept, and the closures that they are made with."""
 
 

@@ -96,7 +96,7 @@ def test_what_cannot_be_calibrated(data: Path, model: Path, tmp_path: Path) -> N
         calibrate(plain, data, tmp_path / "out", report=len)
     occupied = tmp_path / "occupied"
     occupied.mkdir()
-    (occupied / "thesis.tex").touch()
+    (occupied / "runs").mkdir()  # a folder in which one works
     with pytest.raises(InputError, match="is not empty and holds no calibration"):
         calibrate(model, data, occupied, report=len)
-    assert [path.name for path in occupied.iterdir()] == ["thesis.tex"]
+    assert [path.name for path in occupied.iterdir()] == ["runs"]
