@@ -23,15 +23,20 @@ namespace {
 // no_slip: left, right, bottom, top.
 using Walls = std::array<bool, 4>;
 
-// Cells (ny, nx) seen with y fast (contiguous) or x fast.
+// Cells (ny, nx), or (2, ny, nx) to stretching and to shear, seen with y fast (contiguous) or x
+// fast.
 tellus::Weights make_weights(const Array& eta, double hx, double hy, bool y_fast,
                              const Walls& no_slip) {
     const auto [left, right, bottom, top] = no_slip;
-    const auto ny = eta.shape(0), nx = eta.shape(1);
-    const double* data = eta.data();
+    const auto ny = eta.shape(eta.ndim() - 2), nx = eta.shape(eta.ndim() - 1);
+    const double *stretching = eta.data(), *shear = stretching + (eta.ndim() == 3 ? ny * nx : 0);
     py::gil_scoped_release release;
-    if (y_fast) return {tellus::View{data, 1, nx}, nx, ny, hx, hy, {left, right, bottom, top}};
-    return {tellus::View{data, nx, 1}, ny, nx, hy, hx, {bottom, top, left, right}};
+    using tellus::View;
+    if (y_fast)
+        return {View{stretching, 1, nx}, View{shear, 1, nx}, nx, ny, hx, hy,
+                {left, right, bottom, top}};
+    return {View{stretching, nx, 1}, View{shear, nx, 1}, ny, nx, hy, hx,
+            {bottom, top, left, right}};
 }
 
 void assemble_bands(const tellus::Weights& weights, Array bands) {

@@ -81,14 +81,14 @@ class SplineBasis {
 
 // Weights for products: rows of nodes slow.
 inline Weights weights_of(const Box& box, const Field& viscosity) {
-    return {View{viscosity.data(), box.nx, 1}, box.ny, box.nx, box.hy, box.hx,
-            {false, false, false, false}};
+    const View eta{viscosity.data(), box.nx, 1};
+    return {eta, eta, box.ny, box.nx, box.hy, box.hx, {false, false, false, false}};
 }
 
 // The same for factors: columns slow.
 inline Weights turned_weights(const Box& box, const Field& viscosity) {
-    return {View{viscosity.data(), 1, box.nx}, box.nx, box.ny, box.hx, box.hy,
-            {false, false, false, false}};
+    const View eta{viscosity.data(), 1, box.nx};
+    return {eta, eta, box.nx, box.ny, box.hx, box.hy, {false, false, false, false}};
 }
 
 inline ptrdiff_t fastest_factor(const Box& box) { return box.ny < 96 ? 2 : box.ny < 192 ? 3 : 4; }

@@ -36,7 +36,7 @@ struct NoSlip {
 
 // The weights of both strain rates: 4 eta / (hs hf) of the normal one at the cells, and
 // eta_node hs hf of the shear one at the nodes. Node viscosity is the geometric mean of the four
-// cells; on free-slip walls the shear stress vanishes, so wall nodes have weight zero. On no-slip
+// cells, of what they show to shear, where that differs from what they show to stretching; on free-slip walls the shear stress vanishes, so wall nodes have weight zero. On no-slip
 // walls the velocity goes to zero over half a cell: the shear rate is 2 psi_1 / h^2 on half a
 // cell, so psi_1^2 / h^4 has twice the weight.
 struct Weights {
@@ -45,7 +45,8 @@ struct Weights {
     std::vector<double> cell;  // ns x nf
     std::vector<double> node;  // (ns + 1) x (nf + 1)
 
-    Weights(View eta, ptrdiff_t ns_, ptrdiff_t nf_, double hs_, double hf_, NoSlip walls)
+    Weights(View eta, View to_shear, ptrdiff_t ns_, ptrdiff_t nf_, double hs_, double hf_,
+            NoSlip walls)
         : ns(ns_), nf(nf_), hs(hs_), hf(hf_), cell(ns_ * nf_), node((ns_ + 1) * (nf_ + 1), 0.0) {
         const double per_cell = 4 / (hs * hf), area = hs * hf;
         const ptrdiff_t line = nf + 1;
@@ -54,7 +55,7 @@ struct Weights {
         for (ptrdiff_t a = 0; a < ns; ++a)
             for (ptrdiff_t b = 0; b < nf; ++b) {
                 cell[a * nf + b] = per_cell * eta(a, b);
-                root[a * nf + b] = std::sqrt(std::sqrt(eta(a, b)));
+                root[a * nf + b] = std::sqrt(std::sqrt(to_shear(a, b)));
             }
         for (ptrdiff_t a = 1; a < ns; ++a) {
             const double *below = &root[(a - 1) * nf], *above = below + nf;

@@ -5,7 +5,12 @@ from scipy import fft
 
 from .grid import Array
 from .stokes import Flow, StokesProblem
-from .strain import node_viscosity, normal_strain_rate, shear_strain_rate
+from .strain import (
+    node_viscosity,
+    normal_strain_rate,
+    shear_strain_rate,
+    to_stretching_and_shear,
+)
 
 
 def pressure(flow: Flow, problem: StokesProblem, viscosity: Array) -> Array:
@@ -39,8 +44,9 @@ def without_mean(field: Array) -> Array:
 def momentum_residual(flow: Flow, problem: StokesProblem, viscosity: Array) -> tuple[Array, Array]:
     """div tau + Ra T e_y on the interior faces: u faces (ny, nx-1) and v faces (ny-1, nx)."""
     grid = problem.grid
-    normal = 2.0 * viscosity * normal_strain_rate(flow, grid)  # tau_xx, and -tau_yy
-    shear = node_viscosity(viscosity) * shear_strain_rate(flow, grid, problem.boundaries)
+    to_stretching, to_shear = to_stretching_and_shear(viscosity)
+    normal = 2.0 * to_stretching * normal_strain_rate(flow, grid)  # tau_xx, and -tau_yy
+    shear = node_viscosity(to_shear) * shear_strain_rate(flow, grid, problem.boundaries)
     buoyancy = 0.5 * problem.rayleigh * (problem.temperature[1:] + problem.temperature[:-1])
     across = np.diff(normal, axis=1) / grid.hx + np.diff(shear[:, 1:-1], axis=0) / grid.hy
     up = np.diff(-normal, axis=0) / grid.hy + np.diff(shear[1:-1], axis=1) / grid.hx + buoyancy

@@ -52,9 +52,16 @@ def dissipation(flow: Flow, viscosity: Array, grid: Grid, boundaries: BoundaryCo
     Its integral is exactly psi^T A psi, the discrete work of buoyancy: each node's share is
     computed with the node's own viscosity and handed to the cells around it.
     """
-    normal = 4.0 * viscosity * normal_strain_rate(flow, grid) ** 2
-    shear = node_viscosity(viscosity) * shear_strain_rate(flow, grid, boundaries) ** 2
+    to_stretching, to_shear = to_stretching_and_shear(viscosity)
+    normal = 4.0 * to_stretching * normal_strain_rate(flow, grid) ** 2
+    shear = node_viscosity(to_shear) * shear_strain_rate(flow, grid, boundaries) ** 2
     return normal + to_cells(shear)
+
+
+def to_stretching_and_shear(viscosity: Array) -> tuple[Array, Array]:
+    """What cells show to each, (ny, nx): of one viscosity, (ny, nx), or of both, (2, ny, nx)."""
+    both: tuple[Array, Array] = tuple(np.broadcast_to(viscosity, (2, *viscosity.shape[-2:])))
+    return both
 
 
 def node_viscosity(viscosity: Array) -> Array:
@@ -72,7 +79,10 @@ def to_cells(nodes: Array) -> Array:
 
 
 def effective_viscosity(problem: StokesProblem, flow: Flow) -> Array:
-    """Viscosity at the cells, shape (ny, nx), at the strain rate of `flow` if it matters."""
+    """Viscosity at the cells, at the strain rate of `flow` if it matters.
+
+    Shape (ny, nx); or (2, ny, nx), to stretching and to shear, where a closure tells them apart.
+    """
     if not depends_on_strain_rate(problem.rheology):
         return problem.viscosity()
     rate = strain_rate(flow, problem.grid, problem.boundaries)

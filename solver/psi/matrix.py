@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tellus.solver.grid import Array
-from tellus.solver.strain import node_viscosity
+from tellus.solver.strain import node_viscosity, to_stretching_and_shear
 
 if TYPE_CHECKING:  # its kernels are not needed here
     from .operator import PsiOperator
@@ -90,7 +90,7 @@ class PsiMatrix(UpperPattern):
 
     @np.errstate(invalid="ignore", over="ignore", divide="ignore")
     def values(self, operator: "PsiOperator", viscosity: Array) -> Array:
-        """The nonzeros at a viscosity, shape (ny, nx), between the walls of `operator`.
+        """The nonzeros at a viscosity, as `PsiOperator` takes, between the walls of `operator`.
 
         An impossible viscosity gives impossible values, and the factorisation then says so.
         """
@@ -102,9 +102,10 @@ class PsiMatrix(UpperPattern):
 def _weights(operator: "PsiOperator", viscosity: Array) -> tuple[Array, Array, float, float]:
     """Those of cells and nodes, [slow, fast], and 1 / h^2 along fast and slow; see the C++."""
     grid = operator.grid
-    nodes = node_viscosity(viscosity) * (grid.hx * grid.hy)
+    to_stretching, to_shear = to_stretching_and_shear(viscosity)
+    nodes = node_viscosity(to_shear) * (grid.hx * grid.hy)
     weigh_walls(nodes, operator.no_slip)
-    cells = viscosity * (4.0 / (grid.hx * grid.hy))
+    cells = to_stretching * (4.0 / (grid.hx * grid.hy))
     if operator.y_fast:
         return cells.T, nodes.T, 1.0 / grid.hy**2, 1.0 / grid.hx**2
     return cells, nodes, 1.0 / grid.hx**2, 1.0 / grid.hy**2

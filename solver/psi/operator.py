@@ -14,7 +14,8 @@ class PsiOperator:
     curl C gives A = C^T K C, b = C^T f: the same velocity, a third of the
     unknowns. Unknowns are the interior nodes, numbered along the short side.
     Second order on smooth viscosity; node viscosity is the geometric mean of
-    the four cells.
+    the four cells. A viscosity has shape (ny, nx), or (2, ny, nx) where cells
+    show another one to shear than to stretching.
     """
 
     def __init__(self, grid: Grid, boundaries: BoundaryConditions | None = None) -> None:
@@ -37,8 +38,7 @@ class PsiOperator:
     def bands(self, viscosity: Array, out: Array | None = None) -> Array:
         """A in LAPACK lower band storage: ``out[k, d] = A[k + d, k]``.
 
-        `viscosity` has shape (ny, nx). The transpose of the result is what
-        ``dpbtrf(..., lower=1)`` takes without a copy.
+        The transpose of the result is what ``dpbtrf(..., lower=1)`` takes without a copy.
         """
         bands = self.empty_bands() if out is None else out
         if bands.shape != (self.unknowns, self.half_bandwidth + 1):
@@ -47,8 +47,8 @@ class PsiOperator:
         return bands
 
     def weights(self, viscosity: Array, y_fast: bool = False) -> _core.Weights:
-        """What A is made of at one viscosity, shape (ny, nx), for the kernels of `_core`."""
-        if viscosity.shape != self.grid.cells:
+        """What A is made of at one viscosity, for the kernels of `_core`."""
+        if viscosity.shape not in (self.grid.cells, (2, *self.grid.cells)):
             raise ValueError(
                 f"viscosity has shape {viscosity.shape}, the grid's cells {self.grid.cells}"
             )
@@ -64,18 +64,18 @@ class PsiOperator:
         grid = self.grid
         left, right, bottom, top = self.no_slip
         if self.y_fast:
-            eta, spacing, sides = viscosity.T, (grid.hy, grid.hx), (bottom, top)
+            eta, spacing, sides = viscosity.swapaxes(-1, -2), (grid.hy, grid.hx), (bottom, top)
             ends = (left, right)
         else:
             eta, spacing, sides = viscosity, (grid.hx, grid.hy), (left, right)
             ends = (bottom, top)
         if mirrored:
-            eta, ends = eta[::-1], ends[::-1]
-        cut = np.ascontiguousarray(eta[:cells], dtype=np.float64)
+            eta, ends = eta[..., ::-1, :], ends[::-1]
+        cut = np.ascontiguousarray(eta[..., :cells, :], dtype=np.float64)
         return _core.Weights(cut, *spacing, False, (*sides, *ends))
 
     def at(self, viscosity: Array) -> "PsiProduct":
-        """A at one viscosity, shape (ny, nx), to be applied many times."""
+        """A at one viscosity, to be applied many times."""
         return PsiProduct(self.grid, self.weights(viscosity))
 
     def apply(self, viscosity: Array, psi: Array) -> Array:

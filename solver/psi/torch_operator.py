@@ -24,7 +24,8 @@ class TorchPsiOperator:
     grid : Grid
     boundaries : BoundaryConditions
     viscosity : Tensor
-        At the cells, shape (batch, ny, nx), float64. Results live on its device.
+        At the cells, shape (batch, ny, nx), or (batch, 2, ny, nx) to stretching and to shear;
+        float64. Results live on its device.
 
     Attributes
     ----------
@@ -38,8 +39,10 @@ class TorchPsiOperator:
 
     def __init__(self, grid: Grid, boundaries: BoundaryConditions, viscosity: Tensor) -> None:
         self.grid, self.no_slip = grid, boundaries.no_slip
-        self.cell_weights = (4.0 / (grid.hx * grid.hy)) * viscosity
-        self.node_weights = (grid.hx * grid.hy) * _node_means(viscosity)
+        both = (viscosity, viscosity) if viscosity.dim() == 3 else viscosity.unbind(1)
+        to_stretching, to_shear = both
+        self.cell_weights = (4.0 / (grid.hx * grid.hy)) * to_stretching
+        self.node_weights = (grid.hx * grid.hy) * _node_means(to_shear)
         self._squared = (grid.hy / grid.hx) ** 2
         self._centre = 2.0 - 2.0 * self._squared
         # The shear rate is taken without its factor 1 / hy^2, which is here instead.

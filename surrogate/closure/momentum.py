@@ -23,12 +23,14 @@ Measure = Callable[[Tensor, int], Tensor]
 """A number of psi on the coarse grid, shape (ny+1, nx+1), and the row of its example."""
 
 
-QUIET_ROW = 1e-5
+QUIET_ROW = 1e-8
 """A row whose velocity is less than so much of the fastest row's counts as that one's."""
 
 
 class _Solve(torch.autograd.Function):
-    """psi, (n, ny+1, nx+1), of T and the logarithm of viscosity at the cells, (n, ny, nx).
+    """psi, (n, ny+1, nx+1), of T, (n, ny, nx), and the logarithm of viscosity at the cells.
+
+    That of shape (n, ny, nx), or (n, 2, ny, nx) to stretching and to shear.
 
     A being symmetric, the adjoint is one more back-substitution with the same factor.
     """
@@ -82,10 +84,10 @@ def own_flow(
 
 
 def row_errors(psi: Tensor, truth: Tensor) -> Tensor:
-    """Mean over rows of the relative squares of v and u, shape (n,).
+    """Mean over rows of ln(1 + e^2), e the relative error of v and of u in the row; shape (n,).
 
     Each row counts as much as the fastest, for what creeps below a stagnant lid decides how the
-    lid grows.
+    lid grows; the logarithm keeps rows that are off many times from drowning all others.
     """
     found = torch.zeros_like(psi[:, 0, 0])
     for axis, inside in ((2, slice(1, -1)), (1, slice(None))):
@@ -93,7 +95,7 @@ def row_errors(psi: Tensor, truth: Tensor) -> Tensor:
             part.diff(dim=axis)[:, inside].square().mean(dim=2) for part in (psi - truth, truth)
         )
         least = QUIET_ROW**2 * size.amax(dim=1, keepdim=True)
-        found = found + 0.5 * (gap / (size + least)).mean(dim=1)
+        found = found + 0.5 * torch.log1p(gap / (size + least)).mean(dim=1)
     return found
 
 

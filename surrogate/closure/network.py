@@ -21,6 +21,10 @@ DETAILS = 3
 """Numbers of a cell for its halves along x, along y, and for its quarters."""
 
 
+SHOWN = 2
+"""Numbers of a cell for its viscosity to stretching and to shear."""
+
+
 class Local(nn.Module):
     """Convolutions of 3 x 3 cells with a rectifier between them; the last ones begin as zero.
 
@@ -96,10 +100,12 @@ class DetailNetwork(nn.Module):
 
 
 class ViscosityNetwork(nn.Module):
-    """The logarithm of viscosity that cells show a solve on their own grid.
+    """The logarithms of viscosity that cells show to stretching and to shear, on their own grid.
 
-    It differs from that of their mean T by at most half of its range around, times `share`, which
-    is not trained but calibrated: see `tellus calibrate`.
+    Where it changes within a cell what resists stretching is its arithmetic mean, and what resists
+    shear its harmonic one, more or less. Both differ from that of the cell's mean T by at most half
+    of its range around; the one to shear by that times `share`, which is not trained but
+    calibrated: see `tellus calibrate`.
     """
 
     share: Tensor
@@ -107,18 +113,17 @@ class ViscosityNetwork(nn.Module):
     def __init__(self, settings: ClosureNetworkSettings) -> None:
         super().__init__()
         narrow = replace(settings, width=settings.viscosity_width)
-        self.local = Local(STATE.values(), 1, narrow)
+        self.local = Local(STATE.values(), SHOWN, narrow)
         self.register_buffer("share", torch.ones(()))
 
     def forward(self, seen: Seen) -> Tensor:
-        """Shape (n, ny, nx)."""
+        """Shape (n, 2, ny, nx)."""
         of_state, _ = state_features(seen)
         a, b = self.local(of_state)
         logs = seen.log_viscosity
         highest, lowest = (max_pool2d(sign * logs, 3, stride=1, padding=1) for sign in (1.0, -1.0))
-        change = 0.25 * (a[:, 0] + b[:, 0]) * (highest + lowest)
-        shown: Tensor = logs + self.share * change
-        return shown
+        to_stretching, to_shear = (0.25 * (a + b) * (highest + lowest)[:, None]).unbind(1)
+        return torch.stack([logs + to_stretching, logs + self.share * to_shear], dim=1)
 
 
 class ClosureNetworks(nn.Module):
