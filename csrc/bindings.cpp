@@ -164,9 +164,9 @@ void details(const tellus::LocalNetwork& network, const Array& temperature,
 }
 
 void viscosities(const tellus::LocalNetwork& network, const Array& temperature,
-                 const Array& log_viscosity, const Ends& ends, Array shown) {
+                 const Array& log_viscosity, const Ends& ends, Array lacking) {
     const auto state = seen(temperature, log_viscosity, ends);
-    double* out = shown.mutable_data();
+    double* out = lacking.mutable_data();
     py::gil_scoped_release release;
     network.viscosities(state, out);
 }
@@ -285,8 +285,8 @@ PYBIND11_MODULE(_core, m) {
              py::arg("log_viscosity").noconvert(), py::arg("ends"), py::arg("within").noconvert(),
              "Write T at the quarters of cells less a smooth guess of it.")
         .def("viscosities", &viscosities, py::arg("temperature").noconvert(),
-             py::arg("log_viscosity").noconvert(), py::arg("ends"), py::arg("shown").noconvert(),
-             "Write the logarithm of viscosity that cells show.");
+             py::arg("log_viscosity").noconvert(), py::arg("ends"), py::arg("lacking").noconvert(),
+             "Write what the logarithms of viscosity to stretching and to shear lack.");
     m.def("transport_step", &transport_step, py::arg("temperature").noconvert(), py::arg("stages"),
           py::arg("mean"), py::arg("hx"), py::arg("hy"), py::arg("source"), py::arg("dt"),
           py::arg("lowest"), py::arg("highest"), "A step of high-order transport.");

@@ -417,9 +417,9 @@ class LocalNetwork {
             }
     }
 
-    // The logarithm of viscosity that cells show, (ny, nx): that of their mean T, and at most half
-    // of its range around more or less.
-    void viscosities(const Seen& seen, double* shown) const {
+    // What the logarithms of viscosity that cells show to stretching and to shear lack, (2, ny, nx):
+    // at most half of the range of the logarithm around.
+    void viscosities(const Seen& seen, double* lacking) const {
         const ptrdiff_t ny = seen.ny, nx = seen.nx;
         const Answers found = answers(seen, nullptr);
         for (ptrdiff_t j = 0; j < ny; ++j)
@@ -431,8 +431,8 @@ class LocalNetwork {
                         const double here = seen.log_viscosity[k * nx + l];
                         low = std::min(low, here), high = std::max(high, here);
                     }
-                shown[j * nx + i] =
-                    seen.log_viscosity[j * nx + i] + 0.5 * found.even(j, i, 0) * (high - low);
+                for (int k = 0; k < 2; ++k)
+                    lacking[(k * ny + j) * nx + i] = 0.5 * found.even(j, i, k) * (high - low);
             }
     }
 

@@ -82,7 +82,7 @@ class LocalNetwork:
         temperature: Array,
         log_viscosity: Array,
         ends: tuple[float, float],
-        shown: Array,
+        lacking: Array,
     ) -> None: ...
 
 class Simulation:

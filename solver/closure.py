@@ -57,7 +57,8 @@ class Closure(Protocol):
     def viscosity(self, problem: StokesProblem, found: Array) -> Array:
         """What cells show a solve on their own grid of the viscosity of their mean T, `found`.
 
-        Both have shape (ny, nx).
+        Of its shape, (ny, nx); or (2, ny, nx), to stretching and to shear: viscosity that varies
+        within a cell resists the former with its arithmetic mean, nearly, and the latter with less.
         """
         return found
 

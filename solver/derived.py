@@ -9,7 +9,12 @@ from .boundaries import NO_SLIP, BoundaryConditions
 from .grid import Array, Grid
 from .pressure import pressure, without_mean
 from .stokes import Flow, StokesProblem, vrms
-from .strain import dissipation, normal_strain_rate, strain_rate
+from .strain import (
+    dissipation,
+    normal_strain_rate,
+    strain_rate,
+    to_stretching_and_shear,
+)
 from .transport.means import MeanTransport
 
 DEFORMATION = 0.8
@@ -53,7 +58,8 @@ def dynamic_topography(flow: Flow, problem: StokesProblem, viscosity: Array) -> 
     order.
     """
     normal = pressure(flow, problem, viscosity)
-    normal += 2.0 * viscosity * normal_strain_rate(flow, problem.grid)  # dv/dy is -du/dx
+    to_stretching, _ = to_stretching_and_shear(viscosity)
+    normal += 2.0 * to_stretching * normal_strain_rate(flow, problem.grid)  # dv/dy is -du/dx
     height = (1.5 * normal[-1] - 0.5 * normal[-2]) / problem.rayleigh
     centred: Array = height - np.mean(height)
     return centred
@@ -100,7 +106,12 @@ def _strain_rate(flow: Flow, problem: StokesProblem, viscosity: Array) -> Array:
 
 
 def _stress(flow: Flow, problem: StokesProblem, viscosity: Array) -> Array:
-    return 2.0 * viscosity * _strain_rate(flow, problem, viscosity)
+    rate = _strain_rate(flow, problem, viscosity)
+    if viscosity.ndim == 2:
+        return 2.0 * viscosity * rate
+    # Of what resists stretching and shear otherwise, the stress that dissipates as much.
+    work = _dissipation(flow, problem, viscosity)
+    return np.divide(work, rate, out=np.zeros_like(work), where=rate > 0.0)
 
 
 def _dissipation(flow: Flow, problem: StokesProblem, viscosity: Array) -> Array:

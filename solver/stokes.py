@@ -34,7 +34,7 @@ class Refines(Protocol):
         ...
 
     def viscosity(self, problem: "StokesProblem", found: Array) -> Array:
-        """What the cells show of the viscosity of their mean T."""
+        """What the cells show of the viscosity of their mean T, once or twice."""
         ...
 
 
@@ -61,15 +61,19 @@ class StokesProblem:
         check_record(self, rayleigh=FINITE, time=FINITE)
 
     def viscosity(self) -> Array:
-        """Viscosity that the cells show, shape (ny, nx); raises as `viscosity_of_means` does."""
+        """Viscosity that the cells show, shape (ny, nx); raises as `viscosity_of_means` does.
+
+        With a closure that tells them apart (2, ny, nx), to stretching and to shear.
+        """
         found = self.viscosity_of_means()
         if self.closure is None:
             return found
         shown = self.closure.viscosity(self, found)
-        if np.shape(shown) != self.grid.cells or not np.all((shown > 0.0) & (shown < np.inf)):
+        shapes = self.grid.cells, (2, *self.grid.cells)
+        if np.shape(shown) not in shapes or not np.all((shown > 0.0) & (shown < np.inf)):
             raise InputError(
                 f"closure {self.closure.name}: viscosity must return positive, finite numbers of "
-                f"shape {self.grid.cells}: mend it, or bound them."
+                f"shape {self.grid.cells}, or of two such fields: mend it, or bound them."
             )
         return shown
 

@@ -82,7 +82,7 @@ def observe(
     """
     grid = problem.grid
     scale = rms_velocity(*velocity(psi, grid), grid) or 1.0
-    viscosity = problem.viscosity()
+    viscosity = problem.viscosity_of_means()
     if operator is None:
         residual = np.zeros(grid.nodes)
     else:

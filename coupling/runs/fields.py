@@ -29,6 +29,7 @@ from tellus.solver.derived import DERIVED
 from tellus.solver.diagnostics import temperature_profile, vrms_profile
 from tellus.solver.grid import Array, Grid
 from tellus.solver.stokes import Flow, StokesProblem
+from tellus.solver.strain import to_stretching_and_shear
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -162,7 +163,7 @@ class FieldWriter:
         values: dict[str, Any] = {
             "step": step,
             "temperature": temperature,
-            "viscosity": viscosity,
+            "viscosity": to_stretching_and_shear(viscosity)[0],
             "u": flow.u,
             "v": flow.v,
             "psi": flow.psi,

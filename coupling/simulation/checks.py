@@ -29,7 +29,7 @@ def first_flow(problem: StokesProblem, solver: StokesSolver) -> Flow:
     """The solver's answer; InputError or SolverError for what it or the law must not return."""
     law, grid = problem.rheology, problem.grid
     if not depends_on_strain_rate(law):
-        check_viscosity(law, problem.viscosity(), grid)
+        check_viscosity(law, problem.viscosity_of_means(), grid)
     flow = solver.solve(problem)
     check_flow(flow, problem, solver.name)
     if depends_on_strain_rate(law):

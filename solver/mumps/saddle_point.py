@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from tellus.solver.boundaries import BoundaryConditions
 from tellus.solver.grid import Array, Grid
 from tellus.solver.psi.matrix import Walls, weigh_walls
-from tellus.solver.strain import node_viscosity
+from tellus.solver.strain import node_viscosity, to_stretching_and_shear
 
 from .petsc import Pattern
 
@@ -156,7 +156,7 @@ class SaddlePoint:
     def assemble(
         self, viscosity: Array, buoyancy: Array, boundaries: BoundaryConditions
     ) -> Equations:
-        """The equations at a viscosity, under a buoyancy Ra T; both of shape (ny, nx)."""
+        """The equations at a viscosity, under a buoyancy Ra T of shape (ny, nx)."""
         units, stencil = self._stencil(viscosity, boundaries.no_slip)
         values = np.empty((len(self._used), self.last - self.first, self.slabs.cells))
         for value, k in zip(values, self._used, strict=True):
@@ -170,10 +170,11 @@ class SaddlePoint:
     def _stencil(self, viscosity: Array, no_slip: Walls) -> tuple[Array, list[Array | float]]:
         """Units, with a rim of one cell, and the own lines' entries before they are scaled."""
         slabs, first, last = self.slabs, self.first - 1, self.last + 1
-        eta = slabs.lines_of(viscosity, first, last)
-        below = slabs.lines_of(viscosity, first - 1, last - 1)
+        to_stretching, to_shear = to_stretching_and_shear(viscosity)
+        eta = slabs.lines_of(to_stretching, first, last)
+        below = slabs.lines_of(to_stretching, first - 1, last - 1)
         behind = np.pad(eta[:, :-1], ((0, 0), (1, 0)), mode="edge")
-        shear = slabs.oriented(node_viscosity(slabs.oriented(viscosity)))
+        shear = slabs.oriented(node_viscosity(slabs.oriented(to_shear)))
         weigh_walls(shear, no_slip)
         # Node line a lies below cell line a.
         nodes = slabs.lines_of(shear, first, last + 1)

@@ -14,6 +14,7 @@ from tellus.solver import _core
 from tellus.solver.boundaries import BoundaryConditions
 from tellus.solver.closure import Closure, interpolated
 from tellus.solver.grid import Array, Grid
+from tellus.solver.layers import layered
 from tellus.solver.rheology import FrankKamenetskii
 from tellus.solver.stokes import Flow, StokesProblem
 from tellus.solver.transport.means import Fluxes
@@ -90,9 +91,10 @@ class LearnedClosure(TrainedModel, Closure):
         if self._viscosity is None:
             return found
         temperature, logs, walls = _seen(problem)
-        shown = np.empty(problem.grid.cells)
-        self._viscosity.viscosities(temperature, logs, walls, shown)
-        return np.exp(logs + self.share * (shown - logs))
+        lacking = np.empty((2, *problem.grid.cells))
+        self._viscosity.viscosities(temperature, logs, walls, lacking)
+        lacking[1] *= self.share
+        return layered(found) * np.exp(lacking)
 
     def check(self, problem: StokesProblem) -> list[str]:
         """See `Closure`."""
@@ -129,7 +131,7 @@ class LearnedClosure(TrainedModel, Closure):
         return self
 
     def with_share(self, share: float, directory: Path, **entries: Any) -> Path:
-        """Write it into `directory` with another share of its change of viscosity; the same path.
+        """Write it into `directory` with another share of its change to shear; the same path.
 
         `entries` are of its card.
         """

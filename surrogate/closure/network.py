@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.nn.functional import max_pool2d
 
 from tellus.solver.grid import Grid
+from tellus.solver.layers import LEVEL
 from tellus.surrogate.features import Velocity
 
 from .features import FLOW, STATE, Seen, flow_features, mirrored, state_features
@@ -102,9 +103,8 @@ class DetailNetwork(nn.Module):
 class ViscosityNetwork(nn.Module):
     """The logarithms of viscosity that cells show to stretching and to shear, on their own grid.
 
-    Where it changes within a cell what resists stretching is its arithmetic mean, and what resists
-    shear its harmonic one, more or less. Both differ from that of the cell's mean T by at most half
-    of its range around; the one to shear by that times `share`, which is not trained but
+    To what layers within cells show, see `tellus.solver.layers.layered`, it adds at most half of
+    the range of the logarithm around; to shear that times `share`, which is not trained but
     calibrated: see `tellus calibrate`.
     """
 
@@ -118,12 +118,30 @@ class ViscosityNetwork(nn.Module):
 
     def forward(self, seen: Seen) -> Tensor:
         """Shape (n, 2, ny, nx)."""
+        to_stretching, to_shear = self.lacking(seen).unbind(1)
+        return layered(seen.log_viscosity) + torch.stack(
+            [to_stretching, self.share * to_shear], dim=1
+        )
+
+    def lacking(self, seen: Seen) -> Tensor:
+        """What is added to that of layers, all of it; shape (n, 2, ny, nx)."""
         of_state, _ = state_features(seen)
         a, b = self.local(of_state)
         logs = seen.log_viscosity
         highest, lowest = (max_pool2d(sign * logs, 3, stride=1, padding=1) for sign in (1.0, -1.0))
-        to_stretching, to_shear = (0.25 * (a + b) * (highest + lowest)[:, None]).unbind(1)
-        return torch.stack([logs + to_stretching, logs + self.share * to_shear], dim=1)
+        found: Tensor = 0.25 * (a + b) * (highest + lowest)[:, None]
+        return found
+
+
+def layered(logs: Tensor) -> Tensor:
+    """`tellus.solver.layers.layered` of logarithms, (n, ny, nx) to (n, 2, ny, nx)."""
+    up, across = (0.5 * slope for slope in torch.gradient(logs, dim=(1, 2)))
+    mean = 1.0
+    for half in (up.abs() + LEVEL, across.abs() + LEVEL):
+        mean = mean * torch.sinh(half) / half
+    along = ((up**2 - across**2) / (up**2 + across**2 + LEVEL**2)) ** 2
+    both = [along * mean + (1.0 - along) / mean, along / mean + (1.0 - along) * mean]
+    return logs[:, None] + torch.log(torch.stack(both, dim=1))
 
 
 class ClosureNetworks(nn.Module):

@@ -114,7 +114,7 @@ class FromViscosity(VelocityScale):
         temperature = problem.temperature
         lateral = temperature - temperature.mean(axis=1, keepdims=True)
         buoyancy = np.sqrt(np.mean(lateral**2)) + SMALLEST
-        logarithm = np.log(problem.viscosity())
+        logarithm = np.log(problem.viscosity_of_means())
         return np.array([1.0, np.log(buoyancy), logarithm.min(), logarithm.mean()])
 
     @classmethod

@@ -65,7 +65,7 @@ def _of_one(dataset: Dataset, simulation: Snapshots, base: CoarseSolver) -> Exam
     if cached is None:
         cached = _observe_base(simulation, base)
         _write_cache(path, key, cached)
-    viscosity = [np.log10(p.viscosity()).astype(np.float32) for p in simulation.problems()]
+    viscosity = [np.log10(p.viscosity_of_means()).astype(np.float32) for p in simulation.problems()]
     seen = (simulation.temperature, np.stack(viscosity), cached["psi"], cached["residual"])
     target = (simulation.psi / cached["scale"][:, None, None]).astype(np.float32)
     return Examples(

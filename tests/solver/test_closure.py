@@ -16,7 +16,7 @@ from tellus.errors import InputError
 from tellus.solver.closure import Closure, checked_fluxes, interpolated
 from tellus.solver.energy import EnergyEquation, ThermalState
 from tellus.solver.grid import Array, Grid
-from tellus.solver.rheology import FrankKamenetskii
+from tellus.solver.rheology import FrankKamenetskii, Given
 from tellus.solver.stokes import Flow, StokesProblem
 from tellus.solver.transport.means import Fluxes
 
@@ -136,6 +136,40 @@ def test_a_solve_on_its_own_grid_alone_sees_the_viscosity_it_is_shown(
     plain = make_solver(name, grid).solve(problem)
     found = make_solver(name, grid).solve(replace(problem, closure=Softer()))
     np.testing.assert_allclose(found.psi, faster * plain.psi, rtol=1e-6, atol=1e-9)
+
+
+class Layered(Closure):
+    """Layers of viscosity 1 and 100, as thin as halves of cells: their means."""
+
+    name = "layered"
+
+    def viscosity(self, problem: StokesProblem, found: Array) -> Array:
+        return np.stack([np.full(problem.grid.cells, mean) for mean in (50.5, 2.0 / 1.01)])
+
+
+def smooth(grid: Grid) -> Array:
+    x, y = np.pi * grid.x_cells[None] / grid.aspect, np.pi * grid.y_cells[:, None]
+    field: Array = 0.5 + 0.5 * np.cos(x) * np.sin(y)
+    return field
+
+
+def test_layers_within_cells_resist_stretching_and_shear_with_their_means() -> None:
+    errors = []
+    for grid in (Grid(16, 8, 2.0), Grid(32, 16, 2.0)):
+        fine = grid.finer(8)
+        layers = np.where(np.arange(fine.ny) // 4 % 2, 100.0, 1.0)[:, None] * np.ones(fine.cells)
+        resolved = StokesProblem(fine, smooth(fine), Given(layers), 1e4)
+        truth = make_solver("direct", fine).solve(resolved).psi[::8, ::8]
+        mean = StokesProblem(grid, smooth(grid), Given(np.full(grid.cells, 10.0)), 1e4)
+        plain, shown = (
+            make_solver("direct", grid).solve(replace(mean, closure=closure)).psi
+            for closure in (None, Layered())
+        )
+        size = np.max(np.abs(truth))
+        errors.append(np.max(np.abs(shown - truth)) / size)
+        assert np.max(np.abs(plain - truth)) > size  # with the geometric mean alone
+    assert errors[0] < 0.15
+    assert errors[1] < 0.6 * errors[0]
 
 
 @pytest.mark.parametrize("wrong", [np.ones(3), -np.ones((8, 16)), np.full((8, 16), np.nan)])

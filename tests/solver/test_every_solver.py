@@ -16,14 +16,17 @@ from sequences import SMALL, assert_resumes, rising
 from tellus.coupling.solvers.names import make_solver
 from tellus.errors import SolverError
 from tellus.solver.boundaries import NO_SLIP
+from tellus.solver.closure import Closure
 from tellus.solver.direct import DirectSolver
 from tellus.solver.factor.cudss import CudssSolver
-from tellus.solver.grid import Grid
+from tellus.solver.grid import Array, Grid
 from tellus.solver.initial import conductive
 from tellus.solver.picard import PicardSettings, PicardSolver
 from tellus.solver.pressure import pressure
+from tellus.solver.psi.operator import PsiOperator
 from tellus.solver.rheology import FrankKamenetskii, Given, Viscoplastic
 from tellus.solver.stokes import StokesProblem, StokesSolver, relative_velocity_error
+from tellus.solver.strain import dissipation, effective_viscosity
 
 NAMES = [
     "pardiso",
@@ -87,6 +90,32 @@ def test_the_velocity_is_the_direct_solvers(
     if flow.p is not None:
         assert worst_difference(flow.p, pressure(reference, problem, law.values)) < 1e-7
         assert abs(np.mean(flow.p)) < 1e-12 * np.max(np.abs(flow.p))
+
+
+class Anisotropic(Closure):
+    """Cells resist shear with another viscosity than stretching, each by a factor of its own."""
+
+    name = "anisotropic"
+
+    def viscosity(self, problem: StokesProblem, found: Array) -> Array:
+        return np.stack([found, found * np.linspace(0.2, 3.0, found.size).reshape(found.shape)])
+
+
+@pytest.mark.parametrize(("kinds", "name"), covering(SLIP, KINDS))
+def test_it_tells_what_resists_shear_from_what_resists_stretching(
+    kinds: tuple[str, ...], name: str
+) -> None:
+    grid, walls = Grid(40, 16, 4.0), slip_walls(kinds)
+    problem = StokesProblem(grid, rough_field(grid), FrankKamenetskii(1e2), 5.0, walls)
+    problem = replace(problem, closure=Anisotropic())
+    flow, reference = make(name, grid).solve(problem), DirectSolver(grid).solve(problem)
+    assert relative_velocity_error(flow, reference) < (1e-6 if name in ITERATED else 1e-7)
+    viscosity = effective_viscosity(problem, reference)
+    heat = np.sum(dissipation(reference, viscosity, grid, walls)) * grid.hx * grid.hy
+    work = PsiOperator(grid, walls).right_hand_side(problem.temperature, problem.rayleigh)
+    np.testing.assert_allclose(heat, np.sum(reference.psi * work), rtol=1e-9)
+    if flow.p is not None:
+        assert worst_difference(flow.p, pressure(reference, problem, viscosity)) < 1e-7
 
 
 @pytest.mark.parametrize("name", KINDS)
