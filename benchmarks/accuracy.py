@@ -15,7 +15,7 @@ from typing import Any
 from rich.table import Table
 
 from tellus.config import load_config
-from tellus.config.own_class import NO_CLOSURE, closure_settings
+from tellus.config.own_class import HOMOGENISED, NO_CLOSURE, closure_settings
 from tellus.coupling.build import closure_of
 from tellus.coupling.output.style import save_picture
 from tellus.coupling.trajectory.record import Trajectory
@@ -36,9 +36,14 @@ log = logging.getLogger(__name__)
 
 TODAY = Scheme()
 HIGH = Scheme("mp5", "mid-step", 1.0)
+OF_OWN_GRID = replace(HIGH, velocity="held")
+"""What a closure for solves on the own grid is tried with."""
+
 SCHEMES = (
     TODAY,
     replace(TODAY, courant=1.0),
+    OF_OWN_GRID,
+    replace(OF_OWN_GRID, closure=HOMOGENISED),
     HIGH,
     replace(HIGH, solver="fine:2"),
     replace(HIGH, courant=0.5, solver="richardson:4"),
@@ -56,8 +61,8 @@ WITH_CLOSURE = (
 """What a closure is tried with."""
 
 
-OF_OWN_GRID = replace(HIGH, velocity="held")
-"""What a closure for solves on the own grid is tried with."""
+CLASSICAL = (NO_CLOSURE, HOMOGENISED)
+"""Closures without a network, and none."""
 
 
 def tried_with(closure: str, others: Sequence[Scheme]) -> list[Scheme]:
@@ -140,7 +145,7 @@ def main(
     if not reference:
         stored([case.name for case in chosen])  # refused before anything is begun in `out`
     if closure is not None:
-        schemes = [*schemes, *tried_with(closure, WITH_CLOSURE)]
+        schemes = [*dict.fromkeys([*schemes, *tried_with(closure, WITH_CLOSURE)])]
     refuse_unknown_closures(schemes)
     with sole_user(out), fixed_threads(threads) as count:
         if reference:
@@ -195,10 +200,10 @@ def _compared(result: Mapping[str, Any]) -> list[EqualError]:
 
 
 def _with_closure(result: Mapping[str, Any]) -> list[EqualError]:
-    """What the best scheme without a closure takes for the errors that one with it reaches."""
+    """What the best classical scheme takes for the errors that one with a network reaches."""
     done = _judged(result)
-    ours = [row for row in done if row["closure"] != NO_CLOSURE]
-    others = [row for row in done if row["closure"] == NO_CLOSURE]
+    ours = [row for row in done if row["closure"] not in CLASSICAL]
+    others = [row for row in done if row["closure"] in CLASSICAL]
     return at_equal_error(ours, others, [*QUANTITIES, "profile_error"])
 
 

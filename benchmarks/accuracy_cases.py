@@ -6,7 +6,13 @@ from hashlib import sha256
 from pathlib import Path
 
 from tellus.config import Config, load_config
-from tellus.config.own_class import LEARNED, NO_CLOSURE, OwnClass, closure_settings
+from tellus.config.own_class import (
+    HOMOGENISED,
+    LEARNED,
+    NO_CLOSURE,
+    OwnClass,
+    closure_settings,
+)
 from tellus.coupling.build import boundaries_of, replaced
 from tellus.coupling.own import source_of
 from tellus.coupling.simulation.loop import Simulation
@@ -52,7 +58,7 @@ class Scheme:
     @property
     def closure_sha256(self) -> str | None:
         """Digest of the closure's weights, or of its file."""
-        if self.closure == NO_CLOSURE:
+        if self.closure in (NO_CLOSURE, HOMOGENISED):
             return None
         if own := OwnClass.parse(self.closure):
             return sha256(source_of(own, "--closure")).hexdigest()

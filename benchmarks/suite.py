@@ -17,13 +17,21 @@ from rich.table import Table
 
 from tellus.config import load_dataset_config
 from tellus.config.examples import example
-from tellus.config.own_class import NO_CLOSURE
+from tellus.config.own_class import HOMOGENISED, NO_CLOSURE
 from tellus.coupling.dataset.sampling import Member, members
 from tellus.errors import InputError
 from tellus.io.lock import sole_user
 from tellus.solver.grid import Grid
 
-from .accuracy import HIGH, TODAY, check_grid, refuse_unknown_closures, roll_out, tried_with
+from .accuracy import (
+    HIGH,
+    OF_OWN_GRID,
+    TODAY,
+    check_grid,
+    refuse_unknown_closures,
+    roll_out,
+    tried_with,
+)
 from .accuracy_cases import FINE, LADDER, AccuracyCase
 from .accuracy_reference import (
     STORED,
@@ -46,7 +54,14 @@ KEPT = STORED.with_name("suite-reference.npz")
 BEST = replace(HIGH, courant=1.25, solver="richardson:8")
 """The cheapest scheme at the smallest errors of `bench accuracy`: that of the references too."""
 
-SCHEMES = (TODAY, HIGH, BEST)
+SCHEMES = (
+    TODAY,
+    replace(TODAY, closure=HOMOGENISED),
+    HIGH,
+    BEST,
+    OF_OWN_GRID,
+    replace(OF_OWN_GRID, closure=HOMOGENISED),
+)
 
 DEVELOPED, LONG, LONG_FINE = 40, 100, 50
 """Overturns: before the start; after it; after it where the reference is on the finest grid."""
@@ -155,7 +170,9 @@ def main(
     chosen = [_named(name) for name in names or cases()]
     for grid in grids:
         check_grid(grid)
-    schemes = [*SCHEMES, *([] if closure is None else tried_with(closure, [BEST]))]
+    schemes = [
+        *dict.fromkeys([*SCHEMES, *([] if closure is None else tried_with(closure, [BEST]))])
+    ]
     refuse_unknown_closures(schemes)
     with sole_user(out), fixed_threads(threads) as count:
         found = _references(chosen, out, make=reference)

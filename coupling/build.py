@@ -20,6 +20,7 @@ from tellus.solver.closure import Closure, require_closure
 from tellus.solver.energy import ExtendedBoussinesq
 from tellus.solver.grid import Grid
 from tellus.solver.heating import ConstantHeating, DecayingHeating, Heating, require_heating
+from tellus.solver.homogenised import Homogenised
 from tellus.solver.picard import PicardSettings
 from tellus.solver.rheology import (
     Arrhenius,
@@ -81,9 +82,11 @@ def grid_of_data(config: DatasetConfig) -> Grid:
 
 @extras()
 def closure_of(config: Config) -> Closure | None:
-    """What adds to the heat through faces, if anything does."""
+    """What puts back what cells are too coarse for, if anything does."""
     if config.closure.kind == "none":
         return None
+    if config.closure.kind == "homogenised":
+        return Homogenised()
     if config.closure.kind != "learned":
         closure: Closure = made(config.closure.kind, "closure.kind")
         require_closure(f"closure.kind: {config.closure.kind}", closure, config.energy.advection)

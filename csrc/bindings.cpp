@@ -33,9 +33,9 @@ tellus::Weights make_weights(const Array& eta, double hx, double hy, bool y_fast
     py::gil_scoped_release release;
     using tellus::View;
     if (y_fast)
-        return {View{stretching, 1, nx}, View{shear, 1, nx}, nx, ny, hx, hy,
+        return {View{stretching, 1, nx},   View{shear, 1, nx}, nx, ny, hx, hy,
                 {left, right, bottom, top}};
-    return {View{stretching, nx, 1}, View{shear, nx, 1}, ny, nx, hy, hx,
+    return {View{stretching, nx, 1},   View{shear, nx, 1}, ny, nx, hy, hx,
             {bottom, top, left, right}};
 }
 

@@ -417,8 +417,8 @@ class LocalNetwork {
             }
     }
 
-    // What the logarithms of viscosity that cells show to stretching and to shear lack, (2, ny, nx):
-    // at most half of the range of the logarithm around.
+    // What the logarithms of viscosity that cells show to stretching and to shear lack, (2, ny,
+    // nx): at most half of the range of the logarithm around.
     void viscosities(const Seen& seen, double* lacking) const {
         const ptrdiff_t ny = seen.ny, nx = seen.nx;
         const Answers found = answers(seen, nullptr);

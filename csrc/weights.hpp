@@ -36,9 +36,10 @@ struct NoSlip {
 
 // The weights of both strain rates: 4 eta / (hs hf) of the normal one at the cells, and
 // eta_node hs hf of the shear one at the nodes. Node viscosity is the geometric mean of the four
-// cells, of what they show to shear, where that differs from what they show to stretching; on free-slip walls the shear stress vanishes, so wall nodes have weight zero. On no-slip
-// walls the velocity goes to zero over half a cell: the shear rate is 2 psi_1 / h^2 on half a
-// cell, so psi_1^2 / h^4 has twice the weight.
+// cells, of what they show to shear, where that differs from what they show to stretching; on
+// free-slip walls the shear stress vanishes, so wall nodes have weight zero. On no-slip walls the
+// velocity goes to zero over half a cell: the shear rate is 2 psi_1 / h^2 on half a cell, so
+// psi_1^2 / h^4 has twice the weight.
 struct Weights {
     ptrdiff_t ns, nf;          // cells along slow and fast
     double hs, hf;             // their size

@@ -28,6 +28,8 @@ class Closure(Protocol):
     """Share of cells of which it said nothing when it was last asked."""
     of_own_grid: bool = False
     """Whether it expects velocities of solves on its own grid."""
+    held: bool = False
+    """Whether it expects those of a step's start."""
 
     def fluxes(self, problem: StokesProblem, flow: Flow) -> Fluxes | None:
         """Heat through the faces beside what the scheme finds, held over a step.
@@ -88,7 +90,8 @@ def require_closure(owner: str, closure: object, advection: str) -> None:
             f"{owner}: the closure {type(closure).__name__} has no name: give it one, a string, "
             "which checkpoints and messages call it by."
         )
-    if advection != MP5:
+    adds = getattr(type(closure), "fluxes", None) is not Closure.fluxes
+    if adds and advection != MP5:
         raise InputError(
             f'{owner}: closure {name} adds to the fluxes of advection = "{MP5}", not "{advection}".'
         )

@@ -198,7 +198,7 @@ class Simulation:
     def check(self) -> list[str]:
         """What solver and closure warn of here; InputError where one cannot be used at all."""
         found = [warning for part in self._parts for warning in part.check(self.problem)]
-        if self._mid_step is not None and self.closure is not None and self.closure.of_own_grid:
+        if self._mid_step is not None and self.closure is not None and self.closure.held:
             found.append(
                 f"closure {self.closure.name} expects the velocity of a step's start: set "
                 f'energy.velocity = "{HELD}"'

@@ -14,7 +14,7 @@ from tellus.solver import _core
 from tellus.solver.boundaries import BoundaryConditions
 from tellus.solver.closure import Closure, interpolated
 from tellus.solver.grid import Array, Grid
-from tellus.solver.layers import layered
+from tellus.solver.homogenised import homogenised
 from tellus.solver.rheology import FrankKamenetskii
 from tellus.solver.stokes import Flow, StokesProblem
 from tellus.solver.transport.means import Fluxes
@@ -49,7 +49,7 @@ class LearnedClosure(TrainedModel, Closure):
         self._detail = native(networks.detail.local, ranges[: len(STATE)])
         own = networks.viscosity
         self._viscosity = None if own is None else native(own.local, ranges[: len(STATE)])
-        self.of_own_grid = own is not None
+        self.of_own_grid = self.held = own is not None
         self.share = 1.0 if own is None else float(own.share)
         self.silent = 0.0
 
@@ -94,7 +94,7 @@ class LearnedClosure(TrainedModel, Closure):
         lacking = np.empty((2, *problem.grid.cells))
         self._viscosity.viscosities(temperature, logs, walls, lacking)
         lacking[1] *= self.share
-        return layered(found) * np.exp(lacking)
+        return homogenised(found) * np.exp(lacking)
 
     def check(self, problem: StokesProblem) -> list[str]:
         """See `Closure`."""

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn.functional import max_pool2d
 
 from tellus.solver.grid import Grid
-from tellus.solver.layers import LEVEL
+from tellus.solver.homogenised import LEVEL
 from tellus.surrogate.features import Velocity
 
 from .features import FLOW, STATE, Seen, flow_features, mirrored, state_features
@@ -103,9 +103,9 @@ class DetailNetwork(nn.Module):
 class ViscosityNetwork(nn.Module):
     """The logarithms of viscosity that cells show to stretching and to shear, on their own grid.
 
-    To what layers within cells show, see `tellus.solver.layers.layered`, it adds at most half of
-    the range of the logarithm around; to shear that times `share`, which is not trained but
-    calibrated: see `tellus calibrate`.
+    To what layers within cells show, see `homogenised`, it adds at most half of the range of the
+    logarithm around; to shear that times `share`, which is not trained but calibrated: see
+    `tellus calibrate`.
     """
 
     share: Tensor
@@ -119,7 +119,7 @@ class ViscosityNetwork(nn.Module):
     def forward(self, seen: Seen) -> Tensor:
         """Shape (n, 2, ny, nx)."""
         to_stretching, to_shear = self.lacking(seen).unbind(1)
-        return layered(seen.log_viscosity) + torch.stack(
+        return homogenised(seen.log_viscosity) + torch.stack(
             [to_stretching, self.share * to_shear], dim=1
         )
 
@@ -133,12 +133,11 @@ class ViscosityNetwork(nn.Module):
         return found
 
 
-def layered(logs: Tensor) -> Tensor:
-    """`tellus.solver.layers.layered` of logarithms, (n, ny, nx) to (n, 2, ny, nx)."""
+def homogenised(logs: Tensor) -> Tensor:
+    """`tellus.solver.homogenised.homogenised` of logarithms, (n, ny, nx) to (n, 2, ny, nx)."""
     up, across = (0.5 * slope for slope in torch.gradient(logs, dim=(1, 2)))
-    mean = 1.0
-    for half in (up.abs() + LEVEL, across.abs() + LEVEL):
-        mean = mean * torch.sinh(half) / half
+    halves = torch.stack([up, across]).abs() + LEVEL
+    mean = (torch.sinh(halves) / halves).prod(dim=0)
     along = ((up**2 - across**2) / (up**2 + across**2 + LEVEL**2)) ** 2
     both = [along * mean + (1.0 - along) / mean, along / mean + (1.0 - along) * mean]
     return logs[:, None] + torch.log(torch.stack(both, dim=1))

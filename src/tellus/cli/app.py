@@ -72,7 +72,8 @@ def run(
     closure: Annotated[
         str | None,
         typer.Option(
-            metavar="MODEL", help="Trained closure, learned (shipped), FILE.py:CLASS, or none."
+            metavar="MODEL",
+            help="Trained closure, learned (shipped), homogenised, FILE.py:CLASS, or none.",
         ),
     ] = None,
     changes: Set = None,

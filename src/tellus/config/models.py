@@ -144,7 +144,7 @@ class Config(Section):
                 'closure.weights is only read with closure.kind = "learned", and here it is '
                 f'"{self.closure.kind}"'
             )
-        if self.closure.kind == "none":
+        if self.closure.kind in ("none", "homogenised"):
             return self
         if self.energy.advection != "mp5":
             raise ValueError(

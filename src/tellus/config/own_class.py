@@ -15,7 +15,7 @@ GRAMMAR = "FILE.py:CLASS"
 HANDED_IN = "own"
 """`own:NAME` only says what a part handed in from Python called itself."""
 
-NO_CLOSURE, LEARNED = "none", "learned"
+NO_CLOSURE, HOMOGENISED, LEARNED = CLOSURES = "none", "homogenised", "learned"
 
 PATTERN = re.compile(r"(.+?\.py):([A-Za-z_]\w*)((?::[A-Za-z_]\w*=[^:]*)*)", re.DOTALL)
 KIND = re.compile(r"[a-z][a-z0-9_-]*")
@@ -56,13 +56,14 @@ def is_handed_in(text: str | None) -> bool:
 def closure_settings(name: str) -> dict[str, str]:
     """The settings that --closure stands for.
 
-    A trained closure's directory, the shipped one, a class of one's own, or none.
+    A trained closure's directory, the shipped one, one without weights, a class of one's own, or
+    none.
 
     >>> closure_settings("models/closure")
     {'closure.kind': 'learned', 'closure.weights': 'models/closure'}
     >>> closure_settings("learned")
     {'closure.kind': 'learned', 'closure.weights': 'none'}
     """
-    trained = name not in (NO_CLOSURE, LEARNED) and OwnClass.parse(name) is None
+    trained = name not in CLOSURES and OwnClass.parse(name) is None
     kind, weights = (LEARNED, name) if trained else (name, NO_CLOSURE)
     return {"closure.kind": kind, "closure.weights": weights}

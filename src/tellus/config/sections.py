@@ -358,10 +358,10 @@ class EnergySection(Section):
 
 
 class ClosureSection(Section):
-    """What is put back of the heat that cells are too coarse for."""
+    """What is put back of what cells are too coarse for."""
 
-    kind: Annotated[str, Kinds("none", "learned")] = quantity(
-        "none", "what adds to the heat through faces", path=CLASS
+    kind: Annotated[str, Kinds("none", "homogenised", "learned")] = quantity(
+        "none", "what adds to the heat through faces, or knows how viscosity varies", path=CLASS
     )
     weights: str | None = quantity(
         None, "kind = learned: a trained closure's directory (none: the shipped one)", path=PATH

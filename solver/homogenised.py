@@ -10,21 +10,21 @@ LEVEL = 1e-6
 """Slopes of the logarithm of viscosity over a cell that are none."""
 
 
-class Layers(Closure):
+class Homogenised(Closure):
     """What cells show to stretching and to shear, where their viscosity varies exponentially.
 
-    See `layered`; for solves on the own grid, of any law and between any walls.
+    See `homogenised`: for solves on the own grid, of any law and between any walls.
     """
 
-    name = "layers"
+    name = "homogenised"
     of_own_grid = True
 
     def viscosity(self, problem: StokesProblem, found: Array) -> Array:
         """See `Closure`."""
-        return layered(found)
+        return homogenised(found)
 
 
-def layered(viscosity: Array) -> Array:
+def homogenised(viscosity: Array) -> Array:
     """Viscosity to stretching and to shear, (2, ny, nx), of layers across the slope in each cell.
 
     Layers that lie along an axis of the grid are stretched alike and sheared by the same stress:
@@ -39,7 +39,8 @@ def layered(viscosity: Array) -> Array:
     along = (steep / even) ** 2
     to_stretching = along * mean + (1.0 - along) / mean
     to_shear = along / mean + (1.0 - along) * mean
-    return viscosity * np.stack([to_stretching, to_shear])
+    both: Array = viscosity * np.stack([to_stretching, to_shear])
+    return both
 
 
 def _mean(half: Array) -> Array:
