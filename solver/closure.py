@@ -27,7 +27,7 @@ class Closure(Protocol):
     silent: float = 0.0
     """Share of cells of which it said nothing when it was last asked."""
     of_own_grid: bool = False
-    """Whether it expects velocities of solves on its own grid."""
+    """Whether it expects velocities of solves on its own grid, not extrapolated ones."""
     held: bool = False
     """Whether it expects those of a step's start."""
 
@@ -57,7 +57,7 @@ class Closure(Protocol):
         return interpolated(problem, finer)
 
     def viscosity(self, problem: StokesProblem, found: Array) -> Array:
-        """What cells show a solve on their own grid of the viscosity of their mean T, `found`.
+        """What cells show a solve on their grid of the viscosity of their mean T, `found`.
 
         Of its shape, (ny, nx); or (2, ny, nx), to stretching and to shear: viscosity that varies
         within a cell resists the former with its arithmetic mean, nearly, and the latter with less.

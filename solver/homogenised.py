@@ -1,9 +1,11 @@
 """A closure without a network: viscosity that varies within cells, as layers resist a flow."""
 
+from dataclasses import replace
+
 import numpy as np
 
-from .closure import Closure
-from .grid import Array
+from .closure import Closure, interpolated
+from .grid import Array, Grid
 from .stokes import StokesProblem
 
 LEVEL = 1e-6
@@ -13,11 +15,14 @@ LEVEL = 1e-6
 class Homogenised(Closure):
     """What cells show to stretching and to shear, where their viscosity varies exponentially.
 
-    See `homogenised`: for solves on the own grid, of any law and between any walls.
+    See `homogenised`: for any law, between any walls, on the grid of T and on finer ones.
     """
 
     name = "homogenised"
-    of_own_grid = True
+
+    def refined(self, problem: StokesProblem, finer: Grid) -> StokesProblem:
+        """See `Closure`."""
+        return replace(interpolated(problem, finer), closure=self)
 
     def viscosity(self, problem: StokesProblem, found: Array) -> Array:
         """See `Closure`."""

@@ -92,8 +92,7 @@ class RichardsonSolver(CompositeSolver):
 
     def solve(self, problem: StokesProblem) -> Flow:
         """The extrapolated flow, on the grid of the problem."""
-        # What a closure makes of viscosity is for solves that are not extrapolated.
-        coarse = self.coarse.solve(replace(problem, closure=None))
+        coarse = self.coarse.solve(self._to_extrapolate(problem))
         own = coarse.divergent or coarse.p is not None
         due = own or len(self._added) < 2 or self._calls % self.every == 0
         self._calls += 1
@@ -104,6 +103,12 @@ class RichardsonSolver(CompositeSolver):
         known = coarse.report
         report = replace(known, solver=self.name, status=status, residual=np.nan, estimate=np.nan)
         return flow_from_psi(psi, problem.grid, report)
+
+    @staticmethod
+    def _to_extrapolate(problem: StokesProblem) -> StokesProblem:
+        """Without a closure that mends what extrapolation does, too."""
+        closure = problem.closure
+        return replace(problem, closure=None) if closure and closure.of_own_grid else problem
 
     def _with_the_fine(self, coarse: Flow, problem: StokesProblem) -> Flow:
         fine = self.fine.solve(problem)

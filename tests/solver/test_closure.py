@@ -119,6 +119,7 @@ class Softer(Closure):
     """What cells show is a hundredth of the viscosity of their mean T."""
 
     name = "softer"
+    of_own_grid = True
 
     def viscosity(self, problem: StokesProblem, found: Array) -> Array:
         return 0.01 * found
