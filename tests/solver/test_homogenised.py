@@ -6,13 +6,14 @@ import numpy as np
 import pytest
 import torch
 
+from tellus.benchmarks import analytic
 from tellus.coupling.solvers.names import make_solver
 from tellus.solver.derived import surface_rms
 from tellus.solver.grid import Array, Grid
 from tellus.solver.homogenised import Homogenised, homogenised
 from tellus.solver.initial import conductive
-from tellus.solver.rheology import FrankKamenetskii
-from tellus.solver.stokes import StokesProblem
+from tellus.solver.rheology import FrankKamenetskii, Given
+from tellus.solver.stokes import StokesProblem, relative_velocity_error
 from tellus.solver.transport.regridding import coarse_means
 from tellus.surrogate.closure import network
 
@@ -66,3 +67,24 @@ def test_the_velocity_of_a_lid_of_few_cells() -> None:
     assert plain > 0.25
     assert shown < 0.2 * plain
     assert shown_finer < 0.3 * plain_finer
+
+
+def test_solkz_is_second_order_and_its_stiff_end_nearer() -> None:
+    """Viscosity grows exponentially to the top (Zhong 1996), by six orders."""
+    whole, top = [], []
+    for cells in (32, 64):
+        grid = Grid(cells, cells, 1.0)
+        forces, viscosity = analytic.fields("solkz", grid)
+        problem = StokesProblem(grid, forces, Given(viscosity), 1.0)
+        x, y = grid.x_cells, grid.y_cells[:, None]
+        u = analytic.solkz()(grid.x_nodes[None], y)[0]
+        v = analytic.solkz()(x[None], grid.y_nodes[:, None])[1]
+        flows = [
+            make_solver("direct", grid).solve(replace(problem, closure=closure))
+            for closure in (None, Homogenised())
+        ]
+        whole.append([relative_velocity_error(f, replace(f, u=u, v=v)) for f in flows])
+        top.append([np.linalg.norm(f.u[-1] - u[-1]) / np.linalg.norm(u[-1]) for f in flows])
+    assert np.log2(whole[0][1] / whole[1][1]) > 1.8
+    assert np.log2(top[0][1] / top[1][1]) > 1.8
+    assert top[1][1] < 0.5 * top[1][0]
