@@ -1,7 +1,7 @@
-"""How much of the viscosity that it learned a closure shows: from long means of finer runs.
+"""How much of what it learned of viscosity a closure shows to shear: from long means of finer runs.
 
 Stretches of some steps, which a closure is trained on, say little about what becomes of hundreds of
-overturns. The biases of such runs go with one number, the share of the change of viscosity; it is
+overturns. The biases of such runs go with one number, the share of the change to shear; it is
 set so that they are smallest in simulations that the closure was trained on.
 """
 
@@ -56,7 +56,7 @@ class Bias:
     ----------
     simulation : str
     share : float, optional
-        Of the learned change of viscosity; None without a closure.
+        Of the learned change of viscosity to shear; None without a closure.
     nusselt_top, nusselt_bottom, vrms : float
         Relative; that of the bottom over the heat through the top.
     profile : float
@@ -92,7 +92,7 @@ def calibrate(
     scheduler: str | None = None,
     report: Callable[[str], None] = print,
 ) -> dict[str, Any]:
-    """Set the share of the change of viscosity, by runs of the simulations of the training split.
+    """Set the share of the change to shear, by runs of the simulations of the training split.
 
     Parameters
     ----------
