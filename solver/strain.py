@@ -1,10 +1,12 @@
 """Strain rate, stress and dissipation of a discrete flow."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from .boundaries import BoundaryConditions
 from .grid import Array, Grid
-from .rheology import depends_on_strain_rate
+from .rheology import Given, depends_on_strain_rate
 from .stokes import Flow, StokesProblem
 
 
@@ -86,4 +88,7 @@ def effective_viscosity(problem: StokesProblem, flow: Flow) -> Array:
     if not depends_on_strain_rate(problem.rheology):
         return problem.viscosity()
     rate = strain_rate(flow, problem.grid, problem.boundaries)
-    return problem.rheology.viscosity(problem.temperature, problem.grid, rate)
+    found = problem.rheology.viscosity(problem.temperature, problem.grid, rate)
+    if problem.closure is None:
+        return found
+    return replace(problem, rheology=Given(found)).viscosity()  # as the linear solves see it

@@ -1,5 +1,7 @@
 """What a simulation is handed, looked at once: its first field, and its first velocity."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from tellus.errors import InputError
@@ -33,5 +35,5 @@ def first_flow(problem: StokesProblem, solver: StokesSolver) -> Flow:
     flow = solver.solve(problem)
     check_flow(flow, problem, solver.name)
     if depends_on_strain_rate(law):
-        check_viscosity(law, effective_viscosity(problem, flow), grid)
+        check_viscosity(law, effective_viscosity(replace(problem, closure=None), flow), grid)
     return flow

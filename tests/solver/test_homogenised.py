@@ -5,15 +5,20 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from numerics import rough_field
 
 from tellus.benchmarks import analytic
 from tellus.coupling.solvers.names import make_solver
 from tellus.solver.derived import surface_rms
+from tellus.solver.direct import DirectSolver
 from tellus.solver.grid import Array, Grid
 from tellus.solver.homogenised import Homogenised, homogenised
 from tellus.solver.initial import conductive
-from tellus.solver.rheology import FrankKamenetskii, Given
+from tellus.solver.picard import PicardSettings, PicardSolver
+from tellus.solver.psi.operator import PsiOperator
+from tellus.solver.rheology import FrankKamenetskii, Given, Viscoplastic
 from tellus.solver.stokes import StokesProblem, relative_velocity_error
+from tellus.solver.strain import dissipation, effective_viscosity
 from tellus.solver.transport.regridding import coarse_means
 from tellus.surrogate.closure import network
 
@@ -88,3 +93,14 @@ def test_solkz_is_second_order_and_its_stiff_end_nearer() -> None:
     assert np.log2(whole[0][1] / whole[1][1]) > 1.8
     assert np.log2(top[0][1] / top[1][1]) > 1.8
     assert top[1][1] < 0.5 * top[1][0]
+
+
+def test_of_a_yielding_law_dissipation_is_the_work_of_buoyancy() -> None:
+    grid = Grid(16, 8, 2.0)
+    law = Viscoplastic(FrankKamenetskii(1e2), yield_stress=1.0)
+    problem = StokesProblem(grid, rough_field(grid), law, 1e3, closure=Homogenised())
+    flow = PicardSolver(DirectSolver(grid), PicardSettings(1e-9, 300)).solve(problem)
+    viscosity = effective_viscosity(problem, flow)
+    heat = np.sum(dissipation(flow, viscosity, grid, problem.boundaries)) * grid.hx * grid.hy
+    work = np.sum(flow.psi * PsiOperator(grid).right_hand_side(problem.temperature, 1e3))
+    np.testing.assert_allclose(heat, work, rtol=1e-5)
