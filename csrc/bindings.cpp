@@ -8,6 +8,7 @@
 #include <tuple>
 
 #include "chebyshev.hpp"
+#include "homogenised.hpp"
 #include "line_solve.hpp"
 #include "local_network.hpp"
 #include "psi_operator.hpp"
@@ -119,18 +120,26 @@ void solve_lines(double a, double hy, const Array& shift, bool fixed_bottom, boo
                         values);
 }
 
+void show_layers(const Array& viscosity, const Array& logs, Array both) {
+    const tellus::Layers layers{viscosity.shape(0), viscosity.shape(1), viscosity.data(),
+                                logs.data(), both.mutable_data()};
+    py::gil_scoped_release release;
+    tellus::show_layers(layers);
+}
+
 using Single = py::array_t<float, py::array::c_style>;
 
 // Weights (outputs, inputs, 3, 3) and bias (outputs) of each layer.
 tellus::LocalNetwork make_network(const std::vector<std::pair<Single, Single>>& layers,
                                   const std::vector<bool>& odd, const std::vector<float>& low,
                                   const std::vector<float>& high) {
-    std::vector<tellus::Layer> made;
-    for (const auto& [weights, bias] : layers)
-        made.emplace_back(weights.shape(1), made.empty() ? weights.shape(1) : made.back().channels,
-                          weights.shape(0), made.size() + 1 == layers.size(), weights.data(),
-                          bias.data());
-    return {std::move(made), odd, low, high};
+    const auto& [weights, bias] = layers.front();
+    tellus::FirstLayer first(odd, bias.size(), weights.data(), bias.data());
+    std::vector<tellus::Layer> later;
+    for (std::size_t k = 1; k < layers.size(); ++k)
+        later.emplace_back(layers[k - 1].second.size(), layers[k].second.size(),
+                           layers[k].first.data(), layers[k].second.data());
+    return {std::move(first), std::move(later), low, high};
 }
 
 // T of the bottom and of the top.
@@ -164,9 +173,9 @@ void details(const tellus::LocalNetwork& network, const Array& temperature,
 }
 
 void viscosities(const tellus::LocalNetwork& network, const Array& temperature,
-                 const Array& log_viscosity, const Ends& ends, Array lacking) {
+                 const Array& log_viscosity, const Ends& ends, Single lacking) {
     const auto state = seen(temperature, log_viscosity, ends);
-    double* out = lacking.mutable_data();
+    float* out = lacking.mutable_data();
     py::gil_scoped_release release;
     network.viscosities(state, out);
 }
@@ -273,6 +282,9 @@ PYBIND11_MODULE(_core, m) {
     m.def("solve_lines", &solve_lines, py::arg("a"), py::arg("hy"), py::arg("shift").noconvert(),
           py::arg("fixed_bottom"), py::arg("fixed_top"), py::arg("t").noconvert(),
           "Solve (shift - a d2/dy2) t = t in place, one tridiagonal system per column.");
+    m.def("show_layers", &show_layers, py::arg("viscosity").noconvert(),
+          py::arg("logs").noconvert(), py::arg("both").noconvert(),
+          "Write what cells show to stretching and to shear, of viscosity and its logarithm.");
     py::class_<tellus::LocalNetwork, std::shared_ptr<tellus::LocalNetwork>>(
         m, "LocalNetwork", "Convolutions over cells, of a closure.")
         .def(py::init(&make_network), py::arg("layers"), py::arg("odd"), py::arg("low"),

@@ -39,13 +39,6 @@ bool EXPORT(step)(Simulation* live, double until) { return live->step(until); }
 // and the most that it was in training.
 void EXPORT(close)(Simulation* live, int layers, const int* widths, const float* weights,
                    const float* inputs) {
-    std::vector<tellus::Layer> made;
-    for (int k = 0; k < layers; ++k) {
-        const float* bias = weights + 9 * widths[k] * widths[k + 1];
-        const ptrdiff_t apart = made.empty() ? widths[k] : made.back().channels;
-        made.emplace_back(widths[k], apart, widths[k + 1], k + 1 == layers, weights, bias);
-        weights = bias + widths[k + 1];
-    }
     std::vector<bool> odd;
     std::vector<float> low, high;
     for (int k = 0; k < widths[0]; ++k, inputs += 3) {
@@ -53,6 +46,14 @@ void EXPORT(close)(Simulation* live, int layers, const int* widths, const float*
         low.push_back(inputs[1]);
         high.push_back(inputs[2]);
     }
-    live->closure = std::make_shared<tellus::LocalNetwork>(std::move(made), odd, low, high);
+    const auto bias = [&](int k) { return weights + 9 * widths[k] * widths[k + 1]; };
+    tellus::FirstLayer first(odd, widths[1], weights, bias(0));
+    std::vector<tellus::Layer> later;
+    for (int k = 1; k < layers; ++k) {
+        weights = bias(k - 1) + widths[k];
+        later.emplace_back(widths[k], widths[k + 1], weights, bias(k));
+    }
+    live->closure = std::make_shared<tellus::LocalNetwork>(std::move(first), std::move(later),
+                                                           std::move(low), std::move(high));
 }
 }

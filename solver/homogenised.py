@@ -4,13 +4,10 @@ from dataclasses import replace
 
 import numpy as np
 
+from . import _core
 from .closure import Closure, interpolated
 from .grid import Array, Grid
 from .stokes import StokesProblem
-
-LEVEL = 1e-6
-"""Slopes of the logarithm of viscosity over a cell that are none."""
-
 
 class Homogenised(Closure):
     """What cells show to stretching and to shear, where their viscosity varies exponentially.
@@ -38,19 +35,7 @@ def homogenised(viscosity: Array) -> Array:
     sin^2 2a of the other (Backus 1962, of two dimensions and without what couples both). The
     means are those of a viscosity, shape (ny, nx), whose logarithm is linear in each cell.
     """
-    up, across = (0.5 * slope for slope in np.gradient(np.log(viscosity)))
-    mean = _mean(up) * _mean(across)
-    steep, even = up**2 - across**2, up**2 + across**2 + LEVEL**2
-    along = (steep / even) ** 2
-    to_stretching = along * mean + (1.0 - along) / mean
-    to_shear = along / mean + (1.0 - along) * mean
-    both: Array = viscosity * np.stack([to_stretching, to_shear])
+    viscosity = np.ascontiguousarray(viscosity, dtype=np.float64)
+    both = np.empty((2, *viscosity.shape))
+    _core.show_layers(viscosity, np.log(viscosity), both)
     return both
-
-
-def _mean(half: Array) -> Array:
-    """Of e^x over x from -half to half: sinh(half) / half."""
-    half = np.abs(half) + LEVEL
-    grown = np.exp(half)
-    mean: Array = (grown - 1.0 / grown) / (2.0 * half)
-    return mean

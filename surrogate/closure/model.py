@@ -90,11 +90,12 @@ class LearnedClosure(TrainedModel, Closure):
         """See `Closure`."""
         if self._viscosity is None:
             return found
-        temperature, logs, walls = _seen(problem)
-        lacking = np.empty((2, *problem.grid.cells))
-        self._viscosity.viscosities(temperature, logs, walls, lacking)
+        lacking = np.empty((2, *problem.grid.cells), dtype=np.float32)
+        self._viscosity.viscosities(*_seen(problem, found), lacking)
         lacking[1] *= self.share
-        return homogenised(found) * np.exp(lacking)
+        shown = homogenised(found)
+        shown *= np.exp(lacking)
+        return shown
 
     def check(self, problem: StokesProblem) -> list[str]:
         """See `Closure`."""
@@ -169,10 +170,12 @@ def native(network: Local, ranges: Sequence[Sequence[float]] | None = None) -> _
     return _core.LocalNetwork(layers_of(network), network.odd, low, high)
 
 
-def _seen(problem: StokesProblem) -> tuple[Array, Array, tuple[float, float]]:
-    """T, the logarithm of viscosity, and T of the bottom and of the top."""
+def _seen(
+    problem: StokesProblem, viscosity: Array | None = None
+) -> tuple[Array, Array, tuple[float, float]]:
+    """T, the logarithm of viscosity, where that is not given of means, T of bottom and top."""
     walls = problem.boundaries
-    logs = np.log(problem.viscosity_of_means())
+    logs = np.log(problem.viscosity_of_means() if viscosity is None else viscosity)
     return _plain(problem.temperature), logs, (walls.bottom.value, walls.top.value)
 
 

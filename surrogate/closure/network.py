@@ -8,7 +8,6 @@ from torch import Tensor, nn
 from torch.nn.functional import max_pool2d
 
 from tellus.solver.grid import Grid
-from tellus.solver.homogenised import LEVEL
 from tellus.surrogate.features import Velocity
 
 from .features import FLOW, STATE, Seen, flow_features, mirrored, state_features
@@ -17,6 +16,9 @@ from .transport import Fluxes
 
 VIEWS = 4
 """Numbers of a cell for its faces to the east, west, north and south."""
+
+LEVEL = 1e-6
+"""Slopes of the logarithm of viscosity over a cell that are none."""
 
 DETAILS = 3
 """Numbers of a cell for its halves along x, along y, and for its quarters."""

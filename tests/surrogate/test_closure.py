@@ -97,7 +97,7 @@ class State:
 
     def lacking(self, made: ClosureNetworks) -> Array:
         assert made.viscosity is not None
-        found = np.empty((2, *GRID.cells))
+        found = np.empty((2, *GRID.cells), dtype=np.float32)
         native(made.viscosity.local).viscosities(self.temperature, self.logs, ENDS, found)
         return found
 
