@@ -36,6 +36,7 @@ def prolong_nodes(slow: Splines, fast: Splines, c: Array, nodes: Array) -> None:
 def solve_lines(
     a: float, hy: float, shift: Array, fixed_bottom: bool, fixed_top: bool, t: Array
 ) -> None: ...
+def show_layers(viscosity: Array, logs: Array, both: Array) -> None: ...
 def transport_step(
     temperature: Array,
     stages: Sequence[Array],
@@ -82,7 +83,7 @@ class LocalNetwork:
         temperature: Array,
         log_viscosity: Array,
         ends: tuple[float, float],
-        lacking: Array,
+        lacking: NDArray[float32],
     ) -> None: ...
 
 class Simulation:

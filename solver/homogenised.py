@@ -9,6 +9,7 @@ from .closure import Closure, interpolated
 from .grid import Array, Grid
 from .stokes import StokesProblem
 
+
 class Homogenised(Closure):
     """What cells show to stretching and to shear, where their viscosity varies exponentially.
 
