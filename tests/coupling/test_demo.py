@@ -6,6 +6,7 @@ import pytest
 
 from tellus.coupling import demo as module
 from tellus.coupling.demo import demo
+from tellus.coupling.trajectory.tabular import digits
 from tellus.errors import InputError
 
 
@@ -17,10 +18,14 @@ def small_case(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "SPIN_UP_END", 8e-3)
     monkeypatch.setattr(module, "ROLLOUT_END", 1e-3)
     monkeypatch.setattr(module, "OUTPUTS", 2)
+    monkeypatch.setattr(module, "COARSE_SPIN_UP_END", 1e-4)
+    monkeypatch.setattr(module, "COARSE_END", 1e-5)
+    monkeypatch.setitem(module.FINE, "grid", {"nx": 128, "ny": 32, "aspect": 4.0})
+    monkeypatch.setitem(module.FINE, "stokes", {"solver": "refined:tol=1e-3"})
 
 
 @pytest.mark.usefixtures("small_case")
-def test_the_demo_ends_with_a_report_and_three_lines(tmp_path: Path) -> None:
+def test_the_demo_ends_with_reports_and_four_lines(tmp_path: Path) -> None:
     """It replaces an earlier demo, and nothing else."""
     out, said = tmp_path, list[str]()
     (tmp_path / "notes.txt").write_text("mine")
@@ -41,8 +46,14 @@ def test_the_demo_ends_with_a_report_and_three_lines(tmp_path: Path) -> None:
     assert skip["velocity_error"] in (0.0, None)
     assert (out / "report.html").read_text(encoding="utf-8").startswith("<!doctype html>")
     assert (out / "demo.png").read_bytes().startswith(b"\x89PNG")
-    assert str(out / "report.html") in said[-4]
-    assert [line.split()[0] for line in said[-3:]] == ["Speed-up", "Mean", "Velocity"]
+    assert str(out / "report.html") in said[-5]
+    assert [line.split()[0] for line in said[-4:]] == ["Speed-up", "Mean", "Velocity", "A"]
+    without, learned = result["closure"]["runs"][1:]
+    # The same start, and another way on with the closure than without.
+    assert 0.0 < without["profile_mae"] < 1e-3
+    assert learned["profile_mae"] != without["profile_mae"]
+    assert f"T(y) differs by {digits(learned['profile_mae'])}, " in said[-1]
+    assert (out / "closure.html").is_file()
 
 
 def test_a_file_is_no_place_for_a_demo(small_case: None, tmp_path: Path) -> None:
