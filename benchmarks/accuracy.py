@@ -15,12 +15,13 @@ from typing import Any
 from rich.table import Table
 
 from tellus.config import load_config
-from tellus.config.own_class import HOMOGENISED, NO_CLOSURE, closure_settings
+from tellus.config.own_class import CLASSICAL, HOMOGENISED, NO_CLOSURE, closure_settings
 from tellus.coupling.build import closure_of
 from tellus.coupling.output.style import save_picture
 from tellus.coupling.trajectory.record import Trajectory
 from tellus.errors import InputError
 from tellus.io.lock import sole_user
+from tellus.io.recognised import refuse_made
 from tellus.solver.grid import Grid
 
 from .accuracy_cases import CASES, COMPARED, FINEST, AccuracyCase, Scheme
@@ -58,10 +59,6 @@ SCHEMES = (
 
 WITH_CLOSURE = (replace(HIGH, solver="richardson:4"), BEST)
 """What a closure is tried with."""
-
-
-CLASSICAL = (NO_CLOSURE, HOMOGENISED)
-"""Closures without a network, and none."""
 
 
 def tried_with(closure: str, others: Sequence[Scheme]) -> list[Scheme]:
@@ -146,6 +143,7 @@ def main(
     if closure is not None:
         schemes = [*dict.fromkeys([*schemes, *tried_with(closure, WITH_CLOSURE)])]
     refuse_unknown_closures(schemes)
+    refuse_made(out)
     with sole_user(out), fixed_threads(threads) as count:
         if reference:
             store({case.name: Reference.made(case, out) for case in chosen})

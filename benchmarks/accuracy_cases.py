@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tellus.config import Config, load_config
 from tellus.config.own_class import (
-    HOMOGENISED,
+    CLASSICAL,
     LEARNED,
     NO_CLOSURE,
     OwnClass,
@@ -58,7 +58,7 @@ class Scheme:
     @property
     def closure_sha256(self) -> str | None:
         """Digest of the closure's weights, or of its file."""
-        if self.closure in (NO_CLOSURE, HOMOGENISED):
+        if self.closure in CLASSICAL:
             return None
         if own := OwnClass.parse(self.closure):
             return sha256(source_of(own, "--closure")).hexdigest()

@@ -32,6 +32,7 @@ from tellus.coupling.trajectory.rollout import Rollout, roll_out
 from tellus.errors import InputError, RunFailedError
 from tellus.io.busy import background_load
 from tellus.io.lock import sole_user
+from tellus.io.recognised import refuse_made
 from tellus.solver.grid import Array
 
 from .fronts import add_comparisons
@@ -81,6 +82,7 @@ def main(
         ``results``: a row per rollout, the direct one first, then the floors; and where it was
         measured.
     """
+    refuse_made(out)
     case, end = RolloutCase("pareto", config), config.time.end
     begin = 0.5 * end if start is None else start
     if not 0.0 < begin < end:

@@ -21,6 +21,7 @@ from tellus.config.own_class import HOMOGENISED, NO_CLOSURE
 from tellus.coupling.dataset.sampling import Member, members
 from tellus.errors import InputError
 from tellus.io.lock import sole_user
+from tellus.io.recognised import refuse_made
 from tellus.solver.grid import Grid
 
 from .accuracy import (
@@ -171,6 +172,7 @@ def main(
         *dict.fromkeys([*SCHEMES, *([] if closure is None else tried_with(closure, [BEST]))])
     ]
     refuse_unknown_closures(schemes)
+    refuse_made(out)
     with sole_user(out), fixed_threads(threads) as count:
         found = _references(chosen, out, make=reference)
         result = origin("suite", grid=",".join(map(str, grids)), threads=count)

@@ -24,8 +24,8 @@ class Closure(Protocol):
     """
 
     name: str
-    silent: float = 0.0
-    """Share of cells of which it said nothing when it was last asked."""
+    silent: float | None = None
+    """Share of cells of which it said nothing when it was last asked; None where it always does."""
     of_own_grid: bool = False
     """Whether it expects velocities of solves on its own grid, not extrapolated ones."""
     held: bool = False

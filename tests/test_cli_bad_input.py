@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 from rollouts import complaint, tellus
 
-from tellus.config import Config, DatasetConfig, TrainingConfig, dump, load_config
+from tellus.config import Config, DatasetConfig, TrainingConfig, dump, examples, load_config
 from tellus.config.fields import fields
 from tellus.config.read import read
 from tellus.errors import InputError
@@ -206,6 +206,23 @@ def test_a_directory_that_holds_a_run_is_left_alone(tmp_path: Path) -> None:
         (out / "config.toml").write_text(content)
         assert said in complaint("run", case, "--out", out)
         assert {path.name: path.read_text() for path in out.iterdir()} == {"config.toml": content}
+
+
+def test_two_words_for_one_key(tmp_path: Path) -> None:
+    case, model = tmp_path / "case.toml", "closure.weights=models/mine"
+    case.write_text("[grid]\nnx = 32\nny = 8\n")
+    said = complaint("run", case, "--closure", "learned", "--set", model, "--out", tmp_path / "run")
+    assert said == (
+        f"tellus: --closure sets closure.weights, and so does --set {model}: take one of them.\n"
+    )
+
+
+def test_benchmarks_leave_a_run_alone(tmp_path: Path) -> None:
+    (tmp_path / "run.json").write_text('{"tellus": "0.1.0"}')
+    (tmp_path / "timeseries.csv").write_text("precious")
+    for command in (["accuracy"], ["suite"], ["pareto", examples.example("pareto")]):
+        assert "is a run: choose another --out" in complaint("bench", *command, "--out", tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == {"run.json", "timeseries.csv"}
 
 
 @pytest.mark.parametrize(

@@ -412,7 +412,8 @@ class Simulation:
         added = None
         if self.closure is not None:
             added = checked_fluxes(self.closure, self.problem, flow)
-            self.statistics.note("silent", self.closure.silent)
+            if self.closure.silent is not None:
+                self.statistics.note("silent", self.closure.silent)
         return self.energy.step(self.state, flow, dt, self.time, dissipated, bounds, stages, added)
 
     def _end(self, flow: Flow, dt: float) -> Flow:

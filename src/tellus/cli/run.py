@@ -66,7 +66,12 @@ def overrides(
 ) -> list[str]:
     """--preset, --stokes and --closure as more of --set; the last one for a key counts."""
     named = [] if stokes is None else [_setting("stokes.solver", stokes)]
-    for key, value in closure_settings(closure).items() if closure is not None else ():
+    settings = {} if closure is None else closure_settings(closure)
+    for change in changes:
+        key = change.partition("=")[0].strip()
+        if key in settings:
+            raise InputError(f"--closure sets {key}, and so does --set {change}: take one of them.")
+    for key, value in settings.items():
         # What is none is the default: no directory called so.
         named.append(f"{key}={value}" if value == NO_CLOSURE else _setting(key, value))
     return [*preset_settings(preset), *changes, *named]

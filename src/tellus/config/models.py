@@ -19,7 +19,7 @@ from .dataset import (
 )
 from .fields import Section
 from .in_force import in_force
-from .own_class import is_handed_in
+from .own_class import CLASSICAL, is_handed_in
 from .read import completed, read
 from .sections import (
     MOST_OUTPUT_TIMES,
@@ -144,7 +144,7 @@ class Config(Section):
                 'closure.weights is only read with closure.kind = "learned", and here it is '
                 f'"{self.closure.kind}"'
             )
-        if self.closure.kind in ("none", "homogenised"):
+        if self.closure.kind in CLASSICAL:
             return self
         if self.energy.advection != "mp5":
             raise ValueError(

@@ -16,6 +16,8 @@ HANDED_IN = "own"
 """`own:NAME` only says what a part handed in from Python called itself."""
 
 NO_CLOSURE, HOMOGENISED, LEARNED = CLOSURES = "none", "homogenised", "learned"
+CLASSICAL = NO_CLOSURE, HOMOGENISED
+"""Closures without a network or a file, for any scheme."""
 
 PATTERN = re.compile(r"(.+?\.py):([A-Za-z_]\w*)((?::[A-Za-z_]\w*=[^:]*)*)", re.DOTALL)
 KIND = re.compile(r"[a-z][a-z0-9_-]*")

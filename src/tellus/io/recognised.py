@@ -48,6 +48,12 @@ def recognised(path: Path) -> str | None:
     return _file(path) if os.path.isfile(path) else None
 
 
+def refuse_made(out: Path) -> None:
+    """Raise InputError where `out` is a run, a sweep, a data set or a model."""
+    if out.is_dir() and (found := recognised(out)):
+        raise InputError(f"{out} is a {found}: choose another --out.")
+
+
 def expect(path: Path, *wanted: str, option: str = "") -> str:
     """Which of the `wanted` kinds is there; InputError where it is none of them.
 
