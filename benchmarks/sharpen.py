@@ -15,6 +15,7 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from scipy.interpolate import make_interp_spline
 
+from tellus.config.own_class import LEARNED
 from tellus.coupling.output.sharpen import SOLVER, sharpened
 from tellus.coupling.output.style import draw_map, line, save_picture
 from tellus.coupling.solvers.names import make_solver
@@ -97,7 +98,7 @@ def main(
     grids : sequence of Grid
         Those that the states are seen on.
     closure : str, optional
-        A trained closure's directory.
+        A trained closure's directory, or "learned" for the shipped one.
     data : Path, optional
         A data set, whose test simulations are taken; by default the states, at 512x128, that the
         cases of `bench accuracy` begin with.
@@ -122,7 +123,7 @@ def main(
         # PyTorch, which nothing else here needs.
         from tellus.surrogate.closure.model import LearnedClosure
 
-        model = LearnedClosure.load(closure).require_detail()
+        model = LearnedClosure.within(None if closure == LEARNED else closure)
         parameters, sha256 = int(model.card["parameters"]), model.sha256
         ways["closure"] = _with(model)
     rows: list[Row] = []

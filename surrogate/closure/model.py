@@ -29,6 +29,9 @@ from .settings import OWN, ClosureNetworkSettings, ClosureSettings
 
 Single = NDArray[np.float32]
 
+WITHIN = SHIPPED_WEIGHTS / "within"
+"""What is shipped of T within cells."""
+
 
 class LearnedClosure(TrainedModel, Closure):
     """Networks that add the heat which a coarse grid loses, and T within its cells.
@@ -122,14 +125,19 @@ class LearnedClosure(TrainedModel, Closure):
         asked = {"gamma_T": law.gamma_T, "gamma_p": law.gamma_p, "heating": problem.heating}
         return warnings + outside(self.card["range"], asked, "the closure")
 
-    def require_detail(self) -> Self:
-        """Itself; InputError where it has not learned T within cells."""
-        if not any(part.any() for part in self.networks.detail.local.layers[-1].parameters()):
+    @classmethod
+    def within(cls, path: Path | str | None = None) -> Self:
+        """As `load`, one that has learned T within cells; that which is shipped for it by default.
+
+        Raises InputError besides where it has not.
+        """
+        found = cls.load(WITHIN if path is None else path)
+        if not any(part.any() for part in found.networks.detail.local.layers[-1].parameters()):
             raise InputError(
                 "--closure: it has not learned T within cells: name one that was trained with "
-                "loss.within above 0."
+                "loss.within above 0, or learned for the shipped one."
             )
-        return self
+        return found
 
     def with_share(self, share: float, directory: Path, **entries: Any) -> Path:
         """Write it into `directory` with another share of its change to shear; the same path.

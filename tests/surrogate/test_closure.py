@@ -458,7 +458,7 @@ def test_the_shipped_one_is_calibrated() -> None:
     assert simulation.closure is not None
     assert simulation.closure.weights_sha256 == closure.sha256
     with pytest.raises(InputError, match="has not learned T within cells"):
-        closure.require_detail()
+        LearnedClosure.within(LearnedClosure.shipped)
 
 
 def test_weights_of_other_features_are_refused(trained: Path, tmp_path: Path) -> None:

@@ -236,7 +236,7 @@ def box(
 @bench.command()
 def sharpen(
     closure: Annotated[
-        str | None, typer.Option(metavar="MODEL", help="A trained closure to try, too.")
+        str | None, typer.Option(metavar="MODEL", help="A trained closure to try, too, or learned.")
     ] = None,
     data: Annotated[
         Path | None,

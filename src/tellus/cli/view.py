@@ -180,11 +180,14 @@ def sharpen(
     factor: Annotated[int, typer.Option(help="How many times finer: 2, 4, 8 or 16.")] = 4,
     closure: Annotated[
         str,
-        typer.Option(metavar="MODEL", help="Trained closure; none: polynomials through the means."),
+        typer.Option(
+            metavar="MODEL",
+            help="Trained closure, learned (shipped); none: polynomials through the means.",
+        ),
     ] = "none",
 ) -> None:
     """Write a run's fields on a finer grid, means kept."""
-    from tellus.config.own_class import NO_CLOSURE
+    from tellus.config.own_class import LEARNED, NO_CLOSURE
 
     refuse_sources(out, run, *([] if closure == NO_CLOSURE else [Path(closure)]))
     from tellus.coupling.output.sharpen import sharpen as write
@@ -193,7 +196,7 @@ def sharpen(
     if closure != NO_CLOSURE:
         from tellus.surrogate.closure.model import LearnedClosure
 
-        known = LearnedClosure.load(closure).require_detail()
+        known = LearnedClosure.within(None if closure == LEARNED else closure)
     write(run, out, factor, known, complain)
     say(f"{out}: every output, {factor} times finer; look at it with `tellus plot {out}`")
 
