@@ -22,6 +22,7 @@ from tellus.coupling.trajectory.record import Trajectory
 from tellus.errors import InputError
 from tellus.io.lock import sole_user
 from tellus.io.recognised import refuse_made
+from tellus.solver.closure import Closure
 from tellus.solver.grid import Grid
 
 from .accuracy_cases import CASES, COMPARED, FINEST, AccuracyCase, Scheme
@@ -61,10 +62,14 @@ WITH_CLOSURE = (replace(HIGH, solver="richardson:4"), BEST)
 """What a closure is tried with."""
 
 
+def named_closure(name: str) -> Closure | None:
+    """What --closure stands for; InputError where that is nothing."""
+    return closure_of(load_config(None, [f"{k}={v}" for k, v in closure_settings(name).items()]))
+
+
 def tried_with(closure: str, others: Sequence[Scheme]) -> list[Scheme]:
     """The schemes that a closure is tried with, these or that of its own grid, and without it."""
-    settings = closure_settings(closure)
-    found = closure_of(load_config(None, [f"{key}={value}" for key, value in settings.items()]))
+    found = named_closure(closure)
     own = found is not None and found.of_own_grid
     return [
         *([OF_OWN_GRID] if own else []),

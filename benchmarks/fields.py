@@ -26,6 +26,7 @@ from tellus.errors import InputError
 from tellus.io.arrays import read_npz, write_npz
 from tellus.solver import initial
 from tellus.solver.boundaries import BoundaryConditions
+from tellus.solver.closure import Closure
 from tellus.solver.direct import DirectSolver
 from tellus.solver.energy import VAN_LEER
 from tellus.solver.grid import Array, Grid
@@ -130,6 +131,8 @@ class Case:
         temperature: Array,
         time: float = 0.0,
         solver: StokesSolver | None = None,
+        advection: str = VAN_LEER,
+        closure: Closure | None = None,
     ) -> Simulation:
         """A simulation that goes on from a state, at once with a full time step if time > 0."""
         return Simulation(
@@ -140,7 +143,8 @@ class Case:
             rayleigh=self.rayleigh,
             heating=self.heating,
             stepping=replace(STEPPING, dt_initial=STEPPING.dt_max) if time > 0.0 else STEPPING,
-            advection=VAN_LEER,
+            advection=advection,
+            closure=closure,
             velocity=HELD,
             time=time,
         )

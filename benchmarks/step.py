@@ -5,17 +5,22 @@ skips some: all its direct solves are counted, at their share. Where a solver de
 itself when to pay for more, as one with an old factor does, all blocks are averaged.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import product
 from math import lcm
 from pathlib import Path
 from statistics import fmean, median
 
 from tellus.coupling.simulation.loop import Simulation
+from tellus.coupling.solvers.names import make_solver
+from tellus.solver.closure import Closure
+from tellus.solver.energy import MP5, VAN_LEER
 from tellus.solver.grid import Grid
 from tellus.solver.stokes import StokesProblem, StokesSolver
 
+from .accuracy import named_closure
 from .fields import CASE, Case, problems
 from .harness import Measurement, in_turn, timed
 from .selection import SINGLE_SOLVES, Selection, chosen, select
@@ -35,12 +40,15 @@ def main(
     threads: int | None = None,
     repeats: int = 5,
     out: Path | None = None,
+    closure: str | None = None,
     case: Case = CASE,
 ) -> Row:
     """Time steps of a simulation: Stokes, energy and diagnostics, without output.
 
     All solvers start from the same state and go their own ways from there.
-    Parameters as in `benchmarks.stokes`, `skip:N` welcome; `repeats` counts blocks.
+    Parameters as in `benchmarks.stokes`, `skip:N` welcome; `repeats` counts blocks. With a
+    `closure`, as --closure takes it, transport is of high order, and each solver is timed without
+    one and with it.
 
     Returns
     -------
@@ -49,6 +57,9 @@ def main(
     """
     measurement = Measurement("step", grids, case, repeats, threads, out)
     names, required = chosen(solvers, DEFAULT, EVERYTHING)
+    ways = {"": Way()}
+    if closure is not None:
+        ways = {", mp5": Way(MP5), f", mp5, {Path(closure).name}": Way(MP5, named_closure(closure))}
 
     def prepare(grid: Grid) -> Start:
         state = problems(grid, case)[-1]
@@ -57,9 +68,17 @@ def main(
     def measure(start: Start) -> Row:
         state, entered = start
         left_out = {str(state.grid): entered.left_out} if entered.left_out else {}
-        return {"results": _rows(entered, state, case, repeats), "left_out": left_out}
+        return {"results": _rows(entered, state, case, ways, repeats), "left_out": left_out}
 
     return measurement.run(prepare, measure)
+
+
+@dataclass(frozen=True)
+class Way:
+    """What carries T beside the solver's velocity."""
+
+    advection: str = VAN_LEER
+    closure: Closure | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,19 +115,23 @@ class Block:
         return {"stokes": stokes, "energy": self.energy, "other": other}
 
 
-def _rows(entered: Selection, state: StokesProblem, case: Case, repeats: int) -> list[StepRow]:
+def _rows(
+    entered: Selection, state: StokesProblem, case: Case, ways: Mapping[str, Way], repeats: int
+) -> list[StepRow]:
     steps = steps_per_block(entered.solvers.values())
-    runs = {
-        name: case.simulation(state.grid, state.temperature, state.time, solver)
-        for name, solver in entered.solvers.items()
-    }
+    grid, runs = state.grid, dict[tuple[str, str], Simulation]()
+    for (name, solver), (told, way) in product(entered.solvers.items(), ways.items()):
+        own = make_solver(name, grid) if len(ways) > 1 else solver  # Each with its own memory.
+        runs[name, told] = case.simulation(
+            grid, state.temperature, state.time, own, way.advection, way.closure
+        )
     for run in runs.values():
         run.warm_up()
     # Without a rest: what a solver's threads do to the energy step after it is part of its cost.
-    samplers = {name: partial(_block, run, steps) for name, run in runs.items()}
+    samplers = {key: partial(_block, run, steps) for key, run in runs.items()}
     blocks = in_turn(samplers, repeats, rested=False)
     rows = []
-    for name, taken in blocks.items():
+    for (name, told), taken in blocks.items():
         # The median, unless only some blocks have the factorisation that all of them live on.
         average: Average = fmean if entered.solvers[name].cycle is None else median
         seconds = [block.seconds for block in taken]
@@ -116,7 +139,7 @@ def _rows(entered: Selection, state: StokesProblem, case: Case, repeats: int) ->
         rows.append(
             StepRow(
                 grid=str(state.grid),
-                solver=name,
+                solver=f"{name}{told}",
                 steps=steps,
                 seconds=spread,
                 steps_per_second=1.0 / spread.median,

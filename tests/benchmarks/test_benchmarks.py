@@ -7,6 +7,7 @@ from itertools import count, product
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 import pytest
@@ -29,7 +30,8 @@ from tellus.coupling.solvers.kinds import SOLVERS, SolverEntry
 from tellus.coupling.solvers.skip import SkipSolver
 from tellus.errors import InputError, SolverError
 from tellus.solver.direct import DirectSolver
-from tellus.solver.grid import Grid
+from tellus.solver.grid import Array, Grid
+from tellus.solver.homogenised import Homogenised
 from tellus.solver.stokes import (
     Flow,
     SolverState,
@@ -398,6 +400,20 @@ def test_energy() -> None:
     written = printed(energy.table(result))
     assert "24x12" in written
     assert "mp5, implicit" in written
+
+
+def test_a_step_without_and_with_a_closure() -> None:
+    asked: list[int] = []
+
+    class Asked(Homogenised):
+        def viscosity(self, problem: StokesProblem, found: Array) -> Array:
+            asked.append(1)
+            return super().viscosity(problem, found)
+
+    with patch.object(step, "named_closure", lambda name: Asked()):
+        result = strict(step.main([GRID], ["refined"], repeats=5, closure="asked", case=TOY))
+    assert [row["solver"] for row in result["results"]] == ["refined, mp5", "refined, mp5, asked"]
+    assert len(asked) >= 5 * result["results"][1]["steps"]
 
 
 @pytest.mark.usefixtures("ticks")

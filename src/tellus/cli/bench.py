@@ -57,6 +57,7 @@ TIMING_OPTIONS: dict[str, tuple[Any, Any]] = {
     "threads": (ThreadsOption, None),
     "repeats": (RepeatsOption, 10),
     "memory": (MemoryOption, True),
+    "closure": (ClosureOption, None),
     "out": (OutOption, None),
     "as_json": (JsonOption, False),
 }
@@ -99,11 +100,13 @@ def _timing(name: str, meaning: str, without: Sequence[str] = (), **defaults: An
     bench.command(name, help=meaning)(command)
 
 
-_timing("stokes", "Seconds, memory and errors of a Stokes solve, by solver and phase.")
+_timing(
+    "stokes", "Seconds, memory and errors of a Stokes solve, by solver and phase.", ("closure",)
+)
 _timing(
     "energy",
     "Seconds of an energy step, beside a direct Stokes solve.",
-    without=("solvers", "memory"),
+    without=("solvers", "memory", "closure"),
 )
 _timing(
     "step",
@@ -115,7 +118,7 @@ _timing(
 _timing(
     "apply",
     "Bandwidth of the matrix-free operator, beside a copy of the same bytes.",
-    without=("solvers", "memory"),
+    without=("solvers", "memory", "closure"),
     grid="2048x512",
 )
 
