@@ -88,7 +88,7 @@ def test_viscosity_changes_by_its_share(model: Path, tmp_path: Path) -> None:
     base = homogenised(found)
     whole, part = (np.log(one.viscosity(problem, found) / base) for one in (closure, half))
     assert np.max(np.abs(whole[1])) > 1e-4
-    np.testing.assert_allclose(part[1], 0.5 * whole[1], atol=1e-12)
+    np.testing.assert_allclose(part[1], 0.5 * whole[1], atol=2e-7)  # in single precision
     np.testing.assert_array_equal(part[0], whole[0])  # what resists stretching stays
 
 
