@@ -147,9 +147,10 @@ def told(result: Mapping[str, Any]) -> str:
 
 
 def _vigorous(end: float, **sections: Any) -> Config:
+    """The case of examples/closure.toml until `end`, with `sections` in the place of its own."""
     settings = load_config(example("closure")).model_dump(exclude_unset=True)
-    every = {"end": end}, {"every": end / OUTPUTS}
-    return Config.model_validate(settings | {"time": every[0], "output": every[1]} | sections)
+    span = {"time": {"end": end}, "output": {"every": end / OUTPUTS}}
+    return Config.model_validate(settings | span | sections)
 
 
 def _from(run: Path) -> dict[str, str]:
