@@ -14,15 +14,13 @@ from typing import Any
 
 from rich.table import Table
 
-from tellus.config import load_config
-from tellus.config.own_class import CLASSICAL, HOMOGENISED, NO_CLOSURE, closure_settings
-from tellus.coupling.build import closure_of
+from tellus.config.own_class import CLASSICAL, HOMOGENISED, NO_CLOSURE
+from tellus.coupling.build import closure_named
 from tellus.coupling.output.style import save_picture
 from tellus.coupling.trajectory.record import Trajectory
 from tellus.errors import InputError
 from tellus.io.lock import sole_user
 from tellus.io.recognised import refuse_made
-from tellus.solver.closure import Closure
 from tellus.solver.grid import Grid
 
 from .accuracy_cases import CASES, COMPARED, FINEST, AccuracyCase, Scheme
@@ -62,14 +60,9 @@ WITH_CLOSURE = (replace(HIGH, solver="richardson:4"), BEST)
 """What a closure is tried with."""
 
 
-def named_closure(name: str) -> Closure | None:
-    """What --closure stands for; InputError where that is nothing."""
-    return closure_of(load_config(None, [f"{k}={v}" for k, v in closure_settings(name).items()]))
-
-
 def tried_with(closure: str, others: Sequence[Scheme]) -> list[Scheme]:
     """The schemes that a closure is tried with, these or that of its own grid, and without it."""
-    found = named_closure(closure)
+    found = closure_named(closure)
     own = found is not None and found.of_own_grid
     return [
         *([OF_OWN_GRID] if own else []),

@@ -13,6 +13,7 @@ from math import lcm
 from pathlib import Path
 from statistics import fmean, median
 
+from tellus.coupling.build import closure_named
 from tellus.coupling.simulation.loop import Simulation
 from tellus.coupling.solvers.names import make_solver
 from tellus.solver.closure import Closure
@@ -20,7 +21,6 @@ from tellus.solver.energy import MP5, VAN_LEER
 from tellus.solver.grid import Grid
 from tellus.solver.stokes import StokesProblem, StokesSolver
 
-from .accuracy import named_closure
 from .fields import CASE, Case, problems
 from .harness import Measurement, in_turn, timed
 from .selection import SINGLE_SOLVES, Selection, chosen, select
@@ -59,7 +59,7 @@ def main(
     names, required = chosen(solvers, DEFAULT, EVERYTHING)
     ways = {"": Way()}
     if closure is not None:
-        ways = {", mp5": Way(MP5), f", mp5, {Path(closure).name}": Way(MP5, named_closure(closure))}
+        ways = {", mp5": Way(MP5), f", mp5, {Path(closure).name}": Way(MP5, closure_named(closure))}
 
     def prepare(grid: Grid) -> Start:
         state = problems(grid, case)[-1]

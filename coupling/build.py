@@ -4,9 +4,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tellus.config import Config, DatasetConfig
+from tellus.config import Config, DatasetConfig, load_config
 from tellus.config.fields import paths
 from tellus.config.models import lost_layers
+from tellus.config.own_class import closure_settings
 from tellus.config.paths import ABSOLUTE
 from tellus.config.sections import InitialSection, ModelSection, RheologySection, TimeSection
 from tellus.config.solver_spec import SolverSpec
@@ -95,6 +96,11 @@ def closure_of(config: Config) -> Closure | None:
     from tellus.surrogate.closure.model import LearnedClosure
 
     return LearnedClosure.load(config.closure.weights)
+
+
+def closure_named(name: str) -> Closure | None:
+    """What --closure stands for; InputError where that is nothing."""
+    return closure_of(load_config(None, [f"{k}={v}" for k, v in closure_settings(name).items()]))
 
 
 LAWS: dict[str, Callable[[Config], Rheology]] = {

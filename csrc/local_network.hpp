@@ -140,7 +140,6 @@ class LocalNetwork {
         const Planes features(first_.inputs, ny, nx, mine.features);
         state_features(seen, features, mine.around);
         if (flow) flow_features(*flow, features, mine.around);
-        features.end_rows(0, ny);
         Both now = planes(first_.outputs, ny, nx, mine, 0);
         convolve(first_, features, later_.empty() ? -INFINITY : 0.0f, now, mine.work);
         for (size_t k = 0; k < later_.size(); ++k) {

@@ -410,7 +410,7 @@ def test_a_step_without_and_with_a_closure() -> None:
             asked.append(1)
             return super().viscosity(problem, found)
 
-    with patch.object(step, "named_closure", lambda name: Asked()):
+    with patch.object(step, "closure_named", lambda name: Asked()):
         result = strict(step.main([GRID], ["refined"], repeats=5, closure="asked", case=TOY))
     assert [row["solver"] for row in result["results"]] == ["refined, mp5", "refined, mp5, asked"]
     assert len(asked) >= 5 * result["results"][1]["steps"]
