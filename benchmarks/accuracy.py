@@ -75,6 +75,8 @@ class AccuracyRow(Record):
     """One rollout; `failed` is a sentence, or None.
 
     Errors are those of `Judged.errors`: T over the determined span, the rest over the long one.
+    Of a closure that knows where it was trained, `mean_silent` and `largest_silent` are the shares
+    of cells that it left to the scheme.
     """
 
     case: str
@@ -97,6 +99,9 @@ class AccuracyRow(Record):
     nusselt_bottom_error: float | None = optional()
     vrms_error: float | None = optional()
     surface_velocity_error: float | None = optional()
+    closure_sha256: str | None = optional()
+    mean_silent: float | None = optional()
+    largest_silent: float | None = optional()
 
 
 def main(
@@ -249,6 +254,9 @@ def _row(
         rejected=account.rejected,
         cpu_seconds=account.cpu_seconds,
         cpu_seconds_per_model_time=account.cpu_seconds / span,
+        closure_sha256=account.closure_sha256,
+        mean_silent=account.velocity_errors.get("mean_silent"),
+        largest_silent=account.velocity_errors.get("largest_silent"),
         **errors,
     )
 

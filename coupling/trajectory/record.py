@@ -45,6 +45,10 @@ class Account:
         Time steps taken, and the model time that they led to.
     seconds, cpu_seconds : float
         Of the time steps alone, by the wall's clock and the processor's.
+    weights_sha256, closure_sha256 : str, optional
+        Digests of the weights that the solver and the closure have, if they have some.
+    velocity_errors : dict
+        As `RunStatistics.velocity_errors` has them; what earlier versions kept has none.
     setup_seconds, others_percent, pace_seconds : float, optional
         Seconds before the first step; how much of the machine other work had; seconds of one and
         the same solve just before, where a benchmark took them.
@@ -67,6 +71,8 @@ class Account:
     weights_sha256: str | None
     git: str | None
     machine: dict[str, Any]
+    closure_sha256: str | None = None
+    velocity_errors: dict[str, float] = field(default_factory=dict)
     setup_seconds: float | None = None
     others_percent: float | None = None
     pace_seconds: float | None = None

@@ -147,6 +147,7 @@ def roll_out(
         saver.go_on(recorder)
         ended, message = _run(rollout, recorder)
     statistics, first = simulation.statistics, recorder.first_step_at
+    closure = simulation.closure
     account = Account(
         case=rollout.case.name,
         solver=rollout.label,
@@ -163,6 +164,8 @@ def roll_out(
         rejected=statistics.rejected,
         warnings=warnings,
         weights_sha256=simulation.solver.weights_sha256,
+        closure_sha256=None if closure is None else closure.weights_sha256,
+        velocity_errors=statistics.velocity_errors,
         git=git_hash(),
         machine=machine(),
         setup_seconds=None if first is None else first - begun,
