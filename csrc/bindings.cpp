@@ -132,14 +132,15 @@ using Single = py::array_t<float, py::array::c_style>;
 // Weights (outputs, inputs, 3, 3) and bias (outputs) of each layer.
 tellus::LocalNetwork make_network(const std::vector<std::pair<Single, Single>>& layers,
                                   const std::vector<bool>& odd, const std::vector<float>& low,
-                                  const std::vector<float>& high) {
+                                  const std::vector<float>& high, const std::vector<float>& mean,
+                                  const std::vector<float>& whitening, double largest) {
     const auto& [weights, bias] = layers.front();
     tellus::FirstLayer first(odd, bias.size(), weights.data(), bias.data());
     std::vector<tellus::Layer> later;
     for (std::size_t k = 1; k < layers.size(); ++k)
         later.emplace_back(layers[k - 1].second.size(), layers[k].second.size(),
                            layers[k].first.data(), layers[k].second.data());
-    return {std::move(first), std::move(later), low, high};
+    return {std::move(first), std::move(later), low, high, {mean, whitening, largest}};
 }
 
 // T of the bottom and of the top.
@@ -288,7 +289,8 @@ PYBIND11_MODULE(_core, m) {
     py::class_<tellus::LocalNetwork, std::shared_ptr<tellus::LocalNetwork>>(
         m, "LocalNetwork", "Convolutions over cells, of a closure.")
         .def(py::init(&make_network), py::arg("layers"), py::arg("odd"), py::arg("low"),
-             py::arg("high"))
+             py::arg("high"), py::arg("mean") = std::vector<float>{},
+             py::arg("whitening") = std::vector<float>{}, py::arg("largest") = INFINITY)
         .def("fluxes", &fluxes, py::arg("temperature").noconvert(),
              py::arg("log_viscosity").noconvert(), py::arg("ends"), py::arg("u").noconvert(),
              py::arg("v").noconvert(), py::arg("hx"), py::arg("hy"), py::arg("along_x").noconvert(),

@@ -12,7 +12,7 @@ namespace tellus {
 struct Scratch {
     Around around;
     Work work;
-    std::vector<float> features, hidden[2][2];
+    std::vector<float> features, hidden[2][2], part;
     std::vector<int> known;
     static Scratch& mine() {
         thread_local Scratch kept;
@@ -58,16 +58,54 @@ TELLUS_CLONES inline void squash(ptrdiff_t nx, const int* __restrict known,
         values[i] = float(known[i]) * values[i] / std::sqrt(1.0f + values[i] * values[i]);
 }
 
+// The mean over cells of the squared Mahalanobis distance of the first features, from their `mean`
+// and with the inverse of the lower Cholesky factor of their covariance, row by row: the same as
+// surrogate/closure/distance.py. No state with a larger one was seen in training.
+struct Distance {
+    std::vector<float> mean, whitening;
+    double largest = INFINITY;
+
+    bool familiar(const Planes& features, std::vector<float>& memory) const {
+        if (mean.empty()) return true;
+        memory.resize(features.nx);
+        double total = 0.0;
+        for (ptrdiff_t j = 0; j < features.ny; ++j)
+            total += squares(features.at(0, j, 0), features.rows * features.line, features.nx,
+                             memory.data());
+        return total <= largest * double(features.ny * features.nx);
+    }
+
+  private:
+    // The sum over a row of cells whose features are `apart` from each other.
+    TELLUS_CLONES double squares(const float* __restrict features, ptrdiff_t apart, ptrdiff_t nx,
+                                 float* __restrict part) const {
+        const size_t count = mean.size();
+        float total = 0.0f;
+        for (size_t r = 0; r < count; ++r) {
+            std::fill(part, part + nx, 0.0f);
+            for (size_t c = 0; c <= r; ++c) {
+                const float weight = whitening[r * count + c], middle = mean[c];
+                const float* f = features + c * apart;
+                for (ptrdiff_t i = 0; i < nx; ++i) part[i] += weight * (f[i] - middle);
+            }
+#pragma omp simd reduction(+ : total)
+            for (ptrdiff_t i = 0; i < nx; ++i) total += part[i] * part[i];
+        }
+        return total;
+    }
+};
+
 class LocalNetwork {
   public:
     // The first layer and those after it, and between what its features were in training: of cells
-    // with others it says nothing.
+    // with others it says nothing, nor of any cell of a state too far from those of the training.
     LocalNetwork(FirstLayer first, std::vector<Layer> later, std::vector<float> low,
-                 std::vector<float> high)
+                 std::vector<float> high, Distance distance = {})
         : first_(std::move(first)),
           later_(std::move(later)),
           low_(std::move(low)),
-          high_(std::move(high)) {}
+          high_(std::move(high)),
+          distance_(std::move(distance)) {}
 
     // Heat that the fluxes of the scheme lack, along x (ny, nx + 1) and y (ny + 1, nx); returns the
     // number of cells of which nothing is known.
@@ -149,7 +187,7 @@ class LocalNetwork {
             convolve(later_[k], now.image, true, floor, next.image, mine.work);
             now = next;
         }
-        mine.known.assign(ny * nx, 1);
+        mine.known.assign(ny * nx, distance_.familiar(features, mine.part) ? 1 : 0);
         for (ptrdiff_t j = 0; j < ny; ++j) {
             int* known = &mine.known[j * nx];
             know(features.at(0, j, 0), features.rows * features.line, low_, high_, nx, known);
@@ -168,6 +206,7 @@ class LocalNetwork {
     FirstLayer first_;
     std::vector<Layer> later_;
     std::vector<float> low_, high_;
+    Distance distance_;
 };
 
 }  // namespace tellus

@@ -58,6 +58,9 @@ class LocalNetwork:
         odd: Sequence[bool],
         low: Sequence[float],
         high: Sequence[float],
+        mean: Sequence[float] = ...,
+        whitening: Sequence[float] = ...,
+        largest: float = ...,
     ) -> None: ...
     def fluxes(
         self,

@@ -158,6 +158,14 @@ class Scale(Card):
     mean: Number | None = None
 
 
+class Familiar(Card):
+    """See `tellus.surrogate.closure.distance.Distance`."""
+
+    mean: list[Number] = Field(max_length=64)
+    whitening: list[list[Number]] = Field(max_length=64)
+    largest: Positive
+
+
 class ModelCard(Card):
     """Of a trained model of any kind: what all of them hold, and what some do."""
 
@@ -176,6 +184,7 @@ class ModelCard(Card):
     features: Features | None = None
     normalisation: Normalisation | None = None
     scale: Scale | None = None
+    distance: Familiar | None = None
     log10_dt: Annotated[tuple[Number, Positive], Strict(False)] | None = None
 
 

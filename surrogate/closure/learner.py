@@ -17,7 +17,8 @@ from tellus.surrogate.training.learner import Learner, average
 
 from .carrying import BATCH, Errors, Segment, beside, followed
 from .data import Part, Stretches, load_part
-from .features import FLOW, STATE, flow_features, state_features
+from .distance import Distance
+from .features import FLOW, STATE, Seen, flow_features, state_features
 from .looking import seen
 from .momentum import finer_flows, flow_errors, flow_squares
 from .network import ClosureNetworks, DetailNetwork
@@ -140,7 +141,7 @@ class ClosureLearner(Learner[ClosureSettings]):
     def build(self, network: nn.Module | None) -> None:
         settings = self.settings
         self.parts = {s: load_part(self.dataset, s, settings) for s in ("train", "validation")}
-        self._seen = self._ranges()
+        self._seen, self._distance = self._ranges(), Distance.of(self._begun)
         self._base = {
             split: {grid: _Base.of(grid, each, settings) for grid, each in part.stretches.items()}
             for split, part in self.parts.items()
@@ -238,19 +239,28 @@ class ClosureLearner(Learner[ClosureSettings]):
                 scores |= {f"{n}_{grid}": m for n, m in zip(NAMES, medians, strict=True)}
         return average(torch.cat(weighted).double().cpu().numpy()) | scores
 
-    def _ranges(self) -> dict[str, list[float]]:
-        """The range of each feature where training stretches begin, a little wider."""
-        low, high = torch.full((2, len(STATE) + len(FLOW)), torch.inf)
-        high = -high
+    def _beginnings(self) -> Iterator[tuple[Grid, Stretches, int]]:
+        """The steps at which the segments of training stretches begin, in batches."""
         for grid, each in self.parts["train"].stretches.items():
             for rows in torch.arange(len(each)).split(BATCH):  # type: ignore[no-untyped-call]
                 some = each.select(rows)
                 for step in range(0, some.dt.shape[1], self.settings.steps):
-                    of_state, _ = state_features(seen(some.temperature[:, step], some))
-                    of_flow = flow_features(*face_velocity(some.mean_psi[:, step], grid), grid)
-                    found = torch.stack([*of_state, *of_flow]).flatten(1)
-                    low = torch.minimum(low, found.amin(dim=1))
-                    high = torch.maximum(high, found.amax(dim=1))
+                    yield grid, some, step
+
+    def _begun(self) -> Iterator[Seen]:
+        """The states there."""
+        return (seen(some.temperature[:, step], some) for _, some, step in self._beginnings())
+
+    def _ranges(self) -> dict[str, list[float]]:
+        """The range of each feature there, a little wider."""
+        low, high = torch.full((2, len(STATE) + len(FLOW)), torch.inf)
+        high = -high
+        for grid, some, step in self._beginnings():
+            of_state, _ = state_features(seen(some.temperature[:, step], some))
+            of_flow = flow_features(*face_velocity(some.mean_psi[:, step], grid), grid)
+            found = torch.stack([*of_state, *of_flow]).flatten(1)
+            low = torch.minimum(low, found.amin(dim=1))
+            high = torch.maximum(high, found.amax(dim=1))
         odd = torch.tensor([*STATE.values(), *FLOW.values()])
         largest = torch.maximum(-low, high)
         low, high = torch.where(odd, -largest, low), torch.where(odd, largest, high)
@@ -261,6 +271,7 @@ class ClosureLearner(Learner[ClosureSettings]):
     def own_entries(self) -> dict[str, Any]:
         return {
             "seen": self._seen,
+            "distance": self._distance.to_json(),
             "channels": [*STATE, *FLOW],
             "network": self.settings.network.to_json(),
             "grids": [str(grid) for grid in self.parts["train"].stretches],

@@ -15,7 +15,7 @@ from tellus.solver.boundaries import BoundaryConditions
 from tellus.solver.closure import Closure, interpolated
 from tellus.solver.grid import Array, Grid
 from tellus.solver.homogenised import homogenised
-from tellus.solver.rheology import FrankKamenetskii
+from tellus.solver.rheology import FrankKamenetskii, depends_on_strain_rate
 from tellus.solver.stokes import Flow, StokesProblem
 from tellus.solver.transport.means import Fluxes
 from tellus.surrogate.card import outside
@@ -23,6 +23,7 @@ from tellus.surrogate.files import StoredModel, restored, write_model
 from tellus.surrogate.model import PRECISIONS, SHIPPED_WEIGHTS, TrainedModel
 from tellus.surrogate.networks import seeded
 
+from .distance import Distance
 from .features import FLOW, STATE
 from .network import ClosureNetworks, Local
 from .settings import OWN, ClosureNetworkSettings, ClosureSettings
@@ -32,12 +33,16 @@ Single = NDArray[np.float32]
 WITHIN = SHIPPED_WEIGHTS / "within"
 """What is shipped of T within cells."""
 
+STAGNANT = 1e4
+"""Contrast of viscosity from which on a lid stagnates (Solomatov 1995)."""
+
 
 class LearnedClosure(TrainedModel, Closure):
     """Networks that add the heat which a coarse grid loses, and T within its cells.
 
-    Of cells around which something is out of the range of the training they say nothing; `silent`
-    is the share of these in the last step.
+    Of cells with a feature out of the range of the training they say nothing, nor of any cell of a
+    state that is too far from those of the training, see `Distance`; `silent` is the share of these
+    in the last step.
     """
 
     kind = ClosureSettings.kind
@@ -48,10 +53,14 @@ class LearnedClosure(TrainedModel, Closure):
         super().__init__(networks, card)
         self.networks = networks
         ranges = [card["seen"][name] for name in (*STATE, *FLOW)]
-        self._flux = native(networks.flux.local, ranges)
-        self._detail = native(networks.detail.local, ranges[: len(STATE)])
+        # Cards of earlier versions have none.
+        kept = card.get("distance")
+        distance = None if kept is None else Distance.from_json(kept)
+        self._flux = native(networks.flux.local, ranges, distance)
+        of_state = ranges[: len(STATE)], distance
+        self._detail = native(networks.detail.local, *of_state)
         own = networks.viscosity
-        self._viscosity = None if own is None else native(own.local, ranges[: len(STATE)])
+        self._viscosity = None if own is None else native(own.local, *of_state)
         self.of_own_grid = self.held = own is not None
         self.share = 1.0 if own is None else float(own.share)
         self.silent = 0.0
@@ -109,6 +118,11 @@ class LearnedClosure(TrainedModel, Closure):
                 f"{grid.aspect:g}: choose grid.nx = aspect grid.ny, or leave out --closure."
             )
         walls, law, warnings = problem.boundaries, problem.rheology, []
+        if depends_on_strain_rate(law):
+            raise InputError(
+                "the closure was trained for viscosity of temperature and depth, not for yielding: "
+                "leave out --closure, or rheology.yield_stress."
+            )
         ends = {"bottom": replace(walls.bottom, value=1.0), "top": replace(walls.top, value=0.0)}
         if replace(walls, **ends) != BoundaryConditions():
             raise InputError(
@@ -122,6 +136,11 @@ class LearnedClosure(TrainedModel, Closure):
                 *warnings,
                 f"the closure was trained for Frank-Kamenetskii viscosity, not {law}",
             ]
+        if self.of_own_grid and law.gamma_T > STAGNANT:
+            warnings.append(
+                "with the learned closure the velocity of a stagnant lid is off by tens of percent "
+                "and more: take no surface velocity or mobility from this run"
+            )
         asked = {"gamma_T": law.gamma_T, "gamma_p": law.gamma_p, "heating": problem.heating}
         return warnings + outside(self.card["range"], asked, "the closure")
 
@@ -172,10 +191,21 @@ def layers_of(network: Local) -> list[tuple[Single, Single]]:
     return [(weight, bias) for weight, bias in arrays]
 
 
-def native(network: Local, ranges: Sequence[Sequence[float]] | None = None) -> _core.LocalNetwork:
-    """The same in C++, in single precision, silent where a feature is out of its range."""
+def native(
+    network: Local,
+    ranges: Sequence[Sequence[float]] | None = None,
+    distance: Distance | None = None,
+) -> _core.LocalNetwork:
+    """The same in C++, in single precision, silent where a feature is out of its range.
+
+    And everywhere in states beyond the `distance`.
+    """
     low, high = np.array(ranges or len(network.odd) * [(-np.inf, np.inf)]).T.tolist()
-    return _core.LocalNetwork(layers_of(network), network.odd, low, high)
+    layers = layers_of(network)
+    if distance is None:
+        return _core.LocalNetwork(layers, network.odd, low, high)
+    mean, whitening = distance.mean.tolist(), distance.whitening.ravel().tolist()
+    return _core.LocalNetwork(layers, network.odd, low, high, mean, whitening, distance.largest)
 
 
 def _seen(

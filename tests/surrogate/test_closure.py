@@ -19,13 +19,14 @@ from tellus.errors import InputError
 from tellus.solver.boundaries import BoundaryConditions, Wall
 from tellus.solver.direct import DirectSolver
 from tellus.solver.grid import Array, Grid
-from tellus.solver.homogenised import Homogenised
-from tellus.solver.rheology import Constant, FrankKamenetskii
+from tellus.solver.homogenised import Homogenised, homogenised
+from tellus.solver.rheology import Constant, FrankKamenetskii, Viscoplastic
 from tellus.solver.stokes import StokesProblem
 from tellus.solver.transport.means import Fluxes
 from tellus.solver.transport.regridding import coarse_means
 from tellus.surrogate.closure.carrying import carried, errors, followed, plain_errors
 from tellus.surrogate.closure.data import load_part
+from tellus.surrogate.closure.distance import Distance
 from tellus.surrogate.closure.evaluate import evaluate_closure
 from tellus.surrogate.closure.features import FLOW, STATE, Seen
 from tellus.surrogate.closure.model import LearnedClosure, native
@@ -54,6 +55,10 @@ SETTINGS = ClosureSettings(
 def trained(filtered_dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("closure") / "model"
     train(SETTINGS, filtered_dataset, out, report=len)
+    # Of a few states of two simulations: in another one it would say nothing.
+    model = LearnedClosure.load(out)
+    model.card["distance"]["largest"] *= 100.0
+    model.save(out)
     return out
 
 
@@ -177,6 +182,45 @@ def test_of_what_it_never_saw_it_says_nothing() -> None:
     faces = slice(GRID.nx // 2 + 1, None)
     np.testing.assert_array_equal(found.along_x[:, faces], free.along_x[:, faces])
     np.testing.assert_array_equal(found.along_y[:, faces], free.along_y[:, faces])
+
+
+def test_the_distance_is_that_of_the_kernel() -> None:
+    """Which says nothing of a state as soon as it is larger than the largest."""
+    made, state = networks(), State()
+    rough = Seen(single(state.temperature), single(state.logs))
+    smooth = Seen(*(torch.cumsum(field, 2) / field.shape[2] for field in rough))
+    distance = Distance.of(lambda: [smooth, Seen(smooth.temperature.square(), smooth[1])])
+    largest = float(distance.squares(smooth))
+    assert largest <= distance.largest
+    assert float(distance.squares(rough)) > 2.0 * distance.largest
+    mirror = Seen(*(field.flip(-1) for field in smooth))
+    assert float(distance.squares(mirror)) == pytest.approx(largest, rel=1e-6)
+    fields = [np.ascontiguousarray(field[0].double().numpy()) for field in smooth]
+    velocity = state.u, state.v, GRID.hx, GRID.hy
+    for factor, silent in ((1.0 + 1e-4, 0), (1.0 - 1e-4, GRID.nx * GRID.ny)):
+        bound = replace(distance, largest=factor * largest)
+        found, within = Fluxes.zero(GRID), np.empty(GRID.finer(2).cells)
+        kernel = native(made.flux.local, None, bound)
+        assert kernel.fluxes(*fields, ENDS, *velocity, *found) == silent
+        native(made.detail.local, None, bound).details(*fields, ENDS, within)
+        assert np.any(found.along_x) == np.any(within) == (silent == 0)
+
+
+def test_noise_is_left_to_the_scheme() -> None:
+    """By the shipped one, though nearly all features of it are in the range of the training."""
+    closure = LearnedClosure.load()
+    config = load_config(EXAMPLES / "closure.toml", ["grid.nx=64", "grid.ny=16"])
+    simulation = Simulation.from_config(config)
+    flow, smooth = simulation.flow(), simulation.problem
+    noise = np.random.default_rng(3).standard_normal(smooth.temperature.shape)
+    for amplitude, familiar in ((0.0, True), (0.05, False)):
+        problem = replace(smooth, temperature=smooth.temperature + amplitude * noise)
+        fluxes = closure.fluxes(problem, flow)
+        assert closure.silent == (0.0 if familiar else 1.0)
+        assert np.any(fluxes.along_y) == familiar
+        viscosity = problem.viscosity_of_means()
+        added = np.log(closure.viscosity(problem, viscosity) / homogenised(viscosity))
+        assert (np.max(np.abs(added)) > 1e-3) == familiar
 
 
 def test_what_it_learns_from_is_what_the_fine_runs_did(filtered_dataset: Path) -> None:
@@ -412,6 +456,9 @@ def test_where_it_was_not_trained_it_is_refused_or_warns(trained: Path) -> None:
         walls = BoundaryConditions(bottom=wall)
         with pytest.raises(InputError, match=r"for free-slip walls, .* leave out --closure"):
             closure.check(StokesProblem(square, start, Constant(), boundaries=walls))
+    yielding = Viscoplastic(FrankKamenetskii(1e5), 1.0, 1e-3)
+    with pytest.raises(InputError, match=r"not for yielding: leave out --closure"):
+        closure.check(StokesProblem(square, start, yielding))
     flat = Grid(32, 8, 2.0)
     with pytest.raises(InputError, match="trained on square cells, not on 32x8"):
         closure.check(StokesProblem(flat, np.full(flat.cells, 0.5), Constant()))

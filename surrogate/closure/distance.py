@@ -1,0 +1,84 @@
+"""How far a state is from those that a closure was trained on."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from .features import STATE, Seen, state_features
+
+MARGIN = 1.25
+"""Times the largest of the training, up to which a state counts as one of its kind."""
+
+
+@dataclass(frozen=True)
+class Distance:
+    """The mean over the cells of a state of the squared Mahalanobis distance of its features.
+
+    Of the features `STATE`, from their mean over the training and in units of their covariance
+    there (Mahalanobis 1936): about their number, 11, for such states, several times as much for
+    noise, of which each feature alone is in its range.
+
+    Attributes
+    ----------
+    mean : array, shape (11,)
+        0 of odd features: every state counts as its mirror image, too.
+    whitening : array, shape (11, 11)
+        The inverse of the lower Cholesky factor of the covariance.
+    largest : float
+        Up to which a state is familiar.
+    """
+
+    mean: NDArray[np.float64]
+    whitening: NDArray[np.float64]
+    largest: float
+
+    @classmethod
+    def of(cls, states: Callable[[], Iterable[Seen]]) -> Self:
+        """From the states of a training, gone through twice, a batch of them after the other."""
+        odd = torch.tensor([*STATE.values()])
+        count, total = 0, torch.zeros(len(odd)).double()
+        products = torch.zeros(len(odd), len(odd)).double()
+        for seen in states():
+            cells = _features(seen).transpose(0, 1).flatten(1)
+            count, total = count + cells.shape[1], total + cells.sum(dim=1)
+            products += cells @ cells.T
+        mean = torch.where(odd, 0.0, total / count)
+        covariance = products / count - mean[:, None] * mean
+        covariance[odd[:, None] != odd] = 0.0
+        factor = torch.linalg.cholesky(covariance)
+        whitening = torch.linalg.solve_triangular(factor, torch.eye(len(odd)).double(), upper=False)
+        found = cls(mean.numpy(), whitening.numpy(), np.inf)
+        largest = max(float(found.squares(seen).max()) for seen in states())
+        return cls(found.mean, found.whitening, MARGIN * largest)
+
+    def squares(self, seen: Seen) -> Tensor:
+        """Of each of the states, shape (n,)."""
+        mean, whitening = torch.from_numpy(self.mean), torch.from_numpy(self.whitening)
+        moved = _features(seen) - mean[:, None]
+        return (whitening @ moved).square().sum(dim=1).mean(dim=1)
+
+    def to_json(self) -> dict[str, Any]:
+        """For a card."""
+        return {
+            "mean": self.mean.tolist(),
+            "whitening": self.whitening.tolist(),
+            "largest": self.largest,
+        }
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> Self:
+        """The inverse of `to_json`; raises as following a bad card does."""
+        mean, whitening = (np.array(values[name], dtype=float) for name in ("mean", "whitening"))
+        if mean.shape != (len(STATE),) or whitening.shape != 2 * mean.shape:
+            raise ValueError(f"its distance is not of {len(STATE)} features")
+        return cls(mean, whitening, float(values["largest"]))
+
+
+def _features(seen: Seen) -> Tensor:
+    """Shape (n, 11, cells), in double precision."""
+    return torch.stack(state_features(seen)[0], dim=1).flatten(2).double()
