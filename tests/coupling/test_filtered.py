@@ -1,6 +1,9 @@
 """Data of fine runs as coarser cells see them: what goes in and out of a cell is all there is."""
 
+from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import one_by_one
@@ -63,16 +66,28 @@ def test_a_coarser_filter_follows_from_a_finer_one() -> None:
         np.testing.assert_allclose(along_x, other["along_x"], atol=1e-7)
 
 
-def test_it_is_a_data_set_on_the_coarser_grid(
+def test_it_is_a_data_set_on_the_coarser_grid_and_goes_on_after_a_kill(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    def stopped(*arguments: Any) -> Iterator[Any]:
+        yield from islice(one_by_one.run_all(*arguments), 1)
+        raise KeyboardInterrupt
+
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    monkeypatch.setattr(datasets, "run_all", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        datasets.make_dataset(configured(), killed, report=len)
     monkeypatch.setattr(datasets, "run_all", one_by_one.run_all)
-    datasets.make_dataset(configured(), tmp_path, report=lambda line: None)
-    dataset = Dataset.open(tmp_path)
+    said: list[str] = []
+    datasets.make_dataset(configured(), killed, report=said.append)
+    assert "1 simulations there, 2 to run" in said[0]
+    datasets.make_dataset(configured(), whole, report=len)
+    dataset, gone_on = Dataset.open(whole), Dataset.open(killed)
+    assert gone_on.card["hash"] == dataset.card["hash"]
     assert dataset.grid == Grid(16, 8, 2.0)
     (simulation,) = dataset.simulations("train")
     assert simulation.temperature.shape == (8, 8, 16)
-    store = open_store(tmp_path / "simulations" / "sim_002.zarr")
+    store = open_store(whole / "simulations" / "sim_002.zarr")
     assert store["along_x"].shape == (6, 8, 17)
     assert np.all(np.asarray(store["heated"]) > 0.0)
 
