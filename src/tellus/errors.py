@@ -8,6 +8,7 @@ FAILED, BAD_INPUT, RESUMABLE = 1, 2, 3
 RESUME = "--resume"
 
 GO_ON = {
+    "calibrate": "the same command goes on",
     "dataset": "the same command goes on",
     "experiments": "the same command goes on",
     "rollout-suite": "the same command goes on",
