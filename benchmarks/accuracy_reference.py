@@ -19,8 +19,8 @@ from tellus.coupling.trajectory.record import RATES, Trajectory
 from tellus.coupling.trajectory.rollout import Rollout, beginning, file_name, roll_out
 from tellus.errors import InputError, RunFailedError
 from tellus.io.arrays import read_npz, write_npz
+from tellus.solver.coarse_means import coarse_means
 from tellus.solver.grid import Array, Grid
-from tellus.solver.transport.regridding import coarse_means
 
 from .accuracy_cases import COMPARED, FINEST, AccuracyCase, Scheme
 from .fronts import HALVED, PERTURBED

@@ -16,9 +16,9 @@ from tellus.config import load_config
 from tellus.coupling.simulation.loop import Simulation
 from tellus.coupling.simulation.stepping import Stepping
 from tellus.errors import InputError, RunFailedError
+from tellus.solver.coarse_means import coarse_means
 from tellus.solver.grid import Array, Grid
 from tellus.solver.stokes import vrms
-from tellus.solver.transport.regridding import coarse_means
 
 from .rows import ErrorRow, error_rows
 

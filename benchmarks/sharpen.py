@@ -22,10 +22,10 @@ from tellus.coupling.solvers.names import make_solver
 from tellus.errors import InputError
 from tellus.io.arrays import evenly_spaced
 from tellus.solver.closure import Closure
+from tellus.solver.coarse_means import coarse_means
 from tellus.solver.grid import Array, Grid
 from tellus.solver.rheology import FrankKamenetskii
 from tellus.solver.stokes import Flow, StokesProblem, relative_velocity_error
-from tellus.solver.transport.regridding import coarse_means
 from tellus.surrogate.data import Dataset
 from tellus.surrogate.evaluation.scores import power_by_wave_number
 

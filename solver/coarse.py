@@ -7,6 +7,7 @@ from time import perf_counter
 import numpy as np
 
 from tellus.solver.boundaries import BoundaryConditions
+from tellus.solver.coarse_means import coarse_means
 from tellus.solver.grid import Array, Grid
 from tellus.solver.rheology import Given
 from tellus.solver.stokes import Flow, StokesProblem, StokesSolver
@@ -56,10 +57,10 @@ class CoarseSolver(StokesSolver):
         return self._interpolated(psi, problem.boundaries)
 
     def _coarsened(self, problem: StokesProblem) -> StokesProblem:
-        temperature = block_mean(problem.temperature, self.factor)
+        temperature = coarse_means(problem.temperature, self.coarse)
         law = problem.rheology
         if isinstance(law, Given):
-            law = Given(np.exp(block_mean(np.log(law.values), self.factor)))
+            law = Given(np.exp(coarse_means(np.log(law.values), self.coarse)))
         return replace(problem, grid=self.coarse, temperature=temperature, rheology=law)
 
     def _interpolated(self, psi: Array, boundaries: BoundaryConditions) -> Array:
@@ -77,13 +78,6 @@ class CoarseSolver(StokesSolver):
         fine[[0, -1]] = 0.0
         fine[:, [0, -1]] = 0.0
         return fine
-
-
-def block_mean(cells: Array, factor: int) -> Array:
-    """Means over blocks of `factor` x `factor` cells, shape (ny/factor, nx/factor)."""
-    ny, nx = cells.shape
-    blocks = cells.reshape(ny // factor, factor, nx // factor, factor)
-    return np.asarray(blocks.mean(axis=(1, 3)))
 
 
 def spline_matrix(cells: int, factor: int, clamped: tuple[bool, bool] = (False, False)) -> Array:

@@ -12,9 +12,10 @@ from tellus.coupling.build import coarser, grid_of, grid_of_data, replaced
 from tellus.coupling.dataset.sampling import Gathered, Member, SampledState
 from tellus.coupling.simulation.loop import Simulation, StepRecord
 from tellus.errors import RunFailedError
+from tellus.solver.coarse_means import coarse_face_means, coarse_means
 from tellus.solver.grid import Array, Grid
 from tellus.solver.transport.means import Fluxes
-from tellus.solver.transport.regridding import coarse_means, regridded
+from tellus.solver.transport.regridding import regridded
 
 SEQUENCES_APART = 10**6
 """In their numbers of steps, so that no moment of one is taken for a neighbour of another's."""
@@ -39,9 +40,7 @@ class Window:
     def __call__(self, simulation: Simulation, record: StepRecord) -> None:
         fluxes = simulation.state.fluxes
         assert fluxes is not None
-        ny, nx, factor = self._grid.ny, self._grid.nx, self._factor
-        x = fluxes.along_x[:, ::factor].reshape(ny, factor, nx + 1).mean(axis=1)
-        y = fluxes.along_y[::factor].reshape(ny + 1, nx, factor).mean(axis=2)
+        x, y = coarse_face_means(fluxes.along_x, fluxes.along_y, self._grid)
         self._fluxes.add(record.dt, Fluxes(np.ascontiguousarray(x), np.ascontiguousarray(y)))
         self._heated += record.dt * simulation.state.source
         (time, before), after = self._last, self.psi(simulation)

@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 
 from tellus.coupling.output.planet import Units, units_of
 from tellus.coupling.runs.fields import CELLS, NODES, U_FACES, V_FACES
-from tellus.coupling.runs.recorded import RecordedRun, directory, read_outputs
+from tellus.coupling.runs.recorded import RecordedRun, read_outputs
 from tellus.errors import InputError
+from tellus.io.places import directory
 from tellus.io.shown import shown
 from tellus.io.whole_file import own_folder, write_atomically, written_aside
 from tellus.solver.grid import Array
@@ -44,6 +45,7 @@ def export_vtk(path: Path, out: Path | None = None) -> Path:
     """
     run = read_outputs(path)
     units = units_of(run.config)
+    _refuse_damaged(run)
     out = own_folder(run.path / "vtk") if out is None else directory(out)
     grid = run.grid
     mesh = Mesh(units.show("x", grid.x_nodes), units.show("y", grid.y_nodes))
@@ -69,8 +71,7 @@ def export_netcdf(path: Path, out: Path | None = None) -> Path:
         raise InputError(f"{out} is a directory: name the netCDF file to write, such as run.nc.")
     if out.exists() and out.suffix != ".nc":
         raise InputError(f"{out} exists and is no .nc file: name another one, such as run.nc.")
-    for k in range(run.output_times.size):
-        run.frame(k)  # complains of damage that would pass as missing values
+    _refuse_damaged(run)
     dataset = _described(run, units_of(run.config))
     packed: dict[Hashable, dict[str, int | None]] = {
         name: {"zlib": True, "complevel": 1, "shuffle": True}
@@ -84,6 +85,12 @@ def export_netcdf(path: Path, out: Path | None = None) -> Path:
         file = _Patient(stream.fileno(), "w+", closefd=False)
         file.fill(lambda: dataset.to_netcdf(file, engine="h5netcdf", encoding=packed))
     return out
+
+
+def _refuse_damaged(run: RecordedRun) -> None:
+    """Raise InputError for damage, which may pass as missing values, before anything is begun."""
+    for k in range(run.output_times.size):
+        run.frame(k)
 
 
 class _Patient(FileIO):

@@ -22,9 +22,10 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from tellus.coupling.runs.fields import CELLS, NODES
-from tellus.coupling.runs.recorded import RecordedRun, directory, read_outputs
+from tellus.coupling.runs.recorded import RecordedRun, read_outputs
 from tellus.errors import InputError
 from tellus.io.arrays import evenly_spaced
+from tellus.io.places import directory
 from tellus.io.whole_file import folder_aside, own_folder
 from tellus.solver.grid import Array
 

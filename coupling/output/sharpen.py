@@ -20,10 +20,10 @@ from tellus.coupling.solvers.names import make_solver
 from tellus.errors import InputError
 from tellus.io.whole_file import folder_aside, write_atomically
 from tellus.solver.closure import Closure, refined
+from tellus.solver.coarse_means import coarse_means
 from tellus.solver.grid import Grid
 from tellus.solver.stokes import StokesProblem
 from tellus.solver.strain import effective_viscosity
-from tellus.solver.transport.regridding import coarse_means
 
 FACTORS = (2, 4, 8, 16)
 """How many times finer."""

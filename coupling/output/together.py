@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
-from tellus.coupling.runs.recorded import RecordedRun, directory, read_outputs
+from tellus.coupling.runs.recorded import RecordedRun, read_outputs
+from tellus.io.places import directory
 from tellus.io.shown import in_picture
 
 from .planet import Units, units_of

@@ -240,11 +240,3 @@ def read_outputs(path: Path) -> RecordedRun:
     run = RecordedRun.at(path)
     run.config, run.fields  # noqa: B018
     return run
-
-
-def directory(out: Path) -> Path:
-    """Make `out` a directory for what is drawn or exported; InputError where it is a file."""
-    if out.exists() and not out.is_dir():
-        raise InputError(f"{out} is a file: name a directory with --out.")
-    out.mkdir(parents=True, exist_ok=True)
-    return out

@@ -7,12 +7,12 @@ import numpy as np
 
 from tellus.coupling.solvers.guarded import FALLBACK
 from tellus.solver.closure import refined
+from tellus.solver.coarse_means import coarse_face_means, coarse_means
 from tellus.solver.composite import CompositeSolver
 from tellus.solver.grid import Array, Grid
 from tellus.solver.history import PastFlow, extrapolated, stacked, unstacked, well_apart
 from tellus.solver.phase_timer import added
 from tellus.solver.stokes import Flow, SolverState, StokesProblem, StokesSolver, flow_from_psi
-from tellus.solver.transport.regridding import coarse_means
 
 
 class FineSolver(CompositeSolver):
@@ -36,7 +36,7 @@ class FineSolver(CompositeSolver):
         report = replace(flow.report, solver=self.name)
         coarse = flow_from_psi(psi, self.grid, report)
         if flow.divergent:
-            u, v = self._means(flow)
+            u, v = coarse_face_means(flow.u, flow.v, self.grid)
             coarse = replace(coarse, u=u, v=v, divergent=True)
         if flow.p is None:
             return coarse
@@ -52,13 +52,6 @@ class FineSolver(CompositeSolver):
             f"closure {problem.closure.name} expects velocities of solves on its own grid, not of "
             "finer ones: take --stokes refined:tol=1e-3",
         ]
-
-    def _means(self, flow: Flow) -> tuple[Array, Array]:
-        """u and v over the coarse faces, of a fine flow that does not follow from its psi."""
-        nx, ny, factor = self.grid.nx, self.grid.ny, self.factor
-        u = flow.u[:, ::factor].reshape(ny, factor, nx + 1).mean(axis=1)
-        v = flow.v[::factor].reshape(ny + 1, nx, factor).mean(axis=2)
-        return u, v
 
     def _on_the_finer(self, problem: StokesProblem) -> StokesProblem:
         return refined(problem, self.finer)

@@ -84,14 +84,6 @@ def along(
     return _division(len(means), count, fixed).of(means, np.array(conditions), bounds)
 
 
-def coarse_means(means: Array, coarse: Grid) -> Array:
-    """Means over the cells of a grid that is coarser by whole numbers, shape (ny, nx)."""
-    ny, nx = means.shape
-    blocks = means.reshape(coarse.ny, ny // coarse.ny, coarse.nx, nx // coarse.nx)
-    found: Array = blocks.mean(axis=(1, 3))
-    return found
-
-
 @dataclass(frozen=True)
 class _Division:
     """A line of cells cut at the edges of another's, and put together to its cells.

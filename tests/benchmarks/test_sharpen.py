@@ -10,10 +10,10 @@ from small_data import GRID, waves, write_dataset
 from tellus.benchmarks.sharpen import by_splines, main, table
 from tellus.coupling.output.sharpen import sharpened
 from tellus.errors import InputError
+from tellus.solver.coarse_means import coarse_means
 from tellus.solver.grid import Array, Grid
 from tellus.solver.rheology import FrankKamenetskii
 from tellus.solver.stokes import StokesProblem
-from tellus.solver.transport.regridding import coarse_means
 from tellus.surrogate.data import Dataset
 
 

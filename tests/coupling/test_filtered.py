@@ -15,9 +15,9 @@ from tellus.coupling.dataset.filtered import filtered
 from tellus.coupling.dataset.sampling import members
 from tellus.errors import InputError
 from tellus.io.stores import open_store
+from tellus.solver.coarse_means import coarse_means
 from tellus.solver.grid import Grid
 from tellus.solver.transport.means import Fluxes
-from tellus.solver.transport.regridding import coarse_means
 from tellus.surrogate.data import Dataset
 
 

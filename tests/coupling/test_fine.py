@@ -11,6 +11,7 @@ from tellus.coupling.simulation.loop import Simulation
 from tellus.coupling.solvers.fine import FineSolver, RichardsonSolver
 from tellus.coupling.solvers.names import make_solver, memory_of
 from tellus.errors import InputError
+from tellus.solver.coarse_means import coarse_means
 from tellus.solver.direct import DirectSolver
 from tellus.solver.grid import Grid
 from tellus.solver.rheology import FrankKamenetskii, Viscoplastic
@@ -22,7 +23,7 @@ from tellus.solver.stokes import (
     relative_velocity_error,
     velocity,
 )
-from tellus.solver.transport.regridding import coarse_means, regridded
+from tellus.solver.transport.regridding import regridded
 
 LAW = FrankKamenetskii(1e4, 5.0)
 FINEST = Grid(128, 64, 2.0)

@@ -380,6 +380,14 @@ def test_a_damaged_run_is_explained(run: Path, tmp_path: Path, command: str) -> 
         commands[command](tmp_path / "damaged")
 
 
+def test_of_a_damaged_run_no_folder_is_begun(run: Path, tmp_path: Path) -> None:
+    shutil.copytree(run, tmp_path / "damaged")
+    shutil.rmtree(tmp_path / "damaged" / "fields.zarr" / "temperature" / "c" / "1")
+    with pytest.raises(InputError, match="output 1 of temperature is incomplete"):
+        export_vtk(tmp_path / "damaged", tmp_path / "vtk")
+    assert not (tmp_path / "vtk").exists()
+
+
 def test_a_file_that_is_no_netcdf_is_not_overwritten(run: Path, tmp_path: Path) -> None:
     precious = tmp_path / "profile.csv"
     precious.write_text("0 1")

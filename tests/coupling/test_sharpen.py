@@ -17,10 +17,11 @@ from tellus.coupling.runs.run import run_directory
 from tellus.errors import InputError
 from tellus.solver.boundaries import BoundaryConditions
 from tellus.solver.closure import Closure, interpolated
+from tellus.solver.coarse_means import coarse_means
 from tellus.solver.grid import Grid
 from tellus.solver.rheology import FrankKamenetskii
 from tellus.solver.stokes import StokesProblem
-from tellus.solver.transport.regridding import coarse_means, regridded
+from tellus.solver.transport.regridding import regridded
 from tellus.surrogate.closure.model import LearnedClosure
 
 

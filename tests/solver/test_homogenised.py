@@ -9,6 +9,7 @@ from numerics import rough_field
 
 from tellus.benchmarks import analytic
 from tellus.coupling.solvers.names import make_solver
+from tellus.solver.coarse_means import coarse_means
 from tellus.solver.derived import surface_rms
 from tellus.solver.direct import DirectSolver
 from tellus.solver.grid import Array, Grid
@@ -19,7 +20,6 @@ from tellus.solver.psi.operator import PsiOperator
 from tellus.solver.rheology import FrankKamenetskii, Given, Viscoplastic
 from tellus.solver.stokes import StokesProblem, relative_velocity_error
 from tellus.solver.strain import dissipation, effective_viscosity
-from tellus.solver.transport.regridding import coarse_means
 from tellus.surrogate.closure import network
 
 INSIDE = slice(1, -1)

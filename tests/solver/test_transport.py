@@ -16,11 +16,12 @@ from tellus.solver.boundaries import (
     BoundaryConditions,
     Wall,
 )
+from tellus.solver.coarse_means import coarse_means
 from tellus.solver.energy import EXPLICIT, IMPLICIT, MP5, EnergyEquation, ThermalState
 from tellus.solver.grid import Array, Grid
 from tellus.solver.transport.means import MeanTransport
 from tellus.solver.transport.polynomials import mean, part_weights, value, wall_weights, weights
-from tellus.solver.transport.regridding import along, coarse_means, regridded
+from tellus.solver.transport.regridding import along, regridded
 
 KINDS = (TEMPERATURE, FLUX, INSULATING)
 VALUES = (0.7, -1.3, 1.1, 0.2)

@@ -17,13 +17,13 @@ from tellus.coupling.output.web import export_closure
 from tellus.coupling.simulation.loop import Simulation
 from tellus.errors import InputError
 from tellus.solver.boundaries import BoundaryConditions, Wall
+from tellus.solver.coarse_means import coarse_means
 from tellus.solver.direct import DirectSolver
 from tellus.solver.grid import Array, Grid
 from tellus.solver.homogenised import Homogenised, homogenised
 from tellus.solver.rheology import Constant, FrankKamenetskii, Viscoplastic
 from tellus.solver.stokes import StokesProblem
 from tellus.solver.transport.means import Fluxes
-from tellus.solver.transport.regridding import coarse_means
 from tellus.surrogate.closure.carrying import carried, errors, followed, plain_errors
 from tellus.surrogate.closure.data import load_part
 from tellus.surrogate.closure.distance import Distance

@@ -13,8 +13,9 @@ import tellus
 from tellus.config import Config
 from tellus.config.in_force import in_force
 from tellus.coupling.output.style import picture, save_picture
-from tellus.coupling.runs.recorded import RecordedRun, directory
+from tellus.coupling.runs.recorded import RecordedRun
 from tellus.errors import InputError
+from tellus.io.places import directory
 from tellus.io.shown import shown
 from tellus.io.whole_file import write_atomically
 

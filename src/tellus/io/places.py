@@ -75,6 +75,14 @@ def refuse_occupied(out: Path, begun: bool, remark: str, *own: str) -> None:
         raise InputError(f"{out} is not empty and {remark}: choose another --out.")
 
 
+def directory(out: Path) -> Path:
+    """Make `out` a directory for what is drawn or exported; InputError where it is a file."""
+    if out.exists() and not out.is_dir():
+        raise InputError(f"{out} is a file: name a directory with --out.")
+    out.mkdir(parents=True, exist_ok=True)
+    return out
+
+
 def _above(out: Path) -> Iterator[Path]:
     """`out` and every folder that it lies in, behind links too."""
     real = Path(os.path.realpath(out))
