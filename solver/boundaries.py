@@ -61,6 +61,12 @@ class BoundaryConditions:
         return left, right, bottom, top
 
     @property
+    def isothermal(self) -> tuple[bool, bool, bool, bool]:
+        """Which walls have a temperature: left, right, bottom, top."""
+        left, right, bottom, top = (w.thermal == TEMPERATURE for w in self.walls.values())
+        return left, right, bottom, top
+
+    @property
     def velocity(self) -> str:
         """What all walls do, "free-slip" or "no-slip", or else what each does."""
         kinds = {wall.velocity for wall in self.walls.values()}
@@ -72,3 +78,8 @@ class BoundaryConditions:
     def temperatures(self) -> list[float]:
         """Temperatures of the walls that have one."""
         return [w.value for w in self.walls.values() if w.thermal == TEMPERATURE]
+
+
+def along_walls(cells: Array) -> tuple[Array, Array, Array, Array]:
+    """Of values at the cells, those of the cells along left, right, bottom and top; views."""
+    return cells[:, 0], cells[:, -1], cells[0], cells[-1]

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .boundaries import TEMPERATURE, BoundaryConditions
+from .boundaries import TEMPERATURE, BoundaryConditions, along_walls
 from .derived import surface_rms
 from .energy import ThermalState
 from .grid import Array, Grid
@@ -83,7 +83,7 @@ def cells_across_thinnest(temperature: Array, boundaries: BoundaryConditions) ->
     Jumps to walls of given temperature span half a cell and count double.
     """
     jumps = [np.diff(temperature, axis=0), np.diff(temperature, axis=1)]
-    edges = (temperature[:, 0], temperature[:, -1], temperature[0], temperature[-1])
+    edges = along_walls(temperature)
     for edge, wall in zip(edges, boundaries.walls.values(), strict=True):
         if wall.thermal == TEMPERATURE:
             jumps.append(2.0 * (edge - wall.value))

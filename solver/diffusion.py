@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from scipy import fft
 
 from . import _core
-from .boundaries import TEMPERATURE, BoundaryConditions
+from .boundaries import BoundaryConditions, along_walls
 from .core import Core
 from .energy_kernels import diffuse
 from .grid import Array, Grid
@@ -29,7 +29,7 @@ class DiffusionSolver:
         self, grid: Grid, boundaries: BoundaryConditions, core: Core | None = None
     ) -> None:
         self.grid, self.core = grid, core
-        self._fixed = [wall.thermal == TEMPERATURE for wall in boundaries.walls.values()]
+        self._fixed = boundaries.isothermal
         left, right = self._fixed[:2]
         self._family = "dst" if left else "dct"
         self._type = 2 if left == right else 4
@@ -97,8 +97,7 @@ class DiffusionSolver:
     def _wall_source(self, value: Array) -> Array:
         """What fixed temperatures and fluxes add to the Laplacian of the wall cells."""
         source = np.zeros(self.grid.cells)
-        edges = (source[:, 0], source[:, -1], source[0], source[-1])
-        spacings = (self.grid.hx, self.grid.hx, self.grid.hy, self.grid.hy)
+        edges, spacings = along_walls(source), self.grid.wall_spacings
         for edge, h, fixed, at_wall in zip(edges, spacings, self._fixed, value, strict=True):
             edge += 2.0 * at_wall / h**2 if fixed else at_wall / h
         return source

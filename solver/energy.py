@@ -10,7 +10,7 @@ import numpy as np
 from tellus.errors import InputError
 
 from . import energy_kernels
-from .boundaries import TEMPERATURE, BoundaryConditions
+from .boundaries import TEMPERATURE, BoundaryConditions, along_walls
 from .core import Core
 from .diffusion import DiffusionSolver
 from .grid import Array, Grid
@@ -354,9 +354,7 @@ class EnergyEquation:
 
     def _heat(self, temperature: Array, walls: Array, source: Array | float) -> Array:
         """Mean heat flux into the box through left, right, bottom, top; mean of the sources."""
-        grid = self.grid
-        edges = (temperature[:, 0], temperature[:, -1], temperature[0], temperature[-1])
-        spacings = (grid.hx, grid.hx, grid.hy, grid.hy)
+        edges, spacings = along_walls(temperature), self.grid.wall_spacings
         fluxes = [
             np.mean(2.0 * (value - edge) / h) if fixed else value
             for edge, h, fixed, value in zip(edges, spacings, self._fixed, walls, strict=True)
@@ -371,7 +369,7 @@ class EnergyEquation:
 
     @cached_property
     def _fixed(self) -> energy_kernels.Flags:
-        return np.array([w.thermal == TEMPERATURE for w in self.boundaries.walls.values()])
+        return np.array(self.boundaries.isothermal)
 
     def heating_at(self, time: float) -> float:
         """The internal heating H at a model time; InputError where that is no finite number."""

@@ -71,6 +71,11 @@ class Grid:
         """Shape of the stream function."""
         return (self.ny + 1, self.nx + 1)
 
+    @property
+    def wall_spacings(self) -> tuple[float, float, float, float]:
+        """What cells measure across left, right, bottom and top wall."""
+        return (self.hx, self.hx, self.hy, self.hy)
+
     @cached_property
     def x_cells(self) -> Array:
         """x of the cell centres, shape (nx,)."""

@@ -1,7 +1,7 @@
 """The plug every way of getting a velocity fits into: problem in, flow out."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -131,6 +131,10 @@ class Flow:
     report: StokesReport
     p: Array | None = None
     divergent: bool = False
+
+    def reported(self, **changes: Any) -> "Flow":
+        """The same flow, with other entries in its report."""
+        return replace(self, report=replace(self.report, **changes))
 
 
 class StokesSolver(Protocol):

@@ -7,7 +7,6 @@ the change since.
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 import numpy as np
 
@@ -43,8 +42,7 @@ class AnchoredSolver(CompositeSolver):
         if due:
             flow = self.direct.solve(problem)
             self._offset = flow.psi - approximation.psi
-            both = added(seconds, flow.report.seconds)
-            return replace(flow, report=replace(flow.report, solver=self.name, seconds=both))
+            return flow.reported(solver=self.name, seconds=added(seconds, flow.report.seconds))
         assert self._offset is not None
         psi = approximation.psi + self._offset
         return self.flow(psi, self.grid, seconds, iterations=0, status="predicted")
@@ -212,8 +210,7 @@ class ToleranceAnchoredSolver(CompositeSolver):
         self._left = self._left.restarted(problem.time)
         iterations = flow.report.iterations + substitutions
         both = added(seconds, flow.report.seconds)
-        report = replace(flow.report, solver=self.name, seconds=both, iterations=iterations)
-        return replace(flow, report=report)
+        return flow.reported(solver=self.name, seconds=both, iterations=iterations)
 
     def own_state(self) -> SolverState:
         """Where increments start, the viscosity that was factored, and what foresees errors."""

@@ -3,7 +3,6 @@ equation refuses.
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 import numpy as np
 
@@ -72,16 +71,14 @@ class GuardedSolver(CompositeSolver):
         seconds = added(flow.report.seconds, timer.seconds)
         if not estimate <= self.allowed:
             return self._fallen_back(problem, seconds, estimate)
-        report = replace(flow.report, solver=self.name, seconds=seconds, estimate=estimate)
-        return replace(flow, report=report)
+        return flow.reported(solver=self.name, seconds=seconds, estimate=estimate)
 
     def _fallen_back(
         self, problem: StokesProblem, seconds: Mapping[str, float], estimate: float
     ) -> Flow:
         flow = self.fallback.solve(problem)
         seconds = added(seconds, flow.report.seconds)
-        report = replace(flow.report, solver=self.name, seconds=seconds, status=FALLBACK)
-        return replace(flow, report=replace(report, estimate=estimate))
+        return flow.reported(solver=self.name, seconds=seconds, status=FALLBACK, estimate=estimate)
 
     def _estimate(self, problem: StokesProblem, flow: Flow) -> float:
         """Of the error of the velocity; not above what is allowed by an old preconditioner."""
@@ -136,5 +133,4 @@ class CheckedSolver(CompositeSolver):
         error = relative_velocity_error(flow, self.direct.solve(problem))
         timer.lap("check")
         seconds = added(flow.report.seconds, timer.seconds)
-        report = replace(flow.report, solver=self.name, seconds=seconds, error=error)
-        return replace(flow, report=report)
+        return flow.reported(solver=self.name, seconds=seconds, error=error)

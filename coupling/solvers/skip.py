@@ -1,7 +1,6 @@
 """Momentum skip: solve every n-th step, hold the velocity between, or extrapolate it."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 
@@ -129,7 +128,7 @@ class ToleranceSkipSolver(CompositeSolver):
             self._slope = found / _intervals(through, time)
             self._through, self._interval = len(through), elapsed
         self._history.add(time, flow.psi)
-        return replace(flow, report=replace(flow.report, solver=self.name, estimate=found))
+        return flow.reported(solver=self.name, estimate=found)
 
     def own_state(self) -> SolverState:
         """The last solves, and what the last extrapolation missed by."""

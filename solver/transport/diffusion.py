@@ -6,7 +6,7 @@ from functools import lru_cache
 import numpy as np
 from scipy import sparse
 
-from tellus.solver.boundaries import TEMPERATURE, BoundaryConditions
+from tellus.solver.boundaries import BoundaryConditions
 from tellus.solver.core import Core
 from tellus.solver.grid import Array, Grid
 
@@ -32,7 +32,7 @@ class MeanDiffusion:
         self, grid: Grid, boundaries: BoundaryConditions, core: Core | None = None
     ) -> None:
         self.grid, self.core = grid, core
-        left, right, bottom, top = (w.thermal == TEMPERATURE for w in boundaries.walls.values())
+        left, right, bottom, top = boundaries.isothermal
         self._fixed = np.array([left, right, bottom, top])
         self._across, self._up = _line(grid.nx, (left, right)), _line(grid.ny, (bottom, top))
 
@@ -61,11 +61,9 @@ class MeanDiffusion:
 
     def _from_walls(self, value: Array) -> Array:
         """What the walls bring into the cells next to them, as a field or a column of it."""
-        hx, hy = self.grid.hx, self.grid.hy
-        spacings = np.array([hx, hx, hy, hy])
-        condition = np.where(self._fixed, value, -value * spacings)
-        across = self._across.ends @ condition[:2] / hx**2
-        up = self._up.ends @ condition[2:] / hy**2
+        condition = np.where(self._fixed, value, -value * np.array(self.grid.wall_spacings))
+        across = self._across.ends @ condition[:2] / self.grid.hx**2
+        up = self._up.ends @ condition[2:] / self.grid.hy**2
         return np.asarray(across + up[:, None])
 
     def _solved(self, rhs: Array, a: float) -> Array:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tellus.solver.boundaries import TEMPERATURE, BoundaryConditions
+from tellus.solver.boundaries import BoundaryConditions
 from tellus.solver.core import Core
 from tellus.solver.energy_kernels import Flags
 from tellus.solver.grid import Array, Grid
@@ -65,7 +65,7 @@ class MeanTransport:
     @cached_property
     def fixed(self) -> Flags:
         """Which walls have a temperature: left, right, bottom, top."""
-        return np.array([w.thermal == TEMPERATURE for w in self.boundaries.walls.values()])
+        return np.array(self.boundaries.isothermal)
 
     @cached_property
     def walls(self) -> Array:
@@ -97,7 +97,7 @@ class MeanTransport:
         grid = self.grid
         if found is None:
             found = Fluxes(np.empty(grid.u_faces), np.empty(grid.v_faces))
-        spacings = np.array([grid.hx, grid.hx, grid.hy, grid.hy])
+        spacings = np.array(grid.wall_spacings)
         condition = np.where(self.fixed, values, -values * spacings)
         kernels.pad(temperature, self.walls, condition, self._padded)
         kernels.fluxes(self._padded, flow.u, flow.v, grid.hx, grid.hy, *found)

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 
-from tellus.solver.boundaries import FLUX, TEMPERATURE, BoundaryConditions, Wall
+from tellus.solver.boundaries import FLUX, TEMPERATURE, BoundaryConditions, Wall, along_walls
 from tellus.solver.grid import Array, Grid
 from tellus.solver.limits import check_shape
 
@@ -48,8 +48,7 @@ def regridded(
 
 def _range(means: Array, grid: Grid, boundaries: BoundaryConditions) -> tuple[float, float]:
     """Of T, with that of the walls, given or what their heat fluxes make of the nearest cells'."""
-    edges = (means[:, 0], means[:, -1], means[0], means[-1])
-    spacings = (grid.hx, grid.hx, grid.hy, grid.hy)
+    edges, spacings = along_walls(means), grid.wall_spacings
     found = [means, np.array(boundaries.temperatures)]
     for wall, edge, h in zip(boundaries.walls.values(), edges, spacings, strict=True):
         if wall.thermal == FLUX:
