@@ -44,7 +44,7 @@ def export_vtk(path: Path, out: Path | None = None) -> Path:
     run directory]. Returns the .pvd file; raises InputError for no such run, or a damaged one.
     """
     run = read_outputs(path)
-    units = units_of(run.config)
+    units = units_of(run.settings)
     _refuse_damaged(run)
     out = own_folder(run.path / "vtk") if out is None else directory(out)
     grid = run.grid
@@ -72,7 +72,7 @@ def export_netcdf(path: Path, out: Path | None = None) -> Path:
     if out.exists() and out.suffix != ".nc":
         raise InputError(f"{out} exists and is no .nc file: name another one, such as run.nc.")
     _refuse_damaged(run)
-    dataset = _described(run, units_of(run.config))
+    dataset = _described(run, units_of(run.settings))
     packed: dict[Hashable, dict[str, int | None]] = {
         name: {"zlib": True, "complevel": 1, "shuffle": True}
         for name, variable in dataset.data_vars.items()

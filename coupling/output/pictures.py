@@ -79,7 +79,7 @@ def plot_run(
         There is no such run, or it is damaged, or has no such field.
     """
     run = read_outputs(path)
-    units = units_of(run.config)
+    units = units_of(run.settings)
     drawn = _chosen(run, fields)
     out = own_folder(run.path / "plots") if out is None else directory(out)
     chosen = evenly_spaced(run.output_times.size, frames)

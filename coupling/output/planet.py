@@ -12,6 +12,9 @@ from typing import Any
 
 import xarray as xr
 
+from tellus.config import Config
+from tellus.config.sections import PlanetSection
+
 SECONDS_PER_YEAR = 365.25 * 86400
 
 # What a variable of fields.zarr or a column of timeseries.csv measures; others have no scale.
@@ -120,27 +123,26 @@ PLAIN = Units({})
 """Without dimension."""
 
 
-def units_of(config: Mapping[str, Any]) -> Units:
+def units_of(config: Config) -> Units:
     """Those of the [planet] section of a run's configuration, or none."""
-    planet = config.get("planet") or {}
-    if "depth_km" not in planet:
+    planet, surface = config.planet, config.planet.surface_temperature_K
+    if planet.depth_km is None:
         return PLAIN
-    depth, contrast = 1e3 * planet["depth_km"], planet["temperature_contrast_K"]
-    diffusivity = planet["diffusivity_m2_s"]
-    over_contrast = config.get("model", {}).get("surface_temperature", 0.0)
+    depth_km, contrast, diffusivity = _basic(planet)
+    depth = 1e3 * depth_km
     rate = diffusivity / depth**2
+    if surface is None:
+        surface = config.model.surface_temperature * contrast
     scales = {
-        "length": Scale("km", planet["depth_km"]),
+        "length": Scale("km", depth_km),
         "time": Scale("Gyr", 1 / (rate * SECONDS_PER_YEAR * 1e9)),
-        "temperature": Scale(
-            "K", contrast, planet.get("surface_temperature_K", over_contrast * contrast)
-        ),
+        "temperature": Scale("K", contrast, surface),
         "velocity": Scale("cm/yr", diffusivity / depth * 100 * SECONDS_PER_YEAR),
         "stream function": Scale("m2/s", diffusivity),
         "strain rate": Scale("1/s", rate),
     }
-    if "expansivity_1_K" in planet:
-        scales["topography"] = Scale("m", planet["expansivity_1_K"] * contrast * depth)
+    if planet.expansivity_1_K is not None:
+        scales["topography"] = Scale("m", planet.expansivity_1_K * contrast * depth)
     if (viscosity := _unit_viscosity(config)) is not None:
         scales |= {
             "viscosity": Scale("Pa s", viscosity),
@@ -163,15 +165,15 @@ EARTH = "about 1 in the Earth's mantle"
 AGREEMENT = 0.05
 
 
-def viscosity_note(config: Mapping[str, Any]) -> str | None:
+def viscosity_note(config: Config) -> str | None:
     """Which viscosity is the unit of [planet], and what it implies."""
-    planet, rayleigh = config.get("planet") or {}, config["model"]["rayleigh"]
+    planet, rayleigh = config.planet, config.model.rayleigh
     viscosity, buoyancy = _unit_viscosity(config), _buoyancy(planet)
-    if viscosity is None or "depth_km" not in planet:
+    if viscosity is None or planet.depth_km is None:
         return None
-    law = config["rheology"]
-    where = WHERE_IT_IS_ONE.get(law["kind"], "what the law of one's own calls 1")
-    where += ", before the factors of the layers" if law.get("layer_factors") else ""
+    law = config.rheology
+    where = WHERE_IT_IS_ONE.get(law.kind, "what the law of one's own calls 1")
+    where += ", before the factors of the layers" if law.layer_factors else ""
     said = f"viscosity 1, {where}, is {viscosity:.3g} Pa s"
     if buoyancy is None:
         needed = rayleigh * viscosity / _vigour(planet)
@@ -179,18 +181,18 @@ def viscosity_note(config: Mapping[str, Any]) -> str | None:
             f"{said}: with model.rayleigh = {rayleigh:g} density x gravity x expansivity is "
             f"{needed:.3g} kg/(m2 s2 K), {EARTH}"
         )
-    if "viscosity_Pa_s" not in planet:
+    if planet.viscosity_Pa_s is None:
         return f"{said}, as model.rayleigh = {rayleigh:g} asks for"
     return f"{said}: the Rayleigh number is {buoyancy * _vigour(planet) / viscosity:.3g}"
 
 
-def disagreements(config: Mapping[str, Any]) -> list[str]:
+def disagreements(config: Config) -> list[str]:
     """Where [planet] and the model are of two planets, and what would make them one."""
-    planet, model = config.get("planet") or {}, config["model"]
+    planet, rayleigh = config.planet, config.model.rayleigh
     found, buoyancy = [], _buoyancy(planet)
-    if buoyancy is not None and "viscosity_Pa_s" in planet:
-        most, rayleigh = buoyancy * _vigour(planet), float(model["rayleigh"])
-        implied = most / planet["viscosity_Pa_s"]
+    if buoyancy is not None and planet.viscosity_Pa_s is not None:
+        most = buoyancy * _vigour(planet)
+        implied = most / planet.viscosity_Pa_s
         if not _agree(implied, rayleigh):
             other = f"planet.viscosity_Pa_s = {most / rayleigh:.3g} or " if rayleigh else ""
             found.append(
@@ -198,15 +200,15 @@ def disagreements(config: Mapping[str, Any]) -> list[str]:
                 f"{rayleigh:g}: velocities and stresses are shown in units of another planet; take "
                 f"{other}model.rayleigh = {implied:.3g}"
             )
-    over_contrast = model.get("surface_temperature", 0.0)
-    given = planet.get("surface_temperature_K")
+    over_contrast, given = config.model.surface_temperature, planet.surface_temperature_K
     if given is not None and over_contrast > 0:
-        meant = over_contrast * planet["temperature_contrast_K"]
+        _, contrast, _ = _basic(planet)
+        meant = over_contrast * contrast
         if not _agree(given, meant):
             found.append(
                 f"planet.surface_temperature_K is {given:g}, and model.surface_temperature stands "
                 f"for {meant:.4g} K: leave the first out, or take model.surface_temperature = "
-                f"{given / planet['temperature_contrast_K']:.4g}"
+                f"{given / contrast:.4g}"
             )
     return found
 
@@ -215,23 +217,32 @@ def _agree(one: float, other: float) -> bool:
     return abs(one - other) <= AGREEMENT * max(abs(one), abs(other))
 
 
-def _vigour(planet: Mapping[str, Any]) -> float:
+def _basic(planet: PlanetSection) -> tuple[float, float, float]:
+    """Depth in km, contrast and diffusivity, of which [planet] has all or none."""
+    assert planet.depth_km is not None
+    assert planet.temperature_contrast_K is not None
+    assert planet.diffusivity_m2_s is not None
+    return planet.depth_km, planet.temperature_contrast_K, planet.diffusivity_m2_s
+
+
+def _vigour(planet: PlanetSection) -> float:
     """Contrast x depth^3 / diffusivity: Ra for buoyancy and viscosity 1."""
-    depth = 1e3 * float(planet["depth_km"])
-    return float(planet["temperature_contrast_K"]) * depth**3 / float(planet["diffusivity_m2_s"])
+    depth, contrast, diffusivity = _basic(planet)
+    return contrast * (1e3 * depth) ** 3 / diffusivity
 
 
-def _buoyancy(planet: Mapping[str, Any]) -> float | None:
-    """Density x gravity x expansivity, where they are given."""
-    if "density_kg_m3" not in planet:
+def _buoyancy(planet: PlanetSection) -> float | None:
+    """Density x gravity x expansivity, where they are given: all of them or none."""
+    if planet.density_kg_m3 is None or planet.gravity_m_s2 is None:
         return None
-    return float(planet["density_kg_m3"] * planet["gravity_m_s2"] * planet["expansivity_1_K"])
+    assert planet.expansivity_1_K is not None
+    return planet.density_kg_m3 * planet.gravity_m_s2 * planet.expansivity_1_K
 
 
-def _unit_viscosity(config: Mapping[str, Any]) -> float | None:
+def _unit_viscosity(config: Config) -> float | None:
     """In Pa s: as given, or as the Rayleigh number asks for."""
-    planet, buoyancy = config.get("planet") or {}, _buoyancy(config.get("planet") or {})
-    rayleigh = config.get("model", {}).get("rayleigh", 0.0)
-    if "viscosity_Pa_s" in planet or buoyancy is None or rayleigh == 0:
-        return planet.get("viscosity_Pa_s")
-    return buoyancy * _vigour(planet) / float(rayleigh)
+    planet, rayleigh = config.planet, config.model.rayleigh
+    buoyancy = _buoyancy(planet)
+    if planet.viscosity_Pa_s is not None or buoyancy is None or rayleigh == 0:
+        return planet.viscosity_Pa_s
+    return buoyancy * _vigour(planet) / rayleigh

@@ -58,7 +58,7 @@ def profile(
     if out is not None and out.exists() and out.name == SERIES:
         raise InputError(f"{out}: the time series of a run is not overwritten; name another file.")
     run = read_outputs(path)
-    units = units_of(run.config)
+    units = units_of(run.settings)
     chosen = window(run, units, start, end)
     times = run.output_times[chosen]
     result: dict[str, Any] = {

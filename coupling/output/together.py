@@ -40,9 +40,9 @@ def plot_runs(paths: Sequence[Path], out: Path) -> list[Path]:
         One of them is no run, or damaged.
     """
     recorded = [read_outputs(path) for path in paths]
-    planets = [run.config.get("planet") for run in recorded]
+    planets = [run.settings.planet for run in recorded]
     one = all(planet == planets[0] for planet in planets)
-    units = units_of(recorded[0].config) if one else Units({})
+    units = units_of(recorded[0].settings) if one else Units({})
     runs = dict(zip(_names(paths), recorded, strict=True))
     out = directory(out)
     with styled():

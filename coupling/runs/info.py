@@ -57,7 +57,7 @@ def _run(path: Path) -> Facts:
     from tellus.coupling.simulation.steady import WATCHED
 
     run = RecordedRun(path)
-    units = units_of(run.config)
+    units = units_of(run.settings)
     summary, config, row = run.summary, run.config, last_row(path)
     if row or (path / "timeseries.csv").exists():
         check_whole(path, int(row.get("step", 0)), int(run.written["steps"]))
@@ -87,7 +87,7 @@ def _run(path: Path) -> Facts:
         "made by": f"tellus {summary.tellus}{commit}, {summary.threads} threads",
     }
     facts |= guards(summary)
-    if note := viscosity_note(config):
+    if note := viscosity_note(run.settings):
         facts["planet"] = note
     facts |= _classes(run.written.get("classes", {}))
     return facts | ({"warnings": "; ".join(summary.warnings)} if summary.warnings else {})

@@ -81,10 +81,9 @@ class RunLoop:
     def prepare(self) -> None:
         """Let the solver object, and compile what needs compiling."""
         simulation = self.simulation
-        tables = self.config.model_dump(exclude_none=True)
-        for warning in (*self.start.warnings, *simulation.check(), *disagreements(tables)):
+        for warning in (*self.start.warnings, *simulation.check(), *disagreements(self.config)):
             self.warn(warning)
-        if note := viscosity_note(tables):
+        if note := viscosity_note(self.config):
             log.info(f"[planet]: {note}")
         if self._is_new:
             grid, solver = simulation.grid, self.config.stokes.solver
@@ -183,7 +182,7 @@ class RunLoop:
     def _progress(self, shows: bool) -> RunProgress:
         clock, simulation = self.config.time, self.simulation
         most = None if clock.max_steps is None else (simulation.steps, clock.max_steps)
-        units = units_of(self.config.model_dump(exclude_none=True))
+        units = units_of(self.config)
         return RunProgress(simulation.time, clock.end, shows, most, self._watch is not None, units)
 
     def _advance(self, after_step: Observer) -> None:

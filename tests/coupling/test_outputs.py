@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from rollouts import SIMPLEST, case, summary, tellus, write_case
 
 from tellus import Simulation, open_run
+from tellus.config import load_config
 from tellus.coupling.runs import estimate
 from tellus.coupling.runs.fields import VARIABLES, FieldWriter
 from tellus.coupling.runs.run import run_directory
@@ -352,10 +353,11 @@ def test_progress_goes_to_the_last_step_in_units_of_the_planet(
     from tellus.coupling.runs import progress
 
     monkeypatch.setattr(progress, "perf_counter", Stopwatch())
-    planet = {"depth_km": 1000.0, "temperature_contrast_K": 2000.0, "diffusivity_m2_s": 1e-6}
+    scales = {"depth_km": 1000.0, "temperature_contrast_K": 2000.0, "diffusivity_m2_s": 1e-6}
+    planet = [f"planet.{key}={value}" for key, value in scales.items()]
     simulation = Simulation.from_config(case(), warn=lambda sentence: None)
     record = simulation.step()
-    shown = progress.RunProgress(0.0, 1.0, True, (0, 4), True, units_of({"planet": planet}))
+    shown = progress.RunProgress(0.0, 1.0, True, (0, 4), True, units_of(load_config(None, planet)))
     shown.update(record)
     line = capsys.readouterr().err
     # A quarter of the steps took a quarter of the way, though next to none of the time.

@@ -21,7 +21,7 @@ from PIL import Image
 from rollouts import tellus
 from run_fixtures import one_field
 
-from tellus.config import load_config
+from tellus.config import Config, load_config
 from tellus.coupling.output import pictures
 from tellus.coupling.output.export import export_netcdf, export_vtk
 from tellus.coupling.output.pictures import _image, plot_run, write_film
@@ -290,9 +290,9 @@ def test_stresses_need_a_reference_viscosity(run: Path, tmp_path: Path) -> None:
 EARTH = {"density_kg_m3": 4000.0, "gravity_m_s2": 10.0, "expansivity_1_K": 2.5e-5}
 
 
-def on_a_planet(*changes: str, **planet: float) -> dict[str, Any]:
+def on_a_planet(*changes: str, **planet: float) -> Config:
     named = (f"planet.{key}={value!r}" for key, value in (PLANET | planet).items())
-    return load_config(None, [*changes, *named]).model_dump(exclude_none=True)
+    return load_config(None, [*changes, *named])
 
 
 def test_a_planet_says_which_viscosity_is_the_unit_and_what_it_implies() -> None:

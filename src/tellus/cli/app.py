@@ -94,7 +94,7 @@ def run(
 
     refuse_idle_processes(settings.stokes.solver)
     done = run_directory(settings, directory, resume=resume, overwrite=force)
-    reached = units_of(settings.model_dump(exclude_none=True)).at(done.time)
+    reached = units_of(settings).at(done.time)
     busy = done["others_percent"]
     shared = f"; other work used {busy:.0f} % of the machine" if busy > BUSY_PERCENT else ""
     say(f"{directory}: {done.steps} steps to {reached} in {done.seconds:.1f} s{shared}")
