@@ -1,6 +1,5 @@
 """Where results are kept, and what tables say of their origin."""
 
-import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -8,8 +7,7 @@ from typing import Any
 
 from tellus.errors import InputError
 from tellus.io.busy import BUSY_PERCENT
-from tellus.io.json_file import parse_json, small_file
-from tellus.io.whole_file import write_atomically
+from tellus.io.json_file import parse_json, small_file, write_json
 
 
 def saved(result: dict[str, Any], out: Path | None) -> dict[str, Any]:
@@ -29,8 +27,7 @@ def save(result: Mapping[str, Any], out: Path) -> Path:
         label = machine_label(result["machine"], result["threads"])
         out = out / f"{result['benchmark']}-{label}.json"
     out.parent.mkdir(parents=True, exist_ok=True)
-    content = json.dumps(result, indent=1, allow_nan=False)
-    write_atomically(out, content.encode() + b"\n")
+    write_json(out, result)
     return out
 
 

@@ -18,7 +18,7 @@ import torch
 
 from tellus.errors import InputError, SolverError
 from tellus.io.arrays import Arrays, Expected, digest, evenly_spaced, npz_bytes, read_npz
-from tellus.io.json_file import parse_json, small_file
+from tellus.io.json_file import parse_json, small_file, write_json
 from tellus.io.places import refuse_occupied
 from tellus.io.recognised import ARCHIVE, unexpected
 from tellus.io.shown import plain_names
@@ -159,7 +159,7 @@ def unpack(
         simulations.append(entry | {"snapshots": len(arrays["time"]), "digests": digests})
     labels = {"solver": "iterative", "velocity": tolerance, "device": device}
     finished = card | {"simulations": simulations, "labels": labels}
-    write_atomically(out / CARD, json.dumps(finished, indent=1).encode())
+    write_json(out / CARD, finished, end="")
     report(f"data set complete: {out}")
 
 

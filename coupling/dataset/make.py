@@ -1,6 +1,5 @@
 """Training data: many simulations, their snapshots, and exact stream functions as labels."""
 
-import json
 import logging
 from collections.abc import Callable
 from dataclasses import replace
@@ -19,6 +18,7 @@ from tellus.coupling.runs.estimate import check_memory
 from tellus.coupling.simulation.loop import Simulation, StepRecord
 from tellus.coupling.solvers.names import memory_of
 from tellus.errors import InputError, RunFailedError, SolverError
+from tellus.io.json_file import write_json
 from tellus.io.lock import sole_user
 from tellus.io.places import refuse_occupied
 from tellus.io.recognised import DATA, recognised
@@ -183,6 +183,6 @@ def _claim(config: DatasetConfig, out: Path) -> None:
     _check_free(config, out)
     write_atomically(out / "config.toml", dump(config).encode())
     if not kept_classes(out) and (found := recorded(members(config)[0].configured(config))):
-        write_atomically(out / CLASSES, json.dumps(found, indent=1).encode())
+        write_json(out / CLASSES, found, end="")
     clear_partials(out, "config.toml", "card.json")
     clear_partials(own_folder(out / "simulations"), "*")

@@ -1,7 +1,6 @@
 """What a data set holds on disk: a Zarr store per simulation, with statistics of it, and a card."""
 
 import hashlib
-import json
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -16,9 +15,9 @@ from tellus.coupling.build import boundaries_of, grid_of_data
 from tellus.coupling.dataset.sampling import Gathered, Member, members
 from tellus.errors import InputError
 from tellus.io.arrays import digest
-from tellus.io.json_file import read_json
+from tellus.io.json_file import read_json, write_json
 from tellus.io.stores import checked_compression, new_store, open_store, stored_array
-from tellus.io.whole_file import folder_aside, write_atomically
+from tellus.io.whole_file import folder_aside
 from tellus.solver.grid import Array, Grid
 from tellus.solver.rheology import FrankKamenetskii
 
@@ -119,7 +118,7 @@ def write_card(config: DatasetConfig, out: Path) -> None:
         "hash": whole.hexdigest(),
         "version": __version__,
     }
-    write_atomically(out / "card.json", json.dumps(card, indent=1).encode())
+    write_json(out / "card.json", card, end="")
 
 
 def _recorded(store: Path, member: Member, grid: Grid) -> tuple[str, dict[str, Any]]:

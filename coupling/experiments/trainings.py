@@ -17,7 +17,7 @@ from tellus.coupling.experiments.experiment import Experiment, evaluate_model, f
 from tellus.coupling.runs.provenance import provenance
 from tellus.coupling.trajectory.tabular import aligned
 from tellus.errors import InterruptedRunError, TellusError
-from tellus.io.json_file import plain, read_json, read_json_lines
+from tellus.io.json_file import plain, read_json, read_json_lines, write_json
 from tellus.io.lock import sole_user
 from tellus.io.whole_file import write_atomically
 from tellus.solver.threads import allowed, limit
@@ -185,7 +185,7 @@ def _deliver(
         "rollouts": beside,
         **provenance(),
     }
-    write_atomically(experiments[0].out / RESULT, json.dumps(result, indent=1).encode() + b"\n")
+    write_json(experiments[0].out / RESULT, result)
     return result
 
 

@@ -1,6 +1,5 @@
 """A coarse run's outputs on a finer grid: T within its cells, and the velocity that follows."""
 
-import json
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
@@ -18,6 +17,7 @@ from tellus.coupling.runs.recorded import RecordedRun
 from tellus.coupling.runs.timeseries import NAME as SERIES
 from tellus.coupling.solvers.names import make_solver
 from tellus.errors import InputError
+from tellus.io.json_file import write_json
 from tellus.io.whole_file import folder_aside, write_atomically
 from tellus.solver.closure import Closure, refined
 from tellus.solver.coarse_means import coarse_means
@@ -125,4 +125,4 @@ def _describe(
     by = "polynomials" if closure is None else f"closure {closure.name}"
     message = f"sharpened {factor} times from {run.path.resolve().name} by {by}"
     summary = {**run.written, "message": message}
-    write_atomically(out / SUMMARY, json.dumps(summary, indent=1).encode())
+    write_json(out / SUMMARY, summary, end="")

@@ -16,10 +16,9 @@ from tellus.coupling.runs.recorded import RecordedRun
 from tellus.coupling.sobol import sobol_points
 from tellus.coupling.trajectory.tabular import brief_value, told
 from tellus.errors import InputError
-from tellus.io.json_file import read_json
+from tellus.io.json_file import read_json, write_json
 from tellus.io.recognised import SWEEP, unexpected
 from tellus.io.shown import plain_names
-from tellus.io.whole_file import write_atomically
 
 PLAN, RUNS, FAILED = "sweep.json", "runs", "failed"
 FORMAT = 1
@@ -199,7 +198,7 @@ class Sweep:
             "config": self.config.model_dump(mode="json", exclude_none=True),
             "runs": self.runs,
         }
-        write_atomically(self.path / PLAN, json.dumps(content, indent=1).encode() + b"\n")
+        write_json(self.path / PLAN, content)
 
     def named(self, values: Values) -> str:
         """The run at these values."""

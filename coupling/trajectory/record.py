@@ -1,7 +1,6 @@
 """What a run did: its course in samples and integrals, how it ended, what it cost."""
 
 import hashlib
-import json
 import logging
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, fields
@@ -14,7 +13,7 @@ import numpy as np
 
 from tellus.coupling.simulation.loop import Simulation, StepRecord
 from tellus.io.arrays import Arrays, npz_bytes, read_npz
-from tellus.io.json_file import parse_json, small_file
+from tellus.io.json_file import parse_json, small_file, write_json
 from tellus.io.whole_file import write_atomically
 from tellus.solver.diagnostics import temperature_profile
 from tellus.solver.grid import Array
@@ -148,8 +147,7 @@ class Trajectory:
         content = npz_bytes({name: getattr(self, name) for name in names})
         write_atomically(_file(stem, ".npz"), content)
         info = {**asdict(self.account), DIGEST: hashlib.sha256(content).hexdigest()}
-        text = json.dumps(info, indent=1, allow_nan=False)
-        write_atomically(_file(stem, ".json"), text.encode() + b"\n")
+        write_json(_file(stem, ".json"), info)
         unfinished(stem).unlink(missing_ok=True)
 
     @classmethod

@@ -1,6 +1,5 @@
 """Many simulations, each rolled out with every solver and compared with the direct one."""
 
-import json
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -19,11 +18,11 @@ from tellus.coupling.trajectory.cases import RolloutCase
 from tellus.coupling.trajectory.record import Trajectory
 from tellus.coupling.trajectory.rollout import MOST_STEPS, Rollout, file_name, roll_out
 from tellus.errors import InputError
-from tellus.io.json_file import parse_json, small_file
+from tellus.io.json_file import parse_json, small_file, write_json
 from tellus.io.lock import sole_user
 from tellus.io.places import refuse_occupied
 from tellus.io.shown import plain_names
-from tellus.io.whole_file import own_folder, write_atomically
+from tellus.io.whole_file import own_folder
 from tellus.solver.threads import limit
 
 from .scores import (
@@ -239,7 +238,7 @@ def _deliver(
         # Rollouts run in processes of one thread each.
         "threads": 1,
     }
-    write_atomically(out / RESULT, json.dumps(result, indent=1, allow_nan=False).encode() + b"\n")
+    write_json(out / RESULT, result)
     pictures = draw(cases, found, result, labels, trained, out)
     log.info("written: %s", ", ".join(str(path) for path in (out / RESULT, *pictures)))
     return result
@@ -272,4 +271,4 @@ def _claim(cases: Sequence[RolloutCase], out: Path) -> None:
     _check_free(cases, out)
     for case in cases:
         own_folder(own_folder(out / ROLLOUTS) / case.name)
-    write_atomically(out / IDENTITY, json.dumps(_identity(cases), indent=1).encode() + b"\n")
+    write_json(out / IDENTITY, _identity(cases))

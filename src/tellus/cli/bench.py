@@ -14,7 +14,7 @@ import typer
 from tellus.errors import InputError, InterruptedRunError
 from tellus.io.places import refuse_sources
 
-from .options import names_in
+from .options import names_in, setting
 from .shell import deliver, say
 
 GridOption = Annotated[
@@ -44,10 +44,7 @@ ClosureOption = Annotated[
     typer.Option(metavar="MODEL", help="A closure to try, too: a trained one, or FILE.py:CLASS."),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object, nothing else.")]
-Set = Annotated[
-    list[str] | None,
-    typer.Option("--set", metavar="SECTION.KEY=VALUE", help="Change one setting of CONFIG."),
-]
+Set = Annotated[list[str] | None, setting("Change one setting of CONFIG.")]
 
 bench = typer.Typer(help="Measure on this machine.", no_args_is_help=True)
 

@@ -1,13 +1,13 @@
 """How good surrogates are: `tellus evaluate`, `rollout-suite` and `experiments`."""
 
-import json
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from tellus.errors import InputError
-from tellus.io.json_file import plain
+from tellus.io.json_file import plain, write_json
 from tellus.io.places import refuse_sources
 
 from .bench import weights_of
@@ -64,9 +64,7 @@ def calibrate(
     from tellus.coupling.calibration import calibrate as calibrated
     from tellus.coupling.calibration import table
 
-    def work() -> dict[str, Any]:
-        return calibrated(model, data, out, jobs or processors(), scheduler, say)
-
+    work = partial(calibrated, model, data, out, jobs or processors(), scheduler, say)
     deliver(work, as_json, table)
 
 
@@ -82,9 +80,7 @@ def _check_place(option: str, path: Path | None) -> None:
 
 def _write(result: dict[str, Any], out: Path | None, plot: Path | None) -> None:
     if out is not None:
-        from tellus.io.whole_file import write_atomically
-
-        write_atomically(out, json.dumps(plain(result), indent=1).encode() + b"\n")
+        write_json(out, plain(result))
         complain(f"the result is in {out}")
     if plot is not None:
         from tellus.coupling.output.learning import figure
@@ -138,19 +134,17 @@ def rollout_suite(
         cases += [case.changed(changes or (), ()) for case in of_data]
     trained = [] if data is None else source.trained_on(data)
 
-    def work() -> dict[str, Any]:
-        count = jobs or processors()
-        return roll_out(
-            cases,
-            names,
-            out,
-            jobs=count,
-            scheduler=scheduler,
-            trained=trained,
-            reference=reference or (),
-            report=say,
-        )
-
+    work = partial(
+        roll_out,
+        cases,
+        names,
+        out,
+        jobs=jobs or processors(),
+        scheduler=scheduler,
+        trained=trained,
+        reference=reference or (),
+        report=say,
+    )
     deliver(work, as_json, table)
 
 
@@ -177,18 +171,16 @@ def experiments(
 
     from tellus.coupling.experiments.trainings import run_experiments, table
 
-    def work() -> dict[str, Any]:
-        count = jobs or processors()
-        return run_experiments(
-            folder,
-            data,
-            out,
-            only=names,
-            changes=changes or (),
-            steps=steps,
-            jobs=count,
-            device=device,
-            report=say,
-        )
-
+    work = partial(
+        run_experiments,
+        folder,
+        data,
+        out,
+        only=names,
+        changes=changes or (),
+        steps=steps,
+        jobs=jobs or processors(),
+        device=device,
+        report=say,
+    )
     deliver(work, as_json, table)

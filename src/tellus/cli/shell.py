@@ -152,14 +152,16 @@ def deliver(
     work: Callable[[], dict[str, Any]],
     as_json: bool,
     table: "Callable[[dict[str, Any]], Table | str]",
-) -> None:
+) -> dict[str, Any]:
     """Do the work and print its result, as a table or as the only thing on stdout."""
-    if not as_json:
-        show(table(work()))
-        return
-    with redirect_stdout(terminal.stderr()):
+    if as_json:
+        with redirect_stdout(terminal.stderr()):
+            result = work()
+        print(json.dumps(plain(result), allow_nan=False), flush=True)
+    else:
         result = work()
-    print(json.dumps(plain(result), allow_nan=False), flush=True)
+        show(table(result))
+    return result
 
 
 def _explained(failure: OSError) -> tuple[str, int]:

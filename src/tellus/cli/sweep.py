@@ -1,7 +1,8 @@
 """`tellus sweep`: one configuration at many values of some settings."""
 
+from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -36,22 +37,15 @@ def sweep(
     from tellus.coupling.sweep import sweep as sweeps
     from tellus.coupling.sweep.table import table
 
-    result: dict[str, Any] = {}
-
-    def work() -> dict[str, Any]:
-        result.update(
-            sweeps.sweep(
-                config,
-                vary or [],
-                out,
-                changes=changes or [],
-                sample=sample,
-                jobs=jobs or processors(),
-                scheduler=scheduler,
-                report=say,
-            )
-        )
-        return result
-
-    deliver(work, as_json, table)
-    sweeps.check_ended(result)
+    work = partial(
+        sweeps.sweep,
+        config,
+        vary or [],
+        out,
+        changes=changes or [],
+        sample=sample,
+        jobs=jobs or processors(),
+        scheduler=scheduler,
+        report=say,
+    )
+    sweeps.check_ended(deliver(work, as_json, table))

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from tellus.errors import InputError
+from tellus.io.whole_file import write_atomically
 
 LARGEST = 2**26
 """Bytes of a file; the largest that Tellus writes, a data set's card, has a few million."""
@@ -82,6 +83,12 @@ def small_file(path: Path, largest: int = LARGEST) -> bytes:
     if len(content) > largest:
         raise ValueError(f"it is longer than {largest} bytes")
     return content
+
+
+def write_json(path: Path, content: Any, *, end: str = "\n") -> None:
+    """Indented, whole or not at all; ValueError for numbers that are not finite."""
+    text = json.dumps(content, indent=1, allow_nan=False)
+    write_atomically(path, f"{text}{end}".encode())
 
 
 def plain(value: Any) -> Any:
