@@ -235,20 +235,18 @@ class LaggedSolver(StokesSolver):
         lowest = {} if self._exact else {"lowest": np.array(self._lowest)}
         return {
             **lowest,
-            "factored": self._kept.viscosity,
+            **self._kept.state(),
             "tired": np.array(self._tired),
             "aged": np.array([self._fewest, self._aged]),
             **self._history.state(),
         }
 
     def restore(self, state: SolverState) -> None:
-        # The factor is made when it is used.
         self._tired = bool(state.get("tired", False))
         self._fewest, self._aged = np.asarray(state.get("aged", (MOST, 0))).tolist()
         self._lowest = float(state.get("lowest", self._untried))
         self._history.restore(state)
-        factored = state.get("factored")
-        self._kept.restore(None if factored is None else np.asarray(factored, dtype=np.float64))
+        self._kept.restore(state)
 
 
 def refined_solver(

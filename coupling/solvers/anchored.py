@@ -74,8 +74,8 @@ MOST_CORRECTIONS = 3
 LOOK = 2.0
 """How much older than at the last comparison of two corrections a factor may be before the next."""
 
-MEMORY = ("lack", "last", "factored", "error", "left", "scalars")
-"""Names of what a checkpoint holds."""
+MEMORY = ("lack", "last", "error", "left", "scalars")
+"""Names of what a checkpoint holds, beside the viscosity that was factored."""
 
 ROUNDING = 1e-12
 """Corrections up to this size, relative to the velocity, are rounding: no two of them tell how
@@ -219,7 +219,7 @@ class ToleranceAnchoredSolver(CompositeSolver):
         return {
             "lack": self._offset,
             "last": self._last,
-            "factored": self._factor.viscosity,
+            **self._factor.state(),
             "error": self._error.to_array(),
             "left": self._left.to_array(),
             "scalars": np.array([self._rest, self._steps, self._looked]),
@@ -228,7 +228,7 @@ class ToleranceAnchoredSolver(CompositeSolver):
     def restore_own(self, state: SolverState) -> None:
         known = {name: np.asarray(state[name], np.float64) for name in MEMORY if name in state}
         self._offset, self._last = known.get("lack"), known.get("last")
-        self._factor.restore(known.get("factored"))
+        self._factor.restore(state)
         nothing = ErrorForecast(0.0).to_array()
         self._error = ErrorForecast.from_array(known.get("error", nothing))
         self._left = ErrorForecast.from_array(known.get("left", nothing))

@@ -105,13 +105,11 @@ class GuardedSolver(CompositeSolver):
 
     def own_state(self) -> SolverState:
         """The viscosity of the preconditioner, and its age."""
-        if self._factor.viscosity is None:
-            return {}
-        return {"factored": self._factor.viscosity, "age": np.array(self._age)}
+        factored = self._factor.state()
+        return {**factored, "age": np.array(self._age)} if factored else {}
 
     def restore_own(self, state: SolverState) -> None:
-        kept = state.get("factored")
-        self._factor.restore(None if kept is None else np.asarray(kept, dtype=np.float64))
+        self._factor.restore(state)
         self._age = int(state.get("age", 0))
 
 

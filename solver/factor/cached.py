@@ -4,12 +4,14 @@ from collections.abc import Callable
 from functools import partial
 from typing import ClassVar, Protocol
 
+import numpy as np
+
 from tellus.solver import _core
 from tellus.solver.boundaries import BoundaryConditions
 from tellus.solver.grid import Array, Grid
 from tellus.solver.phase_timer import PhaseTimer
 from tellus.solver.psi.operator import PsiOperator
-from tellus.solver.stokes import StokesProblem, failure
+from tellus.solver.stokes import SolverState, StokesProblem, failure
 from tellus.solver.threads import at_once
 
 from .banded import Banded, TwoEnded, banded_system
@@ -107,7 +109,7 @@ class CachedFactor:
         """The operator between these walls; a factor for other ones is dropped."""
         before, self.operator = self.operator, self.operator.between(boundaries)
         if self._made and self.operator is not before:
-            self.restore(None)
+            self.restore({})
         return self.operator
 
     def factor(
@@ -129,7 +131,7 @@ class CachedFactor:
 
         Raises SolverError where A is not positive definite to rounding; no factor is kept then.
         """
-        self.restore(None)
+        self.restore({})
         timer = timer or PhaseTimer()
         if self._allocated is None or self._allocated.operator is not self.operator:
             self._allocated = self._build(self.operator)
@@ -145,9 +147,15 @@ class CachedFactor:
             raise failure(f"failed at unknown {info}", viscosity, *when)
         self.viscosity, self._made = viscosity.copy(), True
 
-    def restore(self, viscosity: Array | None) -> None:
-        """Go back to the factor at a viscosity, made when it is asked for; None: to none."""
-        self.viscosity, self._made = viscosity, False
+    def state(self) -> SolverState:
+        """The viscosity that was factored, if any was."""
+        return {} if self.viscosity is None else {"factored": self.viscosity}
+
+    def restore(self, state: SolverState) -> None:
+        """Go back to what `state` handed out; the factor is made when it is asked for."""
+        factored = state.get("factored")
+        self.viscosity = None if factored is None else np.asarray(factored, dtype=np.float64)
+        self._made = False
 
     def back_substitute(self, b: Array) -> Array:
         """The x of A x = b at the nodes, zero on the walls; both of shape (ny+1, nx+1)."""
