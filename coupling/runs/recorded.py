@@ -61,7 +61,7 @@ class RecordedRun:
         return content
 
     @cached_property
-    def info(self) -> Mapping[str, Any]:
+    def summary(self) -> RunSummary:
         """run.json; of a run that has not ended as it would stand at its newest checkpoint.
 
         Steps, time and seconds are those of one and the same moment, so that a price can be taken
@@ -69,7 +69,7 @@ class RecordedRun:
         that is known, and has no price.
         """
         if self.ended:
-            return self.written
+            return RunSummary.model_validate(self.written)
         try:
             arrays = read_checkpoint(self.path, lambda sentence: None)
             ledger = Ledger.of(arrays)
@@ -81,15 +81,9 @@ class RecordedRun:
                 "seconds": {"total": ledger.seconds, **seconds, "output": ledger.output_seconds},
                 "others_percent": ledger.others_percent,
             }
-            conform(RunSummary, found)
-            return found
+            return RunSummary.model_validate(found)
         except (InputError, LookupError, ValueError, TypeError):
-            return {**self.written, "steps": 0}
-
-    @cached_property
-    def summary(self) -> RunSummary:
-        """The same as `info`, typed."""
-        return RunSummary.model_validate(self.info)
+            return RunSummary.model_validate({**self.written, "steps": 0})
 
     @property
     def ended(self) -> bool:
@@ -218,18 +212,18 @@ class RecordedRun:
     @cached_property
     def seconds_by_phase(self) -> dict[str, float]:
         """Wall time by phase: Stokes phases, energy, output, the rest; sums to the total."""
-        seconds = self.info["seconds"]
-        phases = dict(self.summary.seconds.stokes)
+        seconds = self.summary.seconds
+        phases = dict(seconds.stokes)
         if "other" in phases:
             phases["Stokes, other"] = phases.pop("other")
-        phases |= {k: float(v) for k, v in seconds.items() if k not in ("stokes", "total")}
-        return phases | {"rest": max(float(seconds["total"]) - sum(phases.values()), 0.0)}
+        phases |= seconds.model_dump(exclude={"stokes", "total"}, exclude_none=True)
+        return phases | {"rest": max(seconds.total - sum(phases.values()), 0.0)}
 
 
 def read_run(path: Path) -> RecordedRun:
     """Open a run directory, all of which is there and whole; InputError where it is not."""
     run = RecordedRun.at(path)
-    run.info, run.config, run.series, run.fields  # noqa: B018
+    run.summary, run.config, run.series, run.fields  # noqa: B018
     if run.ended and not read_text(run.path / SERIES).endswith("\n"):
         raise InputError(f"{run.path / SERIES}: truncated (an unfinished row); {REMEDY}.")
     return run

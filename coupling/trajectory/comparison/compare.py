@@ -260,13 +260,14 @@ def _unlike(
 
 def _warnings(runs: Sequence[RecordedRun]) -> list[str]:
     """What makes a comparison of seconds or errors unfair, in sentences."""
+    first = runs[0].summary
     unlike = [
         what
         for what, key in (("machines", "machine"), ("numbers of threads", "threads"))
-        if any(run.info.get(key) != runs[0].info.get(key) for run in runs)
+        if any(getattr(run.summary, key) != getattr(first, key) for run in runs)
     ]
     found = [f"The runs used different {what}: their seconds do not compare." for what in unlike]
-    if any(run.info.get("git") != runs[0].info.get("git") for run in runs):
+    if any(run.summary.git != first.git for run in runs):
         found.append("The runs were made by different versions of the code.")
     if any(_other_physics(runs[0], run) for run in runs):
         found.append("Between runs of different physics there is no speed-up.")
