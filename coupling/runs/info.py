@@ -6,7 +6,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from tellus.config import Config
 from tellus.config.purposes import purpose_of
+from tellus.config.sections import InitialSection, RheologySection
 from tellus.errors import InputError
 from tellus.io.json_file import read_json
 from tellus.io.recognised import CONFIGURATION, DATA, MODEL, RUN, SWEEP, expect, lost
@@ -58,7 +60,7 @@ def _run(path: Path) -> Facts:
 
     run = RecordedRun(path)
     units = units_of(run.settings)
-    summary, config, row = run.summary, run.config, last_row(path)
+    summary, config, row = run.summary, run.settings, last_row(path)
     if row or (path / "timeseries.csv").exists():
         check_whole(path, int(row.get("step", 0)), int(run.written["steps"]))
     # Of one that has not ended run.json tells of the start alone, and the time series further.
@@ -73,9 +75,9 @@ def _run(path: Path) -> Facts:
         if summary.message
         else STATES.get(run.state, run.state),
         "reached": f"step {step}, {units.at(float(time))} of "
-        f"{units.show('time', config['time']['end']):g}",
+        f"{units.show('time', config.time.end):g}",
         "case": _case(config),
-        "start": _start(config["initial"], run.start),
+        "start": _start(config.initial, run.start),
         "solver": summary.solver,
         "seconds": f"{summary.seconds.total:.1f} in all, {stokes:.1f} Stokes, "
         f"{energy:.1f} energy, {rest:.1f} set-up, diagnostics and output"
@@ -87,7 +89,7 @@ def _run(path: Path) -> Facts:
         "made by": f"tellus {summary.tellus}{commit}, {summary.threads} threads",
     }
     facts |= guards(summary)
-    if note := viscosity_note(run.settings):
+    if note := viscosity_note(config):
         facts["planet"] = note
     facts |= _classes(run.written.get("classes", {}))
     return facts | ({"warnings": "; ".join(summary.warnings)} if summary.warnings else {})
@@ -126,14 +128,14 @@ def _classes(kept: Mapping[str, Mapping[str, str]]) -> Facts:
     return {key: f"{own['class']}, SHA-256 {own['sha256'][:12]}" for key, own in kept.items()}
 
 
-def _start(initial: Mapping[str, Any], taken: Mapping[str, Any]) -> str:
+def _start(initial: InitialSection, taken: Mapping[str, Any]) -> str:
     """Where the first T came from, and what else came with it."""
-    said = [str(initial["kind"])]
-    if initial["kind"] != "file":
-        said += [str(initial["path"])] if "path" in initial else []
-        said.append(f"seed {initial['seed']}")
+    said: list[str] = [initial.kind]
+    if initial.kind != "file":
+        said += [] if initial.path is None else [initial.path]
+        said.append(f"seed {initial.seed}")
     elif taken.get("path") is None:  # a run of an earlier version
-        said.append(str(initial["path"]))
+        said.append(str(initial.path))
     else:
         said.append(f"{taken['path']} at time {taken['time']:g}")
     if taken.get("heating_age"):
@@ -179,26 +181,25 @@ def _configuration(path: Path) -> Facts:
     }
 
 
-def _case(config: Mapping[str, Any]) -> str:
+def _case(config: Config) -> str:
     """Grid and physics, by what is read."""
-    model = config["model"]
-    heating = model.get("heating_law") or f"{model['heating']:g}"
+    heating = config.model.heating_law or f"{config.model.heating:g}"
     return (
-        f"{_grid(config['grid'])}, {_law(config['rheology'])}, heating {heating}, "
-        f"Rayleigh {model['rayleigh']:g}"
+        f"{_grid(dict(config.grid))}, {_law(config.rheology)}, heating {heating}, "
+        f"Rayleigh {config.model.rayleigh:g}"
     )
 
 
-def _law(law: Mapping[str, Any]) -> str:
+def _law(law: RheologySection) -> str:
     read = {
         "frank-kamenetskii": ("gamma_T", "gamma_p"),
         "arrhenius": ("activation_energy", "activation_volume"),
-    }.get(law["kind"], ())
-    said = [f"{key} {law[key]:g}" for key in read] or [f"{law['kind']} viscosity"]
-    if law.get("layer_factors"):
-        said.append(f"{len(law['layer_factors'])} layers")
-    if law.get("yield_stress") is not None:
-        said.append(f"yield stress {law['yield_stress']:g}")
+    }.get(law.kind, ())
+    said = [f"{key} {getattr(law, key):g}" for key in read] or [f"{law.kind} viscosity"]
+    if law.layer_factors:
+        said.append(f"{len(law.layer_factors)} layers")
+    if law.yield_stress is not None:
+        said.append(f"yield stress {law.yield_stress:g}")
     return ", ".join(said)
 
 

@@ -107,11 +107,6 @@ class RecordedRun:
         return load_stored_config(self.path / CONFIG)
 
     @cached_property
-    def config(self) -> Mapping[str, Any]:
-        """The same as its sections, without what is None."""
-        return self.settings.model_dump(exclude_none=True)
-
-    @cached_property
     def series(self) -> Mapping[str, Array]:
         """The columns of timeseries.csv up to the last finite row, without one being written."""
         return read_series(self.path, int(self.written["steps"]))
@@ -223,7 +218,7 @@ class RecordedRun:
 def read_run(path: Path) -> RecordedRun:
     """Open a run directory, all of which is there and whole; InputError where it is not."""
     run = RecordedRun.at(path)
-    run.summary, run.config, run.series, run.fields  # noqa: B018
+    run.summary, run.settings, run.series, run.fields  # noqa: B018
     if run.ended and not read_text(run.path / SERIES).endswith("\n"):
         raise InputError(f"{run.path / SERIES}: truncated (an unfinished row); {REMEDY}.")
     return run
@@ -232,5 +227,5 @@ def read_run(path: Path) -> RecordedRun:
 def read_outputs(path: Path) -> RecordedRun:
     """Open what a run, which may still go on, has written so far; errors as in `read_run`."""
     run = RecordedRun.at(path)
-    run.config, run.fields  # noqa: B018
+    run.settings, run.fields  # noqa: B018
     return run

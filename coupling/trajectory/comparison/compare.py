@@ -1,12 +1,13 @@
 """How far runs drift from a reference run, and what each of them cost."""
 
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from tellus.config import Config
 from tellus.coupling.runs.recorded import RUNNING, RecordedRun, read_run
 from tellus.coupling.runs.summary import guards
 from tellus.coupling.trajectory.tabular import told
@@ -17,8 +18,6 @@ from .pair import RunPair
 
 PHYSICS = ("model", "rheology", "boundaries")
 """Sections of a configuration that two runs of one case have in common."""
-
-Settings = Mapping[str, Any]
 
 
 def compare(runs: Sequence[Path], out: Path | None = None) -> dict[str, Any]:
@@ -108,7 +107,7 @@ PATHS = ("path", "weights")
 
 def labels(runs: Sequence[RecordedRun]) -> list[str]:
     """Short, distinct names: what differs of solver and settings, with the directory if need be."""
-    solvers, settings = [run.solver for run in runs], _varying([run.config for run in runs])
+    solvers, settings = [run.solver for run in runs], _varying([run.settings for run in runs])
     if 0 < len(settings[0]) <= MOST_TOLD:
         several = len(set(solvers)) > 1
         names = [
@@ -123,12 +122,12 @@ def labels(runs: Sequence[RecordedRun]) -> list[str]:
     ]
 
 
-def _varying(configs: Sequence[Settings]) -> list[dict[str, Any]]:
+def _varying(configs: Sequence[Config]) -> list[dict[str, Any]]:
     """Of each configuration the settings, by section.key, that are not the same in all of them."""
     flat = [
         {
             f"{section}.{key}": value
-            for section, values in config.items()
+            for section, values in config.model_dump(exclude_none=True).items()
             if section not in UNTOLD
             for key, value in values.items()
             if key not in PATHS
@@ -235,7 +234,7 @@ def _notes(pair: RunPair) -> list[str]:
     notes += [f"{name}: {said}" for name, said in guards(run.summary).items()]
     if run.grid != pair.reference.grid:
         notes.append(f"regridded from {run.grid} to {pair.reference.grid}")
-    ours, theirs = pair.reference.config, run.config
+    ours, theirs = pair.reference.settings, run.settings
     notes += _other_physics(pair.reference, run)
     notes += _unlike("time", ours, theirs, ["scheme"])
     return [*notes, *_unlike("energy", ours, theirs, ["advection", "velocity"])]
@@ -243,18 +242,18 @@ def _notes(pair: RunPair) -> list[str]:
 
 def _other_physics(reference: RecordedRun, run: RecordedRun) -> list[str]:
     """What of the physics differs."""
-    return [note for name in PHYSICS for note in _unlike(name, reference.config, run.config)]
+    return [note for name in PHYSICS for note in _unlike(name, reference.settings, run.settings)]
 
 
 def _unlike(
-    section: str, ours: Settings, theirs: Settings, keys: Sequence[str] | None = None
+    section: str, ours: Config, theirs: Config, keys: Sequence[str] | None = None
 ) -> list[str]:
     """What two configurations set differently, in a section or in some of its keys."""
-    a, b = ours.get(section, {}), theirs.get(section, {})
+    a, b = (dict(getattr(config, section)) for config in (ours, theirs))
     return [
-        f"{section}.{key} = {b.get(key)}, not {a.get(key)}"
-        for key in (sorted(set(a) | set(b)) if keys is None else keys)
-        if a.get(key) != b.get(key)
+        f"{section}.{key} = {b[key]}, not {a[key]}"
+        for key in (sorted(a) if keys is None else keys)
+        if a[key] != b[key]
     ]
 
 
