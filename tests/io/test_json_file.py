@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tellus.errors import InputError
-from tellus.io.json_file import LARGEST, read_json, read_json_lines
+from tellus.io.json_file import LARGEST, read_json, read_json_lines, write_json
 
 BAD = {
     "empty": b"",
@@ -52,3 +52,12 @@ def test_lines_are_counted(tmp_path: Path) -> None:
 def test_what_is_missing_is_not_damaged(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         read_json(tmp_path / "card.json", "copy it again")
+
+
+def test_what_is_written_is_indented_and_finite(tmp_path: Path) -> None:
+    file = tmp_path / "some.json"
+    write_json(file, {"a": [1.5]})
+    assert file.read_text() == '{\n "a": [\n  1.5\n ]\n}\n'
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        write_json(file, {"a": float("nan")})
+    assert read_json(file, "mend it") == {"a": [1.5]}
