@@ -76,9 +76,13 @@ class Bias:
 
 @dataclass(frozen=True)
 class _Gaps:
-    """What is off in the runs of one simulation, numbers without a unit, and how far by chance."""
+    """What is off in the runs of one simulation, numbers without a unit, and how far by chance.
+
+    `seconds` are those of the processor that all of them took.
+    """
 
     name: str
+    seconds: float
     without: Array
     with_share: Array  # (shares, numbers)
     chance: Array
@@ -111,8 +115,9 @@ def calibrate(
     Returns
     -------
     dict
-        ``share``; ``biases``, a `Bias` for each run, and for each simulation what the calibrated
-        closure is expected to have; ``failed``, a sentence for each simulation left out.
+        ``share``; ``seconds`` of the processor; ``biases``, a `Bias` for each run, and for each
+        simulation what the calibrated closure is expected to have; ``failed``, a sentence for each
+        simulation left out.
     """
     out, model = out.absolute(), model.absolute()
     closure = LearnedClosure.load(model)
@@ -149,6 +154,7 @@ def calibrate(
             "share": share,
             "grid": str(grid),
             "data": dataset.card["hash"],
+            "seconds": sum(gaps.seconds for gaps in found),
             "biases": [asdict(bias) for bias in _biases(found, share)],
             "failed": failed,
         }
@@ -236,11 +242,11 @@ def _gaps(
     fine = _run(case.name, config, temperature, time, out, keep=(begun,))
     start, means = fine.fields[0], _Means(begun + LEFT_OUT * overturn, end, grid.ny)
     truth = means.of(fine)
-    others = []
-    for closure in closures:
-        other = _coarse(config, grid, closure)
-        others.append(means.gaps(_run(case.name, other, start, begun, out), truth))
-    return _Gaps(case.name, others[0], np.array(others[1:]), means.chance(fine, truth))
+    coarse = [_coarse(config, grid, closure) for closure in closures]
+    runs = [_run(case.name, other, start, begun, out) for other in coarse]
+    without, *others = (means.gaps(run, truth) for run in runs)
+    seconds = sum(run.account.cpu_seconds for run in (fine, *runs))
+    return _Gaps(case.name, seconds, without, np.array(others), means.chance(fine, truth))
 
 
 def _coarse(config: Config, grid: Grid, closure: str) -> Config:
