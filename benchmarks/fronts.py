@@ -6,7 +6,6 @@ Of `bench pareto` also the best classical solver and what a network's training c
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import exp, log
-from pathlib import Path
 from typing import Any
 
 from tellus.config.solver_spec import SURROGATE, SolverSpec
@@ -85,8 +84,7 @@ def training_seconds(name: str) -> float | None:
     """Seconds that data and training of a name's surrogate took; None unless its card has both."""
     from tellus.surrogate.model import load_surrogate
 
-    path = f":{name}".partition(":surrogate:")[2]
-    cost = load_surrogate(Path(path) if path else None).card.get("seconds") or {}
+    cost = load_surrogate(SolverSpec.parse(name).weights or None).card.get("seconds") or {}
     data, training = cost.get("data"), cost.get("training")
     return None if data is None or training is None else float(data + training)
 

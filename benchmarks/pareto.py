@@ -8,16 +8,16 @@ until one that was started a millionth apart has departed from it.
 import logging
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from statistics import median
-from time import perf_counter
 from typing import Any
 
 import numpy as np
 
 from tellus.config import Config
+from tellus.coupling.build import grid_of
 from tellus.coupling.output.style import save_picture
-from tellus.coupling.runs.provenance import provenance
 from tellus.coupling.simulation.loop import Simulation
 from tellus.coupling.simulation.snapshot import Snapshot
 from tellus.coupling.trajectory.cases import RolloutCase
@@ -36,11 +36,11 @@ from tellus.io.recognised import refuse_made
 from tellus.solver.grid import Array
 
 from .fronts import add_comparisons
-from .harness import fixed_threads, rest, thread_pools
+from .harness import fixed_threads, origin, rest, thread_pools, timed
 from .pareto_plan import FLOORS, REFERENCE, output_times, planned, start_state
 from .pareto_views import figure, table
 from .record import save
-from .selection import ROLLOUTS, chosen
+from .selection import ROLLOUTS, Selection, chosen
 from .spread import Row, Spread
 
 __all__ = ["main", "table"]
@@ -91,7 +91,14 @@ def main(
     # Built once before, so that bad names are refused and libraries loaded before time is spent.
     weights, left_out = _usable(case, names, required)
     with sole_user(out), fixed_threads(threads) as count:
-        result = _document(config, begin, count)
+        result = origin(
+            "pareto",
+            grid=str(grid_of(config)),
+            config=config.model_dump(mode="json"),
+            start=begin,
+            end=end,
+            background_load_percent=background_load(),
+        )
         state = start_state(case, begin)
         done = _roll_out_all(planned(case, begin, outputs, weights, out, count), state)
         result |= {"thread_pools": thread_pools(), "left_out": left_out}
@@ -102,19 +109,6 @@ def main(
     return result
 
 
-def _document(config: Config, start: float, threads: int) -> dict[str, Any]:
-    return {
-        "benchmark": "pareto",
-        "grid": f"{config.grid.nx}x{config.grid.ny}",
-        "config": config.model_dump(mode="json"),
-        "start": start,
-        "end": config.time.end,
-        "background_load_percent": background_load(),
-        **provenance(),
-        "threads": threads,
-    }
-
-
 def _usable(
     case: RolloutCase, names: Sequence[str], required: bool
 ) -> tuple[dict[str, str | None], dict[str, str]]:
@@ -122,24 +116,22 @@ def _usable(
 
     Raises InputError where one cannot that must.
     """
+    entered = Selection(grid_of(case.config), required)
     weights: dict[str, str | None] = {}
-    left_out = {}
     for name in names:
         try:
             simulation = Simulation.from_config(case.with_solver(name))
         except (InputError, ImportError) as error:
-            if required:
-                raise
-            log.warning("%s is left out: %s", name, error)
-            left_out[name] = str(error)
+            entered.give_up(name, error)
         else:
             weights[name] = simulation.solver.weights_sha256
-    return weights, left_out
+    return weights, entered.left_out
 
 
 def _roll_out_all(rollouts: Sequence[Rollout], state: Snapshot) -> list[Trajectory]:
     """Each of them, saved as soon as it is done."""
-    pace = Pace(rollouts[0].case, state)
+    direct = Simulation.from_config(rollouts[0].case.with_solver(REFERENCE))
+    direct.restore(state)
     done = []
     for number, rollout in enumerate(rollouts, start=1):
         found = Trajectory.load(rollout.stem)
@@ -147,7 +139,7 @@ def _roll_out_all(rollouts: Sequence[Rollout], state: Snapshot) -> list[Trajecto
         again = " (done before)" if there else ""
         log.info("rollout %d of %d: %s%s", number, len(rollouts), rollout.label, again)
         if found is None or not there:
-            now = pace.seconds()
+            now = _seconds_of_one_solve(direct)
             rest()
             found = roll_out(rollout, state, progress=True)
             found = replace(found, account=replace(found.account, pace_seconds=now))
@@ -156,21 +148,13 @@ def _roll_out_all(rollouts: Sequence[Rollout], state: Snapshot) -> list[Trajecto
     return done
 
 
-class Pace:
-    """The seconds of one and the same direct solve, which tell whether the machine has changed."""
+SOLVES = 5
 
-    def __init__(self, case: RolloutCase, state: Snapshot) -> None:
-        self._simulation = Simulation.from_config(case.with_solver(REFERENCE))
-        self._simulation.restore(state)
 
-    def seconds(self, solves: int = 5) -> float:
-        """Median of a few, after one that is not timed."""
-        taken = []
-        for _ in range(solves + 1):
-            start = perf_counter()
-            self._simulation.solver.solve(self._simulation.problem)
-            taken.append(perf_counter() - start)
-        return median(taken[1:])
+def _seconds_of_one_solve(simulation: Simulation) -> float:
+    """Median of a few, after one that is not timed: tells whether the machine has changed."""
+    solve = partial(simulation.solver.solve, simulation.problem)
+    return median([timed(solve)[0] for _ in range(SOLVES + 1)][1:])
 
 
 def judged(done: Sequence[Trajectory], start: Array, times: Array) -> dict[str, Any]:

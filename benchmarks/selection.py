@@ -54,16 +54,29 @@ anchored:tol=1e-2:reduced:4 anchored:tol=1e-3:reduced:4 anchored:tol=1e-2:surrog
 
 @dataclass
 class Selection:
-    """Solvers by name, what they warn of, and the reasons of those left out."""
+    """Solvers by name, what they warn of, and the reasons of those left out.
 
+    Attributes
+    ----------
+    grid : Grid
+        The grid that they solve on.
+    required : bool
+        Whether all of them must be there, and solve.
+    """
+
+    grid: Grid
+    required: bool
     solvers: dict[str, StokesSolver] = field(default_factory=dict)
     warnings: dict[str, list[str]] = field(default_factory=dict)
     build_seconds: dict[str, float] = field(default_factory=dict)
     left_out: dict[str, str] = field(default_factory=dict)
 
-    def leave_out(self, name: str, grid: Grid, reason: str) -> None:
-        """Go on without a solver."""
-        log.warning("%s at %s is left out: %s", name, grid, reason)
+    def give_up(self, name: str, error: Exception) -> None:
+        """Go on without a solver that failed; raises the error where the solver is required."""
+        if self.required:
+            raise error
+        reason = str(error) or "out of memory"
+        log.warning("%s at %s is left out: %s", name, self.grid, reason)
         self.left_out[name] = reason
         self.solvers.pop(name, None)
 
@@ -90,17 +103,15 @@ def select(names: Sequence[str], problem: StokesProblem, required: bool) -> Sele
 
     Raises InputError for one that cannot be built, or, unless `required`, leaves it out.
     """
-    found = Selection()
+    found = Selection(problem.grid, required)
     for name in names:
         try:
             found.build_seconds[name], solver = timed(partial(make_solver, name, problem.grid))
             found.warnings[name] = solver.check(problem)
         except (InputError, ImportError, MemoryError) as error:
-            if required:
-                raise
-            found.leave_out(name, problem.grid, str(error) or "out of memory")
-            continue
-        found.solvers[name] = solver
+            found.give_up(name, error)
+        else:
+            found.solvers[name] = solver
     return found
 
 

@@ -188,7 +188,7 @@ class Comparison:
             if counts:
                 lapack = LapackBaseline(self.sequences)
                 samplers |= {n: partial(lapack.sample, threads=n) for n in sorted(counts)}
-            taken = in_turn(samplers, self.repeats, failed=partial(self._gave_up, entered))
+            taken = in_turn(samplers, self.repeats, failed=entered.give_up)
             pools = thread_pools()
         direct = [sample.seconds for sample in taken.get("direct", [])]
         parts = {count: taken[count] for count in sorted(counts)}
@@ -213,13 +213,8 @@ class Comparison:
             try:
                 timed[name] = TimedSolver(solver, self.sequences, entered.build_seconds[name])
             except (SolverError, MemoryError) as error:
-                self._gave_up(entered, name, error)
+                entered.give_up(name, error)
         return timed
-
-    def _gave_up(self, entered: Selection, name: str, error: Exception) -> None:
-        if self.required:
-            raise error
-        entered.leave_out(name, self.grid, str(error) or "out of memory")
 
 
 def batches(

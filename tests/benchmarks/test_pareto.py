@@ -250,7 +250,7 @@ def test_what_training_took_is_on_the_card(
     card = {} if seconds is None else {"seconds": seconds}
     monkeypatch.setattr(
         "tellus.surrogate.model.load_surrogate",
-        lambda path: SimpleNamespace(card=card) if path == Path("mine") else None,
+        lambda path: SimpleNamespace(card=card) if path == "mine" else None,
     )
     assert fronts.training_seconds(name) == expected
     (note,) = pareto_views._training_note(
