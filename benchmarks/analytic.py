@@ -28,13 +28,13 @@ CONTRAST = 1e6
 Exact = Callable[[Array, Array], tuple[Array, Array, Array]]
 
 
-def solkz(k: float = 1.6 * np.pi, n: int = 3) -> Exact:
+def solkz() -> Exact:
     """u, v and p at (x, y) for eta = exp(2 B y) and buoyancy sin(k y) cos(n pi x).
 
-    With psi = Y(y) sin(l x), l = n pi, and a right-hand side in exp((-2B + ik) y), Y is a
-    sum of five exponentials.
+    Here k = 1.6 pi and n = 3. With psi = Y(y) sin(l x), l = n pi, and a right-hand side in
+    exp((-2B + ik) y), Y is a sum of five exponentials.
     """
-    b, m = 0.5 * np.log(CONTRAST), n * np.pi
+    k, b, m = 1.6 * np.pi, 0.5 * np.log(CONTRAST), 3 * np.pi
     polynomial = np.array([1.0, 4 * b, 4 * b**2 - 2 * m**2, -4 * b * m**2, m**4 + 4 * b**2 * m**2])
     roots = np.roots(polynomial)
     forced = -2 * b + 1j * k

@@ -35,6 +35,7 @@ from tellus.solver.iterative.solver import IterativeSolver
 from tellus.solver.phase_timer import PhaseTimer
 from tellus.solver.rheology import FrankKamenetskii
 from tellus.solver.stokes import StokesProblem, StokesSolver, relative_velocity_error
+from tellus.surrogate.card import CARD
 from tellus.surrogate.multi_scale.features import CHANNELS
 from tellus.surrogate.multi_scale.settings import MultiScaleNetworkSettings
 from tellus.surrogate.networks import seeded
@@ -199,7 +200,7 @@ def _network(kind: str, grid: Grid) -> tuple[torch.nn.Module, int]:
         if min(grid.nx, grid.ny) < smallest_side(settings):
             raise InputError(f"it needs {smallest_side(settings)} cells each way.")
         return seeded(MultiScale, len(CHANNELS), 1, settings), len(CHANNELS)
-    card = json.loads((SHIPPED / "card.json").read_text(encoding="utf-8"))
+    card = json.loads((SHIPPED / CARD).read_text(encoding="utf-8"))
     shape = {key: value for key, value in card["network"].items() if key != "kind"}
     channels = len(card["channels"])
     return seeded(UNet, channels, NetworkSettings.from_json(shape)), channels

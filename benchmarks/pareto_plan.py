@@ -19,8 +19,9 @@ from .fields import cached
 RECIPE = 3
 
 REFERENCE = "direct"
-PERTURBED = "direct (start perturbed by 1e-06)"
-HALVED = "direct (dt times 0.5)"
+PERTURBATION, DT_FACTOR = 1e-6, 0.5
+PERTURBED = f"{REFERENCE} (start perturbed by {PERTURBATION:g})"
+HALVED = f"{REFERENCE} (dt times {DT_FACTOR:g})"
 FLOORS = (PERTURBED, HALVED)
 """What the direct rollout itself is worth: errors below these are below its own."""
 
@@ -73,8 +74,8 @@ def planned(
 
     return [
         rollout(REFERENCE),
-        rollout(PERTURBED, perturbation=1e-6),
-        rollout(HALVED, dt_factor=0.5),
+        rollout(PERTURBED, perturbation=PERTURBATION),
+        rollout(HALVED, dt_factor=DT_FACTOR),
         *(rollout(name) for name in weights if name != REFERENCE),
     ]
 

@@ -151,10 +151,13 @@ def _rows(
     return rows
 
 
-def steps_per_block(solvers: Iterable[StokesSolver], fewest: int = 10) -> int:
-    """At least `fewest` steps, and whole cycles of every solver that solves every so many."""
+FEWEST_STEPS = 10
+
+
+def steps_per_block(solvers: Iterable[StokesSolver]) -> int:
+    """At least `FEWEST_STEPS`, and whole cycles of every solver that solves every so many."""
     cycle = lcm(*(solver.cycle or 1 for solver in solvers))
-    return cycle * -(-fewest // cycle)
+    return cycle * -(-FEWEST_STEPS // cycle)
 
 
 def _block(run: Simulation, steps: int, number: int) -> Block:

@@ -1,11 +1,10 @@
 """What cards say: whether it can be true, of which grid, and for which parameters."""
 
-from collections.abc import Mapping
 from typing import Any
 
 from tellus.solver.grid import Grid
 
-CARD = "card.json"
+CARD, METRICS = "card.json", "metrics.jsonl"
 PARAMETERS = ("gamma_T", "gamma_p", "heating", "rayleigh")
 """Of a simulation; the card of a model holds the range of each over the training."""
 
@@ -29,13 +28,3 @@ def card_grid(card: dict[str, Any]) -> Grid:
     """The grid that the card of a model or a data set says."""
     shape = card["grid"]
     return Grid(int(shape["nx"]), int(shape["ny"]), float(shape["aspect"]))
-
-
-def outside(ranges: dict[str, list[float]], asked: Mapping[str, float], what: str) -> list[str]:
-    """A warning for each parameter outside the range where `what` was trained."""
-    return [
-        f"{name} = {value:g} is outside {low:g}..{high:g}, where {what} was trained"
-        for name, value in asked.items()
-        for low, high in [ranges[name]]
-        if not low * (1 - 1e-9) <= value <= high * (1 + 1e-9)
-    ]

@@ -15,7 +15,7 @@ from tellus.solver.grid import Grid
 from tellus.solver.rheology import FrankKamenetskii, Rheology, depends_on_strain_rate
 from tellus.solver.stokes import Flow, StokesProblem, StokesSolver
 
-from .card import card_grid, outside
+from .card import card_grid
 from .files import StoredModel, read_model, unknown_card, write_model
 from .kinds import KINDS, Kind
 
@@ -50,6 +50,8 @@ class TrainedModel(ABC):
     """
 
     kind: ClassVar[str]
+    called: ClassVar[str]
+    """What warnings call it."""
     shipped: ClassVar[Path | None] = None
     """The directory that is read where none is named."""
 
@@ -108,10 +110,23 @@ class TrainedModel(ABC):
         """Digest of the weights file."""
         return str(self.card["weights_sha256"])
 
+    def outside_training(self, law: Rheology, **asked: float) -> list[str]:
+        """Warnings of a viscosity law, or parameters beside its own, that training did not see."""
+        if not isinstance(law, FrankKamenetskii):
+            return [f"{self.called} was trained for Frank-Kamenetskii viscosity, not {law}"]
+        asked = {"gamma_T": law.gamma_T, "gamma_p": law.gamma_p, **asked}
+        return [
+            f"{name} = {value:g} is outside {low:g}..{high:g}, where {self.called} was trained"
+            for name, value in asked.items()
+            for low, high in [self.card["range"][name]]
+            if not low * (1 - 1e-9) <= value <= high * (1 + 1e-9)
+        ]
+
 
 class StokesSurrogate(TrainedModel):
     """A network in a Stokes solver's place."""
 
+    called = "the surrogate"
     base: CoarseSolver | None = None
     """The cheap solution that the network corrects, where there is one."""
 
@@ -140,11 +155,7 @@ class StokesSurrogate(TrainedModel):
         warnings = []
         if grid != trained:
             warnings.append(f"the surrogate was trained at {trained}, not {grid}")
-        if not isinstance(rheology, FrankKamenetskii):
-            law = f"the surrogate was trained for Frank-Kamenetskii viscosity, not {rheology}"
-            return [*warnings, law]
-        asked = {"gamma_T": rheology.gamma_T, "gamma_p": rheology.gamma_p}
-        return warnings + outside(self.card["range"], asked, "the surrogate")
+        return warnings + self.outside_training(rheology)
 
 
 def kind_of(path: Path | str | None) -> Kind:

@@ -15,6 +15,7 @@ from tellus.coupling.cluster import run_all
 from tellus.coupling.dataset.sampling import Member, members
 from tellus.coupling.own import check_unchanged, recorded
 from tellus.coupling.runs.estimate import check_memory
+from tellus.coupling.runs.files import CONFIG
 from tellus.coupling.simulation.loop import Simulation, StepRecord
 from tellus.coupling.solvers.names import memory_of
 from tellus.errors import InputError, RunFailedError, SolverError
@@ -27,6 +28,7 @@ from tellus.solver.direct import DirectSolver
 from tellus.solver.grid import Array
 from tellus.solver.phase_timer import time_left
 from tellus.solver.threads import limit
+from tellus.surrogate.card import CARD
 
 from .filtered import filtered, spin_up
 from .sampling import Gathered, SampledState, StateSampler
@@ -155,7 +157,7 @@ def _label(simulation: Simulation, moment: SampledState, solver: DirectSolver) -
 
 def _check_free(config: DatasetConfig, out: Path) -> None:
     """Refuse a directory that is not empty and is not this configuration's."""
-    stored = out / "config.toml"
+    stored = out / CONFIG
     begun = stored.exists() and recognised(out) in (DATA, None)
     refuse_occupied(out, begun, "holds no data set")
     # Read, not compared as text: a key that came later has its default in an old one.
@@ -181,8 +183,8 @@ def _check_memory(config: DatasetConfig, jobs: int) -> None:
 def _claim(config: DatasetConfig, out: Path) -> None:
     """Make the directory this configuration's and clear what a killed call left half done."""
     _check_free(config, out)
-    write_atomically(out / "config.toml", dump(config).encode())
+    write_atomically(out / CONFIG, dump(config).encode())
     if not kept_classes(out) and (found := recorded(members(config)[0].configured(config))):
         write_json(out / CLASSES, found, end="")
-    clear_partials(out, "config.toml", "card.json")
+    clear_partials(out, CONFIG, CARD)
     clear_partials(own_folder(out / "simulations"), "*")

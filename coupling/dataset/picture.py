@@ -14,12 +14,11 @@ from matplotlib.figure import Figure
 from tellus.coupling.output.style import LINES, picture_place, save_picture, styled
 from tellus.errors import InputError
 from tellus.solver.grid import Array
+from tellus.solver.stokes import QUIET_VRMS
 from tellus.surrogate.data import SPLITS, Dataset
 from tellus.surrogate.multi_scale.scale import Regression
 
 DPI = 110
-QUIET = 1.0
-"""Simulations that never get faster than this don't convect: their velocities have no scale."""
 
 Entry = Mapping[str, Any]
 
@@ -105,7 +104,8 @@ def _scale(entries: Sequence[Entry]) -> Array:
     largest = np.array(
         [max(entry["statistics"][f"largest_{axis}"][1] for axis in "uv") for entry in entries]
     )
-    moving = largest >= QUIET
+    # What never gets faster does not convect, and its velocities have no scale.
+    moving = largest >= QUIET_VRMS
     fitted = moving & np.array([entry["split"] == "train" for entry in entries])
     if not fitted.any():
         return np.full(len(entries), np.nan)

@@ -20,6 +20,7 @@ from tellus.io.stores import checked_compression, new_store, open_store, stored_
 from tellus.io.whole_file import folder_aside
 from tellus.solver.grid import Array, Grid
 from tellus.solver.rheology import FrankKamenetskii
+from tellus.surrogate.card import CARD
 
 CLASSES = "classes.json"
 WINDOWS = {"first", "mean_psi", "along_x", "along_y", "heated"}
@@ -118,7 +119,7 @@ def write_card(config: DatasetConfig, out: Path) -> None:
         "hash": whole.hexdigest(),
         "version": __version__,
     }
-    write_json(out / "card.json", card, end="")
+    write_json(out / CARD, card, end="")
 
 
 def _recorded(store: Path, member: Member, grid: Grid) -> tuple[str, dict[str, Any]]:

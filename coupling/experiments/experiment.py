@@ -13,6 +13,7 @@ from tellus.io.busy import background_load
 from tellus.io.json_file import read_json
 from tellus.io.recognised import TRAININGS, unexpected
 from tellus.io.shown import plain_names
+from tellus.surrogate.card import CARD, METRICS
 from tellus.surrogate.data import Dataset
 from tellus.surrogate.kinds import KINDS
 from tellus.surrogate.model import kind_of
@@ -57,7 +58,7 @@ class Experiment:
     @property
     def metrics(self) -> Path:
         """A line for each epoch of the training."""
-        return self.model / "metrics.jsonl"
+        return self.model / METRICS
 
     @property
     def evaluation(self) -> Path:
@@ -82,7 +83,7 @@ class Experiment:
         """Refuse what an earlier command left damaged, or trained otherwise or on other data."""
         if self.evaluation.exists():
             self.read_evaluation()
-        card = self.model / "card.json"
+        card = self.model / CARD
         if not card.exists():
             return
         try:

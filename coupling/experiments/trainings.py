@@ -21,6 +21,7 @@ from tellus.io.json_file import plain, read_json, read_json_lines, write_json
 from tellus.io.lock import sole_user
 from tellus.io.whole_file import write_atomically
 from tellus.solver.threads import allowed, limit
+from tellus.surrogate.card import CARD
 from tellus.surrogate.data import Dataset
 
 Report = Callable[[str], None]
@@ -201,7 +202,7 @@ def _kept(evaluation: Json) -> Json:
 def _row(experiment: Experiment, rollouts: Json | None) -> Json:
     """What is known of one experiment."""
     remedy = f"remove {experiment.model}"
-    card = read_json(experiment.model / "card.json", remedy)
+    card = read_json(experiment.model / CARD, remedy)
     epochs = read_json_lines(experiment.metrics, remedy)
     summary = [] if rollouts is None else rollouts["summary"]
     return {

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from tellus.coupling.output.planet import Units, units_of
 from tellus.coupling.runs.fields import CELLS, NODES, U_FACES, V_FACES
+from tellus.coupling.runs.files import CONFIG
 from tellus.coupling.runs.recorded import RecordedRun, read_outputs
 from tellus.errors import InputError
 from tellus.io.places import directory
@@ -160,7 +161,7 @@ def _described(run: RecordedRun, units: Units) -> xr.Dataset:
         "Conventions": CONVENTIONS,
         "title": f"Mantle convection, run {shown(run.path.resolve().name)}",
         "source": f"Tellus {version('tellus-mantle')}",
-        "configuration": (run.path / "config.toml").read_text(encoding="utf-8"),
+        "configuration": (run.path / CONFIG).read_text(encoding="utf-8"),
     }
     return dataset
 

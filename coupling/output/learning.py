@@ -14,9 +14,9 @@ from tellus.io.card import conform
 from tellus.io.json_file import brief, read_json_lines
 from tellus.io.recognised import MADE, MODEL
 from tellus.io.shown import in_picture
+from tellus.surrogate.card import METRICS
 from tellus.surrogate.cards import EpochLine
 
-METRICS = "metrics.jsonl"
 SCORES = ("median", "p95", "base_median")
 
 

@@ -6,15 +6,13 @@ from typing import Any
 
 import numpy as np
 
+from tellus.config.sections import PHYSICS
 from tellus.coupling.trajectory.tabular import is_number, short_names
 from tellus.errors import TellusError
 from tellus.solver.grid import Array
 from tellus.solver.stokes import QUIET_VRMS
 
 from .table import IMBALANCE, SETTLED, Row
-
-PHYSICS = ("model", "rheology", "boundaries")
-"""Sections whose numbers a law may depend on; grids, seeds and solvers are none of them."""
 
 SPARE = 2
 """Runs more than unknowns, at least: with fewer the errors of the exponents mean nothing."""

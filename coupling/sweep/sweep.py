@@ -13,6 +13,7 @@ from tellus.config.vary import varied
 from tellus.coupling.build import grid_of
 from tellus.coupling.cluster import run_all
 from tellus.coupling.runs.estimate import check_memory, memory_gib
+from tellus.coupling.runs.files import CONFIG
 from tellus.coupling.runs.recorded import RecordedRun
 from tellus.coupling.runs.run import run_directory
 from tellus.coupling.simulation.loop import Simulation
@@ -179,7 +180,7 @@ def run_one(config: Config, name: str, out: Path) -> Ending:
     directory, aside = out / RUNS / name, out / FAILED / name
     if aside.exists():
         aside.rename(directory)
-    begun = (directory / "config.toml").exists()
+    begun = (directory / CONFIG).exists()
     try:
         with limit(1), threadpool_limits(limits=1):
             done = run_directory(config, directory, resume=begun, progress=False)

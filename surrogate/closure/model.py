@@ -18,7 +18,6 @@ from tellus.solver.homogenised import homogenised
 from tellus.solver.rheology import FrankKamenetskii, depends_on_strain_rate
 from tellus.solver.stokes import Flow, StokesProblem
 from tellus.solver.transport.means import Fluxes
-from tellus.surrogate.card import outside
 from tellus.surrogate.files import StoredModel, restored, write_model
 from tellus.surrogate.model import PRECISIONS, SHIPPED_WEIGHTS, TrainedModel
 from tellus.surrogate.networks import seeded
@@ -46,6 +45,7 @@ class LearnedClosure(TrainedModel, Closure):
     """
 
     kind = ClosureSettings.kind
+    called = "the closure"
     name = "learned"
     shipped = SHIPPED_WEIGHTS / "closure"
 
@@ -131,18 +131,12 @@ class LearnedClosure(TrainedModel, Closure):
             )
         if walls != BoundaryConditions():
             warnings.append("the closure was trained with T = 1 at the bottom and 0 at the top")
-        if not isinstance(law, FrankKamenetskii):
-            return [
-                *warnings,
-                f"the closure was trained for Frank-Kamenetskii viscosity, not {law}",
-            ]
-        if self.of_own_grid and law.gamma_T > STAGNANT:
+        if isinstance(law, FrankKamenetskii) and self.of_own_grid and law.gamma_T > STAGNANT:
             warnings.append(
                 "with the learned closure the velocity of a stagnant lid is off by tens of percent "
                 "and more: take no surface velocity or mobility from this run"
             )
-        asked = {"gamma_T": law.gamma_T, "gamma_p": law.gamma_p, "heating": problem.heating}
-        return warnings + outside(self.card["range"], asked, "the closure")
+        return warnings + self.outside_training(law, heating=problem.heating)
 
     @classmethod
     def within(cls, path: Path | str | None = None) -> Self:

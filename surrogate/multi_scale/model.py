@@ -1,6 +1,5 @@
 """The surrogate of Agarwal et al. (2025): temperature and parameters to velocity in one go."""
 
-from time import perf_counter
 from typing import Any, Self
 
 import numpy as np
@@ -9,6 +8,7 @@ from torch import Tensor, nn
 
 from tellus.errors import InputError
 from tellus.solver.grid import Grid
+from tellus.solver.phase_timer import PhaseTimer
 from tellus.solver.rheology import FrankKamenetskii
 from tellus.solver.stokes import Flow, StokesProblem, StokesReport
 from tellus.solver.torch_threads import few_torch_threads
@@ -107,19 +107,18 @@ class MultiScaleSurrogate(StokesSurrogate):
                 "this surrogate sees the parameters of a Frank-Kamenetskii viscosity: use that "
                 "law, or --stokes direct."
             )
-        start = perf_counter()
+        timer = PhaseTimer()
         scale = self.scale(problem)
         temperature = torch.from_numpy(problem.temperature).to(self._type)[None]
         parameters = Parameters.one(law.gamma_T, law.gamma_p, problem.heating, temperature)
-        middle = perf_counter()
+        timer.lap("features")
         alone = problem.temperature.size <= SERIAL_CELLS
         with torch.inference_mode(), few_torch_threads(1 if alone else 2):
             answer = self.model.answer(temperature, parameters, problem.grid).double()
             u, v = self.model.head.faces(answer, problem.grid)
         across, up = (scale * part[0].numpy() for part in (u, v))
-        end = perf_counter()
-        seconds = {"features": middle - start, "network": end - middle}
+        timer.lap("network")
         psi = np.zeros(problem.grid.nodes)
         np.cumsum(across * problem.grid.hy, axis=0, out=psi[1:])
-        report = StokesReport("surrogate", seconds, status="predicted")
+        report = StokesReport("surrogate", timer.seconds, status="predicted")
         return Flow(psi, across, up, report, None, self.model.head.divergent)

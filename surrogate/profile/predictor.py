@@ -12,7 +12,8 @@ import torch
 from torch import Tensor, nn
 
 from tellus.solver.grid import Array, Grid
-from tellus.surrogate.card import PARAMETERS, outside
+from tellus.solver.rheology import FrankKamenetskii
+from tellus.surrogate.card import PARAMETERS
 from tellus.surrogate.files import StoredModel, restored
 from tellus.surrogate.model import PRECISIONS, SHIPPED_WEIGHTS, TrainedModel
 from tellus.surrogate.multi_scale.features import HEATING, LOG10_GAMMA_P, LOG10_GAMMA_T
@@ -52,6 +53,7 @@ class ProfilePredictor(TrainedModel):
     """A trained network and its card."""
 
     kind = ProfileSettings.kind
+    called = "the profile predictor"
     shipped = SHIPPED
 
     @classmethod
@@ -78,5 +80,5 @@ class ProfilePredictor(TrainedModel):
         self, gamma_T: float, gamma_p: float, heating: float, rayleigh: float = 1.0
     ) -> list[str]:
         """A warning for each parameter outside the trained range."""
-        asked = dict(zip(PARAMETERS, (gamma_T, gamma_p, heating, rayleigh), strict=True))
-        return outside(self.card["range"], asked, "the profile predictor")
+        law = FrankKamenetskii(gamma_T, gamma_p)
+        return self.outside_training(law, heating=heating, rayleigh=rayleigh)

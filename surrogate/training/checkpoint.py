@@ -12,9 +12,9 @@ from torch import Tensor
 from tellus.errors import InputError
 from tellus.io.whole_file import not_followed, write_atomically
 from tellus.surrogate import files
+from tellus.surrogate.card import METRICS
 
 CHECKPOINT = Path("checkpoint") / "last.safetensors"
-METRICS = "metrics.jsonl"
 
 
 def write_checkpoint(out: Path, state: tuple[dict[str, Tensor], dict[str, Any]]) -> None:

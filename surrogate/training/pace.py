@@ -21,25 +21,17 @@ class Pace:
         What the line begins with, such as "epoch 2/20".
     examples : int
         In the whole epoch.
-    clock : callable
-        Seconds from any start.
     """
 
-    def __init__(
-        self,
-        report: Callable[[str], None],
-        name: str,
-        examples: int,
-        clock: Callable[[], float] = perf_counter,
-    ) -> None:
-        self._report, self._name, self._examples, self._clock = report, name, examples, clock
-        self._start = self._told = clock()
+    def __init__(self, report: Callable[[str], None], name: str, examples: int) -> None:
+        self._report, self._name, self._examples = report, name, examples
+        self._start = self._told = perf_counter()
         self._done = 0
 
     def advance(self, examples: int, loss: float) -> None:
         """So many more are done; `loss` is the sum over all that are."""
         self._done += examples
-        now = self._clock()
+        now = perf_counter()
         if now - self._told < EVERY:
             return
         self._told = now

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from time import perf_counter
 from typing import Any, Self
 
 import numpy as np
@@ -13,6 +12,7 @@ from torch import Tensor, nn
 from tellus.errors import InputError
 from tellus.solver.coarse import CoarseSolver
 from tellus.solver.grid import Array, Grid
+from tellus.solver.phase_timer import PhaseTimer
 from tellus.solver.stokes import Flow, StokesProblem, StokesReport, flow_from_psi
 from tellus.solver.torch_threads import few_torch_threads
 from tellus.surrogate.card import card_grid
@@ -202,19 +202,18 @@ class Surrogate(StokesSurrogate):
                 f"is on {problem.grid}, aspect {problem.grid.aspect:g}: Surrogate.load(path, grid)."
             )
         with few_torch_threads(), torch.inference_mode():
-            clock = [perf_counter()]
+            timer = PhaseTimer()
             base = self.base.stream_function(problem)
-            clock.append(perf_counter())
+            timer.lap("base")
             observed, scale = observe(problem, base, self._operator)
             prepared = self.corrector.prepare(to_inputs(observed).with_mirror_image(), self.grid)
             prepared = prepared.contiguous(memory_format=torch.channels_last)
-            clock.append(perf_counter())
+            timer.lap("features")
             one, image = self.corrector.correction(prepared)
             correction = (0.5 * (one - image.flip(-1))).numpy()
             psi = base + scale * correction.astype(np.float64)
-            clock.append(perf_counter())
-        phases = ("base", "features", "network")
-        return psi, dict(zip(phases, np.diff(clock).tolist(), strict=True))
+            timer.lap("network")
+        return psi, timer.seconds
 
     def flow(self, problem: StokesProblem) -> Flow:
         """The predicted flow, free of divergence in every cell."""

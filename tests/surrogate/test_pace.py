@@ -6,9 +6,17 @@ from tellus.solver.phase_timer import time_left
 from tellus.surrogate.training.pace import Pace
 
 
-def test_a_line_a_minute_says_how_far_it_is_and_how_long_it_takes() -> None:
-    now, said = [100.0], list[str]()
-    pace = Pace(said.append, "epoch 1/2", 100, clock=lambda: now[0])
+@pytest.fixture
+def now(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The time, which the tests set."""
+    seconds = [100.0]
+    monkeypatch.setattr("tellus.surrogate.training.pace.perf_counter", lambda: seconds[0])
+    return seconds
+
+
+def test_a_line_a_minute_says_how_far_it_is_and_how_long_it_takes(now: list[float]) -> None:
+    said = list[str]()
+    pace = Pace(said.append, "epoch 1/2", 100)
     for _ in range(7):
         now[0] += 25.0
         pace.advance(10, 0.5 * (now[0] - 100.0))
@@ -19,9 +27,9 @@ def test_a_line_a_minute_says_how_far_it_is_and_how_long_it_takes() -> None:
     ]
 
 
-def test_short_epochs_say_nothing() -> None:
-    now, said = [0.0], list[str]()
-    pace = Pace(said.append, "epoch 1/2", 100, clock=lambda: now[0])
+def test_short_epochs_say_nothing(now: list[float]) -> None:
+    said = list[str]()
+    pace = Pace(said.append, "epoch 1/2", 100)
     for _ in range(59):
         now[0] += 1.0
         pace.advance(1, 1.0)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from tellus.config import Config
+from tellus.config.sections import PHYSICS
 from tellus.coupling.runs.recorded import RUNNING, RecordedRun, read_run
 from tellus.coupling.runs.summary import guards
 from tellus.coupling.trajectory.tabular import told
@@ -15,9 +16,6 @@ from tellus.errors import InputError
 from tellus.io.shown import shown
 
 from .pair import RunPair
-
-PHYSICS = ("model", "rheology", "boundaries")
-"""Sections of a configuration that two runs of one case have in common."""
 
 
 def compare(runs: Sequence[Path], out: Path | None = None) -> dict[str, Any]:

@@ -29,6 +29,10 @@ def _default(section: Section, key: str) -> object:
     return type(section).model_fields[key].default
 
 
+PHYSICS = ("model", "rheology", "boundaries")
+"""Sections that say what is computed; not how, how finely, or from which start."""
+
+
 class GridSection(Section):
     """The staggered grid."""
 
