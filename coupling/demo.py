@@ -18,6 +18,7 @@ from tellus.coupling.output.style import save_picture
 from tellus.coupling.runs.recorded import RecordedRun, read_run
 from tellus.coupling.runs.run import run_directory
 from tellus.io.places import refuse_occupied
+from tellus.io.text_table import digits
 from tellus.io.whole_file import write_atomically
 from tellus.solver.stokes import (
     QUIET_VRMS,
@@ -33,7 +34,6 @@ from .trajectory.comparison.compare import compare
 from .trajectory.comparison.figures import picture
 from .trajectory.comparison.report import write_report
 from .trajectory.comparison.table import busy, headline
-from .trajectory.tabular import digits
 
 MARKER = ".tellus-demo"
 SOLVERS = ("direct", "skip:10", "refined", "surrogate")

@@ -15,10 +15,10 @@ from typing import Any
 from tellus.coupling.cluster import run_all, tell
 from tellus.coupling.experiments.experiment import Experiment, evaluate_model, find_experiments
 from tellus.coupling.runs.provenance import provenance
-from tellus.coupling.trajectory.tabular import aligned
 from tellus.errors import InterruptedRunError, TellusError
 from tellus.io.json_file import plain, read_json, read_json_lines, write_json
 from tellus.io.lock import sole_user
+from tellus.io.text_table import aligned
 from tellus.io.whole_file import write_atomically
 from tellus.solver.threads import allowed, limit
 from tellus.surrogate.card import CARD

@@ -13,12 +13,12 @@ from tellus.coupling.runs.recorded import RecordedRun
 from tellus.coupling.trajectory.drift import last_third
 from tellus.coupling.trajectory.tabular import (
     brief_value,
-    digits,
     is_number,
     rich_table,
     short_names,
     told,
 )
+from tellus.io.text_table import digits
 from tellus.io.whole_file import write_atomically
 
 from .plan import DONE, Sweep

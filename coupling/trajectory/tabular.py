@@ -1,6 +1,6 @@
 """Tables for the terminal, a row for each run; numbers and settings as short as they can be."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -9,6 +9,7 @@ from rich.table import Column as TableColumn
 from rich.table import Table
 
 from tellus.io.shown import shown
+from tellus.io.text_table import digits
 
 Column = tuple[str, str, float]
 """Title of a column, key of what it shows, and by how much that is multiplied."""
@@ -20,30 +21,9 @@ FRAME = 3
 """Characters around each cell."""
 
 
-def digits(value: float | None, scale: float = 1.0) -> str:
-    """`value * scale` to two significant digits (three from 1 on), or a dash for None."""
-    if value is None:
-        return "-"
-    number = value * scale
-    if abs(number) >= 1e3:
-        return f"{number:.0f}"
-    return f"{number:.3g}" if abs(number) >= 1 else f"{number:.2g}"
-
-
 def cells(row: Mapping[str, Any], columns: Iterable[Column]) -> list[str]:
     """The figures of one row, in the order of the columns."""
     return [digits(row[key], scale) for _, key, scale in columns]
-
-
-def aligned(rows: Sequence[Sequence[str]], left: int) -> Iterator[str]:
-    """Lines of columns, the first `left` of them aligned to the left, the others to the right."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
-        padded = [
-            cell.ljust(width) if k < left else cell.rjust(width)
-            for k, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ]
-        yield "  ".join(padded).rstrip()
 
 
 class FittedTable(Table):

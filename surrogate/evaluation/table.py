@@ -1,12 +1,13 @@
 """An evaluation as text."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
+
+from tellus.io.text_table import aligned, percent
 
 Result = Mapping[str, Any]
 
-LABEL = 51
-"""Characters before the first column of errors."""
+ERRORS = ("median", "p95")
 
 
 def table(result: Result) -> str:
@@ -17,53 +18,65 @@ def table(result: Result) -> str:
 
 
 def _simulations(result: Result) -> Iterator[str]:
-    base = result.get("base")
     yield (
         f"relative velocity error on split {result['split']!r}, {result['snapshots']} snapshots "
         f"at {result['grid']} ({result['quiet_snapshots_left_out']} quiet ones left out)"
     )
     yield ""
-    if base is not None:
-        yield f"{'':{LABEL}}{base['name'] + ' alone':>19}{'with network':>18}"
-    yield (
-        f"{'simulation':12}{'gamma_T':>10}{'gamma_p':>9}{'heating':>9}{'snapshots':>11}"
-        + f"{'median':>10}{'p95':>9}"
-        + (f"{'median':>9}{'p95':>9}" if base is not None else "")
-    )
-    parts = ["model"] if base is None else ["base", "model"]
-    for row in result["per_simulation"]:
-        yield (
-            f"{row['name']:12}{row['gamma_T']:10.1e}{row['gamma_p']:9.1f}{row['heating']:9.1f}"
-            f"{row['snapshots']:11d}"
-            + _columns([row[f"{part}_{key}"] for part in parts for key in ("median", "p95")])
-        )
-    wholes = [result] if base is None else [base, result]
-    both = [whole["relative_l2"][key] for whole in wholes for key in ("median", "p95")]
-    yield f"{'all':{LABEL}}{_columns(both)}"
-    taken = {part: f"{1e3 * seconds:.2f}" for part, seconds in result["seconds"].items()}
-    beside = "" if base is None else f"{taken['base']:>10}{'':8}"
-    yield f"{'milliseconds':{LABEL}}{beside}{taken['model']:>10}   (direct {taken['direct']})"
+    parts = {"model": ("median", result)}
+    if base := result.get("base"):
+        parts = {"base": (f"{base['name']} alone", base), "model": ("with network", result)}
+    titles = (title for name, _ in parts.values() for title in (name, "p95"))
+    seconds = (text for part in parts for text in (_milliseconds(result, part), ""))
+    rows = [
+        ["simulation", "gamma_T", "gamma_p", "heating", "snapshots", *titles],
+        *(
+            [
+                row["name"],
+                f"{row['gamma_T']:.1e}",
+                f"{row['gamma_p']:.1f}",
+                f"{row['heating']:.1f}",
+                str(row["snapshots"]),
+                *(percent(row[f"{part}_{key}"]) for part in parts for key in ERRORS),
+            ]
+            for row in result["per_simulation"]
+        ),
+        [
+            "all",
+            *[""] * 4,
+            *(percent(whole["relative_l2"][key]) for _, whole in parts.values() for key in ERRORS),
+        ],
+        ["milliseconds", *[""] * 4, *seconds],
+    ]
+    yield from aligned(rows, left=1)
+    yield f"a direct solve takes {_milliseconds(result, 'direct')} milliseconds"
+
+
+def _milliseconds(result: Result, part: str) -> str:
+    return f"{1e3 * result['seconds'][part]:.2f}"
 
 
 def _decades(result: Result) -> Iterator[str]:
-    yield (
-        f"{'rms velocity':20}{'snapshots':>10}{'MAE of u':>12}{'MAE of v':>12}"
-        f"{'median, u':>12}{'median, v':>12}"
-    )
-    for decade in result["decades"]:
-        yield f"{decade['from']:<7g} to {decade['to']:<9g}{decade['snapshots']:>10}" + "".join(
-            [f"{decade[name]['mae']:>12.3g}" for name in "uv"]
-            + [f"{percent(decade[name]['relative_l2']['median']):>12}" for name in "uv"]
-        )
+    titles = ("rms velocity", "snapshots", "MAE of u", "MAE of v", "median, u", "median, v")
+    rows = [
+        [
+            f"{decade['from']:g} to {decade['to']:g}",
+            str(decade["snapshots"]),
+            *(f"{decade[name]['mae']:.3g}" for name in "uv"),
+            *(percent(decade[name]["relative_l2"]["median"]) for name in "uv"),
+        ]
+        for decade in result["decades"]
+    ]
+    yield from aligned([titles, *rows], left=1)
 
 
 def _walls(result: Result) -> Iterator[str]:
-    names = list(result["walls"])
-    yield f"{'wall':20}" + "".join(f"{name:>12}" for name in names)
-    yield f"{'MAE':20}" + "".join(f"{result['wall_mae'][name]:>12.3g}" for name in names)
-    yield f"{'median, of vrms':20}" + "".join(
-        f"{percent(result['walls'][name]):>12}" for name in names
-    )
+    rows = [
+        ["wall", *result["walls"]],
+        ["MAE", *(f"{error:.3g}" for error in result["wall_mae"].values())],
+        ["median, of vrms", *map(percent, result["walls"].values())],
+    ]
+    yield from aligned(rows, left=1)
 
 
 def _ending(result: Result) -> Iterator[str]:
@@ -81,14 +94,3 @@ def _ending(result: Result) -> Iterator[str]:
         "largest divergence, in max|u|/h: "
         f"{cells['inside']['max']:.1e} inside, {cells['walls']['max']:.1e} in wall cells"
     )
-
-
-def _columns(errors: Sequence[float | None]) -> str:
-    """The first a little wider, to stand clear of what is left of it."""
-    widths = (10, *[9] * (len(errors) - 1))
-    return "".join(f"{percent(e):>{w}}" for e, w in zip(errors, widths, strict=True))
-
-
-def percent(value: float | None) -> str:
-    """A share as text, "-" for none."""
-    return "-" if value is None else f"{100 * value:.2f} %"

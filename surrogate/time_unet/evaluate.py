@@ -1,16 +1,17 @@
 """One step of a U-net that steps in time against the simulations, and then many."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
+from tellus.io.text_table import aligned, percent
 from tellus.solver.grid import Array, Grid
 from tellus.solver.stokes import QUIET_VRMS
 from tellus.surrogate.data import Dataset
 from tellus.surrogate.evaluation.scores import spread
-from tellus.surrogate.evaluation.table import percent
 
 from .data import History, Pairs
 from .model import FIELDS, State, TimeStepper, node_divergence, step_losses
@@ -99,39 +100,35 @@ def table(result: dict[str, Any]) -> str:
         f"{result['grid']}, {result['pairs']} pairs "
         f"({result['quiet_pairs_left_out']} quiet ones left out of velocity errors)",
         "",
-        f"{'':20}{'T median':>10}{'p95':>9}{'velocity':>12}{'p95':>9}{'loss T':>11}{'u and v':>10}",
-        _one_step_line("U-net", result),
-        _one_step_line("nothing changes", result["previous"]),
+        *_one_step(result),
         f"largest divergence {result['max_divergence']:.1e} max|u|/h",
     ]
     for start, rollout in result["rollout"].items():
-        lines += ["", *_rollout_lines(start, rollout)]
+        lines += [
+            "",
+            f"rolled out from {start} snapshots: {rollout['lost']} of "
+            f"{len(rollout['per_simulation'])} lost within {len(rollout['steps'])} steps",
+            *_course(rollout["steps"]),
+        ]
     return "\n".join(lines)
 
 
-def _one_step_line(name: str, errors: dict[str, Any]) -> str:
-    temperature, velocity = errors["temperature_relative_l2"], errors["relative_l2"] or {}
-    return (
-        f"{name:20}{percent(temperature['median']):>10}{percent(temperature['p95']):>9}"
-        f"{percent(velocity.get('median')):>12}{percent(velocity.get('p95')):>9}"
-        f"{errors['loss']['temperature']:11.4f}{errors['loss']['velocity']:10.4f}"
-    )
+def _one_step(result: dict[str, Any]) -> Iterator[str]:
+    rows = [["", "T median", "p95", "velocity", "p95", "loss T", "u and v"]]
+    for name, errors in (("U-net", result), ("nothing changes", result["previous"])):
+        temperature, velocity = errors["temperature_relative_l2"], errors["relative_l2"] or {}
+        shares = [part.get(key) for part in (temperature, velocity) for key in ("median", "p95")]
+        losses = [f"{errors['loss'][key]:.4f}" for key in ("temperature", "velocity")]
+        rows.append([name, *map(percent, shares), *losses])
+    return aligned(rows, left=1)
 
 
-def _rollout_lines(start: str, rollout: dict[str, Any]) -> list[str]:
-    lines = [
-        f"rolled out from {start} snapshots: {rollout['lost']} of "
-        f"{len(rollout['per_simulation'])} lost within {len(rollout['steps'])} steps",
-        f"{'steps':>6}{'alive':>7}{'lost':>6}{'T':>10}{'held':>10}{'velocity':>11}{'held':>10}"
-        f"{'<T>':>9}",
-    ]
-    for row in rollout["steps"]:
-        held = row["held"]
+def _course(steps: list[dict[str, Any]]) -> Iterator[str]:
+    rows = [["steps", "alive", "lost", "T", "held", "velocity", "held", "<T>"]]
+    for row in steps:
+        counts = [str(row[key]) for key in ("steps", "alive", "lost")]
+        both = (row, row["held"])
+        errors = [one[f"{name}_error"] for name in ("temperature", "velocity") for one in both]
         drift = row["mean_temperature_error"]
-        lines.append(
-            f"{row['steps']:6d}{row['alive']:7d}{row['lost']:6d}"
-            f"{percent(row['temperature_error']):>10}{percent(held['temperature_error']):>10}"
-            f"{percent(row['velocity_error']):>11}{percent(held['velocity_error']):>10}"
-            f"{'-' if drift is None else f'{drift:.4f}':>9}"
-        )
-    return lines
+        rows.append([*counts, *map(percent, errors), "-" if drift is None else f"{drift:.4f}"])
+    return aligned(rows, left=0)

@@ -6,8 +6,8 @@ import pytest
 
 from tellus.coupling import demo as module
 from tellus.coupling.demo import demo
-from tellus.coupling.trajectory.tabular import digits
 from tellus.errors import InputError
+from tellus.io.text_table import digits
 
 
 @pytest.fixture

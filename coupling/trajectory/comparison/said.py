@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 from matplotlib.figure import Figure
 
 from tellus.coupling.runs.recorded import RecordedRun
-from tellus.coupling.trajectory.tabular import digits
 from tellus.io.shown import in_picture
+from tellus.io.text_table import digits
 
 Runs = Sequence[RecordedRun]
 Result = Mapping[str, Any]

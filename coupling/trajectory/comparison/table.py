@@ -5,9 +5,10 @@ from typing import Any
 
 from rich.table import Table
 
-from tellus.coupling.trajectory.tabular import Column, cells, digits, rich_table
+from tellus.coupling.trajectory.tabular import Column, cells, rich_table
 from tellus.io.busy import BUSY_PERCENT
 from tellus.io.shown import shown
+from tellus.io.text_table import digits
 
 COLUMNS: tuple[Column, ...] = (
     ("steps", "steps", 1.0),

@@ -9,7 +9,8 @@ from tellus.coupling.trajectory.cases import RolloutCase
 from tellus.coupling.trajectory.drift import errors
 from tellus.coupling.trajectory.record import FINISHED, Trajectory
 from tellus.coupling.trajectory.rollout import COLLAPSED, NOT_FINITE, OUT_OF_BOUNDS, SOLVER_FAILED
-from tellus.coupling.trajectory.tabular import Column, aligned, cells, digits
+from tellus.coupling.trajectory.tabular import Column, cells
+from tellus.io.text_table import aligned, digits
 
 Result = Mapping[str, Any]
 Row = dict[str, Any]
