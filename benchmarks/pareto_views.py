@@ -61,9 +61,9 @@ def figure(result: Mapping[str, Any]) -> Figure:
     return drawing
 
 
-def kind(row: Row) -> str:
-    """The first word of the solver's name."""
-    return SolverSpec.parse(row["name"]).kind
+def colour(solver: str) -> str:
+    """That of all solvers of one kind."""
+    return COLOURS.get(SolverSpec.parse(solver).kind, OTHER)
 
 
 def _place(row: Row, bottom: float) -> tuple[float, float]:
@@ -71,9 +71,8 @@ def _place(row: Row, bottom: float) -> tuple[float, float]:
 
 
 def _draw(axis: Axes, row: Row, bottom: float) -> None:
-    colour = COLOURS.get(kind(row), OTHER)
-    marker = "v" if row["as_good_as_exact"] else "o"
-    axis.plot(*_place(row, bottom), marker, ms=5, mfc=colour, mec="#222222", mew=0.4, zorder=3)
+    marker, own = "v" if row["as_good_as_exact"] else "o", colour(row["name"])
+    axis.plot(*_place(row, bottom), marker, ms=5, mfc=own, mec="#222222", mew=0.4, zorder=3)
 
 
 def _draw_front(axis: Axes, rows: list[Row], bottom: float) -> None:
@@ -89,8 +88,8 @@ def _draw_floors(axis: Axes, rows: list[Row]) -> None:
 
 
 def _legend(drawing: Figure, axis: Axes, rows: list[Row]) -> None:
-    for name in dict.fromkeys(kind(row) for row in rows):
-        axis.plot([], [], "o", ms=5, mfc=COLOURS.get(name, OTHER), mec="#222222", label=name)
+    for kind in dict.fromkeys(SolverSpec.parse(row["name"]).kind for row in rows):
+        axis.plot([], [], "o", ms=5, mfc=colour(kind), mec="#222222", label=kind)
     axis.plot([], [], "v", ms=5, mfc="none", mec="#222222", label="as good as exact")
     axis.plot([], [], color="#222222", lw=1, label="Pareto front")
     drawing.legend(fontsize=7, loc="outside lower center", ncols=4)

@@ -13,7 +13,7 @@ from rich.table import Table
 from tellus.coupling.output.style import styled
 
 from .labels import label_points
-from .pareto_views import COLOURS, OTHER
+from .pareto_views import colour
 from .spread import Row
 from .tables import view
 
@@ -87,15 +87,11 @@ def _draw_growth(axis: Axes, rows: Sequence[Row]) -> None:
         sizes = [cells(row["grid"]) for row in mine]
         seconds = [row["seconds"] for row in mine]
         marker = MARKERS[k % len(MARKERS)]
-        axis.plot(sizes, seconds, marker=marker, color=_colour(name), lw=1.2, ms=4)
+        axis.plot(sizes, seconds, marker=marker, color=colour(name), lw=1.2, ms=4)
         ends.append((sizes[-1], seconds[-1], name))
     # Room for the names.
     axis.set_xlim(right=ROOM * max((size for size, _, _ in ends), default=1.0))
     label_points(axis, sorted(ends, key=lambda end: end[1]), 6.0)
-
-
-def _colour(solver: str) -> str:
-    return COLOURS.get(solver.partition(":")[0], OTHER)
 
 
 def _draw_tradeoff(axis: Axes, rows: Sequence[Row], grid: str) -> None:
@@ -103,7 +99,7 @@ def _draw_tradeoff(axis: Axes, rows: Sequence[Row], grid: str) -> None:
     axis.set(xscale="log", yscale="log", title=f"{grid} cells")
     axis.set(xlabel="seconds per Stokes solve", ylabel="velocity error (median)")
     for row in drawn:
-        axis.plot(row["seconds"], row["velocity_error"], "o", ms=4, color=_colour(row["solver"]))
+        axis.plot(row["seconds"], row["velocity_error"], "o", ms=4, color=colour(row["solver"]))
     for row in rows:
         if row["solver"] == "direct":
             axis.axvline(row["seconds"], color="#222222", lw=1, ls="--", label="direct")

@@ -56,13 +56,17 @@ def markdown(view: Table, notes: Sequence[str] = (), gap: str = " ") -> str:
     `gap` stands beside the bars of the line under the headings.
     """
     columns = view.columns
-    marks = ("---:" if column.justify == "right" else "---" for column in columns)
-    return template("table.md.j2").render(
-        headings=[column.header for column in columns],
-        rule=f"|{gap}{f'{gap}|{gap}'.join(marks)}{gap}|",
-        rows=zip(*(column.cells for column in columns), strict=True),
-        notes=notes,
-    )
+    marks = ["---:" if column.justify == "right" else "---" for column in columns]
+    rows = zip(*((column.header, *column.cells) for column in columns), strict=True)
+    headings, *lines = (f"| {' | '.join(map(_escaped, row))} |" for row in rows)
+    rule = f"|{gap}{f'{gap}|{gap}'.join(marks)}{gap}|"
+    below = ["", *(f"- {note}" for note in notes)] if notes else []
+    return "\n".join([headings, rule, *lines, *below, ""])
+
+
+def _escaped(cell: Any) -> str:
+    """What stands in a cell of a Markdown table, where a bar would end it."""
+    return str(cell).replace("|", "\\|")
 
 
 @cache
@@ -76,7 +80,7 @@ def template(name: str) -> Template:
         keep_trailing_newline=True,
     )
     made.filters |= {"digits": digits, "percent": percent, "ms": milliseconds, "phases": phases}
-    made.filters["cell"] = lambda text: text.replace("|", "\\|")
+    made.filters["cell"] = _escaped
     made.globals |= {"BUSY_PERCENT": BUSY_PERCENT, "remarks": remarks, "setting": setting}
     return made.get_template(name)
 
