@@ -43,6 +43,14 @@ class Core:
         rows = zip(self.shares, cells, strict=False)
         return sum(share * float(np.mean(row)) for share, row in rows)
 
+    def implicit(self, given: float, a: float, base: float, gain: float) -> float:
+        """T_b with (1 + a r) T_b - a r (base + gain T_b) = given, r the core's rate.
+
+        `base` is that under a wall at zero, and `gain` what a degree of the wall adds to it.
+        """
+        coupling = a * self.rate
+        return (given + coupling * base) / (1.0 + coupling * (1.0 - gain))
+
     def flux(self, bottom: float, cells: Array, rate: Array, entering: float, dt: float) -> float:
         """q_b over a step of Euler's method from T_b and T at the `cells`.
 

@@ -13,6 +13,16 @@ from .energy_kernels import diffuse
 from .grid import Array, Grid
 
 
+def eigenvalues(cells: int, h: float, offset: float = 0.0) -> Array:
+    """Minus those of the second difference along a line, shape (cells,).
+
+    `offset` is 0 between insulating ends, 1 between ends of given value, and 1/2 for one of each.
+    """
+    angle = np.pi * (np.arange(cells, dtype=np.float64) + offset) / cells
+    found: Array = (2.0 - 2.0 * np.cos(angle)) / h**2
+    return found
+
+
 class DiffusionSolver:
     """Solves (1 - a L) T = rhs, L the five-point Laplacian with its half cells at the walls.
 
@@ -38,9 +48,7 @@ class DiffusionSolver:
     def _eigenvalues(self) -> Array:
         """Of -d^2/dx^2, shape (nx,)."""
         offset = {2: 1.0 if self._family == "dst" else 0.0, 4: 0.5}[self._type]
-        angle = np.pi * (np.arange(self.grid.nx, dtype=np.float64) + offset) / self.grid.nx
-        eigenvalues: Array = (2.0 - 2.0 * np.cos(angle)) / self.grid.hx**2
-        return eigenvalues
+        return eigenvalues(self.grid.nx, self.grid.hx, offset)
 
     def rate(self, temperature: Array, value: Array) -> Array:
         """L T with what the walls hold or let in, shape (ny, nx)."""
@@ -68,8 +76,7 @@ class DiffusionSolver:
         base, gain = (
             float(row @ uniform) / self.grid.nx for row in (spectrum[0, modes], response[0])
         )
-        coupling = a * self.core.rate
-        bottom = (float(value[2]) + coupling * base) / (1.0 + coupling * (1.0 - gain))
+        bottom = self.core.implicit(float(value[2]), a, base, gain)
         spectrum[:, modes] += bottom * response
         return self._back(spectrum), bottom
 

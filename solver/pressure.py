@@ -3,6 +3,7 @@
 import numpy as np
 from scipy import fft
 
+from .diffusion import eigenvalues
 from .grid import Array
 from .stokes import Flow, StokesProblem
 from .strain import (
@@ -28,9 +29,9 @@ def pressure(flow: Flow, problem: StokesProblem, viscosity: Array) -> Array:
     divergence[:, 1:] -= across / grid.hx
     divergence[:-1] += up / grid.hy
     divergence[1:] -= up / grid.hy
-    eigenvalues = _eigenvalues(grid.ny, grid.hy)[:, None] + _eigenvalues(grid.nx, grid.hx)
-    eigenvalues[0, 0] = 1.0
-    spectrum = fft.dctn(divergence, type=2, norm="ortho") / -eigenvalues
+    laplacian = -(eigenvalues(grid.ny, grid.hy)[:, None] + eigenvalues(grid.nx, grid.hx))
+    laplacian[0, 0] = 1.0
+    spectrum = fft.dctn(divergence, type=2, norm="ortho") / laplacian
     spectrum[0, 0] = 0.0
     return np.asarray(fft.idctn(spectrum, type=2, norm="ortho"))
 
@@ -51,10 +52,3 @@ def momentum_residual(flow: Flow, problem: StokesProblem, viscosity: Array) -> t
     across = np.diff(normal, axis=1) / grid.hx + np.diff(shear[:, 1:-1], axis=0) / grid.hy
     up = np.diff(-normal, axis=0) / grid.hy + np.diff(shear[1:-1], axis=1) / grid.hx + buoyancy
     return across, up
-
-
-def _eigenvalues(cells: int, h: float) -> Array:
-    """Of the second difference between insulating ends, shape (cells,)."""
-    angle = np.pi * np.arange(cells, dtype=np.float64) / cells
-    eigenvalues: Array = (2.0 - 2.0 * np.cos(angle)) / h**2
-    return eigenvalues

@@ -54,9 +54,8 @@ class MeanDiffusion:
         cold, warm = np.array([*value[:2], 0.0, value[3]]), np.array([0.0, 0.0, 1.0, 0.0])
         temperature = self._solved(rhs + a * self._from_walls(cold), a)
         response = self._solved(a * self._from_walls(warm), a)
-        coupling = a * self.core.rate
         base, gain = self.core.base(temperature), self.core.base(response)
-        bottom = (float(value[2]) + coupling * base) / (1.0 + coupling * (1.0 - gain))
+        bottom = self.core.implicit(float(value[2]), a, base, gain)
         return temperature + bottom * response, bottom
 
     def _from_walls(self, value: Array) -> Array:
