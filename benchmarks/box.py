@@ -111,7 +111,7 @@ class BoxRow(Record):
 
 
 def _simulation_row(solver: StokesSolver, simulation: Snapshots) -> SimulationRow:
-    """Of the evenly spread snapshots."""
+    """Errors on the evenly spread snapshots of one simulation."""
     moving = np.flatnonzero(simulation.even & (simulation.vrms >= QUIET_VRMS))
     errors = [_error(solver, simulation, int(k)) for k in moving]
     return SimulationRow(
@@ -126,7 +126,7 @@ def _simulation_row(solver: StokesSolver, simulation: Snapshots) -> SimulationRo
 
 
 def _box_row(solver: str, simulations: Sequence[SimulationRow]) -> BoxRow:
-    """Of all simulations; InputError where nothing moves."""
+    """Errors over all simulations; InputError where nothing moves."""
     errors = [error for row in simulations for error in row.errors]
     if not errors:
         raise InputError("--data: no snapshot of these simulations moves; use another data set.")

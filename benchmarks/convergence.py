@@ -73,7 +73,7 @@ def time_step_convergence(resolution: int, halvings: int = 3) -> list[ErrorRow]:
 
 
 def fewest_steps(resolution: int) -> int:
-    """As long as the Courant limit allows; as many on grids coarser than 32 cells as on that."""
+    """Fewest steps that the Courant limit allows; on grids coarser than 32 cells those of 32."""
     return round(STEPS_PER_CELL * max(FEWEST_CELLS, resolution))
 
 

@@ -74,7 +74,7 @@ def cached(
 
 
 def cache_directory() -> Path:
-    """Where this user's caches of Tellus lie."""
+    """The directory of this user's caches of Tellus."""
     home = Path.home()
     local = os.environ.get("LOCALAPPDATA", home / "AppData" / "Local")
     places = {"darwin": home / "Library" / "Caches", "win32": Path(local)}
@@ -118,7 +118,7 @@ class Case:
 
     @property
     def rheology(self) -> FrankKamenetskii:
-        """Its viscosity law."""
+        """The viscosity law of the case."""
         return FrankKamenetskii(self.gamma_T, self.gamma_p)
 
     def problem(self, grid: Grid, temperature: Array, time: float) -> StokesProblem:

@@ -22,7 +22,7 @@ EXACT = 0.1
 
 
 def pareto_front(points: Iterable[Point]) -> list[Point]:
-    """Those that no other is as good as in both, and better in one; the cheapest first."""
+    """Points that no other is as good as in both, and better in one; the cheapest first."""
     ordered = sorted(set(points))
     return [point for i, point in enumerate(ordered) if all(point[1] < p[1] for p in ordered[:i])]
 
@@ -92,7 +92,7 @@ def training_seconds(name: str) -> float | None:
 SECONDS = "cpu_seconds_per_model_time"
 
 Distances = Mapping[str, Mapping[str, Mapping[str, float]]]
-"""By case, what its reference is worth."""
+"""Errors of what shows the worth of a reference, by case."""
 
 PERTURBED, HALVED, CHANCE = "perturbed", "half dt", "standard errors"
 """Runs that a start which differs by a millionth, or half of every step, lead elsewhere; what the

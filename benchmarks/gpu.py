@@ -53,7 +53,7 @@ BATCHES = (1, 16)
 PRECISIONS = {"float32": torch.float32, "float64": torch.float64}
 SHIPPED = Path(__file__).resolve().parents[1] / "surrogate" / "weights" / "two-level-256x64"
 STATE = 2
-"""Of a benchmark case's five states, the one whose last steps travel: the middle."""
+"""The number of a benchmark case's state whose last steps travel: the middle of five."""
 
 
 def main(grids: Sequence[Grid], temperatures: Path, device: str = "cuda", repeats: int = 10) -> Row:

@@ -40,7 +40,7 @@ LONG_SECONDS = 1.0
 def rest() -> None:
     """Wait until the threads of whatever ran before have gone to sleep.
 
-    OpenBLAS's workers, which the bare LAPACK calls wake, spin for up to a tenth of a second after
+    OpenBLAS's workers, which the LAPACK baseline wakes, spin for up to a tenth of a second after
     their last work, on the core that the next solver wants.
     """
     sleep(REST_SECONDS)

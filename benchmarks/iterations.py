@@ -113,7 +113,7 @@ def _rows(
 
 
 def _seconds(solver: StokesSolver, states: Sequence[StokesProblem], repeats: int) -> Spread:
-    """Of one solve, all states having been solved before."""
+    """Seconds of one solve, all states having been solved before."""
     taken = []
     for _ in range(repeats):
         rest()

@@ -2,7 +2,7 @@
 
 All rollouts start from one state and cover the same model time. Errors are
 differences to the direct rollout over the part of it that is determined at all:
-until one that was started a millionth apart has departed from it.
+until one that was started a millionth apart has drifted away from it.
 """
 
 import logging
@@ -22,10 +22,10 @@ from tellus.coupling.simulation.loop import Simulation
 from tellus.coupling.simulation.snapshot import Snapshot
 from tellus.coupling.trajectory.cases import RolloutCase
 from tellus.coupling.trajectory.drift import (
-    departure,
     deterministic_errors,
     deterministic_outputs,
     rms,
+    trajectory_drift,
 )
 from tellus.coupling.trajectory.record import Trajectory
 from tellus.coupling.trajectory.rollout import Rollout, roll_out
@@ -169,14 +169,14 @@ def judged(done: Sequence[Trajectory], start: Array, times: Array) -> dict[str, 
             raise RunFailedError(
                 f"{needed.solver}: {needed.message} There is nothing to compare with."
             )
-    departures = departure(reference, perturbed, start)
-    count = deterministic_outputs(departures)
+    drift = trajectory_drift(reference, perturbed, start)
+    count = deterministic_outputs(drift)
     rows = [_row(trajectory, reference, times[:count]) for trajectory in done]
     add_comparisons(rows, FLOORS)
     return {
         "results": rows,
         "output_times": times.tolist(),
-        "departure": departures.tolist(),
+        "departure": drift.tolist(),
         "deterministic_until": float(times[count - 1]),
         "deterministic_outputs": count,
         "change_of_temperature": float(np.mean(rms(reference.fields[:count] - start))),

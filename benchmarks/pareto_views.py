@@ -62,7 +62,7 @@ def figure(result: Mapping[str, Any]) -> Figure:
 
 
 def colour(solver: str) -> str:
-    """That of all solvers of one kind."""
+    """The colour that all solvers of one kind are drawn in."""
     return COLOURS.get(SolverSpec.parse(solver).kind, OTHER)
 
 
@@ -101,7 +101,7 @@ def table(result: Mapping[str, Any]) -> Table:
 
 
 def _said(result: Mapping[str, Any]) -> list[str]:
-    """Of solvers: what failed, what they warned of, what training took, what was left out."""
+    """Notes on solvers: what failed, what they warned of, what training took, what was left out."""
     rows = result["results"]
     failed = [(row["solver"], row["failed"]) for row in rows if row["failed"] is not None]
     warned = [(row["solver"], warning) for row in rows for warning in row["warnings"]]

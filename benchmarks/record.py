@@ -1,4 +1,4 @@
-"""Where results are kept, and what tables say of their origin."""
+"""Results on disk, and what tables say of their origin."""
 
 import re
 from collections.abc import Mapping

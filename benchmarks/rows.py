@@ -73,7 +73,7 @@ def _table_row(
     measured: Mapping[int, Mapping[str, float]],
     span: Range,
 ) -> PublishedRow:
-    """Of the last of up to three grids."""
+    """The row of the last of up to three grids."""
     values = [measured[resolution][quantity] for resolution in grids]
     # What should be zero is rounding, and has neither order nor limit.
     rounding = span[0] == 0.0
@@ -137,7 +137,7 @@ def order_of_errors(coarse: float, fine: float, ratio: float) -> float | None:
 
 
 def order_of_values(resolutions: Sequence[int], values: Sequence[float]) -> float | None:
-    """The same from the values on three grids alone, each finer than the one before by one factor.
+    """The power of the spacing, from values on three grids, each finer by one and the same factor.
 
     None on others, and where the values do not approach a limit.
 

@@ -210,10 +210,11 @@ class LapackBaseline:
 
 @dataclass(frozen=True, kw_only=True)
 class Aims(Record):
-    """The direct solver on one grid against its parts, whose seconds are `bare`, by threads.
+    """The direct solver on one grid against the LAPACK baseline, whose seconds are `bare`.
 
-    Assembling the bands over factoring them, and the whole direct solve over dpbtrf and dpbtrs on
-    the number of threads that is faster: for narrow bands the one.
+    These are by number of threads. The ratios are of assembling the bands over factoring them,
+    and of the whole direct solve over dpbtrf and dpbtrs on the number of threads that is faster:
+    for narrow bands the one.
     """
 
     grid: str
@@ -223,16 +224,16 @@ class Aims(Record):
 
 
 def aims(grid: str, samples: Mapping[int, Sequence[Parts]], direct: Sequence[float]) -> Aims:
-    """Of the parts by number of threads and the direct solves, ratios sample by sample."""
+    """Ratios, sample by sample, of the parts by number of threads and of the direct solves."""
     fastest = min(samples.values(), key=lambda taken: median(map(_lapack, taken)))
-    bare: list[Row] = [
+    baseline: list[Row] = [
         {"threads": count, **{name: Spread.of(s[name] for s in taken).to_json() for name in PARTS}}
         for count, taken in samples.items()
     ]
     pairs = zip(direct, fastest, strict=True)
     return Aims(
         grid=grid,
-        bare=bare,
+        bare=baseline,
         bands_over_factor=Spread.of(parts["bands"] / parts["factor"] for parts in fastest),
         direct_over_bare=Spread.of(seconds / _lapack(parts) for seconds, parts in pairs),
     )

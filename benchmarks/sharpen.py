@@ -37,13 +37,13 @@ from .spread import Record, Row
 from .tables import view
 
 STATES = 4
-"""Of each simulation of a data set, evenly spread."""
+"""States of each simulation of a data set, evenly spread."""
 
 LID = 15
 """Per cent of the cells, the coldest, that pictures do not tell apart."""
 
 BYTES = 4
-"""Of a value, in outputs as in weights."""
+"""Bytes of a value, in outputs as in weights."""
 
 SHOWN = 1.5
 """Width of what the picture shows of the box."""
@@ -76,7 +76,7 @@ class SharpenRow(Record):
 
 
 @dataclass(frozen=True)
-class Shown:
+class SharpenedState:
     """A state: what is seen of it, what it is, and what was made of it."""
 
     seen: Array
@@ -127,7 +127,7 @@ def main(
         parameters, sha256 = int(model.card["parameters"]), model.sha256
         ways["closure"] = _with(model)
     rows: list[Row] = []
-    shown: list[Shown] = []
+    shown: list[SharpenedState] = []
     for name, problems in _cases(data):
         fine = problems[0].grid
         solver = make_solver(SOLVER, fine)
@@ -141,7 +141,7 @@ def main(
             rows += [_row(name, grid, way, truths, made[way]).to_json() for way in ways]
             first = {way: found[0].temperature for way, found in made.items()}
             seen = coarse_means(problems[0].temperature, grid)
-            shown.append(Shown(seen, problems[0].temperature, first))
+            shown.append(SharpenedState(seen, problems[0].temperature, first))
     bytes_of = {str(grid): BYTES * grid.nx * grid.ny for grid in (*grids, fine)}
     result = origin("sharpen", threads=1, closure=sha256, data=None if data is None else data.name)
     result |= {"sizes": {"model": BYTES * parameters, **bytes_of}, "results": rows}
@@ -238,7 +238,7 @@ table = partial(view, "sharpen")
 """The result for a terminal."""
 
 
-def figure(shown: Shown) -> Figure:
+def figure(shown: SharpenedState) -> Figure:
     """What is seen, the truth, and what was made, where cubic splines are worst; and spectra."""
     ny, nx = shown.truth.shape
     width = round(SHOWN * ny)

@@ -61,14 +61,14 @@ class SteadyCase:
     solver: str = "direct"
 
     def of_high_order(self) -> "SteadyCase":
-        """The same with transport and velocity of fourth order."""
+        """Take transport and velocity of fourth order for the same case."""
         settings = (*self.settings, "energy.advection=mp5")
         return replace(
             self, name=f"{self.name}-mp5", settings=settings, solver="richardson:refined"
         )
 
     def config(self, resolution: int, more: Sequence[str] = ()) -> Config:
-        """Its configuration on resolution x resolution cells."""
+        """The configuration of the case on resolution x resolution cells."""
         size = (f"grid.nx={resolution}", f"grid.ny={resolution}")
         return load_config(None, [*self.settings, *size, *more])
 

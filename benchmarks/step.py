@@ -109,7 +109,7 @@ class Block:
 
     @property
     def phases(self) -> dict[str, float]:
-        """Where they went."""
+        """Mean seconds of a step by what they went to."""
         stokes = sum(self.stokes.values())
         other = self.seconds - sum((stokes, self.energy))
         return {"stokes": stokes, "energy": self.energy, "other": other}

@@ -2,7 +2,7 @@
 
 Every solver gets the same temperatures, of a real run, in turn: one sample each,
 then the next temperature. Beside them the direct solver is held against what it
-is made of, a bare dpbtrf and dpbtrs on the same bands, and against MUMPS.
+is made of, the LAPACK baseline of dpbtrf and dpbtrs on the same bands, and against MUMPS.
 """
 
 import logging
@@ -153,7 +153,7 @@ class Comparison:
 
     @property
     def grid(self) -> Grid:
-        """That of all problems."""
+        """The grid of all problems."""
         return self.sequences[0][0].grid
 
     def run(self) -> Row:

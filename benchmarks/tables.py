@@ -45,7 +45,7 @@ def view(name: str, result: Mapping[str, Any], **more: Any) -> Table:
 
 
 def _cells(line: str) -> list[str]:
-    """Of a line of a table; a bar within one is escaped."""
+    """The cells of a line of a table; a bar within one is escaped."""
     parts = re.split(r"(?<!\\)\|", line.strip())[1:-1]
     return [part.strip().replace("\\|", "|") for part in parts]
 

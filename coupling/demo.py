@@ -114,7 +114,12 @@ def demo(out: Path = Path("demo"), say: Callable[[str], None] = print) -> dict[s
         f"\nDone in {perf_counter() - started:.0f} s. "
         f"The reports: {out / 'report.html'}, {out / 'closure.html'}\n"
     )
-    for line in [*headline(result)[:2], *busy(result), *result["remarks"], told(result["closure"])]:
+    for line in [
+        *headline(result)[:2],
+        *busy(result),
+        *result["remarks"],
+        worth(result["closure"]),
+    ]:
         say(line)
     return result
 
@@ -131,7 +136,7 @@ def with_closure(out: Path, report: Path, say: Callable[[str], None]) -> dict[st
     return compare(directories, report)
 
 
-def told(result: Mapping[str, Any]) -> str:
+def worth(result: Mapping[str, Any]) -> str:
     """What a closure is worth, in a sentence."""
     fine, without, learned = result["runs"]
     profile, heat = (

@@ -6,7 +6,7 @@ from tellus.solver.grid import Grid
 
 CARD, METRICS = "card.json", "metrics.jsonl"
 PARAMETERS = ("gamma_T", "gamma_p", "heating", "rayleigh")
-"""Of a simulation; the card of a model holds the range of each over the training."""
+"""Parameters of a simulation; the card of a model holds the range of each over the training."""
 
 
 def check_card(kind: str, card: dict[str, Any]) -> None:

@@ -11,7 +11,7 @@ from tellus.io.card import Card, Count, Number, OwnClassUsed, Pair, Positive, Se
 from tellus.solver.limits import FEWEST_CELLS, LARGEST_SEED, MOST_CELLS, Limits
 
 from .kinds import KINDS, Kind
-from .settings import Declared, Record, declared, parts
+from .settings import Declared, StoredSettings, declared, parts
 
 MOST = 10**7
 """Simulations, snapshots, epochs: far more than anybody makes."""
@@ -20,20 +20,20 @@ Some = Annotated[int, Field(ge=1, le=MOST)]
 Walls = Literal["free-slip", "no-slip"]
 
 
-class Spread(Card):
-    """Of the values of a field."""
+class FieldRange(Card):
+    """The least and the greatest value of a field."""
 
     min: Number
     max: Number
 
 
 class Statistics(Card):
-    """Of the fields of simulations."""
+    """Ranges of the fields of simulations."""
 
-    temperature: Spread
-    log10_viscosity: Spread
-    u: Spread
-    v: Spread
+    temperature: FieldRange
+    log10_viscosity: FieldRange
+    u: FieldRange
+    v: FieldRange
     largest_u: Pair
     largest_v: Pair
 
@@ -53,7 +53,7 @@ class SimulationEntry(Card):
     statistics: Statistics | None = None
 
 
-class Schedule(Card):
+class SamplingEntry(Card):
     """When the snapshots of a data set are taken."""
 
     snapshot_every: Some | None = None
@@ -62,7 +62,7 @@ class Schedule(Card):
 class Origin(Card):
     """The configuration of a data set; what makes its simulations anew reads all of it."""
 
-    dataset: Schedule = Schedule()
+    dataset: SamplingEntry = SamplingEntry()
 
 
 class Cells(Card):
@@ -74,7 +74,7 @@ class Cells(Card):
 
 
 class DatasetCard(Card):
-    """Of a data set."""
+    """The card of a data set."""
 
     grid: Cells
     boundaries: Walls
@@ -96,7 +96,7 @@ class Journey(Card):
 
 
 class TravelCard(DatasetCard):
-    """Of a data set that travels."""
+    """The card of a data set that travels."""
 
     travel: Journey
 
@@ -136,7 +136,7 @@ class Features(Card):
     residual: bool
 
 
-class Normalisation(Card):
+class NormalisationEntry(Card):
     """What brings its features to about one."""
 
     mean: list[Number] = Field(max_length=64)
@@ -144,7 +144,7 @@ class Normalisation(Card):
     correction: Positive
 
 
-class Scale(Card):
+class VelocityScaleEntry(Card):
     """A scale of velocity: its kind, and coefficients or a factor."""
 
     kind: Literal["regression", "viscosity", "coarse"]
@@ -167,7 +167,7 @@ class Familiar(Card):
 
 
 class ModelCard(Card):
-    """Of a trained model of any kind: what all of them hold, and what some do."""
+    """The card of a trained model: what those of all kinds hold, and what some do."""
 
     format: Literal[1]
     kind: str = ""
@@ -182,8 +182,8 @@ class ModelCard(Card):
     network: Any = None
     base: str | None = None
     features: Features | None = None
-    normalisation: Normalisation | None = None
-    scale: Scale | None = None
+    normalisation: NormalisationEntry | None = None
+    scale: VelocityScaleEntry | None = None
     distance: Familiar | None = None
     log10_dt: Annotated[tuple[Number, Positive], Strict(False)] | None = None
 
@@ -200,7 +200,7 @@ class EpochLine(Card):
 class OfRecord(BaseModel):
     """Keys that are fields of a record of settings, which must be able to take them."""
 
-    record: ClassVar[type[Record]]
+    record: ClassVar[type[StoredSettings]]
     names: ClassVar[dict[str, str]]
     """The field of the record that each key is."""
 

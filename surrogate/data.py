@@ -169,7 +169,7 @@ class Dataset:
         return (path / part).exists() or (path.suffix == ".npz" and part in PARTS)
 
     def _store(self, name: str) -> Path:
-        """Where a simulation is; InputError if it is missing."""
+        """The path of a simulation; InputError if it is missing."""
         path = self.path / SIMULATIONS / f"{name}.zarr"
         found = next((p for p in (path, path.with_suffix(".npz")) if p.exists()), None)
         if found is None:
@@ -177,7 +177,7 @@ class Dataset:
         return found
 
     def _digests(self, name: str) -> dict[str, Any]:
-        """Those that the card has of one simulation; a card that is not written yet has none."""
+        """Digests that the card has of one simulation; a card that is not written yet has none."""
         entries = (e for e in self.card["simulations"] if e["name"] == name)
         digests = next(entries).get("digests")
         return digests if isinstance(digests, dict) else {}

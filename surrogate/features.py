@@ -156,12 +156,12 @@ def cell_means(u: Tensor, v: Tensor) -> Velocity:
 
 
 def relative_errors(gap: Velocity, truth: Velocity) -> Tensor:
-    """Of each example, shape (n,): the size of `gap` over that of `truth`, as evaluation has it."""
+    """Size of `gap` over that of `truth` in each example, shape (n,), as evaluation has it."""
     return torch.sqrt(square_sum(*gap) / square_sum(*truth))
 
 
 def square_sum(*parts: Tensor) -> Tensor:
-    """Of all values of each example, shape (n,)."""
+    """Sum of the squares of all values of each example, shape (n,)."""
     return torch.stack([part.square().sum(dim=(1, 2)) for part in parts]).sum(dim=0)
 
 

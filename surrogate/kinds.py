@@ -41,7 +41,7 @@ class Kind:
 
     @property
     def name(self) -> str:
-        """As in `[model] kind`."""
+        """The kind as `[model] kind` names it."""
         return self.settings.kind
 
     def find(self, part: str) -> Any:
@@ -85,7 +85,7 @@ KINDS: dict[str, Kind] = {
         ),
     )
 }
-"""By `[model] kind`; the first is meant where a file or a card does not say it."""
+"""Kinds by `[model] kind`; the first is meant where a file or a card does not say it."""
 
 
 def kind_of_card(card: Mapping[str, Any]) -> Kind:

@@ -106,7 +106,7 @@ def _content(
 
 
 def _hash(simulations: Sequence[Card], content: Arrays) -> str:
-    """That of all temperatures that travel."""
+    """The digest of all temperatures that travel."""
     return digest(*(content[f"{entry['name']}/temperature"] for entry in simulations))
 
 

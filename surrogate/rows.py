@@ -26,7 +26,7 @@ class Rows:
         return self._each(chosen, (Rows, np.ndarray, *_tensors()))
 
     def to(self, *place: Any) -> Self:
-        """The same with its tensors on another device, or in another precision."""
+        """These rows with their tensors on another device, or in another precision."""
         return self._each(lambda rows: rows.to(*place), (Rows, *_tensors()))
 
     @classmethod
@@ -53,6 +53,6 @@ class Rows:
 
 
 def _tensors() -> tuple[type, ...]:
-    """Their type, where anything has imported PyTorch: data are read without it."""
+    """The type of tensors, where anything has imported PyTorch: data are read without it."""
     torch = sys.modules.get("torch")
     return () if torch is None else (torch.Tensor,)

@@ -44,7 +44,7 @@ class Setting(NamedTuple):
 
 
 def setting(default: Any, meaning: str, unit: str = "-", **said: Any) -> Any:
-    """Declare a field of a `Record` by its default and what `Setting` has."""
+    """Declare a field of a `StoredSettings` by its default and what `Setting` has."""
     return field(default=default, metadata={"setting": Setting(meaning, unit, **said)})
 
 
@@ -62,7 +62,7 @@ class Declared(NamedTuple):
     default: Any
 
 
-def declared(record: type["Record"]) -> dict[str, Declared]:
+def declared(record: type["StoredSettings"]) -> dict[str, Declared]:
     """The settings of a record, in order; those of records within it are not among them.
 
     A subclass that changes a default alone keeps what its base says of the field.
@@ -80,14 +80,14 @@ def declared(record: type["Record"]) -> dict[str, Declared]:
     return found
 
 
-def parts(record: type["Record"]) -> dict[str, type["Record"]]:
+def parts(record: type["StoredSettings"]) -> dict[str, type["StoredSettings"]]:
     """The records within a record, by name."""
     types = get_type_hints(record)
     return {own.name: types[own.name] for own in fields(record) if is_dataclass(types[own.name])}
 
 
 @dataclass(frozen=True)
-class Record:
+class StoredSettings:
     """Settings that go to JSON and come back; values out of their limits raise InputError."""
 
     def __post_init__(self) -> None:
@@ -113,7 +113,7 @@ class Record:
 
 
 @dataclass(frozen=True)
-class LoopSettings(Record):
+class LoopSettings(StoredSettings):
     """What every training has, whatever it trains.
 
     Parameters

@@ -14,7 +14,7 @@ from tellus.config import Config, load_config, stored_config
 from tellus.config.vary import Varied
 from tellus.coupling.runs.recorded import RecordedRun
 from tellus.coupling.sobol import sobol_points
-from tellus.coupling.trajectory.tabular import brief_value, told
+from tellus.coupling.trajectory.tabular import brief_value, settings_text
 from tellus.errors import InputError
 from tellus.io.json_file import read_json, write_json
 from tellus.io.recognised import SWEEP, unexpected
@@ -65,7 +65,9 @@ def points(
         config = _loaded(file, changes, settings)
         values = {axis.key: value_of(config, axis.key) for axis in axes}
         if count is None and _place(values) in found:
-            raise InputError(f"--vary: {told(values)} is there twice: name every value once.")
+            raise InputError(
+                f"--vary: {settings_text(values)} is there twice: name every value once."
+            )
         found[_place(values)] = values, config
     return list(found.values())
 

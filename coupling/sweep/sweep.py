@@ -17,7 +17,7 @@ from tellus.coupling.runs.files import CONFIG
 from tellus.coupling.runs.recorded import RecordedRun
 from tellus.coupling.runs.run import run_directory
 from tellus.coupling.simulation.loop import Simulation
-from tellus.coupling.trajectory.tabular import told
+from tellus.coupling.trajectory.tabular import settings_text
 from tellus.errors import InputError, InterruptedRunError, RunFailedError, TellusError
 from tellus.io.lock import sole_user
 from tellus.io.places import refuse_occupied
@@ -114,8 +114,8 @@ def check_ended(result: dict[str, Any]) -> None:
         first = failures[0]
         raise RunFailedError(
             f"{len(failures)} of {result['planned']} runs failed, {first['run']} "
-            f"({told(first['values'])}) like this: {first['message'].rstrip('.')}. All are in "
-            f"{Path(result['sweep']) / FAILURES}; the same command tries them again."
+            f"({settings_text(first['values'])}) like this: {first['message'].rstrip('.')}. "
+            f"All are in {Path(result['sweep']) / FAILURES}; the same command tries them again."
         )
     if stopped:
         raise InterruptedRunError(
@@ -162,7 +162,7 @@ def _run(
         left = time_left(perf_counter() - started, count, len(todo))
         if isinstance(ending, Ending):
             found[ending.name] = ending
-            case = f"{ending.name} ({told(values_of[ending.name])})"
+            case = f"{ending.name} ({settings_text(values_of[ending.name])})"
             report(f"{count}/{len(todo)}: {case} {ending.status}: {ending.message}; {left}")
         elif isinstance(ending, RunFailedError):  # whose it was, dask does not say
             lost = str(ending)

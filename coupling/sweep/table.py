@@ -15,8 +15,8 @@ from tellus.coupling.trajectory.tabular import (
     brief_value,
     is_number,
     rich_table,
+    settings_text,
     short_names,
-    told,
 )
 from tellus.io.text_table import digits
 from tellus.io.whole_file import write_atomically
@@ -160,7 +160,10 @@ def table(result: Mapping[str, Any]) -> Table:
         + [_shown(row, key) for key in COLUMNS.values()]
         for row in result["runs"]
     ]
-    notes = [f"{f['run']} ({told(f['values'])}) failed: {f['message']}" for f in result["failures"]]
+    notes = [
+        f"{f['run']} ({settings_text(f['values'])}) failed: {f['message']}"
+        for f in result["failures"]
+    ]
     headings = ("run", *names.values(), *COLUMNS)
     return rich_table(result["sweep"], headings, shown, notes, text=list(names.values()))
 

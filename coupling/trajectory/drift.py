@@ -16,8 +16,8 @@ from .record import Trajectory
 SAMPLES = 1001
 """Common times at which two series are compared."""
 
-DEPARTED = 0.01
-"""Departure, relative to the change of T since the start, at which the deterministic part ends."""
+DRIFTED_AWAY = 0.01
+"""Drift, relative to the change of T since the start, at which the deterministic part ends."""
 
 ERRORS = (
     "mean_temperature_mae",
@@ -126,16 +126,16 @@ def deterministic_errors(
     }
 
 
-def departure(reference: Trajectory, other: Trajectory, start: Array) -> Array:
+def trajectory_drift(reference: Trajectory, other: Trajectory, start: Array) -> Array:
     """rms difference of T over the rms change of T since the start, per output."""
     found: Array = rms(other.fields - reference.fields) / rms(reference.fields - start)
     return found
 
 
-def deterministic_outputs(departures: Array) -> int:
-    """Outputs before a perturbed run has departed; at least one, so that there are errors."""
-    departed = np.flatnonzero(departures >= DEPARTED)
-    return max(int(departed[0]) if departed.size else len(departures), 1)
+def deterministic_outputs(drift: Array) -> int:
+    """Outputs before a perturbed run has drifted away; at least one, so that there are errors."""
+    away = np.flatnonzero(drift >= DRIFTED_AWAY)
+    return max(int(away[0]) if away.size else len(drift), 1)
 
 
 def rms(fields: Array) -> Array:

@@ -104,7 +104,7 @@ def short_names(keys: Sequence[str]) -> dict[str, str]:
     }
 
 
-def told(values: Mapping[str, Any]) -> str:
+def settings_text(values: Mapping[str, Any]) -> str:
     """Values in words, such as "gamma_T 1e+06, heating 2.5"."""
     names = short_names(list(values))
     return ", ".join(f"{names[key]} {brief_value(value)}" for key, value in values.items())

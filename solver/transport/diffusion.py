@@ -74,7 +74,7 @@ class MeanDiffusion:
 
 
 @dataclass(frozen=True)
-class _Line:
+class _LineConduction:
     """Conduction between the cells of a line, of unit length, and through its ends.
 
     Attributes
@@ -94,7 +94,7 @@ class _Line:
 
 
 @lru_cache(maxsize=8)
-def _line(cells: int, fixed: tuple[bool, bool]) -> _Line:
+def _line(cells: int, fixed: tuple[bool, bool]) -> _LineConduction:
     """Between ends of given temperature or not; some seconds for a thousand cells."""
     inside = sparse.diags_array(
         [1.0 / 12.0, -15.0 / 12.0, 15.0 / 12.0, -1.0 / 12.0],
@@ -110,7 +110,7 @@ def _line(cells: int, fixed: tuple[bool, bool]) -> _Line:
     gain = np.diff(slopes, axis=0)
     operator = gain[:, :cells]
     values, modes = np.linalg.eig(operator)
-    return _Line(
+    return _LineConduction(
         sparse.csr_array(operator),
         np.ascontiguousarray(gain[:, cells:]),
         -values.real,

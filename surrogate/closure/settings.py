@@ -4,14 +4,14 @@ from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
 from tellus.solver.limits import Limits
-from tellus.surrogate.settings import WEIGHT, LoopSettings, Record, count, setting
+from tellus.surrogate.settings import WEIGHT, LoopSettings, StoredSettings, count, setting
 
 OWN = "own"
 """Velocities of a solve on the grid of T."""
 
 
 @dataclass(frozen=True)
-class ClosureNetworkSettings(Record):
+class ClosureNetworkSettings(StoredSettings):
     """Convolutions of 3 x 3 cells with a rectifier between them."""
 
     width: int = setting(16, "channels of a hidden layer", limits=count(1024))

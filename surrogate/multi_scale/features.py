@@ -31,12 +31,12 @@ class Parameters(Rows):
 
     @classmethod
     def one(cls, gamma_T: float, gamma_p: float, heating: float, like: Tensor) -> Self:
-        """Of a single example."""
+        """Parameters of a single example."""
         return cls(*(like.new_full((1,), value) for value in (gamma_T, gamma_p, heating)))
 
     @classmethod
     def of(cls, snapshots: Snapshots) -> Self:
-        """Of each snapshot."""
+        """Parameters of each snapshot."""
         columns = (snapshots.gamma_T, snapshots.gamma_p, snapshots.heating)
         return cls(*map(torch.from_numpy, columns))
 

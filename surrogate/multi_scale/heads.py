@@ -67,7 +67,7 @@ class PaperWalls(Head):
     divergent = True
 
     def velocity(self, answer: Tensor, grid: Grid) -> Velocity:
-        """At the cells, each (n, ny, nx)."""
+        """Velocity at the cells, each component (n, ny, nx)."""
         a = answer[:, 0]
         a = (a - a.mean(dim=(1, 2), keepdim=True)) * (A_BOUND * grid.hy)
         u = (a[:, 2:, 1:-1] - a[:, :-2, 1:-1]) / (2 * grid.hy)
@@ -81,7 +81,7 @@ class PaperWalls(Head):
         return faces_from_cells(*self.velocity(answer, grid))
 
     def divergence(self, velocity: Velocity, grid: Grid) -> Tensor | None:
-        """In the cells beside the walls, (n, 2 (ny + nx))."""
+        """Divergence in the cells beside the walls, (n, 2 (ny + nx))."""
         d = cell_divergence(velocity, grid)
         return torch.cat([d[:, 0], d[:, -1], d[:, :, 0], d[:, :, -1]], dim=1)
 
@@ -92,11 +92,11 @@ class SoftMass(PaperWalls):
     outputs = 2
 
     def velocity(self, answer: Tensor, grid: Grid) -> Velocity:
-        """The answer without its ring."""
+        """Velocity at the cells: the answer without its ring."""
         return answer[:, 0, 1:-1, 1:-1], answer[:, 1, 1:-1, 1:-1]
 
     def divergence(self, velocity: Velocity, grid: Grid) -> Tensor | None:
-        """In every cell, (n, ny nx)."""
+        """Divergence in every cell, (n, ny nx)."""
         return cell_divergence(velocity, grid).flatten(1)
 
 

@@ -23,11 +23,11 @@ from .scale import VelocityScale, fitted_scale
 from .settings import MultiScaleSettings
 
 VALIDATION_CELLS = 2**16
-"""Of all snapshots validated at once: more leave the processor's cache."""
+"""Cells of all snapshots validated at once: more leave the processor's cache."""
 
 
 @dataclass(frozen=True)
-class Examples(Rows):
+class ScaledSnapshots(Rows):
     """Snapshots of one split as tensors; `psi` is over the velocity scale of its snapshot."""
 
     temperature: Tensor
@@ -40,7 +40,7 @@ class Examples(Rows):
 class MultiScaleLearner(Learner[MultiScaleSettings]):
     """See `Learner`; `module` is the network alone."""
 
-    parts: dict[str, Examples]
+    parts: dict[str, ScaledSnapshots]
 
     def build(self, network: nn.Module | None) -> None:
         self.model = make_model(self.settings, self.grid).to(self.device)
@@ -50,7 +50,7 @@ class MultiScaleLearner(Learner[MultiScaleSettings]):
         self.scale: VelocityScale | None = None
         self.parts = {split: self._examples(split) for split in ("train", "validation")}
 
-    def _examples(self, split: str) -> Examples:
+    def _examples(self, split: str) -> ScaledSnapshots:
         wide = self.settings.precision == "float64"
         snapshots = load_snapshots(
             self.dataset, split, self.settings.quiet_vrms, np.float64 if wide else np.float32
@@ -61,14 +61,14 @@ class MultiScaleLearner(Learner[MultiScaleSettings]):
         # In place: at 512x128 a copy of all stream functions is gigabytes.
         psi = np.divide(snapshots.psi, scale, out=snapshots.psi, casting="same_kind")
         fields = torch.from_numpy(snapshots.temperature), torch.from_numpy(psi)
-        found = Examples(*fields, Parameters.of(snapshots), snapshots.vrms, snapshots.even)
+        found = ScaledSnapshots(*fields, Parameters.of(snapshots), snapshots.vrms, snapshots.even)
         return found.to(self.device, PRECISIONS[self.settings.precision])
 
     def loss(self, index: Tensor, mirrored: Tensor) -> Tensor:
         return self._losses(self.parts["train"], index, mirrored)[0].mean()
 
     def _losses(
-        self, part: Examples, index: Tensor, mirrored: Tensor
+        self, part: ScaledSnapshots, index: Tensor, mirrored: Tensor
     ) -> tuple[Tensor, Velocity, Tensor]:
         """Loss of each example, its true velocities on the faces, and the network's answer."""
         temperature = reflect(part.temperature[index], mirrored)

@@ -35,7 +35,7 @@ class VelocityScale(ABC):
         return np.array([self(problem) for problem in snapshots.problems()])
 
     def to_json(self) -> dict[str, Any]:
-        """Its kind and coefficients."""
+        """Kind and coefficients of the scale, plain JSON."""
         return {"kind": self.kind, **asdict(cast(Any, self))}
 
 

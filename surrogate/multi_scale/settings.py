@@ -5,11 +5,11 @@ from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
 from tellus.errors import InputError
-from tellus.surrogate.settings import WEIGHT, LoopSettings, Record, count, setting
+from tellus.surrogate.settings import WEIGHT, LoopSettings, StoredSettings, count, setting
 
 
 @dataclass(frozen=True)
-class MultiScaleNetworkSettings(Record):
+class MultiScaleNetworkSettings(StoredSettings):
     """The network of Agarwal et al. (2025), after Tompson et al. (2017).
 
     Parameters
@@ -37,7 +37,7 @@ class MultiScaleNetworkSettings(Record):
 
 
 @dataclass(frozen=True)
-class PaperLossSettings(Record):
+class PaperLossSettings(StoredSettings):
     """Which terms of the loss of Agarwal et al. (2025) count.
 
     Parameters

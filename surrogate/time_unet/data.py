@@ -20,14 +20,14 @@ Numbers = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
-class History(Snapshots):
+class TimedSnapshots(Snapshots):
     """All snapshots of a split, with the step and the time of each, shape (n,)."""
 
     step: Numbers
     time: Array
 
     @classmethod
-    def load(cls, dataset: Dataset, split: str) -> "History":
+    def load(cls, dataset: Dataset, split: str) -> "TimedSnapshots":
         """Raises InputError if the split is unknown or damaged, or holds no steps and times."""
         snapshots = load_snapshots(dataset, split)
         clocks = [dataset.arrays(name, "step", "time") for name in snapshots.names]
@@ -89,7 +89,7 @@ class Pairs:
 
     def __init__(
         self,
-        history: History,
+        history: TimedSnapshots,
         scale: Regression,
         interval: int,
         quiet_vrms: float = 0.0,
@@ -114,7 +114,7 @@ class Pairs:
         return len(self.before)
 
     def to(self, device: torch.device) -> "Pairs":
-        """The same with its tensors on `device`."""
+        """These pairs with their tensors on `device`."""
         moved = copy(self)
         for name in ("temperature", "psi", "parameters", "before", "after", "dt"):
             setattr(moved, name, getattr(self, name).to(device))

@@ -13,7 +13,7 @@ from tellus.solver.stokes import QUIET_VRMS
 from tellus.surrogate.data import Dataset
 from tellus.surrogate.evaluation.scores import spread
 
-from .data import History, Pairs
+from .data import Pairs, TimedSnapshots
 from .model import FIELDS, State, TimeStepper, node_divergence, step_losses
 from .rollout import STARTS, STEPS, matching_stepper, time_rollout
 
@@ -43,7 +43,7 @@ def evaluate_time_unet(model_dir: Path | str, data: Path, split: str = "test") -
     dataset = Dataset.open(data)
     stepper = matching_stepper(model_dir, dataset)
     interval = int(stepper.card["training"]["interval"])
-    history = History.load(dataset, split)
+    history = TimedSnapshots.load(dataset, split)
     pairs = Pairs(history, stepper.scale, interval, dtype=stepper.dtype)
     rows = [_one_pair(stepper, pairs, k, dataset.grid) for k in range(len(pairs))]
     moving = pairs.vrms >= QUIET_VRMS

@@ -17,7 +17,7 @@ from tellus.surrogate.model import PRECISIONS
 from tellus.surrogate.multi_scale.scale import Regression
 from tellus.surrogate.training.learner import Learner
 
-from .data import History, Pairs
+from .data import Pairs, TimedSnapshots
 from .model import CHANNELS, FIELDS, State, make_time_step_model, step_losses
 from .settings import TimeUNetSettings
 
@@ -39,7 +39,7 @@ class TimeStepLearner(Learner[TimeUNetSettings]):
         self.module = self.model.network
 
     def _pairs(self, split: str) -> Pairs:
-        history, settings = History.load(self.dataset, split), self.settings
+        history, settings = TimedSnapshots.load(self.dataset, split), self.settings
         if self.scale is None:
             self.scale = Regression.fitted(history)
         dtype = PRECISIONS[settings.precision]

@@ -31,7 +31,7 @@ CHANNELS = ("x", "y", "log_viscosity", "temperature", "u", "v", "dt")
 FIELDS = ("temperature", "u", "v")
 
 _OF_PAPER = (0, 1, 2, 6)
-"""Where `paper_features` has the first four channels."""
+"""Places of the first four channels in `paper_features`."""
 
 OUTPUTS = {"hard": 2, "none": 3}
 """Fields the network answers with, by `TimeUNetSettings.mass`."""

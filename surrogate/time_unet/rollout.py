@@ -12,7 +12,7 @@ from tellus.solver.stokes import QUIET_VRMS
 from tellus.surrogate.card import PARAMETERS
 from tellus.surrogate.data import Dataset
 
-from .data import History, Numbers, longest_chain
+from .data import Numbers, TimedSnapshots, longest_chain
 from .model import State, TimeStepper
 
 STEPS = 16
@@ -80,7 +80,7 @@ def time_rollout(
         raise InputError(f'a rollout starts "early" or "late", not "{start}".')
     dataset = Dataset.open(data)
     stepper = matching_stepper(model_dir, dataset)
-    history = History.load(dataset, split)
+    history = TimedSnapshots.load(dataset, split)
     interval = int(stepper.card["training"]["interval"])
     rows, courses = [], []
     for number in range(len(history.names)):
@@ -123,7 +123,7 @@ def matching_stepper(model_dir: Path | str, dataset: Dataset) -> TimeStepper:
     return stepper
 
 
-def _roll_out(stepper: TimeStepper, history: History, chain: Numbers) -> Course:
+def _roll_out(stepper: TimeStepper, history: TimedSnapshots, chain: Numbers) -> Course:
     """The course over the snapshots numbered `chain`."""
     part = history.select(chain)
     dtype = stepper.dtype
@@ -167,7 +167,7 @@ def _step(state: State, start: State, reference: State, moves: bool) -> dict[str
     }
 
 
-def _row(history: History, chain: Numbers, course: Course) -> dict[str, Any]:
+def _row(history: TimedSnapshots, chain: Numbers, course: Course) -> dict[str, Any]:
     first = chain[0]
     return {
         "name": history.names[history.simulation[first]],

@@ -21,12 +21,12 @@ from tellus.surrogate.kinds import KINDS
 from tellus.surrogate.settings import LoopSettings
 
 FORMAT = 1
-"""Of a card."""
+"""The format of a card."""
 
 Settings = TypeVar("Settings", bound=LoopSettings)
 
 
-class Part(Protocol):
+class Split(Protocol):
     """The examples of a split."""
 
     @property
@@ -60,7 +60,7 @@ class Learner(ABC, Generic[Settings]):
     """What an example is, in the card."""
 
     module: nn.Module
-    parts: Mapping[str, Part]
+    parts: Mapping[str, Split]
 
     def __init__(
         self, settings: Settings, data: Path, device: torch.device, network: nn.Module | None = None

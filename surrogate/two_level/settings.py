@@ -5,11 +5,11 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 from tellus.errors import InputError
-from tellus.surrogate.settings import WEIGHT, LoopSettings, Record, count, setting
+from tellus.surrogate.settings import WEIGHT, LoopSettings, StoredSettings, count, setting
 
 
 @dataclass(frozen=True)
-class FeatureSettings(Record):
+class FeatureSettings(StoredSettings):
     """What the network is shown besides temperature, viscosity and the base flow.
 
     Parameters
@@ -23,7 +23,7 @@ class FeatureSettings(Record):
 
 
 @dataclass(frozen=True)
-class NetworkSettings(Record):
+class NetworkSettings(StoredSettings):
     """The multi-scale convolutional network.
 
     Parameters
@@ -40,7 +40,7 @@ class NetworkSettings(Record):
 
 
 @dataclass(frozen=True)
-class LossSettings(Record):
+class LossSettings(StoredSettings):
     """Weights of the terms of the training loss, each relative to the example's own flow."""
 
     l1: float = setting(1.0, "weight of the mean absolute error", limits=WEIGHT)

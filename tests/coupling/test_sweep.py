@@ -25,7 +25,7 @@ from tellus.coupling.sweep.figure import Picture, plot_sweep
 from tellus.coupling.sweep.plan import Sweep, points, sample_size
 from tellus.coupling.sweep.scaling import NoLawError, fit
 from tellus.coupling.sweep.table import measured, rows
-from tellus.coupling.trajectory.tabular import told
+from tellus.coupling.trajectory.tabular import settings_text
 from tellus.errors import InputError, InterruptedRunError, RunFailedError
 from tellus.solver.energy import EnergyEquation
 
@@ -377,7 +377,7 @@ def test_compared_runs_are_called_by_what_varies(made: Path) -> None:
     runs = sorted((made / "runs").iterdir())
     result = json.loads(tellus("compare", *runs, "--json").stdout)
     labels = [run["label"] for run in result["runs"]]
-    assert labels == [told(own) for own in Sweep.read(made).runs.values()]
+    assert labels == [settings_text(own) for own in Sweep.read(made).runs.values()]
     assert labels[0] == "rayleigh 1000, heating 0"
     for run in result["runs"][1:]:
         assert run["speedup"] is run["speedup_stokes"] is run["speedup_end_to_end"] is None

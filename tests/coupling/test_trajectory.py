@@ -17,10 +17,10 @@ from tellus.coupling.simulation.snapshot import Snapshot
 from tellus.coupling.trajectory import rollout as rollout_module
 from tellus.coupling.trajectory.cases import RolloutCase
 from tellus.coupling.trajectory.drift import (
-    departure,
     deterministic_errors,
     deterministic_outputs,
     errors,
+    trajectory_drift,
 )
 from tellus.coupling.trajectory.record import Recorder, Trajectory, unfinished
 from tellus.coupling.trajectory.rollout import Rollout, file_name, roll_out
@@ -295,7 +295,7 @@ def test_the_deterministic_part_ends_at_a_hundredth_of_the_change() -> None:
     reference = np.array([0.1, 0.2, 0.4])[:, None, None] + np.zeros((3, 2, 2))
     perturbed = reference * np.array([1.001, 1.02, 1.0])[:, None, None]
     pair = synthetic(fields=reference), synthetic(fields=perturbed)
-    found = departure(*pair, np.zeros((2, 2)))
+    found = trajectory_drift(*pair, np.zeros((2, 2)))
     assert found == pytest.approx([0.001, 0.02, 0.0])
     assert deterministic_outputs(found) == 1
     assert deterministic_outputs(np.array([0.001, 0.005])) == 2

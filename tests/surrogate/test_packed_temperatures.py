@@ -22,7 +22,7 @@ from tellus.solver.stokes import StokesReport, flow_from_psi, relative_velocity_
 from tellus.surrogate import packed_temperatures
 from tellus.surrogate.data import SPLITS, Dataset, load_snapshots
 from tellus.surrogate.packed_temperatures import pack, unpack
-from tellus.surrogate.time_unet.data import History
+from tellus.surrogate.time_unet.data import TimedSnapshots
 
 GRID = Grid(32, 16, 4.0)
 TOLERANCE = 1e-7
@@ -102,7 +102,7 @@ def test_it_is_read_as_any_other_set(made: Path, arrived: Path) -> None:
     np.testing.assert_array_equal(there.even, here.even)
     # Half precision rounds by up to 2.4e-4 what starts from a perturbation of 0.01.
     np.testing.assert_allclose(there.vrms, here.vrms, rtol=0.1)
-    history = History.load(Dataset.open(arrived), "test")
+    history = TimedSnapshots.load(Dataset.open(arrived), "test")
     assert history.step.tolist() == [0, 5, 10, 15, 20, 30, 40, 50, 60]
     assert np.all(np.diff(history.time) > 0)
 

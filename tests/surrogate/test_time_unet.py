@@ -21,7 +21,7 @@ from tellus.surrogate.features import unfold
 from tellus.surrogate.multi_scale.features import Parameters
 from tellus.surrogate.networks import seeded
 from tellus.surrogate.networks.multi_scale import TimeUNet
-from tellus.surrogate.time_unet.data import History, Pairs, find_pairs, longest_chain
+from tellus.surrogate.time_unet.data import Pairs, TimedSnapshots, find_pairs, longest_chain
 from tellus.surrogate.time_unet.evaluate import evaluate_time_unet, table
 from tellus.surrogate.time_unet.learner import TimeStepLearner
 from tellus.surrogate.time_unet.model import (
@@ -212,7 +212,7 @@ def test_pairs_hold_what_the_data_set_holds(dataset: Path) -> None:
     scale = learner.scale(stored.problem(0))
     still = torch.tensor([False])
     state, parameters, dt, target = learner.parts["train"].select(torch.tensor([2]), still, GRID)
-    history = History.load(learner.dataset, "train")
+    history = TimedSnapshots.load(learner.dataset, "train")
     first, second = (history.step[:15].tolist().index(n) for n in (10, 15))
     np.testing.assert_array_equal(state.temperature[0], stored.temperature[first])
     np.testing.assert_array_equal(target.temperature[0], stored.temperature[second])
@@ -318,7 +318,7 @@ def oracle(trained: Path, dataset: Path, monkeypatch: pytest.MonkeyPatch) -> Any
 
     def install(factor: float) -> None:
         stepper = TimeStepper.load(trained)
-        history = History.load(Dataset.open(dataset), "test")
+        history = TimedSnapshots.load(Dataset.open(dataset), "test")
         chain = longest_chain(history.step, INTERVAL)
         temperature, psi, _ = history.states(stepper.scale)
         truth = State.of(temperature[chain], psi[chain], GRID)
@@ -345,7 +345,7 @@ def test_a_growing_stepper_is_lost_where_it_leaves_the_bounds(
     oracle: Any, trained: Path, dataset: Path
 ) -> None:
     oracle(1.2)
-    history = History.load(Dataset.open(dataset), "test")
+    history = TimedSnapshots.load(Dataset.open(dataset), "test")
     chain = longest_chain(history.step, INTERVAL)
     largest = history.temperature[chain].max(axis=(1, 2))
     ceiling = max(1.0, largest.max()) + 0.5
@@ -362,7 +362,7 @@ def test_a_rollout_is_fed_with_its_own_answers(
 ) -> None:
     monkeypatch.setattr("tellus.surrogate.time_unet.rollout.MARGIN", 1e3)
     stepper = TimeStepper.load(trained)
-    history = History.load(Dataset.open(dataset), "test")
+    history = TimedSnapshots.load(Dataset.open(dataset), "test")
     chain = np.array(longest_chain(history.step, INTERVAL))
     part = history.select(chain[-4:])
     temperature, psi, parameters = part.states(stepper.scale)

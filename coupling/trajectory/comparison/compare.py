@@ -11,7 +11,7 @@ from tellus.config import Config
 from tellus.config.sections import PHYSICS
 from tellus.coupling.runs.recorded import RUNNING, RecordedRun, read_run
 from tellus.coupling.runs.summary import guards
-from tellus.coupling.trajectory.tabular import told
+from tellus.coupling.trajectory.tabular import settings_text
 from tellus.errors import InputError
 from tellus.io.shown import shown
 
@@ -109,7 +109,7 @@ def labels(runs: Sequence[RecordedRun]) -> list[str]:
     if 0 < len(settings[0]) <= MOST_TOLD:
         several = len(set(solvers)) > 1
         names = [
-            ", ".join([run.solver] * several + [told(own)])
+            ", ".join([run.solver] * several + [settings_text(own)])
             for run, own in zip(runs, settings, strict=True)
         ]
     else:

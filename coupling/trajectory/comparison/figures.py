@@ -26,8 +26,8 @@ from tellus.coupling.output.style import (
 )
 from tellus.coupling.trajectory.comparison.pair import RunPair, mean_profile
 
+from .formatting import WIDE, Result, Runs, Shown, finding, labels_of
 from .maps import difference_maps, temperature_maps
-from .said import WIDE, Result, Runs, Shown, labels_of, told
 
 GREYS = {"energy": "#777777", "output": "#aaaaaa", "rest": "#d5d5d5"}
 
@@ -73,7 +73,7 @@ def history(result: Result, runs: Runs) -> Shown:
         "history",
         figure,
         "Every time step; the first ones may leave the frame. "
-        + told(
+        + finding(
             result,
             "Mean absolute difference of <T> and of Nu",
             ("mean_temperature_mae", 1.0, ""),
@@ -112,7 +112,7 @@ def profiles(result: Result, runs: Runs) -> Shown:
     draw_profiles(average, both[1], "averaged over the last third")
     average.set(ylabel="")
     legend_below(figure)
-    far = told(result, "Mean absolute difference of the average", ("profile_mae", 1.0, ""))
+    far = finding(result, "Mean absolute difference of the average", ("profile_mae", 1.0, ""))
     return Shown("profiles", figure, f"Left at the last common time, right averaged. {far}")
 
 
@@ -134,7 +134,7 @@ def drift(result: Result) -> Shown:
     return Shown(
         "drift",
         figure,
-        told(result, "Median of the velocity difference", ("velocity_error", 100.0, " %")),
+        finding(result, "Median of the velocity difference", ("velocity_error", 100.0, " %")),
     )
 
 

@@ -11,7 +11,7 @@ from tellus.coupling.runs.recorded import RecordedRun
 from tellus.coupling.trajectory.comparison.pair import RunPair
 from tellus.solver.grid import Array
 
-from .said import WIDE, Result, Runs, Shown, labels_of, told
+from .formatting import WIDE, Result, Runs, Shown, finding, labels_of
 
 MapColumns = Mapping[int, Sequence[Array | None]]
 """By outputs of the reference, a field of each run."""
@@ -45,7 +45,7 @@ def difference_maps(result: Result, runs: Runs) -> Iterator[Shown]:
     pairs = [RunPair(runs[0], run) for run in runs[1:]]
     columns = _map_columns(pairs, RunPair.temperature_difference)
     largest = max([1e-12, *(float(np.abs(values).max()) for values in _drawn(columns))])
-    far = told(
+    far = finding(
         result, "Mean absolute difference over all outputs", ("temperature_field_mae", 1.0, "")
     )
     sentence = f"Temperature less that of {reference}: red where the run is hotter. {far}"

@@ -20,7 +20,7 @@ from tellus.io.shown import shown
 from tellus.io.whole_file import write_atomically
 
 from .figures import figures
-from .said import Shown
+from .formatting import Shown
 from .table import HEADINGS, headline, rows
 
 SWITCHES = ("model.dissipation_number",)
@@ -79,7 +79,7 @@ def render(
         trim_blocks=True,
         finalize=lambda value: shown(value) if isinstance(value, str) else value,
     )
-    environment.filters["told"] = _told
+    environment.filters["entry"] = _entry
     template = files(__package__).joinpath("report.html.j2").read_text(encoding="utf-8")
     first, *others = [run["label"] for run in result["runs"]]
     return environment.from_string(template).render(
@@ -130,8 +130,8 @@ def _parameters(config: Config) -> list[str]:
     ]
 
 
-def _told(value: Any) -> str:
+def _entry(value: Any) -> str:
     """An entry of run.json as text."""
     if isinstance(value, Mapping):
-        return ", ".join(f"{key} {_told(entry)}" for key, entry in value.items()) or "-"
+        return ", ".join(f"{key} {_entry(entry)}" for key, entry in value.items()) or "-"
     return "-" if value is None else str(value)

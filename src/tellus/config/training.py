@@ -13,7 +13,7 @@ from pydantic import create_model
 
 from tellus.surrogate.cards import OfRecord, typed
 from tellus.surrogate.kinds import KINDS, Kind
-from tellus.surrogate.settings import Declared, LoopSettings, Record, declared, parts
+from tellus.surrogate.settings import Declared, LoopSettings, StoredSettings, declared, parts
 
 from .fields import Section, quantity
 from .read import read_kind
@@ -67,7 +67,7 @@ def training_config(kind: Kind) -> type[AnyTraining]:
 
 
 def record_section(
-    name: str, record: type[Record], said: Mapping[str, Declared], **more: Any
+    name: str, record: type[StoredSettings], said: Mapping[str, Declared], **more: Any
 ) -> type[RecordSection]:
     """A section of some fields of a record, and of `more` keys with their types and fields."""
     keys = {one.said.key or field: field for field, one in said.items()}

@@ -29,7 +29,7 @@ def labels_of(result: Result) -> list[str]:
     return [in_picture(run["label"]) for run in result["runs"]]
 
 
-def told(result: Result, what: str, *columns: tuple[str, float, str]) -> str:
+def finding(result: Result, what: str, *columns: tuple[str, float, str]) -> str:
     """A sentence of what `compare` found of each run; nothing of a single one."""
     found = [
         f"{run['label']} "
