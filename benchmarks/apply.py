@@ -34,10 +34,22 @@ def main(
     out: Path | None = None,
     case: Case = CASE,
 ) -> Row:
-    """Time A psi against copies of the same bytes; parameters as in `benchmarks.stokes`.
+    """Time A psi against copies of the same bytes.
 
     The viscosity is that of the case's law for a smooth temperature: what the operator costs
     doesn't depend on its values.
+
+    Parameters
+    ----------
+    grids : sequence of Grid
+    threads : int, optional
+        Threads of every library; as many as the environment allows by default.
+    repeats : int
+        Samples of each thing, at least five.
+    out : Path, optional
+        File or directory to save the result in, grid by grid.
+    case : Case
+        The run whose viscosity law it is.
 
     Returns
     -------

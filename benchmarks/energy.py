@@ -31,7 +31,19 @@ def main(
     out: Path | None = None,
     case: Case = CASE,
 ) -> Row:
-    """Time the energy step of every scheme on every grid; parameters as in `benchmarks.stokes`.
+    """Time the energy step of every scheme on every grid.
+
+    Parameters
+    ----------
+    grids : sequence of Grid
+    threads : int, optional
+        Threads of every library; as many as the environment allows by default.
+    repeats : int
+        Samples of each thing, at least five.
+    out : Path, optional
+        File or directory to save the result in, grid by grid.
+    case : Case
+        The run that the temperatures come from.
 
     Returns
     -------

@@ -134,7 +134,21 @@ class Case:
         advection: str = VAN_LEER,
         closure: Closure | None = None,
     ) -> Simulation:
-        """A simulation that goes on from a state, at once with a full time step if time > 0."""
+        """A simulation that goes on from a state, at once with a full time step if time > 0.
+
+        Parameters
+        ----------
+        grid : Grid
+        temperature : array, shape (ny, nx)
+            T of the state.
+        time : float
+            Model time of the state.
+        solver : StokesSolver, optional
+            The direct one by default.
+        advection : str
+            As `[energy] advection`.
+        closure : Closure, optional
+        """
         return Simulation(
             grid,
             self.rheology,

@@ -44,7 +44,21 @@ def main(
     repeats: int = 5,
     out: Path | None = None,
 ) -> Row:
-    """Solve all states of the cases from rest; parameters as in `benchmarks.stokes`.
+    """Solve all states of the cases from rest.
+
+    Parameters
+    ----------
+    grids : sequence of Grid
+    names : sequence of str
+        Solvers as --stokes takes them.
+    cases : sequence of Case
+        The runs that the temperatures come from.
+    threads : int, optional
+        Threads of every library; as many as the environment allows by default.
+    repeats : int
+        Samples of each thing, at least five.
+    out : Path, optional
+        File or directory to save the result in, grid by grid.
 
     Returns
     -------

@@ -83,8 +83,20 @@ def longest_chain(step: Numbers, interval: int) -> list[int]:
 class Pairs:
     """The pairs of one split as tensors; `psi` is over the velocity scale of its simulation.
 
-    Those that end in a flow slower than `quiet_vrms` are left out. Raises InputError if
-    no snapshot has another one `interval` steps later.
+    Raises InputError if no snapshot has another one `interval` steps later.
+
+    Parameters
+    ----------
+    history : TimedSnapshots
+        All snapshots of the split.
+    scale : Regression
+        The velocity scale.
+    interval : int
+        Solver steps between the two of a pair.
+    quiet_vrms : float
+        Pairs that end in a flow slower than this are left out.
+    dtype : torch.dtype
+        The precision of the fields.
     """
 
     def __init__(

@@ -61,6 +61,18 @@ def time_rollout(
     ends, when T or a velocity is not finite, or T leaves -0.5 .. max(1, largest T of the
     simulation) + 0.5.
 
+    Parameters
+    ----------
+    model_dir : Path or str
+        A directory made by training.
+    data : Path
+        A data set made by `tellus dataset`.
+    split : str
+    steps : int
+        The most steps of a rollout.
+    start : str
+        "early" or "late".
+
     Returns
     -------
     dict

@@ -126,7 +126,18 @@ def check_free(out: Path, resume: bool) -> bool:
 
 
 class Training:
-    """A learner, its optimiser and what they have reached after `epoch` epochs."""
+    """A learner, its optimiser and what they have reached after `epoch` epochs.
+
+    Parameters
+    ----------
+    settings : LoopSettings
+    learner : Learner
+    out : Path
+        Directory of weights, metrics and checkpoint.
+    device : torch.device
+    group : Processes
+        The processes that share out every batch.
+    """
 
     def __init__(
         self,
