@@ -55,15 +55,13 @@ class BandedCholesky(Factor):
     Parameters
     ----------
     operator : PsiOperator
-    system : Banded or TwoEnded, optional
-        Where to factor; by default what is faster for systems this wide.
     """
 
-    def __init__(self, operator: PsiOperator, system: Banded | TwoEnded | None = None) -> None:
+    def __init__(self, operator: PsiOperator) -> None:
         self.operator = operator
         self._line = min(operator.grid.cells) - 1
         size = operator.unknowns // self._line, self._line, REACH, operator.half_bandwidth
-        self.system = system or banded_system(*size)
+        self.system: Banded | TwoEnded = banded_system(*size)
 
     def assemble(self, viscosity: Array) -> None:
         if isinstance(self.system, Banded):

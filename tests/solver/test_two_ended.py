@@ -23,8 +23,9 @@ SHAPES = [*GRIDS, Grid(24, 16, 1.0), Grid(16, 25, 1.0), Grid(5, 5, 1.0)]
 
 def from_both_ends(operator: PsiOperator) -> BandedCholesky:
     line = min(operator.grid.cells) - 1
-    system = TwoEnded(operator.unknowns // line, line, REACH, operator.half_bandwidth)
-    return BandedCholesky(operator, system)
+    made = BandedCholesky(operator)
+    made.system = TwoEnded(operator.unknowns // line, line, REACH, operator.half_bandwidth)
+    return made
 
 
 def solved(cholesky: BandedCholesky, viscosity: Array, b: Array) -> Array:
