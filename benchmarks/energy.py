@@ -35,15 +35,8 @@ def main(
 
     Parameters
     ----------
-    grids : sequence of Grid
-    threads : int, optional
-        Threads of every library; as many as the environment allows by default.
-    repeats : int
-        Samples of each thing, at least five.
-    out : Path, optional
-        File or directory to save the result in, grid by grid.
-    case : Case
-        The run that the temperatures come from.
+    grids, threads, repeats, out, case
+        See `Measurement`.
 
     Returns
     -------

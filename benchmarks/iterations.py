@@ -48,17 +48,12 @@ def main(
 
     Parameters
     ----------
-    grids : sequence of Grid
+    grids, threads, repeats, out
+        See `Measurement`.
     names : sequence of str
         Solvers as --stokes takes them.
     cases : sequence of Case
         The runs that the temperatures come from.
-    threads : int, optional
-        Threads of every library; as many as the environment allows by default.
-    repeats : int
-        Samples of each thing, at least five.
-    out : Path, optional
-        File or directory to save the result in, grid by grid.
 
     Returns
     -------

@@ -46,9 +46,18 @@ def main(
     """Time steps of a simulation: Stokes, energy and diagnostics, without output.
 
     All solvers start from the same state and go their own ways from there.
-    Parameters as in `benchmarks.stokes`, `skip:N` welcome; `repeats` counts blocks. With a
-    `closure`, as --closure takes it, transport is of high order, and each solver is timed without
-    one and with it.
+
+    Parameters
+    ----------
+    grids, threads, out, case
+        See `Measurement`.
+    solvers : sequence of str, optional
+        As in `benchmarks.stokes`, `skip:N` welcome.
+    repeats : int
+        Blocks of steps of each solver, at least five.
+    closure : str, optional
+        As --closure takes it: transport is then of high order, and each solver is timed without
+        one and with it.
 
     Returns
     -------
