@@ -9,6 +9,7 @@ from tellus.config import Config, changed, dump, load_config, stored_dataset_con
 from tellus.coupling.build import replaced, simulation_of
 from tellus.errors import InputError
 from tellus.io.shown import plain_names
+from tellus.surrogate.card import CARD
 from tellus.surrogate.data import Dataset
 
 SAME_CASE = ("model", "boundaries", "rheology", "initial")
@@ -96,7 +97,7 @@ def cases_of_data(data: Path, split: str = "test", steps: int | None = None) -> 
     except (KeyError, TypeError, ValueError) as error:
         reason = " ".join(str(error).split())[:200]
         raise InputError(
-            f"{data / 'card.json'} does not say how its simulations were made ({reason}): make the "
+            f"{data / CARD} does not say how its simulations were made ({reason}): make the "
             "data set with `tellus dataset` of this version."
         ) from None
     return [
