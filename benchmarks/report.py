@@ -2,7 +2,8 @@
 
 Between the lines ``<!-- bench:NAME -->`` and ``<!-- /bench -->`` of a Markdown file stands the
 table of benchmarks/results/NAME.json. Solvers named after NAME, separated by commas, are a
-selection in that order: ``<!-- bench:stokes-some-cpu-1-thread direct,coarse:4 -->``.
+selection in that order: ``<!-- bench:stokes-some-cpu-1-thread direct,coarse:4 -->``. A grid among
+them, such as 128x32, leaves the others out.
 """
 
 import re
@@ -35,6 +36,7 @@ from .record import read_result
 
 RESULTS = Path("benchmarks") / "results"
 MARKED = re.compile(r"(<!-- bench:(\S+)(?: (\S+))? -->\n)(.*?)(<!-- /bench -->)", re.DOTALL)
+GRID = re.compile(r"\b\d+x\d+\b")
 
 TABLES: dict[str, Callable[[Mapping[str, Any]], Table]] = {
     "accuracy": accuracy.table,
@@ -110,11 +112,13 @@ def markdown(result: Mapping[str, Any], selection: str | None = None) -> str:
 
 
 def selected(result: Mapping[str, Any], selection: str | None) -> dict[str, Any]:
-    """The result with these solvers alone."""
+    """The result with these solvers alone, and, where some are named, these grids."""
     if selection is None:
         return dict(result)
-    names = selection.split(",")
-    rows = [row for name in names for row in result["results"] if row.get("solver") == name]
+    grids = GRID.findall(selection)
+    names = [name for name in selection.split(",") if name not in grids]
+    kept = [row for row in result["results"] if not grids or row["grid"] in grids]
+    rows = [row for name in names for row in kept if row.get("solver") == name]
     missing = set(names) - {row["solver"] for row in rows}
     if missing:
         raise InputError(

@@ -64,6 +64,11 @@ def test_memory_is_a_column_once_it_was_measured(result: dict[str, Any]) -> None
     assert lines[1].endswith("| - |")
 
 
+def test_a_selection_may_name_grids(result: dict[str, Any]) -> None:
+    found = report.selected(result, "coarse:2,direct,64x16")["results"]
+    assert [(r["grid"], r["solver"]) for r in found] == [("64x16", "coarse:2"), ("64x16", "direct")]
+
+
 def test_a_marker_may_select_solvers(checkout: Path) -> None:
     page = checkout / "docs" / "deep" / "page.md"
     page.parent.mkdir()
