@@ -1,7 +1,6 @@
 """What several tests of the numerics share: random fields and flows, orders of convergence."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
@@ -12,16 +11,6 @@ from tellus.solver.stokes import Flow, StokesReport, flow_from_psi
 
 # Long and flat, tall and narrow, unequal spacings, the smallest allowed.
 GRIDS = [Grid(12, 8, 2.0), Grid(7, 12, 0.7), Grid(4, 4, 1.0), Grid(4, 9, 1.0), Grid(9, 4, 4.0)]
-
-
-@dataclass(frozen=True)
-class GivenViscosity:
-    """A rheology that hands out a fixed field, whatever the temperature."""
-
-    field: Array
-
-    def viscosity(self, temperature: Array, grid: Grid) -> Array:
-        return self.field
 
 
 def rough_field(grid: Grid, seed: int = 0) -> Array:

@@ -21,8 +21,6 @@ from tellus.solver.boundaries import NO_SLIP
 from tellus.solver.coarse import CoarseSolver
 from tellus.solver.direct import DirectSolver
 from tellus.solver.initial import conductive
-from tellus.solver.picard import PicardSettings
-from tellus.solver.rheology import FrankKamenetskii, Viscoplastic
 from tellus.solver.stokes import StokesReport, StokesSolver, relative_velocity_error
 
 STATES = circulating(40)
@@ -172,31 +170,6 @@ def test_memory_of_a_solver_of_ones_own() -> None:
     for problem in problems[:4]:
         one.solve(problem)
     assert_resumes(one, other, problems[4:9])
-
-
-@pytest.mark.parametrize("name", ["anchored:3:coarse:2", "anchored:tol=2e-2:coarse:2"])
-def test_a_yielding_law(name: str) -> None:
-    law = Viscoplastic(FrankKamenetskii(1e5, 1.0), yield_stress=5.0)
-    closely = PicardSettings(1e-6, 200)
-    direct, solver = (make_solver(n, SMALL, closely) for n in ("direct", name))
-    linear, statuses = DirectSolver(SMALL), set()
-    for problem, _ in STATES[:8]:
-        yielding = replace(problem, rheology=law)
-        flow, expected = solver.solve(yielding), direct.solve(yielding)
-        statuses.add(flow.report.status)
-        assert relative_velocity_error(flow, expected) < 0.02
-    # Not because nothing yields.
-    rigid = linear.solve(replace(yielding, rheology=law.linear))
-    assert relative_velocity_error(rigid, expected) > 0.2
-    assert statuses & {"predicted", "corrected"}
-
-
-@pytest.mark.parametrize("name", ["anchored:3:coarse:2", "anchored:tol=1e-2:coarse:2"])
-def test_walls_that_hold_the_fluid(name: str) -> None:
-    solver, direct = make_solver(name, SMALL), DirectSolver(SMALL)
-    for problem, _ in STATES[:6]:
-        held = replace(problem, boundaries=slip_walls([NO_SLIP] * 4))
-        assert relative_velocity_error(solver.solve(held), direct.solve(held)) < 0.05
 
 
 def test_other_walls_are_solved_anew() -> None:

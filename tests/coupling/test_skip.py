@@ -15,8 +15,6 @@ from tellus.coupling.solvers.names import make_solver
 from tellus.coupling.solvers.skip import SAFETY, SkipSolver, ToleranceSkipSolver
 from tellus.solver.direct import DirectSolver
 from tellus.solver.grid import Array, Grid
-from tellus.solver.picard import PicardSettings
-from tellus.solver.rheology import FrankKamenetskii, Viscoplastic
 from tellus.solver.stokes import (
     Flow,
     StokesProblem,
@@ -139,19 +137,6 @@ def test_a_clock_that_is_set_back_starts_anew() -> None:
     assert flow.report.status == "solved"
     np.testing.assert_array_equal(flow.psi, direct.psi)
     assert max(errors(solver, STATES[1:12])) < 1e-2
-
-
-def test_a_yielding_law() -> None:
-    law = Viscoplastic(FrankKamenetskii(1e5, 1.0), yield_stress=5.0)
-    closely = PicardSettings(1e-6, 200)
-    direct, solver = (make_solver(name, SMALL, closely) for name in ("direct", "skip:tol=2e-2"))
-    statuses = set()
-    for problem, _ in STATES[15:30]:
-        yielding = replace(problem, rheology=law)
-        flow = solver.solve(yielding)
-        statuses.add(flow.report.status)
-        assert relative_velocity_error(flow, direct.solve(yielding)) < 2e-2
-    assert statuses == {"solved", "extrapolated"}
 
 
 def test_a_run_reports_what_it_foresaw_and_found(tmp_path: Path) -> None:

@@ -1,8 +1,11 @@
 """What holds of all solvers that have names: the names, and memory that goes on to the bit."""
 
 import re
+from dataclasses import replace
+from itertools import pairwise
 
 import pytest
+from physics_cases import slip_walls
 from sequences import SMALL, assert_resumes, circulating
 
 from tellus.coupling.solvers.names import listing, make_solver
@@ -12,34 +15,27 @@ from tellus.solver.grid import Grid
 TINY, FINE, UNEVEN = Grid(16, 8, 2.0), Grid(128, 64, 2.0), Grid(24, 16, 1.5)
 REFUSED = [
     (TINY, "skip", 'stokes.solver: "skip" needs one whole number of steps or a tolerance'),
-    (TINY, "skip:", '"skip:" needs one whole number'),
     (TINY, "skip:0", '"skip:0" needs one whole number'),
-    (TINY, "skip:-1", '"skip:-1" needs one whole number'),
-    (TINY, "skip:x", '"skip:x" needs one whole number'),
     (TINY, "skip:1.5", '"skip:1.5" needs one whole number'),
     (TINY, "skip:2:3", 'there is no solver "3"'),
     (TINY, "skip:linear", '"skip:linear" needs one whole number'),
     (TINY, "skip:2:linear:direkt", 'there is no solver "direkt"; did you mean "direct"?'),
     (TINY, "direct:1", 'stokes.solver: "direct" takes no argument, not "1".'),
     (TINY, "cudss:2", '"cudss" takes no argument, not "2"'),
-    (TINY, "pardiso:2", '"pardiso" takes no argument, not "2"'),
     (TINY, "direkt", 'there is no solver "direkt"; did you mean "direct"?'),
     (
         TINY,
         "skop:3",
         'there is no solver "skop"; did you mean "skip:N[:linear][:NAME], skip:tol=X[:NAME]"?',
     ),
-    (TINY, "surogate", 'there is no solver "surogate"; did you mean "surrogate[:PATH]"?'),
     (TINY, "DIRECT", 'there is no solver "DIRECT"'),
     (TINY, "", 'there is no solver ""'),
-    (TINY, ":", 'there is no solver ""'),
     (
         FINE,
         "coarse",
         '"coarse" needs one whole number of cells in one, at least 2, as in "coarse:4"',
     ),
     (FINE, "coarse:1", '"coarse:1" needs one whole number'),
-    (FINE, "coarse:x", '"coarse:x" needs one whole number'),
     (FINE, "coarse:2:2", '"coarse:2:2" needs one whole number'),
     (FINE, "coarse:3", "128x64 grid cannot be coarsened by 3: choose nx and ny divisible by 3"),
     (FINE, "coarse:32", "too small for a solve on one 32 times coarser ... at least 128"),
@@ -53,55 +49,40 @@ REFUSED = [
         '"lagged:5" takes tol=... or limit=..., each once, as in "lagged:tol=1e-6"',
     ),
     (SMALL, "lagged:tol=1e-6:tol=1e-3", "each once"),
-    (SMALL, "lagged:tol", "takes tol=..."),
     (SMALL, "lagged:tol=0", "needs a tolerance between 0 and 1"),
-    (SMALL, "lagged:tol=x", "needs a tolerance between 0 and 1"),
     (SMALL, "lagged:tol=nan", "needs a tolerance between 0 and 1"),
     (SMALL, "lagged:limit=0", "needs a whole number, at least 1"),
-    (SMALL, "lagged:limit=1.5", "needs a whole number, at least 1"),
     (SMALL, "lagged:direct", "takes tol=..."),
     (SMALL, "anchored", '"anchored" needs a number of steps or a tolerance, and the name'),
     (SMALL, "anchored:50", '"anchored:50" needs a number of steps or a tolerance, and the name'),
     (SMALL, "anchored:0:coarse:2", '"anchored:0:coarse:2" needs a number of steps'),
-    (SMALL, "anchored:coarse:2", '"anchored:coarse:2" needs a number of steps'),
     (SMALL, "anchored:tol=2:coarse:2", "needs a tolerance between 0 and 1"),
-    (SMALL, "anchored:tol=:coarse:2", "needs a tolerance between 0 and 1"),
-    (SMALL, "anchored:tol=1e-3", '"anchored:tol=1e-3" needs a number of steps'),
     (SMALL, "anchored:50:coarser:2", 'there is no solver "coarser"; did you mean "coarse:R"?'),
-    (SMALL, "anchored:50:coarse:x", '"coarse:x" needs one whole number'),
     (SMALL, "check", '"check" needs the name of a solver'),
-    (SMALL, "check:direkt", 'there is no solver "direkt"'),
     (SMALL, "iterative:fast", 'does not know "fast": it takes tol=...'),
     (SMALL, "iterative:tol=0", "needs a tolerance between 0 and 1"),
     (SMALL, "iterative:relax=2", "needs a factor between 0 and 1"),
     (SMALL, "iterative:limit=x", "needs a whole number, at least 1"),
     (SMALL, "iterative:speed=1", "takes tol=... or velocity=..."),
-    (SMALL, "iterative:tol=1e-6:tol=1e-3", "each once"),
     (SMALL, "iterative:cg:bicgstab", "takes one of cg and bicgstab"),
     (SMALL, "iterative:cold:cold", "takes one of cold, once"),
     (SMALL, "iterative:jacobi:velocity=1e-3", "needs tol=... too"),
     (SMALL, "iterative:from", 'needs a solver after "from"'),
     (SMALL, "iterative:from:nothing", 'there is no solver "nothing"'),
     (SMALL, "mumps:metas", 'stokes.solver: "mumps:metas"'),
-    (SMALL, "mumps:lu:ldlt", 'stokes.solver: "mumps:lu:ldlt"'),
     (SMALL, "mumps:amd:amf", 'stokes.solver: "mumps:amd:amf"'),
     (SMALL, "mumps:lu:lu", 'stokes.solver: "mumps:lu:lu"'),
     (SMALL, "guarded", '"guarded" needs the name of a solver, as in "guarded:surrogate".'),
     (SMALL, "guarded:tol=2:direct", "needs a tolerance between 0 and 1"),
-    (SMALL, "mumps:", 'stokes.solver: "mumps:"'),
-    (SMALL, "mumps:4", 'stokes.solver: "mumps:4"'),
     (SMALL, "mumps:ldlt:dissection", 'stokes.solver: "mumps:ldlt:dissection"'),
-    (SMALL, "mumps-psi:lu", 'stokes.solver: "mumps-psi:lu"'),
     (SMALL, "mumps-psi:dissection", 'stokes.solver: "mumps-psi:dissection"'),
     (SMALL, "refined:0", "stokes.solver"),
-    (SMALL, "refined:1", "stokes.solver"),
     (SMALL, "refined:x", "stokes.solver"),
     (SMALL, "refined:tol=2", "stokes.solver"),
     (SMALL, "refined:tol=1e-3:3", "stokes.solver"),
     (SMALL, "refined:9", "64x16"),
     (UNEVEN, "reduced", ""),
     (UNEVEN, "reduced:0", ""),
-    (UNEVEN, "reduced:x", ""),
     (UNEVEN, "reduced:4:4", ""),
     (UNEVEN, "reduced:8", ""),
 ]
@@ -135,6 +116,13 @@ REMEMBERING = [
     "skip:3:linear",
     "skip:2:linear:skip:3",
     "guarded:tol=0.1:coarse:4",
+    "lagged:tol=1e-8:limit=3",
+    "refined:2:tol=1e-4",
+    "iterative",
+    "iterative:velocity=1e-6:keep=5",
+    "iterative:cold:relax=0.99",
+    "iterative:bicgstab:jacobi:tol=1e-1:limit=5000",
+    "iterative:from:skip:3:coarse:2",
 ]
 
 
@@ -155,12 +143,12 @@ def test_names() -> None:
 
 @pytest.mark.parametrize("name", REMEMBERING)
 def test_memory_goes_on_to_the_bit(name: str) -> None:
-    """At every point of a cycle, in the place of another past, which must be gone."""
-    problems = [problem for problem, _ in circulating(40)]
-    for calls in (0, 1, 2, 3, 4, 5, 6, 7, 12, 15, 20):
-        one, other = (make_solver(name, SMALL) for _ in range(2))
-        for problem in problems[:calls]:
-            one.solve(problem)
-        for problem in problems[-6:]:
+    """At several points of a cycle, in the place of another past, which must be gone."""
+    walls = slip_walls(("free-slip", "no-slip", "no-slip", "free-slip"))
+    problems = [replace(problem, boundaries=walls) for problem, _ in circulating(40)]
+    whole = make_solver(name, SMALL)
+    for calls, until in pairwise((0, 1, 4, 7, 12)):
+        other = make_solver(name, SMALL)
+        for problem in problems[-3:]:
             other.solve(problem)
-        assert_resumes(one, other, problems[calls : calls + 10])
+        assert_resumes(whole, other, problems[calls:until])

@@ -5,7 +5,7 @@ from itertools import product
 import numpy as np
 import pytest
 from numerics import flow_of, random_psi, rough_field, rough_viscosity
-from physics_cases import SLIP, at_rest, case, covering, roll, slip_walls, thermal_walls
+from physics_cases import at_rest, case, roll, thermal_walls
 
 from tellus.coupling.simulation.loop import Simulation
 from tellus.solver.boundaries import INSULATING
@@ -36,14 +36,6 @@ def work_and_dissipation(problem: StokesProblem, flow: Flow) -> tuple[float, flo
     b = PsiOperator(grid).right_hand_side(problem.temperature, problem.rayleigh)
     heat = dissipation(flow, viscosity, grid, problem.boundaries)
     return float(np.sum(flow.psi * b)), float(np.sum(heat)) * grid.hx * grid.hy
-
-
-@pytest.mark.parametrize("kinds", covering(SLIP))
-def test_work_of_buoyancy_equals_dissipation(kinds: tuple[str, ...]) -> None:
-    eta = rough_viscosity(GRID, 1e4)
-    problem = StokesProblem(GRID, rough_field(GRID), Given(eta), 1e4, slip_walls(kinds))
-    work, heat = work_and_dissipation(problem, DirectSolver(GRID).solve(problem))
-    assert work == pytest.approx(heat, rel=1e-10)
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)

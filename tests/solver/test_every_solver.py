@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import nullcontext
 from dataclasses import replace
+from functools import cache
 from importlib.util import find_spec
 
 import numpy as np
@@ -11,7 +12,7 @@ import stand_in_nvmath
 from numerics import GRIDS, rough_field, rough_viscosity, worst_difference
 from petsc_needed import has_mkl, need
 from physics_cases import SLIP, covering, initials, slip_walls
-from sequences import SMALL, assert_resumes, rising
+from sequences import SMALL, States, circulating, rising
 
 from tellus.coupling.solvers.names import make_solver
 from tellus.errors import SolverError
@@ -44,6 +45,13 @@ NAMES = [
 KINDS = ["direct", "pardiso", "cudss", "lagged", "refined", "iterative", "mumps", "mumps-psi"]
 ITERATED = ("lagged", "refined", "iterative")
 """They stop at a tolerance."""
+BETWEEN = {
+    "anchored:3:coarse:2": 0.02,
+    "anchored:tol=2e-2:coarse:2": 0.02,
+    "skip:tol=2e-2": 0.02,
+    "reduced:2": 0.1,
+}
+"""They approximate, most of them between solves; within so much of the direct velocity."""
 
 
 @pytest.fixture(autouse=True)
@@ -118,30 +126,51 @@ def test_it_tells_what_resists_shear_from_what_resists_stretching(
         assert worst_difference(flow.p, pressure(reference, problem, viscosity)) < 1e-7
 
 
-@pytest.mark.parametrize("name", KINDS)
+@pytest.mark.parametrize("name", [*KINDS, *BETWEEN])
 def test_it_follows_walls_that_change_and_rests_where_nothing_drives_it(name: str) -> None:
     solver, direct = make(name, SMALL), DirectSolver(SMALL)
-    problem, expected = rising(12)[0]
-    held = replace(problem, boundaries=slip_walls([NO_SLIP] * 4))
-    for asked, right in ((held, direct.solve(held)), (problem, expected)):
-        assert relative_velocity_error(solver.solve(asked), right) < 2e-6
+    states, held = circulating(40)[15:18], slip_walls([NO_SLIP] * 4)
+    for problem in (replace(problem, boundaries=held) for problem, _ in states):
+        error = relative_velocity_error(solver.solve(problem), direct.solve(problem))
+        assert error < BETWEEN.get(name, 2e-6)
+    problem, expected = states[-1]
+    assert relative_velocity_error(solver.solve(problem), expected) < BETWEEN.get(name, 2e-6)
+    if name in BETWEEN:
+        return
     still = solver.solve(replace(problem, temperature=conductive(SMALL), time=1.0))
     assert np.max(np.abs(still.psi)) < 1e-9 * np.max(np.abs(expected.psi))
     assert still.report.residual == 0.0
 
 
-@pytest.mark.parametrize("name", [name for name in KINDS if name != "cudss"])
+@cache
+def yielding() -> States:
+    """Momentum problems of a fluid that yields, and their solutions."""
+    law = Viscoplastic(FrankKamenetskii(1e5, 1.0), yield_stress=5.0)
+    problems = [replace(problem, rheology=law) for problem, _ in circulating(40)[15:27]]
+    direct = make("direct", SMALL)
+    states = tuple((problem, direct.solve(problem)) for problem in problems)
+    problem, expected = states[0]
+    rigid = direct.solve(replace(problem, rheology=law.linear))
+    assert relative_velocity_error(rigid, expected) > 0.2
+    return states
+
+
+@pytest.mark.parametrize("name", [*KINDS, *BETWEEN])
 def test_a_yielding_law_is_iterated_around_it(name: str) -> None:
-    law = Viscoplastic(FrankKamenetskii(1e4, 1.0), yield_stress=1.0)
-    problem = replace(rising(12)[0][0], rheology=law, rayleigh=30.0)
-    flow, expected = make(name, SMALL).solve(problem), make("direct", SMALL).solve(problem)
-    assert flow.report.status == "solved"
-    assert flow.report.iterations > 1
-    assert relative_velocity_error(flow, expected) < 1e-3
+    if name == "cudss":
+        pytest.skip("as any other direct factor, and its stand-in is slow")
+    solver, statuses = make(name, SMALL), set()
+    for problem, expected in yielding()[: 12 if name in BETWEEN else 1]:
+        flow = solver.solve(problem)
+        statuses.add(flow.report.status)
+        if flow.report.status == "solved":
+            assert flow.report.iterations > 1
+        assert relative_velocity_error(flow, expected) < BETWEEN.get(name, 1e-3)
+    assert len(statuses) > 1 or not name.startswith(("anchored", "skip"))
 
 
 @pytest.mark.parametrize("value", [0.0, -1.0, np.nan, np.inf])
-@pytest.mark.parametrize("name", KINDS)
+@pytest.mark.parametrize("name", [*KINDS, "reduced:2"])
 def test_an_impossible_viscosity_is_a_clear_error_and_spoils_nothing(
     name: str, value: float
 ) -> None:
@@ -166,30 +195,6 @@ def test_a_temperature_that_is_not_finite_is_a_clear_error(name: str) -> None:
     asked = StokesProblem(SMALL, temperature, Given(np.ones(SMALL.cells)), time=0.25)
     with pytest.raises(SolverError, match=r"t = 0\.25"):
         make(name, SMALL).solve(asked)
-
-
-@pytest.mark.parametrize(
-    "name",
-    [
-        "lagged:tol=1e-8:limit=3",
-        "refined:2:tol=1e-4",
-        "iterative",
-        "iterative:velocity=1e-6:keep=5",
-        "iterative:keep=4",
-        "iterative:cold:relax=0.99",
-        "iterative:bicgstab:jacobi:tol=1e-1:limit=5000",
-        "iterative:from:skip:3:coarse:2",
-    ],
-)
-def test_what_it_remembers_goes_on_to_the_bit(name: str) -> None:
-    """In the place of another past, which must be gone."""
-    problems = [problem for problem, _ in rising(12)]
-    for steps in (0, 1, 6):
-        solver, fresh = make_solver(name, SMALL), make_solver(name, SMALL)
-        for problem in problems[:steps]:
-            solver.solve(problem)
-        fresh.solve(replace(problems[-1], time=99.0))
-        assert_resumes(solver, fresh, problems[steps : steps + 3])
 
 
 @pytest.mark.parametrize("kinds", [("free-slip",) * 4, (NO_SLIP,) * 4], ids=initials)

@@ -102,14 +102,6 @@ def test_jacobi_gets_there_on_a_small_grid() -> None:
     assert relative_velocity_error(flow_of, flow) < 1e-6
 
 
-@pytest.mark.parametrize("kinds", [[NO_SLIP] * 4, ["free-slip", NO_SLIP, NO_SLIP, "free-slip"]])
-def test_walls_that_hold_the_fluid(kinds: list[str]) -> None:
-    problem = replace(convecting(128), boundaries=slip_walls(kinds))
-    flow = solved("iterative:cold:tol=1e-8", problem)
-    assert error(flow, problem) < 1e-6
-    assert flow.report.iterations <= 16
-
-
 def test_a_warm_start_takes_fewer_iterations() -> None:
     cold, warm = (
         [solver.solve(problem).report.iterations for problem, _ in rising(STEPS)]

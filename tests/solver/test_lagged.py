@@ -5,10 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from numerics import GRIDS, random_psi, rough_field, rough_viscosity
-from physics_cases import slip_walls
-from sequences import SMALL, assert_resumes, errors, rising
+from sequences import SMALL, errors, rising
 
-from tellus.solver.boundaries import NO_SLIP
 from tellus.solver.direct import DirectSolver
 from tellus.solver.factor.cached import CachedFactor
 from tellus.solver.grid import Grid
@@ -117,17 +115,6 @@ def test_moments_much_closer_than_the_step_are_left_out() -> None:
     moments = [PastFlow(t, psi) for t in (0.0, 0.99, 1.0)]
     assert [m.time for m in well_apart(moments, 2.0)] == [1.0, 0.0]
     assert [m.time for m in well_apart(moments, 1.01)] == [1.0, 0.99, 0.0]
-
-
-def test_memory_of_walls_that_hold_the_fluid() -> None:
-    walls = slip_walls([NO_SLIP] * 4)
-    problems = [replace(problem, boundaries=walls) for problem, _ in rising(STEPS)]
-    solver, fresh = LaggedSolver(SMALL), LaggedSolver(SMALL)
-    for problem in problems[:5]:
-        solver.solve(problem)
-    assert_resumes(solver, fresh, problems[5:10])
-    direct = DirectSolver(SMALL).solve(problems[9])
-    assert relative_velocity_error(fresh.solve(problems[9]), direct) < 1e-6
 
 
 @pytest.mark.parametrize("grid", GRIDS, ids=str)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from numerics import GivenViscosity, rough_field, rough_viscosity, worst_difference
+from numerics import rough_field, rough_viscosity, worst_difference
 from petsc_needed import mpirun, petsc, run_python
 from physics_cases import SLIPS, case, run_in_pieces, slip_walls
 from rollouts import SIMPLEST, tellus
@@ -19,7 +19,7 @@ from tellus.solver.direct import DirectSolver
 from tellus.solver.grid import Array, Grid
 from tellus.solver.mumps.petsc import Factorisation, MumpsSettings, _petsc
 from tellus.solver.mumps.solver import MumpsSolver, variant
-from tellus.solver.rheology import FrankKamenetskii
+from tellus.solver.rheology import FrankKamenetskii, Given
 from tellus.solver.stokes import StokesProblem, relative_velocity_error
 
 __all__ = ["mpirun", "petsc"]
@@ -31,7 +31,7 @@ def problem(
     grid: Grid, contrast: float, kinds: tuple[str, ...] = SLIPS[0], seed: int = 0
 ) -> StokesProblem:
     """No two cells alike in temperature, nor in viscosity, with walls of these kinds."""
-    viscosity = GivenViscosity(rough_viscosity(grid, contrast, seed + 1))
+    viscosity = Given(rough_viscosity(grid, contrast, seed + 1))
     return StokesProblem(grid, rough_field(grid, seed), viscosity, 5.0, slip_walls(kinds))
 
 

@@ -4,13 +4,11 @@ import numpy as np
 import pytest
 from numerics import rough_viscosity, worst_difference
 
-from tellus.coupling.solvers.names import make_solver
-from tellus.errors import SolverError
 from tellus.solver.boundaries import NO_SLIP, TEMPERATURE, BoundaryConditions, Wall
 from tellus.solver.direct import DirectSolver
 from tellus.solver.grid import Grid
 from tellus.solver.psi.operator import PsiOperator
-from tellus.solver.rheology import FrankKamenetskii, Given, Viscoplastic
+from tellus.solver.rheology import FrankKamenetskii
 from tellus.solver.splines.projection import SplineProjection, basis_values, reduced_solver
 from tellus.solver.stokes import Flow, StokesProblem, relative_velocity_error
 from tellus.solver.threads import limit
@@ -103,22 +101,3 @@ def test_splines_meet_the_walls_conditions_and_hold_every_cubic_that_does(
     fitted = basis @ np.linalg.lstsq(basis, cubic, rcond=None)[0]
     np.testing.assert_allclose(fitted, cubic, rtol=0, atol=1e-13)
     assert basis.shape[1] == pieces - 1 + sum(held)
-
-
-def test_a_yielding_law_is_iterated_around_it() -> None:
-    grid = Grid(48, 32, 1.5)
-    law = Viscoplastic(FrankKamenetskii(1e4), 10.0, 1e-3)
-    problem = StokesProblem(grid, plume(grid).temperature, law, 100.0)
-    flow = make_solver("reduced:2", grid).solve(problem)
-    reference = make_solver("direct", grid).solve(problem)
-    assert flow.report.iterations > 1
-    assert relative_velocity_error(flow, reference) < 0.02
-
-
-def test_a_viscosity_that_is_not_finite_is_an_error() -> None:
-    grid = Grid(24, 16, 1.5)
-    eta = np.ones(grid.cells)
-    eta[3, 4] = np.inf
-    problem = StokesProblem(grid, np.zeros(grid.cells), Given(eta))
-    with pytest.raises(SolverError, match="Cholesky"):
-        reduced_solver(grid, 4).solve(problem)

@@ -3,13 +3,12 @@
 import numpy as np
 import pytest
 from numerics import GRIDS, random_psi, rough_field, rough_viscosity, worst_difference
-from physics_cases import slip_walls
 from sequences import SMALL, errors, rising
 
 from tellus.coupling.solvers.names import make_solver
 from tellus.errors import InputError
 from tellus.solver import _core
-from tellus.solver.boundaries import FREE_SLIP, NO_SLIP, BoundaryConditions, Wall
+from tellus.solver.boundaries import NO_SLIP, BoundaryConditions, Wall
 from tellus.solver.direct import DirectSolver
 from tellus.solver.grid import Array, Grid
 from tellus.solver.krylov import fastest_factor, refined_solver
@@ -120,18 +119,6 @@ def test_the_velocity_is_within_the_tolerance_of_the_direct_one(
         found = errors(refined_solver(SMALL, tolerance=tolerance), rising(40))
     assert max(found) < tolerance
     assert max(found) > 1e-4 * tolerance  # as far off as it may be, not solved to the end
-
-
-@pytest.mark.parametrize(("nx", "ny"), [(64, 48), (48, 64), (53, 31)])
-def test_other_shapes_and_walls_that_hold_the_fluid_fast(nx: int, ny: int) -> None:
-    grid = Grid(nx, ny, 1.3)
-    F, N = FREE_SLIP, NO_SLIP
-    for kinds in ((F, F, F, N), (N, F, N, F), (N, N, N, N)):
-        problem = StokesProblem(
-            grid, rough_field(grid), FrankKamenetskii(1e4), 1.0, slip_walls(kinds)
-        )
-        flow = refined_solver(grid).solve(problem)
-        assert relative_velocity_error(flow, DirectSolver(grid).solve(problem)) < 1e-6
 
 
 def test_the_preconditioner_is_kept_over_steps_and_made_anew_when_it_is_too_old() -> None:

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from numerics import GRIDS, GivenViscosity, rough_field, rough_viscosity, worst_difference
+from numerics import GRIDS, rough_field, rough_viscosity, worst_difference
 from physics_cases import SLIP, SLIPS, covering, slip_walls
 from scipy.sparse import csc_matrix, csr_matrix, triu, vstack
 from scipy.sparse.linalg import splu
@@ -12,6 +12,7 @@ from tellus.solver.direct import DirectSolver
 from tellus.solver.grid import Array, Grid
 from tellus.solver.mumps.saddle_point import Equations, SaddlePoint, Slabs, nested_dissection
 from tellus.solver.pressure import pressure
+from tellus.solver.rheology import Given
 from tellus.solver.stokes import StokesProblem
 
 CUTS = [(1, False), (1, True), (3, False)]
@@ -42,10 +43,10 @@ FIELDS = ("right_hand_side", "units")
 def test_velocity_and_pressure_are_those_of_the_stream_function(
     kinds: tuple[str, ...], grid: Grid, contrast: float
 ) -> None:
-    viscosity = GivenViscosity(rough_viscosity(grid, contrast))
+    viscosity = Given(rough_viscosity(grid, contrast))
     problem = StokesProblem(grid, rough_field(grid), viscosity, 5.0, slip_walls(kinds))
     reference = DirectSolver(grid).solve(problem)
-    p = pressure(reference, problem, viscosity.field)
+    p = pressure(reference, problem, viscosity.values)
     for parts, nested in CUTS:
         u, v, found = solved(problem, parts, upper=parts > 1, nested=nested)
         assert worst_difference(u, reference.u) < 1e-8

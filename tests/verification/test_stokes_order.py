@@ -9,11 +9,12 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 from manufactured import driving_temperature, velocity_errors
-from numerics import GivenViscosity, observed_orders
+from numerics import observed_orders
 
 from tellus.solver.derived import surface_velocity
 from tellus.solver.direct import DirectSolver
 from tellus.solver.grid import Array, Grid
+from tellus.solver.rheology import Given
 from tellus.solver.stokes import Flow, StokesProblem, vrms
 
 RAYLEIGH = 10.0
@@ -57,7 +58,7 @@ class Manufactured:
 
     def solve(self, grid: Grid) -> Flow:
         temperature = driving_temperature(self.psi, self.log_viscosity, grid, RAYLEIGH)
-        law = GivenViscosity(self.viscosity(grid))
+        law = Given(self.viscosity(grid))
         problem = StokesProblem(grid, temperature, law, RAYLEIGH)
         return DirectSolver(grid).solve(problem)
 
