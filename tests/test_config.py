@@ -92,7 +92,6 @@ def test_dump_is_complete_and_comes_back(tmp_path: Path) -> None:
         ("time.end='1'", 'time.end must be a finite number, above 0 and at most 1e+06, not "1".'),
         ("time.end=inf", "time.end must be a finite number, above 0 and at most 1e+06, not inf."),
         ("time.end=true", "time.end must be a finite number, above 0 and at most 1e+06, not true."),
-        ("rheology.gamma_T=0.5", "rheology.gamma_T must be a finite number, at least 1"),
         (
             "initial.kind=warm",
             '"hot", "cold", "linear", "conductive", "profile", "predicted", "file", not "warm".',
@@ -242,10 +241,7 @@ def test_training_configuration_mirrors_the_settings() -> None:
         (["initial.mode=2"], 'only read with initial.perturbation = "mode"'),
         (["initial.interior=0.5"], 'only read with initial.kind = "linear"'),
         (["initial.thickness=0.1"], 'only read with initial.kind = "linear"'),
-        (["time.end=1e308", "output.every=1e304"], "time.end must be"),
-        (["output.every=1e-320", "time.max_steps=2"], "output.every must be"),
         (["output.every=1e-12", "time.max_steps=2"], "output.every = 1e-12 would write"),
-        (["time.max_steps=99999999999999999999"], "time.max_steps must be"),
         (["time.courant=1.25", "energy.advection=van-leer"], "time.courant = 1.25 is too much for"),
     ],
 )
