@@ -10,7 +10,11 @@ import pytest
 import typer.testing
 from hypothesis import settings
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.mathtext import MathTextParser
+
+# Metadata without indents, which only the encoder in Python writes; also in other processes.
+os.environ["ZARR_JSON_INDENT"] = "None"
 
 # A busy machine is no failure.
 settings.register_profile("few", deadline=None, max_examples=25)
@@ -41,16 +45,40 @@ def parser_once() -> Iterator[None]:
 
 @pytest.fixture(autouse=True, scope="session")
 def few_dots() -> Iterator[None]:
-    """What is on a picture is tested, not its dots, nor how its parts fit together."""
-    savefig = Figure.savefig
+    """What is on a picture is tested, not its dots, nor how its parts fit together.
+
+    That pictures can be had as PDF is tested of the first one.
+    """
+    savefig, written = Figure.savefig, list[str]()
 
     def coarse(figure: Figure, *to: Any, **how: Any) -> None:
+        if how.get("format") == "pdf" and "pdf" in written:
+            to[0].write(b"%PDF")
+            return
+        written.append(str(how.get("format")))
         figure.set_layout_engine("none")
         savefig(figure, *to, **how | ({"dpi": 72} if how.get("format") == "png" else {}))
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Figure, "savefig", coarse)
         yield
+
+
+LAY_OUT = ConstrainedLayoutEngine.execute
+
+
+@pytest.fixture(autouse=True, scope="module")
+def nothing_laid_out() -> Iterator[None]:
+    """A quarter of a picture's seconds go into fitting its parts together."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ConstrainedLayoutEngine, "execute", lambda engine, figure: None)
+        yield
+
+
+@pytest.fixture
+def laid_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """But in this test, its parts are fitted together."""
+    monkeypatch.setattr(ConstrainedLayoutEngine, "execute", LAY_OUT)
 
 
 @pytest.fixture(autouse=True, scope="session")

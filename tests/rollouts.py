@@ -85,15 +85,15 @@ def files(run: Path) -> dict[str, bytes]:
 
 
 @cache
-def _two_steps() -> dict[str, bytes]:
+def _files_of(*overrides: str) -> dict[str, bytes]:
     with TemporaryDirectory() as folder:
-        run_directory(case("time.max_steps=2"), Path(folder) / "run", progress=False)
+        run_directory(case(*overrides), Path(folder) / "run", progress=False)
         return files(Path(folder) / "run")
 
 
-def short_run(out: Path) -> Path:
-    """A run of two steps, which was computed once for all tests of this process."""
-    for name, content in _two_steps().items():
+def short_run(out: Path, *overrides: str) -> Path:
+    """A run of two steps, or of a case, which was computed once for all tests of this process."""
+    for name, content in _files_of(*(overrides or ("time.max_steps=2",))).items():
         (out / name).parent.mkdir(parents=True, exist_ok=True)
         (out / name).write_bytes(content)
     return out

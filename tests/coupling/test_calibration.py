@@ -60,7 +60,8 @@ def test_a_closure_is_calibrated_and_a_killed_call_goes_on(
     data: Path, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(calibration, "run_all", one_by_one.run_all)
-    monkeypatch.setattr(calibration, "SPAN", 6)
+    for overturns, value in {"SETTLED": 1, "SPAN": 2, "LEFT_OUT": 1}.items():
+        monkeypatch.setattr(calibration, overturns, value)
     out, lines = tmp_path / "calibrated", list[str]()
     result = calibrate(model, data, out, report=lines.append)
     assert lines == ["1/2: sim_002", "2/2: sim_003"]

@@ -1,11 +1,10 @@
 """Somebody's run directory or data set: links in it lead to nothing that is written or deleted."""
 
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from rollouts import case, files
+from rollouts import case, files, short_run
 
 from tellus.coupling.output.export import export_vtk
 from tellus.coupling.output.pictures import plot_run
@@ -17,17 +16,9 @@ from tellus.errors import InputError
 CONFIG = ("time.max_steps=4", "output.checkpoint_every=2", "output.keep_checkpoints=2")
 
 
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    run = tmp_path_factory.mktemp("runs") / "made"
-    run_directory(case(*CONFIG), run, progress=False)
-    return run
-
-
 @pytest.fixture
-def run(made: Path, tmp_path: Path) -> Path:
-    shutil.copytree(made, tmp_path / "run")
-    return tmp_path / "run"
+def run(tmp_path: Path) -> Path:
+    return short_run(tmp_path / "run", *CONFIG)
 
 
 def test_resume_replaces_nothing_behind_links(run: Path, tmp_path: Path) -> None:

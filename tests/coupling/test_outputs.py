@@ -75,22 +75,21 @@ def test_a_run_meets_its_output_times(tmp_path: Path) -> None:
     np.testing.assert_allclose(rows[steps - 1, 3], means, rtol=1e-14)
 
 
-@pytest.mark.parametrize("changed", ["output.every=1.5e-4", "output.every=1", "time.dt_max=2e-5"])
-def test_settings_that_change_on_resume(changed: str, tmp_path: Path) -> None:
-    out, config = tmp_path / "run", write_case(tmp_path / "case.toml", "time.end=4e-4")
-    tellus("run", config, "--out", out)
-    tellus("run", out, "--resume", "--set", "time.end=8e-4", "--set", changed)
-    times = open_run(out)["time"].values
-    assert times[-1] == pytest.approx(8e-4, rel=1e-15)
-    assert np.all(np.diff(times) > 1e-5)
-
-
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run of three outputs."""
     out = tmp_path_factory.mktemp("outputs") / "run"
     run_directory(case("time.end=4e-4", "model.heating=1"), out, progress=False)
     return out
+
+
+@pytest.mark.parametrize("changed", ["output.every=1.5e-4", "output.every=1", "time.dt_max=2e-5"])
+def test_settings_that_change_on_resume(changed: str, run: Path, tmp_path: Path) -> None:
+    out = shutil.copytree(run, tmp_path / "run")
+    tellus("run", out, "--resume", "--set", "time.end=8e-4", "--set", changed)
+    times = open_run(out)["time"].values
+    assert times[-1] == pytest.approx(8e-4, rel=1e-15)
+    assert np.all(np.diff(times) > 1e-5)
 
 
 def test_fields_say_what_they_are(run: Path) -> None:
@@ -323,7 +322,7 @@ def test_the_fewest_steps_and_what_they_depend_on(changes: list[str], steps: int
 
 @pytest.mark.parametrize(
     ("changes", "told"),
-    [([], True), (["time.scheme=implicit"], False), (["time.dt_max=1e-4"], False)],
+    [([], True), (["time.scheme=implicit"], False), (["time.dt_max=2e-4"], False)],
 )
 def test_a_run_slowed_by_diffusion_is_told_of_the_implicit_scheme(
     changes: list[str], told: bool, tmp_path: Path, caplog: pytest.LogCaptureFixture

@@ -388,8 +388,21 @@ class Named(Rolls):
     name = "my rolls"
 
 
-def test_a_solver_of_ones_own_is_not_replaced_in_silence(tmp_path: Path) -> None:
-    out = run(tmp_path / "run", "time.max_steps=2", solver=Named(GRID))
+@pytest.fixture(scope="module")
+def begun(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of two steps with it."""
+    out = tmp_path_factory.mktemp("named") / "run"
+    return run(out, "time.max_steps=2", solver=Named(GRID))
+
+
+@pytest.fixture
+def named(begun: Path, tmp_path: Path) -> Path:
+    """Of that run, to go on with."""
+    return Path(shutil.copytree(begun, tmp_path / "run"))
+
+
+def test_a_solver_of_ones_own_is_not_replaced_in_silence(named: Path, tmp_path: Path) -> None:
+    out = named
     before = files(out)
     for more in ([], ["--set", "time.max_steps=3"]):
         said = tellus("run", out, "--resume", *more, status=2).stderr
@@ -401,20 +414,20 @@ def test_a_solver_of_ones_own_is_not_replaced_in_silence(tmp_path: Path) -> None
     assert files(out) == before
 
 
-def test_a_solver_of_ones_own_handed_in_again_goes_on(tmp_path: Path) -> None:
-    out = run(tmp_path / "run", "time.max_steps=2", solver=Named(GRID))
+def test_a_solver_of_ones_own_handed_in_again_goes_on(named: Path, tmp_path: Path) -> None:
+    out = named
     run(out, "time.max_steps=4", resume=True, solver=Named(GRID))
     assert not any("own" in warning for warning in summary(out)["warnings"])
     assert_same(out, run(tmp_path / "alone", "time.max_steps=4", solver=Named(GRID)))
 
 
-def test_another_solver_in_its_place_is_named(tmp_path: Path) -> None:
-    out = run(tmp_path / "command", "time.max_steps=2", solver=Named(GRID))
+def test_another_solver_in_its_place_is_named(named: Path, begun: Path, tmp_path: Path) -> None:
+    out = named
     tellus("run", out, "--resume", "--set", "time.max_steps=3", "--stokes", "skip:2")
     (warning,) = (w for w in summary(out)["warnings"] if "own" in w)
     assert '"my rolls"' in warning
     assert 'from "skip:2"' in warning
-    out = run(tmp_path / "python", "time.max_steps=2", solver=Named(GRID))
+    out = shutil.copytree(begun, tmp_path / "python")
     run(out, "time.max_steps=3", "stokes.solver=direct", resume=True)
     assert any("own" in warning for warning in summary(out)["warnings"])
 

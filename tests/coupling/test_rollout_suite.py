@@ -48,7 +48,7 @@ SETTINGS = (
     "initial.kind=conductive",
     "initial.amplitude=0.1",
     "time.end=0.02",
-    "time.max_steps=40",
+    "time.max_steps=20",
 )
 
 
@@ -181,7 +181,7 @@ def failing_solvers(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("failing_solvers")
 def test_a_failure_is_an_outcome_and_says_why(roll: Roll, tmp_path: Path) -> None:
-    settings = ("model.rayleigh=1e5", "time.max_steps=400", "time.end=0.05")
+    settings = ("model.rayleigh=1e5", "time.max_steps=200", "time.end=0.05")
     vigorous = case_of("one", *SIMPLEST, *settings)
     ways = [how for how in SPOILT if how != "far too fast"]
     result = roll([vigorous], [f"failing:{how}" for how in ways])
@@ -320,7 +320,7 @@ def test_another_suite_in_the_same_directory_is_refused(roll: Roll, tmp_path: Pa
     out = tmp_path / "out"
     roll([CASES[0]], ["skip:5"])
     before = files(out)
-    for cases in ([CASES[1]], CASES, [case_of("one", "time.max_steps=41")]):
+    for cases in ([CASES[1]], CASES, [case_of("one", "time.max_steps=21")]):
         with pytest.raises(InputError, match="begun with other simulations"):
             roll(cases, ["skip:5"])
     name = f"rollouts/one/{file_name('skip:5')}.json"
@@ -447,10 +447,10 @@ def test_colours_show_lid_and_interior_of_the_reference() -> None:
 def test_the_command_rolls_a_data_set_out(data: Path, tmp_path: Path) -> None:
     out = tmp_path / "suite"
     command = ["rollout-suite", "--data", data, "--out", out, "--stokes", "skip:4"]
-    result = tellus(*command, "--steps", "20", "--jobs", "1", "--json")
+    result = tellus(*command, "--steps", "12", "--jobs", "1", "--json")
     document = json.loads(result.stdout, parse_constant=pytest.fail)
     assert [row["case"] for row in document["results"]] == 2 * ["sim_000", "sim_001"]
-    assert all(row["steps"] == 20 for row in document["results"] if row["solver"] == "direct")
+    assert all(row["steps"] == 12 for row in document["results"] if row["solver"] == "direct")
     assert "4/4" not in result.stdout
     assert "4/4: sim_00" in result.stderr
     assert {path.name for path in out.glob("*.png")} == {"outcomes.png", "chosen.png"}
@@ -500,7 +500,8 @@ def test_the_reference_may_have_another_grid_and_scheme(
 ) -> None:
     """Then errors are those of grid and scheme, too; whoever shares both has none."""
     finer = ["grid.nx=48", "grid.ny=24", "energy.advection=mp5"]
-    cases = [replace(CASES[0], scenario=True), CASES[1]]
+    longer = "time.max_steps=40"
+    cases = [case_of("one", longer, scenario=True), case_of("two", "model.rayleigh=3e4", longer)]
     found = rollout_suite(cases, ["skip:1"], tmp_path / "out", reference=finer, report=len)
     rows = {(row["case"], row["solver"]): row for row in found["results"]}
     assert found["reference_settings"] == finer

@@ -348,6 +348,7 @@ def test_sweeps_of_any_kind_are_drawn(vary: dict[str, Any], copy: Path) -> None:
     assert "would be written over" in said
 
 
+@pytest.mark.usefixtures("laid_out")
 def test_all_that_the_picture_says_is_inside(made: Path) -> None:
     plan = Sweep.read(made)
     with styled():

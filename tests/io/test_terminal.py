@@ -6,13 +6,15 @@ import os
 import pty
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import typer
-from rollouts import case
+from forked import ended, forked
+from rollouts import case, short_run, write_case
 
-from tellus.config import dump
+from tellus.__main__ import main
 from tellus.coupling.runs import progress
 from tellus.coupling.runs.run import run_directory
 from tellus.io.terminal import unfailing
@@ -52,26 +54,38 @@ def test_progress_that_nobody_sees_ends_no_run(
     assert (done["status"], done["steps"]) == ("done", 3)
 
 
-@pytest.mark.parametrize(
-    "streams",
-    [
-        # Slow, as it shows little more: what is written fails as on a terminal that is lost.
-        pytest.param(">/dev/full 2>&1", id="full", marks=pytest.mark.slow),
-        pytest.param(">&- 2>&-", id="closed"),
-        pytest.param("2>&3 >&3", id="lost"),
-    ],
-)
+def without_streams() -> None:
+    """As a process finds them that is started so."""
+    os.closerange(1, 3)
+    sys.stdout = sys.stderr = None  # type: ignore[assignment]
+
+
+def into(descriptor: int) -> None:
+    """Both streams."""
+    for number in (1, 2):
+        os.dup2(descriptor, number)
+    sys.stdout, sys.stderr = (os.fdopen(number, "w") for number in (1, 2))
+
+
+STREAMS: dict[str, Callable[[], None]] = {
+    "full": lambda: into(os.open("/dev/full", os.O_WRONLY)),
+    "closed": without_streams,
+    "lost": lambda: into(lost_terminal()),
+}
+
+
+@pytest.mark.parametrize("streams", STREAMS)
 def test_a_run_ends_well_whatever_became_of_its_streams(streams: str, tmp_path: Path) -> None:
-    config = tmp_path / "case.toml"
-    config.write_text(dump(case("time.max_steps=3")))
-    command = f"{TELLUS} run {config} --out {tmp_path / 'run'} {streams}"
-    descriptor = lost_terminal()
-    try:
-        code = f"exec 3<&{descriptor}; {command}" if "&3" in streams else command
-        done = subprocess.run(["bash", "-c", code], pass_fds=[descriptor], timeout=300)
-    finally:
-        os.close(descriptor)
-    assert done.returncode == 0
+    config = write_case(tmp_path / "case.toml", "time.max_steps=3")
+
+    def run() -> None:
+        STREAMS[streams]()
+        sys.argv = ["tellus", "run", str(config), "--out", str(tmp_path / "run")]
+        with pytest.raises(SystemExit) as end:
+            main()
+        assert not end.value.code
+
+    assert ended(forked(run), 250.0) == 0
     assert json.loads((tmp_path / "run" / "run.json").read_text())["status"] == "done"
     for file in tmp_path.rglob("*"):
         # A closed stream's number must not become a file's.
@@ -79,11 +93,10 @@ def test_a_run_ends_well_whatever_became_of_its_streams(streams: str, tmp_path: 
 
 
 def test_names_are_said_in_the_characters_there_are(tmp_path: Path) -> None:
-    config = tmp_path / "case.toml"
-    config.write_text(dump(case("time.max_steps=2")))
     name = b"r\xe9sultat \xc3\xa9"
+    short_run(tmp_path / os.fsdecode(name))
     done = subprocess.run(
-        [sys.executable, "-m", "tellus", "run", config, "--out", name],
+        [sys.executable, "-m", "tellus", "info", name],
         env=os.environ | {"PYTHONIOENCODING": "ascii"},
         cwd=tmp_path,
         capture_output=True,

@@ -28,7 +28,7 @@ def asymmetry(temperature: Array) -> float:
     [
         (),
         ("time.scheme=implicit",),
-        ("rheology.yield_stress=3.0", "stokes.picard_tolerance=1e-10", "stokes.picard_limit=200"),
+        ("rheology.yield_stress=3.0", "stokes.picard_tolerance=1e-5", "stokes.picard_limit=50"),
         ("model.dissipation_number=0.3", "model.surface_temperature=0.1"),
         ("boundaries.left_velocity=no-slip", "boundaries.right_velocity=no-slip"),
     ],

@@ -4,8 +4,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from allpairspy import AllPairs
 from numerics import flow_of, random_psi, rough_field
-from physics_cases import THERMAL, THERMALS, at_rest, covering, initials, roll, thermal_walls
+from physics_cases import THERMAL, at_rest, covering, roll, thermal_walls
 
 from tellus.solver.boundaries import FLUX, INSULATING, TEMPERATURE, BoundaryConditions
 from tellus.solver.diagnostics import diagnose
@@ -90,15 +91,14 @@ def conduction(along_x: bool, kinds: tuple[str, str], grid: Grid) -> tuple[Energ
     return EnergyEquation(grid, walls), np.broadcast_to(start + slope * heights, grid.cells).copy()
 
 
-@pytest.mark.parametrize("scheme", SCHEMES)
-@pytest.mark.parametrize("along_x", [False, True], ids=["up", "across"])
 @pytest.mark.parametrize(
-    "kinds", [(TEMPERATURE, TEMPERATURE), (TEMPERATURE, FLUX), (FLUX, TEMPERATURE), (FLUX, FLUX)]
+    ("low", "high", "along_x", "scheme"),
+    list(AllPairs([(TEMPERATURE, FLUX), (TEMPERATURE, FLUX), (False, True), SCHEMES])),
 )
 def test_linear_conduction_is_steady_to_rounding(
-    kinds: tuple[str, str], along_x: bool, scheme: str
+    low: str, high: str, along_x: bool, scheme: str
 ) -> None:
-    energy, exact = conduction(along_x, kinds, GRID)
+    energy, exact = conduction(along_x, (low, high), GRID)
     energy = replace(energy, scheme=scheme)
     state, dt = ThermalState(exact), 1e-3
     for _ in range(20):
@@ -139,35 +139,32 @@ def heated_profile(cells: int) -> Array:
 
 
 def test_heated_box_loses_its_heating_through_the_cold_top() -> None:
-    for scheme, dt in ((EXPLICIT, 1e-3), (IMPLICIT, 0.02)):
-        lost, _ = heated_box(8, scheme, dt, round(4.0 / dt))
-        assert lost == pytest.approx(5.0, rel=1e-6)
-    _, profile = heated_box(8, EXPLICIT, 1e-3, 4000)
+    lost, profile = heated_box(8, EXPLICIT, 1e-3, 1000)
+    assert lost == pytest.approx(5.0, rel=1e-6)
     np.testing.assert_allclose(profile, heated_profile(8), rtol=1e-4)
 
 
-@pytest.mark.parametrize("dt", [1e-4, 5e-3, 0.02])
-def test_steady_states_of_the_implicit_scheme_are_the_same_for_any_step(dt: float) -> None:
+def test_steady_states_of_the_implicit_scheme_are_the_same_for_any_step() -> None:
     """Sources and diffusion are taken at the same times, so that what balances stays."""
-    lost, profile = heated_box(16, IMPLICIT, dt, steps=200)
-    np.testing.assert_allclose(profile, heated_profile(16), rtol=0, atol=1e-12)
-    assert lost == pytest.approx(5.0, rel=1e-12)
+    for dt in (1e-4, 5e-3, 0.02):
+        lost, profile = heated_box(16, IMPLICIT, dt, steps=100)
+        np.testing.assert_allclose(profile, heated_profile(16), rtol=0, atol=1e-12)
+        assert lost == pytest.approx(5.0, rel=1e-12)
 
 
-@pytest.mark.parametrize("dt", [0.02, 0.5])
-def test_high_order_conduction_comes_to_rest_with_any_step(dt: float) -> None:
+@pytest.mark.parametrize(("dt", "core"), [(0.02, None), (0.5, None), (0.5, 0.3)])
+def test_high_order_conduction_comes_to_rest_with_any_step(dt: float, core: float | None) -> None:
     """From noise between its bounds, walls of every kind, without a limited step on the way."""
     grid, flow = Grid(16, 12, 1.0), at_rest(Grid(16, 12, 1.0))
     walls = thermal_walls((TEMPERATURE, INSULATING, TEMPERATURE, FLUX), (1.0, 0.0, 0.0, 0.0))
-    for core in (None, 0.3):
-        energy = EnergyEquation(grid, walls, 0.0, IMPLICIT, None, core, MP5)
-        state = ThermalState(rough_field(grid), bottom_temperature=None if core is None else 0.0)
-        for _ in range(round(20.0 / dt)):
-            state = energy.step(state, flow, dt)
-        assert np.min(state.temperature) > -1e-3
-        assert np.max(state.temperature) < 1.0 + 1e-3
-        after = energy.step(state, flow, 0.1 * dt)
-        np.testing.assert_allclose(after.temperature, state.temperature, rtol=0, atol=1e-10)
+    energy = EnergyEquation(grid, walls, 0.0, IMPLICIT, None, core, MP5)
+    state = ThermalState(rough_field(grid), bottom_temperature=None if core is None else 0.0)
+    for _ in range(max(40, round(6.0 / dt))):
+        state = energy.step(state, flow, dt)
+    assert np.min(state.temperature) > -1e-3
+    assert np.max(state.temperature) < 1.0 + 1e-3
+    after = energy.step(state, flow, 0.1 * dt)
+    np.testing.assert_allclose(after.temperature, state.temperature, rtol=0, atol=1e-10)
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
@@ -187,8 +184,7 @@ def test_a_steady_state_in_a_flow_is_one_for_any_step(source: str, scheme: str) 
         assert after.heat_out == pytest.approx(state.heat_out, rel=1e-11)
 
 
-@pytest.mark.parametrize("scheme", SCHEMES)
-@pytest.mark.parametrize("kinds", THERMALS[::5], ids=initials)
+@pytest.mark.parametrize(("kinds", "scheme"), covering(THERMAL, SCHEMES))
 def test_turning_the_box_turns_the_temperature(kinds: tuple[str, ...], scheme: str) -> None:
     """x and y, left and bottom are treated alike: transposing everything changes nothing."""
     grid, turned = Grid(9, 7, 9 / 7), Grid(7, 9, 7 / 9)

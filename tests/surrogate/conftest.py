@@ -8,6 +8,8 @@ import small_filtered
 import torch
 from small_data import GRID, waves, write_dataset
 
+from tellus.surrogate.training.train import train
+
 
 @pytest.fixture(autouse=True, scope="session")
 def one_thread() -> Iterator[None]:
@@ -32,6 +34,16 @@ def filtered_dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("filtered")
     write_dataset(root, small_filtered.GRID, small_filtered.windows())
     return root
+
+
+@pytest.fixture(scope="module")
+def trained(
+    dataset: Path, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """What the SETTINGS of the file of tests make of its data set."""
+    out = tmp_path_factory.mktemp("trained") / "model"
+    train(request.module.SETTINGS, dataset, out, report=len)
+    return out
 
 
 @pytest.fixture

@@ -20,7 +20,6 @@ from tellus.surrogate.data import Dataset
 from tellus.surrogate.profile.learner import Profiles, heights_of
 from tellus.surrogate.profile.predictor import ProfilePredictor
 from tellus.surrogate.profile.settings import ProfileSettings
-from tellus.surrogate.training.train import train
 from tellus.surrogate.two_level.model import SHIPPED as TWO_LEVEL
 
 GRID = Grid(16, 16, 2.0)
@@ -57,13 +56,6 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("profiles")
     write_dataset(root, GRID, wobbling(), unpacked=True, hash="analytic")
     return root
-
-
-@pytest.fixture(scope="session")
-def trained(dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    out = tmp_path_factory.mktemp("predictor") / "model"
-    train(SETTINGS, dataset, out, report=len)
-    return out
 
 
 def configured(*overrides: str, weights: Path | None = None) -> Config:

@@ -35,7 +35,6 @@ from tellus.surrogate.time_unet.model import (
 from tellus.surrogate.time_unet.rollout import time_rollout
 from tellus.surrogate.time_unet.settings import TimeUNetNetworkSettings, TimeUNetSettings
 from tellus.surrogate.training.checkpoint import METRICS
-from tellus.surrogate.training.train import train
 
 GRID = Grid(32, 16, 2.0)
 INTERVAL = 5
@@ -71,13 +70,6 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for member in members(config):
         simulate(config, member, out)
     write_card(config, out)
-    return out
-
-
-@pytest.fixture(scope="session")
-def trained(dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    out = tmp_path_factory.mktemp("stepper") / "model"
-    train(SETTINGS, dataset, out, report=lambda line: None)
     return out
 
 
