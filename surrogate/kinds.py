@@ -91,6 +91,6 @@ KINDS: dict[str, Kind] = {
 def kind_of_card(card: Mapping[str, Any]) -> Kind:
     """What a card is of; ValueError for a kind that this version does not know."""
     name = card.get("kind", next(iter(KINDS)))
-    if name not in KINDS:
+    if not isinstance(name, str) or name not in KINDS:
         raise ValueError(f"its kind is none of {', '.join(KINDS)}")
     return KINDS[name]

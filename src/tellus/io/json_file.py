@@ -67,10 +67,10 @@ def parse_json(text: str | bytes) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise ValueError("it holds no JSON object")
     for number in _numbers(content):
-        if not math.isfinite(number):
-            raise ValueError(f"it holds {number}, which is no finite number")
         if isinstance(number, int) and abs(number) > LARGEST_INTEGER:
             raise ValueError("it holds an integer that is too large")
+        if not math.isfinite(number):
+            raise ValueError(f"it holds {number}, which is no finite number")
     return content
 
 
