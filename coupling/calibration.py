@@ -27,8 +27,10 @@ from tellus.io.lock import sole_user
 from tellus.io.places import refuse_occupied
 from tellus.solver.grid import Array, Grid
 from tellus.solver.stokes import QUIET_VRMS, velocity
+from tellus.surrogate.card import CARD
 from tellus.surrogate.closure.model import LearnedClosure
 from tellus.surrogate.data import Dataset
+from tellus.surrogate.files import read_card
 
 SHARES = (0.4, 0.6, 0.8)
 """Tried in runs; between them, and a little beyond, biases go straight."""
@@ -130,6 +132,7 @@ def calibrate(
     grid = dataset.grid
     if grid_of(cases[0].config).nx <= grid.nx:
         raise InputError(f"{data} holds no filtered data: calibrate on what it was trained on.")
+    _refuse_other(out, model, closure)
     refuse_occupied(out, (out / RUNS).is_dir(), "holds no calibration")
     with sole_user(out):
         trials = [NO_CLOSURE]
@@ -160,6 +163,19 @@ def calibrate(
         }
         closure.with_share(share, out, calibration=result)
     return result
+
+
+def _refuse_other(out: Path, model: Path, closure: LearnedClosure) -> None:
+    """InputError where `out` is, or holds, the closure itself, or the calibration of another."""
+    if out.resolve() in (model.resolve(), *model.resolve().parents):
+        raise InputError(f"{out} holds {model}, which is read: choose another --out.")
+
+    def identity(card: Mapping[str, Any]) -> dict[str, Any]:
+        return {k: v for k, v in card.items() if k not in ("weights_sha256", "calibration")}
+
+    begun = out / RUNS / f"share-{SHARES[0]:g}"
+    if begun.is_dir() and identity(read_card(begun / CARD)) != identity(closure.card):
+        raise InputError(f"{out} is the calibration of another closure: choose another --out.")
 
 
 def best_share(gaps: Array) -> float:
@@ -238,7 +254,9 @@ def _gaps(
         raise RunFailedError(f"{case.name} does not convect in its last state")
     begun = time + SETTLED * overturn
     end = begun + SPAN * overturn
-    config = replaced(case.config, "time", end=end, dt_initial=case.config.time.dt_max)
+    config = replaced(
+        case.config, "time", end=end, max_steps=None, dt_initial=case.config.time.dt_max
+    )
     fine = _run(case.name, config, temperature, time, out, keep=(begun,))
     start, means = fine.fields[0], _Means(begun + LEFT_OUT * overturn, end, grid.ny)
     truth = means.of(fine)

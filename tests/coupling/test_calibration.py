@@ -99,6 +99,12 @@ def test_what_cannot_be_calibrated(data: Path, model: Path, tmp_path: Path) -> N
     train(replace(SETTINGS, velocity="fine"), data, plain, report=len)
     with pytest.raises(InputError, match="has not learned viscosity"):
         calibrate(plain, data, tmp_path / "out", report=len)
+    with pytest.raises(InputError, match="which is read: choose another --out"):
+        calibrate(model, data, model, report=len)
+    begun = tmp_path / "begun"
+    LearnedClosure.load(plain).save(begun / RUNS / f"share-{SHARES[0]:g}")
+    with pytest.raises(InputError, match="the calibration of another closure"):
+        calibrate(model, data, begun, report=len)
     occupied = tmp_path / "occupied"
     occupied.mkdir()
     (occupied / "runs").mkdir()  # a folder in which one works

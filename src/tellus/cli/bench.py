@@ -78,7 +78,9 @@ def _timing(name: str, meaning: str, without: Sequence[str] = (), **defaults: An
     def command(grid: str, as_json: bool, **options: Any) -> None:
         if "solvers" in options:
             options["solvers"] = _names(options["solvers"])
-        refuse_sources(options["out"], *weights_of(options.get("solvers")))
+        closure = options.get("closure")
+        closures = [] if closure is None else [Path(closure)]
+        refuse_sources(options["out"], *weights_of(options.get("solvers")), *closures)
         from tellus.benchmarks.grids import grids_of
 
         grids = grids_of(grid)
