@@ -1,7 +1,8 @@
 """For all tests: nothing waits for disks, or to see how busy the machine is; few examples drawn."""
 
+import asyncio
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cache
 from typing import Any
 
@@ -9,6 +10,8 @@ import psutil
 import pytest
 import typer.testing
 from hypothesis import settings
+from matplotlib.axes import Axes
+from matplotlib.axis import XAxis, YAxis
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.mathtext import MathTextParser
@@ -32,6 +35,18 @@ def no_waiting() -> Iterator[None]:
         patch.setattr(os, "fsync", lambda file: None)
         patch.setattr(psutil, "cpu_percent", lambda interval=None: 0.0)
         patch.setattr("tellus.benchmarks.harness.REST_SECONDS", 0.0)
+        yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def no_threads_for_small_files() -> Iterator[None]:
+    """Zarr reads and writes each file in a thread of its own, which takes longer than the file."""
+
+    async def here(function: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
+        return function(*arguments, **options)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(asyncio, "to_thread", here)
         yield
 
 
@@ -64,21 +79,28 @@ def few_dots() -> Iterator[None]:
         yield
 
 
-LAY_OUT = ConstrainedLayoutEngine.execute
+LAYING_OUT = {
+    (ConstrainedLayoutEngine, "execute"): ConstrainedLayoutEngine.execute,
+    (Axes, "_update_title_position"): Axes._update_title_position,
+    (XAxis, "_update_label_position"): XAxis._update_label_position,
+    (YAxis, "_update_label_position"): YAxis._update_label_position,
+}
 
 
 @pytest.fixture(autouse=True, scope="module")
 def nothing_laid_out() -> Iterator[None]:
-    """A quarter of a picture's seconds go into fitting its parts together."""
+    """Half of a picture's seconds go into fitting its parts together."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(ConstrainedLayoutEngine, "execute", lambda engine, figure: None)
+        for owner, name in LAYING_OUT:
+            patch.setattr(owner, name, lambda *of: None)
         yield
 
 
 @pytest.fixture
 def laid_out(monkeypatch: pytest.MonkeyPatch) -> None:
     """But in this test, its parts are fitted together."""
-    monkeypatch.setattr(ConstrainedLayoutEngine, "execute", LAY_OUT)
+    for (owner, name), method in LAYING_OUT.items():
+        monkeypatch.setattr(owner, name, method)
 
 
 @pytest.fixture(autouse=True, scope="session")
