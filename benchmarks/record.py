@@ -7,7 +7,7 @@ from typing import Any
 
 from tellus.errors import InputError
 from tellus.io.busy import BUSY_PERCENT
-from tellus.io.json_file import parse_json, small_file, write_json
+from tellus.io.json_file import brief, parse_json, small_file, write_json
 
 
 def saved(result: dict[str, Any], out: Path | None) -> dict[str, Any]:
@@ -26,8 +26,16 @@ def save(result: Mapping[str, Any], out: Path) -> Path:
     if out.suffix != ".json" or out.is_dir():
         label = machine_label(result["machine"], result["threads"])
         out = out / f"{result['benchmark']}-{label}.json"
+    refuse_other(out)
     out.parent.mkdir(parents=True, exist_ok=True)
     write_json(out, result)
+    return out
+
+
+def refuse_other(out: Path | None) -> Path | None:
+    """The same; InputError where it is a file that holds no benchmark's result."""
+    if out is not None and out.is_file() and "benchmark" not in read_result(out):
+        raise InputError(f"{out} is not a benchmark's result: choose another --out.")
     return out
 
 
@@ -36,7 +44,10 @@ def read_result(path: Path) -> dict[str, Any]:
     try:
         return parse_json(small_file(path))
     except (OSError, ValueError) as error:
-        raise InputError(f"{path} is not a benchmark's result ({error}).") from None
+        raise InputError(
+            f"{path} is not a benchmark's result ({brief(error)}): name another path, or make it "
+            "anew."
+        ) from None
 
 
 def machine_label(machine: Mapping[str, Any], threads: int) -> str:

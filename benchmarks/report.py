@@ -7,13 +7,16 @@ them, such as 128x32, leaves the others out.
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from jinja2 import TemplateError
 from rich.table import Table
 
 from tellus.errors import InputError
+from tellus.io.recognised import damaged
 from tellus.io.whole_file import write_atomically
 
 from . import (
@@ -34,6 +37,7 @@ from . import (
 )
 from .record import read_result
 
+DAMAGE = ArithmeticError, AttributeError, LookupError, TypeError, ValueError
 RESULTS = Path("benchmarks") / "results"
 MARKED = re.compile(r"(<!-- bench:(\S+)(?: (\S+))? -->\n)(.*?)(<!-- /bench -->)", re.DOTALL)
 GRID = re.compile(r"\b\d+x\d+\b")
@@ -68,8 +72,10 @@ def main(root: Path = Path("."), *, check: bool = False) -> list[Path]:
     if not readme.is_file():
         raise InputError(f"{readme} does not exist: run it in a checkout, or name one.")
     documents = [readme, *sorted((root / "docs").rglob("*.md"))]
-    pages = {path: filled(path.read_text("utf-8"), root / RESULTS, path) for path in documents}
-    if (learned := learning.page(root / RESULTS, root / learning.IMAGES)) is not None:
+    pages = {path: filled(_text(path), root / RESULTS, path) for path in documents}
+    with _damage_said(root / RESULTS):
+        learned = learning.page(root / RESULTS, root / learning.IMAGES)
+    if learned is not None:
         pages[root / learning.PAGE] = learned
     changed = [
         path for path, text in pages.items() if not path.exists() or path.read_text("utf-8") != text
@@ -88,15 +94,33 @@ def filled(text: str, results: Path, path: Path) -> str:
 
     def table(found: re.Match[str]) -> str:
         opening, name, selection, _, closing = found.groups()
-        written = markdown(_result(results / f"{name}.json"), selection)
+        file = results / f"{name}.json"
+        with _damage_said(file):
+            written = markdown(_result(file), selection)
         return f"{opening}{written}{closing}"
 
     return MARKED.sub(table, text)
 
 
+def _text(path: Path) -> str:
+    try:
+        return path.read_text("utf-8")
+    except UnicodeDecodeError:
+        raise InputError(f"{path} is not UTF-8 text: save it as that.") from None
+
+
+@contextmanager
+def _damage_said(place: Path) -> Iterator[None]:
+    """What lacks keys, or holds others' values, fails in any way inside."""
+    try:
+        yield
+    except (*DAMAGE, TemplateError) as error:
+        raise damaged(place, error, "measure it again") from error
+
+
 def _result(path: Path) -> dict[str, Any]:
     result = read_result(path)
-    if result.get("benchmark") not in TABLES:
+    if result.get("benchmark") not in [*TABLES]:
         raise InputError(f"{path} is not the result of one of: {', '.join(TABLES)}.")
     return result
 

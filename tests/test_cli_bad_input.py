@@ -226,6 +226,10 @@ def test_benchmarks_leave_a_run_alone(tmp_path: Path) -> None:
     (tmp_path / "timeseries.csv").write_text("precious")
     for command in (["accuracy"], ["suite"], ["pareto", examples.example("pareto")]):
         assert "is a run: choose another --out" in complaint("bench", *command, "--out", tmp_path)
+    for name in ("run.json", "timeseries.csv"):
+        for bench in ("stokes", "sharpen", "verification"):
+            said = complaint("bench", bench, "--out", tmp_path / name)
+            assert f"{name} is not a benchmark's result" in said
     assert {path.name for path in tmp_path.iterdir()} == {"run.json", "timeseries.csv"}
 
 

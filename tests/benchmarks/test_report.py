@@ -96,9 +96,31 @@ def test_bad_markers_are_explained(checkout: Path, page: str, message: str) -> N
         report.main(checkout)
 
 
-def test_a_result_of_something_else_is_refused(checkout: Path) -> None:
-    (checkout / "benchmarks" / "results" / "stokes-toy.json").write_text('{"benchmark": "?"}')
-    with pytest.raises(InputError, match="not the result of one of"):
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("stokes-toy", {"benchmark": "?"}, "not the result of one of"),
+        ("stokes-toy", {"benchmark": ["stokes"]}, "not the result of one of"),
+        ("stokes-toy", {"benchmark": "stokes"}, r"stokes-toy\.json is damaged"),
+        ("stokes-toy", {"benchmark": "step", "results": [1]}, r"stokes-toy\.json is damaged"),
+        (
+            "experiments-toy",
+            {"results": [1], "machine": {"processor": ""}, "git": ""},
+            "results is damaged",
+        ),
+    ],
+)
+def test_a_result_of_something_else_is_refused(
+    checkout: Path, name: str, content: dict[str, Any], message: str
+) -> None:
+    (checkout / "benchmarks" / "results" / f"{name}.json").write_text(json.dumps(content))
+    with pytest.raises(InputError, match=message):
+        report.main(checkout)
+
+
+def test_a_page_that_is_no_text_is_refused(checkout: Path) -> None:
+    (checkout / "docs" / "page.md").write_bytes(b"\xff")
+    with pytest.raises(InputError, match=r"page\.md is not UTF-8 text"):
         report.main(checkout)
 
 

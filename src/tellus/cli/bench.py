@@ -36,8 +36,18 @@ RepeatsOption = Annotated[int, typer.Option(help="Timed repeats, at least five."
 MemoryOption = Annotated[
     bool, typer.Option(help="Measure memory, in a process of its own for each solver.")
 ]
+
+
+def _free(out: Path | None) -> Path | None:
+    """Refused before anything is measured."""
+    from tellus.benchmarks.record import refuse_other
+
+    return refuse_other(out)
+
+
 OutOption = Annotated[
-    Path | None, typer.Option(help="Save the result as JSON in this file or directory.")
+    Path | None,
+    typer.Option(help="Save the result as JSON in this file or directory.", callback=_free),
 ]
 ClosureOption = Annotated[
     str | None,
@@ -285,7 +295,10 @@ def verification(
     ] = "32,64",
     out: Annotated[
         Path | None,
-        typer.Option(help="Save as JSON in this file or directory, and as Markdown beside it."),
+        typer.Option(
+            help="Save as JSON in this file or directory, and as Markdown beside it.",
+            callback=_free,
+        ),
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
