@@ -132,12 +132,14 @@ def calibrate(
     grid = dataset.grid
     if grid_of(cases[0].config).nx <= grid.nx:
         raise InputError(f"{data} holds no filtered data: calibrate on what it was trained on.")
-    _refuse_other(out, model, closure)
+    of_data = {"data": dataset.card["hash"]}
+    _refuse_other(out, model, closure, of_data)
     refuse_occupied(out, (out / RUNS).is_dir(), "holds no calibration")
     with sole_user(out):
         trials = [NO_CLOSURE]
         for share in SHARES:
-            trials.append(str(closure.with_share(share, out / RUNS / f"share-{share:g}")))
+            trial = out / RUNS / f"share-{share:g}"
+            trials.append(str(closure.with_share(share, trial, calibration=of_data)))
         tasks = [(case, *_last(dataset, case), grid, trials, out) for case in cases]
         found, failed = list[_Gaps](), list[str]()
         for gaps in run_all(_gaps, tasks, jobs, scheduler, keep_failures=True):
@@ -156,7 +158,7 @@ def calibrate(
         result = {
             "share": share,
             "grid": str(grid),
-            "data": dataset.card["hash"],
+            **of_data,
             "seconds": sum(gaps.seconds for gaps in found),
             "biases": [asdict(bias) for bias in _biases(found, share)],
             "failed": failed,
@@ -165,17 +167,26 @@ def calibrate(
     return result
 
 
-def _refuse_other(out: Path, model: Path, closure: LearnedClosure) -> None:
-    """InputError where `out` is, or holds, the closure itself, or the calibration of another."""
-    if out.resolve() in (model.resolve(), *model.resolve().parents):
-        raise InputError(f"{out} holds {model}, which is read: choose another --out.")
+def _refuse_other(
+    out: Path, model: Path, closure: LearnedClosure, of_data: Mapping[str, str]
+) -> None:
+    """InputError where `out` holds the closure itself, lies in it, or is another calibration."""
+    place, source = out.resolve(), model.resolve()
+    if place in (source, *source.parents) or source in place.parents:
+        holds = "lies in" if source in place.parents else "holds"
+        raise InputError(f"{out} {holds} {model}, which is read: choose another --out.")
 
     def identity(card: Mapping[str, Any]) -> dict[str, Any]:
         return {k: v for k, v in card.items() if k not in ("weights_sha256", "calibration")}
 
-    begun = out / RUNS / f"share-{SHARES[0]:g}"
-    if begun.is_dir() and identity(read_card(begun / CARD)) != identity(closure.card):
+    begun = out / RUNS / f"share-{SHARES[0]:g}" / CARD
+    if not begun.is_file():
+        return
+    card = read_card(begun)
+    if identity(card) != identity(closure.card):
         raise InputError(f"{out} is the calibration of another closure: choose another --out.")
+    if card.get("calibration") not in (None, of_data):  # earlier versions said nothing there
+        raise InputError(f"{out} is a calibration on other data: choose another --out.")
 
 
 def best_share(gaps: Array) -> float:
@@ -262,9 +273,13 @@ def _gaps(
     truth = means.of(fine)
     coarse = [_coarse(config, grid, closure) for closure in closures]
     runs = [_run(case.name, other, start, begun, out) for other in coarse]
-    without, *others = (means.gaps(run, truth) for run in runs)
+    with np.errstate(all="ignore"):  # and said below
+        without, *others = (means.gaps(run, truth) for run in runs)
+        chance = means.chance(fine, truth)
+    if not all(np.isfinite(each).all() for each in (without, *others, chance)):
+        raise RunFailedError(f"{case.name}: means of its runs are not finite")
     seconds = sum(run.account.cpu_seconds for run in (fine, *runs))
-    return _Gaps(case.name, seconds, without, np.array(others), means.chance(fine, truth))
+    return _Gaps(case.name, seconds, without, np.array(others), chance)
 
 
 def _coarse(config: Config, grid: Grid, closure: str) -> Config:

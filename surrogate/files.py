@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, TypeVar
 import torch
 from torch import Tensor, nn
 
-from tellus.errors import InputError
+from tellus.errors import InputError, RunFailedError
 from tellus.io.json_file import read_json
 from tellus.io.recognised import MODEL, expect, lost
 from tellus.io.whole_file import sync, write_atomically, written_aside
@@ -105,13 +105,20 @@ def _forms(tensors: Mapping[str, Tensor]) -> dict[str, str]:
 def write_model(directory: Path, tensors: Mapping[str, Tensor], card: dict[str, Any]) -> None:
     """Write weights.safetensors and card.json, the digest of the one in the other.
 
-    Where there is no room for both, those of before stay.
+    Where there is no room for both, those of before stay; RunFailedError, and they do too, where
+    the card holds numbers that are not finite.
     """
     content = to_safetensors(tensors, {})
     card["weights_sha256"] = sha256(content)
+    try:
+        text = json.dumps(card, indent=2, allow_nan=False)
+    except ValueError:
+        raise RunFailedError(
+            f"{directory / CARD} would hold numbers that are not finite: nothing was written there."
+        ) from None
     directory.mkdir(parents=True, exist_ok=True)
     with written_aside(directory / CARD) as described:
-        described.write(json.dumps(card, indent=2).encode() + b"\n")
+        described.write(f"{text}\n".encode())
         described.flush()
         sync(described.fileno())
         write_atomically(directory / WEIGHTS, content)

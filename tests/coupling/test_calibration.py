@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import one_by_one
 import pytest
+from rollouts import files
 from small_filtered import configured, familiar_everywhere
 
 import tellus.coupling.calibration as calibration
@@ -13,7 +14,7 @@ from tellus.config import load_config
 from tellus.coupling.calibration import RUNS, SHARES, best_share, calibrate, table
 from tellus.coupling.dataset.make import make_dataset
 from tellus.coupling.simulation.loop import Simulation
-from tellus.errors import InputError
+from tellus.errors import InputError, RunFailedError
 from tellus.solver.homogenised import homogenised
 from tellus.surrogate.closure.model import LearnedClosure
 from tellus.surrogate.closure.settings import ClosureNetworkSettings, ClosureSettings
@@ -78,6 +79,12 @@ def test_a_closure_is_calibrated_and_a_killed_call_goes_on(
     monkeypatch.setattr(calibration, "roll_out", None)
     assert calibrate(model, data, out, report=len) == result
 
+    before_means, measured = files(out), calibration._Means.of
+    monkeypatch.setattr(calibration._Means, "of", lambda *of: 0.0 * measured(*of))
+    with pytest.raises(RunFailedError, match="sim_00[23]: means of its runs are not finite"):
+        calibrate(model, data, out, report=len)
+    assert files(out) == before_means
+
 
 def test_viscosity_changes_by_its_share(model: Path, tmp_path: Path) -> None:
     closure = LearnedClosure.load(model)
@@ -99,11 +106,16 @@ def test_what_cannot_be_calibrated(data: Path, model: Path, tmp_path: Path) -> N
     train(replace(SETTINGS, velocity="fine"), data, plain, report=len)
     with pytest.raises(InputError, match="has not learned viscosity"):
         calibrate(plain, data, tmp_path / "out", report=len)
-    with pytest.raises(InputError, match="which is read: choose another --out"):
-        calibrate(model, data, model, report=len)
+    for place in (model, model / "below", model.parent):
+        with pytest.raises(InputError, match="which is read: choose another --out"):
+            calibrate(model, data, place, report=len)
     begun = tmp_path / "begun"
     LearnedClosure.load(plain).save(begun / RUNS / f"share-{SHARES[0]:g}")
     with pytest.raises(InputError, match="the calibration of another closure"):
+        calibrate(model, data, begun, report=len)
+    trial = begun / RUNS / f"share-{SHARES[0]:g}"
+    LearnedClosure.load(model).with_share(SHARES[0], trial, calibration={"data": "other"})
+    with pytest.raises(InputError, match="is a calibration on other data"):
         calibrate(model, data, begun, report=len)
     occupied = tmp_path / "occupied"
     occupied.mkdir()

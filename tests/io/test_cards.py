@@ -10,7 +10,7 @@ import pytest
 import torch
 from small_models import save_models
 
-from tellus.errors import InputError
+from tellus.errors import InputError, RunFailedError
 from tellus.solver.grid import Grid
 from tellus.surrogate import files
 from tellus.surrogate.closure.model import LearnedClosure
@@ -131,6 +131,12 @@ def test_layers_have_the_limits_of_a_configuration(
     file.write_text(json.dumps(card))
     with pytest.raises(InputError, match=words):
         LOADERS[kind](models[kind])
+
+
+def test_a_card_of_what_is_not_finite_is_never_written(tmp_path: Path) -> None:
+    with pytest.raises(RunFailedError, match=r"card\.json would hold numbers that are not finite"):
+        files.write_model(tmp_path / "model", {}, {"kind": "closure", "validation": float("nan")})
+    assert not (tmp_path / "model").exists()
 
 
 def test_an_unknown_kind_is_said(tmp_path: Path) -> None:
