@@ -15,8 +15,7 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from scipy.interpolate import make_interp_spline
 
-from tellus.config.own_class import LEARNED
-from tellus.coupling.output.sharpen import SOLVER, sharpened
+from tellus.coupling.output.sharpen import SOLVER, sharpened, within_cells
 from tellus.coupling.output.style import draw_map, line, save_picture
 from tellus.coupling.solvers.names import make_solver
 from tellus.errors import InputError
@@ -120,10 +119,7 @@ def main(
     ways: dict[str, Way] = {"cubic splines": by_splines, "polynomials": sharpened}
     parameters, sha256 = 0, None
     if closure is not None:
-        # PyTorch, which nothing else here needs.
-        from tellus.surrogate.closure.model import LearnedClosure
-
-        model = LearnedClosure.within(None if closure == LEARNED else closure)
+        model = within_cells(closure)
         parameters, sha256 = int(model.card["parameters"]), model.sha256
         ways["closure"] = _with(model)
     rows: list[Row] = []

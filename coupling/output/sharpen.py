@@ -3,11 +3,14 @@
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
+from glob import escape
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from tellus.config import dump
+from tellus.config.own_class import CLASSICAL, LEARNED, OwnClass
 from tellus.coupling.build import replaced, rheology_of
 from tellus.coupling.own import check_unchanged
 from tellus.coupling.runs.estimate import check_memory
@@ -18,12 +21,16 @@ from tellus.coupling.runs.timeseries import NAME as SERIES
 from tellus.coupling.solvers.names import make_solver
 from tellus.errors import InputError
 from tellus.io.json_file import write_json
-from tellus.io.whole_file import folder_aside, write_atomically
+from tellus.io.whole_file import clear_partials, folder_aside, write_atomically
 from tellus.solver.closure import Closure, refined
 from tellus.solver.coarse_means import coarse_means
 from tellus.solver.grid import Grid
+from tellus.solver.limits import MOST_CELLS
 from tellus.solver.stokes import StokesProblem
 from tellus.solver.strain import effective_viscosity
+
+if TYPE_CHECKING:
+    from tellus.surrogate.closure.model import LearnedClosure
 
 FACTORS = (2, 4, 8, 16)
 """How many times finer."""
@@ -63,6 +70,7 @@ def sharpen(
     """
     if factor not in FACTORS:
         raise InputError(f"--factor takes one of {', '.join(map(str, FACTORS))}, not {factor}.")
+    check_place(path, out)
     run = RecordedRun.at(path)
     if run.settings.model.core_capacity is not None:
         raise InputError(
@@ -71,11 +79,16 @@ def sharpen(
         )
     grid = run.grid
     finer = grid.finer(factor)
+    if max(finer.nx, finer.ny) > MOST_CELLS:
+        raise InputError(
+            f"--factor {factor} makes {finer} cells of {grid}, and a grid has at most {MOST_CELLS} "
+            "along a side: take a smaller one."
+        )
     for warning in check_memory(finer, SOLVER):
         report(warning)
-    check_free(out)
     check_unchanged(run.written.get("classes", {}), run.settings)
     law, solver = rheology_of(run.settings), make_solver(SOLVER, finer)
+    clear_partials(out.absolute().parent, escape(out.name))
     with folder_aside(out) as partial:
         writer = FieldWriter.create(partial, finer, run_id=run.written.get("run_id"))
         for index, time in enumerate(run.output_times.tolist()):
@@ -104,6 +117,29 @@ def sharpen(
         writer.sync()
         _describe(run, partial, finer, factor, closure)
         partial.rename(out)
+
+
+def check_place(path: Path, out: Path) -> None:
+    """Raise InputError unless finer fields of the run at `path` can take the place `out`."""
+    if path.resolve() in out.resolve().parents:
+        raise InputError(f"{out} lies in {path}, which is read: choose another --out.")
+    if out.is_dir() and (out.is_symlink() or any(out.iterdir())):
+        what = "a link" if out.is_symlink() else "not empty"
+        raise InputError(f"{out} is {what}: choose another --out.")
+    check_free(out)
+
+
+def within_cells(name: str) -> "LearnedClosure":
+    """The closure that --closure names, one that knows T within cells; InputError for others."""
+    if name in CLASSICAL or OwnClass.parse(name):
+        raise InputError(
+            f"--closure {name} is no trained closure, and only these know T within cells: name "
+            "one that was trained with loss.within above 0, or learned for the shipped one."
+        )
+    # PyTorch, which nothing else here needs.
+    from tellus.surrogate.closure.model import LearnedClosure
+
+    return LearnedClosure.within(None if name == LEARNED else name)
 
 
 def sharpened(problem: StokesProblem, finer: Grid) -> StokesProblem:

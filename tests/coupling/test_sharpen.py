@@ -1,12 +1,13 @@
 """`tellus sharpen`: finer fields whose means are the run's, and a directory that reads like one."""
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from physics_cases import case
-from rollouts import tellus
+from rollouts import complaint, tellus
 
 from tellus import open_run
 from tellus.benchmarks.accuracy_cases import CASES
@@ -63,14 +64,39 @@ def test_means_are_those_of_the_run(closure: Closure | None, run: Path, tmp_path
     assert "sharpened 4 times from run" in describe(out)
 
 
-def test_bad_requests_are_refused(run: Path, tmp_path: Path) -> None:
+def test_bad_requests_are_refused(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with pytest.raises(InputError, match="--factor takes one of 2, 4, 8, 16, not 3"):
         sharpen(run, tmp_path / "sharp", 3)
-    with pytest.raises(InputError, match="already holds a run"):
-        sharpen(run, run, 2)
+    monkeypatch.setattr("tellus.coupling.output.sharpen.MOST_CELLS", 40)
+    with pytest.raises(InputError, match="--factor 4 makes .* at most 40 along a side"):
+        sharpen(run, tmp_path / "sharp", 4)
     with pytest.raises(InputError, match="nothing does not exist: name a run"):
         sharpen(tmp_path / "nothing", tmp_path / "sharp", 2)
     assert not (tmp_path / "sharp").exists()
+
+
+def test_a_place_that_is_taken_is_refused_at_once(run: Path, tmp_path: Path) -> None:
+    for name, target in (("dangling", tmp_path / "nothing"), ("linked", tmp_path / "empty")):
+        (tmp_path / name).symlink_to(target)
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "file").write_text("precious")
+    refused = {
+        run: "is not empty",
+        run / "sharp": "lies in .*, which is read",
+        tmp_path: "is not empty",
+        tmp_path / "file": "is a file",
+        tmp_path / "dangling": "is no directory",
+        tmp_path / "linked": "is a link",
+    }
+    for out, sentence in refused.items():
+        with pytest.raises(InputError, match=sentence):
+            sharpen(run, out, 2)
+        # Before a closure, which is none, is looked for.
+        said = complaint("sharpen", run, "--out", out, "--closure", "nothing")
+        assert re.search(sentence, said)
+    assert (tmp_path / "file").read_text() == "precious"
 
 
 def test_a_cooling_core_is_refused(tmp_path: Path) -> None:
@@ -100,8 +126,14 @@ def test_the_shipped_weights_know_more_than_polynomials() -> None:
 
 def test_the_command_line_writes_one(run: Path, tmp_path: Path) -> None:
     out = tmp_path / "sharp"
+    (tmp_path / f"sharp.{16 * 'a'}.partial").mkdir()  # as a kill leaves it
     found = tellus("sharpen", run, "--out", out, "--factor", "2", "--closure", "none")
     assert "2 times finer" in found.output
+    assert [path.name for path in tmp_path.iterdir()] == ["sharp"]
     missing, other = tmp_path / "no-model", tmp_path / "other"
     tellus("sharpen", run, "--out", other, "--factor", "2", "--closure", missing, status=2)
+    for closure in ("homogenised", "mine.py:Closure"):
+        said = complaint("sharpen", run, "--out", other, "--closure", closure)
+        assert f"--closure {closure} is no trained closure" in said
+        assert said == complaint("bench", "sharpen", "--closure", closure)
     assert not other.exists()

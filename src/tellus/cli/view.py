@@ -187,17 +187,14 @@ def sharpen(
     ] = "none",
 ) -> None:
     """Write a run's fields on a finer grid, means kept."""
-    from tellus.config.own_class import LEARNED, NO_CLOSURE
+    from tellus.config.own_class import NO_CLOSURE
 
     refuse_sources(out, run, *([] if closure == NO_CLOSURE else [Path(closure)]))
-    from tellus.coupling.output.sharpen import sharpen as write
+    from tellus.coupling.output import sharpen as finer
 
-    known = None
-    if closure != NO_CLOSURE:
-        from tellus.surrogate.closure.model import LearnedClosure
-
-        known = LearnedClosure.within(None if closure == LEARNED else closure)
-    write(run, out, factor, known, complain)
+    finer.check_place(run, out)
+    known = None if closure == NO_CLOSURE else finer.within_cells(closure)
+    finer.sharpen(run, out, factor, known, complain)
     say(f"{out}: every output, {factor} times finer; look at it with `tellus plot {out}`")
 
 
