@@ -13,7 +13,7 @@ from tellus.config import Config
 from tellus.config.own_class import HANDED_IN, OwnClass, is_handed_in
 from tellus.config.read import value
 from tellus.config.solver_spec import SolverSpec
-from tellus.errors import InputError, TellusError
+from tellus.errors import InputError
 from tellus.solver.closure import Closure, require_closure
 from tellus.solver.composite import CompositeSolver
 from tellus.solver.grid import Grid
@@ -140,9 +140,9 @@ def made(text: str, key: str, *first: Any) -> Any:
     arguments = {name: value(text) for name, _, text in named}
     try:
         return kind(*first, **arguments)
-    except TellusError:
+    except KeyboardInterrupt:
         raise
-    except (Exception, SystemExit) as error:
+    except BaseException as error:
         given = ", ".join(f"{name}={each!r}" for name, each in arguments.items())
         raise InputError(
             f"{key}: {own.file}: {own.name}({given}) cannot be made ({_said(error)}): mend it, or "
@@ -213,4 +213,8 @@ def _module(own: OwnClass, key: str) -> ModuleType:
 
 
 def _said(error: BaseException) -> str:
-    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    try:
+        said = str(error).rstrip(".")
+    except Exception:  # its text, too, is one's own
+        said = ""
+    return f"{type(error).__name__}: {said}" if said else type(error).__name__

@@ -10,10 +10,13 @@ from tellus.errors import InputError
 from .boundaries import TEMPERATURE
 from .energy import MP5
 from .grid import Array, Grid
-from .limits import check_shape
+from .limits import Limits, check, check_shape
 from .stokes import Flow, StokesProblem
 from .transport.means import Fluxes
 from .transport.regridding import regridded
+
+
+SHARE = Limits(least=0.0, most=1.0, optional=True)
 
 
 class Closure(Protocol):
@@ -90,6 +93,12 @@ def require_closure(owner: str, closure: object, advection: str) -> None:
             f"{owner}: the closure {type(closure).__name__} has no name: give it one, a string, "
             "which checkpoints and messages call it by."
         )
+    weights = getattr(closure, "weights_sha256", None)
+    if not isinstance(weights, str | None):
+        raise InputError(
+            f"{owner}: closure {name}: weights_sha256 must be a string or None, not {weights!r:.60}."
+        )
+    check(f"{owner}: closure {name}", silent=(getattr(closure, "silent", None), SHARE))
     adds = getattr(type(closure), "fluxes", None) is not Closure.fluxes
     if adds and advection != MP5:
         raise InputError(
@@ -122,9 +131,10 @@ def interpolated(problem: StokesProblem, finer: Grid) -> StokesProblem:
 def checked_fluxes(closure: Closure, problem: StokesProblem, flow: Flow) -> Fluxes | None:
     """What a closure adds, or InputError where that is nothing that a step can take."""
     found = closure.fluxes(problem, flow)
+    grid, what = problem.grid, f"closure {closure.name}"
+    check(what, silent=(closure.silent, SHARE))
     if found is None:
         return None
-    grid, what = problem.grid, f"closure {closure.name}"
     if not isinstance(found, Fluxes):
         raise InputError(f"{what}: fluxes must return Fluxes or None, not {found!r:.60}.")
     check_shape(what, "fluxes along x", found.along_x, grid.u_faces)

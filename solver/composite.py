@@ -1,11 +1,12 @@
 """What all solvers that are made of other solvers share: warnings, weights and state."""
 
 from collections.abc import Mapping
+from itertools import chain
 from typing import Any
 
 from numpy.typing import NDArray
 
-from .stokes import SolverState, StokesProblem, StokesSolver
+from .stokes import SolverState, StokesProblem, StokesSolver, warnings_of
 
 
 def joined(states: Mapping[str, SolverState]) -> dict[str, NDArray[Any]]:
@@ -38,7 +39,8 @@ class CompositeSolver(StokesSolver):
 
     def check(self, problem: StokesProblem) -> list[str]:
         """What the inner solvers warn of."""
-        return [warning for solver in self.inner.values() for warning in solver.check(problem)]
+        found = (warnings_of(solver, problem) for solver in self.inner.values())
+        return list(chain.from_iterable(found))
 
     @property
     def weights_sha256(self) -> str | None:

@@ -137,6 +137,14 @@ class Flow:
         return replace(self, report=replace(self.report, **changes))
 
 
+class Warns(Protocol):
+    """A solver, or a closure."""
+
+    name: str
+
+    def check(self, problem: StokesProblem) -> list[str]: ...
+
+
 class StokesSolver(Protocol):
     """Any way of getting a velocity. Subclass it and write `solve`; all else has a default.
 
@@ -260,6 +268,16 @@ def require_solver(owner: str, solver: object) -> None:
             f"{owner}: the solver {type(solver).__name__} has no name: give it one, a string, "
             "which reports and messages call it by."
         )
+
+
+def warnings_of(part: Warns, problem: StokesProblem) -> list[str]:
+    """What it warns of here; InputError where its check returns anything but strings."""
+    found = part.check(problem)
+    if not isinstance(found, list) or not all(isinstance(each, str) for each in found):
+        raise InputError(
+            f"{part.name}: check must return a list of warnings, strings, not {found!r:.60}."
+        )
+    return found
 
 
 def check_flow(flow: object, problem: StokesProblem, name: str) -> None:

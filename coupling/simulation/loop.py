@@ -47,7 +47,14 @@ from tellus.solver.heating import Heating
 from tellus.solver.history import PastFlow
 from tellus.solver.limits import FINITE, NOT_NEGATIVE, Choice, Limits, check
 from tellus.solver.rheology import Rheology, require_rheology
-from tellus.solver.stokes import Flow, StokesProblem, StokesSolver, require_solver, vrms
+from tellus.solver.stokes import (
+    Flow,
+    StokesProblem,
+    StokesSolver,
+    require_solver,
+    vrms,
+    warnings_of,
+)
 from tellus.solver.strain import dissipation, effective_viscosity
 from tellus.solver.threads import one_blas_thread
 
@@ -158,7 +165,7 @@ class Simulation:
         self._checked = False
         self._before: PastFlow | None = None
         if closure is not None:
-            closure.check(self.problem)
+            warnings_of(closure, self.problem)
 
     @classmethod
     def from_config(
@@ -197,7 +204,7 @@ class Simulation:
 
     def check(self) -> list[str]:
         """What solver and closure warn of here; InputError where one cannot be used at all."""
-        found = [warning for part in self._parts for warning in part.check(self.problem)]
+        found = [warning for part in self._parts for warning in warnings_of(part, self.problem)]
         if self._mid_step is not None and self.closure is not None and self.closure.held:
             found.append(
                 f"closure {self.closure.name} expects the velocity of a step's start: set "
@@ -413,7 +420,7 @@ class Simulation:
         if self.closure is not None:
             added = checked_fluxes(self.closure, self.problem, flow)
             if self.closure.silent is not None:
-                self.statistics.note("silent", self.closure.silent)
+                self.statistics.note("silent", float(self.closure.silent))
         return self.energy.step(self.state, flow, dt, self.time, dissipated, bounds, stages, added)
 
     def _end(self, flow: Flow, dt: float) -> Flow:

@@ -12,7 +12,14 @@ from tellus.solver.composite import CompositeSolver
 from tellus.solver.grid import Array, Grid
 from tellus.solver.history import PastFlow, extrapolated, stacked, unstacked, well_apart
 from tellus.solver.phase_timer import added
-from tellus.solver.stokes import Flow, SolverState, StokesProblem, StokesSolver, flow_from_psi
+from tellus.solver.stokes import (
+    Flow,
+    SolverState,
+    StokesProblem,
+    StokesSolver,
+    flow_from_psi,
+    warnings_of,
+)
 
 
 class FineSolver(CompositeSolver):
@@ -44,7 +51,7 @@ class FineSolver(CompositeSolver):
 
     def check(self, problem: StokesProblem) -> list[str]:
         """What the solver within warns of, on its grid, and of a closure for another one."""
-        found = self.solver.check(self._on_the_finer(problem))
+        found = warnings_of(self.solver, self._on_the_finer(problem))
         if problem.closure is None or not problem.closure.of_own_grid:
             return found
         return [

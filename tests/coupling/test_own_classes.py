@@ -28,6 +28,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from tellus.coupling.solvers.names import make_solver
+from tellus.errors import RunFailedError as Failed
 from tellus.solver.closure import Closure
 from tellus.solver.heating import Heating
 from tellus.solver.rheology import Rheology
@@ -36,6 +37,10 @@ from tellus.solver.transport.means import Fluxes
 
 with open(os.path.join(os.path.dirname(__file__), "executed"), "a") as log:
     log.write("x")
+
+class Refusal(BaseException):
+    def __str__(self):
+        return 1 / 0
 
 @dataclass(frozen=True)
 class Softening(Rheology):
@@ -245,6 +250,32 @@ WRONG = [
     (edited('name = "damped"', ""), "the solver Damped has no name", "give it one"),
     (edited("class Softening", "class Softly"), "holds no class Softening", "did you mean Softly"),
     (edited("contrast: float", "sharpness: float"), "Softening(contrast=30) cannot be made", ""),
+    (
+        edited("self.direct, self.part =", "raise Refusal\n        _ ="),
+        "parts.py: Damped(part=0.25) cannot be made (Refusal)",
+        "mend it",
+    ),
+    (
+        edited('name = "leak"', 'name = "leak"\n\n    def __init__(self):\n        raise Failed("x.")'),
+        "parts.py: Leak() cannot be made (RunFailedError: x)",
+        "mend it",
+    ),
+    (
+        edited('name = "leak"', 'name = "leak"\n    silent = float("nan")'),
+        "closure leak: silent must be a finite number, at least 0 and at most 1",
+        "not nan",
+    ),
+    (edited('name = "leak"', 'name = "leak"\n    weights_sha256 = 3'), "a string or None, not 3", ""),
+    (
+        edited('name = "leak"', 'name = "leak"\n\n    def check(self, problem):\n        pass'),
+        "leak: check must return a list of warnings, strings, not None",
+        "",
+    ),
+    (
+        edited("def solve(self", "def check(self, problem):\n        return 'ah'\n\n    def solve(self"),
+        "damped: check must return a list of warnings, strings, not 'ah'",
+        "",
+    ),
     (edited("import numpy", "import numpty"), "cannot be executed", "No module named"),
     (edited("import numpy", "raise SystemExit\nimport numpy"), "cannot be executed", "SystemExit"),
     (edited("class Pulse(Heating):", "class Pulse(Heating"), "cannot be executed", "SyntaxError"),

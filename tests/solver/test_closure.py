@@ -240,6 +240,10 @@ def test_what_a_closure_may_not_add() -> None:
     for other, said in ((unreal, "real numbers"), (tuple(unreal), "must return Fluxes or None")):
         with pytest.raises(InputError, match=said):
             checked_fluxes(Wrong(other), problem, flow)
+    loud = Wrong(Fluxes.zero(grid))
+    loud.silent = 1.5
+    with pytest.raises(InputError, match=r"closure wrong: silent must be .* at most 1, not 1\.5"):
+        checked_fluxes(loud, problem, flow)
     usual = grid, problem.rheology, make_solver("direct", grid), problem.temperature
     with pytest.raises(InputError, match="closure eddies adds to the fluxes"):
         Simulation(*usual, advection="van-leer", closure=Eddies())
