@@ -162,6 +162,19 @@ def test_missing_files(
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_run_to_go_on_with_is_named_as_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("elsewhere").mkdir()
+    Path("elsewhere/case.toml").write_text("[grid]\nnx = 32\nny = 8\n")
+    for name, said in {
+        "elsewhere/typo": "elsewhere/typo does not exist: name a run directory",
+        "elsewhere/case.toml": "elsewhere/case.toml began no run in runs/case: name the run's own",
+    }.items():
+        assert said in complaint("run", name, "--resume")
+
+
 @pytest.mark.parametrize(
     "change", ["grid.nx=2", "grid.nz=8", "time.end=nan", "initial.kind=file", "stokes.solver=nope"]
 )
@@ -259,6 +272,8 @@ def test_an_empty_argument_is_not_the_current_directory(
 def test_an_empty_value_of_a_key_is_a_value() -> None:
     tellus("config", "--set", "model.heating_decay=[]")
     assert "initial.path" in complaint("config", "--set", "initial.path=")
+    trained = ["--set", "closure.kind=learned", "--set", "closure.weights="]
+    assert "closure.weights must name a directory" in complaint("config", *trained)
 
 
 @pytest.mark.parametrize("name", ["x" * 300, "case.toml/below", "loop"])

@@ -98,5 +98,7 @@ def test_the_command_shows_and_stores_where_a_path_leads(elsewhere: Path) -> Non
 
 def test_a_nul_is_in_no_path(elsewhere: Path) -> None:
     file = written(elsewhere, '[initial]\nkind = "file"\npath = "a\\u0000b"\n')
-    with pytest.raises(InputError, match=r"initial\.path holds a NUL"):
+    with pytest.raises(InputError, match=r"case\.toml: initial\.path holds a NUL"):
         load_config(file)
+    with pytest.raises(InputError, match=r"^--set: initial\.path holds a NUL"):
+        load_config(file, ['initial.path="a\\u0000b"'])

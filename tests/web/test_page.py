@@ -119,7 +119,11 @@ def test_export_refuses_other_names_and_models(run: Path, tmp_path: Path) -> Non
     models = save_models(tmp_path / "models", Grid(16, 8, 2.0))
     with pytest.raises(InputError, match="closure"):
         export_closure(models["two-level"], tmp_path / "closure.safetensors")
-    done = CliRunner().invoke(app, ["export", str(models["closure"]), "--to", "web"])
+    command = ["export", str(models["closure"]), "--to", "web"]
+    refused = CliRunner().invoke(app, [*command, "--snapshots", "3"])
+    assert refused.exit_code == 2
+    assert "--snapshots needs a run" in " ".join(refused.stderr.split())
+    done = CliRunner().invoke(app, command)
     assert done.exit_code == 0, done.stderr
     assert (models["closure"] / "web.safetensors").is_file()
 

@@ -8,7 +8,7 @@ from tellus.config import Config, check_resumable, load_config, load_stored_conf
 from tellus.config.own_class import NO_CLOSURE, closure_settings
 from tellus.config.presets import preset as preset_settings
 from tellus.errors import InputError
-from tellus.io.recognised import RUN, expect, lost
+from tellus.io.recognised import RUN, expect, lost, unexpected
 
 from .shell import complain
 
@@ -44,6 +44,13 @@ def resumed(config: Path, out: Path | None, changes: Sequence[str]) -> tuple[Con
     directory = out or (config if config.is_dir() else _directory_of(config))
     stored_file = directory / "config.toml"
     if not stored_file.is_file():
+        if out is None and not directory.exists():
+            if not config.exists():
+                raise unexpected(config, RUN)
+            raise InputError(
+                f"{config} began no run in {directory}: name the run's own directory in its place, "
+                "or with --out."
+            )
         expect(directory, RUN)
         raise lost(stored_file)
     stored = load_stored_config(stored_file)

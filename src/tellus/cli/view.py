@@ -159,6 +159,8 @@ def export(
         from tellus.coupling.output import web
 
         if expect(run, RUN, MODEL) == MODEL:
+            if snapshots is not None:
+                raise InputError(f"--snapshots needs a run or a data set, and {run} is a model.")
             written = web.export_closure(run, out)
         else:
             written = web.export_run(run, out, snapshots)

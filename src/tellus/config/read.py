@@ -113,7 +113,8 @@ def _hold_anywhere(
         value = table.get(key) if isinstance(table, dict) else None
         if isinstance(table, dict) and isinstance(value, str):
             if "\0" in value:
-                raise InputError(f"{path or '--set'}: {name} holds a NUL, which no path has.")
+                source = "--set" if path is None or name in changed else path
+                raise InputError(f"{source}: {name} holds a NUL, which no path has.")
             table[key] = ABSOLUTE[kind](value, "" if name in changed else beside)
 
 

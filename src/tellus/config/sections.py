@@ -371,6 +371,13 @@ class ClosureSection(Section):
         None, "kind = learned: a trained closure's directory (none: the shipped one)", path=PATH
     )
 
+    @field_validator("weights")
+    @classmethod
+    def _names_a_directory(cls, weights: str | None) -> str | None:
+        if weights == "":
+            raise ValueError("closure.weights must name a directory of weights: leave it out")
+        return weights
+
 
 def solver_name(key: str, name: str) -> str:
     """A Stokes solver's name by its grammar; `tellus.coupling.solvers.names` knows which exist."""
