@@ -140,7 +140,7 @@ def main(
     """
     chosen = [_case(name) for name in cases or CASES]
     for grid in grids:
-        check_grid(grid)
+        check_grid(grid, any(_can_be_judged(*one) for one in product(chosen, [grid], schemes)))
     if not reference:
         stored([case.name for case in chosen])  # refused before anything is begun in `out`
     if closure is not None:
@@ -219,19 +219,25 @@ def _case(name: str) -> AccuracyCase:
     return CASES[name]
 
 
-def check_grid(grid: Grid) -> None:
-    """Raise InputError for a grid whose cells are no parts of those compared, nor these of them."""
+def check_grid(grid: Grid, judged: bool) -> None:
+    """Raise InputError for a grid whose cells are no parts of those compared, nor these of them.
+
+    And for one on which nothing can be `judged`.
+    """
     sides = (grid.nx, COMPARED.nx), (grid.ny, COMPARED.ny)
     if any(max(pair) % min(pair) for pair in sides):
         raise InputError(
             f"--grid {grid} cannot be averaged to {COMPARED} cells, on which schemes are compared: "
             "give multiples of that, or what divides it."
         )
+    if not judged:
+        raise InputError(f"--grid {grid}: no reference is finer, to judge it by: give a coarser one.")
 
 
 def _can_be_judged(case: AccuracyCase, grid: Grid, scheme: Scheme) -> bool:
     """The reference's own transport on its own grid errs by as much as the reference."""
-    return grid.nx < case.finest.nx or scheme.advection != FINEST.advection
+    own = scheme.advection == FINEST.advection
+    return grid.nx < case.finest.nx or (grid.nx == case.finest.nx and not own)
 
 
 def _row(

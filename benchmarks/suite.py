@@ -167,7 +167,7 @@ def main(
     """
     chosen = [_named(name) for name in names or cases()]
     for grid in grids:
-        check_grid(grid)
+        check_grid(grid, any(grid.nx < case.finest.nx for case in chosen))
     schemes = [
         *dict.fromkeys([*SCHEMES, *([] if closure is None else tried_with(closure, [BEST]))])
     ]

@@ -45,7 +45,7 @@ def tiny(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 
 def test_a_reference_once_made_is_kept_and_rows_are_held_against_it(tiny: Path) -> None:
     closure = f"{Path(__file__).parents[2] / 'examples' / 'eddies.py'}:Eddies"
-    made = suite.main([COARSE, FINE], ["sim_000"], out=tiny, reference=True, closure=closure)
+    made = suite.main([COARSE], ["sim_000"], out=tiny, reference=True, closure=closure)
     assert [row["grid"] for row in made["results"]] == [str(COARSE)] * (len(suite.SCHEMES) + 1)
     beside_a_base = [row["closure"] for row in made["medians"] if "over_base" in row]
     assert beside_a_base == [*3 * ["homogenised"], "eddies.py:Eddies"]
@@ -129,3 +129,5 @@ def test_the_simulations_are_those_that_data_sets_test_on() -> None:
     assert len(vigorous & set(suite.FINELY)) == 3
     with pytest.raises(InputError, match="sim_018"):
         suite.main([COARSE], ["sim_018"], out=Path("nowhere"))
+    with pytest.raises(InputError, match="--grid 512x128: no reference is finer"):
+        suite.main([Grid(64, 16), Grid(512, 128)], out=Path("nowhere"))
