@@ -231,7 +231,9 @@ def check_grid(grid: Grid, judged: bool) -> None:
             "give multiples of that, or what divides it."
         )
     if not judged:
-        raise InputError(f"--grid {grid}: no reference is finer, to judge it by: give a coarser one.")
+        raise InputError(
+            f"--grid {grid}: no reference is finer, to judge it by: give a coarser one."
+        )
 
 
 def _can_be_judged(case: AccuracyCase, grid: Grid, scheme: Scheme) -> bool:

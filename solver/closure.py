@@ -15,7 +15,6 @@ from .stokes import Flow, StokesProblem
 from .transport.means import Fluxes
 from .transport.regridding import regridded
 
-
 SHARE = Limits(least=0.0, most=1.0, optional=True)
 
 
@@ -96,7 +95,8 @@ def require_closure(owner: str, closure: object, advection: str) -> None:
     weights = getattr(closure, "weights_sha256", None)
     if not isinstance(weights, str | None):
         raise InputError(
-            f"{owner}: closure {name}: weights_sha256 must be a string or None, not {weights!r:.60}."
+            f"{owner}: closure {name}: weights_sha256 must be a string or None, not "
+            f"{weights!r:.60}."
         )
     check(f"{owner}: closure {name}", silent=(getattr(closure, "silent", None), SHARE))
     adds = getattr(type(closure), "fluxes", None) is not Closure.fluxes

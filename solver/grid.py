@@ -52,6 +52,11 @@ class Grid:
         return 1.0 / self.ny
 
     @property
+    def of_squares(self) -> bool:
+        """Whether cells are as wide as high, to rounding."""
+        return abs(self.hx - self.hy) <= 1e-6 * self.hy
+
+    @property
     def cells(self) -> tuple[int, int]:
         """Shape of temperature, viscosity and pressure."""
         return (self.ny, self.nx)

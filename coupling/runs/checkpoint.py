@@ -111,6 +111,8 @@ class Ledger:
         The configuration, as its sections.
     classes : mapping
         See `tellus.coupling.own.recorded`.
+    weights : mapping
+        Digests of the weights of solver and closure, where they have any.
     start : mapping
         What it started from, see `Start.to_json`.
     outputs, last_output_step : int
@@ -128,6 +130,7 @@ class Ledger:
     series_sha256: str | None = None
     config: Mapping[str, Any]
     classes: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    weights: Mapping[str, str | None] = field(default_factory=dict)
     start: Mapping[str, Any]
     outputs: int
     last_output_step: int

@@ -1,7 +1,7 @@
 """A run of a configuration in a directory: begun, or gone on with."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from math import inf
 from pathlib import Path
@@ -141,6 +141,7 @@ def _reopened(config: Config, out: Path, own: OwnParts, ranks: Ranks) -> RunLoop
         check_resumable(stored_config(ledger.config), config)
         start = Start.from_json(arrays["temperature"], ledger.start)
         run = RunLoop(config, out, own, ranks, start, ledger.run_id)
+        check_weights(ledger, config, run.weights)
         run.simulation.restore(arrays)
         run.restore(ledger)
         check_same_run(out, ledger.run_id)
@@ -155,6 +156,22 @@ def _reopened(config: Config, out: Path, own: OwnParts, ranks: Ranks) -> RunLoop
         ) from error
     run.reopen(ledger)
     return run
+
+
+def check_weights(ledger: Ledger, config: Config, now: Mapping[str, str | None]) -> None:
+    """Raise InputError where what is named as it was has other weights than it had."""
+    for part, was in ledger.weights.items():
+        section, _, name = KEYS[part].partition(".")
+        before, named = ledger.config[section], getattr(config, section).model_dump()
+        same = all(before.get(key) == named.get(key) for key in (name, "weights"))
+        if was is None or was == now[part] or not same or is_handed_in(named[name]):
+            continue
+        option = "--closure" if part == "closure" else "--stokes"
+        raise InputError(
+            f"{KEYS[part]}: the weights of {named.get('weights') or named[name]} have changed since "
+            f"the checkpoint (SHA-256 {was[:12]} then, {str(now[part])[:12]} now): put those back, "
+            f"or go on with a copy of these by its own name, {option}."
+        )
 
 
 EXPECTED = {

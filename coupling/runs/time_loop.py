@@ -285,6 +285,7 @@ class RunLoop:
                 series_sha256=self.files.series_digest,
                 config=self.config.model_dump(),
                 classes=self.classes,
+                weights=self.weights,
                 start=self.start.to_json(),
                 outputs=self.outputs,
                 last_output_step=self.last_output_step,
@@ -298,6 +299,12 @@ class RunLoop:
             self.files.write_checkpoint(steps, arrays)
             self.ranks.meet()
             self.checkpoint_step = steps
+
+    @property
+    def weights(self) -> dict[str, str | None]:
+        """Digests of those of the solver and the closure, None where there are none."""
+        parts = {"solver": self.simulation.solver, "closure": self.simulation.closure}
+        return {name: None if part is None else part.weights_sha256 for name, part in parts.items()}
 
     def warn(self, sentence: str) -> None:
         """Log a warning, and keep it once for run.json."""

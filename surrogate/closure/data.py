@@ -105,6 +105,11 @@ class Part:
 
 def load_part(dataset: Dataset, split: str, settings: ClosureSettings) -> Part:
     """The stretches of a split; InputError where it holds none, or no filtered data."""
+    if not dataset.grid.of_squares:
+        raise InputError(
+            f"{dataset.path}: a closure is trained on square cells, not on {dataset.grid} in a box "
+            f"of aspect {dataset.grid.aspect:g}: make a data set with grid.nx = aspect grid.ny."
+        )
     gathered: dict[Grid, list[Stretches]] = {}
     for number, entry in enumerate(dataset.entries(split)):
         name = str(entry["name"])
@@ -132,6 +137,8 @@ def _of_simulation(
     first = windows["first"].astype(np.int64)
     if np.any(first < 0) or np.any(first + 1 >= len(moments["time"])):
         raise InputError(f"{dataset.path}: {name} has windows without moments: make it again.")
+    if np.any(moments["time"][first + 1] <= moments["time"][first]):
+        raise InputError(f"{dataset.path}: {name} has windows without length: make it again.")
     simulation = _Simulation(
         **moments,
         **{**windows, "first": first},

@@ -53,6 +53,8 @@ class LearnedClosure(TrainedModel, Closure):
         super().__init__(networks, card)
         self.networks = networks
         ranges = [card["seen"][name] for name in (*STATE, *FLOW)]
+        if not all(low <= high for low, high in ranges):
+            raise ValueError("a range in seen ends before it begins")
         # Cards of earlier versions have none.
         kept = card.get("distance")
         distance = None if kept is None else Distance.from_json(kept)
@@ -112,7 +114,7 @@ class LearnedClosure(TrainedModel, Closure):
     def check(self, problem: StokesProblem) -> list[str]:
         """See `Closure`."""
         grid = problem.grid
-        if abs(grid.hx - grid.hy) > 1e-6 * grid.hy:
+        if not grid.of_squares:
             raise InputError(
                 f"the closure was trained on square cells, not on {grid} in a box of aspect "
                 f"{grid.aspect:g}: choose grid.nx = aspect grid.ny, or leave out --closure."

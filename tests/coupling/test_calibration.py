@@ -81,7 +81,7 @@ def test_a_closure_is_calibrated_and_a_killed_call_goes_on(
 
     before_means, measured = files(out), calibration._Means.of
     monkeypatch.setattr(calibration._Means, "of", lambda *of: 0.0 * measured(*of))
-    with pytest.raises(RunFailedError, match="sim_00[23]: means of its runs are not finite"):
+    with pytest.raises(RunFailedError, match=r"sim_00[23]: means of its runs are not finite"):
         calibrate(model, data, out, report=len)
     assert files(out) == before_means
 

@@ -256,7 +256,9 @@ WRONG = [
         "mend it",
     ),
     (
-        edited('name = "leak"', 'name = "leak"\n\n    def __init__(self):\n        raise Failed("x.")'),
+        edited(
+            'name = "leak"', 'name = "leak"\n\n    def __init__(self):\n        raise Failed("x.")'
+        ),
         "parts.py: Leak() cannot be made (RunFailedError: x)",
         "mend it",
     ),
@@ -265,14 +267,20 @@ WRONG = [
         "closure leak: silent must be a finite number, at least 0 and at most 1",
         "not nan",
     ),
-    (edited('name = "leak"', 'name = "leak"\n    weights_sha256 = 3'), "a string or None, not 3", ""),
+    (
+        edited('name = "leak"', 'name = "leak"\n    weights_sha256 = 3'),
+        "a string or None, not 3",
+        "",
+    ),
     (
         edited('name = "leak"', 'name = "leak"\n\n    def check(self, problem):\n        pass'),
         "leak: check must return a list of warnings, strings, not None",
         "",
     ),
     (
-        edited("def solve(self", "def check(self, problem):\n        return 'ah'\n\n    def solve(self"),
+        edited(
+            "def solve(self", "def check(self, problem):\n        return 'ah'\n\n    def solve(self"
+        ),
         "damped: check must return a list of warnings, strings, not 'ah'",
         "",
     ),

@@ -70,7 +70,7 @@ def test_bad_requests_are_refused(
     with pytest.raises(InputError, match="--factor takes one of 2, 4, 8, 16, not 3"):
         sharpen(run, tmp_path / "sharp", 3)
     monkeypatch.setattr("tellus.coupling.output.sharpen.MOST_CELLS", 40)
-    with pytest.raises(InputError, match="--factor 4 makes .* at most 40 along a side"):
+    with pytest.raises(InputError, match=r"--factor 4 makes .* at most 40 along a side"):
         sharpen(run, tmp_path / "sharp", 4)
     with pytest.raises(InputError, match="nothing does not exist: name a run"):
         sharpen(tmp_path / "nothing", tmp_path / "sharp", 2)

@@ -133,6 +133,16 @@ def test_layers_have_the_limits_of_a_configuration(
         LOADERS[kind](models[kind])
 
 
+def test_ranges_of_features_begin_before_they_end(models: dict[str, Path]) -> None:
+    file = models["closure"] / files.CARD
+    card = json.loads(file.read_text())
+    name = next(iter(card["seen"]))
+    card["seen"][name] = [1.0, -1.0]
+    file.write_text(json.dumps(card))
+    with pytest.raises(InputError, match=r"card\.json does not describe .* ends before it begins"):
+        LearnedClosure.load(models["closure"])
+
+
 def test_a_card_of_what_is_not_finite_is_never_written(tmp_path: Path) -> None:
     with pytest.raises(RunFailedError, match=r"card\.json would hold numbers that are not finite"):
         files.write_model(tmp_path / "model", {}, {"kind": "closure", "validation": float("nan")})

@@ -1,6 +1,7 @@
 """A learned closure: what it may do at all, what it learns from, and what a run makes of it."""
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal
@@ -10,7 +11,7 @@ import pytest
 import torch
 from numerics import rough_field
 from physics_cases import assert_heat_is_kept, case
-from rollouts import summary, tellus, write_case
+from rollouts import complaint, files, summary, tellus, write_case
 from small_filtered import familiar_everywhere
 
 from tellus.config import load_config
@@ -347,19 +348,37 @@ def test_other_data_are_refused(dataset: Path, tmp_path: Path) -> None:
         train(SETTINGS, dataset, tmp_path / "model", report=len)
 
 
-@pytest.mark.parametrize("shift", [-1, 100])
-def test_windows_without_moments_are_refused(
-    shift: int, filtered_dataset: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("damaged", "damage", "words"),
+    [
+        ("first", lambda first: first - 1, "moments"),
+        ("first", lambda first: first + 100, "moments"),
+        ("time", lambda time: 0.0 * time, "length"),
+        ("time", lambda time: -time, "length"),
+    ],
+)
+def test_windows_without_moments_or_length_are_refused(
+    damaged: str,
+    damage: Callable[[Array], Array],
+    words: str,
+    filtered_dataset: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     stored = Dataset.arrays
 
-    def shifted(self: Dataset, name: str, *parts: str) -> dict[str, Array]:
+    def forged(self: Dataset, name: str, *parts: str) -> dict[str, Array]:
         found = dict(stored(self, name, *parts))
-        return {key: each + shift if key == "first" else each for key, each in found.items()}
+        return {key: damage(each) if key == damaged else each for key, each in found.items()}
 
-    monkeypatch.setattr(Dataset, "arrays", shifted)
-    with pytest.raises(InputError, match="has windows without moments: make it again"):
+    monkeypatch.setattr(Dataset, "arrays", forged)
+    with pytest.raises(InputError, match=f"has windows without {words}: make it again"):
         load_part(Dataset.open(filtered_dataset), "train", SETTINGS)
+
+
+def test_cells_that_are_not_square_are_refused(filtered_dataset: Path) -> None:
+    flat = replace(Dataset.open(filtered_dataset), grid=Grid(32, 8, 2.0))
+    with pytest.raises(InputError, match="trained on square cells, not on 32x8 in a box of aspect"):
+        load_part(flat, "train", SETTINGS)
 
 
 def test_too_long_stretches_are_refused(filtered_dataset: Path, tmp_path: Path) -> None:
@@ -487,6 +506,23 @@ def test_the_command_line_runs_with_one_and_goes_on_bitwise(trained: Path, tmp_p
     said = tellus("info", whole).stdout
     assert f"learned; silent in {100 * report['mean_silent']:.3g} % of" in said
     assert summary(plain)["closure"] is None
+
+
+def test_a_run_goes_on_with_the_weights_it_had(trained: Path, tmp_path: Path) -> None:
+    closure, out, copy = LearnedClosure.load(trained), tmp_path / "run", tmp_path / "copy"
+    closure.save(tmp_path / "model")
+    case_file = write_case(tmp_path / "case.toml", "time.max_steps=1", "grid.nx=16", "grid.ny=8")
+    tellus("run", case_file, "--out", out, "--closure", tmp_path / "model")
+    for parameter in closure.weights.parameters():
+        parameter.data *= 1.01
+    closure.save(tmp_path / "model")
+    closure.save(copy)
+    before, longer = files(out), ["run", out, "--resume", "--set", "time.max_steps=2"]
+    said = complaint(*longer)
+    assert f"closure.kind: the weights of {tmp_path / 'model'} have changed since" in said
+    assert files(out) == before
+    tellus(*longer, "--closure", copy)
+    assert summary(out)["closure"]["weights_sha256"] == closure.sha256
 
 
 def test_the_shipped_one_is_calibrated() -> None:
