@@ -18,7 +18,7 @@ from rich.table import Table
 from tellus.config import Config, changed
 from tellus.config.own_class import NO_CLOSURE, closure_settings
 from tellus.coupling.build import grid_of, replaced
-from tellus.coupling.cluster import run_all
+from tellus.coupling.cluster import check_scheduler, run_all
 from tellus.coupling.trajectory.cases import RolloutCase, cases_of_data
 from tellus.coupling.trajectory.record import Trajectory
 from tellus.coupling.trajectory.rollout import Rollout, beginning, file_name, roll_out
@@ -135,6 +135,7 @@ def calibrate(
     of_data = {"data": dataset.card["hash"]}
     _refuse_other(out, model, closure, of_data)
     refuse_occupied(out, (out / RUNS).is_dir(), "holds no calibration")
+    check_scheduler(scheduler)
     with sole_user(out):
         trials = [NO_CLOSURE]
         for share in SHARES:

@@ -72,6 +72,13 @@ def run_all(
             yield result
 
 
+def check_scheduler(address: str | None) -> None:
+    """Raise InputError where none answers, before anything is begun."""
+    if address is not None:
+        with _client(1, address, None):
+            pass
+
+
 def tell(line: str) -> None:
     """Inside a task: a line for the `report` of `run_all`."""
     get_worker().log_event(TOLD, line)

@@ -11,7 +11,7 @@ from threadpoolctl import threadpool_limits
 
 from tellus.config import DatasetConfig, dump, load_stored_dataset_config
 from tellus.coupling.build import grid_of, grid_of_data
-from tellus.coupling.cluster import run_all
+from tellus.coupling.cluster import check_scheduler, run_all
 from tellus.coupling.dataset.sampling import Member, members
 from tellus.coupling.own import check_unchanged, recorded
 from tellus.coupling.runs.estimate import check_memory
@@ -75,6 +75,7 @@ def make_dataset(
             if solver is None:
                 raise
             raise InputError(f'windows.spin_up_solver = "{solver}": {refusal}') from None
+    check_scheduler(scheduler)
     if scheduler is None:
         _check_memory(config, jobs)
     with sole_user(out):

@@ -168,9 +168,9 @@ def check_weights(ledger: Ledger, config: Config, now: Mapping[str, str | None])
             continue
         option = "--closure" if part == "closure" else "--stokes"
         raise InputError(
-            f"{KEYS[part]}: the weights of {named.get('weights') or named[name]} have changed since "
-            f"the checkpoint (SHA-256 {was[:12]} then, {str(now[part])[:12]} now): put those back, "
-            f"or go on with a copy of these by its own name, {option}."
+            f"{KEYS[part]}: the weights of {named.get('weights') or named[name]} have changed "
+            f"since the checkpoint (SHA-256 {was[:12]} then, {str(now[part])[:12]} now): put those "
+            f"back, or go on with a copy of these by its own name, {option}."
         )
 
 

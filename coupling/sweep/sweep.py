@@ -11,7 +11,7 @@ from threadpoolctl import threadpool_limits
 from tellus.config import Config
 from tellus.config.vary import varied
 from tellus.coupling.build import grid_of
-from tellus.coupling.cluster import run_all
+from tellus.coupling.cluster import check_scheduler, run_all
 from tellus.coupling.runs.estimate import check_memory, memory_gib
 from tellus.coupling.runs.files import CONFIG
 from tellus.coupling.runs.recorded import RecordedRun
@@ -98,6 +98,7 @@ def sweep(
     signed = (axis.key for axis in axes if axis.reaches_zero)
     plan = plan.with_runs([values for values, _ in wanted], signed)
     _check([config for _, config in wanted], 1 if scheduler else min(jobs, len(wanted)))
+    check_scheduler(scheduler)
     with sole_user(out):
         _claim(plan)
         named = [(plan.named(values), values, config) for values, config in wanted]

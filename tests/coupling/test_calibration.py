@@ -122,4 +122,7 @@ def test_what_cannot_be_calibrated(data: Path, model: Path, tmp_path: Path) -> N
     (occupied / "runs").mkdir()  # a folder in which one works
     with pytest.raises(InputError, match="is not empty and holds no calibration"):
         calibrate(model, data, occupied, report=len)
+    with pytest.raises(InputError, match="--scheduler nonsense://x cannot be reached"):
+        calibrate(model, data, tmp_path / "out", scheduler="nonsense://x", report=len)
+    assert not (tmp_path / "out").exists()
     assert [path.name for path in occupied.iterdir()] == ["runs"]

@@ -317,6 +317,7 @@ def test_a_damaged_simulation_is_named(copy: Path) -> None:
 def test_no_scheduler_there(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="--scheduler nonsense://x cannot be reached"):
         make_dataset(configured(), tmp_path / "out", scheduler="nonsense://x")
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_simulation_that_diverges_keeps_what_it_had(

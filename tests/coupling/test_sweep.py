@@ -14,7 +14,7 @@ import one_by_one
 import pandas as pd
 import pytest
 import xarray as xr
-from rollouts import record, tellus, write_case
+from rollouts import complaint, record, tellus, write_case
 
 from tellus.config.vary import varied
 from tellus.coupling.output.style import styled
@@ -106,6 +106,13 @@ def test_what_cannot_be_swept_is_refused_before_anything_is_written(
     options = [word for each in vary for word in ("--vary", each)]
     result = tellus("sweep", config, *options, "--set", "time.end=1", "--out", out, status=2)
     assert said in " ".join(result.stderr.split())
+    assert not out.exists()
+
+
+def test_no_scheduler_there(config: Path, tmp_path: Path) -> None:
+    out, vary = tmp_path / "sweep", ("--vary", "model.heating=1,2")
+    said = complaint("sweep", config, *vary, "--out", out, "--scheduler", "nonsense://x")
+    assert "--scheduler nonsense://x cannot be reached" in said
     assert not out.exists()
 
 
@@ -232,14 +239,14 @@ def test_more_values_join_and_other_settings_do_not(copy: Path, config: Path) ->
     assert "1 runs there, 1 to run" in tellus(*words, "model.rayleigh=1e3").stdout
     assert list(pd.read_csv(copy / "sweep.csv")["model.heating"]) == [0, 5, 0, 5, 1]
     before = (copy / "sweep.json").read_bytes()
-    for other, complaint in (
+    for other, sentence in (
         (
             ["grid.aspect=1,2"],
             "varies model.rayleigh, model.heating, not model.heating, grid.aspect",
         ),
         (["model.rayleigh=1e3", "--set", "grid.nx=32"], "grid.nx = 16, not 32"),
     ):
-        assert complaint in " ".join(tellus(*words, *other, status=2).stderr.split())
+        assert sentence in " ".join(tellus(*words, *other, status=2).stderr.split())
     assert (copy / "sweep.json").read_bytes() == before
 
 
