@@ -1,16 +1,20 @@
-"""Results as frozen records of medians and extremes, and the JSON that they are written as."""
+"""Medians and extremes of what was measured, as records that results are made of."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass
 from statistics import median
 from typing import Any
+
+from tellus.io.record import Record, optional
+
+__all__ = ["Record", "Row", "Spread", "by_phase", "optional"]
 
 Row = dict[str, Any]
 """A line of a result as JSON has it."""
 
 
 @dataclass(frozen=True)
-class Spread:
+class Spread(Record):
     """Median, smallest and largest of repeated measurements of one thing."""
 
     median: float
@@ -26,29 +30,6 @@ class Spread:
     def to_json(self, name: str = "seconds") -> dict[str, float]:
         """The median under `name`, the extremes under `name_min` and `name_max`."""
         return {name: self.median, f"{name}_min": self.lowest, f"{name}_max": self.highest}
-
-
-def optional() -> Any:
-    """A field of a `Record` that its JSON lacks where there is nothing to say."""
-    return field(default=None, metadata={"optional": True})
-
-
-@dataclass(frozen=True, kw_only=True)
-class Record:
-    """Base of the rows that results are made of."""
-
-    def to_json(self) -> Row:
-        """A key for each field; a `Spread` has three, and a record within this one its own."""
-        found: Row = {}
-        for each in fields(self):
-            value = getattr(self, each.name)
-            if isinstance(value, Spread):
-                found |= value.to_json(each.name)
-            elif isinstance(value, Record):
-                found |= value.to_json()
-            elif value is not None or "optional" not in each.metadata:
-                found[each.name] = value
-        return found
 
 
 def by_phase(

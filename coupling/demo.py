@@ -4,9 +4,10 @@ One compares ways to get a velocity; the other coarse cells without and with the
 """
 
 import shutil
-import statistics
 from collections.abc import Callable, Mapping
+from math import nan
 from pathlib import Path
+from statistics import median as median_of
 from time import perf_counter
 from typing import Any
 
@@ -32,13 +33,16 @@ from tellus.solver.stokes import (
 from .solvers.names import make_solver
 from .trajectory.comparison.compare import compare
 from .trajectory.comparison.figures import picture
+from .trajectory.comparison.found import Comparison
 from .trajectory.comparison.report import write_report
 from .trajectory.comparison.table import busy, headline
+
+Sections = Mapping[str, Mapping[str, float | str]]
 
 MARKER = ".tellus-demo"
 SOLVERS = ("direct", "skip:10", "refined", "surrogate")
 # Inside the range that the shipped weights were trained on, but no member of the training set.
-CASE: dict[str, dict[str, Any]] = {
+CASE: Sections = {
     "grid": {"nx": 256, "ny": 64, "aspect": 4.0},
     "model": {"heating": 4.0},
     "rheology": {"gamma_T": 8e6, "gamma_p": 8.0},
@@ -50,7 +54,7 @@ OUTPUTS = 20
 # The vigorous mantle of examples/closure.toml: on the coarse cells of its grid, and on finer ones.
 COARSE_SPIN_UP_END = 4e-2  # some thirty overturns
 COARSE_END = 4e-3
-FINE: dict[str, dict[str, Any]] = {
+FINE: Sections = {
     "grid": {"nx": 256, "ny": 64, "aspect": 4.0},
     "energy": {"velocity": "mid-step"},
     "stokes": {"solver": "richardson:4"},
@@ -59,18 +63,14 @@ FINE: dict[str, dict[str, Any]] = {
 CLOSURES = (NO_CLOSURE, "learned")
 
 
-def demo(out: Path = Path("demo"), say: Callable[[str], None] = print) -> dict[str, Any]:
+def demo(
+    out: Path = Path("demo"), say: Callable[[str], None] = print
+) -> tuple[Comparison, Comparison]:
     """Spin two cases up, roll each out from there in every way, and compare.
 
     In `out`, with report.html, demo.png and closure.html: an earlier demo there is replaced,
-    anything else left alone. `say` receives what is going on, line by line.
-
-    Returns
-    -------
-    dict
-        The comparison of solvers, see `compare`, with the velocity errors of the surrogate on the
-        temperatures of the direct run under ``same_temperature``; under ``closure`` that of coarse
-        runs with a finer one.
+    anything else left alone. `say` receives what is going on, line by line. Returned are the
+    comparison of solvers and that of coarse runs without and with the closure.
 
     Raises
     ------
@@ -101,53 +101,49 @@ def demo(out: Path = Path("demo"), say: Callable[[str], None] = print) -> dict[s
     say("comparing")
     result = compare(directories)
     runs = [read_run(directory) for directory in directories]
-    result["same_temperature"] = same_temperature_errors(runs[0], configs[-1])
-    median, largest = (digits(result["same_temperature"][key], 100) for key in ("median", "max"))
-    result["remarks"] = [
+    errors = same_temperature_errors(runs[0], configs[-1])
+    median, largest = (digits(of(errors) if errors else None, 100) for of in (median_of, max))
+    remark = (
         f"Velocity of {SOLVERS[-1]} on the temperatures of the direct run: median error "
-        f"{median} %, largest {largest} % ({result['same_temperature']['outputs']} outputs)."
-    ]
-    write_report(out / "report.html", result, runs)
+        f"{median} %, largest {largest} % ({len(errors)} outputs)."
+    )
+    write_report(out / "report.html", result, runs, [remark])
     save_picture(picture(result, runs), out / "demo.png", 130)
-    result["closure"] = with_closure(coarse, out / "closure.html", say)
+    closure = with_closure(coarse, out / "closure.html", say)
     say(
         f"\nDone in {perf_counter() - started:.0f} s. "
         f"The reports: {out / 'report.html'}, {out / 'closure.html'}\n"
     )
-    for line in [
-        *headline(result)[:2],
-        *busy(result),
-        *result["remarks"],
-        worth(result["closure"]),
-    ]:
+    for line in [*headline(result)[:2], *busy(result), remark, worth(closure)]:
         say(line)
-    return result
+    return result, closure
 
 
-def with_closure(out: Path, report: Path, say: Callable[[str], None]) -> dict[str, Any]:
+def with_closure(out: Path, report: Path, say: Callable[[str], None]) -> Comparison:
     """Compare coarse runs without and with the shipped closure to a finer one, from one state."""
     spin_up, directories = out / "spin-up", [out / name for name in ("fine", *CLOSURES)]
     say("spin-up of a vigorous mantle on coarse cells")
     run_directory(_vigorous(COARSE_SPIN_UP_END, closure={"kind": NO_CLOSURE}), spin_up)
-    ways = [FINE, *({"closure": {"kind": kind}} for kind in CLOSURES)]
+    ways: list[Sections] = [FINE, *({"closure": {"kind": kind}} for kind in CLOSURES)]
     for way, directory in zip(ways, directories, strict=True):
         say(f"rolling out {'on finer cells' if way is FINE else f'with closure {directory.name}'}")
         run_directory(_vigorous(COARSE_END, initial=_from(spin_up), **way), directory)
     return compare(directories, report)
 
 
-def worth(result: Mapping[str, Any]) -> str:
+def worth(result: Comparison) -> str:
     """What a closure is worth, in a sentence."""
-    fine, without, learned = result["runs"]
+    fine, without, learned = result.runs
     profile, heat = (
-        [digits(run[key]) for run in (learned, without)] for key in ("profile_mae", "nusselt_mae")
+        [digits(getattr(run.drift, key)) for run in (learned, without)]
+        for key in ("profile_mae", "nusselt_mae")
     )
-    longer = learned["seconds_per_step"] / without["seconds_per_step"]
+    prices = [run.cost.seconds_per_step or nan for run in (learned, without)]
     return (
         f"A vigorous mantle on {_vigorous(COARSE_END).grid.nx} cells along x, against "
-        f"{FINE['grid']['nx']} with {fine['label']}: with the shipped closure T(y) differs by "
+        f"{FINE['grid']['nx']} with {fine.label}: with the shipped closure T(y) differs by "
         f"{profile[0]}, without by {profile[1]}, Nu by {heat[0]} and {heat[1]}, for "
-        f"{digits(longer)} times the seconds of a step."
+        f"{digits(prices[0] / prices[1])} times the seconds of a step."
     )
 
 
@@ -166,8 +162,8 @@ def _from(run: Path) -> dict[str, str]:
 def case(end: float, every: float, solver: str = "direct", **initial: Any) -> Config:
     """The demo's case as a configuration."""
     return Config.model_validate(
-        CASE
-        | {
+        {
+            **CASE,
             "initial": initial or {"kind": "hot"},
             "time": {"end": end},
             "stokes": {"solver": solver},
@@ -176,7 +172,7 @@ def case(end: float, every: float, solver: str = "direct", **initial: Any) -> Co
     )
 
 
-def same_temperature_errors(run: RecordedRun, config: Config) -> dict[str, Any]:
+def same_temperature_errors(run: RecordedRun, config: Config) -> list[float]:
     """Relative velocity errors of a configuration's solver on the states of a direct run.
 
     Unlike the velocities of two runs at equal times, these belong to the same
@@ -193,12 +189,7 @@ def same_temperature_errors(run: RecordedRun, config: Config) -> dict[str, Any]:
         exact = flow_from_psi(run.snapshot("psi", k), grid, StokesReport(run.solver))
         if vrms(exact, grid) >= QUIET_VRMS:
             errors.append(relative_velocity_error(solver.solve(problem), exact))
-    return {
-        "solver": config.stokes.solver,
-        "median": statistics.median(errors) if errors else None,
-        "max": max(errors, default=None),
-        "outputs": len(errors),
-    }
+    return errors
 
 
 def _claim(out: Path, own: list[Path]) -> None:

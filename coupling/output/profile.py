@@ -1,10 +1,10 @@
 """Horizontal means of temperature and velocity, averaged over a window of time."""
 
 import csv
-from collections.abc import Mapping
+from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from rich.table import Table
@@ -12,6 +12,7 @@ from rich.table import Table
 from tellus.coupling.runs.recorded import RecordedRun, read_outputs
 from tellus.coupling.runs.timeseries import NAME as SERIES
 from tellus.errors import InputError
+from tellus.io.record import Record
 from tellus.io.whole_file import write_atomically
 from tellus.solver.grid import Array
 
@@ -24,9 +25,29 @@ TABLE, PICTURES = ".csv", (".png", ".pdf", ".svg")
 COLUMNS = ("y", "temperature", "temperature_std", "vrms", "vrms_std")
 
 
+@dataclass(frozen=True)
+class Profile(Record):
+    """Horizontal means over the height `y` of the cells, averaged over some outputs of a run.
+
+    Outputs, the first at `from_` and the last at `to`, count by the time they stand for
+    (trapezoidal rule), so that unevenly spaced ones do no harm; `..._std` are standard deviations.
+    """
+
+    run: str
+    from_: float
+    to: float
+    outputs: int
+    units: dict[str, str]
+    y: Array
+    temperature: Array
+    temperature_std: Array
+    vrms: Array
+    vrms_std: Array
+
+
 def profile(
     path: Path, start: float | None = None, end: float | None = None, out: Path | None = None
-) -> dict[str, Any]:
+) -> Profile:
     """Average the profiles of a run over the outputs from `start` to `end`.
 
     Parameters
@@ -38,15 +59,6 @@ def profile(
         second half of the time it has outputs of.
     out : Path, optional
         Where to write the profile: a table (.csv), or a picture (.png, .pdf, .svg).
-
-    Returns
-    -------
-    dict
-        ``run``, ``from``, ``to`` (first and last output in the window), ``outputs``,
-        ``units``, and a list per column over the height ``y`` of the cells:
-        ``temperature`` and ``vrms`` with their standard deviations ``..._std``.
-        Outputs count by the time they stand for (trapezoidal rule), so that unevenly
-        spaced ones do no harm.
 
     Raises
     ------
@@ -61,35 +73,37 @@ def profile(
     units = units_of(run.settings)
     chosen = window(run, units, start, end)
     times = run.output_times[chosen]
-    result: dict[str, Any] = {
-        "run": str(run.path),
-        "from": units.show("time", float(times[0])),
-        "to": units.show("time", float(times[-1])),
-        "outputs": len(chosen),
-        "units": {name: units.unit(name) for name in ("time", "y", "temperature", "vrms")},
-        "y": units.show("y", run.grid.y_cells),
-    }
+    columns = {}
     for name in ("temperature", "vrms"):
         mean, deviation = average(run.profiles(f"{name}_profile", chosen), times)
-        result[name] = units.show(name, mean)
-        result[f"{name}_std"] = units.show(name, deviation, difference=True)
+        columns[name] = units.show(name, mean)
+        columns[f"{name}_std"] = units.show(name, deviation, difference=True)
+    result = Profile(
+        run=str(run.path),
+        from_=units.show("time", float(times[0])),
+        to=units.show("time", float(times[-1])),
+        outputs=len(chosen),
+        units={name: units.unit(name) for name in ("time", "y", "temperature", "vrms")},
+        y=units.show("y", run.grid.y_cells),
+        **columns,
+    )
     if out is not None:
         _write(out, result, units)
     return result
 
 
-def table(result: Mapping[str, Any]) -> Table:
+def table(result: Profile) -> Table:
     """A profile for the terminal, the surface first."""
-    unit = "" if result["units"]["time"] == "1" else f" {result['units']['time']}"
-    outputs = "1 output" if result["outputs"] == 1 else f"{result['outputs']} outputs"
-    span = f"t = {result['from']:.6g} to {result['to']:.6g}{unit}"
+    unit = "" if result.units["time"] == "1" else f" {result.units['time']}"
+    outputs = "1 output" if result.outputs == 1 else f"{result.outputs} outputs"
+    span = f"t = {result.from_:.6g} to {result.to:.6g}{unit}"
     shown = Table(*_header(result), title=f"{outputs}, {span}", title_justify="left")
     for row in reversed(_rows(result)):
         shown.add_row(*(f"{value:.6g}" for value in row))
     return shown
 
 
-def picture(result: Mapping[str, Any], units: Units) -> "Figure":
+def picture(result: Profile, units: Units) -> "Figure":
     """Both profiles over the height, with a band of one standard deviation to either side."""
     from matplotlib.figure import Figure
 
@@ -100,14 +114,14 @@ def picture(result: Mapping[str, Any], units: Units) -> "Figure":
         for axis, name, colour in zip(
             figure.subplots(1, 2, sharey=True), ("temperature", "vrms"), LINES[1:], strict=False
         ):
-            mean, deviation = result[name], result[f"{name}_std"]
+            mean, deviation = getattr(result, name), getattr(result, f"{name}_std")
             axis.fill_betweenx(
-                result["y"], mean - deviation, mean + deviation, color=colour, alpha=0.25, lw=0
+                result.y, mean - deviation, mean + deviation, color=colour, alpha=0.25, lw=0
             )
-            axis.plot(mean, result["y"], color=colour, lw=1.6)
+            axis.plot(mean, result.y, color=colour, lw=1.6)
             axis.set(xlabel=units.label(name))
         figure.axes[0].set(ylabel=units.label("y"), ylim=(0, units.show("y", 1.0)))
-        span = [units.model("time", result[key]) for key in ("from", "to")]
+        span = [units.model("time", each) for each in (result.from_, result.to)]
         figure.suptitle(f"mean and standard deviation, t = {units.clock(*span)}")
     return figure
 
@@ -142,7 +156,7 @@ def average(profiles: Array, times: Array) -> tuple[Array, Array]:
     return mean, np.sqrt(variance)
 
 
-def _write(out: Path, result: Mapping[str, Any], units: Units) -> None:
+def _write(out: Path, result: Profile, units: Units) -> None:
     out.parent.mkdir(parents=True, exist_ok=True)
     if out.suffix in PICTURES:
         from tellus.coupling.output.style import save_picture
@@ -156,11 +170,11 @@ def _write(out: Path, result: Mapping[str, Any], units: Units) -> None:
     write_atomically(out, text.getvalue().encode())
 
 
-def _header(result: Mapping[str, Any]) -> list[str]:
-    units = {name: result["units"][name.removesuffix("_std")] for name in COLUMNS}
+def _header(result: Profile) -> list[str]:
+    units = {name: result.units[name.removesuffix("_std")] for name in COLUMNS}
     return [name if unit == "1" else f"{name} ({unit})" for name, unit in units.items()]
 
 
-def _rows(result: Mapping[str, Any]) -> list[list[float]]:
-    rows: list[list[float]] = np.column_stack([result[name] for name in COLUMNS]).tolist()
+def _rows(result: Profile) -> list[list[float]]:
+    rows: list[list[float]] = np.column_stack([getattr(result, name) for name in COLUMNS]).tolist()
     return rows

@@ -41,7 +41,7 @@ def test_a_run_on_a_busy_machine_is_called_that(tmp_path: Path) -> None:
         assert 0.0 <= summary["others_percent"] <= 100.0
         (run / "run.json").write_text(json.dumps(summary | {"others_percent": share}))
     result = compare([quiet, disturbed])
-    assert [run["others_percent"] for run in result["runs"]] == [3.0, 47.0]
+    assert [run.cost.others_percent for run in result.runs] == [3.0, 47.0]
     (*_, said) = headline(result)
     assert "busy" in said
     assert "47 %" in said
@@ -56,5 +56,5 @@ def test_runs_of_earlier_versions_did_not_watch(tmp_path: Path) -> None:
     del summary["others_percent"]
     (run / "run.json").write_text(json.dumps(summary))
     result = compare([run])
-    assert result["runs"][0]["others_percent"] is None
+    assert result.runs[0].cost.others_percent is None
     assert len(headline(result)) == 1

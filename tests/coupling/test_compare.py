@@ -5,6 +5,7 @@ import json
 import shutil
 import tracemalloc
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -24,6 +25,7 @@ from tellus.coupling.trajectory.comparison.compare import compare
 from tellus.coupling.trajectory.comparison.pair import RunPair, regrid_stream_function
 from tellus.coupling.trajectory.comparison.table import headline, rows, table
 from tellus.errors import InputError
+from tellus.io.json_file import plain
 from tellus.solver.grid import Array, Grid
 from tellus.solver.rheology import FrankKamenetskii
 from tellus.solver.stokes import StokesProblem, StokesReport, flow_from_psi, velocity
@@ -117,12 +119,12 @@ def good(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_a_run_compared_with_itself_differs_in_nothing(good: Path) -> None:
     result = compare([good, good])
-    assert result["reference"] == str(good)
-    for entry in result["runs"]:
+    assert result.reference == str(good)
+    for entry in result.runs:
         for key in ("mean_temperature_mae", "profile_mae", "final_profile_mae", "nusselt_mae"):
-            assert entry[key] == 0.0
-        assert entry["temperature_field_mae"] == entry["velocity_error"] == 0.0
-        assert entry["speedup"] == entry["speedup_end_to_end"] == 1.0
+            assert getattr(entry.drift, key) == 0.0
+        assert entry.drift.temperature_field_mae == entry.drift.velocity_error == 0.0
+        assert entry.cost.speedup == entry.cost.speedup_end_to_end == 1.0
 
 
 @pytest.fixture(scope="module")
@@ -134,7 +136,7 @@ def warmer(good: Path) -> Path:
 def test_known_differences_are_measured(good: Path, warmer: Path) -> None:
     result = compare([good, warmer])
     assert table(result).row_count == 2
-    entry = result["runs"][1]
+    entry = plain(result)["runs"][1]
     assert entry["mean_temperature_mae"] == pytest.approx(0.02, rel=0.01)
     assert entry["nusselt_mae"] == pytest.approx(0.04, rel=0.01)
     assert entry["profile_mae"] == pytest.approx(0.02)
@@ -145,7 +147,7 @@ def test_known_differences_are_measured(good: Path, warmer: Path) -> None:
     assert entry["speedup_stokes"] == pytest.approx(2.0 / 0.3)
     assert entry["speedup_end_to_end"] == pytest.approx(2.5 / 0.8)
     assert sum(entry["seconds_by_phase"].values()) == pytest.approx(0.8)
-    assert json.loads(json.dumps(result, allow_nan=False)) == result
+    assert json.loads(json.dumps(plain(result), allow_nan=False)) == plain(result)
     assert len(headline(result)) == 3
 
 
@@ -153,7 +155,9 @@ def test_no_number_is_cut_where_the_terminal_is_narrow(good: Path, warmer: Path)
     """Nor is a word of a label lost; every part repeats the runs' names."""
     label = "anchored:tol=1e-3:reduced:4 (a-directory-with-a-long-name)"
     result = compare([good, warmer])
-    result["runs"][1] |= {"label": label, "seconds_total": 1234.5, "seconds_per_step": 6.1725}
+    one, other = result.runs
+    dear = replace(other.cost, seconds_total=1234.5, seconds_per_step=6.1725)
+    result = replace(result, runs=[one, replace(other, label=label, cost=dear)])
     for width in (40, 80, 100, 250):
         said = io.StringIO()
         Console(file=said, width=width, markup=False).print(table(result))
@@ -172,14 +176,14 @@ def test_the_shared_start_does_not_flatter_the_velocity_difference(
     good: Path, tmp_path: Path
 ) -> None:
     runs = [good, write_run(tmp_path / "b", faster=2.0, end=END / 4)]
-    equal = compare(runs)["runs"][1]
+    equal = plain(compare(runs))["runs"][1]
     assert equal["equal_times"]["velocity_error"] == pytest.approx([0.0, 1.0])
     assert equal["velocity_error"] == pytest.approx(1.0)
 
 
 def test_quiet_flows_are_left_out_and_counted(tmp_path: Path) -> None:
     runs = [write_run(tmp_path / "a", faster=1e-3), write_run(tmp_path / "b", faster=2e-3)]
-    entry = compare(runs)["runs"][1]
+    entry = plain(compare(runs))["runs"][1]
     assert entry["velocity_error"] is None
     assert entry["quiet_outputs"] == OUTPUTS - 1
 
@@ -190,7 +194,7 @@ def test_a_run_that_failed_is_compared_up_to_where_it_got(good: Path, tmp_path: 
     )
     csv = failed / "timeseries.csv"
     csv.write_text(csv.read_text() + "101,0.00505,5e-5,nan,nan,nan,nan\n")
-    entry = compare([good, failed])["runs"][1]
+    entry = plain(compare([good, failed]))["runs"][1]
     assert entry["common_time"] == pytest.approx([0.0, END / 2])
     pair = RunPair(read_run(good), read_run(failed))
     assert pair.last_third == pytest.approx((END / 3, END / 2))
@@ -202,7 +206,7 @@ def test_a_run_that_failed_is_compared_up_to_where_it_got(good: Path, tmp_path: 
 
 def test_another_grid_of_the_same_box_is_regridded(good: Path, tmp_path: Path) -> None:
     fine = write_run(tmp_path / "fine", grid=Grid(64, 16, 4.0))
-    entry = compare([fine, good])["runs"][1]
+    entry = plain(compare([fine, good]))["runs"][1]
     assert entry["temperature_field_mae"] < 2e-3
     assert entry["velocity_error"] < 2e-3
     assert any("regridded from 32x8 to 64x16" in note for note in entry["notes"])
@@ -213,7 +217,7 @@ def test_another_scheme_and_other_walls_are_noted(tmp_path: Path) -> None:
     for run, value in zip(runs, (1.0, 2.0), strict=True):
         changes = (f"time.scheme={run.name}", f"boundaries.bottom_value={value}")
         run_directory(case("time.max_steps=2", *changes), run, progress=False)
-    assert set(compare(runs)["runs"][1]["notes"]) == {
+    assert set(compare(runs).runs[1].notes) == {
         "time.scheme = implicit, not explicit",
         "boundaries.bottom_value = 2.0, not 1.0",
     }
@@ -374,6 +378,6 @@ def test_a_uniform_temperature_is_the_same_on_any_grid(walls: str, tmp_path: Pat
         )
         run_directory(config, tmp_path / str(n), progress=False)
         runs.append(tmp_path / str(n))
-    entry = compare(runs)["runs"][1]
+    entry = plain(compare(runs))["runs"][1]
     for name in ("temperature_field_mae", "profile_mae", "final_profile_mae"):
         assert entry[name] == pytest.approx(0.0, abs=1e-11)

@@ -36,23 +36,24 @@ def test_the_demo_ends_with_reports_and_four_lines(tmp_path: Path) -> None:
     stale = tmp_path / "direct" / "stale"
     stale.parent.mkdir()
     stale.touch()
-    result = demo(out, said.append)
+    solvers, closure = demo(out, said.append)
     assert not stale.exists()
     assert (tmp_path / "notes.txt").read_text() == "mine"
     said = [line for line in said if not line.startswith("The machine was busy")]
-    skip = result["runs"][1]
+    skip = solvers.runs[1].drift
     # Skipping nothing is the direct run, from the same state, to the last bit.
-    assert skip["mean_temperature_mae"] == skip["temperature_field_mae"] == 0.0
-    assert skip["velocity_error"] in (0.0, None)
+    assert skip.mean_temperature_mae == skip.temperature_field_mae == 0.0
+    assert skip.velocity_error in (0.0, None)
     assert (out / "report.html").read_text(encoding="utf-8").startswith("<!doctype html>")
     assert (out / "demo.png").read_bytes().startswith(b"\x89PNG")
     assert str(out / "report.html") in said[-5]
     assert [line.split()[0] for line in said[-4:]] == ["Speed-up", "Mean", "Velocity", "A"]
-    without, learned = result["closure"]["runs"][1:]
+    without, learned = (run.drift.profile_mae for run in closure.runs[1:])
+    assert without is not None
     # The same start, and another way on with the closure than without.
-    assert 0.0 < without["profile_mae"] < 1e-3
-    assert learned["profile_mae"] != without["profile_mae"]
-    assert f"T(y) differs by {digits(learned['profile_mae'])}, " in said[-1]
+    assert 0.0 < without < 1e-3
+    assert learned != without
+    assert f"T(y) differs by {digits(learned)}, " in said[-1]
     assert (out / "closure.html").is_file()
 
 

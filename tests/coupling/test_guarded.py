@@ -108,6 +108,6 @@ def test_a_run_counts_and_says_what_was_replaced(tmp_path: Path) -> None:
     said = f"another solver in {wrong['fallback']} of {wrong['fallback']} solves"
     assert said in tellus("info", tmp_path / "wrong").output
     result = compare([tmp_path / out for out in names])
-    one, other = (" ".join(run["notes"]) for run in result["runs"])
+    one, other = (" ".join(run.notes) for run in result.runs)
     assert said in other
     assert "guard: another solver in 0 of" in one

@@ -78,28 +78,30 @@ def test_a_profile_is_the_mean_over_time(run: Path) -> None:
     fields = open_run(run)
     times = fields["time"].values
     result = profile(run, float(times[1]), float(times[-1]))
-    assert result["outputs"] == times.size - 1
+    assert result.outputs == times.size - 1
     for name in ("temperature", "vrms"):
         values = fields[f"{name}_profile"].values[1:]
         mean = np.trapezoid(values, times[1:], axis=0) / (times[-1] - times[1])
         variance = np.trapezoid((values - mean) ** 2, times[1:], axis=0) / (times[-1] - times[1])
-        np.testing.assert_allclose(result[name], mean)
-        np.testing.assert_allclose(result[f"{name}_std"], np.sqrt(variance), rtol=0, atol=1e-14)
+        np.testing.assert_allclose(getattr(result, name), mean)
+        np.testing.assert_allclose(
+            getattr(result, f"{name}_std"), np.sqrt(variance), rtol=0, atol=1e-14
+        )
 
 
 def test_a_profile_is_by_default_of_the_second_half(run: Path) -> None:
     times = open_run(run)["time"].values
     result = profile(run)
-    assert result["to"] == times[-1]
-    assert result["from"] == times[times >= times[-1] / 2][0]
+    assert result.to == times[-1]
+    assert result.from_ == times[times >= times[-1] / 2][0]
 
 
 def test_a_single_output_does_not_deviate(run: Path) -> None:
     fields = open_run(run)
     result = profile(run, start=0.0, end=0.0)
-    assert result["outputs"] == 1
-    np.testing.assert_array_equal(result["temperature"], fields["temperature_profile"][0])
-    np.testing.assert_array_equal(result["temperature_std"], 0.0)
+    assert result.outputs == 1
+    np.testing.assert_array_equal(result.temperature, fields["temperature_profile"][0])
+    np.testing.assert_array_equal(result.temperature_std, 0.0)
 
 
 def test_a_profile_is_printed_tabulated_and_drawn(run: Path, tmp_path: Path) -> None:
@@ -260,18 +262,18 @@ def test_netcdf_holds_everything_on_its_own_coordinates(run: Path, tmp_path: Pat
 def test_on_a_planet_everything_has_units(run: Path, tmp_path: Path) -> None:
     planet = with_planet(run, tmp_path / "planet")
     plain, shown = profile(run), profile(planet)
-    assert shown["units"] == {"time": "Gyr", "y": "km", "temperature": "K", "vrms": "cm/yr"}
-    assert shown["to"] == pytest.approx(plain["to"] * GYR)
-    np.testing.assert_allclose(shown["temperature"], 300 + 2000 * plain["temperature"])
-    np.testing.assert_allclose(shown["temperature_std"], 2000 * plain["temperature_std"])
-    np.testing.assert_allclose(shown["vrms"], plain["vrms"] * 1e-10 * 365.25 * 86400)
-    assert profile(planet, start=shown["from"])["from"] == shown["from"]
+    assert shown.units == {"time": "Gyr", "y": "km", "temperature": "K", "vrms": "cm/yr"}
+    assert shown.to == pytest.approx(plain.to * GYR)
+    np.testing.assert_allclose(shown.temperature, 300 + 2000 * plain.temperature)
+    np.testing.assert_allclose(shown.temperature_std, 2000 * plain.temperature_std)
+    np.testing.assert_allclose(shown.vrms, plain.vrms * 1e-10 * 365.25 * 86400)
+    assert profile(planet, start=shown.from_).from_ == shown.from_
 
     with xr.open_dataset(export_netcdf(planet)) as dataset:
         assert dataset["temperature"].attrs["units"] == "K"
         assert dataset["viscosity"].attrs["units"] == "1"
         assert float(dataset["y_node"][-1]) == 1000.0
-        assert float(dataset["time"][-1]) == shown["to"]
+        assert float(dataset["time"][-1]) == shown.to
     mesh = meshio.read(export_vtk(planet).parent / "output_00000.vtu")
     assert mesh.points.max() == 2000.0
     assert mesh.cell_data["temperature"][0].min() > 300

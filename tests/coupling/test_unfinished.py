@@ -14,6 +14,7 @@ from tellus.coupling.runs.recorded import read_run
 from tellus.coupling.runs.run import run_directory
 from tellus.coupling.trajectory.comparison.compare import compare
 from tellus.coupling.trajectory.comparison.table import table
+from tellus.io.json_file import plain
 from tellus.io.lock import in_use, sole_user
 
 __all__ = ["one_field"]
@@ -59,13 +60,13 @@ def test_a_run_that_goes_on_is_not_called_killed(whole: Path, tmp_path: Path) ->
         assert in_use(run)
         assert "killed" not in describe(run)
         assert "running" in describe(run)
-        assert any("still going on" in note for note in compare([whole, run])["runs"][1]["notes"])
+        assert any("still going on" in note for note in compare([whole, run]).runs[1].notes)
     assert not in_use(run)
 
 
 def test_a_killed_run_is_priced_by_its_newest_checkpoint(whole: Path, tmp_path: Path) -> None:
     run = killed(whole, tmp_path / "run")
-    reference, entry = compare([whole, run])["runs"]
+    reference, entry = plain(compare([whole, run]))["runs"]
     assert entry["steps"] == STEPS
     assert entry["priced_steps"] == CHECKPOINT
     # Both did the same steps; run.json alone makes the killed one a thousand times cheaper.
@@ -78,7 +79,7 @@ def test_a_killed_run_is_priced_by_its_newest_checkpoint(whole: Path, tmp_path: 
 def test_a_price_that_is_not_known_is_none(whole: Path, tmp_path: Path) -> None:
     run = killed(whole, tmp_path / "run", checkpoint=-1)
     result = compare([whole, run], tmp_path / "report.html")
-    entry = result["runs"][1]
+    entry = plain(result)["runs"][1]
     for name in ("seconds_per_step", "seconds_total", "speedup", "speedup_end_to_end"):
         assert entry[name] is None
     assert any("not known" in note for note in entry["notes"])

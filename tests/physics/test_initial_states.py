@@ -162,7 +162,7 @@ def test_the_table_that_a_profile_writes_is_a_start(tmp_path: Path) -> None:
     run_directory(case("time.max_steps=3"), tmp_path / "run", progress=False)
     found = averaged(tmp_path / "run", out=tmp_path / "mean.csv")
     start = profile_of_file(tmp_path / "mean.csv", GRID)
-    np.testing.assert_allclose(start[:, 0], found["temperature"], atol=1e-6)
+    np.testing.assert_allclose(start[:, 0], found.temperature, atol=1e-6)
 
 
 @pytest.mark.parametrize(

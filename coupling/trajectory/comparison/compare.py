@@ -15,10 +15,11 @@ from tellus.coupling.trajectory.tabular import settings_text
 from tellus.errors import InputError
 from tellus.io.shown import shown
 
+from .found import ComparedRun, Comparison, Cost, Drift, EqualTimes
 from .pair import RunPair
 
 
-def compare(runs: Sequence[Path], out: Path | None = None) -> dict[str, Any]:
+def compare(runs: Sequence[Path], out: Path | None = None) -> Comparison:
     """Compare runs with the first of them, the reference.
 
     Every difference is taken over the model time that a run and the reference
@@ -31,34 +32,6 @@ def compare(runs: Sequence[Path], out: Path | None = None) -> dict[str, Any]:
         Run directories; the first is the reference.
     out : Path, optional
         Where to write a self-contained HTML report.
-
-    Returns
-    -------
-    dict
-        ``{"reference": DIR, "runs": [...], "warnings": [...]}``, plain JSON. Each run has
-
-        - ``mean_temperature_mae``, ``nusselt_mae`` (mean of top and bottom): mean
-          absolute difference of the time series, interpolated onto 1001 common times;
-        - ``profile_mae``: mean over the height of the absolute difference between
-          temperature profiles averaged over the last third of the common time;
-          ``final_profile_mae``: the same at the last common time;
-        - ``temperature_field_mae`` and ``velocity_error``: at the outputs both runs
-          wrote at equal times after the start (all of them under ``equal_times``);
-          the former is a mean, the latter the median of
-          sqrt(sum |u - u_ref|^2 / sum |u_ref|^2), with quiet flows (Vrms below 1)
-          left out and counted. The two runs have different temperatures at that
-          time, so ``velocity_error`` says how far the *trajectories* are apart; it is
-          not the error of the solver on a given temperature, except at the start;
-        - ``seconds_per_step`` (Stokes and energy: the time step itself),
-          ``stokes_seconds_per_step``, ``seconds_total`` (everything the run did),
-          ``seconds_by_phase`` (sums to the total);
-        - ``speedup``: reference seconds per step over this run's;
-          ``speedup_stokes``: the same for the Stokes solve alone; ``speedup_end_to_end``:
-          total seconds over the common model time, where a run that went further
-          is charged in proportion to its steps in that time.
-
-        A figure that cannot be had (no equal output times, no steps, the speed-up over a run
-        of other physics) is None.
 
     Raises
     ------
@@ -81,11 +54,11 @@ def compare(runs: Sequence[Path], out: Path | None = None) -> dict[str, Any]:
         raise InputError("compare: no run given; name one or more run directories.")
     recorded = [read_run(path) for path in runs]
     pairs = [RunPair(recorded[0], run) for run in recorded]
-    result = {
-        "reference": str(recorded[0].path),
-        "runs": [summary(pair, label) for pair, label in zip(pairs, labels(recorded), strict=True)],
-        "warnings": _warnings(recorded),
-    }
+    result = Comparison(
+        str(recorded[0].path),
+        [summary(pair, label) for pair, label in zip(pairs, labels(recorded), strict=True)],
+        _warnings(recorded),
+    )
     if out is not None:
         from .report import write_report
 
@@ -140,69 +113,67 @@ def _varying(configs: Sequence[Config]) -> list[dict[str, Any]]:
     return [{key: config.get(key) for key in keys} for config in flat]
 
 
-def summary(pair: RunPair, label: str) -> dict[str, Any]:
-    """One entry of ``compare(...)["runs"]``."""
+def summary(pair: RunPair, label: str) -> ComparedRun:
+    """One entry of ``compare(...).runs``."""
     run = pair.run
-    return {
-        "run": str(run.path),
-        "label": label,
-        "solver": run.solver,
-        "status": run.status,
-        "message": run.summary.message,
-        "closure": run.summary.closure.name if run.summary.closure else None,
-        "notes": _notes(pair),
-        "grid": str(run.grid),
-        "steps": run.steps,
-        "common_time": list(pair.span),
-        **_differences(pair),
-        **_cost(pair),
-    }
+    return ComparedRun(
+        run=str(run.path),
+        label=label,
+        solver=run.solver,
+        status=run.status,
+        message=run.summary.message,
+        closure=run.summary.closure.name if run.summary.closure else None,
+        notes=_notes(pair),
+        grid=str(run.grid),
+        steps=run.steps,
+        common_time=pair.span,
+        drift=_drift(pair),
+        cost=_cost(pair),
+    )
 
 
-def _differences(pair: RunPair) -> dict[str, Any]:
+def _drift(pair: RunPair) -> Drift:
     top, bottom = pair.series_mae("nusselt_top"), pair.series_mae("nusselt_bottom")
     times = [float(pair.reference.output_times[i]) for i, _ in pair.equal_outputs]
     field_mae = [pair.field_mae(*both) for both in pair.equal_outputs]
     velocity = [pair.velocity_error(*both) for both in pair.equal_outputs]
     later = [k for k, t in enumerate(times) if t > pair.span[0]]
     relative = [v for k in later if (v := velocity[k]) is not None]
-    return {
-        "mean_temperature_mae": pair.series_mae("mean_temperature"),
-        "nusselt_top_mae": top,
-        "nusselt_bottom_mae": bottom,
-        "nusselt_mae": None if top is None or bottom is None else (top + bottom) / 2,
-        "profile_mae": pair.profile_mae(*pair.last_third),
-        "final_profile_mae": pair.profile_mae(pair.last_third[1], pair.last_third[1]),
-        "temperature_field_mae": statistics.fmean(field_mae[k] for k in later) if later else None,
-        "velocity_error": statistics.median(relative) if relative else None,
-        "quiet_outputs": sum(velocity[k] is None for k in later),
-        "equal_times": {
-            "time": times,
-            "temperature_field_mae": field_mae,
-            "velocity_error": velocity,
-        },
-    }
+    return Drift(
+        mean_temperature_mae=pair.series_mae("mean_temperature"),
+        nusselt_top_mae=top,
+        nusselt_bottom_mae=bottom,
+        nusselt_mae=None if top is None or bottom is None else (top + bottom) / 2,
+        profile_mae=pair.profile_mae(*pair.last_third),
+        final_profile_mae=pair.profile_mae(pair.last_third[1], pair.last_third[1]),
+        temperature_field_mae=statistics.fmean(field_mae[k] for k in later) if later else None,
+        velocity_error=statistics.median(relative) if relative else None,
+        quiet_outputs=sum(velocity[k] is None for k in later),
+        equal_times=EqualTimes(times, field_mae, velocity),
+    )
 
 
-def _cost(pair: RunPair) -> dict[str, Any]:
+def _cost(pair: RunPair) -> Cost:
     run, mine, reference = pair.run, *(_prices(r, pair.span) for r in (pair.run, pair.reference))
     gains: Sequence[float | None] = [None] * len(mine)
     if not _other_physics(pair.reference, run):  # else it is another task
         both = zip(reference, mine, strict=True)
         gains = [a / b if a is not None and b else None for a, b in both]
-    return {
-        "seconds_per_step": mine[0],
-        "stokes_seconds_per_step": mine[1],
-        "priced_steps": run.priced_steps,
-        "seconds_total": run.summary.seconds.total if run.priced_steps else None,
-        "seconds_by_phase": run.seconds_by_phase if run.priced_steps else {},
-        "others_percent": run.summary.others_percent,
-        "solver_report": run.summary.solver_report or {},
-        **dict(zip(("speedup", "speedup_stokes", "speedup_end_to_end"), gains, strict=True)),
-    }
+    return Cost(
+        *mine[:2],
+        run.priced_steps,
+        run.summary.seconds.total if run.priced_steps else None,
+        run.seconds_by_phase if run.priced_steps else {},
+        run.summary.others_percent,
+        run.summary.solver_report or {},
+        *gains,
+    )
 
 
-def _prices(run: RecordedRun, span: tuple[float, float]) -> tuple[float | None, ...]:
+Prices = tuple[float | None, float | None, float | None]
+
+
+def _prices(run: RecordedRun, span: tuple[float, float]) -> Prices:
     """Seconds of a step, of a Stokes solve, and charged to `span`; None where not known.
 
     That is the run's own wall time, by the share of its rows in that span.

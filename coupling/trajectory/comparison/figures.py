@@ -1,16 +1,16 @@
 """The figures of a comparison, one function each, with a sentence that says what they show.
 
-Every function takes the recorded runs, the reference first, and the dictionary
-that `compare` made of them.
+Every function takes the recorded runs, the reference first, and what
+`compare` made of them.
 """
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from cmcrameri import cm
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.typing import ColorType
 
 from tellus.coupling.output.style import (
     Curve,
@@ -26,7 +26,8 @@ from tellus.coupling.output.style import (
 )
 from tellus.coupling.trajectory.comparison.pair import RunPair, mean_profile
 
-from .formatting import WIDE, Result, Runs, Shown, finding, labels_of
+from .formatting import WIDE, Runs, Shown, finding, labels_of
+from .found import ComparedRun, Comparison
 from .maps import difference_maps, temperature_maps
 
 GREYS = {"energy": "#777777", "output": "#aaaaaa", "rest": "#d5d5d5"}
@@ -43,7 +44,7 @@ DRIFT = {
 SPEEDUPS = {"speedup": ("per step", "#0072B2"), "speedup_end_to_end": ("end to end", "#9BBFDB")}
 
 
-def figures(result: Result, runs: Runs) -> dict[str, list[Shown]]:
+def figures(result: Comparison, runs: Runs) -> dict[str, list[Shown]]:
     """Every figure of the report, by section."""
     with styled():
         return {
@@ -56,7 +57,7 @@ def figures(result: Result, runs: Runs) -> dict[str, list[Shown]]:
         }
 
 
-def history(result: Result, runs: Runs) -> Shown:
+def history(result: Comparison, runs: Runs) -> Shown:
     """Mean temperature, how far it is from the reference's, and both Nusselt numbers over time."""
     mean, *nusselt = ((name, _series(result, runs, column)) for column, name in HISTORY.items())
     gap = [("mean temperature less that of the reference", _gaps(result, runs))]
@@ -82,12 +83,12 @@ def history(result: Result, runs: Runs) -> Shown:
     )
 
 
-def _series(result: Result, runs: Runs, column: str) -> list[Curve]:
+def _series(result: Comparison, runs: Runs, column: str) -> list[Curve]:
     named = enumerate(zip(labels_of(result), runs, strict=True))
     return [Curve(k, label, run.series["time"], run.series[column]) for k, (label, run) in named]
 
 
-def _gaps(result: Result, runs: Runs) -> list[Curve]:
+def _gaps(result: Comparison, runs: Runs) -> list[Curve]:
     """<T> of the runs less that of the reference, at their own times, as long as both last."""
     reference, *others = _series(result, runs, "mean_temperature")
     curves = []
@@ -99,7 +100,7 @@ def _gaps(result: Result, runs: Runs) -> list[Curve]:
     return curves
 
 
-def profiles(result: Result, runs: Runs) -> Shown:
+def profiles(result: Comparison, runs: Runs) -> Shown:
     """Horizontal means of temperature: at the last common output and averaged over time."""
     figure = Figure(figsize=(8.4, 3.8))
     final, average = figure.subplots(1, 2, sharey=True)
@@ -116,13 +117,14 @@ def profiles(result: Result, runs: Runs) -> Shown:
     return Shown("profiles", figure, f"Left at the last common time, right averaged. {far}")
 
 
-def drift(result: Result) -> Shown:
+def drift(result: Comparison) -> Shown:
     """Distance from the reference at equal times: velocity and temperature."""
     figure = Figure(figsize=(8.4, 3.2))
     labels = labels_of(result)
     for axis, (key, name) in zip(figure.subplots(1, 2), DRIFT.items(), strict=True):
-        for k, run in enumerate(result["runs"][1:], start=1):
-            points = zip(run["equal_times"]["time"], run["equal_times"][key], strict=True)
+        for k, run in enumerate(result.runs[1:], start=1):
+            equal = run.drift.equal_times
+            points = zip(equal.time, getattr(equal, key), strict=True)
             # A logarithmic axis has no place for the shared start, where the difference is zero.
             shown = [(t, value) for t, value in points if value]
             if shown:
@@ -138,7 +140,7 @@ def drift(result: Result) -> Shown:
     )
 
 
-def picture(result: Result, runs: Runs) -> Figure:
+def picture(result: Comparison, runs: Runs) -> Figure:
     """One image of a comparison: the fields of the reference and the last run, and <T>(t)."""
     aspect, labels = runs[0].grid.aspect, labels_of(result)
     i, j = RunPair(runs[0], runs[-1]).equal_outputs[-1]
@@ -160,9 +162,9 @@ def picture(result: Result, runs: Runs) -> Figure:
     return figure
 
 
-def cost(result: Result) -> Shown:
+def cost(result: Comparison) -> Shown:
     """Wall time per step by phase, and speed-up per step and end to end."""
-    entries = result["runs"]
+    entries = result.runs
     figure = Figure(figsize=(WIDE, 1.9 + 0.5 * len(entries)))
     bars, gains = figure.subplots(1, 2, width_ratios=[3, 2])
     _draw_phases(bars, entries)
@@ -179,12 +181,12 @@ def cost(result: Result) -> Shown:
     return Shown("cost", figure, sentence)
 
 
-def _draw_phases(axis: Axes, entries: Sequence[Result]) -> None:
+def _draw_phases(axis: Axes, entries: Sequence[ComparedRun]) -> None:
     places = np.arange(len(entries))
     left = np.zeros(len(entries))
     for phase, colour in _phase_colours(entries).items():
-        seconds = [run["seconds_by_phase"].get(phase, 0.0) for run in entries]
-        width = 1e3 * np.array(seconds) / [max(run["priced_steps"], 1) for run in entries]
+        seconds = [run.cost.seconds_by_phase.get(phase, 0.0) for run in entries]
+        width = 1e3 * np.array(seconds) / [max(run.cost.priced_steps, 1) for run in entries]
         axis.barh(places, width, left=left, height=0.6, color=colour, label=phase)
         left += width
     for place, total in enumerate(left.tolist()):
@@ -192,19 +194,19 @@ def _draw_phases(axis: Axes, entries: Sequence[Result]) -> None:
     axis.set(title="wall time per step by phase (ms)")
 
 
-def _phase_colours(entries: Sequence[Result]) -> dict[str, Any]:
+def _phase_colours(entries: Sequence[ComparedRun]) -> dict[str, ColorType]:
     """The phases of the Stokes solvers in colours, then what all runs share in greys."""
-    found = dict.fromkeys(name for run in entries for name in run["seconds_by_phase"])
+    found = dict.fromkeys(name for run in entries for name in run.cost.seconds_by_phase)
     stokes = [name for name in found if name not in GREYS]
     colours = cm.batlow(np.linspace(0.05, 0.9, len(stokes)))
     greys = {name: grey for name, grey in GREYS.items() if name in found}
     return dict(zip(stokes, colours, strict=True)) | greys
 
 
-def _draw_speedups(axis: Axes, entries: Sequence[Result]) -> None:
+def _draw_speedups(axis: Axes, entries: Sequence[ComparedRun]) -> None:
     places = np.arange(len(entries))
     for offset, (key, (name, colour)) in zip((-0.2, 0.2), SPEEDUPS.items(), strict=True):
-        values = [run[key] or 0.0 for run in entries]
+        values = [getattr(run.cost, key) or 0.0 for run in entries]
         container = axis.barh(places + offset, values, height=0.38, color=colour, label=name)
         axis.bar_label(container, [f" {value:.3g}" if value else "" for value in values])
     axis.axvline(1.0, color="#222222", linewidth=0.8)

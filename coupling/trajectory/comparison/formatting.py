@@ -1,7 +1,7 @@
 """What a figure of a comparison says: its file's name, the runs' names, a sentence."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import NamedTuple
 
 from matplotlib.figure import Figure
 
@@ -9,8 +9,9 @@ from tellus.coupling.runs.recorded import RecordedRun
 from tellus.io.shown import in_picture
 from tellus.io.text_table import digits
 
+from .found import Comparison
+
 Runs = Sequence[RecordedRun]
-Result = Mapping[str, Any]
 
 WIDE = 12.6
 """Inches of a figure across the page."""
@@ -24,16 +25,16 @@ class Shown(NamedTuple):
     sentence: str
 
 
-def labels_of(result: Result) -> list[str]:
+def labels_of(result: Comparison) -> list[str]:
     """Names of the runs for a picture, the reference first."""
-    return [in_picture(run["label"]) for run in result["runs"]]
+    return [in_picture(run.label) for run in result.runs]
 
 
-def finding(result: Result, what: str, *columns: tuple[str, float, str]) -> str:
+def finding(result: Comparison, what: str, *columns: tuple[str, float, str]) -> str:
     """A sentence of what `compare` found of each run; nothing of a single one."""
     found = [
-        f"{run['label']} "
-        + " and ".join(f"{digits(run[k], scale)}{unit}" for k, scale, unit in columns)
-        for run in result["runs"][1:]
+        f"{run.label} "
+        + " and ".join(f"{digits(getattr(run.drift, k), scale)}{u}" for k, scale, u in columns)
+        for run in result.runs[1:]
     ]
     return f"{what}: {'; '.join(found)}." if found else ""

@@ -11,7 +11,8 @@ from tellus.coupling.runs.recorded import RecordedRun
 from tellus.coupling.trajectory.comparison.pair import RunPair
 from tellus.solver.grid import Array
 
-from .formatting import WIDE, Result, Runs, Shown, finding, labels_of
+from .formatting import WIDE, Runs, Shown, finding, labels_of
+from .found import Comparison
 
 MapColumns = Mapping[int, Sequence[Array | None]]
 """By outputs of the reference, a field of each run."""
@@ -22,7 +23,7 @@ TALLEST = 10.0
 """Inches of a figure of maps, before it goes on in another."""
 
 
-def temperature_maps(result: Result, runs: Runs) -> Iterator[Shown]:
+def temperature_maps(result: Comparison, runs: Runs) -> Iterator[Shown]:
     """Temperature and streamlines, a row for each run, a column for each time."""
     pairs = [RunPair(runs[0], run) for run in runs]
     columns = _map_columns(pairs, lambda pair, i, j: pair.run.snapshot("temperature", j))
@@ -39,7 +40,7 @@ def temperature_maps(result: Result, runs: Runs) -> Iterator[Shown]:
         )
 
 
-def difference_maps(result: Result, runs: Runs) -> Iterator[Shown]:
+def difference_maps(result: Comparison, runs: Runs) -> Iterator[Shown]:
     """Temperature minus that of the reference, at the same times."""
     reference, *others = labels_of(result)
     pairs = [RunPair(runs[0], run) for run in runs[1:]]

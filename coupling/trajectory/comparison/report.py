@@ -21,6 +21,7 @@ from tellus.io.whole_file import write_atomically
 
 from .figures import figures
 from .formatting import Shown
+from .found import Comparison
 from .table import HEADINGS, headline, rows
 
 SWITCHES = ("model.dissipation_number",)
@@ -30,7 +31,9 @@ DPI = 140
 PIXELS_PER_INCH = 82
 
 
-def write_report(out: Path, result: Mapping[str, Any], runs: Sequence[RecordedRun]) -> None:
+def write_report(
+    out: Path, result: Comparison, runs: Sequence[RecordedRun], remarks: Sequence[str] = ()
+) -> None:
     """Write the report of what `compare` returned of these runs, replacing an older one in one go.
 
     Its figures, which are inside, also go to the folder NAME-figures beside it, as PNG and PDF.
@@ -40,7 +43,7 @@ def write_report(out: Path, result: Mapping[str, Any], runs: Sequence[RecordedRu
     drawn = figures(result, runs)
     every = [each for found in drawn.values() for each in found]
     pictures = {each.name: picture(each.figure, "png", DPI) for each in every}
-    page = render(result, runs, drawn, pictures)
+    page = render(result, runs, drawn, pictures, remarks)
     folder = directory(figures_of(out))
     for each in every:
         write_atomically(folder / f"{each.name}.png", pictures[each.name])
@@ -67,10 +70,11 @@ def check_place(out: Path) -> None:
 
 
 def render(
-    result: Mapping[str, Any],
+    result: Comparison,
     runs: Sequence[RecordedRun],
     drawn: Mapping[str, Sequence[Shown]],
     pictures: Mapping[str, bytes],
+    remarks: Sequence[str] = (),
 ) -> str:
     """The report as HTML text, of figures by section and their PNG files by name."""
     environment = Environment(
@@ -81,11 +85,11 @@ def render(
     )
     environment.filters["entry"] = _entry
     template = files(__package__).joinpath("report.html.j2").read_text(encoding="utf-8")
-    first, *others = [run["label"] for run in result["runs"]]
+    first, *others = [run.label for run in result.runs]
     return environment.from_string(template).render(
         title=f"{first} against {', '.join(others)}" if others else f"Run with {first}",
         case=_case(result, runs[0]),
-        summary=[*headline(result), *result.get("remarks", [])],
+        summary=[*headline(result), *remarks],
         result=result,
         headings=HEADINGS,
         rows=rows(result),
@@ -99,22 +103,19 @@ def render(
     )
 
 
-def _image(drawn: Shown, png: bytes) -> dict[str, Any]:
+def _image(drawn: Shown, png: bytes) -> tuple[str, int, str]:
     """A figure as the base64 text of its PNG, its width on the page in pixels, its sentence."""
-    return {
-        "png": b64encode(png).decode("ascii"),
-        "width": round(PIXELS_PER_INCH * drawn.figure.get_figwidth()),
-        "sentence": drawn.sentence,
-    }
+    width = round(PIXELS_PER_INCH * drawn.figure.get_figwidth())
+    return b64encode(png).decode("ascii"), width, drawn.sentence
 
 
-def _case(result: Mapping[str, Any], reference: RecordedRun) -> str:
+def _case(result: Comparison, reference: RecordedRun) -> str:
     """The reference's parameters, as it was configured, that its physics has."""
     times = reference.output_times
     return (
         f"{reference.grid} cells, aspect ratio {reference.grid.aspect:g}; "
         f"{', '.join(_parameters(reference.settings))}; "
-        f"model time {times[0]:.4g} to {times[-1]:.4g}. Reference: {result['reference']}"
+        f"model time {times[0]:.4g} to {times[-1]:.4g}. Reference: {result.reference}"
     )
 
 

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable
 from contextlib import redirect_stdout
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import typer
 from typer.core import TyperGroup
@@ -32,6 +32,8 @@ from tellus.io.whole_file import NO_ROOM
 
 if TYPE_CHECKING:
     from rich.table import Table
+
+Result = TypeVar("Result")
 
 # Wider than any table, so that lines in a file or a pipe stay whole.
 PLAIN_WIDTH = 250
@@ -149,10 +151,10 @@ def show(table: "Table | str") -> None:
 
 
 def deliver(
-    work: Callable[[], dict[str, Any]],
+    work: Callable[[], Result],
     as_json: bool,
-    table: "Callable[[dict[str, Any]], Table | str]",
-) -> dict[str, Any]:
+    table: "Callable[[Result], Table | str]",
+) -> Result:
     """Do the work and print its result, as a table or as the only thing on stdout."""
     if as_json:
         with redirect_stdout(terminal.stderr()):

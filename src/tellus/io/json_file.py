@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from tellus.errors import InputError
+from tellus.io.record import Record
 from tellus.io.whole_file import write_atomically
 
 LARGEST = 2**26
@@ -92,7 +93,11 @@ def write_json(path: Path, content: Any, *, end: str = "\n") -> None:
 
 
 def plain(value: Any) -> Any:
-    """Strict JSON: arrays to lists, paths to strings, what is not finite to null."""
+    """Strict JSON: records and named tuples to objects, paths to text, NaN and infinity to null."""
+    if isinstance(value, Record):
+        return plain(value.to_json())
+    if hasattr(value, "_asdict"):
+        return plain(value._asdict())
     if isinstance(value, dict):
         return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
