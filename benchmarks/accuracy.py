@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
 from statistics import median
-from typing import Any
 
 from rich.table import Table
 
@@ -29,7 +28,7 @@ from .accuracy_reference import Judged, Reference, rolled_out, store, stored
 from .fronts import EqualError, at_equal_error, floored
 from .harness import fixed_threads, origin
 from .record import save
-from .spread import Record, Row, optional
+from .spread import Record, Result, Row, optional
 from .tables import view
 
 log = logging.getLogger(__name__)
@@ -81,11 +80,7 @@ class AccuracyRow(Record):
 
     case: str
     grid: str
-    advection: str
-    velocity: str
-    courant: float
-    solver: str
-    closure: str
+    scheme: Scheme
     failed: str | None
     steps: int
     rejected: int
@@ -192,14 +187,14 @@ def roll_out(
         save(result, out)
 
 
-def _compared(result: Mapping[str, Any]) -> list[EqualError]:
+def _compared(result: Result) -> list[EqualError]:
     """What high order takes for the errors that today's scheme reaches."""
     done = [row for row in _judged(result) if row["closure"] == NO_CLOSURE]
     ours, others = ([r for r in done if r["advection"] == s.advection] for s in (TODAY, HIGH))
     return at_equal_error(ours, others, list(QUANTITIES))
 
 
-def _with_closure(result: Mapping[str, Any]) -> list[EqualError]:
+def _with_closure(result: Result) -> list[EqualError]:
     """What the best classical scheme takes for the errors that one with a network reaches."""
     done = _judged(result)
     ours = [row for row in done if row["closure"] not in CLASSICAL]
@@ -207,7 +202,7 @@ def _with_closure(result: Mapping[str, Any]) -> list[EqualError]:
     return at_equal_error(ours, others, [*QUANTITIES, "profile_error"])
 
 
-def _judged(result: Mapping[str, Any]) -> list[Row]:
+def _judged(result: Result) -> list[Row]:
     """The rollouts that ended, errors that chance makes counted as at least that."""
     done = [row for row in result["results"] if row["failed"] is None]
     return floored(done, result["distances"], [*QUANTITIES, "profile_error"])
@@ -252,11 +247,7 @@ def _row(
     return AccuracyRow(
         case=case.name,
         grid=str(grid),
-        advection=scheme.advection,
-        velocity=scheme.velocity,
-        courant=scheme.courant,
-        solver=scheme.solver,
-        closure=Path(scheme.closure).name,
+        scheme=replace(scheme, closure=Path(scheme.closure).name),
         failed=None if account.finished else account.message,
         steps=account.steps,
         rejected=account.rejected,
@@ -269,7 +260,7 @@ def _row(
     )
 
 
-def table(result: Mapping[str, Any]) -> Table:
+def table(result: Result) -> Table:
     """The result for a terminal, case by case, cheapest first."""
     names = {**QUANTITIES, "profile_error": "T(y)"}
     high, today = HIGH.advection, TODAY.advection

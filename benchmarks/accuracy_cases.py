@@ -16,6 +16,7 @@ from tellus.config.own_class import (
 from tellus.coupling.build import boundaries_of, replaced
 from tellus.coupling.own import source_of
 from tellus.coupling.simulation.loop import Simulation
+from tellus.io.record import Record
 from tellus.solver.grid import Array, Grid
 from tellus.solver.transport.regridding import regridded
 
@@ -31,7 +32,7 @@ LADDER = (Grid(256, 64), FINE)
 
 
 @dataclass(frozen=True)
-class Scheme:
+class Scheme(Record):
     """How a run is stepped.
 
     Parameters
@@ -111,7 +112,7 @@ class AccuracyCase:
 
     def config(self, grid: Grid, scheme: Scheme) -> Config:
         """A run to the end of the long span."""
-        settings: Mapping[str, object] = {
+        settings: Mapping[str, float | str] = {
             "grid.nx": grid.nx,
             "grid.ny": grid.ny,
             "model.heating": self.heating,

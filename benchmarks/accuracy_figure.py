@@ -1,7 +1,6 @@
 """The picture of `bench accuracy`: every error over CPU seconds, the fronts, the floors."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -11,7 +10,7 @@ from tellus.coupling.output.style import LINES, styled
 
 from .fronts import HALVED, PERTURBED, SECONDS, Distances, floored, pareto_front
 from .labels import label_points, laid_out
-from .spread import Row
+from .spread import Result, Row
 
 QUANTITIES = {
     "field_error": "T, while determined",
@@ -28,7 +27,7 @@ FLOORS = {PERTURBED: ":", HALVED: "--"}
 """Runs of the reference's scheme that a millionth, or half the time step, leads elsewhere."""
 
 
-def figure(result: Mapping[str, Any]) -> Figure:
+def figure(result: Result) -> Figure:
     """A panel for each quantity and case, both axes logarithmic.
 
     A colour is a scheme of transport, a marker a grid, a line the front of a scheme: what no other

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 
@@ -18,7 +18,7 @@ from tellus.coupling.trajectory.cases import RolloutCase
 from tellus.coupling.trajectory.record import RATES, Trajectory
 from tellus.coupling.trajectory.rollout import Rollout, beginning, file_name, roll_out
 from tellus.errors import InputError, RunFailedError
-from tellus.io.arrays import read_npz, write_npz
+from tellus.io.arrays import Arrays, read_npz, write_npz
 from tellus.solver.coarse_means import coarse_means
 from tellus.solver.grid import Array, Grid
 
@@ -259,7 +259,7 @@ def those_stored(
         raise InputError(f"{file}: damaged ({error}): {remedy}") from error
 
 
-def _read(arrays: Mapping[str, Any], name: str) -> Reference:
+def _read(arrays: Arrays, name: str) -> Reference:
     kept = {
         key.partition("/")[2]: value for key, value in arrays.items() if key.startswith(f"{name}/")
     }

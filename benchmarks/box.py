@@ -4,11 +4,10 @@ One field says little: errors grow with vigour and with contrasts. Here every so
 snapshots of a data set, whose labels are direct solutions.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from rich.table import Table
@@ -27,7 +26,7 @@ from tellus.surrogate.evaluation.scores import spread
 from .harness import origin
 from .record import saved
 from .selection import chosen, select
-from .spread import Record, Row
+from .spread import Record, Result, Row
 from .tables import view
 
 DEFAULT = ("coarse:2", "coarse:4", "reduced:2", "reduced:4", "reduced:8", "surrogate")
@@ -145,7 +144,7 @@ def _error(solver: StokesSolver, simulation: Snapshots, snapshot: int) -> float:
     return relative_velocity_error(solver.solve(problem), label)
 
 
-def table(result: Mapping[str, Any]) -> Table:
+def table(result: Result) -> Table:
     """The result for a terminal: a line per simulation, the mildest first, a column per solver."""
     lines = list(zip(*(row["simulations"] for row in result["results"]), strict=True))
     lines.sort(key=lambda line: line[0]["gamma_T"] / line[0]["gamma_p"])

@@ -6,7 +6,6 @@ Of `bench pareto` also the best classical solver and what a network's training c
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import exp, log
-from typing import Any
 
 from tellus.config.solver_spec import SURROGATE, SolverSpec
 
@@ -59,7 +58,7 @@ def is_learned(row: Row) -> bool:
     return SURROGATE in SolverSpec.parse(row["name"]).kinds
 
 
-def _best_classical(row: Row, entered: Sequence[Row], nothing: float) -> dict[str, Any]:
+def _best_classical(row: Row, entered: Sequence[Row], nothing: float) -> Row:
     """There always is one: the direct solver, whose error is zero."""
     enough = max(row[YARDSTICK], nothing)
     rivals = [r for r in entered if not is_learned(r) and r[YARDSTICK] <= enough]
@@ -71,7 +70,7 @@ def _best_classical(row: Row, entered: Sequence[Row], nothing: float) -> dict[st
     }
 
 
-def _training(row: Row, entered: Sequence[Row]) -> dict[str, Any]:
+def _training(row: Row, entered: Sequence[Row]) -> Row:
     """Seconds of data and training as the model's card has them, and runs until they pay."""
     seconds = training_seconds(row["name"])
     direct = next(r for r in entered if r["name"] == "direct")

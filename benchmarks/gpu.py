@@ -231,7 +231,7 @@ def write(path: Path, grids: Sequence[Grid], sequences: Sequence[Sequence[Stokes
     write_npz(path, arrays, compressed=True)
 
 
-def read(path: Path, grids: Sequence[Grid]) -> tuple[dict[str, Any], list[list[StokesProblem]]]:
+def read(path: Path, grids: Sequence[Grid]) -> tuple[dict[str, float], list[list[StokesProblem]]]:
     """What the file says of the runs, and for each grid the problems of consecutive time steps.
 
     Raises InputError where it is missing or damaged, or has no such grid.

@@ -4,18 +4,16 @@ Every number and every verdict on the page is computed, here or in templates/res
 benchmarks/results/{experiments,rollouts,scenarios}-*.json; nothing on it is written by hand.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from string import ascii_lowercase
-from typing import Any
 
 from tellus.coupling.solvers.arguments import shortened
 from tellus.errors import InputError
 from tellus.io.json_file import parse_json, small_file
 
+from .spread import Row
 from .tables import template
-
-Row = Mapping[str, Any]
 
 STEPPER = "time-unet"
 WALLS = ("left", "right", "top", "bottom")

@@ -11,7 +11,6 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from statistics import median
-from typing import Any
 
 import numpy as np
 
@@ -56,7 +55,7 @@ def main(
     start: float | None = None,
     outputs: int = 20,
     threads: int | None = None,
-) -> dict[str, Any]:
+) -> Row:
     """Roll out one case with every solver, one after another.
 
     Parameters
@@ -157,7 +156,7 @@ def _seconds_of_one_solve(simulation: Simulation) -> float:
     return median([timed(solve)[0] for _ in range(SOLVES + 1)][1:])
 
 
-def judged(done: Sequence[Trajectory], start: Array, times: Array) -> dict[str, Any]:
+def judged(done: Sequence[Trajectory], start: Array, times: Array) -> Row:
     """Rows and what they rest on: the deterministic part, the changes in it, the floors.
 
     `done` begins with the direct rollout and the perturbed one; `start` is T at their start, and

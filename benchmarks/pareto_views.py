@@ -1,8 +1,5 @@
 """The result of a Pareto run: its table; its picture, error over seconds, the front, the floors."""
 
-from collections.abc import Mapping
-from typing import Any
-
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -15,7 +12,7 @@ from tellus.io.shown import in_picture
 from .fronts import exact
 from .labels import label_points
 from .selection import grouped
-from .spread import Row
+from .spread import Result, Row
 from .tables import view
 
 COLOURS = {
@@ -33,7 +30,7 @@ COLOURS = {
 OTHER = "#222222"
 
 
-def figure(result: Mapping[str, Any]) -> Figure:
+def figure(result: Result) -> Figure:
     """Field error over seconds per unit of model time, both logarithmic, every point labelled.
 
     What is as good as exact stands at the bottom as a triangle: zero has no place on a logarithmic
@@ -95,12 +92,12 @@ def _legend(drawing: Figure, axis: Axes, rows: list[Row]) -> None:
     drawing.legend(fontsize=7, loc="outside lower center", ncols=4)
 
 
-def table(result: Mapping[str, Any]) -> Table:
+def table(result: Result) -> Table:
     """The result for a terminal, fastest first."""
     return view("pareto", result, said=_said(result))
 
 
-def _said(result: Mapping[str, Any]) -> list[str]:
+def _said(result: Result) -> list[str]:
     """Notes on solvers: what failed, what they warned of, what training took, what was left out."""
     rows = result["results"]
     failed = [(row["solver"], row["failed"]) for row in rows if row["failed"] is not None]

@@ -1,10 +1,9 @@
 """The solvers that take part in a benchmark."""
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
 
 from tellus.coupling.solvers.names import check_name, make_solver
 from tellus.errors import InputError
@@ -12,6 +11,7 @@ from tellus.solver.grid import Grid
 from tellus.solver.stokes import StokesProblem, StokesSolver
 
 from .harness import timed
+from .spread import Result
 
 log = logging.getLogger(__name__)
 
@@ -115,7 +115,7 @@ def select(names: Sequence[str], problem: StokesProblem, required: bool) -> Sele
     return found
 
 
-def remarks(result: Mapping[str, Any]) -> list[str]:
+def remarks(result: Result) -> list[str]:
     """Lines under a table: what solvers warned of, and which were left out."""
     warned = [
         (f"{row['solver']} at {row['grid']}", warning)

@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from matplotlib.colors import Normalize
@@ -199,11 +198,14 @@ def _row(
         _scores(found, solver.solve(found), *truth, seen)
         for found, truth in zip(made, truths, strict=True)
     ]
-    middle: dict[str, Any] = {
-        name: float(np.median([one[name] for one in scores])) for name in scores[0]
-    }
-    where: dict[str, Any] = {"case": case, "seen": str(seen), "grid": str(made[0].grid)}
-    return SharpenRow(**where, way=way, states=len(made), **middle)
+    return SharpenRow(
+        case=case,
+        seen=str(seen),
+        grid=str(made[0].grid),
+        way=way,
+        states=len(made),
+        **{name: float(np.median([one[name] for one in scores])) for name in scores[0]},
+    )
 
 
 def _scores(

@@ -7,10 +7,13 @@ from typing import Any
 
 from tellus.io.record import Record, optional
 
-__all__ = ["Record", "Row", "Spread", "by_phase", "optional"]
+__all__ = ["Record", "Result", "Row", "Spread", "by_phase", "optional"]
 
 Row = dict[str, Any]
 """A line of a result as JSON has it."""
+
+Result = Mapping[str, Any]
+"""What a benchmark found, as it writes it and as it is read back from JSON."""
 
 
 @dataclass(frozen=True)

@@ -1,9 +1,8 @@
 """The result of `bench stokes`: tables for a terminal and for the pages, exponents, a picture."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import partial
 from math import prod
-from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -14,10 +13,8 @@ from tellus.coupling.output.style import styled
 
 from .labels import label_points
 from .pareto_views import colour
-from .spread import Row
+from .spread import Result, Row
 from .tables import view
-
-Result = Mapping[str, Any]
 
 MARKERS = "osD^v<>Ph*X"
 

@@ -5,7 +5,7 @@ settled there; what follows is rolled out by every scheme, over overturns by the
 held against those of a finer run.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from itertools import product
@@ -34,7 +34,7 @@ from .accuracy import (
     roll_out,
     tried_with,
 )
-from .accuracy_cases import FINE, LADDER, AccuracyCase
+from .accuracy_cases import FINE, LADDER, AccuracyCase, Scheme
 from .accuracy_reference import (
     STORED,
     Reference,
@@ -48,7 +48,7 @@ from .accuracy_reference import (
 from .fronts import CHANCE, Distances, floored
 from .harness import fixed_threads, origin
 from .record import save
-from .spread import Record, Row, optional
+from .spread import Record, Result, Row, optional
 from .tables import view
 
 KEPT = STORED.with_name("suite-reference.npz")
@@ -218,11 +218,7 @@ class SuiteRow(Record):
     """
 
     grid: str
-    advection: str
-    velocity: str
-    courant: float
-    solver: str
-    closure: str
+    scheme: Scheme
     least_gamma_T: float
     simulations: int
     to_the_end: int
@@ -248,7 +244,8 @@ def medians(results: Sequence[Row], distances: Distances) -> list[SuiteRow]:
         ]
         found.append(
             SuiteRow(
-                **dict(zip(SCHEME, scheme, strict=True)),
+                grid=scheme[0],
+                scheme=Scheme(*scheme[1:]),
                 least_gamma_T=least,
                 simulations=len(rows),
                 to_the_end=len(done),
@@ -273,6 +270,6 @@ def _medians(rows: Sequence[Row]) -> dict[str, float]:
     return {name: median(row[name] for row in rows) for name in QUANTITIES.values()}
 
 
-def table(result: Mapping[str, Any]) -> Table:
+def table(result: Result) -> Table:
     """The medians for a terminal."""
     return view("suite", result, quantities=QUANTITIES)

@@ -14,12 +14,12 @@ from tellus.io.busy import BUSY_PERCENT
 
 from .record import setting
 from .selection import remarks
-from .spread import Row
+from .spread import Result, Row
 
 TEMPLATES = Path(__file__).with_name("templates")
 
 
-def view(name: str, result: Mapping[str, Any], **more: Any) -> Table:
+def view(name: str, result: Result, **more: Any) -> Table:
     """A result for a terminal, as its template has it in Markdown.
 
     That is a title, a table and a list of notes; columns of words are those aligned to the left.

@@ -1,10 +1,9 @@
 """The whole verification table: every case with something published or exact to be held against."""
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from tellus.errors import InputError
 from tellus.io.whole_file import write_atomically
@@ -13,7 +12,7 @@ from . import analytic, convergence, steady, tables
 from .harness import origin, timed
 from .record import save
 from .rows import ErrorRow, error_rows
-from .spread import Row
+from .spread import Result, Row
 from .tables import view
 
 log = logging.getLogger(__name__)
@@ -107,7 +106,7 @@ table = partial(view, "verification")
 """The result for a terminal."""
 
 
-def markdown(result: Mapping[str, Any]) -> str:
+def markdown(result: Result) -> str:
     """The result as a table for the documentation, with its origin under it."""
     versions = result["versions"]
     named = ", ".join(f"{name} {versions[name]}" for name in ("numpy", "scipy") if name in versions)
