@@ -20,7 +20,7 @@ from tellus.solver.threads import allowed, limit
 
 from .fields import Case
 from .record import saved
-from .spread import Record, Row
+from .spread import Record, Result, Row
 
 T = TypeVar("T")
 
@@ -150,7 +150,7 @@ class Measurement:
             raise InputError(f"--repeats must be at least {FEWEST_REPEATS}, not {self.repeats}.")
 
     def run(
-        self, prepare: Callable[[Grid], Prepared], measure: Callable[[Prepared], Mapping[str, Any]]
+        self, prepare: Callable[[Grid], Prepared], measure: Callable[[Prepared], Result]
     ) -> Row:
         """The whole result, saved after each grid; see `by_grid`."""
         result: Row = {}
@@ -159,7 +159,7 @@ class Measurement:
         return result
 
     def by_grid(
-        self, prepare: Callable[[Grid], Prepared], measure: Callable[[Prepared], Mapping[str, Any]]
+        self, prepare: Callable[[Grid], Prepared], measure: Callable[[Prepared], Result]
     ) -> Iterator[Row]:
         """The result as far as it goes after each grid.
 
@@ -192,7 +192,7 @@ class Measurement:
             yield result
 
 
-def add(found: Mapping[str, Any], result: Row) -> None:
+def add(found: Result, result: Row) -> None:
     """Add what was found to a result by its keys: lists of rows go on, and so do mappings."""
     for key, value in found.items():
         kept = result.setdefault(key, type(value)())

@@ -140,14 +140,14 @@ class Dataset:
         """
         path, places, kinds = self._store(name), places_on(self.grid), PARTS | WINDOWS
         expected = {key: Expected((None, *places.get(key, ())), kinds[key]) for key in wanted}
-        digests: dict[str, Any] = {}
+        digests = dict[str, str]()
         try:
             if path.suffix == ".zarr":
                 from tellus.io.stores import open_store, stored_array
 
                 store = open_store(path)
                 if "temperature_sha256" in store.attrs:
-                    digests["temperature"] = store.attrs["temperature_sha256"]
+                    digests["temperature"] = str(store.attrs["temperature_sha256"])
                 arrays = {
                     key: read_stored(stored_array(store, key), expected[key], key) for key in wanted
                 }
@@ -176,7 +176,7 @@ class Dataset:
             raise _damaged(path, "is missing")
         return found
 
-    def _digests(self, name: str) -> dict[str, Any]:
+    def _digests(self, name: str) -> dict[str, str]:
         """Digests that the card has of one simulation; a card that is not written yet has none."""
         entries = (e for e in self.card["simulations"] if e["name"] == name)
         digests = next(entries).get("digests")

@@ -3,13 +3,12 @@
 from collections.abc import Iterator
 from dataclasses import replace
 from math import ceil
-from typing import Any
 
 import numpy as np
 
 from tellus.config import Config, DatasetConfig
 from tellus.coupling.build import coarser, grid_of, grid_of_data, replaced
-from tellus.coupling.dataset.sampling import Gathered, Member, SampledState
+from tellus.coupling.dataset.sampling import Gathered, Member, SampledState, SeenWindow
 from tellus.coupling.simulation.loop import Simulation, StepRecord
 from tellus.errors import RunFailedError
 from tellus.solver.coarse_means import coarse_face_means, coarse_means
@@ -47,16 +46,15 @@ class Window:
         self._psi += 0.5 * (simulation.time - time) * (before + after)
         self._last = simulation.time, after
 
-    def seen(self, first: int) -> dict[str, Any]:
-        """What is kept of it, see `Gathered`."""
-        time, _ = self._last
-        single = {
-            "mean_psi": self._psi / (time - self._start),
-            "along_x": self._fluxes.along_x,
-            "along_y": self._fluxes.along_y,
-        }
-        kept: dict[str, Any] = {name: part.astype(np.float32) for name, part in single.items()}
-        return {"first": first, **kept, "heated": self._heated}
+    def seen(self, first: int) -> SeenWindow:
+        """What is kept of it."""
+        whole = (
+            self._psi / (self._last[0] - self._start),
+            self._fluxes.along_x,
+            self._fluxes.along_y,
+        )
+        psi, along_x, along_y = (part.astype(np.float32) for part in whole)
+        return SeenWindow(first, psi, along_x, along_y, self._heated)
 
 
 def filtered(config: DatasetConfig, member: Member) -> tuple[Gathered, str]:

@@ -5,9 +5,8 @@ reservoir (Vitter 1985, algorithm R): every one has the same chance to stay, and
 held than will be stored.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -89,30 +88,43 @@ class SampledState:
     even: bool
 
 
+class SeenWindow(NamedTuple):
+    """What coarser cells see of a window of time.
+
+    `first` is the number of the moment it begins with; `mean_psi`, shape (ny+1, nx+1), a mean over
+    its time; `along_x`, shape (ny, nx+1), and `along_y`, (ny+1, nx), the heat through each face
+    over its time, in units of temperature times length; and `heated` what sources add to each cell
+    meanwhile.
+    """
+
+    first: int
+    mean_psi: NDArray[np.float32]
+    along_x: NDArray[np.float32]
+    along_y: NDArray[np.float32]
+    heated: float
+
+
 @dataclass(frozen=True)
 class Gathered:
     """What is kept of a simulation: moments and their psi, and what went on in windows of time.
 
-    `windows`, none but of a run as coarser cells see it, holds for every one `first`, the number of
-    the moment it begins with; `mean_psi` over its time, shape (ny+1, nx+1); the heat through each
-    face over its time, `along_x`, shape (ny, nx+1), and `along_y`, (ny+1, nx), in units of
-    temperature times length; and `heated`, what sources add to each cell meanwhile.
+    There are `windows` of a run as coarser cells see it alone.
     """
 
     moments: list[SampledState] = field(default_factory=list)
     psi: list[Array] = field(default_factory=list)
-    windows: list[Mapping[str, Any]] = field(default_factory=list)
+    windows: list[SeenWindow] = field(default_factory=list)
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """All of it, one after the other along the first axis."""
-        moments, names = self.moments, self.windows[0] if self.windows else ()
+        moments, seen = self.moments, map(np.stack, zip(*self.windows, strict=True))
         return {
             "temperature": np.stack([moment.temperature for moment in moments]),
             "psi": np.stack(self.psi),
             "time": np.array([moment.time for moment in moments]),
             "step": np.array([moment.step for moment in moments]),
             "even": np.array([moment.even for moment in moments]),
-            **{name: np.stack([window[name] for window in self.windows]) for name in names},
+            **dict(zip(SeenWindow._fields, seen, strict=False)),
         }
 
 

@@ -163,16 +163,15 @@ def measure(
     fields = (temperature.astype(np.float64), np.log10(eta), u, v)
     found: Statistics = {"snapshots": len(psi)}
     for name, values in zip(FIELDS, fields, strict=True):
-        found[name] = {
-            "mean": float(values.mean()),
-            "spread": float(values.std()),
-            "min": float(values.min()),
-            "max": float(values.max()),
-        }
+        found[name] = _spread(values.mean(), values.std(), values.min(), values.max())
     for name, values in zip(LARGEST, (u, v), strict=True):
         largest = np.abs(values).max(axis=(1, 2))
         found[name] = [float(largest.min()), float(largest.max())]
     return found
+
+
+def _spread(*values: float) -> dict[str, float]:
+    return dict(zip(("mean", "spread", "min", "max"), map(float, values), strict=True))
 
 
 def pool(parts: Sequence[Statistics]) -> Statistics:
@@ -183,12 +182,8 @@ def pool(parts: Sequence[Statistics]) -> Statistics:
         means, spreads = (np.array([p[name][key] for p in parts]) for key in ("mean", "spread"))
         mean = float(np.average(means, weights=counts))
         variance = float(np.average(spreads**2 + (means - mean) ** 2, weights=counts))
-        found[name] = {
-            "mean": mean,
-            "spread": float(np.sqrt(variance)),
-            "min": min(part[name]["min"] for part in parts),
-            "max": max(part[name]["max"] for part in parts),
-        }
+        least, most = min(p[name]["min"] for p in parts), max(p[name]["max"] for p in parts)
+        found[name] = _spread(mean, np.sqrt(variance), least, most)
     for name in LARGEST:
         found[name] = [min(p[name][0] for p in parts), max(p[name][1] for p in parts)]
     return found

@@ -221,7 +221,7 @@ def _row(experiment: Experiment, rollouts: Json | None) -> Json:
 COLUMNS = ("experiment", "parameters", "epochs", "minutes", "velocity error", "p95", "rollout")
 
 
-def table(result: dict[str, Any]) -> str:
+def table(result: Json) -> str:
     """One line per experiment: median and 95th percentile of the velocity error on the test split,
     and how many of its rollouts got to the end and stayed close.
     """
@@ -229,7 +229,7 @@ def table(result: dict[str, Any]) -> str:
     return "\n".join(aligned(rows, left=len(COLUMNS)))
 
 
-def _cells(row: dict[str, Any]) -> tuple[str, ...]:
+def _cells(row: Json) -> tuple[str, ...]:
     errors = row["evaluation"]["relative_l2"]
     return (
         row["name"],
@@ -242,7 +242,7 @@ def _cells(row: dict[str, Any]) -> tuple[str, ...]:
     )
 
 
-def rollout(row: dict[str, Any]) -> str:
+def rollout(row: Json) -> str:
     """How many rollouts are good, or, of a network that steps in time, how many are lost."""
     if row["rollout"] is not None:
         return f"{row['rollout']['outcomes']['good']} of {row['rollout']['rollouts']} good"

@@ -32,19 +32,19 @@ def plot_training(model: Path, out: Path | None = None) -> Path:
     return place
 
 
-def _curves(lines: list[dict[str, Any]]) -> Figure:
+def _curves(lines: list[EpochLine]) -> Figure:
     """Losses on the left, scores on the right."""
-    epochs = [line["epoch"] for line in lines]
+    epochs = [line.epoch for line in lines]
     figure = Figure(figsize=(9, 3.5))
     left, right = figure.subplots(1, 2)
-    left.semilogy(epochs, [line["loss"] for line in lines], color=LINES[2], label="training")
-    if "loss" in lines[0]["validation"]:
-        losses = [line["validation"]["loss"] for line in lines]
+    left.semilogy(epochs, [line.loss for line in lines], color=LINES[2], label="training")
+    if "loss" in lines[0].validation:
+        losses = [line.validation["loss"] for line in lines]
         left.semilogy(epochs, losses, color=LINES[1], label="validation")
     left.set(xlabel="epoch", ylabel="loss")
     left.legend()
-    for number, score in enumerate(name for name in SCORES if name in lines[0]["validation"]):
-        values = [line["validation"][score] for line in lines]
+    for number, score in enumerate(name for name in SCORES if name in lines[0].validation):
+        values = [line.validation[score] for line in lines]
         right.semilogy(epochs, values, color=LINES[number], label=score.replace("_", " "))
     right.set(xlabel="epoch", ylabel="relative error, validation")
     if right.lines:
@@ -52,13 +52,11 @@ def _curves(lines: list[dict[str, Any]]) -> Figure:
     return figure
 
 
-def read_metrics(model: Path) -> list[dict[str, Any]]:
-    """A dictionary for each epoch of a training."""
+def read_metrics(model: Path) -> list[EpochLine]:
+    """A record for each epoch of a training."""
     path, remedy = model / METRICS, f"name {MADE[MODEL]}"
     try:
-        lines = read_json_lines(path, remedy)
-        for line in lines:
-            conform(EpochLine, line)
+        lines = [conform(EpochLine, line) for line in read_json_lines(path, remedy)]
     except (OSError, ValueError) as error:
         raise InputError(f"{path} cannot be read ({brief(error)}): {remedy}.") from None
     if not lines:

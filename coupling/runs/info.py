@@ -8,12 +8,15 @@ from typing import Any
 
 from tellus.config import Config
 from tellus.config.purposes import purpose_of
-from tellus.config.sections import InitialSection, RheologySection
+from tellus.config.sections import GridSection, InitialSection, RheologySection
+from tellus.coupling.runs.summary import StartedFrom, guards
 from tellus.errors import InputError
+from tellus.io.card import OwnClassUsed
 from tellus.io.json_file import read_json
 from tellus.io.recognised import CONFIGURATION, DATA, MODEL, RUN, SWEEP, expect, lost
 from tellus.io.shown import shown
 from tellus.surrogate.card import check_card
+from tellus.surrogate.cards import Cells, DatasetCard, Statistics
 from tellus.surrogate.kinds import kind_of_card
 
 Facts = dict[str, str]
@@ -54,7 +57,6 @@ def _run(path: Path) -> Facts:
     # Numba and Zarr, which cards need not wait for.
     from tellus.coupling.output.planet import units_of, viscosity_note
     from tellus.coupling.runs.recorded import RecordedRun
-    from tellus.coupling.runs.summary import guards
     from tellus.coupling.runs.timeseries import check_whole, last_row
     from tellus.coupling.simulation.steady import WATCHED
 
@@ -91,7 +93,7 @@ def _run(path: Path) -> Facts:
     facts |= guards(summary)
     if note := viscosity_note(config):
         facts["planet"] = note
-    facts |= _classes(run.written.get("classes", {}))
+    facts |= _classes(run.summary.classes)
     return facts | ({"warnings": "; ".join(summary.warnings)} if summary.warnings else {})
 
 
@@ -106,53 +108,53 @@ def _dataset(path: Path) -> Facts:
         from tellus.surrogate.data import unfinished
 
         raise unfinished(path)
-    card = _card(path / "card.json", DATA)
-    simulations = card["simulations"]
-    split = Counter(entry["split"] for entry in simulations)
+    card = DatasetCard.model_validate(_card(path / "card.json", DATA))
+    simulations = card.simulations
+    split = Counter(entry.split for entry in simulations)
     facts = {
-        "grid": f"{_grid(card['grid'])}, {card['boundaries']} walls",
+        "grid": f"{_grid(card.grid)}, {card.boundaries} walls",
         "simulations": ", ".join(f"{count} {name}" for name, count in split.items())
-        + f"; {sum(entry['snapshots'] for entry in simulations)} snapshots",
+        + f"; {sum(entry.snapshots for entry in simulations)} snapshots",
     }
     for key in ("gamma_T", "gamma_p", "heating"):
-        facts[key] = _span([entry[key] for entry in simulations])
+        facts[key] = _span([getattr(entry, key) for entry in simulations])
     # Sets made by version 0.1.0 have none.
-    for name, parts in card.get("statistics", {}).items():
+    for name, parts in card.statistics.items():
         facts[name] = _ranges(parts)
-    facts |= _classes(card.get("classes", {}))
-    return facts | {"hash": f"{card['hash']}, made by tellus {card.get('version', '?')}"}
+    facts |= _classes(card.classes)
+    return facts | {"hash": f"{card.hash}, made by tellus {card.version or '?'}"}
 
 
-def _classes(kept: Mapping[str, Mapping[str, str]]) -> Facts:
+def _classes(kept: Mapping[str, OwnClassUsed]) -> Facts:
     """Classes of one's own."""
-    return {key: f"{own['class']}, SHA-256 {own['sha256'][:12]}" for key, own in kept.items()}
+    return {key: f"{own.named}, SHA-256 {own.sha256[:12]}" for key, own in kept.items()}
 
 
-def _start(initial: InitialSection, taken: Mapping[str, Any]) -> str:
+def _start(initial: InitialSection, taken: StartedFrom) -> str:
     """Where the first T came from, and what else came with it."""
     said: list[str] = [initial.kind]
     if initial.kind != "file":
         said += [] if initial.path is None else [initial.path]
         said.append(f"seed {initial.seed}")
-    elif taken.get("path") is None:  # a run of an earlier version
+    elif taken.path is None:  # a run of an earlier version
         said.append(str(initial.path))
     else:
-        said.append(f"{taken['path']} at time {taken['time']:g}")
-    if taken.get("heating_age"):
-        said.append(f"sources aged {taken['heating_age']:g}")
-    if taken.get("core_temperature") is not None:
-        said.append(f"core at {taken['core_temperature']:g}")
+        said.append(f"{taken.path} at time {taken.time:g}")
+    if taken.heating_age:
+        said.append(f"sources aged {taken.heating_age:g}")
+    if taken.core_temperature is not None:
+        said.append(f"core at {taken.core_temperature:g}")
     return ", ".join(said)
 
 
-def _ranges(statistics: Mapping[str, Any]) -> str:
+def _ranges(statistics: Statistics) -> str:
     """Ranges of the fields of one split."""
     spans = [
-        f"{label} {_span([statistics[field]['min'], statistics[field]['max']])}"
-        for label, field in (("T", "temperature"), ("log10 eta", "log10_viscosity"))
+        f"{label} {_span([of.min, of.max])}"
+        for label, of in (("T", statistics.temperature), ("log10 eta", statistics.log10_viscosity))
     ]
-    fastest = [f"{axis} to {statistics[f'largest_{axis}'][1]:.3g}" for axis in ("u", "v")]
-    return ", ".join(spans + fastest)
+    u, v = statistics.largest_u[1], statistics.largest_v[1]
+    return ", ".join([*spans, f"u to {u:.3g}", f"v to {v:.3g}"])
 
 
 def _model(path: Path) -> Facts:
@@ -161,7 +163,7 @@ def _model(path: Path) -> Facts:
     kind = f"{network.pop('kind')}: " if "kind" in network else ""
     facts = {
         "kind": kind_of_card(card).name,
-        "grid": _grid(card["grid"]),
+        "grid": _grid(Cells(**card["grid"])),
         "walls": str(card["boundaries"]),
         "network": kind + ", ".join(f"{key} {value}" for key, value in network.items()),
     }
@@ -185,7 +187,7 @@ def _case(config: Config) -> str:
     """Grid and physics, by what is read."""
     heating = config.model.heating_law or f"{config.model.heating:g}"
     return (
-        f"{_grid(dict(config.grid))}, {_law(config.rheology)}, heating {heating}, "
+        f"{_grid(config.grid)}, {_law(config.rheology)}, heating {heating}, "
         f"Rayleigh {config.model.rayleigh:g}"
     )
 
@@ -203,8 +205,8 @@ def _law(law: RheologySection) -> str:
     return ", ".join(said)
 
 
-def _grid(grid: Mapping[str, Any]) -> str:
-    return f"{grid['nx']}x{grid['ny']}, aspect {grid['aspect']:g}"
+def _grid(grid: Cells | GridSection) -> str:
+    return f"{grid.nx}x{grid.ny}, aspect {grid.aspect:g}"
 
 
 def _span(values: list[float]) -> str:

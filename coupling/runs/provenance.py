@@ -26,7 +26,7 @@ def provenance() -> dict[str, Any]:
     }
 
 
-def machine() -> dict[str, Any]:
+def machine() -> dict[str, str | float | None]:
     """Processor, cores available to this process, memory in GiB and system."""
     import psutil
 

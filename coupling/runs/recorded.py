@@ -13,7 +13,7 @@ from tellus.coupling.build import boundaries_of
 from tellus.coupling.runs.checkpoint import Ledger, read_checkpoint
 from tellus.coupling.runs.fields import STORE, open_fields
 from tellus.coupling.runs.files import CONFIG, SUMMARY
-from tellus.coupling.runs.summary import RunSummary
+from tellus.coupling.runs.summary import RunSummary, StartedFrom
 from tellus.coupling.runs.timeseries import NAME as SERIES
 from tellus.coupling.runs.timeseries import REMEDY, read_series, read_text
 from tellus.coupling.runs.whole_outputs import remedy
@@ -179,9 +179,9 @@ class RecordedRun:
         return self.summary.steps
 
     @property
-    def start(self) -> Mapping[str, Any]:
-        """What it started from, as `Start.to_json` says it; runs of earlier versions do not say."""
-        return self.summary.start or {}
+    def start(self) -> StartedFrom:
+        """What it started from."""
+        return self.summary.start or StartedFrom()
 
     def core_at(self, times: float | Array) -> float | None:
         """Mean temperature of a cooling core over these times; None where it does not cool."""
@@ -196,8 +196,8 @@ class RecordedRun:
 
     @property
     def _core_at_start(self) -> float:
-        given = self.start.get("core_temperature")
-        return self.settings.boundaries.bottom_value if given is None else float(given)
+        given = self.start.core_temperature
+        return self.settings.boundaries.bottom_value if given is None else given
 
     def walls_at(self, times: float | Array) -> BoundaryConditions:
         """What held on the walls, a cooling core at its mean temperature over these times."""

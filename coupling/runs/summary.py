@@ -30,6 +30,15 @@ class UsedClosure(Card):
     weights_sha256: str | None = None
 
 
+class StartedFrom(Card):
+    """What a run knew at t = 0, see `Start`; runs of earlier versions do not say."""
+
+    heating_age: Number = 0.0
+    core_temperature: Number | None = None
+    path: str | None = None
+    time: Number | None = None
+
+
 class RunSummary(Card):
     """run.json; versions before this one wrote fewer keys."""
 
@@ -47,7 +56,7 @@ class RunSummary(Card):
     others_percent: Number | None = None
     versions: dict[str, Any] | None = None
     solver_report: dict[str, Any] | None = None
-    start: dict[str, Any] | None = None
+    start: StartedFrom | None = None
     closure: UsedClosure | None = None
     classes: dict[str, OwnClassUsed] = Field(default_factory=dict)
 

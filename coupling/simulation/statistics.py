@@ -51,14 +51,7 @@ class RunStatistics:
 
     def to_json(self) -> dict[str, Any]:
         """Plain values, for a checkpoint."""
-        return {
-            "stokes": dict(self.stokes),
-            "energy": self.energy,
-            "statuses": dict(self.statuses),
-            "iterations": self.iterations,
-            "rejected": self.rejected,
-            "errors": self.errors,
-        }
+        return {**vars(self), "stokes": dict(self.stokes), "statuses": dict(self.statuses)}
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Self:

@@ -122,4 +122,4 @@ def _heating_age(run: RecordedRun, time: float) -> float:
     """For how long the sources of a run had decayed at `time`; 0 where they do not."""
     if not run.settings.model.heating_fractions:
         return 0.0
-    return float(run.start.get("heating_age", 0.0)) + time
+    return run.start.heating_age + time

@@ -25,12 +25,7 @@ class Start:
 
     def to_json(self) -> dict[str, Any]:
         """All but T and warnings, as run.json and checkpoints keep it."""
-        return {
-            "heating_age": self.heating_age,
-            "core_temperature": self.core_temperature,
-            "path": self.path,
-            "time": self.time,
-        }
+        return {k: v for k, v in vars(self).items() if k not in ("temperature", "warnings")}
 
     @classmethod
     def from_json(cls, temperature: Array, kept: Mapping[str, Any]) -> Self:

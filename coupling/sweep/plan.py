@@ -14,7 +14,7 @@ from tellus.config import Config, load_config, stored_config
 from tellus.config.vary import Varied
 from tellus.coupling.runs.recorded import RecordedRun
 from tellus.coupling.sobol import sobol_points
-from tellus.coupling.trajectory.tabular import brief_value, settings_text
+from tellus.coupling.trajectory.tabular import Values, brief_value, settings_text
 from tellus.errors import InputError
 from tellus.io.json_file import read_json, write_json
 from tellus.io.recognised import SWEEP, unexpected
@@ -29,9 +29,6 @@ MOST_RUNS = 10_000
 DONE, NOT_RUN = "done", "not run"
 
 REMEDY = "copy it again, or choose another --out"
-
-Values = Mapping[str, Any]
-"""What a run's configuration holds of the settings that vary, by section.key."""
 
 
 def points(

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from tellus.config.sections import PHYSICS
 from tellus.coupling.trajectory.tabular import is_number, short_names
@@ -51,7 +52,7 @@ class Law:
     exponential: frozenset[str]
     scatter: float
 
-    def at(self, values: Mapping[str, Any]) -> Any:
+    def at(self, values: Mapping[str, ArrayLike]) -> Any:
         """The quantity at these parameters, numbers or arrays."""
         logarithm = np.log(self.prefactor)
         for key, (exponent, _) in self.exponents.items():

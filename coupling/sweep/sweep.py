@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from time import perf_counter
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from threadpoolctl import threadpool_limits
 
@@ -17,7 +17,7 @@ from tellus.coupling.runs.files import CONFIG
 from tellus.coupling.runs.recorded import RecordedRun
 from tellus.coupling.runs.run import run_directory
 from tellus.coupling.simulation.loop import Simulation
-from tellus.coupling.trajectory.tabular import settings_text
+from tellus.coupling.trajectory.tabular import Values, settings_text
 from tellus.errors import InputError, InterruptedRunError, RunFailedError, TellusError
 from tellus.io.lock import sole_user
 from tellus.io.places import refuse_occupied
@@ -25,8 +25,8 @@ from tellus.io.whole_file import clear_partials, own_folder
 from tellus.solver.phase_timer import time_left
 from tellus.solver.threads import limit
 
-from .plan import DONE, FAILED, PLAN, RUNS, Sweep, Values, points, sample_size
-from .table import FAILURES, TABLES, rows, write_failures, write_tables
+from .plan import DONE, FAILED, PLAN, RUNS, Sweep, points, sample_size
+from .table import FAILURES, TABLES, Failure, Swept, rows, write_failures, write_tables
 
 log = logging.getLogger("tellus")
 
@@ -55,7 +55,7 @@ def sweep(
     jobs: int = 1,
     scheduler: str | None = None,
     report: Report = print,
-) -> dict[str, Any]:
+) -> Swept:
     """Run a configuration at every combination of some settings' values.
 
     Parameters
@@ -75,13 +75,6 @@ def sweep(
         See `run_all`.
     report : callable
         Takes one line of progress.
-
-    Returns
-    -------
-    dict
-        Plain JSON: "vary", the settings; "runs", a row for each that is done, as in the tables
-        that are written; "failures", "run", "values" and "message" of each run that failed;
-        "stopped", names of those that go on with the same command.
 
     Raises
     ------
@@ -108,19 +101,18 @@ def sweep(
         return _deliver(plan, endings, report)
 
 
-def check_ended(result: dict[str, Any]) -> None:
+def check_ended(result: Swept) -> None:
     """Raise RunFailedError where runs failed, InterruptedRunError where they were only stopped."""
-    failures, stopped = result["failures"], result["stopped"]
-    if failures:
-        first = failures[0]
+    if result.failures:
+        first = result.failures[0]
         raise RunFailedError(
-            f"{len(failures)} of {result['planned']} runs failed, {first['run']} "
-            f"({settings_text(first['values'])}) like this: {first['message'].rstrip('.')}. "
-            f"All are in {Path(result['sweep']) / FAILURES}; the same command tries them again."
+            f"{len(result.failures)} of {result.planned} runs failed, {first.run} "
+            f"({settings_text(first.values)}) like this: {first.message.rstrip('.')}. "
+            f"All are in {Path(result.sweep) / FAILURES}; the same command tries them again."
         )
-    if stopped:
+    if result.stopped:
         raise InterruptedRunError(
-            f"{len(stopped)} runs stopped before their end; the same command goes on."
+            f"{len(result.stopped)} runs stopped before their end; the same command goes on."
         )
 
 
@@ -204,11 +196,11 @@ def _has_failed(directory: Path) -> bool:
         return False
 
 
-def _deliver(plan: Sweep, endings: dict[str, Ending], report: Report) -> dict[str, Any]:
+def _deliver(plan: Sweep, endings: dict[str, Ending], report: Report) -> Swept:
     """Write the tables, and say what is in them."""
     found = rows(plan)
     failures = [
-        {"run": name, "values": dict(plan.runs[name]), "message": ending.message}
+        Failure(name, dict(plan.runs[name]), ending.message)
         for name, ending in endings.items()
         if ending.status == STATUS_FAILED
     ]
@@ -216,11 +208,5 @@ def _deliver(plan: Sweep, endings: dict[str, Ending], report: Report) -> dict[st
     write_failures(plan.path, failures)
     if found:
         report(f"{len(found)} runs in {plan.path / TABLES[0]}")
-    return {
-        "sweep": str(plan.path),
-        "vary": plan.keys,
-        "planned": len(plan.runs),
-        "runs": found,
-        "failures": failures,
-        "stopped": [name for name, e in endings.items() if e.status == STATUS_STOPPED],
-    }
+    stopped = [name for name, e in endings.items() if e.status == STATUS_STOPPED]
+    return Swept(str(plan.path), plan.keys, len(plan.runs), found, failures, stopped)

@@ -1,7 +1,8 @@
 """The table of a sweep: a row for each run that is done, its settings and its averages."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +13,14 @@ from rich.table import Table
 from tellus.coupling.runs.recorded import RecordedRun
 from tellus.coupling.trajectory.drift import last_third
 from tellus.coupling.trajectory.tabular import (
+    Values,
     brief_value,
     is_number,
     rich_table,
     settings_text,
     short_names,
 )
+from tellus.io.record import Record
 from tellus.io.text_table import digits
 from tellus.io.whole_file import write_atomically
 
@@ -44,6 +47,27 @@ MOST_LISTED = 6
 """Values of a setting that are told one by one."""
 
 Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Failure(Record):
+    """A run that failed, with its values of what varies."""
+
+    run: str
+    values: Values
+    message: str
+
+
+@dataclass(frozen=True)
+class Swept(Record):
+    """Settings that vary; rows of the runs that are done; names of those that can go on."""
+
+    sweep: str
+    vary: Sequence[str]
+    planned: int
+    runs: Sequence[Row]
+    failures: Sequence[Failure]
+    stopped: Sequence[str]
 
 
 def rows(plan: Sweep) -> list[Row]:
@@ -132,12 +156,12 @@ def _storable(value: Any) -> int | float | str:
     return value if isinstance(value, int | float) else brief_value(value)
 
 
-def write_failures(out: Path, failures: Sequence[Mapping[str, Any]]) -> None:
+def write_failures(out: Path, failures: Sequence[Failure]) -> None:
     """What failed, and why; no file where nothing did."""
     if not failures:
         (out / FAILURES).unlink(missing_ok=True)
         return
-    lines = [{"run": f["run"], **f["values"], "message": f["message"]} for f in failures]
+    lines = [{"run": f.run, **f.values, "message": f.message} for f in failures]
     write_atomically(out / FAILURES, pd.DataFrame(lines).to_csv(index=False).encode())
 
 
@@ -152,20 +176,17 @@ COLUMNS = {
 }
 
 
-def table(result: Mapping[str, Any]) -> Table:
+def table(result: Swept) -> Table:
     """A sweep for the terminal: what is done, and below what failed."""
-    names = short_names(result["vary"])
+    names = short_names(result.vary)
     shown = [
         [row["run"], *(brief_value(row[key]) for key in names)]
         + [_shown(row, key) for key in COLUMNS.values()]
-        for row in result["runs"]
+        for row in result.runs
     ]
-    notes = [
-        f"{f['run']} ({settings_text(f['values'])}) failed: {f['message']}"
-        for f in result["failures"]
-    ]
+    notes = [f"{f.run} ({settings_text(f.values)}) failed: {f.message}" for f in result.failures]
     headings = ("run", *names.values(), *COLUMNS)
-    return rich_table(result["sweep"], headings, shown, notes, text=list(names.values()))
+    return rich_table(result.sweep, headings, shown, notes, text=list(names.values()))
 
 
 def _shown(row: Row, key: str) -> str:

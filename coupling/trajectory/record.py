@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field, fields
 from io import BytesIO
 from pathlib import Path
 from time import perf_counter, process_time
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 
@@ -69,7 +69,7 @@ class Account:
     warnings: list[str]
     weights_sha256: str | None
     git: str | None
-    machine: dict[str, Any]
+    machine: dict[str, str | float | None]
     closure_sha256: str | None = None
     velocity_errors: dict[str, float] = field(default_factory=dict)
     setup_seconds: float | None = None

@@ -11,6 +11,9 @@ from rich.table import Table
 from tellus.io.shown import shown
 from tellus.io.text_table import digits
 
+Values = Mapping[str, Any]
+"""What a configuration holds of some settings, by section.key."""
+
 Column = tuple[str, str, float]
 """Title of a column, key of what it shows, and by how much that is multiplied."""
 
@@ -21,7 +24,7 @@ FRAME = 3
 """Characters around each cell."""
 
 
-def cells(row: Mapping[str, Any], columns: Iterable[Column]) -> list[str]:
+def cells(row: Mapping[str, float | None], columns: Iterable[Column]) -> list[str]:
     """The figures of one row, in the order of the columns."""
     return [digits(row[key], scale) for _, key, scale in columns]
 
@@ -104,7 +107,7 @@ def short_names(keys: Sequence[str]) -> dict[str, str]:
     }
 
 
-def settings_text(values: Mapping[str, Any]) -> str:
+def settings_text(values: Values) -> str:
     """Values in words, such as "gamma_T 1e+06, heating 2.5"."""
     names = short_names(list(values))
     return ", ".join(f"{names[key]} {brief_value(value)}" for key, value in values.items())

@@ -160,12 +160,11 @@ class FromCoarse(VelocityScale):
 
 def scale_from_json(values: Mapping[str, Any]) -> VelocityScale:
     """The scale that `to_json` wrote; raises KeyError, TypeError or ValueError."""
-    kinds: dict[str, Any] = {k.kind: k for k in (Regression, FromViscosity, FromCoarse)}
+    kinds = {kind.kind: kind for kind in (Regression, FromViscosity, FromCoarse)}
     coefficients = {key: value for key, value in values.items() if key != "kind"}
     if not all(np.isfinite(value) for value in coefficients.values()):
         raise ValueError("a coefficient of the velocity scale is not finite")
-    scale: VelocityScale = kinds[values["kind"]](**coefficients)
-    return scale
+    return kinds[values["kind"]](**coefficients)
 
 
 def fitted_scale(name: str, snapshots: Snapshots) -> VelocityScale:

@@ -1,6 +1,6 @@
 """One step of a U-net that steps in time against the simulations, and then many."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -45,16 +45,17 @@ def evaluate_time_unet(model_dir: Path | str, data: Path, split: str = "test") -
     interval = int(stepper.card["training"]["interval"])
     history = TimedSnapshots.load(dataset, split)
     pairs = Pairs(history, stepper.scale, interval, dtype=stepper.dtype)
-    rows = [_one_pair(stepper, pairs, k, dataset.grid) for k in range(len(pairs))]
+    each = [_one_pair(stepper, pairs, k, dataset.grid) for k in range(len(pairs))]
+    predicted, previous, divergences = zip(*each, strict=True)
     moving = pairs.vrms >= QUIET_VRMS
     return {
         "kind": "time-unet",
         "split": split,
         "grid": str(dataset.grid),
         "interval": interval,
-        **_summary([row["model"] for row in rows], moving),
-        "max_divergence": max(row["divergence"] for row in rows),
-        "previous": _summary([row["previous"] for row in rows], moving),
+        **_summary(predicted, moving),
+        "max_divergence": max(divergences),
+        "previous": _summary(previous, moving),
         "pairs": int(moving.sum()),
         "quiet_pairs_left_out": int((~moving).sum()),
         "parameters": stepper.card["parameters"],
@@ -63,17 +64,15 @@ def evaluate_time_unet(model_dir: Path | str, data: Path, split: str = "test") -
     }
 
 
-def _one_pair(stepper: TimeStepper, pairs: Pairs, k: int, grid: Grid) -> dict[str, Any]:
+def _one_pair(stepper: TimeStepper, pairs: Pairs, k: int, grid: Grid) -> tuple[Array, Array, float]:
+    """Errors of the model, errors if nothing changed, and the largest divergence."""
     plain = torch.zeros(1, dtype=torch.bool)
     state, parameters, dt, target = pairs.select(torch.tensor([k]), plain, grid)
     predicted = stepper.step(state, parameters, dt)
     divergence = float(node_divergence(predicted.u, predicted.v, grid).abs().max())
     largest = float(torch.maximum(predicted.u.abs().max(), predicted.v.abs().max()))
-    return {
-        "model": _errors(predicted, target),
-        "previous": _errors(state, target),
-        "divergence": divergence * min(grid.hx, grid.hy) / max(largest, 1e-30),
-    }
+    share = divergence * min(grid.hx, grid.hy) / max(largest, 1e-30)
+    return _errors(predicted, target), _errors(state, target), share
 
 
 def _errors(found: State, target: State) -> Array:
@@ -83,7 +82,7 @@ def _errors(found: State, target: State) -> Array:
     return np.asarray(torch.cat([losses, *relative]).double().numpy())
 
 
-def _summary(errors: list[Array], moving: Any) -> dict[str, Any]:
+def _summary(errors: Sequence[Array], moving: Any) -> dict[str, Any]:
     columns = np.stack(errors)
     losses = dict(zip(FIELDS, columns[:, :3].mean(axis=0).tolist(), strict=True))
     return {

@@ -5,7 +5,7 @@ The file carries a digest of its content, so that a damaged one is not trained o
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from torch import Tensor
 
@@ -17,33 +17,40 @@ from tellus.surrogate.card import METRICS
 CHECKPOINT = Path("checkpoint") / "last.safetensors"
 
 
-def write_checkpoint(out: Path, state: tuple[dict[str, Tensor], dict[str, Any]]) -> None:
+class State(NamedTuple):
+    """The tensors of an unfinished training, and its scalars, plain JSON."""
+
+    tensors: dict[str, Tensor]
+    scalars: dict[str, Any]
+
+    @property
+    def digest(self) -> str:
+        text = json.dumps(self.scalars)
+        return files.sha256(files.to_safetensors(self.tensors, {"state": text}))
+
+
+def write_checkpoint(out: Path, state: State) -> None:
     """Tensors, with the scalars as JSON in the header: one file, replaced in one piece."""
-    tensors, scalars = state
-    text = json.dumps(scalars | {"sha256": _digest(tensors, scalars)})
+    text = json.dumps(state.scalars | {"sha256": state.digest})
     (out / CHECKPOINT).parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(out / CHECKPOINT, files.to_safetensors(tensors, {"state": text}))
+    write_atomically(out / CHECKPOINT, files.to_safetensors(state.tensors, {"state": text}))
 
 
-def read_checkpoint(out: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+def read_checkpoint(out: Path) -> State:
     """What `write_checkpoint` wrote; raises InputError if it is damaged."""
     tensors, metadata = files.read_safetensors(out / CHECKPOINT)
     try:
-        scalars: dict[str, Any] = json.loads(metadata["state"])
-        digest = scalars.pop("sha256")
+        state = State(tensors, json.loads(metadata["state"]))
+        digest = state.scalars.pop("sha256")
     except (AttributeError, KeyError, RecursionError, TypeError, ValueError):
         raise InputError(
             f"{out / CHECKPOINT} is no checkpoint of a training: start again in a new directory."
         ) from None
-    if digest != _digest(tensors, scalars):
+    if digest != state.digest:
         raise InputError(
             f"{out / CHECKPOINT} is damaged: copy it again, or start again in a new directory."
         )
-    return tensors, scalars
-
-
-def _digest(tensors: dict[str, Tensor], scalars: dict[str, Any]) -> str:
-    return files.sha256(files.to_safetensors(tensors, {"state": json.dumps(scalars)}))
+    return state
 
 
 def append_metrics(out: Path, line: dict[str, Any]) -> None:

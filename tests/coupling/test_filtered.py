@@ -31,9 +31,9 @@ def test_what_enters_a_cell_is_what_it_gains() -> None:
     grid = Grid(16, 8, 2.0)
     gains = []
     for window in found.windows:
-        before, after = (found.moments[window["first"] + k] for k in (0, 1))
-        entered = Fluxes(*(window[name].astype(float) for name in ("along_x", "along_y")))
-        gain = entered.gain(grid) + window["heated"]
+        before, after = (found.moments[window.first + k] for k in (0, 1))
+        entered = Fluxes(window.along_x.astype(float), window.along_y.astype(float))
+        gain = entered.gain(grid) + window.heated
         change = after.temperature.astype(float) - before.temperature
         np.testing.assert_allclose(change, gain, atol=4e-7)  # float32
         gains.append(np.max(np.abs(gain)))
@@ -61,9 +61,9 @@ def test_a_coarser_filter_follows_from_a_finer_one() -> None:
         means = coarse_means(one.temperature.astype(float), Grid(8, 4, 2.0))
         np.testing.assert_allclose(means, other.temperature, atol=2e-7)
     for one, other in zip(ones.windows, others.windows, strict=True):
-        np.testing.assert_array_equal(one["mean_psi"][::2, ::2], other["mean_psi"])
-        along_x = one["along_x"][:, ::2].reshape(4, 2, 9).mean(axis=1)
-        np.testing.assert_allclose(along_x, other["along_x"], atol=1e-7)
+        np.testing.assert_array_equal(one.mean_psi[::2, ::2], other.mean_psi)
+        along_x = one.along_x[:, ::2].reshape(4, 2, 9).mean(axis=1)
+        np.testing.assert_allclose(along_x, other.along_x, atol=1e-7)
 
 
 def test_it_is_a_data_set_on_the_coarser_grid_and_goes_on_after_a_kill(

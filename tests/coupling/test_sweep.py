@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ from tellus.coupling.sweep import sweep as sweeps
 from tellus.coupling.sweep.figure import Picture, plot_sweep
 from tellus.coupling.sweep.plan import Sweep, points, sample_size
 from tellus.coupling.sweep.scaling import NoLawError, fit
-from tellus.coupling.sweep.table import measured, rows
+from tellus.coupling.sweep.table import Swept, measured, rows
 from tellus.coupling.trajectory.tabular import settings_text
 from tellus.errors import InputError, InterruptedRunError, RunFailedError
 from tellus.solver.energy import EnergyEquation
@@ -415,7 +416,7 @@ def test_a_killed_sweep_goes_on_bitwise(tmp_path: Path) -> None:
 
 
 def test_endings_become_exit_statuses() -> None:
-    clean = {"sweep": "s", "planned": 2, "failures": [], "stopped": []}
+    clean = Swept("s", [], 2, [], [], [])
     sweeps.check_ended(clean)
     with pytest.raises(InterruptedRunError):
-        sweeps.check_ended(clean | {"stopped": ["run_000"]})
+        sweeps.check_ended(replace(clean, stopped=["run_000"]))

@@ -3,7 +3,6 @@
 import statistics
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -11,11 +10,11 @@ from tellus.config import Config
 from tellus.config.sections import PHYSICS
 from tellus.coupling.runs.recorded import RUNNING, RecordedRun, read_run
 from tellus.coupling.runs.summary import guards
-from tellus.coupling.trajectory.tabular import settings_text
+from tellus.coupling.trajectory.tabular import Values, settings_text
 from tellus.errors import InputError
 from tellus.io.shown import shown
 
-from .found import ComparedRun, Comparison, Cost, Drift, EqualTimes
+from .found import ComparedRun, Comparison, Cost, Drift
 from .pair import RunPair
 
 
@@ -93,7 +92,7 @@ def labels(runs: Sequence[RecordedRun]) -> list[str]:
     ]
 
 
-def _varying(configs: Sequence[Config]) -> list[dict[str, Any]]:
+def _varying(configs: Sequence[Config]) -> list[Values]:
     """Of each configuration the settings, by section.key, that are not the same in all of them."""
     flat = [
         {
@@ -149,7 +148,11 @@ def _drift(pair: RunPair) -> Drift:
         temperature_field_mae=statistics.fmean(field_mae[k] for k in later) if later else None,
         velocity_error=statistics.median(relative) if relative else None,
         quiet_outputs=sum(velocity[k] is None for k in later),
-        equal_times=EqualTimes(times, field_mae, velocity),
+        equal_times={
+            "time": times,
+            "temperature_field_mae": field_mae,
+            "velocity_error": velocity,
+        },
     )
 
 

@@ -124,7 +124,7 @@ def drift(result: Comparison) -> Shown:
     for axis, (key, name) in zip(figure.subplots(1, 2), DRIFT.items(), strict=True):
         for k, run in enumerate(result.runs[1:], start=1):
             equal = run.drift.equal_times
-            points = zip(equal.time, getattr(equal, key), strict=True)
+            points = zip(equal["time"], equal[key], strict=True)
             # A logarithmic axis has no place for the shared start, where the difference is zero.
             shown = [(t, value) for t, value in points if value]
             if shown:

@@ -2,33 +2,17 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 from tellus.io.record import Record
 
 
-class EqualTimes(NamedTuple):
-    """Differences at the outputs that a run and the reference wrote at equal times."""
-
-    time: Sequence[float]
-    temperature_field_mae: Sequence[float]
-    velocity_error: Sequence[float | None]
-
-
 @dataclass(frozen=True)
 class Drift(Record):
-    """How far a run is from the reference; None for what cannot be had, as without equal times.
+    """How far a run is from the reference, see docs/use/comparing.md; None: it cannot be said.
 
-    - ``mean_temperature_mae``, ``nusselt_mae`` (mean of top and bottom): mean absolute difference
-      of the time series, interpolated onto 1001 common times;
-    - ``profile_mae``: mean over the height of the absolute difference between temperature profiles
-      averaged over the last third of the common time; ``final_profile_mae``: the same at the last
-      common time;
-    - ``temperature_field_mae`` and ``velocity_error``: at equal times after the start, the former a
-      mean, the latter the median of sqrt(sum |u - u_ref|^2 / sum |u_ref|^2), with quiet flows (Vrms
-      below 1) left out and counted. The two runs have different temperatures at that time, so
-      ``velocity_error`` says how far the *trajectories* are apart; it is not the error of the
-      solver on a given temperature, except at the start.
+    `equal_times` are the outputs that both wrote at equal times after the start, one by one. As the
+    two have different temperatures then, `velocity_error` is not the error of a solver.
     """
 
     mean_temperature_mae: float | None
@@ -40,18 +24,15 @@ class Drift(Record):
     temperature_field_mae: float | None
     velocity_error: float | None
     quiet_outputs: int
-    equal_times: EqualTimes
+    equal_times: Mapping[str, Sequence[float | None]]
 
 
 @dataclass(frozen=True)
 class Cost(Record):
     """What a run took; None where that is not known, speed-ups also over a run of other physics.
 
-    - ``seconds_per_step`` (Stokes and energy: the time step itself), ``seconds_total`` (everything
-      the run did), ``seconds_by_phase`` (sums to the total);
-    - ``speedup``: reference seconds per step over this run's; ``speedup_stokes``: the same for the
-      Stokes solve alone; ``speedup_end_to_end``: total seconds over the common model time, where a
-      run that went further is charged in proportion to its steps in that time.
+    A run that went further than the reference is charged, `speedup_end_to_end`, in proportion to
+    its steps in the common time. `seconds_by_phase` sums to the total.
     """
 
     seconds_per_step: float | None

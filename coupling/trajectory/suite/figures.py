@@ -26,10 +26,9 @@ from tellus.coupling.trajectory.rollout import COLLAPSED, NOT_FINITE, OUT_OF_BOU
 from tellus.io.shown import in_picture
 from tellus.solver.grid import Array
 
-from .scores import DEPARTED, GOOD, REFERENCE, Row
+from .scores import DEPARTED, GOOD, REFERENCE, Result, Row
 
 Trajectories = Mapping[tuple[str, str], Trajectory]
-Result = Mapping[str, Any]
 
 MARKERS = {
     GOOD: ("o", "#009E73"),

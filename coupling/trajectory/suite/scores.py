@@ -6,6 +6,7 @@ from statistics import median
 from typing import Any
 
 from tellus.coupling.trajectory.cases import RolloutCase
+from tellus.coupling.trajectory.drift import ERRORS as MEASURED
 from tellus.coupling.trajectory.drift import errors
 from tellus.coupling.trajectory.record import FINISHED, Trajectory
 from tellus.coupling.trajectory.rollout import COLLAPSED, NOT_FINITE, OUT_OF_BOUNDS, SOLVER_FAILED
@@ -56,14 +57,7 @@ ERRORS: tuple[Column, ...] = (
 )
 TITLES = tuple(title for title, _, _ in ERRORS)
 
-SUMMARISED = (
-    "mean_temperature_mae",
-    "mean_temperature_relative",
-    "profile_mae",
-    "nusselt_relative",
-    "vrms_relative",
-    "heat_made",
-)
+SUMMARISED = tuple(name for _, name, _ in ERRORS if name in MEASURED)
 
 
 def limits(twin: Row | None) -> dict[str, float]:
@@ -200,13 +194,13 @@ def table(result: Result) -> str:
     )
 
 
-def _rollout(row: Mapping[str, Any]) -> tuple[str, ...]:
+def _rollout(row: Row) -> tuple[str, ...]:
     survived = "-" if row["survived"] is None else f"{100 * row['survived']:.3g} %"
     named = (row["case"], row["solver"], row["outcome"])
     return (*named, str(row["steps"]), survived, *cells(row, ERRORS))
 
 
-def _solver(row: Mapping[str, Any]) -> tuple[str, ...]:
+def _solver(row: Row) -> tuple[str, ...]:
     counts = row["outcomes"]
     failed = sum(counts.values()) - counts[GOOD] - counts[DEPARTED]
     completed = f"{row['completed']} of {row['rollouts']}"

@@ -77,8 +77,8 @@ def quantity(
 
     `path` says what kind of path it holds; see `paths`.
     """
-    extra: dict[str, Any] = {"unit": unit, "path": path}
-    return Field(default=default, description=meaning, json_schema_extra=extra, **limits)
+    extra = {"unit": unit, "path": path}
+    return Field(default=default, description=meaning, json_schema_extra={**extra}, **limits)
 
 
 class FieldRow(NamedTuple):

@@ -203,7 +203,7 @@ def digest(*arrays: NDArray[Any]) -> str:
     return found.hexdigest()
 
 
-def check_digests(arrays: Mapping[str, NDArray[Any]], expected: Mapping[str, Any]) -> None:
+def check_digests(arrays: Mapping[str, NDArray[Any]], expected: Mapping[str, str]) -> None:
     """Raise ValueError for the first array that is not the one whose digest was kept."""
     for name, values in arrays.items():
         if name in expected and digest(values) != expected[name]:

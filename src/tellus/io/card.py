@@ -4,7 +4,7 @@ Keys that are not named may hold anything. Import it where it is used: a GPU mac
 pydantic, and does with the plain reading that follows; see `tellus.surrogate.card`.
 """
 
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, Strict
 from pydantic import ValidationError as Invalid
@@ -29,10 +29,13 @@ class OwnClassUsed(Card):
     sha256: str
 
 
-def conform(model: type[Card], content: dict[str, Any]) -> None:
-    """Raise ValueError, saying where and what, for content that is not as `model` says."""
+Kind = TypeVar("Kind", bound=Card)
+
+
+def conform(model: type[Kind], content: dict[str, Any]) -> Kind:
+    """The record that a content is; ValueError says where and what is not as `model` says."""
     try:
-        model.model_validate(content)
+        return model.model_validate(content)
     except Invalid as failure:
         error = failure.errors(include_url=False, include_input=False)[0]
         place = ".".join(map(str, error["loc"]))

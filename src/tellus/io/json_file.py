@@ -93,11 +93,9 @@ def write_json(path: Path, content: Any, *, end: str = "\n") -> None:
 
 
 def plain(value: Any) -> Any:
-    """Strict JSON: records and named tuples to objects, paths to text, NaN and infinity to null."""
+    """Strict JSON: records to objects, paths to strings, what is not finite to null."""
     if isinstance(value, Record):
         return plain(value.to_json())
-    if hasattr(value, "_asdict"):
-        return plain(value._asdict())
     if isinstance(value, dict):
         return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
