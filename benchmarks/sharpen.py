@@ -198,13 +198,9 @@ def _row(
         _scores(found, solver.solve(found), *truth, seen)
         for found, truth in zip(made, truths, strict=True)
     ]
+    middle = {name: float(np.median([one[name] for one in scores])) for name in scores[0]}
     return SharpenRow(
-        case=case,
-        seen=str(seen),
-        grid=str(made[0].grid),
-        way=way,
-        states=len(made),
-        **{name: float(np.median([one[name] for one in scores])) for name in scores[0]},
+        case=case, seen=str(seen), grid=str(made[0].grid), way=way, states=len(made), **middle
     )
 
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self, get_args, get_origin
 from pydantic import BaseModel, ConfigDict, Field, Strict, create_model, model_validator
 
 from tellus.errors import InputError
-from tellus.io.card import Card, Count, Number, OwnClassUsed, Pair, Positive, Seconds, conform
+from tellus.io.card import Card, Count, Number, OwnClassUsed, Pair, Positive, Seconds
 from tellus.solver.limits import FEWEST_CELLS, LARGEST_SEED, MOST_CELLS, Limits
 
 from .kinds import KINDS, Kind
@@ -290,8 +290,8 @@ def check(kind: str, content: dict[str, Any]) -> None:
     `kind` is "data set", "travel" or a kind of model.
     """
     if kind in CARDS:
-        conform(CARDS[kind], content)
+        CARDS[kind].of(content)
         return
     network = content.get("network")
     name = network.get("kind", "unet") if isinstance(network, dict) else "unet"
-    conform(model_card(KINDS[kind], name != "unet"), content)
+    model_card(KINDS[kind], name != "unet").of(content)

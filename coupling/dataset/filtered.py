@@ -48,11 +48,8 @@ class Window:
 
     def seen(self, first: int) -> SeenWindow:
         """What is kept of it."""
-        whole = (
-            self._psi / (self._last[0] - self._start),
-            self._fluxes.along_x,
-            self._fluxes.along_y,
-        )
+        mean_psi = self._psi / (self._last[0] - self._start)
+        whole = (mean_psi, self._fluxes.along_x, self._fluxes.along_y)
         psi, along_x, along_y = (part.astype(np.float32) for part in whole)
         return SeenWindow(first, psi, along_x, along_y, self._heated)
 

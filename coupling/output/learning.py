@@ -10,7 +10,6 @@ from matplotlib.figure import Figure
 
 from tellus.coupling.output.style import LINES, picture_place, save_picture, styled
 from tellus.errors import InputError
-from tellus.io.card import conform
 from tellus.io.json_file import brief, read_json_lines
 from tellus.io.recognised import MADE, MODEL
 from tellus.io.shown import in_picture
@@ -56,7 +55,7 @@ def read_metrics(model: Path) -> list[EpochLine]:
     """A record for each epoch of a training."""
     path, remedy = model / METRICS, f"name {MADE[MODEL]}"
     try:
-        lines = [conform(EpochLine, line) for line in read_json_lines(path, remedy)]
+        lines = [EpochLine.of(line) for line in read_json_lines(path, remedy)]
     except (OSError, ValueError) as error:
         raise InputError(f"{path} cannot be read ({brief(error)}): {remedy}.") from None
     if not lines:

@@ -176,5 +176,4 @@ def _header(result: Profile) -> list[str]:
 
 
 def _rows(result: Profile) -> list[list[float]]:
-    rows: list[list[float]] = np.column_stack([getattr(result, name) for name in COLUMNS]).tolist()
-    return rows
+    return list(np.column_stack([getattr(result, name) for name in COLUMNS]).tolist())

@@ -109,20 +109,19 @@ def _dataset(path: Path) -> Facts:
 
         raise unfinished(path)
     card = DatasetCard.model_validate(_card(path / "card.json", DATA))
-    simulations = card.simulations
-    split = Counter(entry.split for entry in simulations)
+    split = Counter(entry.split for entry in card.simulations)
     facts = {
         "grid": f"{_grid(card.grid)}, {card.boundaries} walls",
         "simulations": ", ".join(f"{count} {name}" for name, count in split.items())
-        + f"; {sum(entry.snapshots for entry in simulations)} snapshots",
+        + f"; {sum(entry.snapshots for entry in card.simulations)} snapshots",
     }
     for key in ("gamma_T", "gamma_p", "heating"):
-        facts[key] = _span([getattr(entry, key) for entry in simulations])
+        facts[key] = _span([getattr(entry, key) for entry in card.simulations])
     # Sets made by version 0.1.0 have none.
     for name, parts in card.statistics.items():
         facts[name] = _ranges(parts)
-    facts |= _classes(card.classes)
-    return facts | {"hash": f"{card.hash}, made by tellus {card.version or '?'}"}
+    made = {"hash": f"{card.hash}, made by tellus {card.version or '?'}"}
+    return facts | _classes(card.classes) | made
 
 
 def _classes(kept: Mapping[str, OwnClassUsed]) -> Facts:

@@ -18,7 +18,6 @@ from tellus.coupling.runs.timeseries import NAME as SERIES
 from tellus.coupling.runs.timeseries import REMEDY, read_series, read_text
 from tellus.coupling.runs.whole_outputs import remedy
 from tellus.errors import InputError
-from tellus.io.card import conform
 from tellus.io.json_file import parse_json
 from tellus.io.lock import in_use
 from tellus.io.recognised import RUN, damaged, expect
@@ -53,7 +52,7 @@ class RecordedRun:
         file = self.path / SUMMARY
         try:
             content = parse_json(read_text(file))
-            conform(RunSummary, content)
+            RunSummary.of(content)
         except ValueError as error:
             raise InputError(
                 f"{file}: truncated or not a run summary ({error}); {REMEDY}."

@@ -9,6 +9,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from tellus.io.json_file import plain
+
 from .features import STATE, Seen, state_features
 
 MARGIN = 1.25
@@ -64,11 +66,7 @@ class Distance:
 
     def to_json(self) -> dict[str, Any]:
         """For a card."""
-        return {
-            "mean": self.mean.tolist(),
-            "whitening": self.whitening.tolist(),
-            "largest": self.largest,
-        }
+        return dict(plain(vars(self)))
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Self:

@@ -118,7 +118,7 @@ class Spectrum:
         self._error.append(power_by_wave_number(v - reference, self.odd)[:kept] / whole)
         self._reference.append(of_reference[:kept] / whole)
 
-    def summary(self) -> dict[str, Any]:
+    def summary(self) -> dict[str, list[float | None]]:
         """Plain JSON: "wave_number", "error", "reference", and "ratio" of error to reference.
 
         A ratio is None where the reference has nothing.

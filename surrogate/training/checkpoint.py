@@ -25,8 +25,7 @@ class State(NamedTuple):
 
     @property
     def digest(self) -> str:
-        text = json.dumps(self.scalars)
-        return files.sha256(files.to_safetensors(self.tensors, {"state": text}))
+        return files.sha256(files.to_safetensors(self.tensors, {"state": json.dumps(self.scalars)}))
 
 
 def write_checkpoint(out: Path, state: State) -> None:

@@ -53,11 +53,8 @@ def compare(runs: Sequence[Path], out: Path | None = None) -> Comparison:
         raise InputError("compare: no run given; name one or more run directories.")
     recorded = [read_run(path) for path in runs]
     pairs = [RunPair(recorded[0], run) for run in recorded]
-    result = Comparison(
-        str(recorded[0].path),
-        [summary(pair, label) for pair, label in zip(pairs, labels(recorded), strict=True)],
-        _warnings(recorded),
-    )
+    each = [summary(pair, label) for pair, label in zip(pairs, labels(recorded), strict=True)]
+    result = Comparison(str(recorded[0].path), each, _warnings(recorded))
     if out is not None:
         from .report import write_report
 
@@ -148,11 +145,7 @@ def _drift(pair: RunPair) -> Drift:
         temperature_field_mae=statistics.fmean(field_mae[k] for k in later) if later else None,
         velocity_error=statistics.median(relative) if relative else None,
         quiet_outputs=sum(velocity[k] is None for k in later),
-        equal_times={
-            "time": times,
-            "temperature_field_mae": field_mae,
-            "velocity_error": velocity,
-        },
+        equal_times={"time": times, "temperature_field_mae": field_mae, "velocity_error": velocity},
     )
 
 
@@ -163,7 +156,8 @@ def _cost(pair: RunPair) -> Cost:
         both = zip(reference, mine, strict=True)
         gains = [a / b if a is not None and b else None for a, b in both]
     return Cost(
-        *mine[:2],
+        mine[0],
+        mine[1],
         run.priced_steps,
         run.summary.seconds.total if run.priced_steps else None,
         run.seconds_by_phase if run.priced_steps else {},
@@ -173,10 +167,7 @@ def _cost(pair: RunPair) -> Cost:
     )
 
 
-Prices = tuple[float | None, float | None, float | None]
-
-
-def _prices(run: RecordedRun, span: tuple[float, float]) -> Prices:
+def _prices(run: RecordedRun, span: tuple[float, float]) -> tuple[float | None, ...]:
     """Seconds of a step, of a Stokes solve, and charged to `span`; None where not known.
 
     That is the run's own wall time, by the share of its rows in that span.

@@ -123,8 +123,7 @@ def drift(result: Comparison) -> Shown:
     labels = labels_of(result)
     for axis, (key, name) in zip(figure.subplots(1, 2), DRIFT.items(), strict=True):
         for k, run in enumerate(result.runs[1:], start=1):
-            equal = run.drift.equal_times
-            points = zip(equal["time"], equal[key], strict=True)
+            points = zip(*(run.drift.equal_times[each] for each in ("time", key)), strict=True)
             # A logarithmic axis has no place for the shared start, where the difference is zero.
             shown = [(t, value) for t, value in points if value]
             if shown:

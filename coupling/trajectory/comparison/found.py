@@ -11,8 +11,8 @@ from tellus.io.record import Record
 class Drift(Record):
     """How far a run is from the reference, see docs/use/comparing.md; None: it cannot be said.
 
-    `equal_times` are the outputs that both wrote at equal times after the start, one by one. As the
-    two have different temperatures then, `velocity_error` is not the error of a solver.
+    `equal_times` are the outputs that both wrote at equal times, one by one. As the two have other
+    temperatures after the start, `velocity_error` is not the error of a solver.
     """
 
     mean_temperature_mae: float | None

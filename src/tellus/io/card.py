@@ -4,7 +4,7 @@ Keys that are not named may hold anything. Import it where it is used: a GPU mac
 pydantic, and does with the plain reading that follows; see `tellus.surrogate.card`.
 """
 
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, Strict
 from pydantic import ValidationError as Invalid
@@ -21,25 +21,22 @@ class Card(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="ignore", strict=True, allow_inf_nan=False)
 
+    @classmethod
+    def of(cls, content: dict[str, Any]) -> Self:
+        """The record that a content is; ValueError says where and what cannot be."""
+        try:
+            return cls.model_validate(content)
+        except Invalid as failure:
+            error = failure.errors(include_url=False, include_input=False)[0]
+            place = ".".join(map(str, error["loc"]))
+            if error["type"] == "missing":
+                raise ValueError(f"it has no {place}") from None
+            said = str(error["ctx"]["error"]) if error["type"] == "value_error" else error["msg"]
+            raise ValueError(f"{place}: {said[:1].lower()}{said[1:]}" if place else said) from None
+
 
 class OwnClassUsed(Card):
     """A class of one's own, and the digest of its file when it was first used."""
 
     named: str = Field(alias="class")
     sha256: str
-
-
-Kind = TypeVar("Kind", bound=Card)
-
-
-def conform(model: type[Kind], content: dict[str, Any]) -> Kind:
-    """The record that a content is; ValueError says where and what is not as `model` says."""
-    try:
-        return model.model_validate(content)
-    except Invalid as failure:
-        error = failure.errors(include_url=False, include_input=False)[0]
-        place = ".".join(map(str, error["loc"]))
-        if error["type"] == "missing":
-            raise ValueError(f"it has no {place}") from None
-        said = str(error["ctx"]["error"]) if error["type"] == "value_error" else error["msg"]
-        raise ValueError(f"{place}: {said[:1].lower()}{said[1:]}" if place else said) from None
