@@ -85,7 +85,7 @@ $(INSTALLED): $(INSTALLED_FROM)
 
 # The same without developers' tools.
 $(TO_RUN): $(INSTALLED_FROM)
-	@PYTHON="$(PYTHON)" sh scripts/setup.sh $(VENV) learn,plot
+	@PYTHON="$(PYTHON)" sh scripts/setup.sh $(VENV) all
 	@touch $@
 
 # Only `make docs` needs these, so only it installs them.

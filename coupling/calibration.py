@@ -136,6 +136,8 @@ def calibrate(
     _refuse_other(out, model, closure, of_data)
     refuse_occupied(out, (out / RUNS).is_dir(), "holds no calibration")
     check_scheduler(scheduler)
+    if closure.card["data"]["hash"] != of_data["data"]:
+        report(f"warning: {model} was trained on other data than {data}")
     with sole_user(out):
         trials = [NO_CLOSURE]
         for share in SHARES:
@@ -380,5 +382,8 @@ def table(result: Mapping[str, Any]) -> Table:
         name += ", expected" if number == len(shares) - 1 else ""
         percent = (f"{100 * values[key]:.2g}" for key in ("nusselt_top", "nusselt_bottom", "vrms"))
         found.add_row(name, *percent, f"{values['profile']:.1e}", f"{values['size']:.2g}")
-    found.caption = f"medians over {len(rows)} simulations"
+    found.caption = (
+        f"medians over {len(rows)} simulations; over chance: of all together, where 1 is what "
+        "chance makes of such means; expected: from straight lines through the runs"
+    )
     return found

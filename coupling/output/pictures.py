@@ -56,7 +56,11 @@ class Look:
 
 
 def plot_run(
-    path: Path, out: Path | None = None, frames: int = 50, fields: Sequence[str] = ()
+    path: Path,
+    out: Path | None = None,
+    frames: int = 50,
+    fields: Sequence[str] = (),
+    report: Callable[[str], None] = print,
 ) -> list[Path]:
     """Write maps of fields at the cells or nodes, what its surface did, time series, an animation.
 
@@ -72,6 +76,8 @@ def plot_run(
         At most as many outputs, evenly spaced.
     fields : sequence of str
         Those to draw, and to animate [default: all are drawn, the temperature is animated].
+    report : callable
+        Takes a line for each output.
 
     Raises
     ------
@@ -83,9 +89,14 @@ def plot_run(
     drawn = _chosen(run, fields)
     out = own_folder(run.path / "plots") if out is None else directory(out)
     chosen = evenly_spaced(run.output_times.size, frames)
+    if len(chosen) < run.output_times.size:
+        report(f"{len(chosen)} of {run.output_times.size} outputs, evenly spaced (--frames)")
     with styled():
         looks = _looks(run, chosen, drawn, units)
-        written = list(_write_maps(run, chosen, looks, units, out))
+        written = list[Path]()
+        for number, maps in enumerate(_write_maps(run, chosen, looks, units, out), start=1):
+            written += maps
+            report(f"output {number}/{len(chosen)}")
         lines = [str(n) for n, line in run.fields.data_vars.items() if line.dims == ("time", "x")]
         pictures = {name: along_surface(run, name, units) for name in lines}
         for name, figure in (
@@ -165,15 +176,16 @@ def _look(name: str, label: str, lowest: Array, low: Array, median: Array, highe
 
 def _write_maps(
     run: RecordedRun, chosen: Iterable[int], looks: Mapping[str, Look], units: Units, out: Path
-) -> Iterable[Path]:
+) -> Iterator[list[Path]]:
+    """The files of one output after the other."""
     canvases = {name: Canvas(run, {name: look}, units) for name, look in looks.items()}
     for k in chosen:
-        frame = units.dataset(run.frame(k))
+        frame, files = units.dataset(run.frame(k)), list[Path]()
         for name, canvas in canvases.items():
-            file = out / f"{name}_{k:05d}.png"
+            files.append(out / f"{name}_{k:05d}.png")
             canvas.draw(frame, float(run.output_times[k]))
-            save_picture(canvas.figure, file, DPI)
-            yield file
+            save_picture(canvas.figure, files[-1], DPI)
+        yield files
 
 
 class Canvas:

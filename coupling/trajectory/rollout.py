@@ -175,10 +175,14 @@ def roll_out(
 
 
 def beginning(config: Config, temperature: Array, time: float) -> Snapshot:
-    """A snapshot of a run that begins with means over cells of any grid at a model time."""
+    """A snapshot of a run that begins with means over cells of any grid at a model time.
+
+    What is to be warned of is kept of the rollout itself.
+    """
     grid, (ny, nx) = grid_of(config), temperature.shape
     means = regridded(temperature, Grid(nx, ny, grid.aspect), grid, BoundaryConditions())
-    simulation = Simulation.from_config(config, temperature=np.ascontiguousarray(means))
+    start = np.ascontiguousarray(means)
+    simulation = Simulation.from_config(config, temperature=start, warn=lambda sentence: None)
     simulation.time = time
     return simulation.snapshot()
 

@@ -128,7 +128,7 @@ def table(result: dict[str, Any]) -> str:
         f"{result['steps']} steps with velocities of {result['velocity']}, split "
         f"{result['split']!r}: errors of T over its change in "
         "a step, of heat through bottom and top, of T within cells,",
-        "of velocity and surface velocity; medians, and the ratio of the one to the other",
+        "of velocity and surface velocity; medians, and of the ratio in each stretch",
         "",
         f"{'grid':10}{'stretches':>10}  {'error of':14}{'base':>10}{'closure':>10}{'ratio':>8}"
         f"{'p95':>8}",

@@ -27,6 +27,9 @@ from .settings import OWN, ClosureSettings
 CARRIED = tuple(own.name for own in fields(Errors))
 NAMES = (*CARRIED, "flow")
 
+NOT_ASKED = 1e-5
+"""Ratios below are of errors that settings or data do not ask for."""
+
 INVISIBLE = 2e-4
 """Errors of T within cells that need not become smaller."""
 
@@ -282,6 +285,7 @@ class ClosureLearner(Learner[ClosureSettings]):
         found = (
             f"{name} " + "/".join(f"{scores[f'{name}_{grid}']:.2f}" for grid in grids)
             for name in NAMES
+            if any(scores[f"{name}_{grid}"] > NOT_ASKED for grid in grids)
         )
         return f"validation {scores['mean']:.4f}  at {'/'.join(grids)}, of the base's: " + (
             ", ".join(found)

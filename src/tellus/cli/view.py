@@ -106,7 +106,7 @@ def plot(
     from tellus.coupling.output.pictures import plot_run
 
     drawn = [] if fields is None else names_in(fields, "--fields", "temperature,viscosity")
-    _say_where(plot_run(run, out, frames, drawn))
+    _say_where(plot_run(run, out, frames, drawn, complain))
 
 
 def _say_where(written: list[Path]) -> None:
