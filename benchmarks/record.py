@@ -8,6 +8,7 @@ from typing import Any
 from tellus.errors import InputError
 from tellus.io.busy import BUSY_PERCENT
 from tellus.io.json_file import brief, parse_json, small_file, write_json
+from tellus.io.places import refuse_blocked
 
 
 def saved(result: dict[str, Any], out: Path | None) -> dict[str, Any]:
@@ -34,6 +35,8 @@ def save(result: Mapping[str, Any], out: Path) -> Path:
 
 def refuse_other(out: Path | None) -> Path | None:
     """The same; InputError where it is a file that holds no benchmark's result."""
+    if out is not None:
+        refuse_blocked(out)
     if out is not None and out.is_file() and "benchmark" not in read_result(out):
         raise InputError(f"{out} is not a benchmark's result: choose another --out.")
     return out

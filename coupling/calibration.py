@@ -157,6 +157,11 @@ def calibrate(
         if not found:
             raise RunFailedError(f"no run with {model} got to its end: {failed[0]}")
         found.sort(key=lambda gaps: gaps.name)
+        if not any(np.ptp(gaps.with_share, axis=0).any() for gaps in found):
+            raise RunFailedError(
+                f"{model} says nothing of viscosity in the simulations of {data}: calibrate it on "
+                "data like those that it was trained on."
+            )
         share = best_share(_scaled(found))
         result = {
             "share": share,

@@ -13,6 +13,10 @@ from .limits import COUNT, POSITIVE, Limits, check
 Array = NDArray[np.float64]
 
 
+LEAST_CELLS = 4
+"""Along a side."""
+
+
 @dataclass(frozen=True)
 class Grid:
     """A box of height 1 and width `aspect`, cut into `ny` x `nx` equal cells.
@@ -32,11 +36,11 @@ class Grid:
     aspect: float = 4.0
 
     def __post_init__(self) -> None:
-        cells = Limits(least=4, whole=True)
+        cells = Limits(least=LEAST_CELLS, whole=True)
         if not (cells.allow(self.nx) and cells.allow(self.ny)):
             raise InputError(
-                f"grid: nx and ny must be whole numbers, at least 4, not {self.nx!r:.40} and "
-                f"{self.ny!r:.40}."
+                f"grid: nx and ny must be whole numbers, at least {LEAST_CELLS}, not "
+                f"{self.nx!r:.40} and {self.ny!r:.40}."
             )
         if not POSITIVE.allow(self.aspect):
             raise InputError(f"grid.aspect must be a positive number, not {self.aspect!r:.40}.")

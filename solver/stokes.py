@@ -70,7 +70,8 @@ class StokesProblem:
             return found
         shown = self.closure.viscosity(self, found)
         shapes = self.grid.cells, (2, *self.grid.cells)
-        if np.shape(shown) not in shapes or not np.all((shown > 0.0) & (shown < np.inf)):
+        real = isinstance(shown, np.ndarray) and shown.dtype.kind in "fiu"
+        if not real or shown.shape not in shapes or not np.all((shown > 0.0) & (shown < np.inf)):
             raise InputError(
                 f"closure {self.closure.name}: viscosity must return positive, finite numbers of "
                 f"shape {self.grid.cells}, or of two such fields: mend it, or bound them."

@@ -243,6 +243,8 @@ def test_benchmarks_leave_a_run_alone(tmp_path: Path) -> None:
         for bench in ("stokes", "sharpen", "verification"):
             said = complaint("bench", bench, "--out", tmp_path / name)
             assert f"{name} is not a benchmark's result" in said
+        said = complaint("bench", "step", "--out", tmp_path / name / "result.json")
+        assert f"({tmp_path / name} is no directory)" in said
     assert {path.name for path in tmp_path.iterdir()} == {"run.json", "timeseries.csv"}
 
 

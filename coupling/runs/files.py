@@ -23,7 +23,7 @@ from tellus.coupling.runs.timeseries import NAME as SERIES
 from tellus.coupling.runs.timeseries import TimeSeries, rows_until
 from tellus.coupling.simulation.ranks import Ranks
 from tellus.errors import InputError
-from tellus.io.places import refuse_occupied
+from tellus.io.places import refuse_blocked, refuse_occupied
 from tellus.io.recognised import RUN, expect, lost
 from tellus.io.whole_file import clear_partials, refuse_link, write_atomically
 from tellus.solver.grid import Array, Grid
@@ -40,12 +40,7 @@ def check_free(out: Path, overwrite: bool = False) -> None:
     """
     if out.exists() and not out.is_dir():
         raise InputError(f"{out} is a file: choose another directory.")
-    place = next(path for path in (out, *out.absolute().parents) if os.path.lexists(path))
-    if not place.is_dir():
-        raise InputError(
-            f"{out} cannot be written ({place} is no directory): see to that, or choose another "
-            "directory."
-        )
+    refuse_blocked(out / CONFIG)
     refuse_foreign(out)
     if (out / CONFIG).exists():
         if overwrite:

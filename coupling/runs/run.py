@@ -144,6 +144,7 @@ def _reopened(config: Config, out: Path, own: OwnParts, ranks: Ranks) -> RunLoop
         check_weights(ledger, config, run.weights)
         run.simulation.restore(arrays)
         run.restore(ledger)
+        check_steps_left(run, stored_config(ledger.config))
         check_same_run(out, ledger.run_id)
         for sentence in damaged + changed:
             run.warn(sentence)
@@ -156,6 +157,16 @@ def _reopened(config: Config, out: Path, own: OwnParts, ranks: Ranks) -> RunLoop
         ) from error
     run.reopen(ledger)
     return run
+
+
+def check_steps_left(run: RunLoop, was: Config) -> None:
+    """Raise InputError where a run that is finished is to go on with another solver or closure."""
+    for section in ("stokes", "closure"):
+        if run.finished and getattr(run.config, section) != getattr(was, section):
+            raise InputError(
+                f"the run is finished, and no step is left to take with another {section}: raise "
+                "time.end or time.max_steps as well."
+            )
 
 
 def check_weights(ledger: Ledger, config: Config, now: Mapping[str, str | None]) -> None:

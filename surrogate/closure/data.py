@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from tellus.errors import InputError
-from tellus.solver.grid import Array, Grid
+from tellus.solver.grid import LEAST_CELLS, Array, Grid
 from tellus.surrogate.data import Dataset
 from tellus.surrogate.rows import Rows
 
@@ -116,7 +116,7 @@ def load_part(dataset: Dataset, split: str, settings: ClosureSettings) -> Part:
         if not dataset.has(name, "first"):
             raise InputError(
                 f"{dataset.path} keeps no windows of finer runs: make a data set with "
-                'dataset.kind = "filtered" to train a closure on.'
+                'dataset.kind = "filtered" to train a closure on, or, if it is one, make it again.'
             )
         for grid, each in _of_simulation(dataset, entry, number, settings):
             gathered.setdefault(grid, []).append(each)
@@ -146,7 +146,14 @@ def _of_simulation(
         log_gamma=[float(np.log(entry[key])) for key in ("gamma_T", "gamma_p")],
         number=number,
     )
+    if len(set(settings.coarsenings)) < len(settings.coarsenings):
+        raise InputError("model.coarsenings names one of its lengths twice: leave it out.")
     for ratio in settings.coarsenings:
+        if min(fine.nx, fine.ny) // ratio < LEAST_CELLS:
+            raise InputError(
+                f"model.coarsenings: {ratio} leaves fewer than {LEAST_CELLS} cells along a side of "
+                f"the {fine} of {dataset.path}: leave it out."
+            )
         if fine.nx % ratio or fine.ny % ratio:
             raise InputError(
                 f"model.coarsenings: {ratio} does not divide the {fine} cells of {dataset.path}: "

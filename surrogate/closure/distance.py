@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from tellus.errors import InputError
 from tellus.io.json_file import plain
 
 from .features import STATE, Seen, state_features
@@ -52,7 +53,12 @@ class Distance:
         mean = torch.where(odd, 0.0, total / count)
         covariance = products / count - mean[:, None] * mean
         covariance[odd[:, None] != odd] = 0.0
-        factor = torch.linalg.cholesky(covariance)
+        factor, failed = torch.linalg.cholesky_ex(covariance)
+        if failed:
+            raise InputError(
+                "the states that the closure is trained on are too few, or too alike, to tell "
+                "others from them: train on more windows, on more simulations, or on a finer grid."
+            )
         whitening = torch.linalg.solve_triangular(factor, torch.eye(len(odd)).double(), upper=False)
         found = cls(mean.numpy(), whitening.numpy(), np.inf)
         largest = max(float(found.squares(seen).max()) for seen in states())

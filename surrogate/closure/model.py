@@ -1,6 +1,6 @@
 """A trained closure in a run."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
@@ -52,9 +52,7 @@ class LearnedClosure(TrainedModel, Closure):
     def __init__(self, networks: ClosureNetworks, card: dict[str, Any]) -> None:
         super().__init__(networks, card)
         self.networks = networks
-        ranges = [card["seen"][name] for name in (*STATE, *FLOW)]
-        if not all(low <= high for low, high in ranges):
-            raise ValueError("a range in seen ends before it begins")
+        ranges = [_range(card["seen"], name) for name in (*STATE, *FLOW)]
         # Cards of earlier versions have none.
         kept = card.get("distance")
         distance = None if kept is None else Distance.from_json(kept)
@@ -65,6 +63,8 @@ class LearnedClosure(TrainedModel, Closure):
         self._viscosity = None if own is None else native(own.local, *of_state)
         self.of_own_grid = self.held = own is not None
         self.share = 1.0 if own is None else float(own.share)
+        if not 0.0 <= self.share <= 1.0:
+            raise ValueError(f"its share of the change to shear is {self.share:g}")
         self.silent = 0.0
 
     @classmethod
@@ -73,6 +73,8 @@ class LearnedClosure(TrainedModel, Closure):
         card = stored.card
         if card["channels"] != [*STATE, *FLOW]:
             raise ValueError("it sees other features than those of this version")
+        if card["range"].get("heating") is None:
+            raise ValueError("it has no range of heating")
         settings = ClosureNetworkSettings.from_json(card["network"])
         dtype = PRECISIONS[card["training"]["precision"]]
         own_flow = card["training"].get("velocity") == OWN
@@ -178,6 +180,14 @@ class LearnedClosure(TrainedModel, Closure):
         seen = self.card["seen"]
         odd = zip((*STATE, *FLOW), self.networks.flux.local.odd, strict=True)
         return np.array([(sign, *seen[name]) for name, sign in odd], dtype=np.float64)
+
+
+def _range(seen: Mapping[str, Any], name: str) -> tuple[float, float]:
+    """Of a feature in training, as a card has it; ValueError where it has none."""
+    match seen.get(name):
+        case [int() | float() as low, int() | float() as high] if low <= high:
+            return low, high
+    raise ValueError(f'what it has seen of "{name}" is no range')
 
 
 def layers_of(network: Local) -> list[tuple[Single, Single]]:

@@ -93,6 +93,9 @@ def test_resuming_a_finished_run_changes_nothing_but_its_summary(tmp_path: Path)
         if name != "run.json" and not name.startswith(f"{FOLDER}/step-000000004"):
             assert before.get(name) == after.get(name), name
     assert summary(out)["status"] == "done"
+    said = complaint("run", out, "--resume", "--stokes", "skip:2")
+    assert "no step is left to take with another stokes" in said
+    assert after == files(out)
 
 
 def test_resume_needs_neither_the_directory_nor_the_run_it_started_in(

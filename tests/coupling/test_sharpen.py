@@ -1,5 +1,7 @@
 """`tellus sharpen`: finer fields whose means are the run's, and a directory that reads like one."""
 
+import errno
+import os
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +15,7 @@ from tellus import open_run
 from tellus.benchmarks.accuracy_cases import CASES
 from tellus.benchmarks.accuracy_reference import stored
 from tellus.coupling.output.sharpen import sharpen, sharpened
+from tellus.coupling.runs.fields import FieldWriter
 from tellus.coupling.runs.info import describe
 from tellus.coupling.runs.run import run_directory
 from tellus.errors import InputError
@@ -97,6 +100,19 @@ def test_a_place_that_is_taken_is_refused_at_once(run: Path, tmp_path: Path) -> 
         said = complaint("sharpen", run, "--out", out, "--closure", "nothing")
         assert re.search(sentence, said)
     assert (tmp_path / "file").read_text() == "precious"
+
+
+def test_a_full_disk_is_named_by_the_place(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*arguments: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(FieldWriter, "append", full)
+    with pytest.raises(OSError, match="No space left") as failure:
+        sharpen(run, tmp_path / "sharp", 2, report=len)
+    assert failure.value.filename == str(tmp_path / "sharp")
+    assert not [*tmp_path.iterdir()]
 
 
 def test_a_cooling_core_is_refused(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """Cards and weights are what a card says, or refused before memory is taken."""
 
 import json
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -133,13 +134,24 @@ def test_layers_have_the_limits_of_a_configuration(
         LOADERS[kind](models[kind])
 
 
-def test_ranges_of_features_begin_before_they_end(models: dict[str, Path]) -> None:
+def test_a_closure_says_where_it_was_trained(models: dict[str, Path]) -> None:
     file = models["closure"] / files.CARD
     card = json.loads(file.read_text())
     name = next(iter(card["seen"]))
-    card["seen"][name] = [1.0, -1.0]
-    file.write_text(json.dumps(card))
-    with pytest.raises(InputError, match=r"card\.json does not describe .* ends before it begins"):
+    for wrong in ([1.0, -1.0], None, ["a", "b"], [0.0]):
+        file.write_text(json.dumps({**card, "seen": {**card["seen"], name: wrong}}))
+        with pytest.raises(InputError, match=rf'card\.json does not .* of "{name}" is no range'):
+            LearnedClosure.load(models["closure"])
+    file.write_text(json.dumps({**card, "range": {**card["range"], "heating": None}}))
+    with pytest.raises(InputError, match=r"card\.json does not .* no range of heating"):
+        LearnedClosure.load(models["closure"])
+
+
+def test_weights_that_are_no_file_are_not_waited_for(models: dict[str, Path]) -> None:
+    weights = models["closure"] / files.WEIGHTS
+    weights.unlink()
+    os.mkfifo(weights)
+    with pytest.raises(InputError, match="is no file"):
         LearnedClosure.load(models["closure"])
 
 

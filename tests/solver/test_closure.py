@@ -173,7 +173,13 @@ def test_layers_within_cells_resist_stretching_and_shear_with_their_means() -> N
     assert errors[1] < 0.6 * errors[0]
 
 
-@pytest.mark.parametrize("wrong", [np.ones(3), -np.ones((8, 16)), np.full((8, 16), np.nan)])
+ONES = np.ones((8, 16))
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [np.ones(3), -ONES, np.nan * ONES, ONES.tolist(), 1j * ONES, ONES.astype(object), (ONES, ONES)],
+)
 def test_no_viscosity_is_refused(wrong: Array) -> None:
     class Broken(Closure):
         name = "broken"

@@ -385,9 +385,20 @@ def test_too_long_stretches_are_refused(filtered_dataset: Path, tmp_path: Path) 
     long = ClosureSettings(network=SETTINGS.network, steps=5, coarsenings=(1,))
     with pytest.raises(InputError, match=r"long enough for model\.steps = 5"):
         train(long, filtered_dataset, tmp_path / "model", report=len)
-    odd = ClosureSettings(network=SETTINGS.network, steps=1, coarsenings=(3,))
-    with pytest.raises(InputError, match=r"model\.coarsenings: 3 does not divide"):
-        train(odd, filtered_dataset, tmp_path / "other", report=len)
+    for coarsenings, said in {
+        (3,): "3 does not divide",
+        (8,): "8 leaves fewer than 4 cells",
+        (1, 1): "names one .* twice",
+    }.items():
+        odd = ClosureSettings(network=SETTINGS.network, steps=1, coarsenings=coarsenings)
+        with pytest.raises(InputError, match=rf"model\.coarsenings.* {said}"):
+            train(odd, filtered_dataset, tmp_path / "other", report=len)
+
+
+def test_states_that_are_too_alike_are_refused() -> None:
+    uniform = Seen(torch.full((1, 8, 8), 0.5), torch.zeros(1, 8, 8))
+    with pytest.raises(InputError, match="too few, or too alike"):
+        Distance.of(lambda: [uniform])
 
 
 def closed(trained: Path, *overrides: str) -> Simulation:

@@ -75,6 +75,16 @@ def refuse_occupied(out: Path, begun: bool, remark: str, *own: str) -> None:
         raise InputError(f"{out} is not empty and {remark}: choose another --out.")
 
 
+def refuse_blocked(out: Path) -> None:
+    """Raise InputError where a file lies in the way of `out`."""
+    place = next(path for path in out.absolute().parents if os.path.lexists(path))
+    if not place.is_dir():
+        raise InputError(
+            f"{out} cannot be written ({place} is no directory): see to that, or choose another "
+            "place."
+        )
+
+
 def directory(out: Path) -> Path:
     """Make `out` a directory for what is drawn or exported; InputError where it is a file."""
     if out.exists() and not out.is_dir():

@@ -78,11 +78,18 @@ def sync(file: int) -> None:
 
 @contextmanager
 def folder_aside(path: Path) -> Iterator[Path]:
-    """A new folder beside `path`, removed at the end unless it has been moved elsewhere."""
+    """A new folder beside `path`, removed at the end unless it has been moved elsewhere.
+
+    An OSError of what is written into it names `path`.
+    """
     partial = _beside(path)
     partial.mkdir(parents=True)
     try:
         yield partial
+    except OSError as error:
+        if error.errno and str(error.filename or partial).startswith(str(partial)):
+            raise OSError(error.errno, error.strerror, str(path)) from error
+        raise
     finally:
         shutil.rmtree(partial, ignore_errors=True)
 
