@@ -2,8 +2,10 @@
 
 import asyncio
 import os
+import sys
 from collections.abc import Callable, Iterator
 from functools import cache
+from traceback import walk_stack
 from typing import Any
 
 import psutil
@@ -62,21 +64,40 @@ def parser_once() -> Iterator[None]:
 def few_dots() -> Iterator[None]:
     """What is on a picture is tested, not its dots, nor how its parts fit together.
 
-    That pictures can be had as PDF is tested of the first one.
+    The first picture that a place in the code makes is drawn, in few dots; later ones are empty,
+    but in tests that are to see them `drawn`.
     """
-    savefig, written = Figure.savefig, list[str]()
+    savefig, known = Figure.savefig, set[tuple[object, ...]]()
 
     def coarse(figure: Figure, *to: Any, **how: Any) -> None:
-        if how.get("format") == "pdf" and "pdf" in written:
-            to[0].write(b"%PDF")
-            return
-        written.append(str(how.get("format")))
+        place = next(
+            (frame.f_code, line, how.get("format"))
+            for frame, line in walk_stack(sys._getframe(1))
+            if frame.f_code.co_name not in {"picture", "save_picture"}
+        )
         figure.set_layout_engine("none")
-        savefig(figure, *to, **how | ({"dpi": 72} if how.get("format") == "png" else {}))
+        if how.get("format") == "png":
+            how["dpi"] = 72
+        with pytest.MonkeyPatch.context() as patch:
+            if place in known and not EVERY_PICTURE:
+                patch.setattr(Figure, "draw", lambda *of: None)
+            known.add(place)
+            savefig(figure, *to, **how)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Figure, "savefig", coarse)
         yield
+
+
+EVERY_PICTURE: list[None] = []
+
+
+@pytest.fixture
+def drawn() -> Iterator[None]:
+    """In this test, every picture is drawn."""
+    EVERY_PICTURE.append(None)
+    yield
+    EVERY_PICTURE.clear()
 
 
 LAYING_OUT = {
@@ -97,7 +118,7 @@ def nothing_laid_out() -> Iterator[None]:
 
 
 @pytest.fixture
-def laid_out(monkeypatch: pytest.MonkeyPatch) -> None:
+def laid_out(drawn: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """But in this test, its parts are fitted together."""
     for (owner, name), method in LAYING_OUT.items():
         monkeypatch.setattr(owner, name, method)

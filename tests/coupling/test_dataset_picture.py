@@ -72,6 +72,7 @@ def test_velocities_over_their_scale_are_of_order_one() -> None:
     assert 0.2 < ends.min() < ends.max() < 5
 
 
+@pytest.mark.usefixtures("drawn")
 def test_the_command_draws_it(tmp_path: Path) -> None:
     tellus("plot", card(tmp_path, entries()))
     assert imread(tmp_path / "overview.png").std() > 0.01

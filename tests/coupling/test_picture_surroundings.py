@@ -35,6 +35,7 @@ def drawn(path: Path) -> bytes:
     return path.read_bytes()
 
 
+@pytest.mark.usefixtures("drawn")
 def test_settings_of_ones_own_do_not_show(tmp_path: Path) -> None:
     with mpl.rc_context(ODD):
         odd = drawn(tmp_path / "odd.png")

@@ -330,6 +330,7 @@ def test_where_there_is_no_law_it_is_said_why(found: Any, keys: list[str], why: 
         fit(found, keys, "q")
 
 
+@pytest.mark.usefixtures("drawn")
 @pytest.mark.parametrize(
     "vary",
     [
