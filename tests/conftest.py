@@ -1,6 +1,7 @@
 """For all tests: nothing waits for disks, or to see how busy the machine is; few examples drawn."""
 
 import asyncio
+import gc
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -28,6 +29,13 @@ settings.register_profile("many", deadline=None, max_examples=100)
 
 def pytest_configure(config: pytest.Config) -> None:
     settings.load_profile("few" if config.option.markexpr == "not slow" else "many")
+    gc.disable()
+
+
+def pytest_collection_finish() -> None:
+    """Libraries and tests stay: to look through them for garbage would take seconds."""
+    gc.freeze()
+    gc.enable()
 
 
 @pytest.fixture(autouse=True, scope="session")
