@@ -15,7 +15,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from tellus.coupling.output.planet import Units, units_of
-from tellus.coupling.runs.fields import CELLS, NODES, U_FACES, V_FACES
+from tellus.coupling.runs.fields import CELLS, NODES
 from tellus.coupling.runs.files import CONFIG
 from tellus.coupling.runs.recorded import RecordedRun, read_outputs
 from tellus.errors import InputError
@@ -167,25 +167,14 @@ def _described(run: RecordedRun, units: Units) -> xr.Dataset:
 
 
 def _on_cells(frame: xr.Dataset) -> dict[str, Values]:
-    """What VTK can show at the cells: velocities at faces become a vector there."""
-    fields = _with_dims(frame, CELLS)
-    along, up = _with_dims(frame, U_FACES), _with_dims(frame, V_FACES)
-    if "u" in along and "v" in up:
-        u, v = along.pop("u"), up.pop("v")
-        fields["velocity"] = np.stack([_mean(u, axis=1), _mean(v, axis=0)])
-    fields |= {name: _mean(values, axis=1) for name, values in along.items()}
-    fields |= {name: _mean(values, axis=0) for name, values in up.items()}
-    return fields
+    """What lives at the cells, and the velocity there: means over the faces of each."""
+    u, v = frame["u"].values, frame["v"].values
+    means = (u[:, 1:] + u[:, :-1]) / 2, (v[1:] + v[:-1]) / 2
+    return _with_dims(frame, CELLS) | {"velocity": np.stack(means)}
 
 
 def _with_dims(frame: xr.Dataset, dims: tuple[str, ...]) -> dict[str, Values]:
     return {str(n): field.values for n, field in frame.data_vars.items() if field.dims == dims}
-
-
-def _mean(faces: Values, axis: int) -> Values:
-    """Mean of the two faces of each cell."""
-    moved = np.moveaxis(faces, axis, 0)
-    return np.moveaxis((moved[1:] + moved[:-1]) / 2, 0, axis)
 
 
 class Mesh:

@@ -106,7 +106,7 @@ def plot_run(
             save_picture(figure, written[-1], DPI)
         moving = {name: looks[name] for name in (fields or MOVING)}
         canvas = Canvas(run, moving, units)
-        written += write_film(out, canvas.figure, lambda k: canvas.show(run, k), chosen, DPI)
+        written += write_film(out, canvas.figure, lambda k: canvas.draw(run.frame(k)), chosen, DPI)
     return written
 
 
@@ -180,10 +180,10 @@ def _write_maps(
     """The files of one output after the other."""
     canvases = {name: Canvas(run, {name: look}, units) for name, look in looks.items()}
     for k in chosen:
-        frame, files = units.dataset(run.frame(k)), list[Path]()
+        frame, files = run.frame(k), list[Path]()
         for name, canvas in canvases.items():
             files.append(out / f"{name}_{k:05d}.png")
-            canvas.draw(frame, float(run.output_times[k]))
+            canvas.draw(frame)
             save_picture(canvas.figure, files[-1], DPI)
         yield files
 
@@ -205,21 +205,17 @@ class Canvas:
             drawn = ScalarMappable(look.scale, look.colours)
             own = {"extend": look.cut, "aspect": 14, "pad": 0.02, "fraction": 0.15}
             colour_bar(self.figure, drawn, self._axes[name], look.label, **own)
-        self._is_laid_out = False
 
-    def draw(self, frame: xr.Dataset, time: float) -> None:
+    def draw(self, frame: xr.Dataset) -> None:
+        """One output, as `RecordedRun.frame` gives it."""
+        shown = self._units.dataset(frame)
         for name, axis in self._axes.items():
-            draw_field(axis, frame, name, self._looks[name], self._units)
+            draw_field(axis, shown, name, self._looks[name], self._units)
             axis.label_outer()
-        self.figure.suptitle(f"t = {self._units.clock(time)}")
-        if not self._is_laid_out:
-            self.figure.draw_without_rendering()
+        self.figure.suptitle(f"t = {self._units.clock(float(frame['time']))}")
+        if (engine := self.figure.get_layout_engine()) is not None:
+            engine.execute(self.figure)
             self.figure.set_layout_engine("none")
-            self._is_laid_out = True
-
-    def show(self, run: RecordedRun, output: int) -> None:
-        """Draw one output of a run."""
-        self.draw(self._units.dataset(run.frame(output)), float(run.output_times[output]))
 
 
 FRAMES_PER_SECOND = 10
