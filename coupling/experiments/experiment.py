@@ -15,7 +15,6 @@ from tellus.io.recognised import TRAININGS, unexpected
 from tellus.io.shown import plain_names
 from tellus.surrogate.card import CARD, METRICS
 from tellus.surrogate.data import Dataset
-from tellus.surrogate.kinds import KINDS
 from tellus.surrogate.model import kind_of
 from tellus.surrogate.settings import LoopSettings
 
@@ -34,16 +33,6 @@ class Experiment:
         """The file's name without number and ending, such as "exact-walls"."""
         number, dash, rest = self.config.stem.partition("-")
         return rest if dash and number.isdecimal() else self.config.stem
-
-    @property
-    def kind(self) -> str:
-        """What is trained, such as "multi-scale"."""
-        return self.settings.kind
-
-    @property
-    def solves(self) -> bool:
-        """Whether it is rolled out in a suite; what steps in time itself is by its evaluation."""
-        return KINDS[self.kind].solves
 
     @property
     def model(self) -> Path:

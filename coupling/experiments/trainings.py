@@ -23,6 +23,7 @@ from tellus.io.whole_file import write_atomically
 from tellus.solver.threads import allowed, limit
 from tellus.surrogate.card import CARD
 from tellus.surrogate.data import Dataset
+from tellus.surrogate.kinds import KINDS
 
 Report = Callable[[str], None]
 Json = dict[str, Any]
@@ -94,7 +95,8 @@ def run_experiments(
         begun = perf_counter()
         _train_all(experiments, data, jobs, device, report)
         seconds = perf_counter() - begun if fresh else None
-        networks = [e.label for e in experiments if e.solves]
+        # What steps in time itself is rolled out by its evaluation.
+        networks = [e.label for e in experiments if KINDS[e.settings.kind].solves]
         rollouts = None
         if networks and steps != 0:
             rollouts = rollout_suite(
@@ -207,7 +209,7 @@ def _row(experiment: Experiment, rollouts: Json | None) -> Json:
     summary = [] if rollouts is None else rollouts["summary"]
     return {
         "name": experiment.name,
-        "kind": experiment.kind,
+        "kind": experiment.settings.kind,
         "meaning": experiment.config.read_text().splitlines()[0].lstrip("# "),
         "parameters": card["parameters"],
         "epochs": len(epochs),
