@@ -5,12 +5,14 @@ import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from pathlib import Path
 from typing import Any, Self
 
 from pydantic import ValidationError
 
 from tellus.config import Config, load_config, stored_config
+from tellus.config.fields import fields
 from tellus.config.vary import Varied
 from tellus.coupling.runs.recorded import RecordedRun
 from tellus.coupling.sobol import sobol_points
@@ -60,7 +62,7 @@ def points(
     found: dict[str, tuple[Values, Config]] = {}
     for settings in _combined(axes) if count is None else _drawn(axes, count):
         config = _loaded(file, changes, settings)
-        values = {axis.key: value_of(config, axis.key) for axis in axes}
+        values = {axis.key: attrgetter(axis.key)(config) for axis in axes}
         if count is None and _place(values) in found:
             raise InputError(
                 f"--vary: {settings_text(values)} is there twice: name every value once."
@@ -112,12 +114,6 @@ def _loaded(file: Path, changes: Sequence[str], settings: Sequence[str]) -> Conf
         raise InputError(sentence) from None
 
 
-def value_of(config: Config, key: str) -> Any:
-    """What a configuration holds of "section.key"."""
-    section, _, name = key.partition(".")
-    return getattr(getattr(config, section), name)
-
-
 @dataclass(frozen=True)
 class Sweep:
     """What sweep.json says: what all runs share, and the values of each.
@@ -145,15 +141,13 @@ class Sweep:
                 f"{path} varies {', '.join(found.keys)}, not {', '.join(keys)}: vary those, or "
                 "choose another --out."
             )
-        before, now = (each.model_dump() for each in (found.config, config))
-        for section, values in now.items():
-            for key, value in values.items():
-                other = before[section][key]
-                if f"{section}.{key}" not in keys and value != other:
-                    raise InputError(
-                        f"{path} was begun with {section}.{key} = {brief_value(other)}, not "
-                        f"{brief_value(value)}: give that, or choose another --out."
-                    )
+        for key, _ in fields(Config):
+            before, now = (attrgetter(key)(each) for each in (found.config, config))
+            if key not in keys and now != before:
+                raise InputError(
+                    f"{path} was begun with {key} = {brief_value(before)}, not "
+                    f"{brief_value(now)}: give that, or choose another --out."
+                )
         return found
 
     @classmethod

@@ -3,9 +3,11 @@
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from operator import attrgetter
 from pathlib import Path
 
 from tellus.config import Config, changed, dump, load_config, stored_dataset_config
+from tellus.config.fields import fields
 from tellus.coupling.build import replaced, simulation_of
 from tellus.errors import InputError
 from tellus.io.shown import plain_names
@@ -13,7 +15,8 @@ from tellus.surrogate.card import CARD
 from tellus.surrogate.data import Dataset
 
 SAME_CASE = ("model", "boundaries", "rheology", "initial")
-"""Sections that a reference shares with its case."""
+SAME_KEYS = ("grid.aspect", "stokes.solver")
+"""Sections and keys that a reference shares with its case."""
 
 PARAMETERS = ("heating", "gamma_T", "gamma_p")
 
@@ -50,7 +53,7 @@ class RolloutCase:
         return self if self.reference is None else replace(self, config=self.reference)
 
     def changed(self, settings: Sequence[str], reference: Sequence[str]) -> "RolloutCase":
-        """With other `section.key=value`, and others again for the reference; see `read`."""
+        """With other `section.key=value`, and others again for the reference."""
         config = changed(self.config, settings)
         try:
             other = changed(config, reference) if reference else None
@@ -66,12 +69,11 @@ class RolloutCase:
 
 def _check_same_case(config: Config, reference: Config) -> None:
     """Refuse a reference of another case than what it is to be the reference of (InputError)."""
-    ours, theirs = config.model_dump(), reference.model_dump()
-    fixed = [(section, key) for section in SAME_CASE for key in ours[section]]
-    for section, key in (*fixed, ("grid", "aspect"), ("stokes", "solver")):
-        if ours[section][key] != theirs[section][key]:
+    for key, _ in fields(Config):
+        same_case = key.partition(".")[0] in SAME_CASE or key in SAME_KEYS
+        if same_case and attrgetter(key)(config) != attrgetter(key)(reference):
             raise InputError(
-                f"--reference: {section}.{key} says what is computed, not how finely, and is that "
+                f"--reference: {key} says what is computed, not how finely, and is that "
                 "of the case (the reference's solver is direct): leave it out, or change it for "
                 "all with --set."
             )
