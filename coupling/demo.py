@@ -33,9 +33,8 @@ from tellus.solver.stokes import (
 from .solvers.names import make_solver
 from .trajectory.comparison.compare import compare
 from .trajectory.comparison.figures import picture
-from .trajectory.comparison.found import Comparison
+from .trajectory.comparison.found import Comparison, busy, headline
 from .trajectory.comparison.report import write_report
-from .trajectory.comparison.table import busy, headline
 
 Sections = Mapping[str, Mapping[str, float | str]]
 

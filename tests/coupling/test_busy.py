@@ -8,7 +8,7 @@ import pytest
 from rollouts import short_run
 
 from tellus.coupling.trajectory.comparison.compare import compare
-from tellus.coupling.trajectory.comparison.table import headline, table
+from tellus.coupling.trajectory.comparison.found import headline, table
 from tellus.io import busy
 from tellus.io.busy import Watch
 

@@ -2,11 +2,13 @@
 
 import statistics
 from collections.abc import Sequence
+from operator import attrgetter
 from pathlib import Path
 
 import numpy as np
 
 from tellus.config import Config
+from tellus.config.fields import fields
 from tellus.config.sections import PHYSICS
 from tellus.coupling.runs.recorded import RUNNING, RecordedRun, read_run
 from tellus.coupling.runs.summary import guards
@@ -46,9 +48,9 @@ def compare(runs: Sequence[Path], out: Path | None = None) -> Comparison:
     the velocity stays divergence-free.
     """
     if out is not None:
-        from .report import check_place
+        from . import report  # matplotlib, which nothing else here needs
 
-        check_place(Path(out))
+        report.check_place(Path(out))
     if not runs:
         raise InputError("compare: no run given; name one or more run directories.")
     recorded = [read_run(path) for path in runs]
@@ -56,9 +58,7 @@ def compare(runs: Sequence[Path], out: Path | None = None) -> Comparison:
     each = [summary(pair, label) for pair, label in zip(pairs, labels(recorded), strict=True)]
     result = Comparison(str(recorded[0].path), each, _warnings(recorded))
     if out is not None:
-        from .report import write_report
-
-        write_report(Path(out), result, recorded)
+        report.write_report(Path(out), result, recorded)
     return result
 
 
@@ -91,22 +91,13 @@ def labels(runs: Sequence[RecordedRun]) -> list[str]:
 
 def _varying(configs: Sequence[Config]) -> list[Values]:
     """Of each configuration the settings, by section.key, that are not the same in all of them."""
-    flat = [
-        {
-            f"{section}.{key}": value
-            for section, values in config.model_dump(exclude_none=True).items()
-            if section not in UNTOLD
-            for key, value in values.items()
-            if key not in PATHS
-        }
-        for config in configs
-    ]
-    keys = [
-        key
-        for key in dict.fromkeys(key for config in flat for key in config)
-        if any(config.get(key) != flat[0].get(key) for config in flat)
-    ]
-    return [{key: config.get(key) for key in keys} for config in flat]
+    told: list[Values] = [{} for _ in configs]
+    for key, _ in fields(Config):
+        section, _, name = key.partition(".")
+        each = [attrgetter(key)(config) for config in configs]
+        if section not in UNTOLD and name not in PATHS and any(v != each[0] for v in each):
+            told = [{**own, key: value} for own, value in zip(told, each, strict=True)]
+    return told
 
 
 def summary(pair: RunPair, label: str) -> ComparedRun:

@@ -1,7 +1,7 @@
 """The figures of a comparison, one function each, with a sentence that says what they show.
 
-Every function takes the recorded runs, the reference first, and what
-`compare` made of them.
+Every function takes what `compare` found of some runs, most of them the runs too, the reference
+first.
 """
 
 from collections.abc import Sequence
@@ -24,11 +24,13 @@ from tellus.coupling.output.style import (
     styled,
     temperature_scale,
 )
+from tellus.coupling.runs.recorded import RecordedRun
 from tellus.coupling.trajectory.comparison.pair import RunPair, mean_profile
 
-from .formatting import WIDE, Runs, Shown, finding, labels_of
 from .found import ComparedRun, Comparison
-from .maps import difference_maps, temperature_maps
+from .maps import WIDE, Pairs, Shown, difference_maps, finding, labels_of, temperature_maps
+
+Runs = Sequence[RecordedRun]
 
 GREYS = {"energy": "#777777", "output": "#aaaaaa", "rest": "#d5d5d5"}
 
@@ -46,12 +48,13 @@ SPEEDUPS = {"speedup": ("per step", "#0072B2"), "speedup_end_to_end": ("end to e
 
 def figures(result: Comparison, runs: Runs) -> dict[str, list[Shown]]:
     """Every figure of the report, by section."""
+    pairs = [RunPair(runs[0], run) for run in runs]
     with styled():
         return {
-            "temperature": list(temperature_maps(result, runs)),
-            "difference": list(difference_maps(result, runs)),
+            "temperature": list(temperature_maps(result, pairs)),
+            "difference": list(difference_maps(result, pairs)),
             "history": [history(result, runs)],
-            "profiles": [profiles(result, runs)],
+            "profiles": [profiles(result, pairs)],
             "drift": [drift(result)] if len(runs) > 1 else [],
             "cost": [cost(result)],
         }
@@ -100,15 +103,16 @@ def _gaps(result: Comparison, runs: Runs) -> list[Curve]:
     return curves
 
 
-def profiles(result: Comparison, runs: Runs) -> Shown:
+def profiles(result: Comparison, pairs: Pairs) -> Shown:
     """Horizontal means of temperature: at the last common output and averaged over time."""
     figure = Figure(figsize=(8.4, 3.8))
     final, average = figure.subplots(1, 2, sharey=True)
     both: tuple[list[Curve], list[Curve]] = ([], [])
-    for k, (label, run) in enumerate(zip(labels_of(result), runs, strict=True)):
-        start, end = RunPair(runs[0], run).last_third
+    for k, (label, pair) in enumerate(zip(labels_of(result), pairs, strict=True)):
+        start, end = pair.last_third
         for curves, since in zip(both, (end, start), strict=True):
-            curves.append(Curve(k, label, mean_profile(run, since, end), run.grid.y_cells))
+            mean = mean_profile(pair.run, since, end)
+            curves.append(Curve(k, label, mean, pair.run.grid.y_cells))
     draw_profiles(final, both[0], "at the end")
     draw_profiles(average, both[1], "averaged over the last third")
     average.set(ylabel="")

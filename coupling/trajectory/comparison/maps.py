@@ -1,6 +1,10 @@
-"""Maps of a comparison: a row for each run, a column for each time, all panels of one size."""
+"""What the figures of a comparison share, and its maps: a row for each run, a column for each time.
+
+All panels of maps are of one size.
+"""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 from matplotlib.colors import CenteredNorm, Normalize
@@ -9,13 +13,20 @@ from matplotlib.figure import Figure
 from tellus.coupling.output.style import colour_bar, draw_map, temperature_scale
 from tellus.coupling.runs.recorded import RecordedRun
 from tellus.coupling.trajectory.comparison.pair import RunPair
+from tellus.io.shown import in_picture
+from tellus.io.text_table import digits
 from tellus.solver.grid import Array
 
-from .formatting import WIDE, Runs, Shown, finding, labels_of
 from .found import Comparison
+
+Pairs = Sequence[RunPair]
+"""The runs beside the first of them, which is one too."""
 
 MapColumns = Mapping[int, Sequence[Array | None]]
 """By outputs of the reference, a field of each run."""
+
+WIDE = 12.6
+"""Inches of a figure across the page."""
 
 LABELS = {"temperature": "temperature", "difference": "temperature difference"}
 
@@ -23,9 +34,31 @@ TALLEST = 10.0
 """Inches of a figure of maps, before it goes on in another."""
 
 
-def temperature_maps(result: Comparison, runs: Runs) -> Iterator[Shown]:
-    """Temperature and streamlines, a row for each run, a column for each time."""
-    pairs = [RunPair(runs[0], run) for run in runs]
+class Shown(NamedTuple):
+    """A figure, the name of its file, and what it says."""
+
+    name: str
+    figure: Figure
+    sentence: str
+
+
+def labels_of(result: Comparison) -> list[str]:
+    """Names of the runs for a picture, the reference first."""
+    return [in_picture(run.label) for run in result.runs]
+
+
+def finding(result: Comparison, what: str, *columns: tuple[str, float, str]) -> str:
+    """A sentence of what `compare` found of each run; nothing of a single one."""
+    found = [
+        f"{run.label} "
+        + " and ".join(f"{digits(getattr(run.drift, k), scale)}{u}" for k, scale, u in columns)
+        for run in result.runs[1:]
+    ]
+    return f"{what}: {'; '.join(found)}." if found else ""
+
+
+def temperature_maps(result: Comparison, pairs: Pairs) -> Iterator[Shown]:
+    """Temperature and streamlines."""
     columns = _map_columns(pairs, lambda pair, i, j: pair.run.snapshot("temperature", j))
     if columns:
         reference = [fields[0] for fields in columns.values() if fields[0] is not None]
@@ -35,27 +68,24 @@ def temperature_maps(result: Comparison, runs: Runs) -> Iterator[Shown]:
             "Temperature, on a scale that is stretched where it is hot, so that both lid and "
             "interior have colours, and streamlines, of the same values in all maps."
         )
-        yield from _maps(
-            labels_of(result), runs[0], columns, scale, ("temperature", sentence), lines
-        )
+        what = ("temperature", sentence)
+        yield from _maps(labels_of(result), pairs[0].run, columns, scale, what, lines)
 
 
-def difference_maps(result: Comparison, runs: Runs) -> Iterator[Shown]:
+def difference_maps(result: Comparison, pairs: Pairs) -> Iterator[Shown]:
     """Temperature minus that of the reference, at the same times."""
     reference, *others = labels_of(result)
-    pairs = [RunPair(runs[0], run) for run in runs[1:]]
-    columns = _map_columns(pairs, RunPair.temperature_difference)
+    columns = _map_columns(pairs[1:], RunPair.temperature_difference)
     largest = max([1e-12, *(float(np.abs(values).max()) for values in _drawn(columns))])
     far = finding(
         result, "Mean absolute difference over all outputs", ("temperature_field_mae", 1.0, "")
     )
     sentence = f"Temperature less that of {reference}: red where the run is hotter. {far}"
-    yield from _maps(others, runs[0], columns, CenteredNorm(0, largest), ("difference", sentence))
+    scale, what = CenteredNorm(0, largest), ("difference", sentence)
+    yield from _maps(others, pairs[0].run, columns, scale, what)
 
 
-def _map_columns(
-    pairs: Sequence[RunPair], field: Callable[[RunPair, int, int], Array]
-) -> MapColumns:
+def _map_columns(pairs: Pairs, field: Callable[[RunPair, int, int], Array]) -> MapColumns:
     """By outputs of the reference, evenly spaced of those at which another run wrote one too.
 
     Of every run a field at that time, None where it has no output.

@@ -20,9 +20,8 @@ from tellus.io.shown import shown
 from tellus.io.whole_file import write_atomically
 
 from .figures import figures
-from .formatting import Shown
-from .found import Comparison
-from .table import HEADINGS, headline, rows
+from .found import HEADINGS, Comparison, headline, rows
+from .maps import Shown
 
 SWITCHES = ("model.dissipation_number",)
 """Of no effect at zero."""
@@ -37,9 +36,8 @@ def write_report(
     """Write the report of what `compare` returned of these runs, replacing an older one in one go.
 
     Its figures, which are inside, also go to the folder NAME-figures beside it, as PNG and PDF.
-    Raises InputError where `out` is no place for a report.
+    `check_place` says whether `out` is a place for it.
     """
-    check_place(out)
     drawn = figures(result, runs)
     every = [each for found in drawn.values() for each in found]
     pictures = {each.name: picture(each.figure, "png", DPI) for each in every}

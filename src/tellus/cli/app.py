@@ -154,7 +154,7 @@ def compare(
     """Compare runs with the first of them."""
     refuse_sources(out, *runs)
     from tellus.coupling.trajectory.comparison import compare as comparison
-    from tellus.coupling.trajectory.comparison.table import table
+    from tellus.coupling.trajectory.comparison.found import table
 
     deliver(lambda: comparison.compare(runs, out), as_json, table)
     if out is not None:
