@@ -192,8 +192,10 @@ class Recorder:
         self._every, self._notify, self._first = sample_every, notify, simulation.steps
         self._profile = temperature_profile(simulation.temperature)
         # Since the start: the integrals of the profile, and of what `RATES` names.
-        self._profiles, self._rates = np.zeros_like(self._profile), np.zeros(len(RATES))
-        self._samples: list[tuple[int, float, float, Array, Array]] = []
+        self._integrals = np.zeros(self._profile.size + len(RATES))
+        self._steps: list[int] = []
+        # At these steps: time, <T> and the integrals.
+        self._samples: list[Array] = []
         self._fields: list[Array] = []
         self._sample()
 
@@ -212,9 +214,9 @@ class Recorder:
         self.seconds += perf_counter() - self._clock
         self.cpu_seconds += process_time() - self._cpu_clock
         profile = temperature_profile(simulation.temperature)
-        self._profiles = self._profiles + 0.5 * record.dt * (self._profile + profile)
         rates = [getattr(record.diagnostics, name) for name in RATES]
-        self._rates = self._rates + record.dt * np.array(rates)
+        means = np.array([*(0.5 * (self._profile + profile)), *rates])
+        self._integrals = self._integrals + record.dt * means
         self._profile = profile
         if record.step % self._every == 0:
             self._sample()
@@ -223,28 +225,23 @@ class Recorder:
 
     def state(self) -> Arrays:
         """All that it knows, as arrays, to go on from with the simulation as it is now."""
-        steps, time, mean, profiles, rates = zip(*self._samples, strict=True)
         return {
             "since": np.array([self._first]),
             "spent": np.array([self.seconds, self.cpu_seconds]),
             "profile": self._profile,
-            "integrals": np.array([*self._profiles, *self._rates]),
-            "steps": np.array(steps),
-            "samples": np.column_stack([time, mean, profiles, rates]),
-            "fields": np.array(self._fields).reshape(-1, *self.simulation.grid.cells),
+            "integrals": self._integrals,
+            "steps": np.array(self._steps),
+            "samples": np.array(self._samples),
+            "fields": self._kept(),
         }
 
     def restore(self, arrays: Arrays) -> None:
         """Take back what `state` handed out."""
-        rows = self._profile.size
         self._first = int(arrays["since"][0])
         self.seconds, self.cpu_seconds = arrays["spent"].tolist()
         self._profile = arrays["profile"]
-        self._profiles, self._rates = np.split(arrays["integrals"], [rows])
-        self._samples = [
-            (int(step), float(row[0]), float(row[1]), row[2 : rows + 2], row[rows + 2 :])
-            for step, row in zip(arrays["steps"], arrays["samples"], strict=True)
-        ]
+        self._integrals = arrays["integrals"]
+        self._steps, self._samples = arrays["steps"].tolist(), list(arrays["samples"])
         self._fields = list(arrays["fields"])
 
     @property
@@ -258,26 +255,29 @@ class Recorder:
 
     def trajectory(self, account: Account) -> Trajectory:
         """The course so far, the present state included."""
-        if self._samples[-1][0] != self.simulation.steps:
+        if self._steps[-1] != self.simulation.steps:
             self._sample()
-        _, time, mean, profiles, rates = zip(*self._samples, strict=True)
+        columns, rates = np.array(self._samples).T, -len(RATES)
         return Trajectory(
             account=account,
-            time=np.array(time),
-            mean_temperature=np.array(mean),
-            **dict(zip(RATES, np.array(rates).T, strict=True)),
-            profile=np.array(profiles),
+            time=columns[0],
+            mean_temperature=columns[1],
+            **dict(zip(RATES, columns[rates:], strict=True)),
+            profile=columns[2:rates].T,
             temperature=self.simulation.temperature.astype(np.float32),
-            fields=np.array(self._fields).reshape(-1, *self.simulation.grid.cells),
+            fields=self._kept(),
         )
 
     def _start_clocks(self) -> None:
         self._clock, self._cpu_clock = perf_counter(), process_time()
 
     def _sample(self) -> None:
-        simulation = self.simulation
-        now = (simulation.steps, simulation.time, float(np.mean(self._profile)))
-        self._samples.append((*now, self._profiles, self._rates))
+        now = (self.simulation.time, np.mean(self._profile))
+        self._steps.append(self.simulation.steps)
+        self._samples.append(np.array([*now, *self._integrals]))
+
+    def _kept(self) -> Array:
+        return np.array(self._fields).reshape(-1, *self.simulation.grid.cells)
 
 
 def unfinished(stem: Path) -> Path:
