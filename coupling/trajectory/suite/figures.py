@@ -22,22 +22,23 @@ from tellus.coupling.solvers.arguments import shortened
 from tellus.coupling.trajectory.cases import RolloutCase
 from tellus.coupling.trajectory.drift import last_third
 from tellus.coupling.trajectory.record import Trajectory
-from tellus.coupling.trajectory.rollout import COLLAPSED, NOT_FINITE, OUT_OF_BOUNDS, SOLVER_FAILED
 from tellus.io.shown import in_picture
 from tellus.solver.grid import Array
 
-from .scores import DEPARTED, GOOD, REFERENCE, Result, Row
+from .scores import GOOD, OUTCOMES, REFERENCE, Result, Row
 
 Trajectories = Mapping[tuple[str, str], Trajectory]
+"""By names of case and solver."""
 
-MARKERS = {
-    GOOD: ("o", "#009E73"),
-    DEPARTED: ("D", "#E69F00"),
-    OUT_OF_BOUNDS: ("X", "#D55E00"),
-    NOT_FINITE: ("P", "#882255"),
-    COLLAPSED: ("v", "#CC79A7"),
-    SOLVER_FAILED: ("s", "#222222"),
-}
+LOOKS = (
+    ("o", "#009E73"),
+    ("D", "#E69F00"),
+    ("X", "#D55E00"),
+    ("P", "#882255"),
+    ("v", "#CC79A7"),
+    ("s", "#222222"),
+)
+"""Marker and colour of each of `OUTCOMES`."""
 
 MOST_COLUMNS = 4
 """Of a map of outcomes, before it goes on below."""
@@ -53,18 +54,7 @@ def draw(
 ) -> list[Path]:
     """Every picture, into `out`: one per scenario; a map and three cases of a data set.
 
-    Parameters
-    ----------
-    cases : sequence of RolloutCase
-    found : mapping
-        Trajectories by names of case and solver.
-    result : mapping
-        What `rollout_suite` returns.
-    labels : sequence of str
-        The solvers, the reference first.
-    trained : sequence of mapping
-        Parameters of the simulations that a surrogate was trained on.
-    out : Path
+    `result` and `trained` are as in `rollout_suite`; `labels` are the solvers, the reference first.
     """
     with styled():
         drawn = {
@@ -98,7 +88,8 @@ def outcomes(
         if trained:
             axis.plot(*_places(trained), ".", ms=3, color="#bbbbbb", label="trained on")
         mine = [row for row in rows if row["solver"] == label]
-        for name, (marker, colour) in MARKERS.items():  # in the legend even where there are none
+        # In the legend even where there are none.
+        for name, (marker, colour) in zip(OUTCOMES, LOOKS, strict=True):
             where = _places([row["parameters"] for row in mine if row["outcome"] == name])
             style: Any = {"ms": 7, "color": colour, "mec": "#222222", "mew": 0.5}
             axis.plot(*where, marker, linestyle="none", label=name, **style)
