@@ -1,4 +1,4 @@
-"""Trajectories with known answers, and a solver that gives up on its way."""
+"""Trajectories with known answers, and solvers that are spoilt on their way."""
 
 from collections.abc import Callable
 from typing import Any
@@ -9,7 +9,8 @@ import pytest
 from tellus.coupling.solvers.kinds import SOLVERS, SolverEntry
 from tellus.coupling.trajectory.record import Account, Trajectory
 from tellus.errors import SolverError
-from tellus.solver.grid import Array
+from tellus.solver.direct import DirectSolver
+from tellus.solver.grid import Array, Grid
 from tellus.solver.stokes import Flow, StokesProblem, StokesSolver
 
 
@@ -61,23 +62,27 @@ def synthetic(
     )
 
 
-class Weary(StokesSolver):
-    """Direct, until it gives up."""
+class Spoilt(StokesSolver):
+    """The direct solution of some solves, and from then on what is made of it."""
 
-    name = "weary"
-
-    def __init__(self, direct: StokesSolver) -> None:
-        self.direct, self.left = direct, 5
+    def __init__(self, name: str, grid: Grid, spoil: Callable[[Flow], Flow], good: int = 0) -> None:
+        self.name, self.direct, self.spoil, self.left = name, DirectSolver(grid), spoil, good
 
     def solve(self, problem: StokesProblem) -> Flow:
         self.left -= 1
-        if self.left < 0:
-            raise SolverError("it is tired.")
-        return self.direct.solve(problem)
+        flow = self.direct.solve(problem)
+        return flow if self.left >= 0 else self.spoil(flow)
+
+
+def refuse(flow: Flow) -> Flow:
+    raise SolverError("it is tired.")
+
+
+def make_known(monkeypatch: pytest.MonkeyPatch, kind: str, build: Callable[..., Spoilt]) -> None:
+    """Give solvers their name; `build` is as in `SolverEntry`."""
+    monkeypatch.setitem(SOLVERS, kind, SolverEntry(kind, "", "-", build))
 
 
 def make_weary_known(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Give the solver "weary" its name."""
-    direct = SOLVERS["direct"].build
-    build = lambda *given: Weary(direct(*given))  # noqa: E731
-    monkeypatch.setitem(SOLVERS, "weary", SolverEntry("weary", "", "-", build))
+    """The solver "weary" gives up on its way."""
+    make_known(monkeypatch, "weary", lambda spec, grid, picard: Spoilt("weary", grid, refuse, 5))

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from rollouts import SIMPLEST, case
-from trajectories import make_weary_known, synthetic
+from trajectories import Spoilt, make_weary_known, synthetic
 
 from tellus.coupling.simulation.loop import Simulation, StepRecord
 from tellus.coupling.simulation.snapshot import Snapshot
@@ -26,14 +26,18 @@ from tellus.coupling.trajectory.record import Recorder, Trajectory, unfinished
 from tellus.coupling.trajectory.rollout import Rollout, file_name, roll_out
 from tellus.errors import InputError
 from tellus.io.arrays import write_npz
-from tellus.solver.direct import DirectSolver
-from tellus.solver.stokes import Flow, StokesProblem, StokesSolver
+from tellus.solver.stokes import Flow
 
 CONFIG = case(*SIMPLEST, "time.end=0.02", "time.max_steps=40", "model.heating=5")
 
 
 def recorded(recorder: Recorder) -> Trajectory:
     return recorder.trajectory(synthetic().account)
+
+
+def assert_same_arrays(found: Trajectory, other: Trajectory) -> None:
+    for name in (field.name for field in fields(Trajectory) if field.name != "account"):
+        assert np.array_equal(getattr(found, name), getattr(other, name)), name
 
 
 # Recorded
@@ -61,19 +65,11 @@ def test_averages_are_those_of_every_step() -> None:
     assert trajectory.temperature.shape == (8, 16)
 
 
-class Leaky(StokesSolver):
-    """The direct solution, and fluid that comes from nowhere below and goes there above."""
-
-    name = "leaky"
-
-    def __init__(self, direct: DirectSolver) -> None:
-        self.direct = direct
-
-    def solve(self, problem: StokesProblem) -> Flow:
-        flow = self.direct.solve(problem)
-        v = flow.v.copy()
-        v[1:-1] += np.sin(np.linspace(0.0, np.pi, len(v)))[1:-1, None]
-        return replace(flow, v=v, divergent=True)
+def leaky(flow: Flow) -> Flow:
+    """With fluid that comes from nowhere below and goes there above."""
+    v = flow.v.copy()
+    v[1:-1] += np.sin(np.linspace(0.0, np.pi, len(v)))[1:-1, None]
+    return replace(flow, v=v, divergent=True)
 
 
 def test_heat_given_is_that_of_all_sources() -> None:
@@ -85,7 +81,7 @@ def test_heat_given_is_that_of_all_sources() -> None:
 
     simulation = Simulation.from_config(CONFIG)
     grid = simulation.grid
-    simulation.solver = Leaky(DirectSolver(grid))
+    simulation.solver = Spoilt("leaky", grid, leaky)
     recorder, made = Recorder(simulation), [0.0]
     for _ in range(10):
         flow, before, time = simulation.flow(), simulation.temperature, simulation.time
@@ -167,8 +163,7 @@ def test_a_rollout_that_was_stopped_goes_on_bitwise(
     found = roll_out(ours, start)
     assert found.account.steps == whole.account.steps
     assert found.account.statuses == whole.account.statuses
-    for name in (field.name for field in fields(Trajectory) if field.name != "account"):
-        assert np.array_equal(getattr(found, name), getattr(whole, name))
+    assert_same_arrays(found, whole)
     found.save(ours.stem)
     assert not unfinished(ours.stem).exists()
 
@@ -195,44 +190,40 @@ def test_a_rollout_that_fails_says_so_and_keeps_what_it_did(
     again = Trajectory.load(tmp_path / "kept")
     assert again is not None
     assert again.account == found.account
-    for name in (field.name for field in fields(Trajectory) if field.name != "account"):
-        assert np.array_equal(getattr(again, name), getattr(found, name))
+    assert_same_arrays(again, found)
 
 
 def test_a_rollout_of_an_earlier_version_is_read_or_done_again(tmp_path: Path) -> None:
     """Suites kept neither fields nor what only a benchmark measures; Pareto runs all else."""
     stem = tmp_path / "kept"
     synthetic().save(stem)
-    info = json.loads((tmp_path / "kept.json").read_text())
-    for name in ("setup_seconds", "others_percent", "pace_seconds"):
-        del info[name]
-    (tmp_path / "kept.json").write_text(json.dumps(info))
+    file = stem.with_suffix(".json")
+    later = ("setup_seconds", "others_percent", "pace_seconds")
+    info = json.loads(file.read_text())
+    file.write_text(json.dumps({name: info[name] for name in info if name not in later}))
     found = Trajectory.load(stem)
     assert found is not None
     assert found.account == replace(synthetic().account, pace_seconds=None)
-    (tmp_path / "kept.json").write_text(json.dumps({"label": "direct", "failed": None}))
+    file.write_text(json.dumps({"label": "direct", "failed": None}))
     assert Trajectory.load(stem) is None
     assert Trajectory.load(tmp_path / "none") is None
 
 
-def cut(file: Path) -> None:
-    file.write_bytes(file.read_bytes()[:100])
+def cut(content: bytes) -> bytes:
+    return content[:100]
 
 
-def forget(file: Path) -> None:
-    info = json.loads(file.read_text())
-    file.write_text(json.dumps({name: info[name] for name in info if name != "steps"}))
+def forget(content: bytes) -> bytes:
+    return content.replace(b'"steps"', b'"stepped"')
 
 
 @pytest.mark.parametrize(("suffix", "damage"), [(".json", cut), (".npz", cut), (".json", forget)])
 def test_a_damaged_trajectory_is_none(
-    suffix: str,
-    damage: Callable[[Path], None],
-    tmp_path: Path,
-    caplog: pytest.LogCaptureFixture,
+    suffix: str, damage: Callable[[bytes], bytes], tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     synthetic().save(tmp_path / "kept")
-    damage(tmp_path / f"kept{suffix}")
+    file = tmp_path / f"kept{suffix}"
+    file.write_bytes(damage(file.read_bytes()))
     with caplog.at_level(logging.WARNING, "tellus"):
         assert Trajectory.load(tmp_path / "kept") is None
     assert "is damaged" in caplog.text
@@ -264,12 +255,10 @@ def test_errors_are_over_the_common_time() -> None:
     }
     nowhere = errors(reference, synthetic(end=0.0))
     assert nowhere == dict.fromkeys(errors(reference, drifting))
-
-
-def test_nothing_is_judged_relative_to_a_fluid_at_rest() -> None:
-    reference = synthetic(nusselt=1e-6)
-    assert errors(reference, synthetic(nusselt=2e-6))["vrms_relative"] == pytest.approx(1e-6)
-    assert errors(reference, synthetic(nusselt=3.0))["vrms_relative"] == pytest.approx(3.0)
+    # Nothing is judged relative to a fluid at rest.
+    for speed, relative in ((2e-6, 1e-6), (3.0, 3.0)):
+        found = errors(synthetic(nusselt=1e-6), synthetic(nusselt=speed))
+        assert found["vrms_relative"] == pytest.approx(relative)
 
 
 def test_deterministic_errors_are_means_over_the_first_outputs() -> None:
@@ -283,9 +272,7 @@ def test_deterministic_errors_are_means_over_the_first_outputs() -> None:
         "mean_temperature_error": pytest.approx(0.5),
         "nusselt_error": pytest.approx(1.5),
     }
-
-
-def test_a_profile_hides_what_a_field_shows() -> None:
+    # A profile hides what a field shows.
     still, wave = (synthetic(fields=np.array([[[x, -x]]])) for x in (0.0, 1.0))
     found = deterministic_errors(still, wave, np.array([0.5]))
     assert (found["profile_error"], found["field_error"]) == (0.0, 1.0)
