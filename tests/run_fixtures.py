@@ -28,7 +28,6 @@ def one_field(monkeypatch: pytest.MonkeyPatch) -> None:
     from tellus.coupling.output import pictures
 
     looks = pictures._looks
-    monkeypatch.setattr(pictures, "MOVING", ("temperature",))
     monkeypatch.setattr(
         pictures, "_looks", lambda *given: {"temperature": looks(*given)["temperature"]}
     )

@@ -38,7 +38,7 @@ CASE = [
     "grid.nx=16",
     "grid.ny=8",
     "grid.aspect=2",
-    "time.max_steps=9",
+    "time.max_steps=5",
     "time.dt_max=1e-3",
     "time.dt_initial=1e-3",
     "output.every=4e-4",
@@ -67,13 +67,6 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def with_planet(run: Path, copy: Path, **values: float) -> Path:
-    shutil.copytree(run, copy)
-    config = tomllib.loads((copy / "config.toml").read_text())
-    (copy / "config.toml").write_text(tomli_w.dumps(config | {"planet": PLANET | values}))
-    return copy
-
-
 def test_a_profile_is_the_mean_over_time(run: Path) -> None:
     fields = open_run(run)
     times = fields["time"].values
@@ -89,19 +82,15 @@ def test_a_profile_is_the_mean_over_time(run: Path) -> None:
         )
 
 
-def test_a_profile_is_by_default_of_the_second_half(run: Path) -> None:
-    times = open_run(run)["time"].values
-    result = profile(run)
-    assert result.to == times[-1]
-    assert result.from_ == times[times >= times[-1] / 2][0]
-
-
-def test_a_single_output_does_not_deviate(run: Path) -> None:
+def test_a_profile_is_of_the_second_half_or_of_one_output(run: Path) -> None:
     fields = open_run(run)
-    result = profile(run, start=0.0, end=0.0)
-    assert result.outputs == 1
-    np.testing.assert_array_equal(result.temperature, fields["temperature_profile"][0])
-    np.testing.assert_array_equal(result.temperature_std, 0.0)
+    times, by_default = fields["time"].values, profile(run)
+    assert by_default.to == times[-1]
+    assert by_default.from_ == times[times >= times[-1] / 2][0]
+    single = profile(run, start=0.0, end=0.0)
+    assert single.outputs == 1
+    np.testing.assert_array_equal(single.temperature, fields["temperature_profile"][0])
+    np.testing.assert_array_equal(single.temperature_std, 0.0)
 
 
 def test_a_profile_is_printed_tabulated_and_drawn(run: Path, tmp_path: Path) -> None:
@@ -236,11 +225,8 @@ def test_vtk_files_hold_the_fields(run: Path, tmp_path: Path) -> None:
         at_cells = frame["v"].values[1:] + frame["v"].values[:-1]
         np.testing.assert_allclose(2 * v, at_cells.ravel(), rtol=1e-6)
         assert not w.any()
-
-
-def test_quadrilaterals_go_round_anticlockwise(run: Path, tmp_path: Path) -> None:
-    mesh = meshio.read(export_vtk(run, tmp_path).parent / "output_00000.vtu")
-    x, y, _ = np.moveaxis(mesh.points[mesh.cells[0].data], -1, 0)
+    # Quadrilaterals go round anticlockwise.
+    x, y, _ = np.moveaxis(mesh.points[cells.data], -1, 0)
     area = 0.5 * np.sum(x * np.roll(y, -1, axis=1) - y * np.roll(x, -1, axis=1), axis=1)
     np.testing.assert_allclose(area, 1 / 64)
 
@@ -260,7 +246,9 @@ def test_netcdf_holds_everything_on_its_own_coordinates(run: Path, tmp_path: Pat
 
 
 def test_on_a_planet_everything_has_units(run: Path, tmp_path: Path) -> None:
-    planet = with_planet(run, tmp_path / "planet")
+    planet = Path(shutil.copytree(run, tmp_path / "planet"))
+    config = tomllib.loads((planet / "config.toml").read_text())
+    (planet / "config.toml").write_text(tomli_w.dumps(config | {"planet": PLANET}))
     plain, shown = profile(run), profile(planet)
     assert shown.units == {"time": "Gyr", "y": "km", "temperature": "K", "vrms": "cm/yr"}
     assert shown.to == pytest.approx(plain.to * GYR)
@@ -279,14 +267,12 @@ def test_on_a_planet_everything_has_units(run: Path, tmp_path: Path) -> None:
     assert mesh.cell_data["temperature"][0].min() > 300
 
 
-def test_stresses_need_a_reference_viscosity(run: Path, tmp_path: Path) -> None:
-    planet = with_planet(run, tmp_path / "planet", viscosity_Pa_s=1e21)
-    with xr.open_dataset(export_netcdf(planet)) as dataset:
-        assert dataset["viscosity"].attrs["units"] == "Pa s"
-        np.testing.assert_allclose(dataset["viscosity"], 1e21 * open_run(run)["viscosity"])
-        np.testing.assert_allclose(
-            dataset["dissipation"], 1e21 * 1e-36 * open_run(run)["dissipation"], rtol=1e-6
-        )
+def test_stresses_need_a_reference_viscosity(run: Path) -> None:
+    plain = open_run(run)
+    shown = units_of(on_a_planet(viscosity_Pa_s=1e21)).dataset(plain)
+    assert shown["viscosity"].attrs["units"] == "Pa s"
+    np.testing.assert_allclose(shown["viscosity"], 1e21 * plain["viscosity"])
+    np.testing.assert_allclose(shown["dissipation"], 1e21 * 1e-36 * plain["dissipation"], rtol=1e-6)
 
 
 EARTH = {"density_kg_m3": 4000.0, "gravity_m_s2": 10.0, "expansivity_1_K": 2.5e-5}
@@ -379,15 +365,8 @@ def test_a_damaged_run_is_explained(run: Path, tmp_path: Path, command: str) -> 
     shutil.rmtree(lost)
     commands: dict[str, Any] = {"plot": plot_run, "vtk": export_vtk, "netcdf": export_netcdf}
     with pytest.raises(InputError, match="output 1 of temperature is incomplete"):
-        commands[command](tmp_path / "damaged")
-
-
-def test_of_a_damaged_run_no_folder_is_begun(run: Path, tmp_path: Path) -> None:
-    shutil.copytree(run, tmp_path / "damaged")
-    shutil.rmtree(tmp_path / "damaged" / "fields.zarr" / "temperature" / "c" / "1")
-    with pytest.raises(InputError, match="output 1 of temperature is incomplete"):
-        export_vtk(tmp_path / "damaged", tmp_path / "vtk")
-    assert not (tmp_path / "vtk").exists()
+        commands[command](tmp_path / "damaged", tmp_path / "out")
+    assert command == "plot" or not (tmp_path / "out").exists()
 
 
 def test_a_file_that_is_no_netcdf_is_not_overwritten(run: Path, tmp_path: Path) -> None:
@@ -404,8 +383,8 @@ def test_two_at_once_into_one_place_both_deliver(
     """As a script and its impatient user start them: neither spoils the other's files."""
     jobs: dict[str, Callable[[], object]] = {
         ".nc": lambda: export_netcdf(run, tmp_path / "run.nc"),
-        ".png": lambda: save_picture(Figure(), tmp_path / "plots" / "some.png"),
-        ".gif": lambda: write_film(tmp_path / "plots", Figure(), lambda frame: None, [0], 50),
+        ".png": lambda: save_picture(Figure((1, 1)), tmp_path / "plots" / "some.png"),
+        ".gif": lambda: write_film(tmp_path / "plots", Figure((1, 1)), lambda frame: None, [0], 50),
     }
     (tmp_path / "plots").mkdir()
     first, replace = [*jobs.values()], Path.replace

@@ -3,6 +3,7 @@
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 from rollouts import case, tellus
@@ -12,8 +13,10 @@ from tellus.coupling.runs.checkpoint import FOLDER
 from tellus.coupling.runs.info import describe
 from tellus.coupling.runs.recorded import read_run
 from tellus.coupling.runs.run import run_directory
+from tellus.coupling.trajectory.comparison import report
 from tellus.coupling.trajectory.comparison.compare import compare
-from tellus.coupling.trajectory.comparison.table import table
+from tellus.coupling.trajectory.comparison.figures import cost
+from tellus.coupling.trajectory.comparison.found import table
 from tellus.io.json_file import plain
 from tellus.io.lock import in_use, sole_user
 
@@ -45,16 +48,12 @@ def killed(whole: Path, out: Path, checkpoint: int = CHECKPOINT) -> Path:
     return out
 
 
-def test_a_killed_run_says_how_far_it_got(whole: Path, tmp_path: Path) -> None:
+def test_a_run_says_how_far_it_got_and_whether_it_goes_on(whole: Path, tmp_path: Path) -> None:
     run = killed(whole, tmp_path / "run")
     said = dict(line.split(maxsplit=1) for line in describe(run).splitlines())
     assert said["status"].startswith("killed")
     assert said["reached"].startswith(f"step {STEPS}, t = ")
     assert read_run(run).steps == STEPS
-
-
-def test_a_run_that_goes_on_is_not_called_killed(whole: Path, tmp_path: Path) -> None:
-    run = killed(whole, tmp_path / "run")
     assert not in_use(run)
     with sole_user(run):
         assert in_use(run)
@@ -76,7 +75,12 @@ def test_a_killed_run_is_priced_by_its_newest_checkpoint(whole: Path, tmp_path: 
     assert any(f"first {CHECKPOINT} steps" in note for note in entry["notes"])
 
 
-def test_a_price_that_is_not_known_is_none(whole: Path, tmp_path: Path) -> None:
+def test_a_price_that_is_not_known_is_none(
+    whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    others = ("temperature", "difference", "history", "profiles", "drift")
+    drawn: dict[str, list[Any]] = {section: [] for section in others}
+    monkeypatch.setattr(report, "figures", lambda found, _: {**drawn, "cost": [cost(found)]})
     run = killed(whole, tmp_path / "run", checkpoint=-1)
     result = compare([whole, run], tmp_path / "report.html")
     entry = plain(result)["runs"][1]

@@ -171,10 +171,11 @@ def test_a_signal_stops_a_training_and_the_same_command_goes_on(
             signal.raise_signal(signal.SIGTERM)
 
     monkeypatch.setattr(trainings, "tell", stop_once)
-    code, said = run(folder, dataset, tmp_path / "out")
+    command = (folder, dataset, tmp_path / "out", "--only", "paper")
+    code, said = run(*command)
     assert (code, "goes on" in said) == (3, True), said
     assert len(metrics.read_text().splitlines()) == 2
-    assert run(folder, dataset, tmp_path / "out")[0] == 0
+    assert run(*command)[0] == 0
     assert len(metrics.read_text().splitlines()) == 3
 
 
