@@ -49,14 +49,11 @@ def run_experiments(
 ) -> Json:
     """Train, evaluate and roll out every experiment of a folder.
 
+    The training split of the data set trains, its test split judges. In `out`: a folder for each
+    experiment, the rollouts, and experiments.json, which is returned too.
+
     Parameters
     ----------
-    folder : Path
-        Training files, in the order of the table.
-    data : Path
-        The data set: its training split trains, its test split judges.
-    out : Path
-        A folder for each experiment, the rollouts, and experiments.json.
     only : sequence of str
         Names of experiments; all by default.
     changes : sequence of str
@@ -69,11 +66,6 @@ def run_experiments(
         Where to train.
     report : callable
         Takes one line of progress.
-
-    Returns
-    -------
-    dict
-        "results": a row per experiment, as in experiments.json.
 
     Raises
     ------

@@ -36,23 +36,11 @@ REMEDY = "copy it again, or choose another --out"
 def points(
     file: Path, changes: Sequence[str], axes: Sequence[Varied], count: int | None
 ) -> list[tuple[Values, Config]]:
-    """The configurations of a sweep, every combination of values or as many as are drawn.
+    """The configurations of a sweep: a file, changes over it, and every combination of values.
 
-    Parameters
-    ----------
-    file : Path
-        What all of them share.
-    changes : sequence of str
-        ``section.key=value``, over the file.
-    axes : sequence of Varied
-    count : int, optional
-        Draw so many points of a Sobol sequence, between the ends of the ranges and from the lists,
-        in place of all combinations.
-
-    Raises
-    ------
-    InputError
-        A setting is unknown, a value refused, there is nothing to vary, or too much.
+    In place of all combinations `count` points of a Sobol sequence, between the ends of the ranges
+    and from the lists. InputError where a setting is unknown, a value refused, there is nothing to
+    vary, or too much.
     """
     if not axes:
         raise InputError("a sweep needs a setting to vary, such as --vary model.heating=0,5,10.")

@@ -79,23 +79,11 @@ def has_settled(row: Row) -> bool:
 def fit(
     found: Sequence[Row], keys: Sequence[str], quantity: str, signed: frozenset[str] = frozenset()
 ) -> Law:
-    """The law of a quantity through the runs that have settled.
+    """The law of a column of a sweep's table, through the runs that have settled.
 
-    Parameters
-    ----------
-    found : sequence of dict
-        Rows of a sweep's table.
-    keys : sequence of str
-        The settings that vary; those that are no physics are left out.
-    quantity : str
-        A column of the table.
-    signed : frozenset of str
-        Settings of which no power is taken, even if all values that were drawn are above zero.
-
-    Raises
-    ------
-    NoLawError
-        There is no such law, or too few runs to tell.
+    Of `keys`, the settings that vary, those that are no physics are left out, and no power is taken
+    of those in `signed`, even if all values that were drawn are above zero. NoLawError where there
+    is no such law, or too few runs to tell.
     """
     keys = [key for key in keys if key.partition(".")[0] in PHYSICS]
     settled = [row for row in found if has_settled(row)]
