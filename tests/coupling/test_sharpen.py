@@ -77,6 +77,10 @@ def test_bad_requests_are_refused(
         sharpen(run, tmp_path / "sharp", 4)
     with pytest.raises(InputError, match="nothing does not exist: name a run"):
         sharpen(tmp_path / "nothing", tmp_path / "sharp", 2)
+    cooling = tmp_path / "cooling"
+    run_directory(case("time.max_steps=1", "model.core_capacity=0.1"), cooling, progress=False)
+    with pytest.raises(InputError, match=r"cooling core \(model\.core_capacity\), whose temp"):
+        sharpen(cooling, tmp_path / "sharp", 2)
     assert not (tmp_path / "sharp").exists()
 
 
@@ -113,16 +117,6 @@ def test_a_full_disk_is_named_by_the_place(
         sharpen(run, tmp_path / "sharp", 2, report=len)
     assert failure.value.filename == str(tmp_path / "sharp")
     assert not [*tmp_path.iterdir()]
-
-
-def test_a_cooling_core_is_refused(tmp_path: Path) -> None:
-    out = tmp_path / "cooling"
-    run_directory(case("time.max_steps=1", "model.core_capacity=0.1"), out, progress=False)
-    with pytest.raises(
-        InputError, match=r"cooling core \(model\.core_capacity\), whose temperature"
-    ):
-        sharpen(out, tmp_path / "sharp", 2)
-    assert not (tmp_path / "sharp").exists()
 
 
 def test_the_shipped_weights_know_more_than_polynomials() -> None:

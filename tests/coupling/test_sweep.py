@@ -6,7 +6,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,9 +24,9 @@ from tellus.coupling.sweep import sweep as sweeps
 from tellus.coupling.sweep.figure import Picture, plot_sweep
 from tellus.coupling.sweep.plan import Sweep, points, sample_size
 from tellus.coupling.sweep.scaling import NoLawError, fit
-from tellus.coupling.sweep.table import Swept, measured, rows
+from tellus.coupling.sweep.table import measured, rows
 from tellus.coupling.trajectory.tabular import settings_text
-from tellus.errors import InputError, InterruptedRunError, RunFailedError
+from tellus.errors import InputError, RunFailedError
 from tellus.solver.energy import EnergyEquation
 
 SHORT = ("time.max_steps=4", "output.every=1")
@@ -107,13 +106,6 @@ def test_what_cannot_be_swept_is_refused_before_anything_is_written(
     options = [word for each in vary for word in ("--vary", each)]
     result = tellus("sweep", config, *options, "--set", "time.end=1", "--out", out, status=2)
     assert said in " ".join(result.stderr.split())
-    assert not out.exists()
-
-
-def test_no_scheduler_there(config: Path, tmp_path: Path) -> None:
-    out, vary = tmp_path / "sweep", ("--vary", "model.heating=1,2")
-    said = complaint("sweep", config, *vary, "--out", out, "--scheduler", "nonsense://x")
-    assert "--scheduler nonsense://x cannot be reached" in said
     assert not out.exists()
 
 
@@ -251,15 +243,16 @@ def test_more_values_join_and_other_settings_do_not(copy: Path, config: Path) ->
     assert (copy / "sweep.json").read_bytes() == before
 
 
-def test_a_directory_of_something_else_is_left_alone(config: Path, tmp_path: Path) -> None:
-    other = tmp_path / "other"
+def test_places_of_something_else_are_left_alone(config: Path, tmp_path: Path) -> None:
+    """Nor is a place begun where a scheduler does not answer."""
+    other, words = tmp_path / "other", ("sweep", config, "--vary", "model.heating=0", "--out")
     other.mkdir()
     (other / "thesis.tex").write_text("")
-    said = tellus("sweep", config, "--vary", "model.heating=0", "--out", other, status=2).stderr
-    assert "holds no sweep" in said
-    said = tellus("sweep", config, "--vary", "model.heating=0", "--out", config, status=2).stderr
-    assert "which is read" in said
-    assert [path.name for path in other.iterdir()] == ["thesis.tex"]
+    assert "holds no sweep" in complaint(*words, other)
+    assert "which is read" in complaint(*words, config)
+    said = complaint(*words, tmp_path / "sweep", "--scheduler", "nonsense://x")
+    assert "--scheduler nonsense://x cannot be reached" in said
+    assert [path.name for path in tmp_path.rglob("*")] == ["other", "thesis.tex"]
 
 
 @pytest.mark.parametrize(
@@ -414,10 +407,3 @@ def test_a_killed_sweep_goes_on_bitwise(tmp_path: Path) -> None:
     subprocess.run([*words, str(killed)], check=True, timeout=250)
     for name in ("run_000", "run_001"):
         assert record(whole / "runs" / name) == record(killed / "runs" / name)
-
-
-def test_endings_become_exit_statuses() -> None:
-    clean = Swept("s", [], 2, [], [], [])
-    sweeps.check_ended(clean)
-    with pytest.raises(InterruptedRunError):
-        sweeps.check_ended(replace(clean, stopped=["run_000"]))
