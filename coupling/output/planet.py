@@ -8,6 +8,7 @@ L^2/kappa, velocity kappa/L, stress eta kappa/L^2 (Schubert, Turcotte & Olson
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import isclose
 from typing import Any
 
 import xarray as xr
@@ -193,7 +194,7 @@ def disagreements(config: Config) -> list[str]:
     if buoyancy is not None and planet.viscosity_Pa_s is not None:
         most = buoyancy * _vigour(planet)
         implied = most / planet.viscosity_Pa_s
-        if not _agree(implied, rayleigh):
+        if not isclose(implied, rayleigh, rel_tol=AGREEMENT):
             other = f"planet.viscosity_Pa_s = {most / rayleigh:.3g} or " if rayleigh else ""
             found.append(
                 f"[planet] implies a Rayleigh number of {implied:.3g}, and model.rayleigh is "
@@ -204,17 +205,13 @@ def disagreements(config: Config) -> list[str]:
     if given is not None and over_contrast > 0:
         _, contrast, _ = _basic(planet)
         meant = over_contrast * contrast
-        if not _agree(given, meant):
+        if not isclose(given, meant, rel_tol=AGREEMENT):
             found.append(
                 f"planet.surface_temperature_K is {given:g}, and model.surface_temperature stands "
                 f"for {meant:.4g} K: leave the first out, or take model.surface_temperature = "
                 f"{given / contrast:.4g}"
             )
     return found
-
-
-def _agree(one: float, other: float) -> bool:
-    return abs(one - other) <= AGREEMENT * max(abs(one), abs(other))
 
 
 def _basic(planet: PlanetSection) -> tuple[float, float, float]:

@@ -1,12 +1,11 @@
 """Horizontal means of temperature and velocity, averaged over a window of time."""
 
-import csv
 from dataclasses import dataclass
-from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 from rich.table import Table
 
 from tellus.coupling.runs.recorded import RecordedRun, read_outputs
@@ -163,11 +162,8 @@ def _write(out: Path, result: Profile, units: Units) -> None:
 
         save_picture(picture(result, units), out)
         return
-    text = StringIO(newline="")
-    writer = csv.writer(text)
-    writer.writerow(_header(result))
-    writer.writerows(_rows(result))
-    write_atomically(out, text.getvalue().encode())
+    written = pd.DataFrame(_rows(result), columns=_header(result))
+    write_atomically(out, written.to_csv(index=False, lineterminator="\r\n").encode())
 
 
 def _header(result: Profile) -> list[str]:

@@ -25,10 +25,7 @@ from tellus.coupling.trajectory.record import Trajectory
 from tellus.io.shown import in_picture
 from tellus.solver.grid import Array
 
-from .scores import GOOD, OUTCOMES, REFERENCE, Result, Row
-
-Trajectories = Mapping[tuple[str, str], Trajectory]
-"""By names of case and solver."""
+from .scores import GOOD, OUTCOMES, REFERENCE, Result, Row, Trajectories
 
 LOOKS = (
     ("o", "#009E73"),
@@ -68,10 +65,9 @@ def draw(
             chosen = by_vigour(members, found, labels[0])
             named = {f"{word}: ": case for word, case in chosen.items()}
             drawn["chosen"] = at_length(named, found, result, labels)
-    paths = {out / f"{name}.png": picture for name, picture in drawn.items()}
-    for path, picture in paths.items():
-        save_picture(picture, path)
-    return list(paths)
+    for name, picture in drawn.items():
+        save_picture(picture, out / f"{name}.png")
+    return [out / f"{name}.png" for name in drawn]
 
 
 def outcomes(
@@ -114,16 +110,14 @@ def by_vigour(
     cases: Sequence[RolloutCase], found: Trajectories, reference: str
 ) -> dict[str, RolloutCase]:
     """The slowest, the middle and the fastest of the cases whose reference got anywhere."""
-    speeds = {}
-    for case in cases:
+
+    def speed(case: RolloutCase) -> float:
         trajectory = found[case.name, reference]
-        if trajectory.end > 0:
-            speeds[case.name] = float(trajectory.average("vrms", *last_third(0.0, trajectory.end)))
-    ranked = sorted((case for case in cases if case.name in speeds), key=lambda c: speeds[c.name])
-    if not ranked:
-        return {}
+        return float(trajectory.average("vrms", *last_third(0.0, trajectory.end)))
+
+    ranked = sorted((c for c in cases if found[c.name, reference].end > 0), key=speed)
     places = {len(ranked) // 2: "middle", 0: "sluggish", len(ranked) - 1: "vigorous"}
-    return {places[k]: ranked[k] for k in sorted(places)}
+    return {places[k]: ranked[k] for k in sorted(places)} if ranked else {}
 
 
 def at_length(

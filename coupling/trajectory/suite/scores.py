@@ -15,6 +15,8 @@ from tellus.io.text_table import aligned, digits
 
 Result = Mapping[str, Any]
 Row = dict[str, Any]
+Trajectories = dict[tuple[str, str], Trajectory]
+"""By names of case and solver."""
 
 GOOD, DEPARTED = "good", "departed"
 OUTCOMES = (GOOD, DEPARTED, OUT_OF_BOUNDS, NOT_FINITE, COLLAPSED, SOLVER_FAILED)

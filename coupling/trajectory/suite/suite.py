@@ -30,6 +30,7 @@ from .scores import (
     REFERENCE,
     THRESHOLDS,
     TIMES_TWIN,
+    Trajectories,
     add_speedups,
     disturbed,
     row,
@@ -48,8 +49,6 @@ TWIN, TWIN_FACTOR = "direct, half the time step", 0.5
 """The reference once more, which shows how far two exact solutions differ."""
 
 Report = Callable[[str], None]
-Trajectories = dict[tuple[str, str], Trajectory]
-"""By names of case and solver."""
 
 
 def rollout_suite(
