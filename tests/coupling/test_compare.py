@@ -11,10 +11,10 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
-import tomli_w
 from rich.console import Console
-from rollouts import case, files
+from rollouts import case, files, write_case
 
 from tellus.coupling.runs.fields import FieldWriter
 from tellus.coupling.runs.recorded import read_run
@@ -60,15 +60,10 @@ def write_run(
         "nusselt_bottom": 3.0 + 3 * ramp,
         "vrms": np.full(steps + 1, 100.0 * faster),
     }
-    rows = zip(*columns.values(), strict=True)
-    lines = [",".join(columns), *(",".join(repr(float(v)) for v in row) for row in rows)]
-    (path / "timeseries.csv").write_text("\n".join(lines) + "\n")
-    config = {
-        "grid": {"nx": grid.nx, "ny": grid.ny, "aspect": grid.aspect},
-        "model": {"rayleigh": 1.0, "heating": 3.0},
-        "rheology": {"kind": "frank-kamenetskii", "gamma_T": 1e7, "gamma_p": 10.0},
-    }
-    (path / "config.toml").write_text(tomli_w.dumps(config))
+    pd.DataFrame(columns).to_csv(path / "timeseries.csv", index=False)
+    sizes = [f"grid.{name}={getattr(grid, name)}" for name in ("nx", "ny", "aspect")]
+    physics = ["model.heating=3", "rheology.gamma_T=1e7", "rheology.gamma_p=10"]
+    write_case(path / "config.toml", *sizes, *physics, base=())
     summary = {
         "tellus": "0.1.0",
         "git": None,
