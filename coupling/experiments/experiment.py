@@ -21,11 +21,10 @@ from tellus.surrogate.settings import LoopSettings
 
 @dataclass(frozen=True)
 class Experiment:
-    """One training file, what is changed in it, and where its results go."""
+    """One training file, its settings with what is changed in them, and where its results go."""
 
     config: Path
     settings: LoopSettings
-    changes: tuple[str, ...]
     out: Path
 
     @property
@@ -103,7 +102,7 @@ def find_experiments(
                 f'{file}: model.kind = "{config.kind.name}" predicts no velocity to compare; train '
                 "it with `tellus train`."
             )
-        found.append(Experiment(file, config.settings(), tuple(changes), out))
+        found.append(Experiment(file, config.settings(), out))
     names = plain_names((e.name for e in found), str(folder))
     for name in only:
         if name not in names:

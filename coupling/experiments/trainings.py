@@ -99,7 +99,22 @@ def run_experiments(
                 trained=trained_on(data),
                 report=report,
             )
-        return _deliver(experiments, folder, dataset, rollouts, jobs, seconds)
+        result = {
+            "benchmark": "experiments",
+            "folder": folder.name,
+            "changes": list(changes),
+            "out": out.resolve().name,
+            "grid": str(dataset.grid),
+            "data": dataset.card["hash"],
+            "training_jobs": min(jobs, len(experiments)),
+            # Of all trainings and evaluations; none where some were there before.
+            "trainings_seconds": seconds,
+            "results": [_row(e, rollouts) for e in experiments],
+            "rollouts": None if rollouts is None else _beside(rollouts, networks),
+            **provenance(),
+        }
+        write_json(out / RESULT, result)
+        return result
 
 
 def _train_all(
@@ -150,38 +165,11 @@ def _named(name: str) -> Iterator[None]:
         raise type(failure)(f"{name}: {failure}") from None
 
 
-def _deliver(
-    experiments: Sequence[Experiment],
-    folder: Path,
-    dataset: Dataset,
-    rollouts: Json | None,
-    jobs: int,
-    seconds: float | None,
-) -> Json:
-    """Put the result together and write it.
-
-    `seconds` is the wall time of all trainings and evaluations, None where some were there before.
-    """
-    labels, beside = {e.label for e in experiments}, None
-    if rollouts is not None:
-        others = [row for row in rollouts["summary"] if row["solver"] not in labels]
-        thresholds = rollouts["thresholds"]
-        beside = {"steps": others[0]["steps"], "thresholds": thresholds, "others": others}
-    result = {
-        "benchmark": "experiments",
-        "folder": folder.name,
-        "changes": list(experiments[0].changes),
-        "out": experiments[0].out.resolve().name,
-        "grid": str(dataset.grid),
-        "data": dataset.card["hash"],
-        "training_jobs": min(jobs, len(experiments)),
-        "trainings_seconds": seconds,
-        "results": [_row(e, rollouts) for e in experiments],
-        "rollouts": beside,
-        **provenance(),
-    }
-    write_json(experiments[0].out / RESULT, result)
-    return result
+def _beside(rollouts: Json, networks: Sequence[str]) -> Json:
+    """What is rolled out beside the networks."""
+    others = [row for row in rollouts["summary"] if row["solver"] not in networks]
+    thresholds = rollouts["thresholds"]
+    return {"steps": others[0]["steps"], "thresholds": thresholds, "others": others}
 
 
 def _kept(evaluation: Json) -> Json:
