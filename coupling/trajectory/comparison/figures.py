@@ -73,17 +73,10 @@ def history(result: Comparison, runs: Runs) -> Shown:
         if (k + 1) % rows:
             axis.set(xlabel="")
     legend_below(figure)
-    return Shown(
-        "history",
-        figure,
-        "Every time step; the first ones may leave the frame. "
-        + finding(
-            result,
-            "Mean absolute difference of <T> and of Nu",
-            ("mean_temperature_mae", 1.0, ""),
-            ("nusselt_mae", 1.0, ""),
-        ),
-    )
+    what = "Mean absolute difference of <T> and of Nu"
+    far = finding(result, what, "mean_temperature_mae", "nusselt_mae")
+    sentence = f"Every time step; the first ones may leave the frame. {far}"
+    return Shown("history", figure, sentence)
 
 
 def _series(result: Comparison, runs: Runs, column: str) -> list[Curve]:
@@ -117,7 +110,7 @@ def profiles(result: Comparison, pairs: Pairs) -> Shown:
     draw_profiles(average, both[1], "averaged over the last third")
     average.set(ylabel="")
     legend_below(figure)
-    far = finding(result, "Mean absolute difference of the average", ("profile_mae", 1.0, ""))
+    far = finding(result, "Mean absolute difference of the average", "profile_mae")
     return Shown("profiles", figure, f"Left at the last common time, right averaged. {far}")
 
 
@@ -136,11 +129,9 @@ def drift(result: Comparison) -> Shown:
         axis.set(title=name)
         over_time(axis)
     legend_below(figure)
-    return Shown(
-        "drift",
-        figure,
-        finding(result, "Median of the velocity difference", ("velocity_error", 100.0, " %")),
-    )
+    what = "Median of the velocity difference"
+    sentence = finding(result, what, "velocity_error", scale=100.0, unit=" %")
+    return Shown("drift", figure, sentence)
 
 
 def picture(result: Comparison, runs: Runs) -> Figure:

@@ -47,13 +47,12 @@ def labels_of(result: Comparison) -> list[str]:
     return [in_picture(run.label) for run in result.runs]
 
 
-def finding(result: Comparison, what: str, *columns: tuple[str, float, str]) -> str:
-    """A sentence of what `compare` found of each run; nothing of a single one."""
-    found = [
-        f"{run.label} "
-        + " and ".join(f"{digits(getattr(run.drift, k), scale)}{u}" for k, scale, u in columns)
-        for run in result.runs[1:]
-    ]
+def finding(result: Comparison, what: str, *names: str, scale: float = 1.0, unit: str = "") -> str:
+    """A sentence of the drift that `compare` found of each run; nothing of a single one."""
+    found = []
+    for run in result.runs[1:]:
+        values = [f"{digits(getattr(run.drift, name), scale)}{unit}" for name in names]
+        found.append(f"{run.label} {' and '.join(values)}")
     return f"{what}: {'; '.join(found)}." if found else ""
 
 
@@ -77,9 +76,7 @@ def difference_maps(result: Comparison, pairs: Pairs) -> Iterator[Shown]:
     reference, *others = labels_of(result)
     columns = _map_columns(pairs[1:], RunPair.temperature_difference)
     largest = max([1e-12, *(float(np.abs(values).max()) for values in _drawn(columns))])
-    far = finding(
-        result, "Mean absolute difference over all outputs", ("temperature_field_mae", 1.0, "")
-    )
+    far = finding(result, "Mean absolute difference over all outputs", "temperature_field_mae")
     sentence = f"Temperature less that of {reference}: red where the run is hotter. {far}"
     scale, what = CenteredNorm(0, largest), ("difference", sentence)
     yield from _maps(others, pairs[0].run, columns, scale, what)
