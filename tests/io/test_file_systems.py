@@ -72,6 +72,7 @@ def test_a_netcdf_file_beyond_a_limit_is_a_sentence(blocks: int, tmp_path: Path)
     assert set(run.rglob("*")) == before
 
 
+@pytest.mark.usefixtures("drawn")
 def test_runs_and_reports_beyond_a_limit_are_failures_not_bad_input(tmp_path: Path) -> None:
     """Status 1: neither the configuration nor the name of the report is at fault."""
     file, run, report = tmp_path / "case.toml", tmp_path / "run", tmp_path / "report.html"
