@@ -180,8 +180,8 @@ class LapackBaseline:
     def __init__(self, sequences: Sequences) -> None:
         self.sequences = sequences
         self.operator = PsiOperator(sequences[0][0].grid)
-        self.buffer = self.operator.empty_bands()
-        self.buffer.fill(0.0)  # touches the memory, so that no sample pays for it
+        # Touches the memory, so that no sample pays for it.
+        self.buffer = self.operator.bands(np.ones(self.operator.grid.cells))
         self._last = 0.0
 
     def sample(self, number: int, threads: int) -> Parts:

@@ -42,12 +42,12 @@ def limit(count: int) -> Iterator[None]:
         _core.set_threads(before)
 
 
-def at_once(first: Callable[[], Result], second: Callable[[], Result]) -> list[Result]:
-    """Both results, on two threads where two are allowed."""
+def at_once(first: Callable[[], Result], *second: Callable[[], Result]) -> list[Result]:
+    """All results, that of a `second` from another thread where two are allowed."""
     if allowed() < 2:
-        return [first(), second()]
-    later = _second_thread().submit(second)
-    return [first(), later.result()]
+        return [first(), *(each() for each in second)]
+    later = [_second_thread().submit(each) for each in second]
+    return [first(), *(each.result() for each in later)]
 
 
 class _OneBlasThread:

@@ -6,7 +6,6 @@ from typing import ClassVar, Protocol
 
 import numpy as np
 
-from tellus.solver import _core
 from tellus.solver.boundaries import BoundaryConditions
 from tellus.solver.grid import Array, Grid
 from tellus.solver.phase_timer import PhaseTimer
@@ -59,23 +58,13 @@ class BandedCholesky(Factor):
 
     def __init__(self, operator: PsiOperator) -> None:
         self.operator = operator
-        self._line = min(operator.grid.cells) - 1
-        size = operator.unknowns // self._line, self._line, REACH, operator.half_bandwidth
+        line = min(operator.grid.cells) - 1
+        size = operator.unknowns // line, line, REACH, operator.half_bandwidth
         self.system: Banded | TwoEnded = banded_system(*size)
 
     def assemble(self, viscosity: Array) -> None:
-        if isinstance(self.system, Banded):
-            self.operator.bands(viscosity, out=self.system.bands[0])
-            return
-        low, high = self.system.bands
-        at_once(
-            partial(self._fill, viscosity, low, False), partial(self._fill, viscosity, high, True)
-        )
-
-    def _fill(self, viscosity: Array, bands: Array, mirrored: bool) -> None:
-        # The cut must lie two cells beyond the last line of nodes, where it is not felt.
-        lines = bands.shape[0] // self._line
-        _core.assemble_bands(self.operator.from_end(viscosity, lines + 2, mirrored), bands)
+        ends = zip(self.system.bands, (False, True), strict=False)
+        at_once(*(partial(self.operator.bands, viscosity, *end) for end in ends))
 
     def factor(self) -> int:
         return self.system.factor()

@@ -31,29 +31,29 @@ class PsiOperator:
         same = boundaries.no_slip == self.no_slip
         return self if same else PsiOperator(self.grid, boundaries)
 
-    def empty_bands(self) -> Array:
-        """A buffer for `bands`, shape (unknowns, half_bandwidth + 1); reuse it over steps."""
-        return np.empty((self.unknowns, self.half_bandwidth + 1))
-
-    def bands(self, viscosity: Array, out: Array | None = None) -> Array:
+    def bands(self, viscosity: Array, out: Array | None = None, mirrored: bool = False) -> Array:
         """A in LAPACK lower band storage: ``out[k, d] = A[k + d, k]``.
 
-        The transpose of the result is what ``dpbtrf(..., lower=1)`` takes without a copy.
+        Of the first rows only where `out` has fewer; `mirrored` begins at the other end of the
+        long side. The transpose is what ``dpbtrf(..., lower=1)`` takes without a copy.
         """
-        bands = self.empty_bands() if out is None else out
-        if bands.shape != (self.unknowns, self.half_bandwidth + 1):
-            raise ValueError(f"bands of shape {bands.shape} are not those of a {self.grid} grid")
-        _core.assemble_bands(self.weights(viscosity, y_fast=self.y_fast), bands)
+        bands = np.empty((self.unknowns, self.half_bandwidth + 1)) if out is None else out
+        lines = len(bands) // (min(self.grid.cells) - 1)
+        # The cut must lie two cells beyond the last line of nodes, where it is not felt.
+        _core.assemble_bands(self.from_end(viscosity, lines + 2, mirrored), bands)
         return bands
 
-    def weights(self, viscosity: Array, y_fast: bool = False) -> _core.Weights:
+    def weights(self, viscosity: Array) -> _core.Weights:
         """What A is made of at one viscosity, for the kernels of `_core`."""
+        eta = np.ascontiguousarray(self._checked(viscosity), dtype=np.float64)
+        return _core.Weights(eta, self.grid.hx, self.grid.hy, False, self.no_slip)
+
+    def _checked(self, viscosity: Array) -> Array:
         if viscosity.shape not in (self.grid.cells, (2, *self.grid.cells)):
             raise ValueError(
                 f"viscosity has shape {viscosity.shape}, the grid's cells {self.grid.cells}"
             )
-        eta = np.ascontiguousarray(viscosity, dtype=np.float64)
-        return _core.Weights(eta, self.grid.hx, self.grid.hy, y_fast, self.no_slip)
+        return viscosity
 
     def from_end(self, viscosity: Array, cells: int, mirrored: bool = False) -> _core.Weights:
         """Weights with the long side slow, of the first `cells` lines of cells from one end.
@@ -61,14 +61,10 @@ class PsiOperator:
         `mirrored` starts from the other end. The first `cells` - 2 lines of nodes are those of
         the whole box; the ones after feel the cut.
         """
-        grid = self.grid
-        left, right, bottom, top = self.no_slip
+        eta, spacing = self._checked(viscosity), (self.grid.hx, self.grid.hy)
+        sides, ends = self.no_slip[:2], self.no_slip[2:]
         if self.y_fast:
-            eta, spacing, sides = viscosity.swapaxes(-1, -2), (grid.hy, grid.hx), (bottom, top)
-            ends = (left, right)
-        else:
-            eta, spacing, sides = viscosity, (grid.hx, grid.hy), (left, right)
-            ends = (bottom, top)
+            eta, spacing, sides, ends = eta.swapaxes(-1, -2), spacing[::-1], ends, sides
         if mirrored:
             eta, ends = eta[..., ::-1, :], ends[::-1]
         cut = np.ascontiguousarray(eta[..., :cells, :], dtype=np.float64)
