@@ -1,11 +1,15 @@
 """What holds on the four walls, all impermeable."""
 
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .grid import Array
 from .limits import FINITE, Choice, check_record
+
+Flags = NDArray[np.bool_]
 
 FREE_SLIP, NO_SLIP = "free-slip", "no-slip"
 TEMPERATURE, FLUX, INSULATING = "temperature", "flux", "insulating"
@@ -65,6 +69,11 @@ class BoundaryConditions:
         """Which walls have a temperature: left, right, bottom, top."""
         left, right, bottom, top = (w.thermal == TEMPERATURE for w in self.walls.values())
         return left, right, bottom, top
+
+    @cached_property
+    def fixed(self) -> Flags:
+        """The same, for kernels."""
+        return np.array(self.isothermal)
 
     @property
     def velocity(self) -> str:

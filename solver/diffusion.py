@@ -32,15 +32,14 @@ class DiffusionSolver:
     splitting error; O(N log nx) work. A `core` below adds the row of its temperature to the
     modes that a uniform bottom heats: the mean alone between insulating sides.
 
-    Wall values come with each call, since they may change in time; their kinds do not.
+    What the bottom holds comes with each call, since it may change in time.
     """
 
     def __init__(
         self, grid: Grid, boundaries: BoundaryConditions, core: Core | None = None
     ) -> None:
-        self.grid, self.core = grid, core
-        self._fixed = boundaries.isothermal
-        left, right = self._fixed[:2]
+        self.grid, self.boundaries, self.core = grid, boundaries, core
+        left, right, *_ = boundaries.isothermal
         self._family = "dst" if left else "dct"
         self._type = 2 if left == right else 4
 
@@ -50,24 +49,24 @@ class DiffusionSolver:
         offset = {2: 1.0 if self._family == "dst" else 0.0, 4: 0.5}[self._type]
         return eigenvalues(self.grid.nx, self.grid.hx, offset)
 
-    def rate(self, temperature: Array, value: Array) -> Array:
-        """L T with what the walls hold or let in, shape (ny, nx)."""
-        found, grid = np.zeros(self.grid.cells), self.grid
-        diffuse(temperature, grid.hx, grid.hy, np.array(self._fixed), value, found)
+    def rate(self, temperature: Array, bottom: float, onto: Array | None = None) -> Array:
+        """L T with what the walls hold or let in, shape (ny, nx), added `onto` another in place."""
+        found, grid = np.zeros(self.grid.cells) if onto is None else onto, self.grid
+        walls = self.boundaries.fixed, self.boundaries.values(bottom)
+        diffuse(temperature, grid.hx, grid.hy, *walls, found)
         return found
 
-    def solve(self, rhs: Array, a: float, value: Array) -> tuple[Array, float]:
+    def solve(self, rhs: Array, a: float, bottom: float) -> tuple[Array, float]:
         """T of shape (ny, nx) with (1 - a L) T = rhs, and the value at the bottom.
 
-        `value` holds what the walls do at left, right, bottom and top. The bottom's is that
-        given, or, with a core, its temperature T_b: `value` is then the right-hand side of
-        (1 + a r) T_b - a r mean(T[0]) = value[2], with r the core's rate.
+        That is the one given, or, with a core, its temperature T_b: `bottom` is then the
+        right-hand side of (1 + a r) T_b - a r mean(T[0]) = bottom, with r the core's rate.
         """
-        given = value if self.core is None else np.array([value[0], value[1], 0.0, value[3]])
+        given = self.boundaries.values(bottom if self.core is None else 0.0)
         spectrum = self._transform(rhs + a * self._wall_source(given))
         self._solve_lines(a, spectrum, self._eigenvalues)
         if self.core is None:
-            return self._back(spectrum), float(value[2])
+            return self._back(spectrum), bottom
         modes, uniform = self._heated_modes
         response = np.zeros((self.grid.ny, modes.size))
         response[0] = 2.0 * a / self.grid.hy**2 * uniform
@@ -76,7 +75,7 @@ class DiffusionSolver:
         base, gain = (
             float(row @ uniform) / self.grid.nx for row in (spectrum[0, modes], response[0])
         )
-        bottom = self.core.implicit(float(value[2]), a, base, gain)
+        bottom = self.core.implicit(bottom, a, base, gain)
         spectrum[:, modes] += bottom * response
         return self._back(spectrum), bottom
 
@@ -92,7 +91,8 @@ class DiffusionSolver:
     def _solve_lines(self, a: float, spectrum: Array, eigenvalues: Array) -> None:
         """Solve the modes of `eigenvalues` in place."""
         shift = 1.0 + a * eigenvalues
-        _core.solve_lines(a, self.grid.hy, shift, self._fixed[2], self._fixed[3], spectrum)
+        *_, bottom, top = self.boundaries.isothermal
+        _core.solve_lines(a, self.grid.hy, shift, bottom, top, spectrum)
 
     @cached_property
     def _heated_modes(self) -> tuple[NDArray[np.intp], Array]:
@@ -104,7 +104,7 @@ class DiffusionSolver:
     def _wall_source(self, value: Array) -> Array:
         """What fixed temperatures and fluxes add to the Laplacian of the wall cells."""
         source = np.zeros(self.grid.cells)
-        edges, spacings = along_walls(source), self.grid.wall_spacings
-        for edge, h, fixed, at_wall in zip(edges, spacings, self._fixed, value, strict=True):
+        around = along_walls(source), self.grid.wall_spacings, self.boundaries.fixed, value
+        for edge, h, fixed, at_wall in zip(*around, strict=True):
             edge += 2.0 * at_wall / h**2 if fixed else at_wall / h
         return source

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from math import inf, sqrt
+from math import inf
 
 import numpy as np
 
@@ -16,16 +16,14 @@ from .diffusion import DiffusionSolver
 from .grid import Array, Grid
 from .heating import ConstantHeating, Heating, mean_of
 from .limits import FINITE, NOT_NEGATIVE, POSITIVE, Choice, Limits, check, check_record
+from .schemes import ark2, heun
 from .stokes import Flow
 from .transport.diffusion import MeanDiffusion
 from .transport.means import Fluxes, MeanTransport
-from .transport.step import STAGES, MeanStep, Transport
+from .transport.step import STAGES, MeanStep
 
 VAN_LEER, MP5 = "van-leer", "mp5"
 EXPLICIT, IMPLICIT = "explicit", "implicit"
-GAMMA = 1.0 - 1.0 / sqrt(2.0)
-EARLIER = 0.5 / sqrt(2.0)
-"""Weights of the implicit scheme: GAMMA of its last stage, EARLIER of each of the two before."""
 
 MOST_DIAGONALISED = 2048
 """Cells along the box: half a minute and 100 MB; both grow with the cube and the square of it."""
@@ -199,23 +197,22 @@ class EnergyEquation:
         if self.advection == MP5:
             moving = self.moving(flow, stages)
             flows = tuple(moving) if len(moving) == len(STAGES) else (flow,) * len(STAGES)
-            start, core = state.temperature, self.core_capacity
-            step = MeanStep(self._means, core, start, bottom, flow, flows, source, dt, added)
+            means, core, start = self._means, self._core, state.temperature
+            step = MeanStep(means, core, start, bottom, flow, flows, source, dt, added)
             return self._step_of_means(step, bounds)
 
         def transport(temperature: Array, bottom: float) -> tuple[Array, Array]:
             rate = np.empty(self.grid.cells)
             grid, walls = self.grid, self.boundaries.values(bottom)
             energy_kernels.advect(
-                temperature, flow.u, flow.v, grid.hx, grid.hy, self._fixed, walls, rate
+                temperature, flow.u, flow.v, grid.hx, grid.hy, self.boundaries.fixed, walls, rate
             )
             heating = source(temperature)
             rate += heating
             return rate, self._heat(temperature, walls, heating)
 
-        advance = self._implicit if self.scheme == IMPLICIT else self._explicit
-        temperature, heat, bottom = advance(state.temperature, bottom, transport, dt)
-        return self._state(temperature, heat, bottom)
+        advance, diffusion = ark2 if self.scheme == IMPLICIT else heun, self._diffusion
+        return self._state(*advance(state.temperature, bottom, transport, diffusion, dt))
 
     def moving(self, mean: Flow, stages: Sequence[Flow] = ()) -> Sequence[Flow]:
         """The velocities that a step with this mean and these stages moves T with, see `step`."""
@@ -259,75 +256,16 @@ class EnergyEquation:
             return rate
         return max(rate, self.extended.dissipation_number * float(np.max(np.abs(flow.v))))
 
-    def _explicit(
-        self, start: Array, bottom: float, transport: Transport, dt: float
-    ) -> tuple[Array, Array, float]:
-        """Heun's method: T, the heat that entered (see `Transport`) and the bottom's T."""
-        rate, heat, middle_bottom = self._euler(start, bottom, transport, dt)
-        middle = start + dt * rate
-        rate, heat_2, last_bottom = self._euler(middle, middle_bottom, transport, dt)
-        return (
-            0.5 * (start + middle + dt * rate),
-            0.5 * (heat + heat_2),
-            0.5 * (bottom + last_bottom),
-        )
-
-    def _euler(
-        self, temperature: Array, bottom: float, transport: Transport, dt: float
-    ) -> tuple[Array, Array, float]:
-        """dT/dt, the heat that enters, and the bottom's T after one step of Euler's method."""
-        rate, heat = transport(temperature, bottom)
-        self._diffuse(temperature, bottom, rate)
-        core = self._core
-        if core is None:
-            return rate, heat, bottom
-        flux = core.flux(bottom, temperature, rate, float(heat[2]), dt)
-        rate[0] += (flux - heat[2]) / core.cell
-        heat[2] = flux
-        return rate, heat, bottom - dt * flux / core.capacity
-
-    def _implicit(
-        self, start: Array, bottom: float, transport: Transport, dt: float
-    ) -> tuple[Array, Array, float]:
-        """ARK2(2,3,2), for T and the core's T together; returns what `_explicit` does.
-
-        Diffusion at the implicit stages, L1 and what it does to the core, follows from their
-        own equations.
-        """
-        a, b = GAMMA * dt, EARLIER * dt
-        N0, heat_0 = transport(start, bottom)
-        L0 = self._diffusion.rate(start, self.boundaries.values(bottom))
-        C0 = 0.0 if self.core_capacity is None else -float(heat_0[2]) / self.core_capacity
-        known, known_bottom = start + a * (2.0 * N0 + L0), bottom + a * C0
-        T1, bottom_1 = self._diffusion.solve(known, a, self.boundaries.values(known_bottom))
-        N1, heat_1 = transport(T1, bottom_1)
-        L1, C1 = (T1 - known) / a, (bottom_1 - known_bottom) / a
-        explicit = 0.5 * (N0 + N1)
-        known, known_bottom = start + dt * explicit + b * (L0 + L1), bottom + b * (C0 + C1)
-        T2, bottom_2 = self._diffusion.solve(known, a, self.boundaries.values(known_bottom))
-        N2, heat_2 = transport(T2, bottom_2)
-        heat = EARLIER * (heat_0 + heat_1) + GAMMA * heat_2
-        return T2 + a * (N2 - explicit), heat, bottom_2
-
     def _step_of_means(self, step: MeanStep, bounds: tuple[float, float]) -> ThermalState:
         """A step of "mp5", its fluxes summed so that they can be limited as a whole."""
-        if self.scheme == EXPLICIT:
-            stepped = step.explicit()
-        else:
-            weights = EARLIER, EARLIER, GAMMA
-            stepped = step.implicit(weights, self._implicit, self._diffusion)
+        explicit = self.scheme == EXPLICIT
+        stepped = step.explicit() if explicit else step.implicit(self._mean_diffusion)
         if stepped.beyond(*bounds):
-            implicit = DiffusionSolver(self.grid, self.boundaries)
-            stepped = step.limited(stepped, bounds, None if self.scheme == EXPLICIT else implicit)
+            implicit = None if explicit else DiffusionSolver(self.grid, self.boundaries)
+            stepped = step.limited(stepped, bounds, implicit)
         heat = np.array([*stepped.heat, np.mean(stepped.sources)])
         state = self._state(stepped.temperature, heat, stepped.bottom)
         return replace(state, fluxes=stepped.fluxes(self.grid)) if self.keep_fluxes else state
-
-    def _diffuse(self, temperature: Array, bottom: float, rate: Array) -> Array:
-        """`rate`, to which laplace T is added in place."""
-        grid, walls = self.grid, self.boundaries.values(bottom)
-        energy_kernels.diffuse(temperature, grid.hx, grid.hy, self._fixed, walls, rate)
-        return rate
 
     def _divergence(self, flow: Flow) -> Array | None:
         """div u at the cells, shape (ny, nx), of a flow that owns to one."""
@@ -354,10 +292,10 @@ class EnergyEquation:
 
     def _heat(self, temperature: Array, walls: Array, source: Array | float) -> Array:
         """Mean heat flux into the box through left, right, bottom, top; mean of the sources."""
-        edges, spacings = along_walls(temperature), self.grid.wall_spacings
+        around = along_walls(temperature), self.grid.wall_spacings, self.boundaries.fixed, walls
         fluxes = [
             np.mean(2.0 * (value - edge) / h) if fixed else value
-            for edge, h, fixed, value in zip(edges, spacings, self._fixed, walls, strict=True)
+            for edge, h, fixed, value in zip(*around, strict=True)
         ]
         return np.array([*fluxes, np.mean(source)])
 
@@ -365,11 +303,9 @@ class EnergyEquation:
     def _core(self) -> Core | None:
         if self.core_capacity is None:
             return None
+        if self.advection == MP5:
+            return self._means.core(self.core_capacity)
         return Core.under_half_cells(self.core_capacity, self.grid.hy)
-
-    @cached_property
-    def _fixed(self) -> energy_kernels.Flags:
-        return np.array(self.boundaries.isothermal)
 
     def heating_at(self, time: float) -> float:
         """The internal heating H at a model time; InputError where that is no finite number."""
@@ -385,12 +321,12 @@ class EnergyEquation:
         return ConstantHeating(heating) if isinstance(heating, int | float) else heating
 
     @cached_property
-    def _diffusion(self) -> DiffusionSolver | MeanDiffusion:
-        if self.advection == MP5:
-            capacity = self.core_capacity
-            core = None if capacity is None else self._means.core(capacity)
-            return MeanDiffusion(self.grid, self.boundaries, core)
+    def _diffusion(self) -> DiffusionSolver:
         return DiffusionSolver(self.grid, self.boundaries, self._core)
+
+    @cached_property
+    def _mean_diffusion(self) -> MeanDiffusion:
+        return MeanDiffusion(self.grid, self.boundaries, self._core)
 
     @cached_property
     def _means(self) -> MeanTransport:
@@ -400,5 +336,6 @@ class EnergyEquation:
     def _diffusion_rate(self) -> float:
         if self.advection == MP5:
             return self._means.diffusion_rate()
-        across, along = (3.0 if any(pair) else 2.0 for pair in (self._fixed[:2], self._fixed[2:]))
+        sides, ends = self.boundaries.isothermal[:2], self.boundaries.isothermal[2:]
+        across, along = (3.0 if any(pair) else 2.0 for pair in (sides, ends))
         return across / self.grid.hx**2 + along / self.grid.hy**2

@@ -10,13 +10,11 @@ insulates) and `value`.
 """
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tellus.solver.kernel import kernel
 
+from .boundaries import Flags
 from .grid import Array
-
-Flags = NDArray[np.bool_]
 
 
 @kernel(inline="always")

@@ -18,8 +18,8 @@ class MeanDiffusion:
 
     H is the sum of an operator along x and one along y. Both are diagonalised once, which
     diagonalises H (Lynch, Rice and Thomas 1964, Numer. Math. 6, 185): their eigenvalues are real,
-    and the condition number of their eigenvectors is 1.5. O(N (nx + ny)) work. Wall values come
-    with each call; a `core` below adds an equation for its temperature.
+    and the condition number of their eigenvectors is 1.5. O(N (nx + ny)) work. A `core` below adds
+    an equation for its temperature.
 
     Parameters
     ----------
@@ -31,36 +31,37 @@ class MeanDiffusion:
     def __init__(
         self, grid: Grid, boundaries: BoundaryConditions, core: Core | None = None
     ) -> None:
-        self.grid, self.core = grid, core
+        self.grid, self.boundaries, self.core = grid, boundaries, core
         left, right, bottom, top = boundaries.isothermal
-        self._fixed = np.array([left, right, bottom, top])
         self._across, self._up = _line(grid.nx, (left, right)), _line(grid.ny, (bottom, top))
 
-    def rate(self, temperature: Array, value: Array) -> Array:
+    def rate(self, temperature: Array, bottom: float) -> Array:
         """H T with what the walls hold or let in, shape (ny, nx)."""
         along_x = (self._across.operator @ temperature.T).T / self.grid.hx**2
         along_y = self._up.operator @ temperature / self.grid.hy**2
-        found: Array = along_x + along_y + self._from_walls(value)
+        found: Array = along_x + along_y + self._from_walls(self.boundaries.values(bottom))
         return found
 
-    def solve(self, rhs: Array, a: float, value: Array) -> tuple[Array, float]:
+    def solve(self, rhs: Array, a: float, bottom: float) -> tuple[Array, float]:
         """T of shape (ny, nx) with (1 - a H) T = rhs, and the temperature or flux of the bottom.
 
-        `value` holds what the walls do at left, right, bottom and top. With a core the bottom's
-        is the right-hand side of T_b + a q_b / C = value[2], q_b the heat that leaves it.
+        With a core `bottom` is the right-hand side of T_b + a q_b / C = bottom, q_b the heat that
+        leaves it.
         """
-        if self.core is None:
-            return self._solved(rhs + a * self._from_walls(value), a), float(value[2])
-        cold, warm = np.array([*value[:2], 0.0, value[3]]), np.array([0.0, 0.0, 1.0, 0.0])
+        cold = self.boundaries.values(bottom if self.core is None else 0.0)
         temperature = self._solved(rhs + a * self._from_walls(cold), a)
+        if self.core is None:
+            return temperature, bottom
+        warm = np.array([0.0, 0.0, 1.0, 0.0])
         response = self._solved(a * self._from_walls(warm), a)
         base, gain = self.core.base(temperature), self.core.base(response)
-        bottom = self.core.implicit(float(value[2]), a, base, gain)
+        bottom = self.core.implicit(bottom, a, base, gain)
         return temperature + bottom * response, bottom
 
     def _from_walls(self, value: Array) -> Array:
         """What the walls bring into the cells next to them, as a field or a column of it."""
-        condition = np.where(self._fixed, value, -value * np.array(self.grid.wall_spacings))
+        spacings = np.array(self.grid.wall_spacings)
+        condition = np.where(self.boundaries.fixed, value, -value * spacings)
         across = self._across.ends @ condition[:2] / self.grid.hx**2
         up = self._up.ends @ condition[2:] / self.grid.hy**2
         return np.asarray(across + up[:, None])

@@ -12,7 +12,8 @@ there. Walls are in the order left, right, bottom, top. Fluxes are taken along x
 
 import numpy as np
 
-from tellus.solver.energy_kernels import Flags, wall_flux
+from tellus.solver.boundaries import Flags
+from tellus.solver.energy_kernels import wall_flux
 from tellus.solver.grid import Array
 from tellus.solver.kernel import kernel
 

@@ -8,7 +8,6 @@ import numpy as np
 
 from tellus.solver.boundaries import BoundaryConditions
 from tellus.solver.core import Core
-from tellus.solver.energy_kernels import Flags
 from tellus.solver.grid import Array, Grid
 from tellus.solver.stokes import Flow
 
@@ -63,14 +62,9 @@ class MeanTransport:
     boundaries: BoundaryConditions
 
     @cached_property
-    def fixed(self) -> Flags:
-        """Which walls have a temperature: left, right, bottom, top."""
-        return np.array(self.boundaries.isothermal)
-
-    @cached_property
     def walls(self) -> Array:
         """The stencils of each wall, shape (4, 3, 5); see `wall_weights`."""
-        return np.array([wall_weights(fixed) for fixed in self.fixed.tolist()])
+        return np.array([wall_weights(fixed) for fixed in self.boundaries.isothermal])
 
     def core(self, capacity: float) -> Core:
         """A core below, whose heat flow is that of the wall's polynomial."""
@@ -84,30 +78,32 @@ class MeanTransport:
         The operator's eigenvalues reach -16/3 / h^2 inside and -8.9 / h^2 at walls of given
         temperature; a step of `MeanStep.explicit` is stable to -2.51 / dt.
         """
-        across, along = (8.9 if any(pair) else 16.0 / 3.0 for pair in self._pairs)
+        sides, ends = self.boundaries.isothermal[:2], self.boundaries.isothermal[2:]
+        across, along = (8.9 if any(pair) else 16.0 / 3.0 for pair in (sides, ends))
         return (across / self.grid.hx**2 + along / self.grid.hy**2) / 2.51
 
     def fluxes(
-        self, temperature: Array, values: Array, flow: Flow, found: Fluxes | None = None
+        self, temperature: Array, bottom: float, flow: Flow, found: Fluxes | None = None
     ) -> Fluxes:
-        """Heat through every face, of T, shape (ny, nx), and what holds on the walls.
+        """Heat through every face, of T, shape (ny, nx), and what holds at the bottom.
 
         Written into `found` where that is given.
         """
         grid = self.grid
         if found is None:
             found = Fluxes(np.empty(grid.u_faces), np.empty(grid.v_faces))
-        spacings = np.array(grid.wall_spacings)
-        condition = np.where(self.fixed, values, -values * spacings)
+        spacings, values = np.array(grid.wall_spacings), self.boundaries.values(bottom)
+        condition = np.where(self.boundaries.fixed, values, -values * spacings)
         kernels.pad(temperature, self.walls, condition, self._padded)
         kernels.fluxes(self._padded, flow.u, flow.v, grid.hx, grid.hy, *found)
         kernels.wall_fluxes(temperature, self.walls, condition, grid.hx, grid.hy, *found)
         return found
 
-    def conducted(self, temperature: Array, values: Array) -> Fluxes:
+    def conducted(self, temperature: Array, bottom: float) -> Fluxes:
         """Conduction of second order, with half cells at the walls."""
-        found = Fluxes.zero(self.grid)
-        self._conduct(temperature, values, found)
+        found, grid = Fluxes.zero(self.grid), self.grid
+        walls = self.boundaries.fixed, self.boundaries.values(bottom)
+        kernels.conduct(temperature, grid.hx, grid.hy, *walls, *found)
         return found
 
     def upwind(self, temperature: Array, flow: Flow) -> Fluxes:
@@ -142,10 +138,6 @@ class MeanTransport:
         """
         kernels.limit(monotone, *low, self.grid.hx, self.grid.hy, dt, *bounds, *fluxes)
 
-    def _conduct(self, temperature: Array, values: Array, fluxes: Fluxes) -> None:
-        grid = self.grid
-        kernels.conduct(temperature, grid.hx, grid.hy, self.fixed, values, *fluxes)
-
     @cached_property
     def rooms(self) -> tuple[Fluxes, ...]:
         """For the fluxes of each stage of a step, until the next; new memory costs time."""
@@ -155,7 +147,3 @@ class MeanTransport:
     def _padded(self) -> Array:
         """Room for T and what lies beyond the walls."""
         return np.zeros((self.grid.ny + 4, self.grid.nx + 4))
-
-    @property
-    def _pairs(self) -> tuple[Flags, Flags]:
-        return self.fixed[:2], self.fixed[2:]

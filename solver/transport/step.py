@@ -6,8 +6,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from tellus.solver.core import Core
 from tellus.solver.diffusion import DiffusionSolver
 from tellus.solver.grid import Array, Grid
+from tellus.solver.schemes import EARLIER, GAMMA, ark2
 from tellus.solver.stokes import Flow
 
 from .diffusion import MeanDiffusion
@@ -20,12 +22,6 @@ are at the start, the end and the middle of the step."""
 
 Source = Callable[[Array], Array | float]
 """Heat sources at the cells, of their temperature."""
-
-Transport = Callable[[Array, float], tuple[Array, Array]]
-"""dT/dt by advection and sources and the heat that enters meanwhile, of T and the bottom's T."""
-
-Additive = Callable[[Array, float, Transport, float], tuple[Array, Array, float]]
-"""A step with implicit diffusion, from T, the bottom's T, the explicit part and dt."""
 
 
 class Stage(NamedTuple):
@@ -73,8 +69,8 @@ class MeanStep:
     Parameters
     ----------
     transport : MeanTransport
-    core_capacity : float, optional
-        Of a core below.
+    core : Core, optional
+        What lies below.
     start : array, shape (ny, nx)
         T before the step.
     bottom : float
@@ -91,7 +87,7 @@ class MeanStep:
     """
 
     transport: MeanTransport
-    core_capacity: float | None
+    core: Core | None
     start: Array
     bottom: float
     flow: Flow
@@ -102,8 +98,7 @@ class MeanStep:
 
     def explicit(self) -> Stepped:
         """Runge-Kutta of third order."""
-        transport, grid, dt = self.transport, self.transport.grid, self.dt
-        core = None if self.core_capacity is None else transport.core(self.core_capacity)
+        transport, grid, dt, core = self.transport, self.transport.grid, self.dt, self.core
         temperature, bottom, out = self.start, self.bottom, np.empty(grid.cells)
         stages = []
         for (share, weight), flow, room in zip(STAGES, self.flows, transport.rooms, strict=True):
@@ -119,24 +114,18 @@ class MeanStep:
             stages.append(Stage(weight, fluxes, sources))
         return Stepped(temperature, bottom, stages)
 
-    def implicit(
-        self,
-        weights: tuple[float, ...],
-        additive: Additive,
-        diffusion: DiffusionSolver | MeanDiffusion,
-    ) -> Stepped:
-        """Conduction implicit; `additive` asks for the rest at stages of these weights in turn."""
-        grid, stages = self.transport.grid, list[Stage]()
+    def implicit(self, diffusion: MeanDiffusion) -> Stepped:
+        """Conduction implicit, and all the rest at the stages of ARK2."""
+        grid, stages, weights = self.transport.grid, list[Stage](), (EARLIER, EARLIER, GAMMA)
 
         def explicit(temperature: Array, bottom: float) -> tuple[Array, Array]:
             fluxes = self._fluxes(temperature, bottom, self.flow)
             sources = self.source(temperature)
             stages.append(Stage(weights[len(stages)], fluxes, sources))
-            conducted = diffusion.rate(temperature, self._values(bottom))
-            rate = fluxes.gain(grid) - conducted + sources
+            rate = fluxes.gain(grid) - diffusion.rate(temperature, bottom) + sources
             return rate, np.array([*fluxes.heat(), np.mean(sources)])
 
-        temperature, _, bottom = additive(self.start, self.bottom, explicit, self.dt)
+        temperature, _, bottom = ark2(self.start, self.bottom, explicit, diffusion, self.dt)
         return Stepped(temperature, bottom, stages)
 
     def limited(
@@ -151,28 +140,24 @@ class MeanStep:
         low, heating = transport.upwind(start, self.flow), stepped.sources
         fluxes = stepped.fluxes(transport.grid)
         if diffusion is None:
-            low.add(1.0, transport.conducted(start, self._values(self.bottom)))
+            low.add(1.0, transport.conducted(start, self.bottom))
             monotone = transport.advanced(start, start, low, heating, dt)
         else:
-            values = self._values(stepped.bottom)
             moved = transport.advanced(start, start, low, heating, dt)
-            monotone, _ = diffusion.solve(moved, dt, values)
-            low.add(1.0, transport.conducted(monotone, values))
+            monotone, _ = diffusion.solve(moved, dt, stepped.bottom)
+            low.add(1.0, transport.conducted(monotone, stepped.bottom))
         transport.limit(fluxes, monotone, low, dt, bounds)
         temperature = transport.advanced(start, start, fluxes, heating, dt)
         bottom = self.bottom
-        if self.core_capacity is not None:
-            bottom -= dt * float(fluxes.heat()[2]) / self.core_capacity
+        if self.core is not None:
+            bottom -= dt * float(fluxes.heat()[2]) / self.core.capacity
         return Stepped(temperature, bottom, [Stage(1.0, fluxes, heating)])
 
     def _fluxes(
         self, temperature: Array, bottom: float, flow: Flow, room: Fluxes | None = None
     ) -> Fluxes:
         """All heat through the faces."""
-        found = self.transport.fluxes(temperature, self._values(bottom), flow, room)
+        found = self.transport.fluxes(temperature, bottom, flow, room)
         if self.added is not None:
             found.add(1.0, self.added)
         return found
-
-    def _values(self, bottom: float) -> Array:
-        return self.transport.boundaries.values(bottom)
