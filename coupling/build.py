@@ -17,11 +17,10 @@ from tellus.coupling.simulation.stepping import Stepping
 from tellus.coupling.starts.start import Start
 from tellus.errors import InputError, extras
 from tellus.solver.boundaries import INSULATING, BoundaryConditions, Wall
-from tellus.solver.closure import Closure, require_closure
+from tellus.solver.closure import Closure, Homogenised, require_closure
 from tellus.solver.energy import ExtendedBoussinesq
 from tellus.solver.grid import Grid
 from tellus.solver.heating import ConstantHeating, DecayingHeating, Heating, require_heating
-from tellus.solver.homogenised import Homogenised
 from tellus.solver.picard import PicardSettings
 from tellus.solver.rheology import (
     Arrhenius,

@@ -36,6 +36,12 @@ def wall_flux(cell: float, fixed: bool, value: float, h: float) -> float:
     return 2.0 * (value - cell) / h if fixed else value
 
 
+@kernel(inline="always")
+def carried(speed: float, before: float, slope: float, after: float, slope_after: float) -> float:
+    """Advective flux between two cells, from the upwind one's mean and limited difference."""
+    return speed * (before + 0.5 * slope if speed > 0.0 else after - 0.5 * slope_after)
+
+
 @kernel()
 def advect(
     temperature: Array,
@@ -79,13 +85,8 @@ def advect(
                         temperature[j + 2, i] - temperature[j + 1, i],
                     )
             for i in range(nx):
-                speed = v[j + 1, i]
-                upwind = (
-                    temperature[j, i] + 0.5 * slope_below[i]
-                    if speed > 0.0
-                    else temperature[j + 1, i] - 0.5 * slope[i]
-                )
-                flux_above[i] = speed * upwind
+                below, above = temperature[j, i], temperature[j + 1, i]
+                flux_above[i] = carried(v[j + 1, i], below, slope_below[i], above, slope[i])
         for i in range(1, nx - 1):
             slope_x[i] = van_leer(
                 temperature[j, i] - temperature[j, i - 1], temperature[j, i + 1] - temperature[j, i]
@@ -101,13 +102,8 @@ def advect(
         for i in range(nx):
             out[j, i] = (flux_below[i] - flux_above[i]) / hy
         for i in range(1, nx):
-            speed = u[j, i]
-            upwind = (
-                temperature[j, i - 1] + 0.5 * slope_x[i - 1]
-                if speed > 0.0
-                else temperature[j, i] - 0.5 * slope_x[i]
-            )
-            flux = speed * upwind / hx
+            left, right = temperature[j, i - 1], temperature[j, i]
+            flux = carried(u[j, i], left, slope_x[i - 1], right, slope_x[i]) / hx
             out[j, i - 1] -= flux
             out[j, i] += flux
         for i in range(nx):

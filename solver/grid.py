@@ -8,13 +8,9 @@ from numpy.typing import NDArray
 
 from tellus.errors import InputError
 
-from .limits import COUNT, POSITIVE, Limits, check
+from .limits import COUNT, FEWEST_CELLS, POSITIVE, Limits, check
 
 Array = NDArray[np.float64]
-
-
-LEAST_CELLS = 4
-"""Along a side."""
 
 
 @dataclass(frozen=True)
@@ -36,10 +32,10 @@ class Grid:
     aspect: float = 4.0
 
     def __post_init__(self) -> None:
-        cells = Limits(least=LEAST_CELLS, whole=True)
+        cells = Limits(least=FEWEST_CELLS, whole=True)
         if not (cells.allow(self.nx) and cells.allow(self.ny)):
             raise InputError(
-                f"grid: nx and ny must be whole numbers, at least {LEAST_CELLS}, not "
+                f"grid: nx and ny must be whole numbers, at least {FEWEST_CELLS}, not "
                 f"{self.nx!r:.40} and {self.ny!r:.40}."
             )
         if not POSITIVE.allow(self.aspect):

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,9 @@ from .grid import Array, Grid
 from .limits import FINITE, check_record, check_shape
 from .rheology import Rheology, depends_on_strain_rate
 
+if TYPE_CHECKING:  # a closure is asked about a problem, and a problem may have one
+    from .closure import Closure
+
 SolverState = Mapping[str, NDArray[np.generic]]
 
 QUIET_VRMS = 1.0
@@ -21,21 +24,6 @@ QUIET_VRMS = 1.0
 
 THROUGH_WALLS = 1e-6
 """Of the fastest velocity, what may go through a wall: the rounding of single precision."""
-
-
-class Refines(Protocol):
-    """Part of a closure, see `tellus.solver.closure`."""
-
-    name: str
-    of_own_grid: bool
-
-    def refined(self, problem: "StokesProblem", finer: Grid) -> "StokesProblem":
-        """The problem on a grid that divides each cell."""
-        ...
-
-    def viscosity(self, problem: "StokesProblem", found: Array) -> Array:
-        """What the cells show of the viscosity of their mean T, once or twice."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -54,7 +42,7 @@ class StokesProblem:
     boundaries: BoundaryConditions = BoundaryConditions()
     time: float = 0.0
     heating: float = 0.0
-    closure: "Refines | None" = None
+    closure: "Closure | None" = None
 
     def __post_init__(self) -> None:
         check_shape("StokesProblem", "temperature", self.temperature, self.grid.cells)
@@ -136,14 +124,6 @@ class Flow:
     def reported(self, **changes: Any) -> "Flow":
         """The same flow, with other entries in its report."""
         return replace(self, report=replace(self.report, **changes))
-
-
-class Warns(Protocol):
-    """A solver, or a closure."""
-
-    name: str
-
-    def check(self, problem: StokesProblem) -> list[str]: ...
 
 
 class StokesSolver(Protocol):
@@ -271,7 +251,7 @@ def require_solver(owner: str, solver: object) -> None:
         )
 
 
-def warnings_of(part: Warns, problem: StokesProblem) -> list[str]:
+def warnings_of(part: "StokesSolver | Closure", problem: StokesProblem) -> list[str]:
     """What it warns of here; InputError where its check returns anything but strings."""
     found = part.check(problem)
     if not isinstance(found, list) or not all(isinstance(each, str) for each in found):

@@ -25,6 +25,14 @@ CROSS = 1.0 / 96.0
 """A twelfth, for slopes that are twice and four times the differences along a face."""
 
 
+@kernel(inline="always")
+def of_wall(weights: Array, condition: float, inwards: Array) -> float:
+    """What the polynomial at a wall makes of its condition and of the cells next to it."""
+    made: float = weights[0] * condition + weights[1] * inwards[0] + weights[2] * inwards[1]
+    made += weights[3] * inwards[2]
+    return made + weights[4] * inwards[3]
+
+
 @kernel()
 def pad(temperature: Array, walls: Array, condition: Array, padded: Array) -> None:
     """Write T, shape (ny, nx), and two cells beyond each wall into `padded`, (ny+4, nx+4).
@@ -37,39 +45,14 @@ def pad(temperature: Array, walls: Array, condition: Array, padded: Array) -> No
         for i in range(nx):
             padded[j + 2, i + 2] = temperature[j, i]
     for ghost in range(2):
-        left, right = walls[0, ghost], walls[1, ghost]
-        bottom, top = walls[2, ghost], walls[3, ghost]
         for j in range(ny):
             row = temperature[j]
-            padded[j + 2, 1 - ghost] = (
-                left[0] * condition[0]
-                + left[1] * row[0]
-                + left[2] * row[1]
-                + left[3] * row[2]
-                + left[4] * row[3]
-            )
-            padded[j + 2, nx + 2 + ghost] = (
-                right[0] * condition[1]
-                + right[1] * row[nx - 1]
-                + right[2] * row[nx - 2]
-                + right[3] * row[nx - 3]
-                + right[4] * row[nx - 4]
-            )
+            padded[j + 2, 1 - ghost] = of_wall(walls[0, ghost], condition[0], row)
+            padded[j + 2, nx + 2 + ghost] = of_wall(walls[1, ghost], condition[1], row[::-1])
         for i in range(nx):
-            padded[1 - ghost, i + 2] = (
-                bottom[0] * condition[2]
-                + bottom[1] * temperature[0, i]
-                + bottom[2] * temperature[1, i]
-                + bottom[3] * temperature[2, i]
-                + bottom[4] * temperature[3, i]
-            )
-            padded[ny + 2 + ghost, i + 2] = (
-                top[0] * condition[3]
-                + top[1] * temperature[ny - 1, i]
-                + top[2] * temperature[ny - 2, i]
-                + top[3] * temperature[ny - 3, i]
-                + top[4] * temperature[ny - 4, i]
-            )
+            column = temperature[:, i]
+            padded[1 - ghost, i + 2] = of_wall(walls[2, ghost], condition[2], column)
+            padded[ny + 2 + ghost, i + 2] = of_wall(walls[3, ghost], condition[3], column[::-1])
 
 
 @kernel(inline="always")
@@ -81,9 +64,20 @@ def smaller(a: float, b: float) -> float:
 
 
 @kernel(inline="always")
-def upwind_step(a: float, b: float, c: float, d: float, e: float) -> float:
-    """The face mean of the polynomial through five cells, over that of the upwind cell, c."""
-    return (2.0 * (a - c) - 13.0 * (b - c) + 27.0 * (d - c) - 3.0 * (e - c)) * (1.0 / 60.0)
+def upwind_face(
+    forwards: bool, t0: float, t1: float, t2: float, t3: float, t4: float, t5: float
+) -> tuple[float, float]:
+    """The face mean between t2 and t3, of the polynomial through five cells; c is upwind.
+
+    And what exceeds `TINY` where that mean may be out of MP5's bounds.
+    """
+    a = t0 if forwards else t5
+    b = t1 if forwards else t4
+    c = t2 if forwards else t3
+    d = t3 if forwards else t2
+    e = t4 if forwards else t1
+    step = (2.0 * (a - c) - 13.0 * (b - c) + 27.0 * (d - c) - 3.0 * (e - c)) * (1.0 / 60.0)
+    return c + step, step * (step - smaller(d - c, ALPHA * (c - b)))
 
 
 @kernel()
@@ -133,17 +127,9 @@ def fluxes(
             for i in range(1, nx):
                 slope[i] = u[j + 1, i] - u[j - 1, i]
         for i in range(1, nx):
-            right = speed[i] > 0.0
             t0, t1, t2 = row[i - 1], row[i], row[i + 1]
             t3, t4, t5 = row[i + 2], row[i + 3], row[i + 4]
-            a = t0 if right else t5
-            b = t1 if right else t4
-            c = t2 if right else t3
-            d = t3 if right else t2
-            e = t4 if right else t1
-            step = upwind_step(a, b, c, d, e)
-            face[i] = c + step
-            off[i] = step * (step - smaller(d - c, ALPHA * (c - b)))
+            face[i], off[i] = upwind_face(speed[i] > 0.0, t0, t1, t2, t3, t4, t5)
             across = above[i + 1] - below[i + 1] + above[i + 2] - below[i + 2]
             slope_x = 15.0 * (t3 - t2) - (t4 - t1)
             along_x[j, i] = slope[i] * across * CROSS - slope_x * per_x
@@ -169,16 +155,8 @@ def fluxes(
         slope[nx - 1] = 3.0 * speed[nx - 1] - 4.0 * speed[nx - 2] + speed[nx - 3]
         for i in range(nx):
             k = i + 2
-            up = speed[i] > 0.0
             t0, t1, t2, t3, t4, t5 = far[k], back[k], near[k], ahead[k], beyond[k], last[k]
-            a = t0 if up else t5
-            b = t1 if up else t4
-            c = t2 if up else t3
-            d = t3 if up else t2
-            e = t4 if up else t1
-            step = upwind_step(a, b, c, d, e)
-            face[i] = c + step
-            off[i] = step * (step - smaller(d - c, ALPHA * (c - b)))
+            face[i], off[i] = upwind_face(speed[i] > 0.0, t0, t1, t2, t3, t4, t5)
             across = near[k + 1] - near[k - 1] + ahead[k + 1] - ahead[k - 1]
             slope_y = 15.0 * (t3 - t2) - (t4 - t1)
             along_y[j, i] = slope[i] * across * CROSS - slope_y * per_y
@@ -205,13 +183,11 @@ def wall_fluxes(
 ) -> None:
     """Write what is conducted through the faces on walls, as `pad` and `fluxes` have it."""
     ny, nx = temperature.shape
-    left, right, bottom, top = walls[0, 2], walls[1, 2], walls[2, 2], walls[3, 2]
+    bottom, top = walls[2, 2], walls[3, 2]
     for j in range(ny):
         row = temperature[j]
-        inwards = left[0] * condition[0] + left[1] * row[0] + left[2] * row[1]
-        along_x[j, 0] = -(inwards + left[3] * row[2] + left[4] * row[3]) / hx
-        inwards = right[0] * condition[1] + right[1] * row[nx - 1] + right[2] * row[nx - 2]
-        along_x[j, nx] = (inwards + right[3] * row[nx - 3] + right[4] * row[nx - 4]) / hx
+        along_x[j, 0] = -of_wall(walls[0, 2], condition[0], row) / hx
+        along_x[j, nx] = of_wall(walls[1, 2], condition[1], row[::-1]) / hx
     for i in range(nx):
         inwards = bottom[0] * condition[2] + bottom[1] * temperature[0, i]
         inwards += bottom[2] * temperature[1, i] + bottom[3] * temperature[2, i]

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from tellus.errors import InputError
-from tellus.solver.grid import LEAST_CELLS, Array, Grid
+from tellus.solver.grid import Array, Grid
+from tellus.solver.limits import FEWEST_CELLS
 from tellus.surrogate.data import Dataset
 from tellus.surrogate.rows import Rows
 
@@ -149,10 +150,10 @@ def _of_simulation(
     if len(set(settings.coarsenings)) < len(settings.coarsenings):
         raise InputError("model.coarsenings names one of its lengths twice: leave it out.")
     for ratio in settings.coarsenings:
-        if min(fine.nx, fine.ny) // ratio < LEAST_CELLS:
+        if min(fine.nx, fine.ny) // ratio < FEWEST_CELLS:
             raise InputError(
-                f"model.coarsenings: {ratio} leaves fewer than {LEAST_CELLS} cells along a side of "
-                f"the {fine} of {dataset.path}: leave it out."
+                f"model.coarsenings: {ratio} leaves fewer than {FEWEST_CELLS} cells along a side "
+                f"of the {fine} of {dataset.path}: leave it out."
             )
         if fine.nx % ratio or fine.ny % ratio:
             raise InputError(

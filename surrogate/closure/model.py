@@ -12,9 +12,8 @@ from numpy.typing import NDArray
 from tellus.errors import InputError
 from tellus.solver import _core
 from tellus.solver.boundaries import BoundaryConditions
-from tellus.solver.closure import Closure, interpolated
+from tellus.solver.closure import Closure, homogenised, interpolated
 from tellus.solver.grid import Array, Grid
-from tellus.solver.homogenised import homogenised
 from tellus.solver.rheology import FrankKamenetskii, depends_on_strain_rate
 from tellus.solver.stokes import Flow, StokesProblem
 from tellus.solver.transport.means import Fluxes

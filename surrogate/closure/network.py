@@ -136,7 +136,7 @@ class ViscosityNetwork(nn.Module):
 
 
 def homogenised(logs: Tensor) -> Tensor:
-    """`tellus.solver.homogenised.homogenised` of logarithms, (n, ny, nx) to (n, 2, ny, nx)."""
+    """`tellus.solver.closure.homogenised` of logarithms, (n, ny, nx) to (n, 2, ny, nx)."""
     up, across = (0.5 * slope for slope in torch.gradient(logs, dim=(1, 2)))
     halves = torch.stack([up, across]).abs() + LEVEL
     mean = (torch.sinh(halves) / halves).prod(dim=0)

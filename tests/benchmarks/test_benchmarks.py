@@ -29,9 +29,9 @@ from tellus.coupling.simulation import loop as simulation
 from tellus.coupling.solvers.kinds import SOLVERS, SolverEntry
 from tellus.coupling.solvers.skip import SkipSolver
 from tellus.errors import InputError, SolverError
+from tellus.solver.closure import Homogenised
 from tellus.solver.direct import DirectSolver
 from tellus.solver.grid import Array, Grid
-from tellus.solver.homogenised import Homogenised
 from tellus.solver.stokes import (
     Flow,
     SolverState,

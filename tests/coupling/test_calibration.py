@@ -15,7 +15,7 @@ from tellus.coupling.calibration import RUNS, SHARES, best_share, calibrate, tab
 from tellus.coupling.dataset.make import make_dataset
 from tellus.coupling.simulation.loop import Simulation
 from tellus.errors import InputError, RunFailedError
-from tellus.solver.homogenised import homogenised
+from tellus.solver.closure import homogenised
 from tellus.surrogate.closure.model import LearnedClosure
 from tellus.surrogate.closure.settings import ClosureNetworkSettings, ClosureSettings
 from tellus.surrogate.training.train import train

@@ -9,11 +9,11 @@ from numerics import rough_field
 
 from tellus.benchmarks import analytic
 from tellus.coupling.solvers.names import make_solver
+from tellus.solver.closure import Homogenised, homogenised
 from tellus.solver.coarse_means import coarse_means
 from tellus.solver.derived import surface_rms
 from tellus.solver.direct import DirectSolver
 from tellus.solver.grid import Array, Grid
-from tellus.solver.homogenised import Homogenised, homogenised
 from tellus.solver.initial import conductive
 from tellus.solver.picard import PicardSettings, PicardSolver
 from tellus.solver.psi.operator import PsiOperator

@@ -19,10 +19,10 @@ from tellus.coupling.output.web import export_closure
 from tellus.coupling.simulation.loop import Simulation
 from tellus.errors import InputError
 from tellus.solver.boundaries import BoundaryConditions, Wall
+from tellus.solver.closure import Homogenised, homogenised
 from tellus.solver.coarse_means import coarse_means
 from tellus.solver.direct import DirectSolver
 from tellus.solver.grid import Array, Grid
-from tellus.solver.homogenised import Homogenised, homogenised
 from tellus.solver.rheology import Constant, FrankKamenetskii, Viscoplastic
 from tellus.solver.stokes import StokesProblem
 from tellus.solver.transport.means import Fluxes
