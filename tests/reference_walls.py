@@ -5,6 +5,7 @@ balanced in the cells, and pressure is an unknown.
 """
 
 import numpy as np
+from reference_stokes import node_viscosity
 from scipy import sparse
 from scipy.sparse.linalg import splu
 
@@ -29,7 +30,7 @@ def velocity(
     stress_x = sparse.kron(one_y, _differences(nx + 1, grid.hx))
     pressure_x = sparse.kron(cells_y, _differences(nx, grid.hx))
     pressure_y = sparse.kron(_differences(ny, grid.hy), cells_x)
-    nodes = _node_viscosity(eta)
+    nodes = np.array([[node_viscosity(eta, j, i) for i in range(nx + 1)] for j in range(ny + 1)])
     normal = sparse.diags_array(2.0 * eta.ravel())
     # Nodes that u sees: all rows, interior columns; those that v sees: the other way round.
     seen_u = sparse.kron(sparse.identity(ny + 1), _interior(nx + 1))
@@ -85,14 +86,3 @@ def _across_walls(cells: int, h: float, low: bool, high: bool) -> sparse.lil_arr
     matrix[0, 0] = 2.0 / h if low else 0.0
     matrix[cells, cells - 1] = -2.0 / h if high else 0.0
     return matrix
-
-
-def _node_viscosity(eta: Array) -> Array:
-    """Geometric mean of the cells that touch each node: four inside, two on walls."""
-    ny, nx = eta.shape
-    nodes = np.ones((ny + 1, nx + 1))
-    for j in range(ny + 1):
-        for i in range(nx + 1):
-            around = eta[max(j - 1, 0) : j + 1, max(i - 1, 0) : i + 1]
-            nodes[j, i] = np.exp(np.mean(np.log(around)))
-    return nodes

@@ -1,8 +1,8 @@
 """The part of nvmath that the solver calls, on a CPU: SciPy in cuDSS's place.
 
 Like the real one (nvmath-python 1.0) it holds operands that lie where it computes by reference,
-refuses to factor before it has planned and to solve before it has factored, forgets its plan when
-it is handed another matrix, and reports a matrix that is not positive definite by a number.
+refuses to factor before it has planned and to solve before it has factored, and reports a matrix
+that is not positive definite by a number.
 """
 
 import sys
@@ -83,13 +83,6 @@ def direct_solver(calls: Calls) -> type:
                 raise RuntimeError("Solver cannot be performed before factorize().")
             calls.made.append("solve")
             return torch.from_numpy(self.factor.solve(self.b.numpy()))
-
-        def reset_operands(self, *, a: Any = None, b: Any = None) -> None:
-            calls.made.append("reset_operands")
-            if a is not None:
-                self.a, self.planned, self.factorized = a, False, False
-            if b is not None:
-                self.b = b
 
         def free(self) -> None:
             calls.freed += 1

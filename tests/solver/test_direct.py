@@ -1,4 +1,4 @@
-"""The direct solver: the velocity of a u-v-p solve, divergence, contrasts, symmetry, failures."""
+"""The direct solver: the velocity of a u-v-p solve, divergence, contrasts, failures."""
 
 import numpy as np
 import pytest
@@ -15,28 +15,19 @@ from physics_cases import SLIP, covering, slip_walls
 
 from tellus.errors import SolverError
 from tellus.solver.direct import DirectSolver
-from tellus.solver.grid import Array, Grid
+from tellus.solver.grid import Grid
 from tellus.solver.initial import conductive, mode_perturbation
 from tellus.solver.rheology import FrankKamenetskii, Given
-from tellus.solver.stokes import Flow, StokesProblem, relative_velocity_error
+from tellus.solver.stokes import StokesProblem
 
 CONVECTING = Grid(64, 16, 4.0)
 
 
-def plume(grid: Grid) -> Array:
+def convecting(contrast: float) -> StokesProblem:
     """A hot rising and a cold sinking current in a conductive layer, T in 0..1."""
-    return np.clip(conductive(grid) + 0.4 * mode_perturbation(grid, mode=3), 0.0, 1.0)
-
-
-def convecting(contrast: float, grid: Grid = CONVECTING) -> StokesProblem:
-    return StokesProblem(grid, plume(grid), FrankKamenetskii(contrast, gamma_p=1.0))
-
-
-def worst_divergence(flow: Flow, grid: Grid) -> float:
-    """Largest |div u| over all cells, relative to max |u| / h."""
-    divergence = np.diff(flow.u, axis=1) / grid.hx + np.diff(flow.v, axis=0) / grid.hy
-    speed = max(float(np.max(np.abs(flow.u))), float(np.max(np.abs(flow.v))))
-    return float(np.max(np.abs(divergence))) * max(grid.hx, grid.hy) / speed
+    plume = conductive(CONVECTING) + 0.4 * mode_perturbation(CONVECTING, mode=3)
+    law = FrankKamenetskii(contrast, gamma_p=1.0)
+    return StokesProblem(CONVECTING, np.clip(plume, 0.0, 1.0), law)
 
 
 @pytest.mark.parametrize(
@@ -57,50 +48,19 @@ def test_velocity_equals_that_of_the_system_in_u_v_and_p(
 @pytest.mark.parametrize("grid", [*GRIDS, Grid(512, 128, 4.0)], ids=str)
 def test_a_random_stream_function_is_free_of_divergence(grid: Grid) -> None:
     flow = flow_of(random_psi(grid), grid)
-    assert worst_divergence(flow, grid) < 1e-12
-    assert_impermeable(flow)
-
-
-def assert_impermeable(flow: Flow) -> None:
+    divergence = np.diff(flow.u, axis=1) / grid.hx + np.diff(flow.v, axis=0) / grid.hy
+    speed = max(np.max(np.abs(flow.u)), np.max(np.abs(flow.v)))
+    assert np.max(np.abs(divergence)) * max(grid.hx, grid.hy) < 1e-12 * speed
     assert not np.any(flow.u[:, [0, -1]])
     assert not np.any(flow.v[[0, -1]])
 
 
 @pytest.mark.parametrize("contrast", [1.0, 1e6, 1e10])
 def test_the_residual_is_rounding_at_every_contrast(contrast: float) -> None:
-    problem = convecting(contrast)
-    report = DirectSolver(problem.grid).solve(problem).report
+    report = DirectSolver(CONVECTING).solve(convecting(contrast)).report
     assert report.residual < 1e-10
     assert report.status == "solved"
     assert set(report.seconds) == {"assemble", "factor", "solve", "residual"}
-
-
-def test_flow_scales_with_the_rayleigh_number_and_turns_with_it() -> None:
-    problem, solver = convecting(1e4), DirectSolver(CONVECTING)
-    once = solver.solve(problem)
-    turned = solver.solve(
-        StokesProblem(CONVECTING, problem.temperature, problem.rheology, rayleigh=-10.0)
-    )
-    np.testing.assert_allclose(
-        turned.psi, -10.0 * once.psi, rtol=0, atol=1e-12 * abs(once.psi).max()
-    )
-
-
-def test_hot_material_rises() -> None:
-    problem = convecting(1.0)
-    v = DirectSolver(CONVECTING).solve(problem).v[CONVECTING.ny // 2]
-    hot = problem.temperature[CONVECTING.ny // 2]
-    assert v[np.argmax(hot)] > 0.0 > v[np.argmin(hot)]
-
-
-@pytest.mark.parametrize("contrast", [1.0, 1e8])
-def test_a_mirrored_temperature_gives_the_mirrored_flow(contrast: float) -> None:
-    problem, solver = convecting(contrast), DirectSolver(CONVECTING)
-    rough = np.clip(problem.temperature + 0.1 * rough_field(CONVECTING), 0.0, 1.0)
-    flow = solver.solve(StokesProblem(CONVECTING, rough, problem.rheology))
-    mirrored = solver.solve(StokesProblem(CONVECTING, rough[:, ::-1], problem.rheology))
-    expected = flow_of(-flow.psi[:, ::-1], CONVECTING)
-    assert relative_velocity_error(mirrored, expected) < 1e-10
 
 
 def test_the_solver_remembers_nothing() -> None:

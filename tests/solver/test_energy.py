@@ -1,4 +1,4 @@
-"""The energy step: kernels against plain loops, heat budget, maximum principle, symmetry."""
+"""The energy step: kernels against plain loops, heat budget, maximum principle."""
 
 from dataclasses import replace
 
@@ -18,10 +18,6 @@ from tellus.solver.stokes import Flow, StokesProblem, StokesReport
 CONVECTING = Grid(64, 16, 4.0)
 ROUNDING = 1e-14
 WALLS = {"bottom": 0.9, "top": 0.2, "heating": 3.0}
-
-
-def still(grid: Grid) -> Flow:
-    return flow_of(np.zeros(grid.nodes), grid)
 
 
 def convect(
@@ -111,8 +107,8 @@ def test_a_velocity_with_divergence_makes_no_heat(scheme: str) -> None:
 
 def test_step_leaves_the_state_before_it_alone() -> None:
     temperature = rough_field(CONVECTING)
-    before = temperature.copy()
-    EnergyEquation(CONVECTING).step(ThermalState(temperature), still(CONVECTING), 1e-5)
+    before, still = temperature.copy(), flow_of(np.zeros(CONVECTING.nodes), CONVECTING)
+    EnergyEquation(CONVECTING).step(ThermalState(temperature), still, 1e-5)
     np.testing.assert_array_equal(temperature, before)
 
 
@@ -134,12 +130,9 @@ def test_heat_budget_closes_to_rounding_at_every_step_and_over_a_whole_run() -> 
     assert np.mean(run[-1][0].temperature) - np.mean(start) == pytest.approx(gain, abs=1e-13)
 
 
-@pytest.mark.parametrize("kind", ["rough", "hot"])
-def test_vigorous_runs_keep_the_range_of_temperature(kind: str) -> None:
+def test_a_vigorous_run_keeps_the_range_of_temperature() -> None:
     """Courant 0.5 and no other limit: the largest step at which the scheme is monotone."""
-    rough = rough_field(CONVECTING) ** 0.1
-    smooth = hot(CONVECTING) - 0.01 * (1.0 + random_perturbation(CONVECTING, seed=0))
-    start = {"rough": rough, "hot": smooth}[kind]
+    start = hot(CONVECTING) - 0.01 * (1.0 + random_perturbation(CONVECTING, seed=0))
     run = convect(CONVECTING, start, steps=400, gamma_T=1e9)
     assert max(row.vrms for *_, row in run) > 1000.0
     assert min(row.temperature_min for *_, row in run) >= -ROUNDING
@@ -158,12 +151,3 @@ def test_one_step_in_a_random_flow_makes_no_new_extremum(grid: Grid, peak: float
         after = energy.step(ThermalState(temperature), flow, dt).temperature
         assert np.min(after) >= -ROUNDING
         assert np.max(after) <= 1.0 + ROUNDING
-
-
-def test_ten_steps_of_a_mirrored_temperature_are_the_mirrored_steps() -> None:
-    start = linear(CONVECTING) + 0.05 * random_perturbation(CONVECTING, seed=1)
-    state, flow, _, _ = convect(CONVECTING, start, steps=10)[-1]
-    mirrored, mirrored_flow, _, _ = convect(CONVECTING, start[:, ::-1].copy(), steps=10)[-1]
-    assert worst_difference(mirrored.temperature[:, ::-1], state.temperature) < 1e-11
-    assert worst_difference(mirrored_flow.u[:, ::-1], -flow.u) < 1e-9
-    assert worst_difference(mirrored_flow.v[:, ::-1], flow.v) < 1e-9

@@ -14,11 +14,8 @@ GRID = Grid(64, 16, 4.0)
 FINE = Grid(192, 48, 4.0)  # Every third of its cell centres is one of GRID's.
 
 
-def test_hot_is_one_everywhere() -> None:
+def test_hot_is_one_everywhere_and_conductive_the_straight_line_between_the_walls() -> None:
     np.testing.assert_array_equal(initial.hot(GRID), np.ones(GRID.cells))
-
-
-def test_conductive_is_the_straight_line_between_the_walls() -> None:
     field = initial.conductive(GRID)
     np.testing.assert_allclose(field, (1.0 - GRID.y_cells)[:, None] + np.zeros(GRID.nx))
 
@@ -39,21 +36,14 @@ def test_mode_is_cosine_across_and_one_half_wave_up() -> None:
     )
 
 
-def test_random_perturbation_is_seeded() -> None:
+def test_random_perturbation_is_that_of_its_seed_on_every_grid_and_of_unit_size() -> None:
     once = initial.random_perturbation(GRID, seed=5)
     np.testing.assert_array_equal(initial.random_perturbation(GRID, seed=5), once)
     assert np.max(np.abs(initial.random_perturbation(GRID, seed=6) - once)) > 0.1
-
-
-def test_random_perturbation_has_unit_size() -> None:
+    fine = initial.random_perturbation(FINE, seed=5)[1::3, 1::3]
+    np.testing.assert_allclose(fine, once, rtol=0, atol=1e-12)
     field = initial.random_perturbation(Grid(256, 64, GRID.aspect), seed=0)
     assert np.max(np.abs(field)) == pytest.approx(1.0)
-
-
-def test_random_perturbation_is_the_same_on_every_grid() -> None:
-    coarse = initial.random_perturbation(GRID, seed=5)
-    fine = initial.random_perturbation(FINE, seed=5)[1::3, 1::3]
-    np.testing.assert_allclose(fine, coarse, rtol=0, atol=1e-12)
 
 
 @pytest.mark.parametrize("nx", [4, 8, 20])

@@ -104,17 +104,12 @@ def error(case: Steady, n: int, scheme: str) -> float:
 
 @pytest.mark.parametrize(
     ("case", "scheme"),
-    [
-        (Steady(1), EXPLICIT),
-        (Steady(2), IMPLICIT),
-        (Steady(1, flux=True), EXPLICIT),
-        (Steady(1, flux=True), IMPLICIT),
-    ],
+    [(Steady(1, flux=True), EXPLICIT), (Steady(2), IMPLICIT)],
     ids=str,
 )
 def test_a_steady_state_is_of_fourth_order_in_space(case: Steady, scheme: str) -> None:
-    errors = [error(case, n, scheme) for n in (8, 16, 32)]
-    assert min(observed_orders(errors)[1:]) > 3.7
+    errors = [error(case, n, scheme) for n in (16, 32)]
+    assert observed_orders(errors)[0] > 3.7
     assert errors[-1] < 1e-5
 
 
