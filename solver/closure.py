@@ -162,11 +162,9 @@ class Homogenised(Closure):
     name = "homogenised"
 
     def refined(self, problem: StokesProblem, finer: Grid) -> StokesProblem:
-        """See `Closure`."""
         return replace(interpolated(problem, finer), closure=self)
 
     def viscosity(self, problem: StokesProblem, found: Array) -> Array:
-        """See `Closure`."""
         return homogenised(found)
 
 

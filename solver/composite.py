@@ -34,27 +34,22 @@ class CompositeSolver(StokesSolver):
         return {}
 
     def restore_own(self, state: SolverState) -> None:
-        """Take back what `own_state` handed out."""
         return None
 
     def check(self, problem: StokesProblem) -> list[str]:
-        """What the inner solvers warn of."""
         found = (warnings_of(solver, problem) for solver in self.inner.values())
         return list(chain.from_iterable(found))
 
     @property
     def weights_sha256(self) -> str | None:
-        """That of an inner solver, where one has weights."""
         found = (solver.weights_sha256 for solver in self.inner.values())
         return next(filter(None, found), None)
 
     @property
     def shares_processes(self) -> bool:
-        """Whether an inner solver does."""
         return any(solver.shares_processes for solver in self.inner.values())
 
     def state(self) -> SolverState:
-        """Its own state and those of the inner solvers."""
         theirs = {name: solver.state() for name, solver in self.inner.items()}
         return {**self.own_state(), **joined(theirs)}
 

@@ -124,7 +124,7 @@ class EnergyEquation:
             advection=Choice((VAN_LEER, MP5)),
             core_capacity=Limits(above=0.0, optional=True),
         )
-        longest = max(self.grid.nx, self.grid.ny)
+        longest = max(self.grid.cells)
         if (self.scheme, self.advection) == (IMPLICIT, MP5) and longest > MOST_DIAGONALISED:
             raise InputError(
                 f'time.scheme = "implicit" with energy.advection = "mp5" diagonalises matrices of '
@@ -140,7 +140,7 @@ class EnergyEquation:
     @property
     def may_be_implicit(self) -> bool:
         """Whether diffusion is explicit, and need not be on this grid."""
-        fits = self.advection == VAN_LEER or max(self.grid.nx, self.grid.ny) <= MOST_DIAGONALISED
+        fits = self.advection == VAN_LEER or max(self.grid.cells) <= MOST_DIAGONALISED
         return self.scheme == EXPLICIT and fits
 
     @property

@@ -87,7 +87,6 @@ class DecayingHeating:
             )
 
     def mean(self, start: float, end: float) -> float:
-        """The exact mean of the exponentials."""
         span = end - start
         total = 0.0
         for fraction, decay in zip(self.fractions, self.decay_constants, strict=True):

@@ -229,7 +229,6 @@ class LaggedSolver(StokesSolver):
         return found
 
     def state(self) -> SolverState:
-        """The viscosity that was factored, and the last stream functions."""
         if self._kept.viscosity is None:
             return {}
         lowest = {} if self._exact else {"lowest": np.array(self._lowest)}

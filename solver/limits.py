@@ -27,7 +27,6 @@ class Limits:
     infinite: bool = False
 
     def allow(self, value: Any) -> bool:
-        """Whether the value is one of these numbers."""
         if value is None:
             return self.optional
         if isinstance(value, bool) or not isinstance(value, Integral if self.whole else Real):
@@ -60,7 +59,6 @@ class Choice:
     names: tuple[str, ...]
 
     def allow(self, value: Any) -> bool:
-        """Whether the value is one of them."""
         return isinstance(value, str) and value in self.names
 
     def __str__(self) -> str:

@@ -73,7 +73,6 @@ class PicardSolver(CompositeSolver):
         return replace(flow, report=report)
 
     def state(self) -> SolverState:
-        """The last stream function, and the linear solver's own memory."""
         own = {} if self._psi is None else {"picard": self._psi}
         return {**self.linear.state(), **own}
 

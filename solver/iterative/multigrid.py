@@ -81,7 +81,6 @@ class Multigrid:
         self._inverse = _inverse(galerkin_stencils(operator, ratio))
 
     def __call__(self, residual: Tensor) -> Tensor:
-        """Nearly A^-1 of a residual, shape (batch, ny-1, nx-1)."""
         return self._cycle(residual, 0)
 
     def _cycle(self, b: Tensor, depth: int) -> Tensor:
@@ -209,7 +208,6 @@ class _Line:
         return pad(field, (0, 0, width, width) if self.dim == 1 else (width, width))
 
     def _every(self, field: Tensor, start: int = 0) -> Tensor:
-        """Every `step`-th entry."""
         return field[:, start :: self.step] if self.dim == 1 else field[:, :, start :: self.step]
 
 

@@ -122,7 +122,6 @@ class World:
         return found
 
     def _leave(self) -> None:
-        """At the end of the program."""
         for stream in (sys.stdout, sys.stderr):
             with suppress(AttributeError, OSError, ValueError):
                 stream.flush()

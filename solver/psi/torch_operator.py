@@ -34,7 +34,8 @@ class TorchPsiOperator:
     node_weights : Tensor
         hx hy eta at all nodes, the box being mirrored at its walls; shape (batch, ny+1, nx+1).
 
-    Stream functions are given at the interior nodes, shape (batch, ny-1, nx-1).
+    Stream functions, and what becomes of them, are given at the interior nodes, shape (batch,
+    ny-1, nx-1).
     """
 
     def __init__(self, grid: Grid, boundaries: BoundaryConditions, viscosity: Tensor) -> None:
@@ -65,7 +66,6 @@ class TorchPsiOperator:
         return walls
 
     def __call__(self, psi: Tensor) -> Tensor:
-        """A psi, shape (batch, ny-1, nx-1)."""
         beyond = pad(psi, (2, 2, 2, 2))
         nodes = beyond[:, 1:-1, 1:-1]
         normal = _across(nodes).mul_(self.cell_weights)
@@ -82,7 +82,6 @@ class TorchPsiOperator:
         return product
 
     def diagonal(self) -> Tensor:
-        """The diagonal of A, shape (batch, ny-1, nx-1)."""
         cells, shear = self.cell_weights, self._shear
         corners = cells[:, 1:] + cells[:, :-1]
         own = corners[:, :, 1:] + corners[:, :, :-1]

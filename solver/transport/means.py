@@ -23,7 +23,6 @@ class Fluxes(NamedTuple):
 
     @classmethod
     def zero(cls, grid: Grid) -> "Fluxes":
-        """None at all."""
         return cls(np.zeros(grid.u_faces), np.zeros(grid.v_faces))
 
     def add(self, weight: float, more: "Fluxes") -> None:
@@ -145,5 +144,4 @@ class MeanTransport:
 
     @cached_property
     def _padded(self) -> Array:
-        """Room for T and what lies beyond the walls."""
         return np.zeros((self.grid.ny + 4, self.grid.nx + 4))

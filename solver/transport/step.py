@@ -58,7 +58,6 @@ class Stepped(NamedTuple):
         return np.asarray(np.sum(shares, axis=0))
 
     def beyond(self, lowest: float, highest: float) -> bool:
-        """Whether T has left these bounds."""
         return bool(np.min(self.temperature) < lowest or np.max(self.temperature) > highest)
 
 
@@ -97,7 +96,6 @@ class MeanStep:
     added: Fluxes | None = None
 
     def explicit(self) -> Stepped:
-        """Runge-Kutta of third order."""
         transport, grid, dt, core = self.transport, self.transport.grid, self.dt, self.core
         temperature, bottom, out = self.start, self.bottom, np.empty(grid.cells)
         stages = []
@@ -156,7 +154,6 @@ class MeanStep:
     def _fluxes(
         self, temperature: Array, bottom: float, flow: Flow, room: Fluxes | None = None
     ) -> Fluxes:
-        """All heat through the faces."""
         found = self.transport.fluxes(temperature, bottom, flow, room)
         if self.added is not None:
             found.add(1.0, self.added)
