@@ -21,7 +21,6 @@ from tellus.solver.iterative.multigrid_stencils import (
 )
 from tellus.solver.psi.torch_operator import TorchPsiOperator, inner
 from tellus.solver.rheology import FrankKamenetskii
-from tellus.solver.stokes import velocity
 
 FREE, FAST = "free-slip", "no-slip"
 WALLS = {
@@ -56,15 +55,6 @@ def test_row_sums_bound_those_of_the_plain_loops_and_are_theirs_inside(grid: Gri
     assert np.all(found >= expected * (1 - 1e-14))
     within = (slice(2, -2), slice(2, -2))
     np.testing.assert_allclose(found[within], expected[within], rtol=1e-13)
-
-
-def test_speed_is_the_norm_of_the_velocity_on_all_faces() -> None:
-    grid = Grid(12, 8, 2.0)
-    psi = random_psi(grid)
-    u, v = velocity(psi, grid)
-    operator = operator_on(grid, BoundaryConditions(), np.ones(grid.cells))
-    found = operator.speed(torch.from_numpy(psi[None, 1:-1, 1:-1]))
-    assert float(found) == pytest.approx(np.sqrt(np.sum(u**2) + np.sum(v**2)), rel=1e-14)
 
 
 @pytest.mark.parametrize("ratio", [2, 3, 4, 6])

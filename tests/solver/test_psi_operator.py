@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from numerics import GRIDS, random_psi, rough_field, rough_viscosity, worst_difference
+from numerics import GRIDS, random_psi, rough_viscosity, worst_difference
 from physics_cases import SLIP, covering, slip_walls
 from reference_stokes import interior, operator_matrix
 from scipy.sparse import csr_matrix
@@ -11,7 +11,7 @@ from scipy.sparse import csr_matrix
 from tellus.solver.boundaries import NO_SLIP, BoundaryConditions, Wall
 from tellus.solver.grid import Array, Grid
 from tellus.solver.psi.matrix import PsiMatrix, UpperPattern
-from tellus.solver.psi.operator import PsiOperator
+from tellus.solver.psi.operator import PsiOperator, velocity_norm
 from tellus.solver.psi.torch_operator import TorchPsiOperator
 from tellus.solver.stokes import velocity
 
@@ -123,29 +123,13 @@ def test_bands_overwrite_a_used_buffer() -> None:
 
 
 @pytest.mark.parametrize("grid", GRIDS, ids=str)
-def test_constant_viscosity_gives_the_squared_laplacian(grid: Grid) -> None:
-    """Discrete sines are eigenvectors; eigenvalues are those of the 5-point Laplacian, squared."""
-    k, m = 2, 3
-    angle_x, angle_y = k * np.pi / grid.nx, m * np.pi / grid.ny
-    psi = np.outer(
-        np.sin(angle_y * np.arange(grid.ny + 1)), np.sin(angle_x * np.arange(grid.nx + 1))
-    )
-    laplacian = (2.0 * np.sin(angle_x / 2) / grid.hx) ** 2
-    laplacian += (2.0 * np.sin(angle_y / 2) / grid.hy) ** 2
-    product = PsiOperator(grid).apply(np.full(grid.cells, 3.0), psi)
-    expected = 3.0 * grid.hx * grid.hy * laplacian**2 * psi
-    assert worst_difference(product[1:-1, 1:-1], expected[1:-1, 1:-1]) < 1e-13
-
-
-@pytest.mark.parametrize("grid", GRIDS, ids=str)
-def test_right_hand_side_is_the_work_of_buoyancy(grid: Grid) -> None:
-    """b . psi = sum over faces of Ra T v, for any stream function."""
-    temperature, psi = rough_field(grid), random_psi(grid)
-    b = PsiOperator(grid).right_hand_side(temperature, rayleigh=7.0)
-    _, v = velocity(psi, grid)
-    on_faces = 0.5 * (temperature[1:] + temperature[:-1])
-    work = 7.0 * grid.hx * grid.hy * np.sum(on_faces * v[1:-1])
-    assert np.sum(b * psi) == pytest.approx(work, rel=1e-12)
+def test_norms_are_those_of_the_velocity_on_all_faces(grid: Grid) -> None:
+    psi = random_psi(grid)
+    u, v = velocity(psi, grid)
+    expected = pytest.approx(np.sqrt(np.sum(u**2) + np.sum(v**2)), rel=1e-14)
+    assert velocity_norm(psi, grid) == expected
+    operator = in_torch(PsiOperator(grid), np.ones(grid.cells))
+    assert float(operator.speed(torch.from_numpy(psi[None, 1:-1, 1:-1]))) == expected
 
 
 def test_the_order_of_memory_does_not_matter() -> None:

@@ -12,10 +12,10 @@ from tellus.solver.boundaries import NO_SLIP, BoundaryConditions, Wall
 from tellus.solver.direct import DirectSolver
 from tellus.solver.grid import Array, Grid
 from tellus.solver.krylov import fastest_factor, refined_solver
-from tellus.solver.psi.operator import PsiOperator, velocity_norm
+from tellus.solver.psi.operator import PsiOperator
 from tellus.solver.rheology import FrankKamenetskii, Given
 from tellus.solver.splines.projection import SplinePreconditioner
-from tellus.solver.stokes import StokesProblem, relative_velocity_error, velocity
+from tellus.solver.stokes import StokesProblem, relative_velocity_error
 
 FREE = BoundaryConditions()
 HELD = BoundaryConditions(top=Wall(NO_SLIP), left=Wall(NO_SLIP))
@@ -127,13 +127,6 @@ def test_where_no_iteration_gets_there_cholesky_does(monkeypatch: pytest.MonkeyP
     flow = refined_solver(SMALL).solve(problem)
     assert flow.report.iterations == 4
     assert relative_velocity_error(flow, DirectSolver(SMALL).solve(problem)) < 1e-8
-
-
-def test_the_norm_is_that_of_the_velocity() -> None:
-    for grid in GRIDS:
-        psi = random_psi(grid)
-        u, v = velocity(psi, grid)
-        assert velocity_norm(psi, grid) == pytest.approx(np.sqrt(np.sum(u**2) + np.sum(v**2)))
 
 
 def test_every_grid_has_a_factor_that_fits() -> None:

@@ -1,4 +1,4 @@
-"""cuDSS: how it is called, with SciPy in its place; and what is said without it or a GPU."""
+"""PARDISO and cuDSS, the latter with SciPy in its place: one analysis serves; what is missing."""
 
 import gc
 import sys
@@ -10,6 +10,7 @@ import pytest
 import stand_in_nvmath
 import torch
 from numerics import rough_field
+from petsc_needed import has_mkl
 from physics_cases import slip_walls
 from rollouts import tellus
 from sequences import SMALL, rising
@@ -19,9 +20,12 @@ from tellus.coupling.solvers.names import make_solver
 from tellus.errors import InputError, SolverError
 from tellus.solver.boundaries import FREE_SLIP, NO_SLIP
 from tellus.solver.direct import DirectSolver
+from tellus.solver.factor.cached import CachedFactor
 from tellus.solver.factor.cudss import CudssSolver
+from tellus.solver.factor.pardiso import ANALYSE, FACTOR, SOLVE, PardisoCholesky
+from tellus.solver.grid import Grid
 from tellus.solver.rheology import FrankKamenetskii
-from tellus.solver.stokes import StokesProblem, relative_velocity_error
+from tellus.solver.stokes import StokesProblem, StokesSolver, relative_velocity_error
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "quickstart.toml"
 HALF_FAST = slip_walls((NO_SLIP, FREE_SLIP, FREE_SLIP, NO_SLIP))
@@ -33,19 +37,64 @@ def calls() -> Iterator[Calls]:
         yield made
 
 
-def test_one_plan_serves_all_steps_and_walls(calls: Calls) -> None:
-    solver, direct = CudssSolver(SMALL, "cpu"), DirectSolver(SMALL)
+def followed(solver: StokesSolver) -> list[str]:
+    """Over six steps, between two kinds of walls, it is the direct solver; returns its phases."""
+    direct = DirectSolver(SMALL)
     for problem, expected in rising(6):
         flow = solver.solve(problem)
         assert relative_velocity_error(flow, expected) < 1e-8
         other = replace(problem, boundaries=HALF_FAST)
         assert relative_velocity_error(solver.solve(other), direct.solve(other)) < 1e-8
+    return list(flow.report.seconds)
+
+
+def test_one_plan_of_cudss_serves_all_steps_and_walls(calls: Calls) -> None:
+    phases = followed(CudssSolver(SMALL, "cpu"))
     assert calls.made == ["plan"] + 12 * ["factorize", "solve"]
     (options,) = calls.options
     assert options.sparse_system_type == stand_in_nvmath.SPD
     assert options.sparse_system_view == stand_in_nvmath.UPPER
-    phases = ["assemble", "transfer", "analyse", "factor", "solve", "residual"]
-    assert list(flow.report.seconds) == phases
+    assert phases == ["assemble", "transfer", "analyse", "factor", "solve", "residual"]
+
+
+needs_mkl = pytest.mark.skipif(not has_mkl(), reason="needs pip install 'tellus-mantle[mkl]'")
+
+
+def pardiso(grid: Grid, factor: PardisoCholesky | None = None) -> DirectSolver:
+    return DirectSolver(grid, CachedFactor(grid, (factor or PardisoCholesky(grid)).between))
+
+
+@needs_mkl
+def test_one_analysis_of_pardiso_serves_all_steps_and_walls(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    factor, phases = PardisoCholesky(SMALL), []
+    set_phase = factor._pardiso.set_phase
+    monkeypatch.setattr(
+        factor._pardiso, "set_phase", lambda phase: phases.append(phase) or set_phase(phase)
+    )
+    seconds = followed(pardiso(SMALL, factor))
+    assert phases == [ANALYSE] + 12 * [FACTOR, SOLVE]
+    assert seconds == ["assemble", "analyse", "factor", "solve", "residual"]
+
+
+@needs_mkl
+def test_two_solvers_in_one_process_do_not_meet() -> None:
+    (problem, expected), *_ = rising(6)
+    grid = Grid(16, 12, 1.0)
+    other = StokesProblem(grid, rough_field(grid), FrankKamenetskii(1e4))
+    one, two = pardiso(SMALL), pardiso(grid)
+    one.solve(problem)
+    two.solve(other)
+    assert relative_velocity_error(one.solve(problem), expected) < 1e-8
+    del two
+    assert relative_velocity_error(one.solve(problem), expected) < 1e-8
+
+
+def test_without_mkl_the_name_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pypardiso", None)
+    with pytest.raises(InputError, match=r"pip install 'tellus-mantle\[mkl\]'"):
+        make_solver("pardiso", SMALL)
 
 
 def test_what_cudss_holds_is_freed_with_the_solver(calls: Calls) -> None:
