@@ -4,10 +4,16 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 import numpy as np
+import pytest
 
-from tellus.solver.boundaries import TEMPERATURE, BoundaryConditions, Wall
+from tellus.solver.boundaries import NO_SLIP, TEMPERATURE, BoundaryConditions, Wall
 from tellus.solver.grid import Array, Grid
 from tellus.solver.stokes import Flow, StokesReport, flow_from_psi
+
+FREE = BoundaryConditions()
+HELD = BoundaryConditions(top=Wall(NO_SLIP), left=Wall(NO_SLIP))
+free_and_held = pytest.mark.parametrize("boundaries", [FREE, HELD], ids=["free", "held"])
+"""Walls that let the fluid slip, and such that hold it fast on two sides."""
 
 # Long and flat, tall and narrow, unequal spacings, the smallest allowed.
 GRIDS = [Grid(12, 8, 2.0), Grid(7, 12, 0.7), Grid(4, 4, 1.0), Grid(4, 9, 1.0), Grid(9, 4, 4.0)]

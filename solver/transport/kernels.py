@@ -30,7 +30,8 @@ def of_wall(weights: Array, condition: float, inwards: Array) -> float:
     """What the polynomial at a wall makes of its condition and of the cells next to it."""
     made: float = weights[0] * condition + weights[1] * inwards[0] + weights[2] * inwards[1]
     made += weights[3] * inwards[2]
-    return made + weights[4] * inwards[3]
+    made += weights[4] * inwards[3]
+    return made
 
 
 @kernel()

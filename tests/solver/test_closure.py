@@ -210,18 +210,6 @@ def test_what_a_closure_may_not_show(shown: str | None) -> None:
         make_solver("fine:2:direct", grid).solve(problem)
 
 
-def test_a_closure_is_asked_whether_it_can_be_used() -> None:
-    class Elsewhere(Closure):
-        name = "elsewhere"
-
-        def check(self, problem: StokesProblem) -> list[str]:
-            raise InputError("not in this box.")
-
-    grid, law = Grid(16, 8, 2.0), FrankKamenetskii()
-    with pytest.raises(InputError, match="not in this box"):
-        Simulation(grid, law, make_solver("direct", grid), rough_field(grid), closure=Elsewhere())
-
-
 def test_what_a_closure_may_not_add() -> None:
     grid = Grid(16, 8, 2.0)
     problem = StokesProblem(grid, rough_field(grid), FrankKamenetskii())
@@ -254,7 +242,15 @@ def test_what_a_closure_may_not_add() -> None:
     with pytest.raises(InputError, match="closure eddies adds to the fluxes"):
         Simulation(*usual, advection="van-leer", closure=Eddies())
     nameless = type("Nameless", (Closure,), {})()
+
+    class Elsewhere(Closure):
+        name = "elsewhere"
+
+        def check(self, problem: StokesProblem) -> list[str]:
+            raise InputError("not in this box.")
+
     for none, said in (
+        (Elsewhere(), "not in this box"),
         (object(), "closure must be an object of a subclass"),
         (Eddies, "closure must be an object of a subclass"),
         ("eddies", "closure must be an object of a subclass"),

@@ -71,14 +71,6 @@ def test_a_coarse_cell_holds_the_mean_of_its_fine_ones() -> None:
     assert coarse_means(cells, Grid(8, 4))[1, 3] == cells[2:4, 6:8].mean()
 
 
-def test_a_given_viscosity_is_that_of_its_law() -> None:
-    """The geometric mean over blocks, which for this law is the law at the mean temperature."""
-    problem = smooth(FINE)
-    solver = CoarseSolver(FINE, 4)
-    given = solver.solve(replace(problem, rheology=Given(problem.viscosity())))
-    assert relative_velocity_error(given, solver.solve(problem)) < 1e-12
-
-
 def test_a_rough_given_viscosity_is_averaged_geometrically() -> None:
     problem = replace(smooth(FINE), rheology=Given(rough_viscosity(FINE, 1e8)))
     flow = CoarseSolver(FINE, 4).solve(problem)

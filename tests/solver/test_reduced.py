@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-from numerics import rough_viscosity, worst_difference
+from numerics import FREE, free_and_held, rough_viscosity, worst_difference
 
-from tellus.solver.boundaries import NO_SLIP, TEMPERATURE, BoundaryConditions, Wall
+from tellus.solver.boundaries import BoundaryConditions
 from tellus.solver.direct import DirectSolver
 from tellus.solver.grid import Grid
 from tellus.solver.psi.operator import PsiOperator
@@ -13,10 +13,6 @@ from tellus.solver.splines.projection import SplineProjection, basis_values, red
 from tellus.solver.stokes import Flow, StokesProblem, relative_velocity_error
 from tellus.solver.threads import limit
 
-FREE = BoundaryConditions()
-HELD = BoundaryConditions(
-    top=Wall(NO_SLIP, TEMPERATURE, 0.0), left=Wall(NO_SLIP), bottom=Wall(thermal=TEMPERATURE)
-)
 # Wide, tall, neither a multiple of the factor, and one whose last block of lanes is full.
 CASES = [
     (Grid(24, 16, 2.0), 4),
@@ -33,7 +29,7 @@ def plume(grid: Grid, boundaries: BoundaryConditions = FREE, gamma_T: float = 1e
 
 
 @pytest.mark.parametrize("threads", [1, 2])
-@pytest.mark.parametrize("boundaries", [FREE, HELD], ids=["free", "held"])
+@free_and_held
 @pytest.mark.parametrize(("grid", "factor"), CASES, ids=str)
 def test_the_projection_is_that_of_the_fine_operator(
     grid: Grid,
@@ -53,7 +49,7 @@ def test_the_projection_is_that_of_the_fine_operator(
     assert worst_difference(found, columns) < 1e-9
 
 
-@pytest.mark.parametrize("boundaries", [FREE, HELD], ids=["free", "held"])
+@free_and_held
 def test_what_is_left_over_is_orthogonal_to_every_spline(boundaries: BoundaryConditions) -> None:
     grid = Grid(48, 32, 1.5)
     problem = plume(grid, boundaries)
@@ -65,7 +61,7 @@ def test_what_is_left_over_is_orthogonal_to_every_spline(boundaries: BoundaryCon
     assert np.linalg.norm(left) > 1e-6 * np.linalg.norm(b)  # it is an approximation
 
 
-@pytest.mark.parametrize("boundaries", [FREE, HELD], ids=["free", "held"])
+@free_and_held
 def test_halving_the_factor_is_worth_two_orders_and_more(boundaries: BoundaryConditions) -> None:
     grid = Grid(128, 64, 2.0)
     problem = plume(grid, boundaries, gamma_T=1e3)

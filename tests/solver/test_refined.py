@@ -2,13 +2,21 @@
 
 import numpy as np
 import pytest
-from numerics import GRIDS, random_psi, rough_field, rough_viscosity, worst_difference
+from numerics import (
+    GRIDS,
+    HELD,
+    free_and_held,
+    random_psi,
+    rough_field,
+    rough_viscosity,
+    worst_difference,
+)
 from sequences import SMALL, rising
 
 from tellus.coupling.solvers.names import make_solver
 from tellus.errors import InputError
 from tellus.solver import _core
-from tellus.solver.boundaries import NO_SLIP, BoundaryConditions, Wall
+from tellus.solver.boundaries import BoundaryConditions
 from tellus.solver.direct import DirectSolver
 from tellus.solver.grid import Array, Grid
 from tellus.solver.krylov import fastest_factor, refined_solver
@@ -16,9 +24,6 @@ from tellus.solver.psi.operator import PsiOperator
 from tellus.solver.rheology import FrankKamenetskii, Given
 from tellus.solver.splines.projection import SplinePreconditioner
 from tellus.solver.stokes import StokesProblem, relative_velocity_error
-
-FREE = BoundaryConditions()
-HELD = BoundaryConditions(top=Wall(NO_SLIP), left=Wall(NO_SLIP))
 
 
 def convecting(nx: int, ny: int, gamma_T: float = 1e8) -> StokesProblem:
@@ -67,7 +72,7 @@ def plain_chebyshev(
     return x
 
 
-@pytest.mark.parametrize("boundaries", [FREE, HELD], ids=["free", "held"])
+@free_and_held
 @pytest.mark.parametrize("grid", [Grid(24, 16, 2.0), Grid(15, 31, 1.0)], ids=str)
 def test_no_eigenvalue_lies_beyond_the_bound_that_the_smoother_takes(
     grid: Grid, boundaries: BoundaryConditions
@@ -82,7 +87,7 @@ def test_no_eigenvalue_lies_beyond_the_bound_that_the_smoother_takes(
     assert largest > 0.4 * SplinePreconditioner(operator, 2).largest_eigenvalue
 
 
-@pytest.mark.parametrize("boundaries", [FREE, HELD], ids=["free", "held"])
+@free_and_held
 @pytest.mark.parametrize("factor", [2, 3])
 def test_the_preconditioner_is_symmetric_and_positive(
     factor: int, boundaries: BoundaryConditions

@@ -40,11 +40,19 @@ def blas_threads() -> set[int]:
     return {pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"}
 
 
-def test_blas_has_one_thread_inside_and_its_own_number_afterwards() -> None:
+def test_blas_and_torch_have_one_thread_inside_and_their_own_number_afterwards() -> None:
     with threadpool_limits(2, user_api="blas"):
         with one_blas_thread(), one_blas_thread():
             assert blas_threads() == {1}
         assert blas_threads() == {2}
+    before = torch.get_num_threads()
+    torch.set_num_threads(3)
+    try:
+        with few_torch_threads(), few_torch_threads():
+            assert torch.get_num_threads() == 1
+        assert torch.get_num_threads() == 3
+    finally:
+        torch.set_num_threads(before)
 
 
 @pytest.mark.parametrize("mkl", [False, True])
@@ -83,17 +91,6 @@ def test_a_library_that_is_loaded_later_is_limited_too(monkeypatch: pytest.Monke
     make_solver("pardiso", WIDE).solve(rising(WIDE))
     with threadpool_limits(2, user_api="blas"), one_blas_thread():
         assert blas_threads() == {1}
-
-
-def test_torch_has_one_thread_inside_and_its_own_number_afterwards() -> None:
-    before = torch.get_num_threads()
-    torch.set_num_threads(3)
-    try:
-        with few_torch_threads(), few_torch_threads():
-            assert torch.get_num_threads() == 1
-        assert torch.get_num_threads() == 3
-    finally:
-        torch.set_num_threads(before)
 
 
 def test_runs_on_threads_of_python_leave_blas_as_it_was(tmp_path: Path) -> None:
@@ -197,7 +194,7 @@ def test_solvers_give_the_same_bits_on_any_number_of_threads(name: str) -> None:
     np.testing.assert_array_equal(*found)
 
 
-FORKED = ["direct", "refined", "reduced:2", "iterative", "surrogate"]
+FORKED = ["direct", "refined", "iterative", "surrogate"]
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")

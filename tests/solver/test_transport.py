@@ -53,9 +53,7 @@ def test_parts_of_a_cell_have_its_mean() -> None:
         edges = np.linspace(0.0, 1.0, parts + 1)
         found = part_weights(edges[:-1], edges[1:])
         np.testing.assert_allclose(found.mean(axis=0), [0, 0, 1, 0, 0], rtol=0, atol=1e-13)
-
-
-def test_weights_of_five_means_are_those_of_the_scheme() -> None:
+    # And at its edge the polynomial has the weights of the scheme.
     found = weights([mean(k, k + 1) for k in range(-2, 3)], [value(1.0)])[0]
     np.testing.assert_allclose(60.0 * found, [2.0, -13.0, 47.0, 27.0, -3.0], rtol=1e-12)
 

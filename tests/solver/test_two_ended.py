@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 from allpairspy import AllPairs
-from numerics import GRIDS, random_psi, rough_field, rough_viscosity, worst_difference
+from numerics import FREE, GRIDS, HELD, random_psi, rough_field, rough_viscosity, worst_difference
 
 from tellus.errors import SolverError
-from tellus.solver.boundaries import NO_SLIP, BoundaryConditions, Wall
+from tellus.solver.boundaries import BoundaryConditions
 from tellus.solver.direct import DirectSolver
 from tellus.solver.factor.banded import Banded, TwoEnded, factor_bands, substitute
 from tellus.solver.factor.cached import REACH, BandedCholesky, CachedFactor
@@ -16,8 +16,6 @@ from tellus.solver.rheology import Given
 from tellus.solver.stokes import StokesProblem
 from tellus.solver.threads import limit
 
-FREE = BoundaryConditions()
-HELD = BoundaryConditions(top=Wall(NO_SLIP), left=Wall(NO_SLIP))
 SHAPES = [*GRIDS, Grid(24, 16, 1.0), Grid(16, 25, 1.0), Grid(5, 5, 1.0)]
 
 
