@@ -61,11 +61,6 @@ class MumpsSettings(NamedTuple):
     icntl: Mapping[int, int]
     analyse: bool = False
 
-    @property
-    def natural(self) -> bool:
-        """Whether it keeps the order of the rows."""
-        return self.ordering == DISSECTION
-
 
 @cache
 def _petsc() -> Any:
@@ -209,7 +204,7 @@ class Factorisation:
         self._solver.setOperators(self._matrix)
         self._solver.setType("lu" if self._settings.method == LU else "cholesky")
         self._solver.setFactorSolverType("mumps")
-        if self._settings.natural:
+        if self._settings.ordering == DISSECTION:  # that of the rows
             self._solver.setFactorOrdering("natural")
         self._solver.setFactorSetUpSolverType()
         self._factor().setOptionsPrefix(PREFIX)

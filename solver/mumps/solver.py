@@ -56,7 +56,8 @@ class MumpsSolver(StokesSolver):
         if settings.method == CHOLESKY:
             self._equations = StreamFunctionRows(slabs)
         else:
-            self._equations = SaddlePoint(slabs, settings.method == LDLT, settings.natural)
+            nested = settings.ordering == DISSECTION
+            self._equations = SaddlePoint(slabs, settings.method == LDLT, nested)
         self._factorisation = Factorisation(self._equations.pattern, settings)
         weakref.finalize(self, self._factorisation.destroy).atexit = False
         # Some orderings look at the values. A run that is resumed must find the same one.
