@@ -2,13 +2,13 @@
 
 from dataclasses import replace
 from functools import cached_property
-from time import perf_counter
 
 import numpy as np
 
 from tellus.solver.boundaries import BoundaryConditions
 from tellus.solver.coarse_means import coarse_means
 from tellus.solver.grid import Array, Grid
+from tellus.solver.phase_timer import PhaseTimer, added
 from tellus.solver.rheology import Given
 from tellus.solver.stokes import Flow, StokesProblem, StokesSolver
 
@@ -41,14 +41,14 @@ class CoarseSolver(StokesSolver):
 
     def solve(self, problem: StokesProblem) -> Flow:
         """The velocity; the residual of the fine grid is not computed and stays NaN."""
-        start = perf_counter()
+        before = PhaseTimer()
         coarse = self._coarsened(problem)
-        solved = perf_counter()
+        before.lap("project")
         flow = self._solver.solve(coarse)
-        transfer = perf_counter()
+        after = PhaseTimer()
         psi = self._interpolated(flow.psi, problem.boundaries)
-        end = perf_counter()
-        seconds = {"project": solved - start, **flow.report.seconds, "transfer": end - transfer}
+        after.lap("transfer")
+        seconds = added(before.seconds, flow.report.seconds, after.seconds)
         return self.flow(psi, self.grid, seconds)
 
     def stream_function(self, problem: StokesProblem) -> Array:

@@ -11,11 +11,10 @@ import pytest
 from manufactured import driving_temperature, velocity_errors
 from numerics import observed_orders
 
-from tellus.solver.derived import surface_velocity
 from tellus.solver.direct import DirectSolver
 from tellus.solver.grid import Array, Grid
 from tellus.solver.rheology import Given
-from tellus.solver.stokes import Flow, StokesProblem, vrms
+from tellus.solver.stokes import Flow, StokesProblem
 
 RAYLEIGH = 10.0
 
@@ -74,20 +73,3 @@ def test_velocity_is_second_order(nx: int, ny: int, aspect: float, log10_contras
     for norm in zip(*errors, strict=True):
         assert min(observed_orders(norm)) >= 1.9
     assert errors[-1][0] < 0.01
-
-
-def test_vrms_and_surface_velocity_of_the_solution_are_second_order() -> None:
-    exact = Manufactured(aspect=1.5, log_contrast=np.log(100.0))
-    # Exact to rounding: sines are orthogonal, and the midpoint rule integrates them exactly.
-    fine = Grid(64, 64, 1.5)
-    x, y = fine.x_cells, fine.y_cells[:, None]
-    exact_vrms = np.sqrt(np.mean(exact.psi(x, y, 0, 1) ** 2 + exact.psi(x, y, 1, 0) ** 2))
-    vrms_errors, surface_errors = [], []
-    for n in (16, 32, 64):
-        grid = Grid(2 * n, n, 1.5)
-        flow = exact.solve(grid)
-        surface = exact.psi(grid.x_nodes, np.ones(1), 0, 1)
-        vrms_errors.append(abs(vrms(flow, grid) / exact_vrms - 1.0))
-        surface_errors.append(float(np.max(np.abs(surface_velocity(flow) - surface))))
-    assert min(observed_orders(vrms_errors)) >= 1.9
-    assert min(observed_orders(surface_errors)) >= 1.9
