@@ -8,7 +8,9 @@ import pytest
 
 from tellus.solver.boundaries import NO_SLIP, TEMPERATURE, BoundaryConditions, Wall
 from tellus.solver.grid import Array, Grid
-from tellus.solver.stokes import Flow, StokesReport, flow_from_psi
+from tellus.solver.initial import conductive, mode_perturbation
+from tellus.solver.rheology import FrankKamenetskii
+from tellus.solver.stokes import Flow, StokesProblem, StokesReport, flow_from_psi
 
 FREE = BoundaryConditions()
 HELD = BoundaryConditions(top=Wall(NO_SLIP), left=Wall(NO_SLIP))
@@ -27,6 +29,12 @@ def rough_field(grid: Grid, seed: int = 0) -> Array:
 def rough_viscosity(grid: Grid, contrast: float, seed: int = 1) -> Array:
     """Viscosity between 1/contrast and 1, log-uniform, jumping from cell to cell."""
     return contrast ** -rough_field(grid, seed)
+
+
+def plume(grid: Grid, gamma_T: float = 1e6, boundaries: BoundaryConditions = FREE) -> StokesProblem:
+    """Currents that rise and sink in a conductive layer, T in 0..1."""
+    temperature = conductive(grid) + 0.2 * mode_perturbation(grid, mode=3)
+    return StokesProblem(grid, temperature, FrankKamenetskii(gamma_T), 1.0, boundaries)
 
 
 def random_psi(grid: Grid, seed: int = 2) -> Array:

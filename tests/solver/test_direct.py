@@ -6,6 +6,7 @@ import reference_walls
 from numerics import (
     GRIDS,
     flow_of,
+    plume,
     random_psi,
     rough_field,
     rough_viscosity,
@@ -16,18 +17,10 @@ from physics_cases import SLIP, covering, slip_walls
 from tellus.errors import SolverError
 from tellus.solver.direct import DirectSolver
 from tellus.solver.grid import Grid
-from tellus.solver.initial import conductive, mode_perturbation
-from tellus.solver.rheology import FrankKamenetskii, Given
+from tellus.solver.rheology import Given
 from tellus.solver.stokes import StokesProblem
 
 CONVECTING = Grid(64, 16, 4.0)
-
-
-def convecting(contrast: float) -> StokesProblem:
-    """A hot rising and a cold sinking current in a conductive layer, T in 0..1."""
-    plume = conductive(CONVECTING) + 0.4 * mode_perturbation(CONVECTING, mode=3)
-    law = FrankKamenetskii(contrast, gamma_p=1.0)
-    return StokesProblem(CONVECTING, np.clip(plume, 0.0, 1.0), law)
 
 
 @pytest.mark.parametrize(
@@ -57,16 +50,16 @@ def test_a_random_stream_function_is_free_of_divergence(grid: Grid) -> None:
 
 @pytest.mark.parametrize("contrast", [1.0, 1e6, 1e10])
 def test_the_residual_is_rounding_at_every_contrast(contrast: float) -> None:
-    report = DirectSolver(CONVECTING).solve(convecting(contrast)).report
+    report = DirectSolver(CONVECTING).solve(plume(CONVECTING, contrast)).report
     assert report.residual < 1e-10
     assert report.status == "solved"
     assert set(report.seconds) == {"assemble", "factor", "solve", "residual"}
 
 
 def test_the_solver_remembers_nothing() -> None:
-    solver, problem = DirectSolver(CONVECTING), convecting(1e8)
+    solver, problem = DirectSolver(CONVECTING), plume(CONVECTING, 1e8)
     first = solver.solve(problem)
-    solver.solve(convecting(10.0))
+    solver.solve(plume(CONVECTING, 10.0))
     np.testing.assert_array_equal(solver.solve(problem).psi, first.psi)
 
 

@@ -8,7 +8,6 @@ from physics_cases import slip_walls
 from reference_stokes import interior, operator_matrix
 from torch import Tensor
 
-from tellus.errors import InputError
 from tellus.solver.boundaries import BoundaryConditions
 from tellus.solver.grid import Array, Grid
 from tellus.solver.initial import conductive, mode_perturbation
@@ -158,11 +157,6 @@ def test_grids_are_coarsened_to_a_few_hundred_unknowns(
     grid: Grid, steps: list[tuple[int, int]]
 ) -> None:
     assert coarsenings(grid) == steps
-
-
-def test_a_grid_of_prime_numbers_of_cells_is_refused_with_a_remedy() -> None:
-    with pytest.raises(InputError, match=r"509x127 grid coarser than 509x127: .* direct"):
-        coarsenings(Grid(509, 127, 4.0))
 
 
 def test_the_first_node_inside_a_wall_moves_with_a_constant_as_its_slip_allows() -> None:

@@ -2,13 +2,12 @@
 
 import numpy as np
 import pytest
-from numerics import FREE, free_and_held, rough_viscosity, worst_difference
+from numerics import free_and_held, plume, rough_viscosity, worst_difference
 
 from tellus.solver.boundaries import BoundaryConditions
 from tellus.solver.direct import DirectSolver
 from tellus.solver.grid import Grid
 from tellus.solver.psi.operator import PsiOperator
-from tellus.solver.rheology import FrankKamenetskii
 from tellus.solver.splines.projection import SplineProjection, basis_values, reduced_solver
 from tellus.solver.stokes import Flow, StokesProblem, relative_velocity_error
 from tellus.solver.threads import limit
@@ -20,12 +19,6 @@ CASES = [
     (Grid(31, 17, 1.0), 4),
     (Grid(132, 12, 4.0), 4),
 ]
-
-
-def plume(grid: Grid, boundaries: BoundaryConditions = FREE, gamma_T: float = 1e6) -> StokesProblem:
-    x, y = grid.x_cells / grid.aspect, grid.y_cells[:, None]
-    temperature = 1.0 - y + 0.2 * np.cos(3.0 * np.pi * x) * np.sin(np.pi * y)
-    return StokesProblem(grid, temperature, FrankKamenetskii(gamma_T), 1.0, boundaries)
 
 
 @pytest.mark.parametrize("threads", [1, 2])
@@ -52,7 +45,7 @@ def test_the_projection_is_that_of_the_fine_operator(
 @free_and_held
 def test_what_is_left_over_is_orthogonal_to_every_spline(boundaries: BoundaryConditions) -> None:
     grid = Grid(48, 32, 1.5)
-    problem = plume(grid, boundaries)
+    problem = plume(grid, boundaries=boundaries)
     operator = PsiOperator(grid, boundaries)
     restrict = SplineProjection(operator, 4).restrict
     b = operator.right_hand_side(problem.temperature, 1.0)
@@ -64,7 +57,7 @@ def test_what_is_left_over_is_orthogonal_to_every_spline(boundaries: BoundaryCon
 @free_and_held
 def test_halving_the_factor_is_worth_two_orders_and_more(boundaries: BoundaryConditions) -> None:
     grid = Grid(128, 64, 2.0)
-    problem = plume(grid, boundaries, gamma_T=1e3)
+    problem = plume(grid, 1e3, boundaries)
     reference = DirectSolver(grid).solve(problem)
     errors = [_error(grid, factor, problem, reference) for factor in (8, 4, 2)]
     assert errors[0] > 4.0 * errors[1] > 16.0 * errors[2]

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 from forked import ended, forked
-from numerics import random_psi, rough_viscosity
+from numerics import plume, random_psi, rough_viscosity
 from threadpoolctl import threadpool_info, threadpool_limits
 
 import tellus
@@ -20,20 +20,12 @@ from tellus.coupling.solvers.names import make_solver
 from tellus.solver import _core
 from tellus.solver.grid import Array, Grid
 from tellus.solver.psi.operator import PsiOperator
-from tellus.solver.rheology import FrankKamenetskii
 from tellus.solver.splines.projection import SplineProjection
-from tellus.solver.stokes import StokesProblem
 from tellus.solver.threads import allowed, at_once, limit, one_blas_thread
 from tellus.solver.torch_threads import few_torch_threads
 
 WIDE = Grid(208, 104, 2.0)
 """Wide enough for factorisations from both ends."""
-
-
-def rising(grid: Grid) -> StokesProblem:
-    x, y = grid.x_cells, grid.y_cells[:, None]
-    temperature = 1.0 - y + 0.1 * np.cos(np.pi * x) * np.sin(np.pi * y)
-    return StokesProblem(grid, temperature, FrankKamenetskii(1e6))
 
 
 def blas_threads() -> set[int]:
@@ -88,7 +80,7 @@ def test_a_library_that_is_loaded_later_is_limited_too(monkeypatch: pytest.Monke
         pass
     # As if MKL had been loaded since, by modules that were there before.
     monkeypatch.setattr(one_blas_thread, "_of_each_thread", [])
-    make_solver("pardiso", WIDE).solve(rising(WIDE))
+    make_solver("pardiso", WIDE).solve(plume(WIDE))
     with threadpool_limits(2, user_api="blas"), one_blas_thread():
         assert blas_threads() == {1}
 
@@ -190,7 +182,7 @@ def test_solvers_give_the_same_bits_on_any_number_of_threads(name: str) -> None:
     found = []
     for count in (1, 2):
         with limit(count), threadpool_limits(count):
-            found.append(make_solver(name, WIDE).solve(rising(WIDE)).psi)
+            found.append(make_solver(name, WIDE).solve(plume(WIDE)).psi)
     np.testing.assert_array_equal(*found)
 
 
@@ -205,10 +197,10 @@ def test_a_child_of_a_fork_can_go_on(name: str) -> None:
     grid = Grid(208, 104, 4.0)
     solver = make_solver(name, grid)
     with limit(2), threadpool_limits(2):
-        before = solver.solve(rising(grid)).psi
+        before = solver.solve(plume(grid)).psi
 
         def go_on() -> None:
-            after = make_solver(name, grid).solve(rising(grid)).psi
+            after = make_solver(name, grid).solve(plume(grid)).psi
             np.testing.assert_allclose(after, before, rtol=1e-6, atol=1e-9)
 
         child = forked(go_on)
