@@ -92,7 +92,7 @@ def error(case: Steady, n: int, scheme: str) -> float:
     x, y = np.meshgrid(grid.x_nodes, grid.y_nodes)
     flow = flow_of(np.ascontiguousarray(case.psi(x, y)), grid)
     state = ThermalState(exact)
-    dt = min(energy.stable_dt(flow, 0.5), 2e-3)
+    dt = min(energy.stable_dt(flow, 1.0), 2e-3)
     for _ in range(int(0.5 / dt)):
         after = energy.step(state, flow, dt)
         moved = float(np.max(np.abs(after.temperature - state.temperature))) / dt

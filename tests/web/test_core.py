@@ -136,7 +136,7 @@ SAME = {"start": "linear", "amplitude": 0.05, "seed": 2, "steps": STEPS, "aspect
 
 def test_module_is_the_native_build() -> None:
     """Every value after 20 prescribed steps, with as many iterations in each."""
-    nx, dt = 256, 5e-6
+    nx, dt = 128, 5e-6
     reference = configured(nx, dt)
     live = native_twin(reference)
     found = in_node(nx=nx, ny=nx // 4, dt_max=dt, dt_initial=dt, **LAW, **SAME)
