@@ -7,8 +7,9 @@ TO_RUN := $(VENV)/.installed-demo
 DOCUMENTING := $(VENV)/.installed-docs
 PETSC := $(VENV)/.installed-petsc
 BROWSER := $(VENV)/.installed-browser
-# A file of tests stays in one process, as its fixtures are made once; each takes up to 2 GB.
-PARALLEL := -n auto --maxprocesses 4 --dist loadfile
+# A file of tests stays in one process, as its fixtures are made once; each takes up to 2 GB. The
+# last files are those of examples in docstrings, so that no process waits for another's.
+PARALLEL := -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 CXX_SOURCES := $(wildcard csrc/*.hpp csrc/*.cpp)
 INSTALLED_FROM := pyproject.toml constraints.txt CMakeLists.txt scripts/setup.sh $(CXX_SOURCES)
 
