@@ -1,7 +1,7 @@
 """Records of arrays or tensors with a row for each example."""
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import fields, replace
 from typing import Any, Self, cast
 
@@ -25,22 +25,26 @@ class Rows:
 
         return self._each(chosen, (Rows, np.ndarray, *_tensors()))
 
+    def batches(self, size: int) -> Iterator[Self]:
+        """So many rows at a time, the last ones fewer."""
+        return (self.select(slice(k, k + size)) for k in range(0, len(self), size))
+
     def to(self, *place: Any) -> Self:
         """These rows with their tensors on another device, or in another precision."""
         return self._each(lambda rows: rows.to(*place), (Rows, *_tensors()))
 
     @classmethod
-    def joined(cls, parts: Sequence[Self]) -> Self:
-        """The rows of several, one after another; every field holds rows."""
+    def joined(cls, parts: Sequence[Self], axis: int = 0) -> Self:
+        """The rows of several, one after another, or beside each other; every field holds rows."""
 
         def whole(rows: list[Any]) -> Any:
             if isinstance(rows[0], Rows):
-                return type(rows[0]).joined(rows)
+                return type(rows[0]).joined(rows, axis)
             if isinstance(rows[0], np.ndarray):
-                return np.concatenate(rows)
+                return np.concatenate(rows, axis)
             from torch import cat
 
-            return cat(rows)
+            return cat(rows, axis)
 
         names = [own.name for own in fields(cast(Any, cls))]
         return cls(**{name: whole([getattr(part, name) for part in parts]) for name in names})

@@ -1,6 +1,7 @@
-"""A model of every kind, small and untrained, saved as training saves it."""
+"""A model of every kind, small and untrained, saved as training saves it; what models hold."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from tellus.surrogate.networks import seeded
 from tellus.surrogate.profile.predictor import ProfilePredictor
 from tellus.surrogate.time_unet.model import TimeStepper, make_time_step_model
 from tellus.surrogate.time_unet.settings import TimeUNetNetworkSettings, TimeUNetSettings
+from tellus.surrogate.training.checkpoint import CHECKPOINT, METRICS
 from tellus.surrogate.two_level.model import SHIPPED, Surrogate
 
 NETWORK: dict[str, Any] = {"filters": 2, "levels": 1, "convolutions": 1, "size": 3}
@@ -51,3 +53,27 @@ def _card(settings: Any, grid: Grid, **own: Any) -> dict[str, Any]:
     general |= {"network": settings.network.to_json(), "scale": Regression().to_json()}
     plain: dict[str, Any] = json.loads(json.dumps({**general, **own}))
     return plain
+
+
+def card_of(directory: Path) -> dict[str, Any]:
+    """The card of a model or a data set."""
+    card: dict[str, Any] = json.loads((directory / files.CARD).read_text())
+    return card
+
+
+def edit_card(directory: Path, change: Callable[[dict[str, Any]], object]) -> None:
+    """Change it in place."""
+    card = card_of(directory)
+    change(card)
+    (directory / files.CARD).write_text(json.dumps(card))
+
+
+def epochs_of(model: Path) -> list[dict[str, Any]]:
+    """What a training noted of each epoch."""
+    return [json.loads(line) for line in (model / METRICS).read_text().splitlines()]
+
+
+def assert_same_training(one: Path, other: Path) -> None:
+    """Weights and checkpoint are the same to the bit."""
+    for name in (files.WEIGHTS, CHECKPOINT):
+        assert (one / name).read_bytes() == (other / name).read_bytes(), name

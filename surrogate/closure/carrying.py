@@ -1,19 +1,17 @@
 """States carried over some steps with a closure or without one, and how far from the truth."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from tellus.solver.boundaries import BoundaryConditions
 from tellus.solver.grid import Grid
 from tellus.surrogate.features import face_velocity
 from tellus.surrogate.rows import Rows
 
 from .data import Stretches
-from .looking import guess, seen
 from .momentum import own_flow, row_errors
 from .network import ClosureNetworks
 from .transport import TorchTransport
@@ -76,9 +74,9 @@ def followed(
             rows.append(0.0 * heat[0] if psi is None else row_errors(psi, part.psi[:, step]))
         within = torch.zeros_like(heat[0])
         if part.within.numel():
-            found = guess(grid, part)
+            found = part.guess(grid)
             if networks is not None:
-                found = found + networks.detail(seen(part.temperature[:, 0], part))
+                found = found + networks.detail(part.seen(part.temperature[:, 0]))
             within = (found - part.within[:, 0]).square().mean(dim=(1, 2))
         T, mean, through, flow = (
             torch.stack(one).mean(dim=0) for one in (squares, profile, heat, rows)
@@ -89,21 +87,11 @@ def followed(
 
 
 def errors(grid: Grid, each: Stretches, networks: ClosureNetworks | None, own: bool) -> Errors:
-    """Of stretches carried with this closure, or with none."""
-    return beside([found.errors for found in followed(grid, each, networks, own)])
-
-
-def beside(found: Sequence[Errors]) -> Errors:
-    """Those of several segments as one."""
-    names = [one.name for one in fields(Errors)]
-    return Errors(*(torch.cat([getattr(one, name) for one in found], dim=1) for name in names))
-
-
-def plain_errors(grid: Grid, each: Stretches, own: bool) -> Errors:
-    """Of all of them without a closure."""
+    """Of stretches carried with this closure, or with none, where nothing is learned."""
     with torch.inference_mode():
-        batches = torch.arange(len(each)).split(BATCH)  # type: ignore[no-untyped-call]
-        return Errors.joined([errors(grid, each.select(rows), None, own) for rows in batches])
+        entered = (followed(grid, part, networks, own) for part in each.batches(BATCH))
+        found = [Errors.joined([one.errors for one in segments], axis=1) for segments in entered]
+        return Errors.joined(found)
 
 
 def carried(
@@ -114,7 +102,7 @@ def carried(
     With the velocities of the fine run, or with the `own` ones, which follow from T on this grid
     and are held over a step.
     """
-    transport = TorchTransport(grid, BoundaryConditions())
+    transport = TorchTransport(grid)
     now, found = each.temperature[:, 0], []
     ends = each.temperature.min() - BEYOND, each.temperature.max() + BEYOND
     for step in range(each.dt.shape[1]):
@@ -123,7 +111,7 @@ def carried(
         moments = (each.psi[:, step], each.psi[:, step + 1], each.mean_psi[:, step])
         moving = moments if psi is None else (psi, psi, psi)
         start, end, middle = (face_velocity(one, grid) for one in moving)
-        added = None if networks is None else networks.flux(seen(now, each), middle, grid)
+        added = None if networks is None else networks.flux(each.seen(now), middle, grid)
         now, (_, along_y) = transport.step(
             now, [start, end, middle], each.dt[:, step], each.heating[:, step], added
         )

@@ -10,11 +10,15 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from tellus.errors import InputError
+from tellus.solver.boundaries import BoundaryConditions
 from tellus.solver.grid import Array, Grid
 from tellus.solver.limits import FEWEST_CELLS
+from tellus.solver.transport.regridding import regridded
 from tellus.surrogate.data import Dataset
+from tellus.surrogate.features import face_velocity, square_sum
 from tellus.surrogate.rows import Rows
 
+from .features import Seen
 from .settings import ClosureSettings
 
 Numbers = NDArray[np.int64]
@@ -77,6 +81,19 @@ class Stretches(Rows):
                 for name in ("mean_psi", "dt", "heating", "wall_heat")
             },
         )
+
+    def seen(self, temperature: Tensor) -> Seen:
+        """What a closure looks at of a T, on any grid: data sets are of Frank-Kamenetskii's law."""
+        ny = temperature.shape[1]
+        depth = torch.linspace(1.0 - 0.5 / ny, 0.5 / ny, ny).to(temperature)
+        of_T, of_p = (self.log_gamma[:, k, None, None] for k in range(2))
+        return Seen(temperature, of_p * depth[:, None] - of_T * temperature)
+
+    def guess(self, grid: Grid) -> Tensor:
+        """What is known without a closure of T at the quarters of cells where stretches begin."""
+        begun, finer, walls = self.temperature[:, 0], grid.finer(2), BoundaryConditions()
+        found = [regridded(one, grid, finer, walls) for one in begun.detach().cpu().numpy()]
+        return torch.from_numpy(np.array(found)).to(begun)
 
 
 class Part:
@@ -246,7 +263,5 @@ def _single(values: NDArray[np.floating]) -> Tensor:
 
 
 def _speeds(grid: Grid, each: Stretches) -> Array:
-    psi = each.psi[:, 0].double()
-    u, v = torch.diff(psi, dim=1) / grid.hy, torch.diff(psi, dim=2) / grid.hx
-    squares = u.square().sum(dim=(1, 2)) + v.square().sum(dim=(1, 2))
+    squares = square_sum(*face_velocity(each.psi[:, 0].double(), grid))
     return np.asarray(torch.sqrt(squares / (grid.nx * grid.ny)).numpy())

@@ -9,7 +9,7 @@ import torch
 from tellus.solver.grid import Array, Grid
 from tellus.surrogate.data import Dataset
 
-from .carrying import BATCH, errors, plain_errors
+from .carrying import errors
 from .data import Stretches, load_part
 from .model import LearnedClosure
 from .momentum import flow_squares
@@ -62,17 +62,9 @@ def evaluate_closure(model_dir: Path | str, data: Path, split: str = "test") -> 
 
 
 def _on_grid(closure: LearnedClosure, grid: Grid, each: Stretches, own: bool) -> dict[str, Any]:
-    base = plain_errors(grid, each, own)
-    with torch.inference_mode():
-        found = [
-            errors(
-                grid,
-                each.select(rows).to(next(closure.networks.parameters())),
-                closure.networks,
-                own,
-            )
-            for rows in torch.arange(len(each)).split(BATCH)  # type: ignore[no-untyped-call]
-        ]
+    base = errors(grid, each, None, own)
+    there = each.to(next(closure.networks.parameters()))
+    found = errors(grid, there, closure.networks, own)
     change = each.temperature.diff(dim=1).square().mean(dim=(1, 2, 3))
     sizes = {"temperature": change, "heat": each.wall_heat.square().mean(dim=(1, 2))}
     if own:
@@ -81,8 +73,8 @@ def _on_grid(closure: LearnedClosure, grid: Grid, each: Stretches, own: bool) ->
         sizes["within"] = torch.ones(len(each))
     scores: dict[str, Any] = {"stretches": len(each)}
     for name, size in sizes.items():
-        ours = torch.cat([getattr(one, name) for one in found])[:, 0]
-        scores[name] = _compared(*(_root(part) for part in (ours, getattr(base, name)[:, 0], size)))
+        both = (getattr(one, name)[:, 0] for one in (found, base))
+        scores[name] = _compared(*map(_root, (*both, size)))
     if each.within.numel():
         scores |= _of_flows(closure, grid, each)
     return scores
@@ -92,7 +84,7 @@ def _of_flows(closure: LearnedClosure, grid: Grid, each: Stretches) -> dict[str,
     ours, base = (flow_squares(grid, each, one) for one in (closure.networks.detail, None))
     one = torch.ones(len(each))
     return {
-        name: _compared(*(_root(part) for part in (ours[:, k], base[:, k], one)))
+        name: _compared(*map(_root, (ours[:, k], base[:, k], one)))
         for k, name in enumerate(("velocity", "surface"))
     }
 

@@ -15,11 +15,10 @@ from tellus.surrogate.networks import seeded
 from tellus.surrogate.rows import Rows
 from tellus.surrogate.training.learner import Learner, average
 
-from .carrying import BATCH, Errors, Segment, beside, followed
+from .carrying import BATCH, Errors, Segment, followed
 from .data import Part, Stretches, load_part
 from .distance import Distance
 from .features import FLOW, STATE, Seen, flow_features, state_features
-from .looking import seen
 from .momentum import finer_flows, flow_errors, flow_squares
 from .network import ClosureNetworks, DetailNetwork
 from .settings import OWN, ClosureSettings
@@ -70,14 +69,10 @@ class _Base(Rows):
     def of(cls, grid: Grid, each: Stretches, settings: ClosureSettings) -> Self:
         parts: list[Self] = []
         with torch.inference_mode():
-            for rows in torch.arange(len(each)).split(BATCH):  # type: ignore[no-untyped-call]
-                entered = followed(grid, each.select(rows), None, settings.velocity == OWN)
+            for some in each.batches(BATCH):
+                entered = followed(grid, some, None, settings.velocity == OWN)
                 found = [cls._of_segment(grid, one, settings) for one in entered]
-                flow, gap = (
-                    torch.cat([getattr(one, name) for one in found], dim=1)
-                    for name in ("flow", "gap")
-                )
-                parts.append(cls(beside([one.carried for one in found]), flow, gap))
+                parts.append(cls.joined(found, axis=1))
         return cls.joined(parts)
 
     @classmethod
@@ -104,14 +99,10 @@ class _Base(Rows):
 
 def _flow_ratio(grid: Grid, part: Stretches, base: Tensor, detail: DetailNetwork) -> Tensor:
     """Errors of the flow over those of the base, that of the surface counted in; shape (n,)."""
-
-    def measure(psi: Tensor, row: int) -> Tensor:
-        squares = flow_errors(psi, part.psi[row, 0].double(), grid)
-        velocity, surface = torch.sqrt(squares / base[row] + 1e-12).unbind()
-        together: Tensor = (velocity + SURFACE * surface) / (1.0 + SURFACE)
-        return together
-
-    return finer_flows(grid, part, detail, measure)
+    squares = flow_errors(finer_flows(grid, part, detail), part.psi[:, 0], grid)
+    velocity, surface = torch.sqrt(squares / base + 1e-12).unbind(1)
+    together: Tensor = (velocity + SURFACE * surface) / (1.0 + SURFACE)
+    return together
 
 
 class ClosureInTraining(nn.Module):
@@ -163,7 +154,7 @@ class ClosureLearner(Learner[ClosureSettings]):
         return self.module.networks.state_dict()
 
     def _followed(
-        self, split: str, grid: Grid, rows: Tensor, each: Stretches
+        self, grid: Grid, each: Stretches, base: _Base, training: bool = True
     ) -> Iterator[tuple[Tensor, Tensor]]:
         """Segment after segment, the errors of stretches over the base's, shape (6, n).
 
@@ -171,12 +162,11 @@ class ClosureLearner(Learner[ClosureSettings]):
         each stretch adds to the mean drift of T(y), over the base's, (n,).
         """
         networks, own = self.module.networks, self.settings.velocity == OWN
-        base = self._base[split][grid].select(rows)
         kept = base.carried.to(self.device)
         entered = followed(grid, each.to(next(networks.parameters())), networks, own)
         for number, (part, ours, gap) in enumerate(entered):
             drift, flow = torch.zeros(2, len(part)).to(gap)
-            if split == "train":
+            if training:
                 drift = self._added_drift(grid, each.simulation, number, gap)
             if base.flow.numel():
                 flow = _flow_ratio(grid, part, base.flow[:, number], networks.detail).to(gap)
@@ -199,8 +189,10 @@ class ClosureLearner(Learner[ClosureSettings]):
 
     def losses(self, index: Tensor, mirrored: Tensor) -> Iterator[tuple[Tensor, int]]:
         """Segment after segment: errors over the base's, and the mean drift of T(y), weighted."""
-        chosen = self.parts["train"].chosen(index.cpu())
-        grids = [self._followed("train", grid, rows, each) for grid, rows, each in chosen]
+        grids = [
+            self._followed(grid, each, self._base["train"][grid].select(rows))
+            for grid, rows, each in self.parts["train"].chosen(index.cpu())
+        ]
         for segment in zip_longest(*grids):
             ratios, drifts = zip(*(found for found in segment if found is not None), strict=True)
             errors, drift = torch.cat(ratios, dim=1), torch.cat(drifts)
@@ -230,11 +222,11 @@ class ClosureLearner(Learner[ClosureSettings]):
         scores, weighted = dict[str, float](), list[Tensor]()
         with torch.inference_mode():
             for grid, each in self.parts["validation"].stretches.items():
-                batches = torch.arange(len(each)).split(BATCH)  # type: ignore[no-untyped-call]
+                bases = self._base["validation"][grid].batches(BATCH)
                 found = [
                     ratios
-                    for rows in batches
-                    for ratios, _ in self._followed("validation", grid, rows, each.select(rows))
+                    for some, base in zip(each.batches(BATCH), bases, strict=True)
+                    for ratios, _ in self._followed(grid, some, base, training=False)
                 ]
                 ratios = torch.cat(found, dim=1)
                 weighted.append(self._weighted(ratios))
@@ -245,21 +237,20 @@ class ClosureLearner(Learner[ClosureSettings]):
     def _beginnings(self) -> Iterator[tuple[Grid, Stretches, int]]:
         """The steps at which the segments of training stretches begin, in batches."""
         for grid, each in self.parts["train"].stretches.items():
-            for rows in torch.arange(len(each)).split(BATCH):  # type: ignore[no-untyped-call]
-                some = each.select(rows)
+            for some in each.batches(BATCH):
                 for step in range(0, some.dt.shape[1], self.settings.steps):
                     yield grid, some, step
 
     def _begun(self) -> Iterator[Seen]:
         """The states there."""
-        return (seen(some.temperature[:, step], some) for _, some, step in self._beginnings())
+        return (some.seen(some.temperature[:, step]) for _, some, step in self._beginnings())
 
     def _ranges(self) -> dict[str, list[float]]:
         """The range of each feature there, a little wider."""
         low, high = torch.full((2, len(STATE) + len(FLOW)), torch.inf)
         high = -high
         for grid, some, step in self._beginnings():
-            of_state, _ = state_features(seen(some.temperature[:, step], some))
+            of_state, _ = state_features(some.seen(some.temperature[:, step]))
             of_flow = flow_features(*face_velocity(some.mean_psi[:, step], grid), grid)
             found = torch.stack([*of_state, *of_flow]).flatten(1)
             low = torch.minimum(low, found.amin(dim=1))

@@ -1,6 +1,5 @@
 """Stokes solves with what a closure knows of viscosity and of T within cells."""
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -9,19 +8,14 @@ from torch import Tensor
 
 from tellus.solver.boundaries import BoundaryConditions
 from tellus.solver.factor.cached import CachedFactor
-from tellus.solver.grid import Array, Grid
+from tellus.solver.grid import Grid
 from tellus.solver.psi.torch_operator import TorchPsiOperator, buoyancy
 
 from .data import Stretches
-from .looking import guess, seen
 from .network import DetailNetwork, ViscosityNetwork
 
 WALLS = BoundaryConditions()
 INSIDE = (slice(None), slice(1, -1), slice(1, -1))
-
-Measure = Callable[[Tensor, int], Tensor]
-"""A number of psi on the coarse grid, shape (ny+1, nx+1), and the row of its example."""
-
 
 QUIET_ROW = 1e-8
 """A row whose velocity is less than so much of the fastest row's counts as that one's."""
@@ -69,6 +63,12 @@ class _Solve(torch.autograd.Function):
         return of_T.to(temperature), of_logs.to(logs), None, None
 
 
+def psi_of(temperature: Tensor, logs: Tensor, rayleigh: Tensor, grid: Grid) -> Tensor:
+    """See `_Solve`."""
+    psi: Tensor = _Solve.apply(temperature, logs, rayleigh, grid)  # type: ignore[no-untyped-call]
+    return psi
+
+
 def own_flow(
     grid: Grid, temperature: Tensor, each: Stretches, network: ViscosityNetwork | None
 ) -> Tensor:
@@ -76,10 +76,9 @@ def own_flow(
 
     Gradients go through it. On the processor, where the solves are.
     """
-    seen_now = seen(temperature, each)
-    logs = seen_now.log_viscosity if network is None else network(seen_now)
-    here = (one.cpu() for one in (temperature, logs, each.rayleigh))
-    psi: Tensor = _Solve.apply(*here, grid)  # type: ignore[no-untyped-call]
+    seen = each.seen(temperature)
+    logs = seen.log_viscosity if network is None else network(seen)
+    psi = psi_of(temperature.cpu(), logs.cpu(), each.rayleigh.cpu(), grid)
     return psi.to(temperature)
 
 
@@ -99,70 +98,47 @@ def row_errors(psi: Tensor, truth: Tensor) -> Tensor:
     return found
 
 
-def flows(temperature: Array, log_viscosity: Array, grid: Grid) -> Array:
-    """psi of T and viscosity at the cells, Ra = 1, (n, ny, nx) to (n, ny+1, nx+1)."""
-    factor, psi = CachedFactor(grid), np.empty((len(temperature), *grid.nodes))
-    for one, logs, out in zip(temperature, log_viscosity, psi, strict=True):
-        factor.factor(np.exp(logs))
-        out[...] = factor.back_substitute(factor.operator.right_hand_side(one, 1.0))
-    return psi
-
-
 def flow_errors(psi: Tensor, truth: Tensor, grid: Grid) -> Tensor:
-    """Relative mean squares of the velocity and of that along the top, of one psi, shape (2,)."""
-    gap = psi - truth
-    speeds = [
-        (part.diff(dim=0) / grid.hy).square().sum() + (part.diff(dim=1) / grid.hx).square().sum()
-        for part in (gap, truth)
-    ]
-    surface = [part[-2].square().sum() for part in (gap, truth)]
-    return torch.stack([speeds[0] / speeds[1], surface[0] / surface[1]])
+    """Relative mean squares of the velocity and of that along the top, shape (n, 2)."""
+    found = []
+    for one, true in zip(psi, truth.to(psi), strict=True):
+        speeds, surface = zip(*(_squares(part, grid) for part in (one - true, true)), strict=True)
+        found.append(torch.stack([speeds[0] / speeds[1], surface[0] / surface[1]]))
+    return torch.stack(found)
 
 
-def finer_flows(
-    grid: Grid, each: Stretches, detail: DetailNetwork | None, measure: Measure
-) -> Tensor:
-    """A measure of the flows where stretches begin, as `measured`, with T within cells or without.
+def _squares(psi: Tensor, grid: Grid) -> tuple[Tensor, Tensor]:
+    """Sums over the box, and along the top, of the squares of one velocity."""
+    u, v = psi.diff(dim=0) / grid.hy, psi.diff(dim=1) / grid.hx
+    return u.square().sum() + v.square().sum(), psi[-2].square().sum()
+
+
+def finer_flows(grid: Grid, each: Stretches, detail: DetailNetwork | None) -> Tensor:
+    """psi where stretches begin, as `richardson`, with T within cells or without.
 
     On the processor, where the solves are.
     """
     here = each.to("cpu")
-    temperature = guess(grid, here)
+    temperature = here.guess(grid)
     if detail is not None:
         there = each.to(next(detail.parameters()))
-        temperature = temperature + detail(seen(there.temperature[:, 0], there)).cpu()
-    begun, logs = (part.double().numpy() for part in seen(here.temperature[:, 0], here))
-    coarse = torch.from_numpy(flows(begun, logs, grid)) * here.rayleigh[:, None, None]
-    return measured(*seen(temperature, here), here.rayleigh, coarse, grid.finer(2), measure)
+        temperature = temperature + detail(there.seen(there.temperature[:, 0])).cpu()
+    rayleigh, (T, logs) = here.rayleigh, here.seen(here.temperature[:, 0])
+    unit = psi_of(T.double(), logs.double(), torch.ones_like(rayleigh), grid)
+    coarse = unit * rayleigh[:, None, None]
+    return richardson(*here.seen(temperature), rayleigh, coarse, grid.finer(2))
 
 
 def flow_squares(grid: Grid, each: Stretches, detail: DetailNetwork | None) -> Tensor:
     """Of the flows where stretches begin, as `flow_errors`, shape (n, 2); no gradients."""
-    found: list[Tensor] = []
-
-    def keep(psi: Tensor, row: int) -> Tensor:
-        found.append(flow_errors(psi, each.psi[row, 0].double().cpu(), grid))
-        return found[-1][0]
-
     with torch.inference_mode():
-        finer_flows(grid, each, detail, keep)
-    return torch.stack(found)
+        return flow_errors(finer_flows(grid, each, detail), each.psi[:, 0], grid)
 
 
-def extrapolated(fine: Tensor, coarse: Tensor) -> Tensor:
-    """As `richardson` does, of psi on cells half as long and on the coarse grid."""
-    return (4.0 * fine[..., ::2, ::2] - coarse) / 3.0
-
-
-def measured(
-    temperature: Tensor,
-    log_viscosity: Tensor,
-    rayleigh: Tensor,
-    coarse: Tensor,
-    finer: Grid,
-    measure: Measure,
+def richardson(
+    temperature: Tensor, log_viscosity: Tensor, rayleigh: Tensor, coarse: Tensor, finer: Grid
 ) -> Tensor:
-    """A measure of the flow that `richardson` makes of a solve on a finer grid, shape (n,).
+    """psi that the solver `richardson` makes of a solve on a finer grid, (n, ny+1, nx+1).
 
     Gradients go back to T and viscosity through the solve.
 
@@ -175,11 +151,6 @@ def measured(
     coarse : Tensor
         psi of the solve on the coarse grid, (n, ny+1, nx+1).
     finer : Grid
-    measure : callable
     """
-    psi = _Solve.apply(temperature.double(), log_viscosity.double(), rayleigh, finer)  # type: ignore[no-untyped-call]
-    found = [
-        measure(extrapolated(one, of.double()), k)
-        for k, (one, of) in enumerate(zip(psi, coarse, strict=True))
-    ]
-    return torch.stack(found)
+    fine = psi_of(temperature.double(), log_viscosity.double(), rayleigh, finer)
+    return (4.0 * fine[..., ::2, ::2] - coarse.double()) / 3.0

@@ -12,12 +12,14 @@ from tellus.solver.grid import Grid
 from tellus.solver.transport.kernels import ALPHA, CROSS, TINY
 from tellus.solver.transport.polynomials import REACH, WALL_CELLS, wall_weights
 from tellus.solver.transport.step import STAGES
+from tellus.surrogate.features import Velocity
 
 ACROSS, UP = 2, 1
 """Axes of x and y in fields of shape (n, ny, nx)."""
 
+WALLS = BoundaryConditions().walls
+
 Fluxes = tuple[Tensor, Tensor]
-Velocity = tuple[Tensor, Tensor]
 
 
 @dataclass(frozen=True)
@@ -27,12 +29,10 @@ class TorchTransport:
     Parameters
     ----------
     grid : Grid
-    boundaries : BoundaryConditions
-        No core below.
+        Between the walls of data sets: T at bottom and top, no heat through the sides.
     """
 
     grid: Grid
-    boundaries: BoundaryConditions = BoundaryConditions()
 
     def step(
         self,
@@ -89,14 +89,13 @@ class TorchTransport:
         """T with two cells beyond both walls across an axis, and the heat through these walls."""
         beyond, through = [], []
         for end, name in enumerate(names):
-            wall, weights = self.boundaries.walls[name], self._weights[name].to(temperature)
+            wall, weights = WALLS[name], self._weights[name].to(temperature)
             cells = temperature if end == 0 else temperature.flip(axis)
             near = cells.narrow(axis, 0, WALL_CELLS)
-            condition = wall.value if wall.thermal == TEMPERATURE else -wall.value * h
             shape = [1, 1, 1]
             shape[axis] = WALL_CELLS
             first, second, slope = (
-                row[0] * condition + (near * row[1:].view(shape)).sum(axis, keepdim=True)
+                row[0] * wall.value + (near * row[1:].view(shape)).sum(axis, keepdim=True)
                 for row in weights
             )
             beyond.append(torch.cat([second, first] if end == 0 else [first, second], dim=axis))
@@ -107,7 +106,7 @@ class TorchTransport:
     def _weights(self) -> dict[str, Tensor]:
         return {
             name: torch.as_tensor(wall_weights(wall.thermal == TEMPERATURE))
-            for name, wall in self.boundaries.walls.items()
+            for name, wall in WALLS.items()
         }
 
 

@@ -1,6 +1,5 @@
 """A learned closure: what it may do at all, what it learns from, and what a run makes of it."""
 
-import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +12,7 @@ from numerics import rough_field
 from physics_cases import assert_heat_is_kept, case
 from rollouts import complaint, files, summary, tellus, write_case
 from small_filtered import familiar_everywhere
+from small_models import epochs_of
 
 from tellus.config import load_config
 from tellus.coupling.output.web import export_closure
@@ -26,13 +26,13 @@ from tellus.solver.grid import Array, Grid
 from tellus.solver.rheology import Constant, FrankKamenetskii, Viscoplastic
 from tellus.solver.stokes import StokesProblem
 from tellus.solver.transport.means import Fluxes
-from tellus.surrogate.closure.carrying import carried, errors, followed, plain_errors
+from tellus.surrogate.closure.carrying import carried, errors, followed
 from tellus.surrogate.closure.data import load_part
 from tellus.surrogate.closure.distance import Distance
 from tellus.surrogate.closure.evaluate import evaluate_closure
 from tellus.surrogate.closure.features import FLOW, STATE, Seen
 from tellus.surrogate.closure.model import LearnedClosure, native
-from tellus.surrogate.closure.momentum import flow_errors, measured, own_flow, row_errors
+from tellus.surrogate.closure.momentum import flow_errors, own_flow, richardson, row_errors
 from tellus.surrogate.closure.network import ClosureNetworks
 from tellus.surrogate.closure.settings import ClosureNetworkSettings, ClosureSettings
 from tellus.surrogate.data import Dataset
@@ -243,12 +243,10 @@ def test_a_closure_that_says_nothing_is_the_base(filtered_dataset: Path) -> None
     part = load_part(Dataset.open(filtered_dataset), "test", SETTINGS)
     silent = seeded(ClosureNetworks, SETTINGS.network, True)
     for grid, each in part.stretches.items():
-        base = plain_errors(grid, each, False)
-        with torch.inference_mode():
-            ours = errors(grid, each, silent, False)
+        base, ours = (errors(grid, each, made, False) for made in (None, silent))
         for name in ("temperature", "profile", "heat", "within"):
             torch.testing.assert_close(getattr(ours, name), getattr(base, name))
-        assert torch.all(plain_errors(grid, each, True).rows > 0.0)
+        assert torch.all(errors(grid, each, None, True).rows > 0.0)
 
 
 def test_flows_of_a_closure_that_says_nothing_are_those_of_homogenised_viscosity(
@@ -292,9 +290,8 @@ def test_segments_begin_where_the_closure_ended_the_one_before(filtered_dataset:
 
 
 def test_training_lowers_the_errors(trained: Path, filtered_dataset: Path) -> None:
-    lines = [json.loads(line) for line in (trained / "metrics.jsonl").read_text().splitlines()]
-    first, last = (line["validation"]["temperature_16x8"] for line in (lines[0], lines[-1]))
-    assert last < 0.9 * first
+    noted = [line["validation"]["temperature_16x8"] for line in epochs_of(trained)]
+    assert noted[-1] < 0.9 * noted[0]
     result = evaluate_closure(trained, filtered_dataset, "train")
     assert list(result["grids"]) == ["32x16", "16x8"]
     assert result["grids"]["16x8"]["temperature"]["ratio"]["median"] < 0.95
@@ -309,8 +306,7 @@ def test_with_velocities_of_its_own_grid_it_learns_their_viscosity(
     settings = replace(SETTINGS, velocity="own", segments=2, drift=0.5, epochs=4)
     out = tmp_path / "model"
     train(settings, filtered_dataset, out, report=len)
-    lines = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
-    assert lines[-1]["validation"]["rows_16x8"] < 0.5  # of the scheme's
+    assert epochs_of(out)[-1]["validation"]["rows_16x8"] < 0.5  # of the scheme's
     result = evaluate_closure(out, filtered_dataset, "train")
     assert result["velocity"] == "their own grid"
     assert 0.0 < result["grids"]["16x8"]["rows"]["closure"] < 0.5
@@ -432,10 +428,8 @@ def test_gradients_go_through_the_stokes_solve() -> None:
     logs = torch.from_numpy(2.0 * random.normal(size=finer.cells))[None].requires_grad_()
 
     def off(temperature: torch.Tensor, logs: torch.Tensor) -> torch.Tensor:
-        def measure(psi: torch.Tensor, row: int) -> torch.Tensor:
-            return flow_errors(psi, truth[row], grid).sum()
-
-        return measured(temperature, logs, torch.tensor([1.0]), coarse, finer, measure)
+        psi = richardson(temperature, logs, torch.tensor([1.0]), coarse, finer)
+        return flow_errors(psi, truth, grid).sum()
 
     assert torch.autograd.gradcheck(off, (temperature, logs), eps=1e-6, atol=1e-5, rtol=1e-4)
 
