@@ -2,23 +2,23 @@
 
 from dataclasses import dataclass
 from math import log, log10
-from typing import Self
+from typing import Any, Self
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import pad
 
-from tellus.solver.grid import Grid
+from tellus.solver.grid import Array, Grid
 from tellus.surrogate.data import Snapshots
 from tellus.surrogate.rows import Rows
 
 CHANNELS = ("x", "y", "log_viscosity", "heating", "gamma_T", "gamma_p", "temperature")
 
 SMALLEST_VISCOSITY = 1e-8
-HEATING = (0.0, 10.0)
-LOG10_GAMMA_T = (6.0, 10.0)
-LOG10_GAMMA_P = (0.0, 2.0)
-"""Ranges that the paper's parameters are scaled from, to 0..1."""
+RANGES = (0.0, 10.0), (6.0, 10.0), (0.0, 2.0)
+"""Those of heating and of log10 of gamma_T and of gamma_p that the paper scales to 0..1."""
 
 
 @dataclass(frozen=True)
@@ -34,11 +34,26 @@ class Parameters(Rows):
         """Parameters of a single example."""
         return cls(*(like.new_full((1,), value) for value in (gamma_T, gamma_p, heating)))
 
+
+@dataclass(frozen=True)
+class ScaledSnapshots(Rows):
+    """Snapshots of one split as tensors; `psi` is over the velocity scale of its snapshot."""
+
+    temperature: Tensor
+    psi: Tensor
+    parameters: Parameters
+    vrms: Array
+    even: NDArray[np.bool_]
+
     @classmethod
-    def of(cls, snapshots: Snapshots) -> Self:
-        """Parameters of each snapshot."""
+    def of(cls, snapshots: Snapshots, scale: Array) -> Self:
+        """By the scale of each, shape (n,), which psi of the snapshots is divided by in place."""
+        # At 512x128 a copy of all stream functions is gigabytes.
+        psi = np.divide(snapshots.psi, scale[:, None, None], out=snapshots.psi, casting="same_kind")
         columns = (snapshots.gamma_T, snapshots.gamma_p, snapshots.heating)
-        return cls(*map(torch.from_numpy, columns))
+        parameters = Parameters(*map(torch.from_numpy, columns))
+        fields = torch.from_numpy(snapshots.temperature), torch.from_numpy(psi)
+        return cls(*fields, parameters, snapshots.vrms, snapshots.even)
 
 
 def paper_features(temperature: Tensor, parameters: Parameters, grid: Grid, ring: bool) -> Tensor:
@@ -59,11 +74,12 @@ def paper_features(temperature: Tensor, parameters: Parameters, grid: Grid, ring
         y = pad(y[None, None], (1, 1))[0, 0]
         y[-1] = 1.0
     shape = temperature.shape
+    logs = torch.log10(parameters.gamma_T), torch.log10(parameters.gamma_p)
     fields = [
         (x / 4.0).expand(shape),
         (y / 4.0)[:, None].expand(shape),
         _log10_viscosity(temperature, parameters, y) / 8.0,
-        *(_unit(parameters)[:, k, None, None].expand(shape) for k in range(3)),
+        *(one[:, None, None].expand(shape) for one in scaled(parameters.heating, *logs)),
         temperature,
     ]
     return torch.stack(fields, dim=1)
@@ -77,9 +93,6 @@ def _log10_viscosity(temperature: Tensor, parameters: Parameters, y: Tensor) -> 
     return torch.clamp(exponent / log(10.0), log10(SMALLEST_VISCOSITY), 0.0)
 
 
-def _unit(parameters: Parameters) -> Tensor:
-    """Heating and the logarithms of gamma_T and gamma_p, each from its range to 0..1, (n, 3)."""
-    values = (parameters.heating, torch.log10(parameters.gamma_T), torch.log10(parameters.gamma_p))
-    ranges = (HEATING, LOG10_GAMMA_T, LOG10_GAMMA_P)
-    scaled = [(v - low) / (high - low) for v, (low, high) in zip(values, ranges, strict=True)]
-    return torch.stack(scaled, dim=1)
+def scaled(*values: Any) -> list[Any]:
+    """Heating, log10 of gamma_T and log10 of gamma_p, arrays each, from its range to 0..1."""
+    return [(v - low) / (high - low) for v, (low, high) in zip(values, RANGES, strict=True)]

@@ -1,40 +1,25 @@
 """The paper's network in training, on snapshots with their direct solutions."""
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from tellus.solver.grid import Array
 from tellus.solver.stokes import QUIET_VRMS
 from tellus.surrogate.data import load_snapshots
 from tellus.surrogate.features import Velocity, face_velocity, reflect, relative_errors
 from tellus.surrogate.model import PRECISIONS
-from tellus.surrogate.rows import Rows
 from tellus.surrogate.training.learner import Learner, average
 
-from .features import CHANNELS, Parameters
+from .features import CHANNELS, ScaledSnapshots
 from .loss import paper_loss
 from .model import make_model
-from .scale import VelocityScale, fitted_scale
+from .scale import fitted_scale
 from .settings import MultiScaleSettings
 
 VALIDATION_CELLS = 2**16
 """Cells of all snapshots validated at once: more leave the processor's cache."""
-
-
-@dataclass(frozen=True)
-class ScaledSnapshots(Rows):
-    """Snapshots of one split as tensors; `psi` is over the velocity scale of its snapshot."""
-
-    temperature: Tensor
-    psi: Tensor
-    parameters: Parameters
-    vrms: Array
-    even: NDArray[np.bool_]
 
 
 class MultiScaleLearner(Learner[MultiScaleSettings]):
@@ -47,22 +32,19 @@ class MultiScaleLearner(Learner[MultiScaleSettings]):
         if network is not None:
             self.model.network = network.to(self.device)
         self.module = self.model.network
-        self.scale: VelocityScale | None = None
-        self.parts = {split: self._examples(split) for split in ("train", "validation")}
-
-    def _examples(self, split: str) -> ScaledSnapshots:
-        wide = self.settings.precision == "float64"
-        snapshots = load_snapshots(
-            self.dataset, split, self.settings.quiet_vrms, np.float64 if wide else np.float32
-        )
-        if self.scale is None:
-            self.scale = fitted_scale(self.settings.scale, snapshots)
-        scale = self.scale.each(snapshots)[:, None, None]
-        # In place: at 512x128 a copy of all stream functions is gigabytes.
-        psi = np.divide(snapshots.psi, scale, out=snapshots.psi, casting="same_kind")
-        fields = torch.from_numpy(snapshots.temperature), torch.from_numpy(psi)
-        found = ScaledSnapshots(*fields, Parameters.of(snapshots), snapshots.vrms, snapshots.even)
-        return found.to(self.device, PRECISIONS[self.settings.precision])
+        settings, wide = self.settings, self.settings.precision == "float64"
+        kind = np.float64 if wide else np.float32
+        loaded = {
+            split: load_snapshots(self.dataset, split, settings.quiet_vrms, kind)
+            for split in ("train", "validation")
+        }
+        self.scale = fitted_scale(settings.scale, loaded["train"])
+        self.parts = {
+            split: ScaledSnapshots.of(each, self.scale.each(each)).to(
+                self.device, PRECISIONS[settings.precision]
+            )
+            for split, each in loaded.items()
+        }
 
     def loss(self, index: Tensor, mirrored: Tensor) -> Tensor:
         return self._losses(self.parts["train"], index, mirrored)[0].mean()
@@ -99,7 +81,6 @@ class MultiScaleLearner(Learner[MultiScaleSettings]):
         return {**average(error), "loss": float(torch.cat(losses).mean())}
 
     def own_entries(self) -> dict[str, Any]:
-        assert self.scale is not None
         return {
             "channels": list(CHANNELS),
             "network": self.settings.network.to_json(),

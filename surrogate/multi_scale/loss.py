@@ -33,6 +33,15 @@ def derivative(field: Tensor, dim: int) -> Tensor:
     return 0.5 * (field.narrow(dim, 2, n - 2) - field.narrow(dim, 0, n - 2))
 
 
+def weighted_error(
+    field: Tensor, reference: Tensor, scaling: bool, at_walls: float
+) -> tuple[Tensor, Tensor]:
+    """Mean absolute error of each example, shape (n,) (eq. 8), and its scale, (n, 1, 1) (eq. 6)."""
+    scale = range_weight(reference) if scaling else torch.ones_like(reference[:, :1, :1])
+    error = (field - reference).abs() * wall_weight(reference, at_walls) * scale
+    return error.mean(dim=(1, 2)), scale
+
+
 def paper_loss(
     predicted: tuple[Tensor, Tensor],
     target: tuple[Tensor, Tensor],
@@ -51,13 +60,12 @@ def paper_loss(
     """
     terms = []
     for error_along, field, reference in zip((1, 2), predicted, target, strict=True):
-        error = field - reference
-        scale = range_weight(reference) if settings.scaling else torch.ones_like(error[:, :1, :1])
-        weighted = error.abs() * wall_weight(error, settings.wall_weight) * scale
-        terms.append(weighted.mean(dim=(1, 2)))
+        error, scale = weighted_error(field, reference, settings.scaling, settings.wall_weight)
+        terms.append(error)
         if settings.derivative:
             # du/dy and dv/dx, where the curl's central differences leave oscillations.
-            terms.append((derivative(error, error_along).abs() * scale).mean(dim=(1, 2)))
+            slope = derivative(field - reference, error_along)
+            terms.append((slope.abs() * scale).mean(dim=(1, 2)))
     if settings.divergence and divergence is not None:
         terms.append(divergence.abs().mean(dim=1))
     return torch.stack(terms).sum(dim=0)

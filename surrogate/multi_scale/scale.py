@@ -16,6 +16,7 @@ from tellus.solver.coarse import CoarseSolver
 from tellus.solver.grid import Array
 from tellus.solver.rheology import FrankKamenetskii
 from tellus.solver.stokes import QUIET_VRMS, StokesProblem
+from tellus.surrogate.card import PARAMETERS
 from tellus.surrogate.data import Snapshots
 
 SMALLEST = 1e-12
@@ -57,15 +58,7 @@ class Regression(VelocityScale):
     def fit(
         cls, gamma_T: Array, gamma_p: Array, heating: Array, rayleigh: Array, largest: Array
     ) -> Self:
-        """Least squares through the largest |u| or |v| of each simulation.
-
-        Parameters
-        ----------
-        gamma_T, gamma_p, heating, rayleigh : array, shape (n,)
-            Parameters of each simulation.
-        largest : array, shape (n,)
-            The largest |u| or |v| of each.
-        """
+        """Least squares through the `largest` |u| or |v| of each simulation, shape (n,) all."""
         one = np.ones_like(heating)
         columns = np.stack([one, heating / 10, np.log(gamma_T), np.log(gamma_p)], axis=1)
         return cls(*_least_squares(columns, np.log(largest / rayleigh)))
@@ -81,8 +74,7 @@ class Regression(VelocityScale):
         return cls.fit(one.gamma_T, one.gamma_p, one.heating, one.rayleigh, largest[moving])
 
     def each(self, snapshots: Snapshots) -> Array:
-        part = snapshots
-        return self.of(part.gamma_T, part.gamma_p, part.heating, part.rayleigh)
+        return self.of(*(getattr(snapshots, name) for name in PARAMETERS))
 
     def of(self, gamma_T: Array, gamma_p: Array, heating: Array, rayleigh: Array) -> Array:
         """The scale for arrays of parameters."""

@@ -40,12 +40,7 @@ class MultiScale(nn.Module):
         super().__init__()
         filters = settings.filters
         self.embed = Layer(channels, filters, settings)
-        self.levels = nn.ModuleList(
-            nn.Sequential(
-                *(Layer(filters, filters, settings) for _ in range(settings.convolutions))
-            )
-            for _ in range(settings.levels)
-        )
+        self.levels = nn.ModuleList(_stack(filters, settings) for _ in range(settings.levels))
         self.join = nn.Sequential(
             Layer(channels + settings.levels * filters, filters, settings),
             Layer(filters, filters, settings),

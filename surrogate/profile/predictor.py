@@ -16,7 +16,7 @@ from tellus.solver.rheology import FrankKamenetskii
 from tellus.surrogate.card import PARAMETERS
 from tellus.surrogate.files import StoredModel, restored
 from tellus.surrogate.model import PRECISIONS, SHIPPED_WEIGHTS, TrainedModel
-from tellus.surrogate.multi_scale.features import HEATING, LOG10_GAMMA_P, LOG10_GAMMA_T
+from tellus.surrogate.multi_scale.features import scaled
 from tellus.surrogate.networks import seeded
 
 from .settings import ProfileSettings
@@ -41,11 +41,9 @@ class ProfileMLP(nn.Module):
 
 def points(parameters: Array, heights: Array) -> Tensor:
     """What the network sees: (n, 4) parameters and (m,) heights to (n, m, 4), about 0..1."""
-    columns = (parameters[:, 2], np.log10(parameters[:, 0]), np.log10(parameters[:, 1]))
-    ranges = (HEATING, LOG10_GAMMA_T, LOG10_GAMMA_P)
-    scaled = [(c - low) / (high - low) for c, (low, high) in zip(columns, ranges, strict=True)]
+    columns = scaled(parameters[:, 2], np.log10(parameters[:, 0]), np.log10(parameters[:, 1]))
     shape = (len(parameters), len(heights))
-    fields = [np.broadcast_to(c[:, None], shape) for c in scaled]
+    fields = [np.broadcast_to(column[:, None], shape) for column in columns]
     return torch.from_numpy(np.stack([*fields, np.broadcast_to(1.0 - heights, shape)], axis=-1))
 
 

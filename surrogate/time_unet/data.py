@@ -1,6 +1,5 @@
 """Pairs of snapshots an equal number of solver steps apart, and chains of them."""
 
-from copy import copy
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,7 +10,7 @@ from torch import Tensor
 from tellus.errors import InputError
 from tellus.solver.grid import Array, Grid
 from tellus.surrogate.data import Dataset, Snapshots, load_snapshots
-from tellus.surrogate.multi_scale.features import Parameters
+from tellus.surrogate.multi_scale.features import Parameters, ScaledSnapshots
 from tellus.surrogate.multi_scale.scale import Regression
 
 from .model import State
@@ -39,12 +38,6 @@ class TimedSnapshots(Snapshots):
                 "set again."
             )
         return cls(**vars(snapshots), step=step, time=time)
-
-    def states(self, regression: Regression) -> tuple[Tensor, Tensor, Parameters]:
-        """T, psi over the velocity scale, and parameters of each snapshot."""
-        scale = regression.of(self.gamma_T, self.gamma_p, self.heating, self.rayleigh)
-        psi = (self.psi / scale[:, None, None]).astype(np.float32)
-        return torch.from_numpy(self.temperature), torch.from_numpy(psi), Parameters.of(self)
 
 
 def find_pairs(simulation: Numbers, step: Numbers, interval: int) -> tuple[Numbers, Numbers]:
@@ -88,7 +81,7 @@ class Pairs:
     Parameters
     ----------
     history : TimedSnapshots
-        All snapshots of the split.
+        All snapshots of the split, whose psi is scaled in place.
     scale : Regression
         The velocity scale.
     interval : int
@@ -97,6 +90,8 @@ class Pairs:
         Pairs that end in a flow slower than this are left out.
     dtype : torch.dtype
         The precision of the fields.
+    device : torch.device
+        Where they are.
     """
 
     def __init__(
@@ -106,6 +101,7 @@ class Pairs:
         interval: int,
         quiet_vrms: float = 0.0,
         dtype: torch.dtype = torch.float32,
+        device: torch.device | str = "cpu",
     ) -> None:
         before, after = find_pairs(history.simulation, history.step, interval)
         moving = history.vrms[after] >= quiet_vrms
@@ -115,22 +111,13 @@ class Pairs:
                 f"no snapshot has a moving one model.interval = {interval} steps later: set it to "
                 "the data set's dataset.snapshot_every, or lower training.quiet_vrms."
             )
-        temperature, psi, parameters = history.states(scale)
-        self.temperature, self.psi = temperature.to(dtype), psi.to(dtype)
-        self.parameters = parameters.to(dtype)
-        self.before, self.after = torch.from_numpy(before), torch.from_numpy(after)
-        self.dt = torch.from_numpy(history.time[after] - history.time[before]).to(dtype)
+        self.snapshots = ScaledSnapshots.of(history, scale.each(history)).to(device, dtype)
+        self.before, self.after = (torch.from_numpy(k).to(device) for k in (before, after))
+        self.dt = torch.from_numpy(history.time[after] - history.time[before]).to(device, dtype)
         self.vrms = history.vrms[after]
 
     def __len__(self) -> int:
         return len(self.before)
-
-    def to(self, device: torch.device) -> "Pairs":
-        """These pairs with their tensors on `device`."""
-        moved = copy(self)
-        for name in ("temperature", "psi", "parameters", "before", "after", "dt"):
-            setattr(moved, name, getattr(self, name).to(device))
-        return moved
 
     def select(
         self, index: Tensor, mirrored: Tensor, grid: Grid
@@ -138,10 +125,11 @@ class Pairs:
         """State, parameters, interval and next state of the pairs numbered `index`."""
         first, second = self.before[index], self.after[index]
         state, target = (self._state(which, mirrored, grid) for which in (first, second))
-        return state, self.parameters.select(first), self.dt[index], target
+        return state, self.snapshots.parameters.select(first), self.dt[index], target
 
     def _state(self, which: Tensor, mirrored: Tensor, grid: Grid) -> State:
-        return State.of(self.temperature[which], self.psi[which], grid).mirrored(mirrored)
+        found = self.snapshots
+        return State.of(found.temperature[which], found.psi[which], grid).mirrored(mirrored)
 
     def log10_dt(self) -> tuple[float, float]:
         """Mean and spread of log10 of the intervals; a spread of zero counts as one."""

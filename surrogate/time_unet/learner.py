@@ -32,19 +32,16 @@ class TimeStepLearner(Learner[TimeUNetSettings]):
     parts: dict[str, Pairs]
 
     def build(self, network: nn.Module | None) -> None:
-        self.scale: Regression | None = None
-        self.parts = {split: self._pairs(split) for split in ("train", "validation")}
+        settings = self.settings
+        loaded = {
+            split: TimedSnapshots.load(self.dataset, split) for split in ("train", "validation")
+        }
+        self.scale = Regression.fitted(loaded["train"])
+        how = settings.interval, settings.quiet_vrms, PRECISIONS[settings.precision], self.device
+        self.parts = {split: Pairs(each, self.scale, *how) for split, each in loaded.items()}
         log10_dt = self.parts["train"].log10_dt()
-        self.model = make_time_step_model(self.settings, self.grid, log10_dt).to(self.device)
+        self.model = make_time_step_model(settings, self.grid, log10_dt).to(self.device)
         self.module = self.model.network
-
-    def _pairs(self, split: str) -> Pairs:
-        history, settings = TimedSnapshots.load(self.dataset, split), self.settings
-        if self.scale is None:
-            self.scale = Regression.fitted(history)
-        dtype = PRECISIONS[settings.precision]
-        pairs = Pairs(history, self.scale, settings.interval, settings.quiet_vrms, dtype)
-        return pairs.to(self.device)
 
     def loss(self, index: Tensor, mirrored: Tensor) -> Tensor:
         """Mean over the examples of the sum over T, u and v."""
@@ -85,7 +82,6 @@ class TimeStepLearner(Learner[TimeUNetSettings]):
         }
 
     def own_entries(self) -> dict[str, Any]:
-        assert self.scale is not None
         return {
             "channels": list(CHANNELS),
             "network": self.settings.network.to_json(),

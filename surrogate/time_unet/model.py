@@ -18,7 +18,7 @@ from tellus.surrogate.files import StoredModel, restored
 from tellus.surrogate.model import PRECISIONS, TrainedModel
 from tellus.surrogate.multi_scale.features import Parameters, paper_features
 from tellus.surrogate.multi_scale.heads import ExactWalls
-from tellus.surrogate.multi_scale.loss import range_weight, wall_weight
+from tellus.surrogate.multi_scale.loss import weighted_error
 from tellus.surrogate.multi_scale.model import check_room
 from tellus.surrogate.multi_scale.scale import Regression, scale_from_json
 from tellus.surrogate.networks import seeded
@@ -116,12 +116,8 @@ def make_time_step_model(
 
 def step_losses(predicted: State, target: State, scaling: bool, extra: float) -> Tensor:
     """Weighted mean absolute error of T, u and v, shape (n, 3) (eqs. 6 to 8)."""
-    terms = []
-    for name in FIELDS:
-        reference = getattr(target, name)
-        error = (getattr(predicted, name) - reference).abs() * wall_weight(reference, extra)
-        terms.append((error * range_weight(reference) if scaling else error).mean(dim=(1, 2)))
-    return torch.stack(terms, dim=1)
+    pairs = ((getattr(predicted, name), getattr(target, name)) for name in FIELDS)
+    return torch.stack([weighted_error(*pair, scaling, extra)[0] for pair in pairs], dim=1)
 
 
 def node_divergence(u: Tensor, v: Tensor, grid: Grid) -> Tensor:

@@ -11,6 +11,7 @@ from tellus.errors import InputError
 from tellus.solver.stokes import QUIET_VRMS
 from tellus.surrogate.card import PARAMETERS
 from tellus.surrogate.data import Dataset
+from tellus.surrogate.multi_scale.features import ScaledSnapshots
 
 from .data import Numbers, TimedSnapshots, longest_chain
 from .model import State, TimeStepper
@@ -139,11 +140,11 @@ def _roll_out(stepper: TimeStepper, history: TimedSnapshots, chain: Numbers) -> 
     """The course over the snapshots numbered `chain`."""
     part = history.select(chain)
     dtype = stepper.dtype
-    temperature, psi, parameters = part.states(stepper.scale)
-    truth = State.of(temperature.to(dtype), psi.to(dtype), stepper.grid)
-    ceiling = max(1.0, float(temperature.max())) + MARGIN
+    found = ScaledSnapshots.of(part, stepper.scale.each(part)).to(dtype)
+    truth = State.of(found.temperature, found.psi, stepper.grid)
+    ceiling = max(1.0, float(found.temperature.max())) + MARGIN
     dt = torch.from_numpy(np.diff(part.time)).to(dtype)
-    first = parameters.select(slice(1)).to(dtype)
+    first = found.parameters.select(slice(1))
     start = state = truth.select(slice(1))
     steps: list[dict[str, float | None]] = []
     seconds: list[float] = []

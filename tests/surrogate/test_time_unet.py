@@ -2,12 +2,15 @@
 
 import dataclasses
 import json
+import shutil
+from copy import copy
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from small_models import card_of, edit_card, epochs_of
 
 from tellus.config import load_dataset_config, load_training_config
 from tellus.coupling.dataset.make import simulate
@@ -18,10 +21,10 @@ from tellus.solver.grid import Grid
 from tellus.solver.rheology import FrankKamenetskii
 from tellus.surrogate.data import Dataset
 from tellus.surrogate.features import unfold
-from tellus.surrogate.multi_scale.features import Parameters
+from tellus.surrogate.multi_scale.features import Parameters, ScaledSnapshots
 from tellus.surrogate.networks import seeded
 from tellus.surrogate.networks.multi_scale import TimeUNet
-from tellus.surrogate.time_unet.data import Pairs, TimedSnapshots, find_pairs, longest_chain
+from tellus.surrogate.time_unet.data import TimedSnapshots, find_pairs, longest_chain
 from tellus.surrogate.time_unet.evaluate import evaluate_time_unet, table
 from tellus.surrogate.time_unet.learner import TimeStepLearner
 from tellus.surrogate.time_unet.model import (
@@ -34,14 +37,11 @@ from tellus.surrogate.time_unet.model import (
 )
 from tellus.surrogate.time_unet.rollout import time_rollout
 from tellus.surrogate.time_unet.settings import TimeUNetNetworkSettings, TimeUNetSettings
-from tellus.surrogate.training.checkpoint import METRICS
 
 GRID = Grid(32, 16, 2.0)
 INTERVAL = 5
 SMALL = TimeUNetNetworkSettings(filters=4, levels=2, convolutions=2, size=3)
 SETTINGS = TimeUNetSettings(network=SMALL, interval=INTERVAL, epochs=3, batch_size=8, mirror=False)
-
-Learner = TimeStepLearner
 
 
 @pytest.fixture(scope="session")
@@ -121,16 +121,16 @@ def test_every_level_reaches_the_answer() -> None:
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_hard_mass_conservation_leaves_no_divergence(dtype: torch.dtype) -> None:
     model = make_time_step_model(SETTINGS, GRID, (-4.0, 1.0)).to(dtype)
-    state = random_state(2, GRID)
-    state = State(state.temperature.to(dtype), state.u.to(dtype), state.v.to(dtype))
-    found = model(state, parameters_for(2).to(dtype), torch.full((2,), 1e-4, dtype=dtype), GRID)
+    shown = random_state(2, GRID).to(dtype), parameters_for(2).to(dtype)
+    dt = torch.full((2,), 1e-4, dtype=dtype)
+    found = model(*shown, dt, GRID)
     largest = torch.maximum(found.u.abs().max(), found.v.abs().max()).item()
     divergence = node_divergence(found.u, found.v, GRID).abs().max().item() * GRID.hy
     assert divergence < 20 * torch.finfo(dtype).eps * largest
 
     free = dataclasses.replace(SETTINGS, mass="none")
     loose = make_time_step_model(free, GRID, (-4.0, 1.0)).to(dtype)
-    found = loose(state, parameters_for(2).to(dtype), torch.full((2,), 1e-4, dtype=dtype), GRID)
+    found = loose(*shown, dt, GRID)
     assert node_divergence(found.u, found.v, GRID).abs().max().item() > 0.1
 
 
@@ -179,14 +179,8 @@ def test_pairs_and_chains_are_found_by_their_steps() -> None:
     step = np.array([0, 2, 5, 10, 30, 35, 40, 45, 5, 10])
     simulation = np.array([0] * 8 + [1] * 2)
     before, after = find_pairs(simulation, step, 5)
-    assert list(zip(before.tolist(), after.tolist(), strict=True)) == [
-        (0, 2),
-        (2, 3),
-        (4, 5),
-        (5, 6),
-        (6, 7),
-        (8, 9),
-    ]
+    assert before.tolist() == [0, 2, 4, 5, 6, 8]
+    assert after.tolist() == [2, 3, 5, 6, 7, 9]
     assert longest_chain(step[:8], 5) == [4, 5, 6, 7]
     assert longest_chain(step[:8], 7) == [0]
 
@@ -200,7 +194,6 @@ def test_pairs_hold_what_the_data_set_holds(dataset: Path) -> None:
     # Steps 0, 5 .. 60 of each of two simulations.
     assert len(learner) == 2 * 12
     stored = next(iter(Dataset.open(dataset).simulations("train")))
-    assert learner.scale is not None
     scale = learner.scale(stored.problem(0))
     still = torch.tensor([False])
     state, parameters, dt, target = learner.parts["train"].select(torch.tensor([2]), still, GRID)
@@ -219,13 +212,12 @@ def test_a_mirrored_pair_is_the_pair_of_the_mirrored_simulation(dataset: Path) -
     part = learner_of(dataset).parts["train"]
     index, still = torch.tensor([3]), torch.tensor([False])
     mirrored = part.select(index, torch.tensor([True]), GRID)
-    other = Pairs.__new__(Pairs)
-    other.__dict__.update(part.__dict__)
-    other.temperature, other.psi = part.temperature.flip(-1), -part.psi.flip(-1)
+    other, own = copy(part), part.snapshots
+    image = {"temperature": own.temperature.flip(-1), "psi": -own.psi.flip(-1)}
+    other.snapshots = dataclasses.replace(own, **image)
     expected = other.select(index, still, GRID)
     for ours, theirs in ((mirrored[0], expected[0]), (mirrored[3], expected[3])):
-        for field in dataclasses.fields(State):
-            torch.testing.assert_close(getattr(ours, field.name), getattr(theirs, field.name))
+        torch.testing.assert_close(vars(ours), vars(theirs))
 
 
 def test_without_pairs_there_is_nothing_to_train_on(dataset: Path) -> None:
@@ -258,21 +250,21 @@ def test_one_pair_can_be_learned_and_a_scrambled_one_cannot(dataset: Path, mass:
     begun = learner.loss(torch.tensor([6]), torch.tensor([False])).item()
     learned = fitted(learner)
     scrambled = learner_of(dataset, settings)
-    part = scrambled.parts["train"]
+    part, found = scrambled.parts["train"], scrambled.parts["train"].snapshots
     order = torch.randperm(GRID.nx * GRID.ny, generator=torch.Generator().manual_seed(0))
     target = part.after[6]
-    part.temperature[target] = part.temperature[target].flatten()[order].view(GRID.cells)
-    part.psi[target] = unfold(part.psi[target, :-1, :-1].flatten()[order].view(1, *GRID.cells))[0]
+    found.temperature[target] = found.temperature[target].flatten()[order].view(GRID.cells)
+    cells = found.psi[target, :-1, :-1].flatten()[order].view(1, *GRID.cells)
+    found.psi[target] = unfold(cells)[0]
     assert learned < 0.15 * begun
     assert fitted(scrambled) > 3 * learned
 
 
 def test_training_writes_weights_a_card_and_scores(trained: Path, dataset: Path) -> None:
-    card = json.loads((trained / "card.json").read_text())
+    card, lines = card_of(trained), epochs_of(trained)
     assert card["kind"] == "time-unet"
     assert card["network"] == SMALL.to_json()
     assert card["data"]["pairs"] == {"train": 24, "validation": 12}
-    lines = [json.loads(line) for line in (trained / METRICS).read_text().splitlines()]
     assert [line["epoch"] for line in lines] == [1, 2, 3]
     assert card["validation"]["mean"] == min(line["validation"]["mean"] for line in lines)
     stepper, learner = TimeStepper.load(trained), learner_of(dataset)
@@ -312,8 +304,8 @@ def oracle(trained: Path, dataset: Path, monkeypatch: pytest.MonkeyPatch) -> Any
         stepper = TimeStepper.load(trained)
         history = TimedSnapshots.load(Dataset.open(dataset), "test")
         chain = longest_chain(history.step, INTERVAL)
-        temperature, psi, _ = history.states(stepper.scale)
-        truth = State.of(temperature[chain], psi[chain], GRID)
+        found = ScaledSnapshots.of(history, stepper.scale.each(history))
+        truth = State.of(found.temperature[chain], found.psi[chain], GRID)
         stepper.model = Oracle(truth, factor)  # type: ignore[assignment]
         monkeypatch.setattr(TimeStepper, "load", lambda path: stepper)
 
@@ -357,15 +349,14 @@ def test_a_rollout_is_fed_with_its_own_answers(
     history = TimedSnapshots.load(Dataset.open(dataset), "test")
     chain = np.array(longest_chain(history.step, INTERVAL))
     part = history.select(chain[-4:])
-    temperature, psi, parameters = part.states(stepper.scale)
-    truth = State.of(temperature, psi, GRID)
-    state = State(truth.temperature[:1], truth.u[:1], truth.v[:1])
+    found = ScaledSnapshots.of(part, stepper.scale.each(part)).to(torch.float32)
+    truth, parameters = State.of(found.temperature, found.psi, GRID), found.parameters
+    state = truth.select(slice(1))
     errors = []
     for n in range(1, 4):
         dt = torch.tensor([part.time[n] - part.time[n - 1]]).float()
-        state = stepper.step(state, parameters.select(torch.tensor([0])).to(torch.float32), dt)
-        now = State(*(getattr(truth, f.name)[n : n + 1] for f in dataclasses.fields(State)))
-        errors.append(float(state.error(now, "temperature")))
+        state = stepper.step(state, parameters.select(slice(1)), dt)
+        errors.append(float(state.error(truth.select(slice(n, n + 1)), "temperature")))
     found = time_rollout(trained, dataset, "test", steps=3, start="late")
     row = found["per_simulation"][0]
     np.testing.assert_allclose(row["temperature_error"], errors, rtol=1e-5)
@@ -374,11 +365,9 @@ def test_a_rollout_is_fed_with_its_own_answers(
 
 def test_evaluation_says_what_a_step_is_worth(trained: Path, dataset: Path) -> None:
     found = evaluate_time_unet(trained, dataset, "validation")
-    card = json.loads((trained / "card.json").read_text())
-    assert found["relative_l2"]["median"] == pytest.approx(
-        card["validation"]["velocity_median"], rel=1e-4
-    )
-    assert found["loss"]["u"] == pytest.approx(card["validation"]["loss_u"], rel=1e-4)
+    kept = card_of(trained)["validation"]
+    assert found["relative_l2"]["median"] == pytest.approx(kept["velocity_median"], rel=1e-4)
+    assert found["loss"]["u"] == pytest.approx(kept["loss_u"], rel=1e-4)
     assert found["max_divergence"] < 1e-5
     assert found["pairs"] + found["quiet_pairs_left_out"] == 12
     assert found["rollout"]["early"]["interval"] == INTERVAL
@@ -387,12 +376,9 @@ def test_evaluation_says_what_a_step_is_worth(trained: Path, dataset: Path) -> N
 
 
 def test_what_does_not_fit_is_bad_input(trained: Path, dataset: Path, tmp_path: Path) -> None:
-    other = tmp_path / "data"
-    other.mkdir()
-    card = json.loads((dataset / "card.json").read_text())
-    card["grid"]["nx"] = 64
-    (other / "card.json").write_text(json.dumps(card))
+    shutil.copy(dataset / "card.json", tmp_path)
+    edit_card(tmp_path, lambda card: card["grid"].update(nx=64))
     with pytest.raises(InputError, match=r"steps in time on 32x16 .* 64x16"):
-        time_rollout(trained, other)
+        time_rollout(trained, tmp_path)
     with pytest.raises(InputError, match='"early" or "late"'):
         time_rollout(trained, dataset, start="never")
