@@ -2,11 +2,15 @@
 
 from typing import Any
 
+from tellus.errors import InputError
 from tellus.solver.grid import Grid
 
 CARD, METRICS = "card.json", "metrics.jsonl"
 PARAMETERS = ("gamma_T", "gamma_p", "heating", "rayleigh")
 """Parameters of a simulation; the card of a model holds the range of each over the training."""
+
+NO_CARD = (AttributeError, InputError, KeyError, OverflowError, TypeError, ValueError)
+"""What it raises to read a card in what is none."""
 
 
 def check_card(kind: str, card: dict[str, Any]) -> None:

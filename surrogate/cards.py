@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from functools import cache
+from math import isfinite
 from typing import Annotated, Any, ClassVar, Literal, Self, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field, Strict, create_model, model_validator
@@ -227,7 +228,7 @@ class NetworkCard(OfRecord, Card):
 
 def typed(one: Declared) -> tuple[Any, dict[str, Any]]:
     """The type of a setting, and its limits in pydantic's words."""
-    limits, kind = _limits(one.said.limits), one.type
+    limits, kind = _limits(one.said.limits or Limits()), one.type
     if get_origin(kind) is tuple:
         item: Any = Annotated[get_args(kind)[0], Field(**limits)]
         kind = Annotated[tuple[item, ...], Strict(False)]
@@ -236,14 +237,9 @@ def typed(one: Declared) -> tuple[Any, dict[str, Any]]:
     return (kind | None if one.optional else kind), limits
 
 
-def _limits(limits: Limits | None) -> dict[str, Any]:
-    bounds = {"least": "ge", "above": "gt", "most": "le", "below": "lt"}
-    standard = Limits()
-    return {
-        word: getattr(limits, bound)
-        for bound, word in bounds.items()
-        if limits is not None and getattr(limits, bound) != getattr(standard, bound)
-    }
+def _limits(limits: Limits) -> dict[str, Any]:
+    bounds = {"ge": limits.least, "gt": limits.above, "le": limits.most, "lt": limits.below}
+    return {word: bound for word, bound in bounds.items() if isfinite(bound)}
 
 
 def _fields(said: Mapping[str, Declared]) -> Any:

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
-from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,7 @@ from tellus.solver.grid import Array, Grid
 from tellus.solver.rheology import FrankKamenetskii
 from tellus.solver.stokes import StokesProblem, rms_velocity, velocity
 
-from .card import CARD, PARAMETERS, card_grid, check_card
+from .card import CARD, NO_CARD, PARAMETERS, card_grid, check_card
 from .rows import Rows
 
 SIMULATIONS = "simulations"
@@ -30,6 +29,14 @@ PARTS = {"temperature": "f", "psi": "f", "time": "f", "step": "iu", "even": "b"}
 """What a simulation holds, and of which kinds of number, see `Expected`."""
 WINDOWS = {"first": "iu", "mean_psi": "f", "along_x": "f", "along_y": "f", "heated": "f"}
 """What one of filtered data holds beside, a row for each window."""
+PLACES = {
+    "temperature": "cells",
+    "psi": "nodes",
+    "mean_psi": "nodes",
+    "along_x": "u_faces",
+    "along_y": "v_faces",
+}
+"""Where each field of a simulation is, as `Grid` has it."""
 
 
 @dataclass(frozen=True)
@@ -94,14 +101,7 @@ class Dataset:
             if not (isinstance(card["hash"], str) and isinstance(card["boundaries"], str)):
                 raise TypeError("its hash or boundaries are no text")
             check_card("data set", card)
-        except (
-            KeyError,
-            ValueError,
-            TypeError,
-            AttributeError,
-            OverflowError,
-            InputError,
-        ) as error:
+        except NO_CARD as error:
             missing = "it has no " if isinstance(error, KeyError) else ""
             reason = f"{missing}{error}".rstrip(".")
             raise InputError(
@@ -138,8 +138,7 @@ class Dataset:
         is read is held against the digests in the store and the card; early data sets have one of
         the temperatures alone.
         """
-        path, places, kinds = self._store(name), places_on(self.grid), PARTS | WINDOWS
-        expected = {key: Expected((None, *places.get(key, ())), kinds[key]) for key in wanted}
+        path, expected = self._store(name), {part: expect_part(part, self.grid) for part in wanted}
         digests = dict[str, str]()
         try:
             if path.suffix == ".zarr":
@@ -185,12 +184,6 @@ class Dataset:
     def _read(self, entry: dict[str, Any]) -> Snapshots:
         name, n = entry["name"], entry["snapshots"]
         arrays, path = self.arrays(name, "temperature", "psi", "even"), self._store(name)
-        try:
-            parameters = {key: float(entry[key]) for key in PARAMETERS}
-            if not all(0 < parameters[key] < inf for key in ("gamma_T", "gamma_p")):
-                raise ValueError("its gamma_T or gamma_p in card.json is not positive")
-        except (KeyError, TypeError, ValueError) as error:
-            raise _damaged(path, f"cannot be read ({error!r})") from None
         if len(arrays["even"]) != n:
             raise _damaged(path, f"does not hold {n} snapshots on a {self.grid} grid")
         if not arrays["temperature"].any(axis=(1, 2)).all():
@@ -199,7 +192,7 @@ class Dataset:
         return Snapshots(
             temperature=arrays["temperature"].astype(np.float32, copy=False),
             psi=psi,
-            **{key: np.full(n, value) for key, value in parameters.items()},
+            **{key: np.full(n, float(entry[key])) for key in PARAMETERS},
             vrms=np.array([rms_velocity(*velocity(each, self.grid), self.grid) for each in psi]),
             even=arrays["even"],
             simulation=np.zeros(n, np.int64),
@@ -208,15 +201,10 @@ class Dataset:
         )
 
 
-def places_on(grid: Grid) -> dict[str, tuple[int, int]]:
-    """The shape of each field of a simulation."""
-    return {
-        "temperature": grid.cells,
-        "psi": grid.nodes,
-        "mean_psi": grid.nodes,
-        "along_x": grid.u_faces,
-        "along_y": grid.v_faces,
-    }
+def expect_part(part: str, grid: Grid, rows: int | None = None) -> Expected:
+    """What one of `PARTS` or `WINDOWS` must be, of so many rows where that is known."""
+    place = getattr(grid, PLACES[part]) if part in PLACES else ()
+    return Expected((rows, *place), (PARTS | WINDOWS)[part])
 
 
 def _damaged(path: Path, what: str) -> InputError:

@@ -1,8 +1,8 @@
 """Weights and cards on disk: safetensors and JSON only, whole, and found to belong together."""
 
-import hashlib
 import json
 from collections.abc import Callable, Mapping
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
@@ -62,7 +62,7 @@ def read_model(path: Path) -> StoredModel:
     expect(path, MODEL)
     card = read_card(weights.with_name(CARD))
     tensors, _ = read_safetensors(weights)
-    if sha256(weights.read_bytes()) != card.get("weights_sha256"):
+    if sha256(weights.read_bytes()).hexdigest() != card.get("weights_sha256"):
         raise InputError(
             f"{weights} is not the file that {CARD} describes: copy both again, "
             "or resume the training that was stopped while writing them."
@@ -109,7 +109,7 @@ def write_model(directory: Path, tensors: Mapping[str, Tensor], card: dict[str, 
     the card holds numbers that are not finite.
     """
     content = to_safetensors(tensors, {})
-    card["weights_sha256"] = sha256(content)
+    card["weights_sha256"] = sha256(content).hexdigest()
     try:
         text = json.dumps(card, indent=2, allow_nan=False)
     except ValueError:
@@ -155,8 +155,3 @@ def read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
         raise lost(path, MODEL) from None
     except (OSError, SafetensorError) as error:
         raise InputError(f"{path} is damaged or truncated ({error}): copy it again.") from None
-
-
-def sha256(content: bytes) -> str:
-    """Hexadecimal digest."""
-    return hashlib.sha256(content).hexdigest()

@@ -30,8 +30,8 @@ from tellus.solver.iterative.krylov import Stopping
 from tellus.solver.phase_timer import time_left
 from tellus.solver.rheology import FrankKamenetskii
 
-from .card import CARD, card_grid, check_card
-from .data import PARTS, SIMULATIONS, Dataset
+from .card import CARD, NO_CARD, card_grid, check_card
+from .data import SIMULATIONS, Dataset, expect_part
 from .training.parallel import usable
 
 FORMAT = 1
@@ -172,18 +172,15 @@ def _read(file: Path) -> tuple[Card, Arrays, Grid]:
             raise ValueError(f"its format is {card['travel']['format']}, not {FORMAT}")
         check_card("travel", card)
         grid = card_grid(card)
-        places = {"temperature": grid.cells}
         expected = {
-            f"{entry['name']}/{part}": Expected(
-                (entry["snapshots"], *places.get(part, ())), PARTS[part]
-            )
+            f"{entry['name']}/{part}": expect_part(part, grid, entry["snapshots"])
             for entry in card["simulations"]
             for part in ("temperature", *CLOCK)
         }
         content = read_npz(file, expected)
         if _hash(card["simulations"], content) != card["hash"]:
             raise ValueError("its temperatures are not those that were packed")
-    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, InputError) as error:
+    except NO_CARD as error:
         reason = str(error).rstrip(".")
         raise InputError(
             f"{file} cannot be read ({reason}): copy what `tellus export DATA --to travel` wrote "

@@ -74,9 +74,9 @@ class _Course:
             **{name: replace(wall, velocity=velocity) for name, wall in walls.items()}
         )
         odd = velocity == NO_SLIP
-        self.base, self.model, self.held = Scores(odd), Scores(odd), Scores(odd)
-        # Those of the model's scores that have one in `held`.
-        self.beside_held: list[Score] = []
+        self.base, self.model = Scores(odd), Scores(odd)
+        # Of the velocity of the snapshot before, where there is one, and of the model.
+        self.rivals: list[tuple[Score, Score]] = []
         self.rows: list[dict[str, Any]] = []
         self.direct: list[float] = []
         self.quiet = 0
@@ -111,8 +111,8 @@ class _Course:
             )
         score = self.model.add(flow, reference, grid, seconds)
         if before is not None:
-            self.held.add(_flow(simulation.psi[before], grid), reference, grid)
-            self.beside_held.append(score)
+            held = _flow(simulation.psi[before], grid)
+            self.rivals.append((Score.of(held, reference, grid), score))
         if len(self.direct) < TIMED_DIRECT_SOLVES:
             from tellus.solver.direct import DirectSolver
 
@@ -145,17 +145,17 @@ class _Course:
 
         It is the simplest rival of a prediction; mean absolute errors over the same snapshots.
         """
-        if not self.beside_held:
+        if not self.rivals:
             return None
-        rival = self.held.all
-        theirs, ours = ([score.both_mae for score in found] for found in (rival, self.beside_held))
+        rival = [held for held, _ in self.rivals]
+        theirs, ours = np.array([[each.both_mae for each in pair] for pair in self.rivals]).T
         return {
             "steps": _interval(self.dataset),
             "snapshots": len(rival),
             "mae": float(np.mean(theirs)),
             "model_mae": float(np.mean(ours)),
             "ratio": float(np.mean(theirs) / np.mean(ours)),
-            "median_ratio": float(np.median(np.divide(theirs, ours))),
+            "median_ratio": float(np.median(theirs / ours)),
             "relative_l2": spread([score.relative_l2 for score in rival]),
         }
 

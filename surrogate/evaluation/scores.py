@@ -36,7 +36,7 @@ class Score:
     seconds: float
 
     @classmethod
-    def of(cls, flow: Flow, reference: Flow, grid: Grid, seconds: float) -> Self:
+    def of(cls, flow: Flow, reference: Flow, grid: Grid, seconds: float = 0.0) -> Self:
         """Compare a velocity with its reference, which must not be at rest."""
         speed = vrms(reference, grid)
         gaps = {name: getattr(flow, name) - getattr(reference, name) for name in COMPONENTS}

@@ -4,6 +4,7 @@ The file carries a digest of its content, so that a damaged one is not trained o
 """
 
 import json
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -25,7 +26,8 @@ class State(NamedTuple):
 
     @property
     def digest(self) -> str:
-        return files.sha256(files.to_safetensors(self.tensors, {"state": json.dumps(self.scalars)}))
+        content = files.to_safetensors(self.tensors, {"state": json.dumps(self.scalars)})
+        return sha256(content).hexdigest()
 
 
 def write_checkpoint(out: Path, state: State) -> None:

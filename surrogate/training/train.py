@@ -82,7 +82,7 @@ def train(
         expect(data, DATA)
         report(f"reading {data}")
         learner = make_learner(settings, data, place, network)
-        training = Training(settings, learner, out, place, group)
+        training = Training(learner, out, group)
         if goes_on:
             training.restore()
             report(f"resumed after epoch {training.epoch} of {settings.epochs}")
@@ -131,35 +131,25 @@ class Training:
 
     Parameters
     ----------
-    settings : LoopSettings
     learner : Learner
     out : Path
         Directory of weights, metrics and checkpoint.
-    device : torch.device
     group : Processes
         The processes that share out every batch.
     """
 
-    def __init__(
-        self,
-        settings: LoopSettings,
-        learner: Learner[Any],
-        out: Path,
-        device: torch.device,
-        group: Processes,
-    ) -> None:
-        self.settings, self.learner, self.out = settings, learner, out
-        self.device, self.group = device, group
-        self.module = learner.module
-        self.epoch = 0
-        self.best = float("inf")
+    def __init__(self, learner: Learner[Any], out: Path, group: Processes) -> None:
+        self.learner, self.out, self.group = learner, out, group
+        self.module, self.device = learner.module, learner.device
+        self.settings: LoopSettings = learner.settings
+        self.epoch, self.best = 0, float("inf")
         self.average = {k: v.detach().clone() for k, v in self.module.state_dict().items()}
         self.optimiser = torch.optim.AdamW(
-            self.module.parameters(), lr=0.0, weight_decay=settings.weight_decay
+            self.module.parameters(), lr=0.0, weight_decay=self.settings.weight_decay
         )
-        fast = "high" if settings.precision == "tf32" else "highest"
-        torch.set_float32_matmul_precision(fast)
-        torch.backends.cudnn.allow_tf32 = settings.precision == "tf32"
+        fast = self.settings.precision == "tf32"
+        torch.set_float32_matmul_precision("high" if fast else "highest")
+        torch.backends.cudnn.allow_tf32 = fast
 
     @property
     def steps_per_epoch(self) -> int:
@@ -250,8 +240,6 @@ class Training:
         self.optimiser.step()
         # A short memory at first, so that the average forgets the initial weights.
         decay = min(self.settings.averaging, (1 + step) / (10 + step))
-        if self.settings.averaging == 0.0:
-            decay = 0.0
         for name, value_now in self.module.state_dict().items():
             self.average[name].lerp_(value_now, 1.0 - decay)
 

@@ -1,6 +1,5 @@
 """The two-level surrogate: a cheap base, corrected by a network, saved with its card."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -38,28 +37,21 @@ class Normalisation:
     correction that the training data ask for, psi over the base's rms velocity.
     """
 
-    mean: tuple[float, ...]
-    spread: tuple[float, ...]
+    mean: list[float]
+    spread: list[float]
     correction: float
 
     @classmethod
     def measure(cls, inputs: Inputs, target: Tensor, grid: Grid, settings: FeatureSettings) -> Self:
         """From training examples; `target` is the direct psi in the units of `inputs.psi`."""
         sums = torch.zeros((2, len(names(settings.residual))), dtype=torch.float64)
-        for first in range(0, len(target), 64):
-            chunk = torch.arange(first, min(first + 64, len(target)))
-            x = features(inputs.select(chunk), grid, settings.residual).double().cpu()
+        for some in inputs.batches(64):
+            x = features(some, grid, settings.residual).double().cpu()
             sums += torch.stack([x, x.square()]).mean(dim=(3, 4)).sum(dim=1)
         mean, square = sums / len(target)
         spread = torch.sqrt(torch.clamp(square - mean**2, min=1e-12))
         correction = float(torch.sqrt((target - inputs.psi).double().square().mean()))
-        return cls(tuple(mean.tolist()), tuple(spread.tolist()), correction)
-
-    @classmethod
-    def from_json(cls, values: Mapping[str, Any]) -> Self:
-        """From a card."""
-        mean, spread = (tuple(map(float, values[key])) for key in ("mean", "spread"))
-        return cls(mean, spread, float(values["correction"]))
+        return cls(mean.tolist(), spread.tolist(), correction)
 
 
 class Corrector(nn.Module):
@@ -145,19 +137,9 @@ class Surrogate(StokesSurrogate):
         grid: Grid | None = None,
         network: nn.Module | None = None,
     ) -> Self:
-        """Read weights and card, and check one against the other.
+        """As `TrainedModel.load`, which says what raises InputError.
 
-        Parameters
-        ----------
-        path, grid
-            As in `TrainedModel.load`; the shipped weights by default.
-        network : torch.nn.Module, optional
-            The network, where it is one of your own.
-
-        Raises
-        ------
-        InputError
-            The files are missing, damaged, pickles, or do not belong together.
+        `network` is that of the weights, where it is one of your own.
         """
         return cls.from_stored(cls.stored(path), grid, network=network)
 
@@ -168,7 +150,7 @@ class Surrogate(StokesSurrogate):
         card_grid(card)
         shown = FeatureSettings.from_json(card["features"])
         channels = len(names(shown.residual))
-        normalisation = Normalisation.from_json(card["normalisation"])
+        normalisation = Normalisation(**card["normalisation"])
         if {len(normalisation.mean), len(normalisation.spread)} != {channels}:
             raise ValueError(f"normalisation is not that of {channels} channels")
 
