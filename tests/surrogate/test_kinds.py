@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from small_models import assert_same_training
 
 from tellus.config import load_training_config
 from tellus.coupling.runs.info import describe
@@ -69,8 +70,7 @@ def test_a_resumed_training_is_the_one_never_stopped(
     with pytest.raises(EnoughError):
         train(small(kind.name), data, tmp_path, report=after_one)
     train(small(kind.name), data, tmp_path, resume=True, report=len)
-    for name in ("weights.safetensors", "checkpoint/last.safetensors"):
-        assert (tmp_path / name).read_bytes() == (trained / name).read_bytes()
+    assert_same_training(tmp_path, trained)
 
 
 def test_a_model_comes_back_as_it_was_saved(kind: Kind, trained: Path, tmp_path: Path) -> None:

@@ -1,6 +1,5 @@
 """The profile predictor: what it learns, what it refuses, and the start it gives a run."""
 
-import json
 import logging
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,6 +8,7 @@ import numpy as np
 import pytest
 from rollouts import tellus
 from small_data import Member, parameters, write_dataset
+from small_models import edit_card
 
 from tellus.config import Config, load_config
 from tellus.coupling.build import grid_of, resolved
@@ -152,8 +152,7 @@ def test_another_viscosity_law_is_bad_input(trained: Path, override: str) -> Non
 
 def test_weights_of_no_predictor_are_bad_input(model: Path) -> None:
     """And a card without the range that a start is warned by."""
-    card = json.loads((model / "card.json").read_text())
-    (model / "card.json").write_text(json.dumps(card | {"range": {}}))
+    edit_card(model, lambda card: card.update(range={}))
     for weights, words in ((TWO_LEVEL, "model of kind two-level"), (model, "does not describe")):
         config = configured(weights=weights)
         with pytest.raises(InputError, match=words):
