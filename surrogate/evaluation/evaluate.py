@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from time import perf_counter
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 
@@ -19,8 +19,6 @@ from tellus.surrogate.model import StokesSurrogate, load_surrogate
 from .scores import Score, Scores, errors, spread
 
 TIMED_DIRECT_SOLVES = 20
-
-Result = TypeVar("Result")
 
 
 def evaluate(model_dir: Path | None, data: Path, split: str = "test") -> dict[str, Any]:
@@ -73,8 +71,11 @@ class _Course:
         self.walls = BoundaryConditions(
             **{name: replace(wall, velocity=velocity) for name, wall in walls.items()}
         )
-        odd = velocity == NO_SLIP
-        self.base, self.model = Scores(odd), Scores(odd)
+        self.ways = {"model": surrogate.flow}
+        if surrogate.base is not None:
+            self.ways = {"base": surrogate.base.solve, **self.ways}
+        self.scores = {name: Scores(odd=velocity == NO_SLIP) for name in self.ways}
+        self.model = self.scores["model"]
         # Of the velocity of the snapshot before, where there is one, and of the model.
         self.rivals: list[tuple[Score, Score]] = []
         self.rows: list[dict[str, Any]] = []
@@ -90,9 +91,7 @@ class _Course:
         begin = len(self.model.all)
         for k in chosen:
             self._snapshot(simulation, k, before.get(k))
-        scored = {"model": self.model.all[begin:]}
-        if self.surrogate.base is not None:
-            scored = {"base": self.base.all[begin:], **scored}
+        scored = {name: scores.all[begin:] for name, scores in self.scores.items()}
         self.rows.append(_row(simulation, scored))
 
     def _snapshot(self, simulation: Snapshots, k: int, before: int | None) -> None:
@@ -100,16 +99,14 @@ class _Course:
         reference = _flow(simulation.psi[k], grid)
         if not self.direct:
             self.surrogate.flow(problem)  # the first call takes longer, and is not timed
-        if self.surrogate.base is not None:
-            psi, seconds = _timed(self.surrogate.base.stream_function, problem)
-            self.base.add(_flow(psi, grid), reference, grid, seconds)
-        flow, seconds = _timed(self.surrogate.flow, problem)
-        if not (np.isfinite(flow.u).all() and np.isfinite(flow.v).all()):
-            raise SolverError(
-                f"the surrogate predicts a velocity that is not finite for snapshot {k} of "
-                f"{simulation.names[0]}: train it again."
-            )
-        score = self.model.add(flow, reference, grid, seconds)
+        for name, way in self.ways.items():
+            flow, seconds = _timed(way, problem)
+            if not (np.isfinite(flow.u).all() and np.isfinite(flow.v).all()):
+                raise SolverError(
+                    f"the surrogate predicts a velocity that is not finite for snapshot {k} of "
+                    f"{simulation.names[0]}: train it again."
+                )
+            score = self.scores[name].add(flow, reference, grid, seconds)
         if before is not None:
             held = _flow(simulation.psi[before], grid)
             self.rivals.append((Score.of(held, reference, grid), score))
@@ -125,8 +122,9 @@ class _Course:
         seconds = {"model": self.model.seconds, "direct": float(np.median(self.direct))}
         result = self.model.summary()
         if self.surrogate.base is not None:
-            seconds["base"] = self.base.seconds
-            result["base"] = {"name": self.surrogate.base.name, **self.base.summary()}
+            base = self.scores["base"]
+            seconds["base"] = base.seconds
+            result["base"] = {"name": self.surrogate.base.name, **base.summary()}
             medians = (part["relative_l2"]["median"] for part in (result["base"], result))
             result["improvement"] = float(np.divide(*medians))
         return {
@@ -185,10 +183,10 @@ def _flow(psi: Array, grid: Grid) -> Flow:
     return flow_from_psi(psi, grid, StokesReport("stored"))
 
 
-def _timed(work: Callable[[StokesProblem], Result], problem: StokesProblem) -> tuple[Result, float]:
+def _timed(way: Callable[[StokesProblem], Flow], problem: StokesProblem) -> tuple[Flow, float]:
     """What comes out, and the seconds it took."""
     start = perf_counter()
-    found = work(problem)
+    found = way(problem)
     return found, perf_counter() - start
 
 
