@@ -198,12 +198,6 @@ class ClosureLearner(Learner[ClosureSettings]):
             errors, drift = torch.cat(ratios, dim=1), torch.cat(drifts)
             yield self._weighted(errors).mean() + self.settings.drift * drift.mean(), len(drift)
 
-    def loss(self, index: Tensor, mirrored: Tensor) -> Tensor:
-        """Mean over the segments."""
-        found = list(self.losses(index, mirrored))
-        total = torch.stack([mean * count for mean, count in found]).sum()
-        return total / sum(count for _, count in found)
-
     def _weighted(self, ratios: Tensor) -> Tensor:
         # Where the scheme hardly errs a ratio says little: large ones count as their logarithm.
         settings = self.settings

@@ -83,9 +83,12 @@ class Learner(ABC, Generic[Settings]):
         """Training examples."""
         return len(self.parts["train"])
 
-    @abstractmethod
     def loss(self, index: Tensor, mirrored: Tensor) -> Tensor:
-        """Mean loss of the examples numbered `index`; those marked `mirrored` reflected in x."""
+        """Mean loss of the examples numbered `index`; those marked `mirrored` reflected in x.
+
+        Of a subclass that does not yield `losses` of its own.
+        """
+        raise NotImplementedError
 
     def losses(self, index: Tensor, mirrored: Tensor) -> Iterator[tuple[Tensor, int]]:
         """What the optimiser takes a step after, one by one, and the examples it is a mean of."""
