@@ -84,7 +84,6 @@ class LearnedClosure(TrainedModel, Closure):
         return cls(restored(stored, made), card)
 
     def fluxes(self, problem: StokesProblem, flow: Flow) -> Fluxes:
-        """See `Closure`."""
         grid, found = problem.grid, Fluxes.zero(problem.grid)
         velocity = _plain(flow.u), _plain(flow.v)
         unknown = self._flux.fluxes(*_seen(problem), *velocity, grid.hx, grid.hy, *found)
@@ -102,7 +101,6 @@ class LearnedClosure(TrainedModel, Closure):
         return problem if problem.grid == finer else interpolated(problem, finer)
 
     def viscosity(self, problem: StokesProblem, found: Array) -> Array:
-        """See `Closure`."""
         if self._viscosity is None:
             return found
         lacking = np.empty((2, *problem.grid.cells), dtype=np.float32)
@@ -113,7 +111,6 @@ class LearnedClosure(TrainedModel, Closure):
         return shown
 
     def check(self, problem: StokesProblem) -> list[str]:
-        """See `Closure`."""
         grid = problem.grid
         if not grid.of_squares:
             raise InputError(

@@ -64,16 +64,7 @@ def check_room(settings: MultiScaleNetworkSettings, grid: Grid, beside: int = 0)
 
 
 class MultiScaleSurrogate(StokesSurrogate):
-    """Model, velocity scale and card, used like any solver.
-
-    Parameters
-    ----------
-    model : MultiScaleModel
-    card : dict
-        Plain JSON, see `learner`.
-    grid : Grid, optional
-        The grid it will be used on, if not the one it was trained on.
-    """
+    """Model, velocity scale and card, used like any solver; see `TrainedModel`."""
 
     kind = MultiScaleSettings.kind
 

@@ -109,9 +109,6 @@ def _stack(inputs: int, settings: MultiScaleNetworkSettings) -> nn.Sequential:
     return nn.Sequential(*(Layer(n, filters, settings) for n in widths))
 
 
-Padding = Literal["learned", "zeros", "replicate"]
-
-
 class BoundaryLearnedConvolution(nn.Module):
     """Convolution with filters of its own for the interior, the 4 edges and the 4 corners.
 
@@ -175,9 +172,9 @@ class BoundaryLearnedConvolution(nn.Module):
 
 
 def convolution(
-    inputs: int, outputs: int, size: int = 5, padding: Padding = "learned"
+    inputs: int, outputs: int, size: int, padding: Literal["learned", "zeros", "replicate"]
 ) -> nn.Module:
-    """A convolution of odd `size` that keeps ny and nx, with this `Padding` at the border."""
+    """A convolution of odd `size` that keeps ny and nx, with this padding at the border."""
     if padding == "learned":
         return BoundaryLearnedConvolution(inputs, outputs, size)
     return nn.Conv2d(inputs, outputs, size, padding=size // 2, padding_mode=padding)

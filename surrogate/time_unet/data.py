@@ -43,12 +43,7 @@ class TimedSnapshots(Snapshots):
 def find_pairs(simulation: Numbers, step: Numbers, interval: int) -> tuple[Numbers, Numbers]:
     """Numbers of all snapshots with one of the same simulation `interval` steps later, and of that.
 
-    Parameters
-    ----------
-    simulation, step : array
-        Of every snapshot, shape (n,).
-    interval : int
-        Solver steps.
+    `simulation` and `step` are those of every snapshot, shape (n,).
     """
     place = {key: k for k, key in enumerate(zip(simulation.tolist(), step.tolist(), strict=True))}
     found = [
@@ -83,15 +78,12 @@ class Pairs:
     history : TimedSnapshots
         All snapshots of the split, whose psi is scaled in place.
     scale : Regression
-        The velocity scale.
     interval : int
         Solver steps between the two of a pair.
     quiet_vrms : float
         Pairs that end in a flow slower than this are left out.
-    dtype : torch.dtype
-        The precision of the fields.
-    device : torch.device
-        Where they are.
+    dtype, device
+        Of the fields.
     """
 
     def __init__(

@@ -130,14 +130,7 @@ def node_divergence(u: Tensor, v: Tensor, grid: Grid) -> Tensor:
 
 
 class TimeStepper(TrainedModel):
-    """A trained U-net with its velocity scale and card.
-
-    Parameters
-    ----------
-    model : TimeStepModel
-    card : dict
-        Plain JSON, see `TimeStepLearner`.
-    """
+    """A trained U-net with its velocity scale and card; see `TrainedModel`."""
 
     kind = TimeUNetSettings.kind
 

@@ -13,14 +13,7 @@ EVERY = 60.0
 class Pace:
     """Says once a minute how many of an epoch's examples are done.
 
-    Parameters
-    ----------
-    report : callable
-        Takes one line.
-    name : str
-        What the line begins with, such as "epoch 2/20".
-    examples : int
-        In the whole epoch.
+    The line, which `report` takes, begins with `name`, such as "epoch 2/20".
     """
 
     def __init__(self, report: Callable[[str], None], name: str, examples: int) -> None:

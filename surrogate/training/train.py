@@ -129,13 +129,7 @@ def check_free(out: Path, resume: bool) -> bool:
 class Training:
     """A learner, its optimiser and what they have reached after `epoch` epochs.
 
-    Parameters
-    ----------
-    learner : Learner
-    out : Path
-        Directory of weights, metrics and checkpoint.
-    group : Processes
-        The processes that share out every batch.
+    `out` is the directory of weights, metrics and checkpoint; `group` shares out every batch.
     """
 
     def __init__(self, learner: Learner[Any], out: Path, group: Processes) -> None:
