@@ -8,6 +8,10 @@ from typing import Any
 import numpy as np
 import zarr
 
+from tellus.config import load_dataset_config
+from tellus.coupling.dataset.make import simulate
+from tellus.coupling.dataset.sampling import members
+from tellus.coupling.dataset.store import write_card
 from tellus.solver.direct import DirectSolver
 from tellus.solver.grid import Array, Grid
 from tellus.solver.rheology import FrankKamenetskii
@@ -88,6 +92,17 @@ def write_dataset(
         **more,
     }
     (root / "card.json").write_text(json.dumps(card))
+
+
+def make_runs(out: Path, *changes: str) -> Path:
+    """A data set of four short runs on 32x16 cells, made in this process."""
+    few = ("dataset.train=2", "dataset.validation=1", "dataset.test=1", "dataset.corners=false")
+    short = ("grid.nx=32", "grid.ny=16", "dataset.max_steps=60")
+    config = load_dataset_config(None, (*few, *short, *changes))
+    for member in members(config):
+        simulate(config, member, out)
+    write_card(config, out)
+    return out
 
 
 def write_still(root: Path) -> Path:

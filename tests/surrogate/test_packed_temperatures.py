@@ -4,16 +4,14 @@ import errno
 import json
 import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 from rollouts import complaint, tellus
+from small_data import make_runs
 
-from tellus.config import load_dataset_config
-from tellus.coupling.dataset.make import simulate
-from tellus.coupling.dataset.sampling import members
-from tellus.coupling.dataset.store import write_card
 from tellus.errors import InputError, SolverError
 from tellus.io.lock import sole_user
 from tellus.solver.direct import DirectSolver
@@ -28,29 +26,11 @@ GRID = Grid(32, 16, 4.0)
 TOLERANCE = 1e-7
 
 
-SMALL = (
-    "grid.nx=32",
-    "grid.ny=16",
-    "time.courant=1",
-    "time.end=1",
-    "dataset.train=2",
-    "dataset.validation=1",
-    "dataset.test=1",
-    "dataset.corners=false",
-    "dataset.max_steps=60",
-    "dataset.snapshot_every=10",
-    "dataset.dense_every=5",
-    "dataset.dense_until=20",
-)
-
-
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    out, config = tmp_path_factory.mktemp("travel") / "set", load_dataset_config(None, SMALL)
-    for member in members(config):
-        simulate(config, member, out)
-    write_card(config, out)
-    return out
+    clock = ("time.courant=1", "time.end=1", "dataset.snapshot_every=10")
+    dense = ("dataset.dense_every=5", "dataset.dense_until=20")
+    return make_runs(tmp_path_factory.mktemp("travel") / "set", *clock, *dense)
 
 
 @pytest.fixture(scope="module")
@@ -152,6 +132,13 @@ def test_commands(made: Path, tmp_path: Path) -> None:
     assert "--half-size needs --to travel" in half
 
 
+def repacked(source: Path, to: Path, name: str, change: Callable[[np.ndarray], object]) -> None:
+    """The same .npz file but for one of its arrays."""
+    with np.load(source) as archive:
+        content = dict(archive)
+    np.savez(to, **content | {name: np.asarray(change(content[name]))})
+
+
 @pytest.mark.parametrize("damage", ["missing", "truncated", "other", "newer"])
 def test_bad_files_are_explained(damage: str, packed: Path, tmp_path: Path) -> None:
     file = tmp_path / "set.npz"
@@ -160,11 +147,9 @@ def test_bad_files_are_explained(damage: str, packed: Path, tmp_path: Path) -> N
     elif damage == "other":
         np.savez(file, psi=np.zeros(3))
     elif damage == "newer":
-        with np.load(packed) as archive:
-            content = dict(archive)
-        card = json.loads(str(content["card"]))
+        card = json.loads(str(np.load(packed)["card"]))
         card["travel"]["format"] = 2
-        np.savez(file, **(content | {"card": np.array(json.dumps(card))}))
+        repacked(packed, file, "card", lambda _: json.dumps(card))
     with pytest.raises(InputError, match="--to travel"):
         unpack(file, tmp_path / "out")
     assert not (tmp_path / "out").exists()
@@ -255,17 +240,13 @@ def test_one_unpacking_at_a_time_and_to_one_tolerance(packed: Path, tmp_path: Pa
 
 def test_what_arrived_is_known_by_its_digests(arrived: Path, packed: Path, tmp_path: Path) -> None:
     """Damage that the archive's own checksums cannot tell, as it was packed anew."""
-    with np.load(packed) as archive:
-        content = dict(archive)
-    content["sim_000/temperature"] = content["sim_000/temperature"] + np.float16(0.01)
-    np.savez(tmp_path / "set.npz", **content)
+    warmer = np.float16(0.01)
+    repacked(packed, tmp_path / "set.npz", "sim_000/temperature", lambda T: T + warmer)
     with pytest.raises(InputError, match="its temperatures are not those that were packed"):
         unpack(tmp_path / "set.npz", tmp_path / "out")
     shutil.copytree(arrived, tmp_path / "set")
-    file = tmp_path / "set" / "simulations" / "sim_000.npz"
-    with np.load(file) as archive:
-        content = dict(archive)
-    for name in ("psi", "even"):
-        np.savez(file, **content | {name: content[name][::-1] if name == "psi" else ~content[name]})
+    file = Path("simulations", "sim_000.npz")
+    for name, change in {"psi": lambda psi: psi[::-1], "even": lambda even: ~even}.items():
+        repacked(arrived / file, tmp_path / "set" / file, name, change)
         with pytest.raises(InputError, match=f"{name} is not what was written"):
             list(Dataset.open(tmp_path / "set").simulations("test"))

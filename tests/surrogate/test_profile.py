@@ -23,7 +23,7 @@ from tellus.surrogate.profile.settings import ProfileSettings
 from tellus.surrogate.two_level.model import SHIPPED as TWO_LEVEL
 
 GRID = Grid(16, 16, 2.0)
-SETTINGS = ProfileSettings(epochs=120, batch_size=12, learning_rate=2e-2, width=32, depth=2)
+SETTINGS = ProfileSettings(epochs=60, batch_size=6, learning_rate=3e-2, width=32, depth=2)
 
 
 def analytic(gamma_T: float, gamma_p: float, heating: float, y: Array) -> Array:

@@ -10,12 +10,10 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from small_data import GRID, make_runs
 from small_models import card_of, edit_card, epochs_of
 
-from tellus.config import load_dataset_config, load_training_config
-from tellus.coupling.dataset.make import simulate
-from tellus.coupling.dataset.sampling import members
-from tellus.coupling.dataset.store import write_card
+from tellus.config import load_training_config
 from tellus.errors import InputError
 from tellus.solver.grid import Grid
 from tellus.solver.rheology import FrankKamenetskii
@@ -38,7 +36,6 @@ from tellus.surrogate.time_unet.model import (
 from tellus.surrogate.time_unet.rollout import time_rollout
 from tellus.surrogate.time_unet.settings import TimeUNetNetworkSettings, TimeUNetSettings
 
-GRID = Grid(32, 16, 2.0)
 INTERVAL = 5
 SMALL = TimeUNetNetworkSettings(filters=4, levels=2, convolutions=2, size=3)
 SETTINGS = TimeUNetSettings(network=SMALL, interval=INTERVAL, epochs=3, batch_size=8, mirror=False)
@@ -47,30 +44,18 @@ SETTINGS = TimeUNetSettings(network=SMALL, interval=INTERVAL, epochs=3, batch_si
 @pytest.fixture(scope="session")
 def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Four short simulations, a snapshot every 5 steps and more of them at the start."""
-    out = tmp_path_factory.mktemp("stepping") / "data"
-    overrides = (
-        f"grid.nx={GRID.nx}",
-        f"grid.ny={GRID.ny}",
+    return make_runs(
+        tmp_path_factory.mktemp("stepping") / "data",
         f"grid.aspect={GRID.aspect}",
         "initial.kind=linear",
         "initial.amplitude=0.1",
         "time.dt_initial=1e-5",
-        "dataset.train=2",
-        "dataset.validation=1",
-        "dataset.test=1",
-        "dataset.corners=false",
         "dataset.log10_gamma_T=[6, 7]",
-        "dataset.max_steps=60",
         f"dataset.snapshot_every={INTERVAL}",
         "dataset.dense_every=2",
         "dataset.dense_until=4",
         "stokes.solver=skip:5",
     )
-    config = load_dataset_config(None, overrides)
-    for member in members(config):
-        simulate(config, member, out)
-    write_card(config, out)
-    return out
 
 
 def random_state(n: int, grid: Grid, seed: int = 0) -> State:
@@ -183,6 +168,12 @@ def test_pairs_and_chains_are_found_by_their_steps() -> None:
     assert after.tolist() == [2, 3, 5, 6, 7, 9]
     assert longest_chain(step[:8], 5) == [4, 5, 6, 7]
     assert longest_chain(step[:8], 7) == [0]
+
+
+def chained(dataset: Path) -> tuple[TimedSnapshots, list[int]]:
+    """The snapshots of the test simulation, and the longest chain of them."""
+    history = TimedSnapshots.load(Dataset.open(dataset), "test")
+    return history, longest_chain(history.step, INTERVAL)
 
 
 def learner_of(dataset: Path, settings: TimeUNetSettings = SETTINGS) -> TimeStepLearner:
@@ -302,8 +293,7 @@ def oracle(trained: Path, dataset: Path, monkeypatch: pytest.MonkeyPatch) -> Any
 
     def install(factor: float) -> None:
         stepper = TimeStepper.load(trained)
-        history = TimedSnapshots.load(Dataset.open(dataset), "test")
-        chain = longest_chain(history.step, INTERVAL)
+        history, chain = chained(dataset)
         found = ScaledSnapshots.of(history, stepper.scale.each(history))
         truth = State.of(found.temperature[chain], found.psi[chain], GRID)
         stepper.model = Oracle(truth, factor)  # type: ignore[assignment]
@@ -329,8 +319,7 @@ def test_a_growing_stepper_is_lost_where_it_leaves_the_bounds(
     oracle: Any, trained: Path, dataset: Path
 ) -> None:
     oracle(1.2)
-    history = TimedSnapshots.load(Dataset.open(dataset), "test")
-    chain = longest_chain(history.step, INTERVAL)
+    history, chain = chained(dataset)
     largest = history.temperature[chain].max(axis=(1, 2))
     ceiling = max(1.0, largest.max()) + 0.5
     expected = next(n for n in range(1, 11) if largest[n] * 1.2**n > ceiling)
@@ -346,8 +335,7 @@ def test_a_rollout_is_fed_with_its_own_answers(
 ) -> None:
     monkeypatch.setattr("tellus.surrogate.time_unet.rollout.MARGIN", 1e3)
     stepper = TimeStepper.load(trained)
-    history = TimedSnapshots.load(Dataset.open(dataset), "test")
-    chain = np.array(longest_chain(history.step, INTERVAL))
+    history, chain = chained(dataset)
     part = history.select(chain[-4:])
     found = ScaledSnapshots.of(part, stepper.scale.each(part)).to(torch.float32)
     truth, parameters = State.of(found.temperature, found.psi, GRID), found.parameters

@@ -265,9 +265,8 @@ def test_a_training_that_is_stopped_again_and_again_is_bitwise_the_one_never_sto
 
     with pytest.raises(InterruptedRunError, match="SIGTERM"):
         train(SETTINGS, dataset, tmp_path, report=stop_in_the_second_epoch)
-    limited = TrainingSettings.from_json(SETTINGS.to_json() | {"time_limit": 1e-9})
     with pytest.raises(InterruptedRunError, match="--resume"):
-        train(limited, dataset, tmp_path, resume=True, report=len)
+        train(replace(SETTINGS, time_limit=1e-9), dataset, tmp_path, resume=True, report=len)
     with (tmp_path / METRICS).open("a") as stream:
         stream.write('{"epoch": 4, "note": "written, but its checkpoint was not"}\n')
     train(SETTINGS, dataset, tmp_path, resume=True, report=len)
@@ -349,20 +348,17 @@ def test_processes_that_cannot_meet_are_explained(
         pass
 
 
-@pytest.mark.parametrize("device", ["magic", "meta", "cuda:99", ""])
-def test_a_device_that_is_not_there_is_named(device: str, dataset: Path, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=f"--device {device} cannot be used") as refusal:
-        train(SETTINGS, dataset, tmp_path / "m", device=device)
-    assert len(str(refusal.value)) < 300
-    assert not (tmp_path / "m").exists()
-
-
-def test_training_never_overwrites_or_mixes(dataset: Path, trained: Path) -> None:
+def test_a_training_that_cannot_be_is_refused(dataset: Path, trained: Path, tmp_path: Path) -> None:
+    """On no such device, over another one, or under other settings."""
+    for device in ("magic", "meta", "cuda:99", ""):
+        with pytest.raises(InputError, match=f"--device {device} cannot be used") as refusal:
+            train(SETTINGS, dataset, tmp_path / "m", device=device)
+        assert len(str(refusal.value)) < 300
+        assert not (tmp_path / "m").exists()
     with pytest.raises(InputError, match="already holds a model"):
         train(SETTINGS, dataset, trained)
-    other = TrainingSettings.from_json(SETTINGS.to_json() | {"seed": 1})
     with pytest.raises(InputError, match="other settings"):
-        train(other, dataset, trained, resume=True, report=len)
+        train(replace(SETTINGS, seed=1), dataset, trained, resume=True, report=len)
 
 
 def test_a_network_of_ones_own(dataset: Path, tmp_path: Path) -> None:
@@ -375,8 +371,7 @@ def test_a_network_of_ones_own(dataset: Path, tmp_path: Path) -> None:
             answer: torch.Tensor = self.layer(x)
             return answer[:, 0]
 
-    settings = TrainingSettings.from_json(SETTINGS.to_json() | {"epochs": 1})
-    train(settings, dataset, tmp_path, report=len, network=Mine())
+    train(replace(SETTINGS, epochs=1), dataset, tmp_path, report=len, network=Mine())
     with pytest.raises(InputError, match="Mine"):
         Surrogate.load(tmp_path)
     psi, _ = Surrogate.load(tmp_path, network=Mine()).predict(problem_on(GRID))
@@ -441,16 +436,14 @@ def test_mirrored_runs_stay_mirrored() -> None:
     np.testing.assert_allclose(image, one[:, ::-1], rtol=0, atol=1e-9)
 
 
-def test_another_resolution_works_with_one_warning(trained: Path) -> None:
-    finer = Grid(48, 24, 2.0)
+def test_what_it_was_not_trained_for(trained: Path) -> None:
+    """Another resolution works, and is warned of."""
+    finer, law = Grid(48, 24, 2.0), FrankKamenetskii(5e6, 10.0)
     surrogate = Surrogate.load(trained, finer)
     assert surrogate.predict(problem_on(finer))[0].shape == finer.nodes
-    warnings = surrogate.check(finer, BoundaryConditions(), FrankKamenetskii(5e6, 10.0))
+    warnings = surrogate.check(finer, BoundaryConditions(), law)
     assert warnings == ["the surrogate was trained at 32x16, not 48x24"]
-
-
-def test_what_it_was_not_trained_for(trained: Path) -> None:
-    surrogate, law = Surrogate.load(trained), FrankKamenetskii(5e6, 10.0)
+    surrogate = Surrogate.load(trained)
     assert surrogate.check(GRID, BoundaryConditions(), law) == []
     (outside,) = surrogate.check(GRID, BoundaryConditions(), FrankKamenetskii(1e9, 10.0))
     assert "gamma_T" in outside
