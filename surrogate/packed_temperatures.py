@@ -24,6 +24,7 @@ from tellus.io.recognised import ARCHIVE, unexpected
 from tellus.io.shown import plain_names
 from tellus.io.whole_file import own_folder, write_atomically, written_aside
 from tellus.solver.boundaries import BoundaryConditions
+from tellus.solver.coarse_means import coarse_means
 from tellus.solver.grid import Grid
 from tellus.solver.iterative.batch import IterativeSettings, solve_batch
 from tellus.solver.iterative.krylov import Stopping
@@ -87,12 +88,8 @@ def _content(
         count = len(arrays["time"])
         chosen = evenly_spaced(count, count if snapshots is None else snapshots)
         arrays = {name: values[chosen] for name, values in arrays.items()}
-        temperature = arrays["temperature"]
-        if half_size:
-            n, ny, nx = temperature.shape
-            blocks = temperature.reshape(n, ny // 2, 2, nx // 2, 2)
-            temperature = blocks.mean(axis=(2, 4), dtype=np.float64).astype(np.float32)
-        arrays["temperature"] = temperature.astype(np.float16)
+        means = (coarse_means(T.astype(np.float64), grid) for T in arrays["temperature"])
+        arrays["temperature"] = np.stack(list(means)).astype(np.float32).astype(np.float16)
         content |= {f"{entry['name']}/{name}": values for name, values in arrays.items()}
         kept = {key: value for key, value in entry.items() if key not in ("statistics", "digests")}
         simulations.append(kept | {"snapshots": len(chosen)})
