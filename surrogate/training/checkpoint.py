@@ -61,31 +61,22 @@ def append_metrics(out: Path, line: dict[str, Any]) -> None:
         stream.write(json.dumps(line) + "\n")
 
 
-def cut_metrics(out: Path, epochs: int) -> None:
-    """Keep the lines of the first `epochs` epochs: later ones will be written again.
+def cut_metrics(out: Path, epochs: int) -> float:
+    """Keep the lines of the first `epochs` epochs, and return how many seconds these took.
 
-    Raises InputError, and changes nothing, where one of those is damaged.
+    Later ones will be written again. Raises InputError, and changes nothing, where one is damaged.
     """
-    path = out / METRICS
-    if path.exists():
-        kept = path.read_text(errors="replace").splitlines()[:epochs]
-        for number, line in enumerate(kept, 1):
-            _check_line(path, number, line)
-        write_atomically(path, "".join(f"{line}\n" for line in kept).encode())
-
-
-def _check_line(path: Path, number: int, line: str) -> None:
-    try:
-        float(json.loads(line)["seconds"])
-    except (ValueError, KeyError, RecursionError, TypeError, OverflowError):
-        raise InputError(
-            f"{path} is damaged in line {number}: copy it again, or remove it, which forgets how "
-            "the epochs so far went."
-        ) from None
-
-
-def seconds_so_far(out: Path) -> float:
-    """Wall time of the epochs that metrics.jsonl tells of."""
-    path = out / METRICS
-    lines = path.read_text().splitlines() if path.exists() else []
-    return float(sum(json.loads(line)["seconds"] for line in lines))
+    path, seconds = out / METRICS, 0.0
+    if not path.exists():
+        return seconds
+    kept = path.read_text(errors="replace").splitlines()[:epochs]
+    for number, line in enumerate(kept, 1):
+        try:
+            seconds += float(json.loads(line)["seconds"])
+        except (ValueError, KeyError, RecursionError, TypeError, OverflowError):
+            raise InputError(
+                f"{path} is damaged in line {number}: copy it again, or remove it, which forgets "
+                "how the epochs so far went."
+            ) from None
+    write_atomically(path, "".join(f"{line}\n" for line in kept).encode())
+    return seconds

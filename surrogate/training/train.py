@@ -25,7 +25,6 @@ from .checkpoint import (
     append_metrics,
     cut_metrics,
     read_checkpoint,
-    seconds_so_far,
     write_checkpoint,
 )
 from .learner import Learner, make_learner
@@ -91,7 +90,7 @@ def train(
             # resumable.
             write_checkpoint(out, training.state())
         if group.leads:
-            cut_metrics(out, training.epoch)
+            training.seconds = cut_metrics(out, training.epoch)
         with remembered() as asked:
             while training.epoch < settings.epochs:
                 report(training.run_epoch(asked, report))
@@ -136,7 +135,7 @@ class Training:
         self.learner, self.out, self.group = learner, out, group
         self.module, self.device = learner.module, learner.device
         self.settings: LoopSettings = learner.settings
-        self.epoch, self.best = 0, float("inf")
+        self.epoch, self.best, self.seconds = 0, float("inf"), 0.0
         self.average = {k: v.detach().clone() for k, v in self.module.state_dict().items()}
         self.optimiser = torch.optim.AdamW(
             self.module.parameters(), lr=0.0, weight_decay=self.settings.weight_decay
@@ -162,16 +161,17 @@ class Training:
             scores = self.learner.validate()
             if scores["mean"] < self.best:
                 self.best = scores["mean"]
-                spent = seconds_so_far(self.out) + perf_counter() - start
+                spent = self.seconds + perf_counter() - start
                 self.learner.export(self.out, {"epoch": self.epoch, **scores}, spent)
-        line = {"epoch": self.epoch, "loss": mean_loss, "validation": scores}
-        line["seconds"] = perf_counter() - start
+        seconds = perf_counter() - start
+        self.seconds += seconds
+        line = {"epoch": self.epoch, "loss": mean_loss, "validation": scores, "seconds": seconds}
         append_metrics(self.out, line)
         write_scalars(self.out, self.epoch, {"loss": mean_loss, **scores})
         write_checkpoint(self.out, self.state())
         return (
             f"epoch {self.epoch}/{self.settings.epochs}  loss {mean_loss:.4f}  "
-            f"{self.learner.progress(scores)}  {line['seconds']:.0f} s"
+            f"{self.learner.progress(scores)}  {seconds:.0f} s"
         )
 
     def _fit(self, asked: Asked, pace: Pace) -> float:
