@@ -68,8 +68,9 @@ def configured(*overrides: str, weights: Path | None = None) -> Config:
 # Data and learning
 
 
-def test_a_profile_is_the_mean_of_the_last_third_between_its_walls(dataset: Path) -> None:
-    profiles = Profiles.load(Dataset.open(dataset), "test", SETTINGS)
+def test_a_profile_is_the_mean_of_the_last_third_where_that_is_steady(dataset: Path) -> None:
+    opened = Dataset.open(dataset)
+    profiles = Profiles.load(opened, "test", SETTINGS)
     heights = heights_of(GRID)
     assert heights[0] == 0.0
     assert heights[-1] == 1.0
@@ -79,10 +80,6 @@ def test_a_profile_is_the_mean_of_the_last_third_between_its_walls(dataset: Path
         expected = analytic(gamma_T, gamma_p, heating, GRID.y_cells)
         np.testing.assert_allclose(found[1:-1], expected, atol=1e-6)
         assert (found[0], found[-1]) == (1.0, 0.0)
-
-
-def test_what_is_not_steady_is_left_out(dataset: Path) -> None:
-    opened = Dataset.open(dataset)
     profiles = Profiles.load(opened, "train", SETTINGS)
     assert (len(profiles), profiles.unsteady) == (24, 1)
     everything = Profiles.load(opened, "train", ProfileSettings(drift=1.0))
@@ -140,21 +137,15 @@ def test_it_warns_outside_its_training_range(
     assert "boundaries" in caplog.messages[1]
 
 
-@pytest.mark.parametrize(
-    "override",
-    ["rheology.kind=constant", "rheology.yield_stress=1.0", "rheology.layer_factors=[2.0]"],
-)
-def test_another_viscosity_law_is_bad_input(trained: Path, override: str) -> None:
-    config = configured(override, weights=trained)
-    with pytest.raises(InputError, match="Frank-Kamenetskii"):
-        initial_temperature(config, grid_of(config))
-
-
-def test_weights_of_no_predictor_are_bad_input(model: Path) -> None:
+def test_other_laws_and_weights_of_no_predictor_are_bad_input(trained: Path, model: Path) -> None:
     """And a card without the range that a start is warned by."""
     edit_card(model, lambda card: card.update(range={}))
-    for weights, words in ((TWO_LEVEL, "model of kind two-level"), (model, "does not describe")):
-        config = configured(weights=weights)
+    laws = ("kind=constant", "yield_stress=1.0", "layer_factors=[2.0]")
+    for config, words in (
+        *((configured(f"rheology.{law}", weights=trained), "Frank-Kamenetskii") for law in laws),
+        (configured(weights=TWO_LEVEL), "model of kind two-level"),
+        (configured(weights=model), "does not describe"),
+    ):
         with pytest.raises(InputError, match=words):
             initial_temperature(config, grid_of(config))
 

@@ -132,12 +132,6 @@ def test_viscosity_is_that_of_the_temperature_it_is_shown_with() -> None:
     torch.testing.assert_close(seen[CHANNELS.index("dt")], torch.ones(GRID.cells))
 
 
-def test_a_grid_too_small_is_bad_input() -> None:
-    deep = dataclasses.replace(SETTINGS, network=TimeUNetNetworkSettings(levels=5))
-    with pytest.raises(InputError, match=r"network.levels = 5 .*take fewer levels"):
-        make_time_step_model(deep, GRID, (-4.0, 1.0))
-
-
 # The loss
 
 
@@ -211,7 +205,12 @@ def test_a_mirrored_pair_is_the_pair_of_the_mirrored_simulation(dataset: Path) -
         torch.testing.assert_close(vars(ours), vars(theirs))
 
 
-def test_without_pairs_there_is_nothing_to_train_on(dataset: Path) -> None:
+def test_settings_that_do_not_fit_are_bad_input(dataset: Path) -> None:
+    deep = dataclasses.replace(SETTINGS, network=TimeUNetNetworkSettings(levels=5))
+    with pytest.raises(InputError, match=r"network.levels = 5 .*take fewer levels"):
+        make_time_step_model(deep, GRID, (-4.0, 1.0))
+    with pytest.raises(InputError, match=r'model.mass must be one of "hard", "none"'):
+        load_training_config(None, ["model.kind=time-unet", "model.mass=soft"])
     with pytest.raises(InputError, match=r"model.interval = 7 steps later"):
         learner_of(dataset, dataclasses.replace(SETTINGS, interval=7))
     with pytest.raises(InputError, match="quiet_vrms"):
@@ -262,11 +261,6 @@ def test_training_writes_weights_a_card_and_scores(trained: Path, dataset: Path)
     learner.module.load_state_dict(stepper.model.network.state_dict())
     scores = learner.validate()
     assert scores["mean"] == pytest.approx(card["validation"]["mean"], rel=1e-5)
-
-
-def test_mass_is_conserved_hard_or_not_at_all() -> None:
-    with pytest.raises(InputError, match=r'model.mass must be one of "hard", "none"'):
-        load_training_config(None, ["model.kind=time-unet", "model.mass=soft"])
 
 
 # One step and many
