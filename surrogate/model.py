@@ -152,10 +152,8 @@ class StokesSurrogate(TrainedModel):
                 "the surrogate was trained for a linear viscosity law: leave out "
                 "rheology.yield_stress, or use --stokes direct."
             )
-        warnings = []
-        if grid != trained:
-            warnings.append(f"the surrogate was trained at {trained}, not {grid}")
-        return warnings + self.outside_training(rheology)
+        elsewhere = [f"the surrogate was trained at {trained}, not {grid}"]
+        return (elsewhere if grid != trained else []) + self.outside_training(rheology)
 
 
 def kind_of(path: Path | str | None) -> Kind:

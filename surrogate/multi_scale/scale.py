@@ -11,7 +11,6 @@ from typing import Any, ClassVar, Self, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from tellus.errors import InputError
 from tellus.solver.coarse import CoarseSolver
 from tellus.solver.grid import Array
 from tellus.solver.rheology import FrankKamenetskii
@@ -84,11 +83,7 @@ class Regression(VelocityScale):
 
     def __call__(self, problem: StokesProblem) -> float:
         law = problem.rheology
-        if not isinstance(law, FrankKamenetskii):
-            raise InputError(
-                "a velocity scale by regression needs a Frank-Kamenetskii viscosity: train with "
-                'model.scale = "viscosity", or use --stokes direct.'
-            )
+        assert isinstance(law, FrankKamenetskii), "see MultiScaleSurrogate.flow"
         values = (law.gamma_T, law.gamma_p, problem.heating, problem.rayleigh)
         return float(self.of(*(np.asarray(value, dtype=np.float64) for value in values)))
 

@@ -51,10 +51,6 @@ class Processes:
             dist.all_reduce(sums)
         return [float(value) for value in sums]
 
-    def from_leader(self, value: float, device: torch.device) -> float:
-        """The leader's number."""
-        return self.total([value if self.leads else 0.0], device)[0]
-
 
 def is_first() -> bool:
     """Whether this process is the only one, or the first that `torchrun` started."""

@@ -97,7 +97,9 @@ def train(
                 late = settings.time_limit is not None and (
                     perf_counter() - started > settings.time_limit
                 )
-                if group.from_leader(late, place) and training.epoch < settings.epochs:
+                # As the leader's clock says.
+                (over,) = group.total([late and group.leads], place)
+                if over and training.epoch < settings.epochs:
                     raise InterruptedRunError(
                         f"training.time_limit reached after epoch {training.epoch}: "
                         "go on with --resume and a larger limit."

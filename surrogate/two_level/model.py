@@ -14,7 +14,6 @@ from tellus.solver.grid import Array, Grid
 from tellus.solver.phase_timer import PhaseTimer
 from tellus.solver.stokes import Flow, StokesProblem, StokesReport, flow_from_psi
 from tellus.solver.torch_threads import few_torch_threads
-from tellus.surrogate.card import card_grid
 from tellus.surrogate.features import Inputs, features, names, observe, to_inputs, unfold
 from tellus.surrogate.files import StoredModel, restored
 from tellus.surrogate.model import DEFAULT as SHIPPED
@@ -147,7 +146,6 @@ class Surrogate(StokesSurrogate):
     def of(cls, stored: StoredModel, grid: Grid | None, network: nn.Module | None = None) -> Self:
         """The model that the files hold; raises as following a bad card does."""
         card = stored.card
-        card_grid(card)
         shown = FeatureSettings.from_json(card["features"])
         channels = len(names(shown.residual))
         normalisation = Normalisation(**card["normalisation"])
