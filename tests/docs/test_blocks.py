@@ -221,3 +221,9 @@ def test_modules_know_the_options(page: str, line: str) -> None:
     told = help_of(module)
     options = [word for word in given if word.startswith("--")]
     assert [option for option in options if option not in told] == [], f"{page}: {line!r}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_files_it_names_are_there(page: Path) -> None:
+    named = re.findall(r"\{src\}`([^`]+)`", page.read_text("utf-8"))
+    assert not [name for name in named if not (ROOT / name).exists()]
