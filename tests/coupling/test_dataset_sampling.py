@@ -4,14 +4,12 @@ from collections import Counter
 from itertools import pairwise
 
 import numpy as np
-import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from tellus.config import load_dataset_config
 from tellus.config.dataset import DatasetSection
 from tellus.coupling.dataset.sampling import SampledState, StateSampler, end_time, members
-from tellus.errors import InputError
 
 TEMPERATURE = np.zeros((2, 3))
 
@@ -139,19 +137,3 @@ def test_a_box_of_one_vigour_ends_at_one_time() -> None:
         log10_gamma_T=(6.0, 6.0), log10_gamma_p=(1.0, 1.0), end_times=(0.1, 1.0)
     )
     assert end_time(section, 5.0) == 0.1
-
-
-@pytest.mark.parametrize(
-    ("override", "sentence"),
-    [
-        ("dataset.end_times=[1, 0.1]", r"end_times = \[1, 0.1\] must be \[low, high\]"),
-        ("dataset.end_times=[0, 1]", "end_times must be two finite numbers"),
-        ("dataset.end_times=0.1", "end_times must be two finite numbers"),
-        ("dataset.max_snapshots=22", "no room for the 21 early snapshots and 2 later ones"),
-        ("dataset.max_snapshots=2", "max_snapshots must be an integer, at least 3"),
-        ("dataset.max_snapshot=30", "max_snapshot"),
-    ],
-)
-def test_bad_budgets_are_named(override: str, sentence: str) -> None:
-    with pytest.raises(InputError, match=sentence):
-        load_dataset_config(None, [override])

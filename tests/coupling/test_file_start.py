@@ -139,13 +139,6 @@ def test_info_names_the_file_and_the_output(first: Path, tmp_path: Path) -> None
     assert f"file, {first} at time 0.03, sources aged 0.03, core at 0." in said
 
 
-def test_settings_that_would_not_be_read_are_refused(first: Path) -> None:
-    with pytest.raises(InputError, match=r"core_temperature .* needs model\.core_capacity"):
-        load_config(None, ["initial.core_temperature=0.5"])
-    with pytest.raises(InputError, match=r"heating_age .* needs model\.heating_fractions"):
-        load_config(None, ["initial.heating_age=0.5"])
-
-
 @pytest.mark.parametrize("lost", ["config.toml", "run.json", "timeseries.csv"])
 def test_a_source_that_cannot_say_is_refused_with_the_keys(
     lost: str, first: Path, tmp_path: Path

@@ -101,20 +101,3 @@ def test_a_solver_too_coarse_for_the_spin_up_is_refused_before_anything_is_writt
         with pytest.raises(InputError, match=f"^{said}.*8x4 grid is too small"):
             datasets.make_dataset(config, tmp_path / "data", report=lambda line: None)
     assert not (tmp_path / "data").exists()
-
-
-@pytest.mark.parametrize(
-    ("overrides", "said"),
-    [
-        (("windows.factor=3",), "windows.factor = 3 must divide grid.nx = 32"),
-        (("windows.spin_up_factor=64",), "windows.spin_up_factor = 64 must divide"),
-        (("windows.spin_up_factor=8",), "windows.spin_up_factor = 8 makes 4x2 cells"),
-        (("windows.factor=16",), "windows.factor = 16 makes 2x1 cells"),
-        (("windows.spin_up_solver=Direct!",), "windows.spin_up_solver must be name[:argument]"),
-        (("energy.advection=van-leer",), 'it needs energy.advection = "mp5"'),
-    ],
-)
-def test_what_cannot_be_filtered(overrides: tuple[str, ...], said: str) -> None:
-    with pytest.raises(InputError) as refusal:
-        configured(*overrides)
-    assert said in str(refusal.value)

@@ -303,19 +303,6 @@ def test_what_is_wrong_is_said_before_anything_is_begun(
     assert "closure" in what or not (folder / "run").exists()
 
 
-@pytest.mark.parametrize(
-    ("change", "sentence"),
-    [
-        ("rheology.kind=laws:Mine", "FILE.py:CLASS"),
-        ("model.heating_law=Pulse", "model.heating_law must be FILE.py:CLASS"),
-        ("closure.kind=mine.py", "FILE.py:CLASS"),
-    ],
-)
-def test_names_that_are_none_are_refused(change: str, sentence: str) -> None:
-    with pytest.raises(InputError, match=sentence):
-        case(change)
-
-
 def test_relative_names_begin_beside_the_file_that_names_them(tmp_path: Path) -> None:
     (tmp_path / "case.toml").write_text(
         '[rheology]\nkind = "own/laws.py:Mine"\n[stokes]\nsolver = "check:own/my.py:Fast"\n'
@@ -323,8 +310,3 @@ def test_relative_names_begin_beside_the_file_that_names_them(tmp_path: Path) ->
     config = library.load_config(tmp_path / "case.toml")
     assert config.rheology.kind == f"{tmp_path}/own/laws.py:Mine"
     assert config.stokes.solver == f"check:{tmp_path}/own/my.py:Fast"
-
-
-def test_keys_that_a_law_of_ones_own_does_not_read_are_refused() -> None:
-    with pytest.raises(InputError, match=r"rheology\.floor is not read"):
-        case("rheology.kind=laws.py:Mine", "rheology.floor=1e-3")

@@ -1,10 +1,8 @@
 """What a configuration says about the physics: checked, built, written and read back."""
 
-from pathlib import Path
-
 import pytest
 
-from tellus.config import dump, load_config, load_dataset_config
+from tellus.config import load_config, load_dataset_config
 from tellus.coupling.build import boundaries_of, heating_of, rheology_of
 from tellus.coupling.simulation.loop import Simulation
 from tellus.coupling.solvers.names import make_solver
@@ -31,100 +29,6 @@ from tellus.solver.rheology import (
 )
 
 SMALL = ("grid.nx=8", "grid.ny=8", "grid.aspect=1.0")
-
-
-@pytest.mark.parametrize(
-    ("overrides", "sentence"),
-    [
-        (["boundaries.left_velocity=slippery"], 'left_velocity must be one of "free-slip"'),
-        (["boundaries.top_thermal=warm"], 'top_thermal must be one of "temperature", "flux"'),
-        (["boundaries.bottom_value=nan"], "boundaries.bottom_value must be a finite number"),
-        (["boundaries.lid=no-slip"], "unknown key boundaries.lid"),
-        (["model.heating_fractions=[1.0]"], "a number for each isotope, not 1 and 0"),
-        (["model.heating_fractions=[-0.1]", "model.heating_decay=[1]"], "heating_fractions"),
-        (["model.heating_decay=[-1]", "model.heating_fractions=[1]"], "heating_decay"),
-        (
-            ["model.dissipation_number=0.1", "model.rayleigh=0"],
-            "model.dissipation_number needs model.rayleigh above zero",
-        ),
-        (
-            ["model.core_capacity=1", "boundaries.bottom_thermal=flux"],
-            'model.core_capacity needs boundaries.bottom_thermal = "temperature"',
-        ),
-        (
-            ["rheology.kind=arrhenius"],
-            'rheology.kind = "arrhenius" needs model.surface_temperature above zero',
-        ),
-        (
-            ["rheology.kind=arrhenius", "model.surface_temperature=0.1", "boundaries.top_value=-1"],
-            "boundaries.top_value = -1 lies below absolute zero, which is T = -0.1 here",
-        ),
-        (
-            [
-                "model.dissipation_number=0.1",
-                "boundaries.left_thermal=temperature",
-                "boundaries.left_value=-0.5",
-            ],
-            "boundaries.left_value = -0.5 lies below absolute zero, which is T = 0 here",
-        ),
-        (
-            [
-                "rheology.kind=arrhenius",
-                "model.surface_temperature=0.1",
-                "model.core_capacity=1",
-                "initial.core_temperature=-0.2",
-            ],
-            "initial.core_temperature = -0.2 lies below absolute zero",
-        ),
-        (["rheology.kind=diffusion-creep"], 'one of "constant", "frank-kamenetskii", "arrhenius"'),
-        (["rheology.floor=1", "rheology.ceiling=0.5"], "rheology.floor = 1 must lie below"),
-        (
-            ["rheology.layer_depths=[0.5]"],
-            "one number more than rheology.layer_depths, not 0 for 1",
-        ),
-        (["rheology.layer_factors=[1, 2, 3]"], "one number more than rheology.layer_depths"),
-        (
-            ["rheology.layer_depths=[0.5, 0.4]", "rheology.layer_factors=[1, 2, 3]"],
-            "rheology.layer_depths must increase",
-        ),
-        (
-            ["rheology.layer_depths=[1.0]", "rheology.layer_factors=[1, 2]"],
-            "rheology.layer_depths must increase from above 0 to below 1",
-        ),
-        (
-            ["rheology.layer_depths=[0.5]", "rheology.layer_factors=[1, 0]"],
-            "rheology.layer_factors must be a list of finite numbers, at least 1e-15",
-        ),
-        (
-            ["rheology.kind=constant", "rheology.ceiling=10"],
-            'rheology.ceiling bounds a viscosity that varies, and with rheology.kind = "constant"',
-        ),
-        (["rheology.eta_star=0.01"], "rheology.eta_star = 0.01 needs rheology.yield_stress"),
-        (
-            ["boundaries.left_value=0.5"],
-            'boundaries.left_value = 0.5 needs boundaries.left_thermal = "temperature" or "flux"',
-        ),
-        (
-            ["boundaries.bottom_thermal=insulating", "boundaries.bottom_value=0"],
-            "boundaries.bottom_value = 0 needs boundaries.bottom_thermal",
-        ),
-        (["time.scheme=crank-nicolson"], 'time.scheme must be one of "explicit", "implicit"'),
-        (["initial.kind=profile"], 'initial.kind = "profile" needs initial.path'),
-        (["initial.path=x"], 'initial.path is only read with initial.kind = "file" or "profile"'),
-        (
-            ["initial.kind=profile", "initial.path=x", "initial.time=1"],
-            'initial.time is only read with initial.kind = "file"',
-        ),
-    ],
-    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
-)
-def test_what_cannot_be_is_refused_in_one_sentence(overrides: list[str], sentence: str) -> None:
-    with pytest.raises(InputError) as refusal:
-        load_config(None, overrides)
-    said = str(refusal.value)
-    assert sentence in said
-    assert said.startswith("--set: ")
-    assert "\n" not in said
 
 
 def test_boundaries_are_those_of_each_wall() -> None:
@@ -235,25 +139,6 @@ def test_a_simulation_gets_all_of_it() -> None:
     assert simulation.problem.boundaries.no_slip == (False, False, False, True)
     assert isinstance(simulation.solver, PicardSolver)
     assert (simulation.solver.settings.tolerance, simulation.solver.settings.limit) == (1e-3, 7)
-
-
-def test_all_of_it_survives_the_file_that_a_run_leaves(tmp_path: Path) -> None:
-    config = load_config(
-        None,
-        [
-            "boundaries.left_thermal=flux",
-            "boundaries.left_value=-0.5",
-            "model.heating_fractions=[0.5, 0.5]",
-            "model.heating_decay=[1, 2]",
-            "rheology.layer_depths=[0.5]",
-            "rheology.layer_factors=[1, 2]",
-            "rheology.yield_stress=1",
-            "time.steady_tolerance=1e-3",
-            'output.derived=["stress", "pressure"]',
-        ],
-    )
-    (tmp_path / "config.toml").write_text(dump(config))
-    assert load_config(tmp_path / "config.toml") == config
 
 
 def test_the_shipped_surrogate_refuses_a_law_it_never_saw() -> None:
