@@ -10,7 +10,7 @@ import pytest
 import zarr
 from hypothesis import given
 from hypothesis import strategies as st
-from rollouts import complaint
+from rollouts import complaint, files
 
 import tellus.coupling.dataset.make as datasets
 from tellus.config import DatasetConfig, dump, load_dataset_config
@@ -117,13 +117,10 @@ def test_the_corners_of_the_box_are_trained_on() -> None:
     assert not held_out & set(trained)
 
 
-def test_another_seed_is_another_draw() -> None:
+def test_another_seed_is_another_draw_and_more_simulations_leave_the_others_as_they_are() -> None:
     first, second = (members(configured(f"dataset.seed={seed}")) for seed in (0, 1))
     assert not {m.gamma_T for m in first} & {m.gamma_T for m in second}
     assert not {m.seed for m in first} & {m.seed for m in second}
-
-
-def test_more_simulations_for_training_leave_test_and_validation_as_they_are() -> None:
     few, many = (members(configured(f"dataset.train={train}")) for train in (2, 30))
     held_out = [m for m in few if m.split != "train"]
     assert held_out == [m for m in many if m.split != "train"]
@@ -186,7 +183,7 @@ def test_a_complete_data_set_is_left_as_it_is(made: Path) -> None:
     assert (made / "card.json").read_bytes() == before
 
 
-def test_the_card_says_what_is_there(made: Path) -> None:
+def test_the_card_says_what_is_there_and_training_reads_it(made: Path) -> None:
     config, card = configured(), json.loads((made / "card.json").read_text())
     assert card["grid"] == {"nx": 16, "ny": 8, "aspect": 4.0}
     assert (card["boundaries"], card["seed"]) == ("free-slip", 0)
@@ -201,6 +198,10 @@ def test_the_card_says_what_is_there(made: Path) -> None:
         assert 0 < listed["seconds"] < card["seconds"]
     assert card["statistics"]["train"]["snapshots"] == 10
     assert card["statistics"]["test"] == card["simulations"][0]["statistics"]
+    dataset = Dataset.open(made)
+    train = list(dataset.simulations("train"))
+    assert [len(simulation) for simulation in train] == [5, 5]
+    assert dataset.grid == train[0].problem(0).grid == GRID
 
 
 def test_a_set_without_statistics_gets_them(copy: Path) -> None:
@@ -217,32 +218,23 @@ def test_a_set_without_statistics_gets_them(copy: Path) -> None:
     assert after["seconds"] is None
 
 
-@pytest.mark.parametrize("k", range(4))
-def test_snapshots_and_their_labels(k: int, made: Path) -> None:
+def test_snapshots_and_their_labels(made: Path) -> None:
     """psi is the direct solution on the very float32 T that is stored, though skip:3 ran."""
-    group = zarr.open_group(made / "simulations" / f"sim_00{k}.zarr", mode="r")
-    assert group["step"][:].tolist() == [0, 2, 4, 8, 16]
-    assert group["even"][:].tolist() == [True, False, False, True, True]
-    assert group["time"][0] == 0.0
-    assert np.all(np.diff(group["time"][:]) > 0)
-    assert group["temperature"].dtype == np.float32
-    assert group["psi"].dtype == np.float64
-    member, solver = members(configured())[k], DirectSolver(GRID)
-    law = FrankKamenetskii(member.gamma_T, member.gamma_p)
-    for temperature, psi in zip(group["temperature"][:], group["psi"][:], strict=True):
-        problem = StokesProblem(GRID, temperature.astype(np.float64), law, 1e4)
-        direct = solver.solve(problem).psi
-        np.testing.assert_allclose(psi, direct, rtol=0, atol=1e-12 * np.abs(direct).max())
-    attributes = dict(group.attrs)
-    assert (attributes["split"], attributes["gamma_T"]) == (member.split, member.gamma_T)
-
-
-def test_training_reads_it(made: Path) -> None:
-    dataset = Dataset.open(made)
-    assert dataset.grid == GRID
-    train = list(dataset.simulations("train"))
-    assert [len(simulation) for simulation in train] == [5, 5]
-    np.testing.assert_array_equal(train[0].problem(0).grid.cells, GRID.cells)
+    solver = DirectSolver(GRID)
+    for member in members(configured()):
+        group = zarr.open_group(made / "simulations" / f"{member.name}.zarr", mode="r")
+        assert group["step"][:].tolist() == [0, 2, 4, 8, 16]
+        assert group["even"][:].tolist() == [True, False, False, True, True]
+        assert group["time"][0] == 0.0
+        assert np.all(np.diff(group["time"][:]) > 0)
+        assert (group["temperature"].dtype, group["psi"].dtype) == (np.float32, np.float64)
+        law = FrankKamenetskii(member.gamma_T, member.gamma_p)
+        for temperature, psi in zip(group["temperature"][:], group["psi"][:], strict=True):
+            problem = StokesProblem(GRID, temperature.astype(np.float64), law, 1e4)
+            direct = solver.solve(problem).psi
+            np.testing.assert_allclose(psi, direct, rtol=0, atol=1e-12 * np.abs(direct).max())
+        attributes = dict(group.attrs)
+        assert (attributes["split"], attributes["gamma_T"]) == (member.split, member.gamma_T)
 
 
 def test_the_hash_is_that_of_the_content(copy: Path) -> None:
@@ -264,24 +256,17 @@ def test_another_configuration_is_refused(made: Path) -> None:
     assert {path: path.stat().st_mtime_ns for path in made.rglob("*")} == before
 
 
-@pytest.mark.parametrize("what", ["a file", "something else"])
-def test_other_things_are_left_alone(what: str, tmp_path: Path) -> None:
-    out = tmp_path / "out"
-    if what == "a file":
-        out.write_text("mine")
-    else:
-        out.mkdir()
-        (out / "mine").touch()
+def test_other_things_are_left_alone(tmp_path: Path) -> None:
+    (out := tmp_path / "out").write_text("mine")
     with pytest.raises(InputError, match=str(out)):
         make_dataset(configured(), out)
-    assert [path.name for path in tmp_path.rglob("*")] == ["out", "mine"][: 1 + out.is_dir()]
-
-
-def test_a_run_is_no_data_set_to_go_on_with(tmp_path: Path) -> None:
-    (tmp_path / "config.toml").touch()
-    (tmp_path / "run.json").touch()
-    with pytest.raises(InputError, match="is not empty and holds no data set"):
-        make_dataset(configured(), tmp_path)
+    (run := tmp_path / "run").mkdir()
+    for name in ("run.json", "config.toml"):  # what lies there, and a run
+        (run / name).touch()
+        before = files(tmp_path)
+        with pytest.raises(InputError, match=f"{run} is not empty and holds no data set"):
+            make_dataset(configured(), run)
+        assert files(tmp_path) == before
 
 
 @pytest.mark.parametrize(
@@ -303,21 +288,15 @@ def test_a_solver_that_cannot_work_is_refused_before_anything_is_written(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_one_process_at_a_time(made: Path) -> None:
-    with sole_user(made), pytest.raises(InputError, match="in use by another process"):
-        make_dataset(configured(), made)
-
-
-def test_a_damaged_simulation_is_named(copy: Path) -> None:
-    (copy / "simulations" / "sim_001.zarr" / "zarr.json").write_text("{")
-    with pytest.raises(InputError, match=r"sim_001\.zarr is damaged .* delete it"):
-        make_dataset(configured(), copy, report=lambda line: None)
-
-
-def test_no_scheduler_there(tmp_path: Path) -> None:
+def test_what_cannot_be_gone_on_with(copy: Path, tmp_path: Path) -> None:
+    with sole_user(copy), pytest.raises(InputError, match="in use by another process"):
+        make_dataset(configured(), copy)
     with pytest.raises(InputError, match="--scheduler nonsense://x cannot be reached"):
         make_dataset(configured(), tmp_path / "out", scheduler="nonsense://x")
     assert not (tmp_path / "out").exists()
+    (copy / "simulations" / "sim_001.zarr" / "zarr.json").write_text("{")
+    with pytest.raises(InputError, match=r"sim_001\.zarr is damaged .* delete it"):
+        make_dataset(configured(), copy, report=lambda line: None)
 
 
 def test_a_simulation_that_diverges_keeps_what_it_had(

@@ -109,31 +109,18 @@ def test_never_more_than_there_is_room_for(
 
 def test_end_times_follow_the_interior_rayleigh_number() -> None:
     """log end is linear in log gamma_T / gamma_p, from corner to corner of the box."""
-    section = DatasetSection(
-        log10_gamma_T=(6.0, 10.0), log10_gamma_p=(0.0, 2.0), end_times=(0.1, 1.0)
-    )
-    ends = [end_time(section, interior) for interior in (10.0, 7.0, 4.0)]
-    np.testing.assert_allclose(ends, [0.1, np.sqrt(0.1), 1.0], rtol=1e-12)
+    ends = (0.1, 1.0)
+    section = DatasetSection(log10_gamma_T=(6.0, 10.0), log10_gamma_p=(0.0, 2.0), end_times=ends)
+    found = [end_time(section, interior) for interior in (10.0, 7.0, 4.0)]
+    np.testing.assert_allclose(found, [0.1, np.sqrt(0.1), 1.0], rtol=1e-12)
+    one_vigour = DatasetSection(log10_gamma_T=(6.0, 6.0), log10_gamma_p=(1.0, 1.0), end_times=ends)
+    assert end_time(one_vigour, 5.0) == 0.1
 
 
 def test_end_times_of_a_set_and_of_one_without_them() -> None:
-    vigour = [10.0, 4.0]
-    config = load_dataset_config(
-        None,
-        [
-            "dataset.log10_gamma_T=[6, 10]",
-            "dataset.log10_gamma_p=[0, 2]",
-            "dataset.end_times=[0.1, 1]",
-        ],
-    )
+    box = ("log10_gamma_T=[6, 10]", "log10_gamma_p=[0, 2]", "end_times=[0.1, 1]")
+    config = load_dataset_config(None, [f"dataset.{setting}" for setting in box])
     by_vigour = {round(np.log10(m.gamma_T / m.gamma_p), 6): m.end for m in members(config)}
-    np.testing.assert_allclose([by_vigour[v] for v in vigour], [0.1, 1.0], rtol=1e-9)
+    np.testing.assert_allclose([by_vigour[v] for v in (10.0, 4.0)], [0.1, 1.0], rtol=1e-9)
     plain = load_dataset_config(None, ["time.end=0.25"])
     assert {member.end for member in members(plain)} == {0.25}
-
-
-def test_a_box_of_one_vigour_ends_at_one_time() -> None:
-    section = DatasetSection(
-        log10_gamma_T=(6.0, 6.0), log10_gamma_p=(1.0, 1.0), end_times=(0.1, 1.0)
-    )
-    assert end_time(section, 5.0) == 0.1

@@ -1,6 +1,7 @@
 """Data of fine runs as coarser cells see them: what goes in and out of a cell is all there is."""
 
 from collections.abc import Iterator
+from functools import cache
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from small_filtered import configured
 
 import tellus.coupling.dataset.make as datasets
 from tellus.coupling.dataset.filtered import filtered
-from tellus.coupling.dataset.sampling import members
+from tellus.coupling.dataset.sampling import Gathered, members
 from tellus.errors import InputError
 from tellus.io.stores import open_store
 from tellus.solver.coarse_means import coarse_means
@@ -21,9 +22,15 @@ from tellus.solver.transport.means import Fluxes
 from tellus.surrogate.data import Dataset
 
 
+@cache
+def first(*overrides: str) -> tuple[Gathered, str]:
+    """Of the first simulation of a data set."""
+    config = configured(*overrides)
+    return filtered(config, members(config)[0])
+
+
 def test_what_enters_a_cell_is_what_it_gains() -> None:
-    config = configured()
-    found, ending = filtered(config, members(config)[0])
+    found, ending = first()
     assert ending.startswith("6 windows to t = ")
     assert ending.endswith("reached its end")
     assert len(found.moments) == len(found.psi) == 8
@@ -45,18 +52,16 @@ def test_what_enters_a_cell_is_what_it_gains() -> None:
 
 def test_a_vigorous_simulation_has_all_its_sequences() -> None:
     """Where it cannot get far in its steps they are spread over these."""
-    config = configured("dataset.max_steps=6", "dataset.snapshot_every=1")
-    found, ending = filtered(config, members(config)[0])
+    found, ending = first("dataset.max_steps=6", "dataset.snapshot_every=1")
     assert ending.endswith("reached its last step")
     assert len(found.windows) == 6
-    whole, _ = filtered(configured(), members(configured())[0])
+    whole, _ = first()
     assert found.moments[4].time > found.moments[0].time
     assert found.moments[-1].time < 0.5 * whole.moments[-1].time
 
 
 def test_a_coarser_filter_follows_from_a_finer_one() -> None:
-    fine, coarse = (configured(f"windows.factor={factor}") for factor in (2, 4))
-    ones, others = (filtered(config, members(config)[0])[0] for config in (fine, coarse))
+    (ones, _), (others, _) = first(), first("windows.factor=4")
     for one, other in zip(ones.moments, others.moments, strict=True):
         means = coarse_means(one.temperature.astype(float), Grid(8, 4, 2.0))
         np.testing.assert_allclose(means, other.temperature, atol=2e-7)
@@ -74,21 +79,22 @@ def test_it_is_a_data_set_on_the_coarser_grid_and_goes_on_after_a_kill(
         raise KeyboardInterrupt
 
     whole, killed = tmp_path / "whole", tmp_path / "killed"
+    config = configured("windows.sequences=1", "windows.count=1")
     monkeypatch.setattr(datasets, "run_all", stopped)
     with pytest.raises(KeyboardInterrupt):
-        datasets.make_dataset(configured(), killed, report=len)
+        datasets.make_dataset(config, killed, report=len)
     monkeypatch.setattr(datasets, "run_all", one_by_one.run_all)
     said: list[str] = []
-    datasets.make_dataset(configured(), killed, report=said.append)
+    datasets.make_dataset(config, killed, report=said.append)
     assert "1 simulations there, 2 to run" in said[0]
-    datasets.make_dataset(configured(), whole, report=len)
+    datasets.make_dataset(config, whole, report=len)
     dataset, gone_on = Dataset.open(whole), Dataset.open(killed)
     assert gone_on.card["hash"] == dataset.card["hash"]
     assert dataset.grid == Grid(16, 8, 2.0)
     (simulation,) = dataset.simulations("train")
-    assert simulation.temperature.shape == (8, 8, 16)
+    assert simulation.temperature.shape == (2, 8, 16)
     store = open_store(whole / "simulations" / "sim_002.zarr")
-    assert store["along_x"].shape == (6, 8, 17)
+    assert store["along_x"].shape == (1, 8, 17)
     assert np.all(np.asarray(store["heated"]) > 0.0)
 
 
