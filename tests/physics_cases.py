@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Mapping, Sequence
+from functools import partial
 from io import BytesIO
 from itertools import product
 from pathlib import Path
@@ -12,9 +13,9 @@ from allpairspy import AllPairs
 from numerics import cell_flow, flow_of
 from rollouts import TINY
 from rollouts import case as case_of
+from rollouts import ran as ran_of
 
 from tellus.config import Config
-from tellus.coupling.runs.run import run_directory
 from tellus.coupling.simulation.loop import Simulation
 from tellus.coupling.simulation.stepping import Schedule
 from tellus.errors import InterruptedRunError
@@ -28,7 +29,7 @@ from tellus.solver.boundaries import (
     Wall,
 )
 from tellus.solver.grid import Array, Grid
-from tellus.solver.stokes import Flow, StokesProblem, StokesSolver
+from tellus.solver.stokes import Flow
 
 SLIP = (FREE_SLIP, NO_SLIP)
 THERMAL = (TEMPERATURE, FLUX, INSULATING)
@@ -78,18 +79,6 @@ def at_rest(grid: Grid) -> Flow:
     return flow_of(np.zeros(grid.nodes), grid)
 
 
-class GivenFlow(StokesSolver):
-    """A solver that knows one answer."""
-
-    name = "given"
-
-    def __init__(self, psi: Array) -> None:
-        self.psi = psi
-
-    def solve(self, problem: StokesProblem) -> Flow:
-        return flow_of(self.psi, problem.grid)
-
-
 CONVECTING = (*TINY, "model.heating=0")
 
 
@@ -98,12 +87,16 @@ def case(*overrides: str) -> Config:
     return case_of(*overrides, base=CONVECTING)
 
 
+ran = partial(ran_of, base=CONVECTING)
+"""A run of it in a directory."""
+
+
 def run_in_pieces(out: Path, *overrides: str) -> int:
     """Run a case to its end, stopped after every step and resumed; returns how often."""
-    stopping, stops = case(*overrides, "time.wall_limit=1e-9"), 0
+    stops = 0
     while True:
         try:
-            run_directory(stopping, out, resume=stops > 0, progress=False)
+            ran(out, *overrides, "time.wall_limit=1e-9", resume=stops > 0)
         except InterruptedRunError:
             stops += 1
         else:

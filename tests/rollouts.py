@@ -8,6 +8,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
+from numerics import cell_flow
 from numpy.typing import NDArray
 from typer.testing import CliRunner, Result
 
@@ -15,8 +16,10 @@ from tellus import open_run
 from tellus.cli import app
 from tellus.config import Config, dump, load_config
 from tellus.coupling.runs.checkpoint import FOLDER, read_checkpoint
+from tellus.coupling.runs.result import RunResult
 from tellus.coupling.runs.run import run_directory
-from tellus.solver.grid import Grid
+from tellus.coupling.solvers.names import make_solver
+from tellus.solver.grid import Array, Grid
 from tellus.solver.stokes import Flow, StokesProblem, StokesReport, StokesSolver, flow_from_psi
 
 CASE = (
@@ -42,6 +45,11 @@ TINY = ("grid.nx=16", "grid.ny=8", "grid.aspect=2.0", *CASE)
 def case(*overrides: str, base: tuple[str, ...] = TINY) -> Config:
     """A configuration: `base`, then overrides."""
     return load_config(None, [*base, *overrides])
+
+
+def ran(out: Path, *overrides: str, base: tuple[str, ...] = TINY, **options: Any) -> RunResult:
+    """A run of it in a directory; `options` are those of `run_directory`."""
+    return run_directory(case(*overrides, base=base), out, progress=False, **options)
 
 
 def write_case(path: Path, *overrides: str, base: tuple[str, ...] = TINY) -> Path:
@@ -87,8 +95,7 @@ def files(run: Path) -> dict[str, bytes]:
 @cache
 def _files_of(*overrides: str) -> dict[str, bytes]:
     with TemporaryDirectory() as folder:
-        run_directory(case(*overrides), Path(folder) / "run", progress=False)
-        return files(Path(folder) / "run")
+        return files(ran(Path(folder) / "run", *overrides).path)
 
 
 def short_run(out: Path, *overrides: str) -> Path:
@@ -134,31 +141,49 @@ def _fail(warning: str) -> None:
     raise AssertionError(warning)
 
 
-class Rolls(StokesSolver):
-    """One's own solver: convection rolls of a given strength, whatever the temperature."""
+class GivenFlow(StokesSolver):
+    """One's own solver, which knows one answer, whatever the temperature."""
 
-    name = "rolls"
+    name = "given"
 
-    def __init__(self, grid: Grid, strength: float = 20.0) -> None:
-        x, y = grid.x_nodes / grid.aspect, grid.y_nodes[:, None]
-        self.psi = strength * np.sin(np.pi * x) * np.sin(np.pi * y)
-        self.psi[[0, -1]], self.psi[:, [0, -1]] = 0.0, 0.0
+    def __init__(self, psi: Array) -> None:
+        self.psi = psi
 
     def solve(self, problem: StokesProblem) -> Flow:
         return flow_from_psi(self.psi, problem.grid, StokesReport(self.name))
 
 
-class Drifting(StokesSolver):
-    """A solver that remembers: each call makes its rolls a little stronger."""
+class Rolls(GivenFlow):
+    """A convection roll of a given speed."""
+
+    name = "rolls"
+
+    def __init__(self, grid: Grid, speed: float = 20.0 * np.pi) -> None:
+        super().__init__(cell_flow(grid, speed, [(1, 1, 1.0)]).psi)
+
+
+class Damped(StokesSolver):
+    """A part of the velocity of the direct solution."""
+
+    name = "damped"
+
+    def __init__(self, grid: Grid, part: float = 0.5) -> None:
+        self.direct, self.part = make_solver("direct", grid), part
+
+    def solve(self, problem: StokesProblem) -> Flow:
+        psi = self.part * self.direct.solve(problem).psi
+        return flow_from_psi(psi, problem.grid, StokesReport(self.name))
+
+
+class Drifting(Rolls):
+    """A solver that remembers: each call makes its roll a little stronger."""
 
     name = "drifting"
-
-    def __init__(self, grid: Grid) -> None:
-        self.rolls, self.calls = Rolls(grid), 0
+    calls = 0
 
     def solve(self, problem: StokesProblem) -> Flow:
         self.calls += 1
-        psi = self.rolls.psi * (1.0 + 0.01 * self.calls)
+        psi = self.psi * (1.0 + 0.01 * self.calls)
         return flow_from_psi(psi, problem.grid, StokesReport(self.name))
 
     def state(self) -> Mapping[str, NDArray[np.generic]]:

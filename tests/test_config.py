@@ -17,10 +17,9 @@ from tellus.config import (
     dump,
     load_config,
     load_dataset_config,
-    load_stored_config,
-    load_stored_dataset_config,
+    load_stored,
     load_training_config,
-    stored_dataset_config,
+    stored,
 )
 from tellus.config.fields import rows
 from tellus.config.models import lost_layers
@@ -316,15 +315,15 @@ def test_stored_configurations_mean_what_they_meant(tmp_path: Path) -> None:
     ):
         file.write_text(text)
         for config in (
-            load_stored_config(file),
-            load_stored_dataset_config(file),
-            stored_dataset_config(tomllib.loads(text)),
+            load_stored(Config, file),
+            load_stored(DatasetConfig, file),
+            stored(DatasetConfig, tomllib.loads(text)),
         ):
             assert (config.energy.advection, config.energy.velocity) == (advection, velocity)
-    assert load_stored_config(file, ["energy.velocity=held"]).energy.velocity == "held"
+    assert load_stored(Config, file, ["energy.velocity=held"]).energy.velocity == "held"
     file.write_text("energy = 3\n")
     with pytest.raises(InputError, match=r"energy must be a section, \[energy\], not 3"):
-        load_stored_config(file)
+        load_stored(Config, file)
 
 
 def test_a_simulation_of_a_data_set() -> None:

@@ -62,6 +62,11 @@ def test_data_sets_too(elsewhere: Path) -> None:
     assert here.stokes.solver == f"surrogate:{elsewhere}/caller/mine"
 
 
+def test_names_without_a_path_stay() -> None:
+    for name in ("anchored:50:surrogate", "skip:10:linear"):
+        assert load_config(None, [f"stokes.solver={name}"]).stokes.solver == name
+
+
 def test_no_path_is_left_out() -> None:
     """A field called path, file or weights, or the name of a solver, is marked as holding one."""
     for model in (Config, DatasetConfig):

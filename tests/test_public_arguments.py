@@ -31,8 +31,12 @@ REST = flow_from_psi(np.zeros(GRID.nodes), GRID, StokesReport("none"))
 NO_NUMBER: tuple[Any, ...] = (nan, "1", None, True)
 
 
+def started(temperature: Any, **more: Any) -> tellus.Simulation:
+    return tellus.Simulation(GRID, LAW, tellus.make_solver("direct", GRID), temperature, **more)
+
+
 def simulation(**more: Any) -> tellus.Simulation:
-    return tellus.Simulation(GRID, LAW, tellus.make_solver("direct", GRID), T, **more)
+    return started(T, **more)
 
 
 def stepped() -> tellus.Simulation:
@@ -108,6 +112,8 @@ NONSENSE: dict[str, tuple[Callable[[Any], Any], tuple[Any, ...]]] = {
     "Simulation: time": (lambda v: simulation(time=v), (inf, *NO_NUMBER)),
     "core_temperature": (lambda v: simulation(core_temperature=v), (inf, nan, "1")),
     "solver": (lambda v: tellus.Simulation(GRID, LAW, v, T), ("direct", None)),
+    "temperature has shape (16, 8), the grid (8, 16)": (started, (T.T,)),
+    "NaN or infinity": (started, (nan * T, inf * T)),
     "Simulation.step: until": (
         lambda v: stepped().step(until=v),
         (0.0, 1e-7, -1.0, -inf, *NO_NUMBER),

@@ -42,10 +42,11 @@ def test_names_within_names_have_an_end() -> None:
 
 
 def test_the_path_of_weights_wherever_it_stands() -> None:
+    assert SolverSpec.parse("surrogate:surrogate:mine").weights == "surrogate:mine"
     for before in ("", "skip:5:linear:", "anchored:tol=1e-2:", "iterative:from:", "check:skip:2:"):
         spec = SolverSpec.parse(f"{before}surrogate:models/c:d")
         assert spec.weights == "models/c:d"
         assert str(spec.with_path("/there")) == f"{before}surrogate:/there"
-    for name in ("surrogate", "skip:2:reduced:4"):
+    for name in ("surrogate", "surrogate:", "skip:2:reduced:4"):
         assert SolverSpec.parse(name).weights == ""
     assert str(SolverSpec.parse("reduced:4").with_path("/there")) == "reduced:4"

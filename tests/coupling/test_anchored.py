@@ -8,13 +8,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 from physics_cases import slip_walls
-from rollouts import Drifting, Rolls, case, summary
+from rollouts import Drifting, Rolls, ran
 from sequences import SMALL, assert_resumes, circulating, errors, rising
 
-from tellus.coupling.runs.run import run_directory
 from tellus.coupling.simulation.statistics import RunStatistics
-from tellus.coupling.solvers.anchored import SAFETY, AnchoredSolver, ToleranceAnchoredSolver
-from tellus.coupling.solvers.error_forecast import ErrorForecast
+from tellus.coupling.solvers.anchored import (
+    SAFETY,
+    AnchoredSolver,
+    ErrorForecast,
+    ToleranceAnchoredSolver,
+)
 from tellus.coupling.solvers.guarded import CheckedSolver
 from tellus.coupling.solvers.names import make_solver
 from tellus.solver.boundaries import NO_SLIP
@@ -206,9 +209,9 @@ def test_check_says_the_true_error_and_changes_nothing() -> None:
 def test_a_run_reports_how_often_it_solved_and_its_errors(tmp_path: Path) -> None:
     name = "check:anchored:tol=5e-2:coarse:2"
     larger = ("grid.nx=32", "grid.ny=16", "rheology.gamma_T=1e3", "model.rayleigh=1e3")
-    config = case(*larger, "time.max_steps=30", f"stokes.solver={name}")
-    assert run_directory(config, tmp_path / "run", progress=False)["solver"] == name
-    report = summary(tmp_path / "run")["solver_report"]
+    run = ran(tmp_path / "run", *larger, "time.max_steps=30", f"stokes.solver={name}")
+    assert run["solver"] == name
+    report = run["solver_report"]
     assert report["solved"] + report["corrected"] + report["predicted"] == 31
     assert 1 <= report["solved"] < 10
     assert report["predicted"] > 10

@@ -6,15 +6,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import zarr
-from rollouts import case, files, short_run, summary
+from rollouts import case, files, ran, short_run, summary
 
 from tellus import open_run
 from tellus.coupling.runs.checkpoint import FOLDER
 from tellus.coupling.runs.fields import STORE
 from tellus.coupling.runs.info import describe
 from tellus.coupling.runs.recorded import read_run
-from tellus.coupling.runs.run import run_directory
 from tellus.coupling.runs.timeseries import read_series
 from tellus.coupling.runs.whole_outputs import fields_of, spread
 from tellus.coupling.starts.initial import initial_state
@@ -33,7 +31,7 @@ def run(tmp_path: Path) -> Path:
 
 
 def resume(run: Path) -> None:
-    run_directory(case(*CONFIG, LONGER), run, resume=True, progress=False)
+    ran(run, *CONFIG, LONGER, resume=True)
 
 
 def chunk(run: Path, name: str, output: int) -> Path:
@@ -129,7 +127,7 @@ def test_a_link_in_the_store_is_refused_at_resume(run: Path, tmp_path: Path) -> 
 def test_parts_of_another_run_are_refused(run: Path, tmp_path: Path) -> None:
     """Of the same case, so that nothing but the id tells them apart."""
     other = tmp_path / "other"
-    run_directory(case(*CONFIG), other, progress=False)
+    ran(other, *CONFIG)
     assert summary(run)["run_id"] != summary(other)["run_id"]
     for name, said in {
         FOLDER: "the checkpoint is of another run than run.json",
@@ -193,25 +191,3 @@ def test_a_time_series_that_was_changed_is_refused(run: Path) -> None:
         resume(run)
     series.write_text(text)
     resume(run)
-
-
-def test_a_run_of_an_earlier_version_goes_on(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without ids, digests and checksums."""
-    import json
-
-    from tellus.coupling.runs.checkpoint import read_checkpoint, write_checkpoint
-
-    arrays = read_checkpoint(run, print)
-    ledger = json.loads(str(arrays["ledger"]))
-    del ledger["run_id"], ledger["series_sha256"]
-    write_checkpoint(
-        run, int(arrays["steps"]), {**arrays, "ledger": np.array(json.dumps(ledger))}, 2
-    )
-    store = zarr.open_group(run / STORE, mode="r+", use_consolidated=False)
-    del store.attrs["run_id"]
-    info = summary(run)
-    del info["run_id"]
-    (run / "run.json").write_text(json.dumps(info))
-    resume(run)
-    resume(run)
-    assert summary(run)["status"] == "done"

@@ -15,7 +15,7 @@ def small_case(monkeypatch: pytest.MonkeyPatch) -> None:
     """A coarse case without weights; the same code as the real one."""
     monkeypatch.setitem(module.CASE, "grid", {"nx": 32, "ny": 8, "aspect": 4.0})
     monkeypatch.setattr(module, "SOLVERS", ("direct", "skip:1"))
-    monkeypatch.setattr(module, "SPIN_UP_END", 8e-3)
+    monkeypatch.setattr(module, "SPIN_UP_END", 1e-3)
     monkeypatch.setattr(module, "ROLLOUT_END", 1e-3)
     monkeypatch.setattr(module, "OUTPUTS", 2)
     monkeypatch.setattr(module, "COARSE_SPIN_UP_END", 1e-4)

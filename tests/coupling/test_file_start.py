@@ -1,6 +1,5 @@
 """A start from another run's file goes on as that run did: clock of the sources, core, output."""
 
-import csv
 import json
 import shutil
 from itertools import pairwise
@@ -8,11 +7,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from rollouts import summary
 
 from tellus.config import Config, load_config
 from tellus.coupling.runs.info import describe
 from tellus.coupling.runs.recorded import read_run
 from tellus.coupling.runs.run import run_directory
+from tellus.coupling.runs.timeseries import read_series
 from tellus.coupling.simulation.loop import Simulation
 from tellus.coupling.trajectory.comparison.compare import compare
 from tellus.errors import InputError, InterruptedRunError
@@ -54,8 +55,8 @@ def after(run: Path, *overrides: str) -> tuple[str, ...]:
 
 def last(run: Path) -> dict[str, float]:
     """The last row of the time series, but for its clock."""
-    row = list(csv.DictReader((run / "timeseries.csv").read_text().splitlines()))[-1]
-    return {name: float(row[name]) for name in row if name not in ("step", "time", "dt")}
+    series = read_series(run).items()
+    return {name: column[-1] for name, column in series if name not in ("step", "time", "dt")}
 
 
 @pytest.fixture(scope="module")
@@ -68,15 +69,14 @@ def test_pieces_from_files_end_where_one_run_ends(first: Path, tmp_path: Path) -
     second = ran(tmp_path / "second", "time.end=0.03", *after(first))
     third = ran(tmp_path / "third", "time.end=0.02", *after(second))
     assert last(third) == pytest.approx(last(whole), rel=1e-9, abs=1e-9)
-    start = json.loads((third / "run.json").read_text())["start"]
+    start = summary(third)["start"]
     assert start["heating_age"] == pytest.approx(0.06)
     assert start["core_temperature"] == last(second)["bottom_temperature"]
 
 
 def test_an_output_before_the_last_one_has_its_own_clock_and_core(first: Path) -> None:
     early = Simulation.from_config(aging(*after(first, "initial.time=0.01")))
-    rows = list(csv.DictReader((first / "timeseries.csv").read_text().splitlines()))
-    assert early.state.bottom_temperature == float(rows[9]["bottom_temperature"])
+    assert early.state.bottom_temperature == read_series(first)["bottom_temperature"][9]
     fresh = Simulation.from_config(aging())
     assert early.energy.heating_at(0.0) == fresh.energy.heating_at(0.01)
     begin = Simulation.from_config(aging(*after(first, "initial.time=0")))
@@ -125,13 +125,11 @@ def test_a_resumed_start_keeps_its_clock(first: Path, tmp_path: Path) -> None:
 
 def test_an_output_that_is_not_the_one_asked_for_is_said(first: Path, tmp_path: Path) -> None:
     other = ran(tmp_path / "other", "time.max_steps=1", *after(first, "initial.time=0.012"))
-    summary = json.loads((other / "run.json").read_text())
-    (warning,) = (w for w in summary["warnings"] if "initial.time" in w)
+    (warning,) = (w for w in summary(other)["warnings"] if "initial.time" in w)
     assert "0.012" in warning
     assert "t = 0.01" in warning
     exact = ran(tmp_path / "exact", "time.max_steps=1", *after(first, "initial.time=0.02"))
-    warnings = json.loads((exact / "run.json").read_text())["warnings"]
-    assert not any("initial.time" in w for w in warnings)
+    assert not any("initial.time" in w for w in summary(exact)["warnings"])
 
 
 def test_info_names_the_file_and_the_output(first: Path, tmp_path: Path) -> None:

@@ -5,10 +5,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from rollouts import case, summary, tellus
+from rollouts import ran, tellus
 from sequences import SMALL, circulating, rising
 
-from tellus.coupling.runs.run import run_directory
 from tellus.coupling.solvers.fine import FineSolver, RichardsonSolver
 from tellus.coupling.solvers.guarded import RENEWED, GuardedSolver
 from tellus.coupling.solvers.names import make_solver
@@ -98,10 +97,10 @@ def test_a_replacement_on_either_grid_of_two_is_said() -> None:
 def test_a_run_counts_and_says_what_was_replaced(tmp_path: Path) -> None:
     larger = ("grid.nx=64", "grid.ny=16", "grid.aspect=4", "time.max_steps=12")
     names = {"right": "guarded:tol=0.9:coarse:2", "wrong": "guarded:tol=1e-6:coarse:2"}
-    for out, name in names.items():
-        config = case(*larger, f"stokes.solver={name}")
-        run_directory(config, tmp_path / out, progress=False)
-    right, wrong = (summary(tmp_path / out)["solver_report"] for out in names)
+    right, wrong = (
+        ran(tmp_path / out, *larger, f"stokes.solver={name}")["solver_report"]
+        for out, name in names.items()
+    )
     assert "fallback" not in right
     assert (wrong["fallback"], "solved" in wrong) == (right["solved"], False)
     assert 0.0 < right["mean_estimate"] <= right["largest_estimate"] < 0.9

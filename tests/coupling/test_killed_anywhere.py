@@ -12,13 +12,12 @@ import sys
 from pathlib import Path
 
 import pytest
-from rollouts import assert_same, case, files, summary
+from rollouts import assert_same, case, files, ran, summary
 
 from tellus import open_run
 from tellus.config import dump
 from tellus.coupling.runs.checkpoint import read_checkpoint
 from tellus.coupling.runs.files import CONFIG
-from tellus.coupling.runs.run import run_directory
 
 OVERRIDES = (
     "stokes.solver=skip:3",
@@ -105,6 +104,6 @@ def test_killed_runs_resume_bitwise(directory: Path) -> None:
             assert summary(run)["status"] == "running"
         # Before config.toml there is no run yet; everything later is resumed.
         resume = (run / CONFIG).exists()
-        run_directory(case(*OVERRIDES), run, resume=resume, progress=False)
+        ran(run, *OVERRIDES, resume=resume)
         assert_same(run, alone)
         assert not [name for name in files(run / "checkpoints") if name.endswith(".partial")]

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from rollouts import case, files, short_run
+from rollouts import case, files, ran, short_run
 
 from tellus.coupling.output.export import export_vtk
 from tellus.coupling.output.pictures import plot_run
@@ -40,7 +40,7 @@ def test_linked_folders_are_refused(name: str, run: Path, tmp_path: Path) -> Non
     (run / name).symlink_to(tmp_path / name)
     before = files(tmp_path)
     with pytest.raises(InputError, match=f"{name} is a link"):
-        run_directory(case(*CONFIG, "time.max_steps=6"), run, resume=True, progress=False)
+        ran(run, *CONFIG, "time.max_steps=6", resume=True)
     assert files(tmp_path) == before
 
 
@@ -48,14 +48,14 @@ def test_a_new_run_refuses_links_that_lead_nowhere(tmp_path: Path) -> None:
     (out := tmp_path / "out").mkdir()
     (out / FOLDER).symlink_to(tmp_path / "nothing")
     with pytest.raises(InputError, match=f"what is left of a run .{FOLDER}"):
-        run_directory(case(*CONFIG), out, progress=False)
+        ran(out, *CONFIG)
 
 
 def test_a_lock_is_no_link(tmp_path: Path) -> None:
     (out := tmp_path / "out").mkdir()
     (out / ".lock").symlink_to(tmp_path / "nothing")
     with pytest.raises(InputError, match=r"\.lock cannot be written"):
-        run_directory(case(*CONFIG), out, progress=False)
+        ran(out, *CONFIG)
     assert not (tmp_path / "nothing").exists()
 
 
@@ -66,7 +66,7 @@ def test_leftovers_of_a_killed_run_go_at_resume(run: Path) -> None:
     for name in names:
         (run / name).write_text("begun")
     (run / "notes.partial").write_text("a person's")
-    run_directory(case(*CONFIG), run, resume=True, progress=False)
+    ran(run, *CONFIG, resume=True)
     assert [path.name for path in run.rglob("*.partial")] == ["notes.partial"]
 
 

@@ -13,9 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from rollouts import CASE, assert_same, case, steps_of, summary, tellus, write_case
-
-from tellus.coupling.runs.run import run_directory
+from rollouts import CASE, assert_same, ran, steps_of, summary, tellus, write_case
 
 PATIENCE = 120.0
 # The shipped surrogate divides the grid by 16.
@@ -82,7 +80,7 @@ def check_resumed_is_uninterrupted(run: Path, solver: str) -> None:
     assert summary(run)["status"] == "done"
     alone = run.with_name("alone")
     overrides = [*ENDLESS, f"stokes.solver={solver}", f"time.max_steps={steps}"]
-    run_directory(case(*overrides, base=CASE), alone, progress=False)
+    ran(alone, *overrides, base=CASE)
     assert_same(run, alone)
     assert summary(run)["solver_report"] == summary(alone)["solver_report"]
 

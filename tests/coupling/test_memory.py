@@ -6,11 +6,10 @@ from pathlib import Path
 
 import pytest
 from physics_cases import case
-from rollouts import tellus, write_case
+from rollouts import ran, tellus, write_case
 
 from tellus import Simulation, make_solver
 from tellus.coupling.runs import estimate
-from tellus.coupling.runs.run import run_directory
 from tellus.coupling.solvers.kinds import SOLVERS
 from tellus.coupling.solvers.names import memory_of
 from tellus.errors import InputError
@@ -111,7 +110,7 @@ def test_memory_is_said_before_the_first_solve(
 
     monkeypatch.setattr(DirectSolver, "solve", solve)
     with caplog.at_level(logging.INFO), pytest.raises(MemoryError):
-        run_directory(case("stokes.solver=direct"), tmp_path / "run", progress=False)
+        ran(tmp_path / "run", "stokes.solver=direct")
     assert any("GiB of memory" in record.message for record in caplog.records)
 
 

@@ -5,10 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from physics_cases import assert_resumes_bitwise
-from rollouts import case, steps_of
+from rollouts import case, ran, steps_of
 
 from tellus import open_run
-from tellus.coupling.runs.run import run_directory
 
 ODD = {
     "smallest grid": ["grid.nx=4", "grid.ny=4", "stokes.solver=skip:3"],
@@ -41,14 +40,14 @@ def test_odd_cases(what: str) -> None:
 @pytest.mark.parametrize("what", OF_FILES)
 def test_odd_ways_of_writing(what: str, tmp_path: Path) -> None:
     for steps in (4, 7):
-        config = case(*ODD[what], f"time.max_steps={steps}")
-        run_directory(config, tmp_path / "run", resume=steps == 7, progress=False)
+        limited = (*ODD[what], f"time.max_steps={steps}")
+        ran(tmp_path / "run", *limited, resume=steps == 7)
     data = open_run(tmp_path / "run").load()
     for name, values in data.items():
         assert np.all(np.isfinite(values)), name
     # The stop after four steps wrote an output that an uninterrupted run has not.
     data.close()
-    run_directory(config, tmp_path / "alone", progress=False)
+    ran(tmp_path / "alone", *limited)
     ours, theirs = (tmp_path / name / "timeseries.csv" for name in ("run", "alone"))
     assert ours.read_bytes() == theirs.read_bytes()
     if what == "a checkpoint every step":
@@ -57,8 +56,8 @@ def test_odd_ways_of_writing(what: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("end", [1e-9, 1e-300])
 def test_an_end_before_the_first_step_is_over(end: float, tmp_path: Path) -> None:
-    result = run_directory(case(f"time.end={end}"), tmp_path / "run", progress=False)
+    result = ran(tmp_path / "run", f"time.end={end}")
     assert (result["steps"], result["time"], result["status"]) == (1, end, "done")
     assert open_run(tmp_path / "run")["time"].values.tolist() == [0.0, end]
-    run_directory(case("time.end=5e-5"), tmp_path / "run", resume=True, progress=False)
+    ran(tmp_path / "run", "time.end=5e-5", resume=True)
     assert open_run(tmp_path / "run")["time"].values[-1] == 5e-5

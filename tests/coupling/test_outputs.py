@@ -13,7 +13,7 @@ import pytest
 import xarray as xr
 from hypothesis import example, given
 from hypothesis import strategies as st
-from rollouts import SIMPLEST, case, summary, tellus, write_case
+from rollouts import SIMPLEST, case, ran, summary, tellus, write_case
 
 from tellus import Simulation, open_run
 from tellus.config import load_config
@@ -64,7 +64,7 @@ def test_an_end_on_an_output_time_is_that_time(every: float, short: int) -> None
 
 
 def test_a_run_meets_its_output_times(tmp_path: Path) -> None:
-    run_directory(case("time.end=7e-4"), tmp_path / "run", progress=False)
+    ran(tmp_path / "run", "time.end=7e-4")
     data = open_run(tmp_path / "run")
     assert data["time"].values.tolist() == [0.0, 2e-4, 2 * 2e-4, 3 * 2e-4, 7e-4]
     rows = np.loadtxt(tmp_path / "run" / "timeseries.csv", delimiter=",", skiprows=1)
@@ -79,7 +79,7 @@ def test_a_run_meets_its_output_times(tmp_path: Path) -> None:
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run of three outputs."""
     out = tmp_path_factory.mktemp("outputs") / "run"
-    run_directory(case("time.end=4e-4", "model.heating=1"), out, progress=False)
+    ran(out, "time.end=4e-4", "model.heating=1")
     return out
 
 
@@ -274,7 +274,7 @@ def test_a_grid_too_coarse_is_said_and_kept(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO, logger="tellus")
-    run_directory(case("time.end=2e-3", *SIMPLEST), tmp_path / "coarse", progress=False)
+    ran(tmp_path / "coarse", "time.end=2e-3", *SIMPLEST)
     warnings = summary(tmp_path / "coarse")["warnings"]
     assert [
         record.message for record in caplog.records if record.levelname == "WARNING"
@@ -292,7 +292,7 @@ def test_a_grid_too_coarse_is_said_and_kept(
 
 def test_a_grid_that_resolves_the_flow_is_not_complained_about(tmp_path: Path) -> None:
     calm = ["model.rayleigh=1", "time.end=1e-4", "initial.amplitude=0.01", "grid.ny=16"]
-    assert run_directory(case(*calm), tmp_path / "fine", progress=False)["warnings"] == []
+    assert ran(tmp_path / "fine", *calm)["warnings"] == []
 
 
 def test_what_a_run_will_need_is_said_on_the_command_line(tmp_path: Path) -> None:
@@ -328,8 +328,8 @@ def test_a_run_slowed_by_diffusion_is_told_of_the_implicit_scheme(
     changes: list[str], told: bool, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO, logger="tellus")
-    calm = ["model.rayleigh=1", "time.dt_max=0.1", "time.end=0.05", "output.every=5e-3"]
-    run_directory(case(*calm, "grid.ny=16", *changes), tmp_path / "run", progress=False)
+    calm = ["model.rayleigh=1", "time.dt_max=0.1", "time.end=0.01", "output.every=1e-3"]
+    ran(tmp_path / "run", *calm, "grid.ny=16", *changes)
     said = [record.message for record in caplog.records if "times shorter" in record.message]
     assert len(said) == told
 

@@ -10,6 +10,7 @@ from rollouts import (
     case,
     complaint,
     files,
+    ran,
     short_run,
     summary,
     tellus,
@@ -29,7 +30,7 @@ def test_a_run_replaces_another_when_asked(tmp_path: Path) -> None:
     assert "--force" in tellus("run", *longer, status=2).output
     assert summary(out)["steps"] == 2
     tellus("run", *longer, "--force")
-    run_directory(case("time.max_steps=3", "model.heating=1"), tmp_path / "alone", progress=False)
+    ran(tmp_path / "alone", "time.max_steps=3", "model.heating=1")
     assert_same(out, tmp_path / "alone")
     assert (out / "note.txt").read_text() == "mine"
 
@@ -45,9 +46,9 @@ def test_nothing_is_removed_by_a_run_that_cannot_begin(tmp_path: Path) -> None:
         with pytest.raises(InputError, match=sentence):
             run_directory(config, out, progress=False, overwrite=True)
     with sole_user(out), pytest.raises(InputError, match="another process"):
-        run_directory(case(), out, progress=False, overwrite=True)
+        ran(out, overwrite=True)
     with pytest.raises(InputError, match="take one"):
-        run_directory(case(), out, resume=True, overwrite=True)
+        ran(out, resume=True, overwrite=True)
     assert "take one" in tellus("run", out, "--resume", "--force", status=2).output
     assert files(out) == before
 
@@ -62,7 +63,7 @@ def test_nothing_is_removed_where_nothing_can_be_written(
     before = files(out)
     monkeypatch.setattr("tellus.io.whole_file.os.replace", refused)
     with pytest.raises(InputError, match="cannot be written"):
-        run_directory(case(), out, progress=False, overwrite=True)
+        ran(out, overwrite=True)
     assert files(out) == before
 
 

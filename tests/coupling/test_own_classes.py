@@ -3,12 +3,13 @@
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from inspect import getsource
 from pathlib import Path
 
 import numpy as np
 import one_by_one
 import pytest
-from rollouts import assert_same, case, files, summary, tellus, write_case
+from rollouts import Damped, assert_same, case, files, summary, tellus, write_case
 
 import tellus as library
 from tellus.config import load_dataset_config
@@ -22,70 +23,13 @@ from tellus.solver.rheology import FrankKamenetskii, Rheology
 from tellus.solver.stokes import Flow, StokesProblem
 from tellus.solver.transport.means import Fluxes
 
-PARTS = """
-import os
-from dataclasses import dataclass
-
-import numpy as np
-from tellus.coupling.solvers.names import make_solver
-from tellus.errors import RunFailedError as Failed
-from tellus.solver.closure import Closure
-from tellus.solver.heating import Heating
-from tellus.solver.rheology import Rheology
-from tellus.solver.stokes import StokesReport, StokesSolver, flow_from_psi
-from tellus.solver.transport.means import Fluxes
-
-with open(os.path.join(os.path.dirname(__file__), "executed"), "a") as log:
-    log.write("x")
-
-class Refusal(BaseException):
-    def __str__(self):
-        return 1 / 0
 
 @dataclass(frozen=True)
 class Softening(Rheology):
     contrast: float = 10.0
 
-    def viscosity(self, temperature, grid, strain_rate=None):
-        return self.contrast**-temperature
-
-class Pulse(Heating):
-    def mean(self, start, end):
-        return 5.0
-
-class Leak(Closure):
-    name = "leak"
-
-    def fluxes(self, problem, flow):
-        found = Fluxes.zero(problem.grid)
-        found.along_x[:, 1:-1] = 1e-3
-        return found
-
-class Damped(StokesSolver):
-    name = "damped"
-
-    def __init__(self, grid, part=0.5):
-        self.direct, self.part = make_solver("direct", grid), part
-
-    def solve(self, problem):
-        psi = self.part * self.direct.solve(problem).psi
-        return flow_from_psi(psi, problem.grid, StokesReport(self.name))
-"""
-ASKED = (
-    *("--set", "rheology.kind=parts.py:Softening:contrast=30"),
-    *("--set", "model.heating_law=parts.py:Pulse"),
-    *("--closure", "parts.py:Leak"),
-    *("--stokes", "skip:2:parts.py:Damped:part=0.25"),
-)
-
-
-@dataclass(frozen=True)
-class Softening(Rheology):
-    contrast: float = 30.0
-
     def viscosity(self, temperature: Array, grid: Grid, strain_rate: Array | None = None) -> Array:
-        found: Array = self.contrast**-temperature
-        return found
+        return self.contrast**-temperature  # type: ignore[no-any-return]
 
 
 class Pulse(Heating):
@@ -102,8 +46,38 @@ class Leak(Closure):
         return found
 
 
+HEAD = """
+import os
+from dataclasses import dataclass
+
+import numpy as np
+from tellus.coupling.solvers.names import make_solver
+from tellus.errors import RunFailedError as Failed
+from tellus.solver.closure import Closure
+from tellus.solver.grid import Array, Grid
+from tellus.solver.heating import Heating
+from tellus.solver.rheology import Rheology
+from tellus.solver.stokes import Flow, StokesProblem, StokesReport, StokesSolver, flow_from_psi
+from tellus.solver.transport.means import Fluxes
+
+with open(os.path.join(os.path.dirname(__file__), "executed"), "a") as log:
+    log.write("x")
+
+class Refusal(BaseException):
+    def __str__(self):
+        return 1 / 0
+"""
+PARTS = "\n\n".join([HEAD, *map(getsource, (Softening, Pulse, Leak, Damped))])
+ASKED = (
+    *("--set", "rheology.kind=parts.py:Softening:contrast=30"),
+    *("--set", "model.heating_law=parts.py:Pulse"),
+    *("--closure", "parts.py:Leak"),
+    *("--stokes", "skip:2:parts.py:Damped:part=0.25"),
+)
+
+
 def own_parts() -> dict[str, object]:
-    return {"rheology": Softening(), "heating": Pulse(), "closure": Leak()}
+    return {"rheology": Softening(30.0), "heating": Pulse(), "closure": Leak()}
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from typing import Literal
 
 import numpy as np
 import pytest
-from rollouts import case, summary, tellus, write_case
+from rollouts import Damped, case, summary, tellus, write_case
 
 from tellus import Simulation, make_solver
 from tellus.config import Config
@@ -36,15 +36,12 @@ def test_a_recipe_touches_three_files_that_are_there(heading: str) -> None:
     assert all((ROOT / path).exists() for path in touched)
 
 
-class Slower(StokesSolver):
+class Slower(Damped):
     """The direct flow, several times slower."""
 
     def __init__(self, grid: Grid, times: int) -> None:
-        self.name, self.times, self.direct = f"slower:{times}", times, make_solver("direct", grid)
-
-    def solve(self, problem: StokesProblem) -> Flow:
-        psi = self.direct.solve(problem).psi / self.times
-        return flow_from_psi(psi, problem.grid, StokesReport(self.name))
+        super().__init__(grid, 1.0 / times)
+        self.name = f"slower:{times}"
 
 
 class Reversed(CompositeSolver):

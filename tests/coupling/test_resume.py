@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import zarr
 from rollouts import (
     SIMPLEST,
     Drifting,
@@ -16,6 +17,7 @@ from rollouts import (
     case,
     complaint,
     files,
+    ran,
     steps_of,
     summary,
     tellus,
@@ -25,6 +27,7 @@ from rollouts import (
 from tellus import open_run
 from tellus.config import load_config
 from tellus.coupling.runs.checkpoint import FOLDER, read_checkpoint, write_checkpoint
+from tellus.coupling.runs.fields import STORE
 from tellus.coupling.runs.run import run_directory
 from tellus.coupling.runs.time_loop import RunLoop
 from tellus.coupling.simulation.loop import Simulation
@@ -52,7 +55,7 @@ class Signalling(Rolls):
 
 
 def run(out: Path, *overrides: str, **options: object) -> Path:
-    run_directory(case(*overrides), out, progress=False, **options)  # type: ignore[arg-type]
+    ran(out, *overrides, **options)  # type: ignore[arg-type]
     return out
 
 
@@ -372,16 +375,21 @@ def test_a_checkpoint_of_another_version_is_refused(tmp_path: Path) -> None:
     assert files(out) == before
 
 
-def test_a_run_from_before_the_choice_of_transport_goes_on_as_it_began(tmp_path: Path) -> None:
-    """Neither its configuration nor its checkpoint has the keys, and defaults have changed."""
+def test_a_run_of_an_earlier_version_goes_on_as_it_began(tmp_path: Path) -> None:
+    """Without ids and digests, nor keys for a choice of transport, whose defaults have changed."""
     out = run(tmp_path / "run", *SIMPLEST, "time.max_steps=3")
     file, arrays = out / "config.toml", read_checkpoint(out, print)
     before, _, after = file.read_text().partition("[energy]\n")
     file.write_text(before + after[after.index("[") :])
     ledger = json.loads(str(arrays["ledger"]))
-    del ledger["config"]["energy"]
+    del ledger["config"]["energy"], ledger["run_id"], ledger["series_sha256"]
     write_checkpoint(out, 3, arrays | {"ledger": np.array(json.dumps(ledger))}, keep=2)
-    tellus("run", out, "--resume", "--set", "time.max_steps=6")
+    del zarr.open_group(out / STORE, mode="r+", use_consolidated=False).attrs["run_id"]
+    written = summary(out)
+    del written["run_id"]
+    (out / "run.json").write_text(json.dumps(written))
+    for steps in (5, 6):
+        tellus("run", out, "--resume", "--set", f"time.max_steps={steps}")
     assert_same(out, run(tmp_path / "alone", *SIMPLEST, "time.max_steps=6"))
 
 

@@ -7,10 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numerics import random_psi
-from rollouts import case, summary
+from rollouts import ran
 from sequences import SMALL, circulating, errors, rising
 
-from tellus.coupling.runs.run import run_directory
 from tellus.coupling.solvers.names import make_solver
 from tellus.coupling.solvers.skip import SAFETY, SkipSolver, ToleranceSkipSolver
 from tellus.solver.direct import DirectSolver
@@ -50,6 +49,18 @@ def skip(tolerance: float, solver: StokesSolver | None = None) -> ToleranceSkipS
 
 def at(time: float) -> StokesProblem:
     return replace(STATES[0][0], time=time)
+
+
+@pytest.mark.parametrize("every", [1, 2, 5])
+def test_every_nth_call_is_solved_and_held_between(every: int) -> None:
+    skip = SkipSolver(DirectSolver(SMALL), every, SMALL)
+    for call, (problem, _) in enumerate(STATES[: 2 * every + 1]):
+        flow = skip.solve(problem)
+        asked = call - call % every
+        for name in ("psi", "u", "v"):
+            np.testing.assert_array_equal(getattr(flow, name), getattr(STATES[asked][1], name))
+        assert flow.report.status == ("solved" if call == asked else "held")
+        assert flow.report.iterations == (1 if call == asked else 0)
 
 
 def test_a_parabola_is_solved_for_no_more_once_it_is_known() -> None:
@@ -140,15 +151,13 @@ def test_a_clock_that_is_set_back_starts_anew() -> None:
 
 
 def test_a_run_reports_what_it_foresaw_and_found(tmp_path: Path) -> None:
-    config = case("stokes.solver=skip:tol=2e-2", "time.max_steps=40")
-    assert run_directory(config, tmp_path / "run", progress=False)["solver"] == "skip:tol=2e-2"
-    report = summary(tmp_path / "run")["solver_report"]
+    run = ran(tmp_path / "run", "stokes.solver=skip:tol=2e-2", "time.max_steps=40")
+    assert run["solver"] == "skip:tol=2e-2"
+    report = run["solver_report"]
     assert report["solved"] + report["extrapolated"] == 41
     assert report["extrapolated"] > 10
     assert report["largest_estimate"] >= report["mean_estimate"] > 0.0
 
-
-# So many calls for each solve
 
 # Steps of a run: never twice the same.
 TIMES = np.cumsum([0.0, 0.1, 0.12, 0.05, 0.2, 0.24, 0.01, 0.3, 0.3]).tolist()
@@ -193,7 +202,11 @@ def test_second_order_in_the_interval_where_holding_is_first() -> None:
 
 
 def test_a_run_counts_what_it_got(tmp_path: Path) -> None:
-    config = case("stokes.solver=skip:3:linear", "time.max_steps=9")
-    assert run_directory(config, tmp_path / "run", progress=False)["solver"] == "skip:3:linear"
-    counts = summary(tmp_path / "run")["solver_report"]
-    assert (counts["solved"], counts["held"], counts["extrapolated"]) == (4, 2, 4)
+    """Warming up does not count; the last state is solved for its output."""
+    for name, counts in {
+        "skip:3:linear": {"solved": 4, "held": 2, "extrapolated": 4, "iterations": 4},
+        "skip:3": {"solved": 4, "held": 6, "iterations": 4},
+    }.items():
+        run = ran(tmp_path / name, f"stokes.solver={name}", "time.max_steps=9")
+        assert run["solver"] == name
+        assert run["solver_report"] == counts | {"rejected": 0}

@@ -6,9 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from physics_cases import case
+from physics_cases import ran
 
-from tellus.coupling.runs.run import open_run, run_directory
 from tellus.errors import InputError
 from tellus.solver.derived import DERIVED
 from tellus.solver.grid import Array, Grid
@@ -24,10 +23,10 @@ def test_stored_fields_equal_recomputation_from_psi_and_viscosity(
     tmp_path: Path, more: tuple[str, ...]
 ) -> None:
     """By plain differences of the stored stream function, with none of the code that wrote them."""
-    run_directory(case(ALL, *SHORT, *SOLVED, *more), tmp_path / "run", progress=False)
+    run = ran(tmp_path / "run", ALL, *SHORT, *SOLVED, *more)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        fields = open_run(tmp_path / "run")
+        fields = run.fields
     grid = Grid(16, 8, 2.0)
     for k in range(1, fields.sizes["time"]):
         output = fields.isel(time=k)
@@ -76,19 +75,15 @@ def rising(psi: Array, grid: Grid) -> Array:
 
 
 def test_only_what_is_asked_for_is_written(tmp_path: Path) -> None:
-    run_directory(case(*SHORT), tmp_path / "plain", progress=False)
-    run_directory(case('output.derived=["stress"]', *SHORT), tmp_path / "one", progress=False)
-    assert not set(DERIVED) & set(open_run(tmp_path / "plain"))
-    assert set(DERIVED) & set(open_run(tmp_path / "one")) == {"stress"}
+    assert not set(DERIVED) & set(ran(tmp_path / "plain", *SHORT).fields)
+    one = ran(tmp_path / "one", 'output.derived=["stress"]', *SHORT).fields
+    assert set(DERIVED) & set(one) == {"stress"}
 
 
 def test_a_resumed_run_keeps_what_it_writes(tmp_path: Path) -> None:
-    run_directory(case(ALL, *SHORT), tmp_path / "run", progress=False)
+    ran(tmp_path / "run", ALL, *SHORT)
     with pytest.raises(InputError, match=r"output\.derived"):
-        run_directory(
-            case(*SHORT, "time.max_steps=8"), tmp_path / "run", resume=True, progress=False
-        )
-    run_directory(case(ALL, *SHORT, "time.max_steps=8"), tmp_path / "run", resume=True)
-    fields = open_run(tmp_path / "run")
+        ran(tmp_path / "run", *SHORT, "time.max_steps=8", resume=True)
+    fields = ran(tmp_path / "run", ALL, *SHORT, "time.max_steps=8", resume=True).fields
     assert np.all(np.isfinite(fields["pressure"]))
     assert fields.sizes["time"] == len(set(fields["time"].values.tolist()))

@@ -4,10 +4,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from physics_cases import case
+from physics_cases import case, ran
 
 from tellus.coupling.build import grid_of
-from tellus.coupling.runs.run import run_directory
 from tellus.coupling.simulation.loop import Simulation
 from tellus.coupling.starts.initial import initial_temperature
 from tellus.coupling.starts.profile_file import profile_of_file
@@ -85,97 +84,57 @@ def test_a_profile_is_interpolated_and_holds_beyond_its_ends(tmp_path: Path) -> 
         "0,1\n0.5,0.8\n1,0",
         "1 0 # the top comes first\n\n0.5 0.8\n# a line of words\n0\t1\n",
         "0.0,   1.0\r\n0.5, 0.8\r\n1.0, 0.0\r\n",
+        "y,T\n0, 1\n0.5, 0.8\n1, 0\n",
+        "# depth upside down\n\nheight temperature # K\n0, 1\n0.5, 0.8\n1, 0\n",
+        "T,y\n1,0\n0.8,0.5\n0,1\n",
+        "# T y\n1 0\n0.8 0.5\n0 1\n",
+        "Temperature, vrms, Height\n1, nan, 0\n0.8, 3, 0.5\n0, 1, 1\n",
     ],
 )
-def test_commas_blanks_comments_and_either_order_are_read(tmp_path: Path, text: str) -> None:
+def test_commas_blanks_comments_names_and_any_order_are_read(tmp_path: Path, text: str) -> None:
     found = profile(tmp_path / "p.txt", text)
     np.testing.assert_allclose(found[:, 0], np.interp(GRID.y_cells, [0, 0.5, 1], [1, 0.8, 0]))
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "",
-        "# nothing but words\n",
-        "0.5 0.5\n",
-        "0 1\n1 nan\n",
-        "0 1\ninf 0\n",
-        "0\n1\n",
-        "0 1 2\n1 0 2\n",
-        "0 1\n1\n",
-        "hot\ncold\n0 1\n1 0\n",
-        "0 1\n2890 0\n",
-        "-0.1 1\n1 0\n",
-    ],
-    ids=[
-        "empty",
-        "comments",
-        "one row",
-        "NaN",
-        "infinite",
-        "one column",
-        "three columns",
-        "ragged",
-        "words",
-        "kilometres",
-        "below the box",
-    ],
-)
+NO_PROFILES = {
+    "empty": ("", "y and T"),
+    "comments": ("# nothing but words\n", "y and T"),
+    "one row": ("0.5 0.5\n", "y and T"),
+    "NaN": ("0 1\n1 nan\n", "y and T"),
+    "infinite": ("0 1\ninf 0\n", "y and T"),
+    "one column": ("0\n1\n", "y and T"),
+    "three columns": ("0 1 2\n1 0 2\n", "y and T"),
+    "ragged": ("0 1\n1\n", "y and T"),
+    "words": ("hot\ncold\n0 1\n1 0\n", "y and T"),
+    "kilometres": ("0 1\n2890 0\n", "y and T"),
+    "below the box": ("-0.1 1\n1 0\n", "y and T"),
+    "a letter": ("y T\n0 1\n\n0.5 O.75\n1 0\n", 'line 4 is "0.5 O.75"'),
+    "late names": ("0 1\ny T\n1 0\n", 'line 2 is "y T"'),
+    "no numbers": ("nan nan\n0 1\n1 0\n", 'line 1 is "nan nan"'),
+    **{
+        names: (f"{names}\n0, 1\n1, 0\n", "not y and T: name one y")
+        for names in ("depth T", "a b", "y", "T, T", "y,height,T", "y/km, T/K")
+    },
+}
+
+
+@pytest.mark.parametrize("what", NO_PROFILES)
 @pytest.mark.filterwarnings("error")
-def test_what_is_no_profile_is_refused_by_name(tmp_path: Path, text: str) -> None:
-    path = tmp_path / "p.txt"
+def test_what_is_no_profile_is_refused_by_name(tmp_path: Path, what: str) -> None:
+    text, said = NO_PROFILES[what]
     with pytest.raises(InputError, match=r"initial\.path: .*p\.txt ") as refusal:
-        profile(path, text)
-    assert "y and T" in str(refusal.value)
+        profile(tmp_path / "p.txt", text)
+    assert said in str(refusal.value)
     assert "\n" not in str(refusal.value)
-
-
-@pytest.mark.parametrize("header", ["y,T\n", "# depth upside down\n\nheight temperature # K\n"])
-def test_the_first_row_may_name_the_columns(tmp_path: Path, header: str) -> None:
-    rows = "0, 0\n0.5, 0.75\n1, 0\n"
-    named, plain = profile(tmp_path / "p.csv", header + rows), profile(tmp_path / "q.csv", rows)
-    np.testing.assert_array_equal(named, plain)
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "T,y\n0,0\n0.75,0.5\n0,1\n",
-        "# T y\n0 0\n0.75 0.5\n0 1\n",
-        "Temperature, vrms, Height\n0, nan, 0\n0.75, 3, 0.5\n0, 1, 1\n",
-    ],
-)
-def test_named_columns_are_read_by_name(tmp_path: Path, text: str) -> None:
-    plain = profile(tmp_path / "q.csv", "0, 0\n0.5, 0.75\n1, 0\n")
-    np.testing.assert_array_equal(profile(tmp_path / "p.csv", text), plain)
-
-
-@pytest.mark.parametrize("header", ["depth T", "a b", "y", "T, T", "y,height,T", "y/km, T/K"])
-def test_other_names_are_refused(tmp_path: Path, header: str) -> None:
-    with pytest.raises(InputError, match=r"initial\.path: .*p\.csv names .* not y and T"):
-        profile(tmp_path / "p.csv", f"{header}\n0, 1\n1, 0\n")
 
 
 def test_the_table_that_a_profile_writes_is_a_start(tmp_path: Path) -> None:
     from tellus.coupling.output.profile import profile as averaged
 
-    run_directory(case("time.max_steps=3"), tmp_path / "run", progress=False)
+    ran(tmp_path / "run", "time.max_steps=3")
     found = averaged(tmp_path / "run", out=tmp_path / "mean.csv")
     start = profile_of_file(tmp_path / "mean.csv", GRID)
     np.testing.assert_allclose(start[:, 0], found.temperature, atol=1e-6)
-
-
-@pytest.mark.parametrize(
-    ("text", "line", "shown"),
-    [
-        ("y T\n0 1\n\n0.5 O.75\n1 0\n", 4, "0.5 O.75"),
-        ("0 1\ny T\n1 0\n", 2, "y T"),
-        ("nan nan\n0 1\n1 0\n", 1, "nan nan"),
-    ],
-)
-def test_the_line_that_is_no_row_is_named(tmp_path: Path, text: str, line: int, shown: str) -> None:
-    with pytest.raises(InputError, match=f'line {line} is "{shown}"'):
-        profile(tmp_path / "p.txt", text)
 
 
 def test_a_viscosity_beyond_computing_is_refused_before_the_run() -> None:
@@ -214,7 +173,7 @@ def test_a_run_starts_from_a_profile_with_its_perturbation(tmp_path: Path) -> No
     perturbed = Simulation.from_config(case(*start, "initial.amplitude=0.1")).temperature
     conductive = Simulation.from_config(case("initial.kind=conductive")).temperature
     np.testing.assert_allclose(perturbed, conductive, rtol=0, atol=1e-15)
-    summary = run_directory(case(*start, "time.max_steps=2"), tmp_path / "run", progress=False)
+    summary = ran(tmp_path / "run", *start, "time.max_steps=2")
     assert summary["status"] == "done"
 
 

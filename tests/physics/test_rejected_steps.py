@@ -1,23 +1,21 @@
 """Steps that break the bounds are taken again, shorter, and counted."""
 
-import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 from physics_cases import (
     THERMAL,
-    GivenFlow,
     case,
     covering,
     initials,
+    ran,
     roll,
     run_in_pieces,
     thermal_walls,
 )
-from rollouts import SIMPLEST
+from rollouts import SIMPLEST, GivenFlow, summary
 
-from tellus.coupling.runs.run import run_directory
 from tellus.coupling.simulation.loop import HELD, MOST_REJECTIONS, Simulation
 from tellus.coupling.simulation.stepping import Stepping, TemperatureBounds
 from tellus.errors import RunFailedError
@@ -111,11 +109,11 @@ def test_a_step_cut_at_an_output_is_halved_from_there() -> None:
 
 
 def test_rejected_steps_are_counted_in_the_run_and_across_a_resume(tmp_path: Path) -> None:
-    whole = run_directory(case(*OVERSHOOTING), tmp_path / "whole", progress=False)
+    whole = ran(tmp_path / "whole", *OVERSHOOTING)
     assert whole["status"] == "done"
     assert whole["solver_report"]["rejected"] >= 1
     run_in_pieces(tmp_path / "pieces", *OVERSHOOTING)
-    pieces = json.loads((tmp_path / "pieces" / "run.json").read_text())
+    pieces = summary(tmp_path / "pieces")
     assert pieces["solver_report"] == whole["solver_report"]
     assert pieces["steps"] == whole["steps"]
 
@@ -148,10 +146,10 @@ def test_halving_stops_at_the_shortest_step() -> None:
 def test_a_failed_run_leaves_the_sentence_in_its_summary(tmp_path: Path) -> None:
     tight = [*OVERSHOOTING, "time.bounds_tolerance=0", "time.dt_min=0.09"]
     with pytest.raises(RunFailedError, match="halvings of the time step to"):
-        run_directory(case(*tight), tmp_path / "run", progress=False)
-    summary = json.loads((tmp_path / "run" / "run.json").read_text())
-    assert summary["status"] == "failed"
-    assert "still so after 0 halvings of the time step to 0.1" in summary["message"]
+        ran(tmp_path / "run", *tight)
+    failed = summary(tmp_path / "run")
+    assert failed["status"] == "failed"
+    assert "still so after 0 halvings of the time step to 0.1" in failed["message"]
 
 
 def test_what_a_divergence_takes_from_the_mean_does_not_lower_the_bound() -> None:

@@ -3,10 +3,10 @@
 from pathlib import Path
 
 import pytest
-from physics_cases import assert_resumes_bitwise, assert_same_arrays, case, run_in_pieces
+from physics_cases import assert_resumes_bitwise, assert_same_arrays, case, ran, run_in_pieces
 
 from tellus.coupling.runs.checkpoint import read_checkpoint
-from tellus.coupling.runs.run import open_run, run_directory
+from tellus.coupling.runs.run import open_run
 
 EVERYTHING = (
     "time.scheme=implicit",
@@ -54,7 +54,7 @@ def test_taken_up_from_a_file_after_every_step_it_is_bitwise_the_same(
 def test_a_directory_stopped_after_every_step_is_bitwise_the_same(tmp_path: Path) -> None:
     whole, pieces = tmp_path / "whole", tmp_path / "pieces"
     more = "stokes.solver=anchored:3:skip:tol=5e-2:lagged:tol=1e-3", "time.max_steps=9"
-    summary = run_directory(case(*EVERYTHING, *more), whole, progress=False)
+    summary = ran(whole, *EVERYTHING, *more)
     arrays = read_checkpoint(whole, print)
     assert 0.9 < float(arrays["core"]) < 1.0
     assert any(name.endswith("picard") for name in arrays)

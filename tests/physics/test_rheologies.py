@@ -5,8 +5,8 @@ from typing import ClassVar
 
 import numpy as np
 import pytest
-from numerics import random_psi, rough_field, worst_difference
-from physics_cases import GivenFlow, case, slip_walls
+from numerics import flow_of, random_psi, rough_field, worst_difference
+from physics_cases import case, slip_walls
 
 from tellus.coupling.simulation.loop import Simulation
 from tellus.coupling.solvers.names import make_solver
@@ -297,22 +297,20 @@ def test_strain_rate_is_that_of_pure_and_simple_shear() -> None:
     """sqrt(e:e): psi = x y strains by sqrt(2) du/dx; psi = y^2 / 2 shears by du/dy / sqrt(2)."""
     grid = Grid(8, 8, 1.0)
     x, y = grid.x_nodes[None], grid.y_nodes[:, None]
-    pure = GivenFlow(x * y).solve(StokesProblem(grid, rough_field(grid), LINEAR))
+    pure = flow_of(x * y, grid)
     inside = (slice(1, -1), slice(1, -1))
     np.testing.assert_allclose(
         strain_rate(pure, grid, slip_walls([NO_SLIP] * 4))[inside], np.sqrt(2)
     )
-    simple = GivenFlow(0.5 * y**2 + 0.0 * x).solve(StokesProblem(grid, rough_field(grid), LINEAR))
+    simple = flow_of(0.5 * y**2 + 0.0 * x, grid)
     rate = strain_rate(simple, grid, slip_walls([NO_SLIP] * 4))
     np.testing.assert_allclose(rate[inside], 1.0 / np.sqrt(2))
 
 
 def test_strain_rate_does_not_depend_on_rigid_signs() -> None:
-    grid = GRID
-    flow = GivenFlow(random_psi(grid)).solve(StokesProblem(grid, rough_field(grid), LINEAR))
-    back = GivenFlow(-random_psi(grid)).solve(StokesProblem(grid, rough_field(grid), LINEAR))
+    flow, back = (flow_of(sign * random_psi(GRID), GRID) for sign in (1.0, -1.0))
     walls = slip_walls([NO_SLIP] * 4)
-    np.testing.assert_array_equal(strain_rate(flow, grid, walls), strain_rate(back, grid, walls))
+    np.testing.assert_array_equal(strain_rate(flow, GRID, walls), strain_rate(back, GRID, walls))
 
 
 def test_a_layer_that_the_grid_does_not_see_is_warned_of() -> None:

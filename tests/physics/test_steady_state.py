@@ -1,14 +1,12 @@
 """Steady-state detection as a stopping criterion."""
 
-import csv
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
-from physics_cases import case
+from physics_cases import ran
 
-from tellus.coupling.runs.run import open_run, run_directory
 from tellus.coupling.simulation.steady import STRIDE, WATCHED, SteadyWatch
 
 WINDOW = 0.02
@@ -19,6 +17,7 @@ SETTLING = (
     "grid.aspect=1.0",
     "initial.perturbation=mode",
     "initial.amplitude=0.3",
+    "stokes.solver=direct",
     "time.dt_initial=1e-3",
     "time.scheme=implicit",
     "time.courant=1.0",
@@ -30,11 +29,13 @@ SETTLING = (
 )
 
 
-def watched(times: list[float], values: list[float], tolerance: float = 0.01) -> list[bool]:
-    """What a watch says after each look; only the first quantity moves."""
-    watch, said = SteadyWatch(tolerance, 1.0), []
+def watched(times: Sequence[float], values: Sequence[float], column: int = 0) -> list[bool]:
+    """What a watch says after each look; only one quantity moves."""
+    watch, said = SteadyWatch(0.01, 1.0), []
     for k, (time, value) in enumerate(zip(times, values, strict=True)):
-        watch.add(STRIDE * k, time, (value, 1.0, 1.0, 1.0))
+        looked = [1.0] * len(WATCHED)
+        looked[column] = value
+        watch.add(STRIDE * k, time, tuple(looked))
         said.append(watch.steady)
     return said
 
@@ -83,12 +84,8 @@ def test_a_box_at_rest_is_steady() -> None:
 
 
 def vigour(values: Sequence[float]) -> list[bool]:
-    """What a watch of tolerance 0.01 and window 1 says while Vrms alone moves, ten looks in 1."""
-    watch, said = SteadyWatch(0.01, 1.0), []
-    for k, value in enumerate(values):
-        watch.add(STRIDE * k, 0.1 * k, (0.5, 1.0, 1.0, value))
-        said.append(watch.steady)
-    return said
+    """What it says while Vrms alone moves, ten looks in a window."""
+    return watched([0.1 * k for k in range(len(values))], values, column=3)
 
 
 @pytest.mark.parametrize("rate", [1e-3, 0.1, 5.0])
@@ -123,44 +120,40 @@ def test_a_slow_flow_that_settles_is_steady() -> None:
 
 def test_a_run_is_not_steady_before_its_convection_sets_in(tmp_path: Path) -> None:
     calm = ["model.rayleigh=2e3", "initial.amplitude=1e-6"]
-    summary = run_directory(case(*SETTLING, *calm), tmp_path / "run", progress=False)
+    summary = ran(tmp_path / "run", *SETTLING, *calm)
     assert "steady" in summary["message"]
-    rows = list(csv.DictReader((tmp_path / "run" / "timeseries.csv").read_text().splitlines()))
-    assert float(rows[-1]["nusselt_top"]) > 2.0
+    assert summary.series["nusselt_top"][-1] > 2.0
 
 
 def test_steps_cut_short_for_outputs_do_not_hide_a_steady_state(tmp_path: Path) -> None:
     """With sources, whose balance with diffusion depended on the length of the step."""
     often = ["model.heating=5", "output.every=0.0403", "time.steady_tolerance=1e-3"]
-    summary = run_directory(case(*SETTLING, *often), tmp_path / "run", progress=False)
+    summary = ran(tmp_path / "run", *SETTLING, *often)
     assert "steady" in summary["message"]
-    rows = list(csv.DictReader((tmp_path / "run" / "timeseries.csv").read_text().splitlines()))
-    late = [row for row in rows if float(row["time"]) > summary["time"] - 0.1]
-    assert min(float(row["dt"]) for row in late) < 0.2 * max(float(row["dt"]) for row in late)
+    late = summary.series["dt"][summary.series["time"] > summary["time"] - 0.1]
+    assert min(late) < 0.2 * max(late)
 
 
 def test_a_run_stops_where_it_has_become_steady_and_one_that_was_stopped_at_the_same_step(
     tmp_path: Path,
 ) -> None:
-    summary = run_directory(case(*SETTLING), tmp_path / "whole", progress=False)
+    summary = ran(tmp_path / "whole", *SETTLING)
     assert summary["status"] == "done"
     assert summary["message"].startswith(f"steady at step {summary['steps']}, t = ")
     assert WINDOW < summary["time"] < 2.0
     table = (tmp_path / "whole" / "timeseries.csv").read_text()
-    rows = list(csv.DictReader(table.splitlines()))
-    late = [row for row in rows if float(row["time"]) >= summary["time"] - WINDOW]
+    late = summary.series["time"] >= summary["time"] - WINDOW
     for name in WATCHED:
-        values = np.array([float(row[name]) for row in late])
+        values = summary.series[name][late]
         assert np.ptp(values) <= 1.1e-2 * abs(np.mean(values))
     # It convects: this is not rest.
-    assert float(rows[-1]["vrms"]) > 10.0
-    with open_run(tmp_path / "whole") as fields:
-        assert float(fields["time"][-1]) == summary["time"]
+    assert summary.series["vrms"][-1] > 10.0
+    assert float(summary.fields["time"][-1]) == summary["time"]
     # Stopped twice within the window that turns out to be the steady one.
     for k, early in enumerate((33, 7)):
         stopped = [*SETTLING, f"time.max_steps={summary['steps'] - early}"]
-        run_directory(case(*stopped), tmp_path / "pieces", resume=k > 0, progress=False)
-    again = run_directory(case(*SETTLING), tmp_path / "pieces", resume=True, progress=False)
+        ran(tmp_path / "pieces", *stopped, resume=k > 0)
+    again = ran(tmp_path / "pieces", *SETTLING, resume=True)
     for name in ("steps", "time", "message"):
         assert again[name] == summary[name]
     assert (tmp_path / "pieces" / "timeseries.csv").read_text() == table
@@ -168,12 +161,12 @@ def test_a_run_stops_where_it_has_become_steady_and_one_that_was_stopped_at_the_
 
 def test_without_a_tolerance_a_run_goes_on_to_its_end(tmp_path: Path) -> None:
     still = ["model.rayleigh=0", "initial.amplitude=0", "time.end=2e-3", "output.every=1e-3"]
-    summary = run_directory(case(*still), tmp_path / "run", progress=False)
+    summary = ran(tmp_path / "run", *still)
     assert (summary["time"], summary["message"]) == (2e-3, "")
 
 
 def test_a_run_that_does_not_convect_becomes_steady(tmp_path: Path) -> None:
     """Below the critical Rayleigh number a perturbation dies out; its velocity never settles."""
     calm = [*SETTLING, "model.rayleigh=100"]
-    summary = run_directory(case(*calm), tmp_path / "run", progress=False)
+    summary = ran(tmp_path / "run", *calm)
     assert "steady" in summary["message"]

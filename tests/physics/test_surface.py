@@ -6,11 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numerics import cell_flow, observed_orders
-from physics_cases import case, slip_walls
+from physics_cases import ran, slip_walls
 
 from tellus.benchmarks.analytic import CONTRAST, fields, solkz
-from tellus.coupling.runs.run import open_run, run_directory
-from tellus.coupling.runs.timeseries import read_series
 from tellus.solver.boundaries import FLUX, BoundaryConditions, Wall
 from tellus.solver.derived import dynamic_topography, mobility, plateness, surface_heat_flux
 from tellus.solver.direct import DirectSolver
@@ -117,9 +115,9 @@ def test_a_run_writes_them_and_goes_on(tmp_path: Path) -> None:
     """The mean flux is the Nusselt number of about then, mobility that of the stored velocity."""
     wanted = ("surface_heat_flux", "dynamic_topography", "mobility", "plateness")
     settings = [f"output.derived={json.dumps(wanted)}", "output.every=4e-5", "energy.advection=mp5"]
-    run_directory(case(*settings, "time.max_steps=4"), tmp_path, progress=False)
-    run_directory(case(*settings, "time.max_steps=8"), tmp_path, resume=True, progress=False)
-    fields = open_run(tmp_path)
+    ran(tmp_path, *settings, "time.max_steps=4")
+    run = ran(tmp_path, *settings, "time.max_steps=8", resume=True)
+    fields = run.fields
     for name in wanted:
         assert np.isfinite(fields[name]).all()
     surface = (9.0 * fields["u"][:, -1] - fields["u"][:, -2]) / 8.0
@@ -127,5 +125,5 @@ def test_a_run_writes_them_and_goes_on(tmp_path: Path) -> None:
     whole = np.sqrt((fields["vrms_profile"] ** 2).mean("y"))
     np.testing.assert_allclose(fields["mobility"], rms / whole, rtol=1e-4)
     assert np.abs(fields["dynamic_topography"].mean("x")).max() < 1e-7
-    nusselt = read_series(tmp_path)["nusselt_top"]
+    nusselt = run.series["nusselt_top"]
     assert float(fields["surface_heat_flux"][-1].mean()) == pytest.approx(nusselt[-1], rel=1e-2)

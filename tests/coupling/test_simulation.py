@@ -1,89 +1,22 @@
-"""Ways to get a velocity: skip, names, and a solver of one's own."""
+"""Simulations from Python: a solver of one's own, steps by hand and observed, what is refused."""
 
 from pathlib import Path
 
 import numpy as np
 import pytest
-from rollouts import TINY, Drifting, Rolls, case, summary
+from rollouts import TINY, Damped, Drifting, Rolls, case, summary
 
 import tellus as front_door
 from tellus import Simulation, open_run
-from tellus.config.paths import with_absolute_paths
-from tellus.coupling.runs.run import run_directory
-from tellus.coupling.solvers.skip import SkipSolver
+from tellus.coupling.simulation.loop import StepRecord
 from tellus.errors import InputError
-from tellus.solver.direct import DirectSolver
 from tellus.solver.grid import Grid
 from tellus.solver.rheology import FrankKamenetskii
-from tellus.solver.stokes import Flow, StokesProblem, StokesReport, StokesSolver, flow_from_psi
 
 GRID = Grid(16, 8, 2.0)
 
 
-def problem(k: int) -> StokesProblem:
-    """A different temperature for every k."""
-    temperature = np.random.default_rng(k).random(GRID.cells)
-    return StokesProblem(GRID, temperature, FrankKamenetskii(10.0, 1.0))
-
-
-@pytest.mark.parametrize("every", [1, 2, 5])
-def test_skip_solves_every_nth_call_and_holds_between(every: int) -> None:
-    direct, skip = DirectSolver(GRID), SkipSolver(DirectSolver(GRID), every, GRID)
-    for call in range(2 * every + 1):
-        flow = skip.solve(problem(call))
-        asked = call - call % every
-        expected = direct.solve(problem(asked))
-        for name in ("psi", "u", "v"):
-            np.testing.assert_array_equal(getattr(flow, name), getattr(expected, name))
-        assert flow.report.status == ("solved" if call == asked else "held")
-        assert flow.report.iterations == (1 if call == asked else 0)
-
-
-def test_warming_up_does_not_count(tmp_path: Path) -> None:
-    run_directory(
-        case("stokes.solver=skip:4", "time.max_steps=8"), tmp_path / "run", progress=False
-    )
-    # States of steps 0 to 8: solved at 0, 4 and 8, the last one for its output.
-    assert summary(tmp_path / "run")["solver_report"] == {
-        "solved": 3,
-        "held": 6,
-        "iterations": 3,
-        "rejected": 0,
-    }
-
-
-@pytest.mark.parametrize(
-    ("name", "absolute"),
-    [
-        ("surrogate:models/mine", "surrogate:/here/models/mine"),
-        ("skip:10:linear:surrogate:a:b", "skip:10:linear:surrogate:/here/a:b"),
-        ("anchored:50:surrogate:/there/mine", "anchored:50:surrogate:/there/mine"),
-        ("anchored:50:surrogate", "anchored:50:surrogate"),
-        ("surrogate:surrogate:mine", "surrogate:/here/surrogate:mine"),
-        ("surrogate:", "surrogate:"),
-        ("skip:10:linear", "skip:10:linear"),
-    ],
-)
-def test_paths_in_names_hold_anywhere(
-    name: str, absolute: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("os.getcwd", lambda: "/here")
-    assert with_absolute_paths(name) == absolute
-
-
 def test_ten_lines_of_ones_own_plug_in(tmp_path: Path) -> None:
-    class Damped(StokesSolver):
-        """Half the velocity of the direct solution."""
-
-        name = "damped"
-
-        def __init__(self, grid: Grid) -> None:
-            self.direct = front_door.make_solver("direct", grid)
-
-        def solve(self, problem: StokesProblem) -> Flow:
-            psi = 0.5 * self.direct.solve(problem).psi
-            return flow_from_psi(psi, problem.grid, StokesReport(self.name))
-
     config = case("time.max_steps=4")
     by_hand = Simulation.from_config(config, solver=Damped(GRID))
     direct = Simulation.from_config(case("stokes.solver=direct"))
@@ -133,18 +66,6 @@ def test_a_velocity_is_solved_for_once_a_state() -> None:
     assert solver.calls == 3
 
 
-@pytest.mark.parametrize(
-    ("temperature", "said"),
-    [
-        (np.zeros((16, 8)), r"temperature has shape \(16, 8\), the grid \(8, 16\)"),
-        (np.full(GRID.cells, np.nan), "NaN or infinity"),
-    ],
-)
-def test_initial_states_that_do_not_fit(temperature: np.ndarray, said: str) -> None:
-    with pytest.raises(InputError, match=said):
-        Simulation(GRID, FrankKamenetskii(), Rolls(GRID), temperature)
-
-
 def test_a_snapshot_of_another_grid_is_refused() -> None:
     small = Simulation.from_config(case())
     large = Simulation.from_config(case("grid.nx=32", base=TINY))
@@ -166,3 +87,44 @@ def test_from_config_refuses_and_warns_as_the_command_does(
     assert any("was trained at 256x64, not 64x16" in warning for warning in said)
     Simulation.from_config(case(*box, "grid.aspect=4"))
     assert [record.message for record in caplog.records] == said
+
+
+def test_a_run_is_its_steps_and_observers_see_each() -> None:
+    by_hand, run = Simulation.from_config(case()), Simulation.from_config(case())
+    end, seen = 3.3e-4, []
+    run.run(end, [lambda simulation, record: seen.append((simulation.time, record))])
+    records = []
+    while by_hand.time < end:
+        records.append(by_hand.step(until=end))
+    np.testing.assert_array_equal(run.temperature, by_hand.temperature)
+    assert run.time == end
+    assert [record for _, record in seen] == records
+    assert [time for time, _ in seen] == [record.time for record in records]
+
+
+def test_a_number_of_steps_ends_it_and_so_does_an_observer() -> None:
+    simulation = Simulation.from_config(case())
+    simulation.run(steps=3)
+    assert simulation.steps == 3
+
+    def enough(simulation: Simulation, record: StepRecord) -> None:
+        if record.step == 5:
+            raise StopIteration
+
+    simulation.run(until=1.0, observers=[enough])
+    assert simulation.steps == 5
+    simulation.run(until=1.0, steps=2)
+    assert simulation.steps == 7
+    simulation.run(until=1.0, steps=0)
+    assert simulation.steps == 7
+
+
+def test_a_run_without_an_end_is_refused() -> None:
+    simulation = Simulation.from_config(case())
+    for steps in (None, -1, 0.5):
+        with pytest.raises(InputError, match=r"Simulation\.run: steps"):
+            simulation.run(steps=steps)
+    simulation.run(steps=2)
+    for until in (float("nan"), 0.5 * simulation.time):
+        with pytest.raises(InputError, match=r"Simulation\.run: until"):
+            simulation.run(until)
