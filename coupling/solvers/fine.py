@@ -38,7 +38,7 @@ class FineSolver(CompositeSolver):
 
     def solve(self, problem: StokesProblem) -> Flow:
         """The fine solution, on the grid of the problem."""
-        flow = self.solver.solve(self._on_the_finer(problem))
+        flow = self.solver.solve(refined(problem, self.finer))
         psi = flow.psi[:: self.factor, :: self.factor].copy()
         report = replace(flow.report, solver=self.name)
         coarse = flow_from_psi(psi, self.grid, report)
@@ -51,7 +51,7 @@ class FineSolver(CompositeSolver):
 
     def check(self, problem: StokesProblem) -> list[str]:
         """What the solver within warns of, on its grid, and of a closure for another one."""
-        found = warnings_of(self.solver, self._on_the_finer(problem))
+        found = warnings_of(self.solver, refined(problem, self.finer))
         if problem.closure is None or not problem.closure.of_own_grid:
             return found
         return [
@@ -59,9 +59,6 @@ class FineSolver(CompositeSolver):
             f"closure {problem.closure.name} expects velocities of solves on its own grid, not of "
             "finer ones: take --stokes refined:tol=1e-3",
         ]
-
-    def _on_the_finer(self, problem: StokesProblem) -> StokesProblem:
-        return refined(problem, self.finer)
 
 
 class RichardsonSolver(CompositeSolver):
@@ -72,15 +69,9 @@ class RichardsonSolver(CompositeSolver):
 
     What that adds to the coarse solution is small and changes slowly. The fine one, which takes
     most of the time, need not be asked for at every step: in between, what it added goes on
-    linearly in model time.
-
-    Parameters
-    ----------
-    coarse : StokesSolver
-    fine : FineSolver
-    every : int
-        Calls from one fine solve to the next. There is one at every call all the same where a
-        solver has a pressure, or a velocity that does not follow from psi.
+    linearly in model time. There are `every` calls from one fine solve to the next; there is one at
+    every call all the same where a solver has a pressure, or a velocity that does not follow from
+    psi.
     """
 
     def __init__(self, coarse: StokesSolver, fine: FineSolver, every: int = 1) -> None:
@@ -92,7 +83,9 @@ class RichardsonSolver(CompositeSolver):
 
     def solve(self, problem: StokesProblem) -> Flow:
         """The extrapolated flow, on the grid of the problem."""
-        coarse = self.coarse.solve(self._to_extrapolate(problem))
+        closure = problem.closure
+        mends = closure is not None and closure.of_own_grid  # what extrapolation does, too
+        coarse = self.coarse.solve(replace(problem, closure=None) if mends else problem)
         own = coarse.divergent or coarse.p is not None
         due = own or len(self._added) < 2 or self._calls % self.every == 0
         self._calls += 1
@@ -103,12 +96,6 @@ class RichardsonSolver(CompositeSolver):
         known = coarse.report
         report = replace(known, solver=self.name, status=status, residual=np.nan, estimate=np.nan)
         return flow_from_psi(psi, problem.grid, report)
-
-    @staticmethod
-    def _to_extrapolate(problem: StokesProblem) -> StokesProblem:
-        """Without a closure that mends what extrapolation does, too."""
-        closure = problem.closure
-        return replace(problem, closure=None) if closure and closure.of_own_grid else problem
 
     def _with_the_fine(self, coarse: Flow, problem: StokesProblem) -> Flow:
         fine = self.fine.solve(problem)

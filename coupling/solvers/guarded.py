@@ -6,13 +6,13 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from tellus.coupling.solvers.error_forecast import relative_velocity
 from tellus.errors import SolverError
 from tellus.solver.composite import CompositeSolver
 from tellus.solver.factor.cached import BandedCholesky, CachedFactor
 from tellus.solver.grid import Array, Grid
 from tellus.solver.krylov import preconditioner
 from tellus.solver.phase_timer import PhaseTimer, added
+from tellus.solver.psi.operator import relative_velocity
 from tellus.solver.stokes import (
     Flow,
     SolverState,
@@ -37,14 +37,8 @@ class GuardedSolver(CompositeSolver):
 
     The residual of the momentum equation says little by itself: in a stiff lid it is ten thousand
     times the load where the velocity errs by half a per cent. Through the preconditioner of
-    `refined` it becomes a velocity, that of the correction it asks for: an estimate of the error.
-
-    Parameters
-    ----------
-    solver, fallback : StokesSolver
-    tolerance : float
-        Largest estimated error of the velocity of `solver`, relative to it.
-    grid : Grid
+    `refined` it becomes a velocity, that of the correction it asks for: an estimate of the error,
+    relative to the velocity, which is handed out up to `tolerance`.
     """
 
     def __init__(

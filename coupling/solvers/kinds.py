@@ -42,29 +42,18 @@ GridWithin = Callable[[SolverSpec, Grid], Grid]
 class SolverEntry(NamedTuple):
     """All that is known of a kind of solver before one is built.
 
-    Parameters
-    ----------
-    usage, meaning, requirements : str
-        A row of `tellus solvers`.
-    build : callable
-        Gets what the name says, the grid, and when the iteration around a non-linear viscosity
-        law stops; it imports what it needs, and raises InputError for arguments that it does not
-        know and for requirements that are missing.
-    memory : callable
-        Bytes that the solver will hold, without those of the solver that its name ends in.
-    ranks : bool
-        Whether several processes of an mpirun share its work.
-    grid_within : callable
-        The grid of the solver that its name ends in.
+    `build` gets what the name says, the grid, and when the iteration around a non-linear viscosity
+    law stops; it imports what it needs, and raises InputError for arguments that it does not know
+    and for requirements that are missing.
     """
 
-    usage: str
+    usage: str  # with meaning and requirements a row of `tellus solvers`
     meaning: str
     requirements: str
     build: Build
-    memory: Memory = lambda spec, grid: 0.0
-    ranks: bool = False
-    grid_within: GridWithin = lambda spec, grid: grid
+    memory: Memory = lambda spec, grid: 0.0  # in bytes, without the solver that its name ends in
+    ranks: bool = False  # whether several processes of an mpirun share its work
+    grid_within: GridWithin = lambda spec, grid: grid  # of the solver that its name ends in
 
 
 SOLVERS: dict[str, SolverEntry] = {}

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from tellus.coupling.solvers.error_forecast import relative_velocity
 from tellus.solver.composite import CompositeSolver
 from tellus.solver.grid import Array, Grid
 from tellus.solver.history import History, PastFlow, extrapolated, well_apart
+from tellus.solver.psi.operator import relative_velocity
 from tellus.solver.stokes import Flow, SolverState, StokesProblem, StokesSolver
 
 
@@ -89,17 +89,9 @@ class ToleranceSkipSolver(CompositeSolver):
 
     Each solve shows what the extrapolation to it was worth. A polynomial through psi at times
     t_1 ... t_k misses by a derivative of psi times (t - t_1) ... (t - t_k); with the derivative
-    taken from the last solve, that says when the next one is due.
-
-    Parameters
-    ----------
-    solver : StokesSolver
-        Its own error should be a small part of the tolerance: extrapolation amplifies it.
-    tolerance : float
-        Velocity error relative to the velocity; extrapolations are foreseen to miss by less than
-        `SAFETY` times it.
-    grid : Grid
-    name : str
+    taken from the last solve, that says when the next one is due: extrapolations are foreseen to
+    miss by less than `SAFETY` times the `tolerance`, relative to the velocity. The own error of
+    `solver` should be a small part of that: extrapolation amplifies it.
     """
 
     def __init__(self, solver: StokesSolver, tolerance: float, grid: Grid, name: str) -> None:

@@ -110,6 +110,14 @@ def velocity_norm(psi: Array, grid: Grid) -> float:
     return float(np.sqrt(_core.squared_velocity(nodes, grid.hx, grid.hy)))
 
 
+def relative_velocity(change: Array, psi: Array, grid: Grid) -> float:
+    """The velocity of a change of psi over that of psi; 0 if there is none, even over none."""
+    moved, scale = velocity_norm(change, grid), velocity_norm(psi, grid)
+    if scale == 0.0:
+        return 0.0 if moved == 0.0 else float("inf")
+    return moved / scale
+
+
 class PsiProduct:
     """A psi, matrix-free, at one viscosity: one pass through memory."""
 
