@@ -12,10 +12,8 @@ from .models import (
     check_resumable,
     load_config,
     load_dataset_config,
-    load_stored_config,
-    load_stored_dataset_config,
-    stored_config,
-    stored_dataset_config,
+    load_stored,
+    stored,
 )
 from .presets import PRESETS
 from .read import changed, dump
@@ -33,9 +31,7 @@ __all__ = [
     "dump",
     "load_config",
     "load_dataset_config",
-    "load_stored_config",
-    "load_stored_dataset_config",
+    "load_stored",
     "load_training_config",
-    "stored_config",
-    "stored_dataset_config",
+    "stored",
 ]

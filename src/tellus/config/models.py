@@ -253,27 +253,17 @@ def load_dataset_config(
     return read(DatasetConfig, path, overrides)
 
 
-def load_stored_config(path: Path | str, overrides: Sequence[str] = ()) -> Config:
-    """The configuration that a run of this version or an earlier one has left behind.
+def load_stored(model: type[OnGrid], path: Path | str, overrides: Sequence[str] = ()) -> OnGrid:
+    """The configuration that a run or data set of this version or an earlier one has left behind.
 
     Keys that it lacks mean what they meant then; the rest as in `load_config`.
     """
-    return read(Config, path, overrides, FORMERLY)
+    return read(model, path, overrides, FORMERLY)
 
 
-def stored_config(tables: Mapping[str, Any]) -> Config:
-    """The same from the sections in a checkpoint; pydantic's error where they do not fit."""
-    return Config.model_validate(completed(dict(tables), FORMERLY))
-
-
-def load_stored_dataset_config(path: Path | str) -> DatasetConfig:
-    """The same of a data set."""
-    return read(DatasetConfig, path, (), FORMERLY)
-
-
-def stored_dataset_config(tables: Mapping[str, Any]) -> DatasetConfig:
-    """The same from a data set's card; pydantic's error where it does not fit."""
-    return DatasetConfig.model_validate(completed(dict(tables), FORMERLY))
+def stored(model: type[OnGrid], tables: Mapping[str, Any]) -> OnGrid:
+    """The same from sections, of a checkpoint or a card; pydantic's error where they do not fit."""
+    return model.model_validate(completed(dict(tables), FORMERLY))
 
 
 def check_resumable(stored: Config, changed: Config) -> None:
