@@ -52,39 +52,23 @@ RUNS = "calibration"
 
 @dataclass(frozen=True)
 class Bias:
-    """By how much long means of a run are off, over those of the finer run.
-
-    Attributes
-    ----------
-    simulation : str
-    share : float, optional
-        Of the learned change of viscosity to shear; None without a closure.
-    nusselt_top, nusselt_bottom, vrms : float
-        Relative; that of the bottom over the heat through the top.
-    profile : float
-        Mean absolute, of T(y).
-    size : float
-        Of all together, over what chance makes of such means.
-    """
+    """By how much long means of a run are off, over those of the finer run."""
 
     simulation: str
-    share: float | None
+    share: float | None  # of the learned change of viscosity to shear; None without a closure
     nusselt_top: float
-    nusselt_bottom: float
+    nusselt_bottom: float  # over the heat through the top
     vrms: float
-    profile: float
-    size: float
+    profile: float  # mean absolute, of T(y)
+    size: float  # of all together, over what chance makes of such means
 
 
 @dataclass(frozen=True)
 class _Gaps:
-    """What is off in the runs of one simulation, numbers without a unit, and how far by chance.
-
-    `seconds` are those of the processor that all of them took.
-    """
+    """What is off in the runs of one simulation, numbers without a unit, and how far by chance."""
 
     name: str
-    seconds: float
+    seconds: float  # of the processor, that all of them took
     without: Array
     with_share: Array  # (shares, numbers)
     chance: Array

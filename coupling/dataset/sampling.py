@@ -133,13 +133,7 @@ class StateSampler:
 
     All early ones are, up to `dense_until`. Of the later evenly spaced ones a moment and its
     successor are drawn together, so that there are pairs `snapshot_every` steps apart to
-    learn a time step from.
-
-    Parameters
-    ----------
-    settings : DatasetSection
-    seed : int
-        Of the draw.
+    learn a time step from. `seed` is that of the draw.
     """
 
     def __init__(self, settings: DatasetSection, seed: int) -> None:

@@ -101,43 +101,21 @@ KEY = "ledger"
 class Ledger:
     """Where a run stood at a checkpoint, but for its fields.
 
-    Parameters
-    ----------
-    run_id : str, optional
-        Runs of earlier versions have none; nor have they what follows with a default.
-    series_sha256 : str, optional
-        Of the rows of the time series so far.
-    config : mapping
-        The configuration, as its sections.
-    classes : mapping
-        See `tellus.coupling.own.recorded`.
-    weights : mapping
-        Digests of the weights of solver and closure, where they have any.
-    start : mapping
-        What it started from, see `Start.to_json`.
-    outputs, last_output_step : int
-        How many were written, and after which step the last one.
-    seconds, output_seconds : float
-        Wall time so far, and what of it went into files.
-    others_percent : float, optional
-        Of the machine's processors, used by other work meanwhile.
-    tally : mapping
-        See `RunStatistics.to_json`.
-    warnings : list of str
+    Runs of earlier versions lack what has a default.
     """
 
     run_id: str | None = None
-    series_sha256: str | None = None
-    config: Mapping[str, Any]
-    classes: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
-    weights: Mapping[str, str | None] = field(default_factory=dict)
-    start: Mapping[str, Any]
-    outputs: int
-    last_output_step: int
-    seconds: float
-    output_seconds: float
-    others_percent: float | None = None
-    tally: Mapping[str, Any]
+    series_sha256: str | None = None  # of the rows of the time series so far
+    config: Mapping[str, Any]  # as its sections
+    classes: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # see `own.recorded`
+    weights: Mapping[str, str | None] = field(default_factory=dict)  # digests, by part
+    start: Mapping[str, Any]  # see `Start.to_json`
+    outputs: int  # written so far,
+    last_output_step: int  # the last one after this step
+    seconds: float  # of wall time so far,
+    output_seconds: float  # and what of them went into files
+    others_percent: float | None = None  # of the machine's processors, used by other work
+    tally: Mapping[str, Any]  # see `RunStatistics.to_json`
     warnings: list[str]
 
     def to_array(self) -> NDArray[np.str_]:

@@ -15,14 +15,7 @@ if TYPE_CHECKING:
 
 
 class RunResult(dict[str, Any]):
-    """The content of run.json, also by name, and what lies beside it.
-
-    Parameters
-    ----------
-    path : Path
-        The run directory.
-    content : dict
-    """
+    """The content of run.json, also by name, and what lies beside it in the directory `path`."""
 
     def __init__(self, path: Path, content: dict[str, Any]) -> None:
         super().__init__(content)

@@ -18,32 +18,16 @@ Snapshot = dict[str, NDArray[Any]]
 
 @dataclass(frozen=True, kw_only=True)
 class Progress:
-    """Where a simulation stands, but for what its parts remember.
-
-    Parameters
-    ----------
-    state : ThermalState
-    time, steps
-        Model time, and how many steps led to it.
-    bounds : TemperatureBounds
-    heated : float
-        The integral of H since the start.
-    last_dt : float, optional
-        The last step, had it not been cut to hit a time.
-    before : PastFlow, optional
-        The flow at the start of the last step.
-    flow : Flow, optional
-        That of the present state, if it was solved.
-    """
+    """Where a simulation stands, but for what its parts remember."""
 
     state: ThermalState
     time: float
     steps: int
     bounds: TemperatureBounds
-    heated: float
-    last_dt: float | None
-    before: PastFlow | None
-    flow: Flow | None
+    heated: float  # the integral of H since the start
+    last_dt: float | None  # had it not been cut to hit a time
+    before: PastFlow | None  # at the start of the last step
+    flow: Flow | None  # of the present state, if it was solved
 
     def to_arrays(self) -> Snapshot:
         """As a checkpoint holds it."""

@@ -110,9 +110,6 @@ class Schedule:
     every: float
     end: float
 
-    def __post_init__(self) -> None:
-        check_record(self, every=POSITIVE, end=POSITIVE)
-
     @property
     def goal(self) -> float:
         """`end`, or the multiple that only rounding keeps apart from it.

@@ -25,18 +25,11 @@ KIND = re.compile(r"[a-z][a-z0-9_-]*")
 
 @dataclass(frozen=True)
 class OwnClass:
-    """What the name of a class in a file says; nothing is read of the file.
-
-    Parameters
-    ----------
-    file, name : str
-    arguments : tuple of str
-        `argument=value`, for the making of an object.
-    """
+    """What the name of a class in a file says; nothing is read of the file."""
 
     file: str
     name: str
-    arguments: tuple[str, ...] = ()
+    arguments: tuple[str, ...] = ()  # `argument=value`, for the making of an object
 
     @classmethod
     def parse(cls, text: str) -> Self | None:

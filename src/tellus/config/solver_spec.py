@@ -45,21 +45,11 @@ OWN_ARGUMENTS: dict[str, Callable[[Sequence[str]], int]] = {
 
 @dataclass(frozen=True)
 class SolverSpec:
-    """What a solver's name says, before anything knows whether there is such a solver.
+    """What a solver's name says, before anything knows whether there is such a solver."""
 
-    Parameters
-    ----------
-    kind : str
-        The first word; of a class of one's own its file.
-    arguments : tuple of str
-        What follows it, up to the inner name.
-    inner : SolverSpec, optional
-        The solver that it calls.
-    """
-
-    kind: str
-    arguments: tuple[str, ...] = ()
-    inner: "SolverSpec | None" = None
+    kind: str  # the first word; of a class of one's own its file
+    arguments: tuple[str, ...] = ()  # what follows it, up to the inner name
+    inner: "SolverSpec | None" = None  # the solver that it calls
 
     @classmethod
     def parse(cls, name: str, within: int = 0) -> Self:

@@ -25,22 +25,12 @@ MOST_VALUES = 10_000
 
 @dataclass(frozen=True)
 class Varied:
-    """One setting that a sweep varies.
-
-    Parameters
-    ----------
-    key : str
-        "section.key".
-    values : tuple of str
-        As --set takes them.
-    ends : (float, float), optional
-        Of a range, from which values may be drawn; their logarithms where it is `log`.
-    """
+    """One setting, "section.key", that a sweep varies."""
 
     key: str
-    values: tuple[str, ...]
-    ends: tuple[float, float] | None = None
-    log: bool = False
+    values: tuple[str, ...]  # as --set takes them
+    ends: tuple[float, float] | None = None  # of a range, from which values may be drawn;
+    log: bool = False  # then their logarithms
     whole: bool = False
 
     @property
