@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from physics_cases import slip_walls
-from rollouts import Drifting, Rolls, ran
-from sequences import SMALL, assert_resumes, circulating, errors, rising
+from rollouts import Rolls, ran
+from sequences import SMALL, circulating, errors, rising
 
 from tellus.coupling.simulation.statistics import RunStatistics
 from tellus.coupling.solvers.anchored import (
@@ -100,6 +100,9 @@ def test_the_tolerance_bounds_the_true_error(name: str, tolerance: float) -> Non
     statuses = [report.status for report in reports]
     assert statuses[0] == "solved"
     assert statuses.count("solved") < len(STATES) // 4
+    if (name, tolerance) == ("coarse:2", 1e-2):
+        assert statuses.count("predicted") > len(STATES) // 2
+        assert statuses.count("solved") <= 2
     assert max(r.estimate for r in reports if r.status != "solved") < SAFETY * tolerance
 
 
@@ -108,13 +111,6 @@ def test_where_nothing_is_resolved_it_is_about_the_tolerance(tolerance: float) -
     """The approximation is wrong by 40 %, and the flow turns over within a few steps."""
     solver = make_solver(f"anchored:tol={tolerance}:coarse:2", SMALL)
     assert max(errors(solver, rising(40))) < 2.0 * tolerance
-
-
-def test_a_wide_tolerance_predicts_most_steps() -> None:
-    solver = make_solver("anchored:tol=1e-2:coarse:2", SMALL)
-    statuses = [solver.solve(problem).report.status for problem, _ in STATES]
-    assert statuses.count("predicted") > len(STATES) // 2
-    assert statuses.count("solved") <= 2
 
 
 def test_estimates_are_close_to_the_errors_they_stand_for() -> None:
@@ -165,14 +161,6 @@ def test_a_factor_that_is_too_old_is_replaced() -> None:
     assert relative_velocity_error(flow, direct) < 1e-10
     following, expected = states[26]
     assert relative_velocity_error(solver.solve(following), expected) < 1e-3
-
-
-def test_memory_of_a_solver_of_ones_own() -> None:
-    one, other = (anchored(3, Drifting(SMALL)) for _ in range(2))
-    problems = [problem for problem, _ in STATES]
-    for problem in problems[:4]:
-        one.solve(problem)
-    assert_resumes(one, other, problems[4:9])
 
 
 def test_other_walls_are_solved_anew() -> None:

@@ -5,9 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from numerics import observed_orders, random_psi
-from physics_cases import case, slip_walls
+from physics_cases import slip_walls
 
-from tellus.coupling.simulation.loop import Simulation
 from tellus.coupling.solvers.fine import FineSolver, RichardsonSolver
 from tellus.coupling.solvers.names import make_solver, memory_of
 from tellus.errors import InputError
@@ -126,17 +125,6 @@ def test_names_and_memory() -> None:
     for wrong in ("richardson:-1", "richardson:1.5", "richardson:4:4", "richardson:0"):
         with pytest.raises(InputError, match=rf'"{wrong}" .* whole number of steps'):
             make_solver(wrong, grid)
-
-
-@pytest.mark.parametrize("scheme", ["explicit", "implicit"])
-@pytest.mark.parametrize("solver", ["fine:2:direct", "richardson:direct"])
-def test_a_run_with_it_keeps_its_heat(solver: str, scheme: str) -> None:
-    settings = ("energy.advection=mp5", "energy.velocity=mid-step", f"time.scheme={scheme}")
-    simulation = Simulation.from_config(case(f"stokes.solver={solver}", *settings))
-    for _ in range(5):
-        assert abs(simulation.step().diagnostics.heat_budget) < 1e-14
-    assert simulation.flow().psi.shape == simulation.grid.nodes
-    assert simulation.steps == 5
 
 
 def test_what_the_fine_grid_adds_goes_on_between_its_solves() -> None:
