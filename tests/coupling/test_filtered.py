@@ -79,7 +79,7 @@ def test_it_is_a_data_set_on_the_coarser_grid_and_goes_on_after_a_kill(
         raise KeyboardInterrupt
 
     whole, killed = tmp_path / "whole", tmp_path / "killed"
-    config = configured("windows.sequences=1", "windows.count=1")
+    config = configured("windows.sequences=1", "windows.count=1", "time.end=2e-3")
     monkeypatch.setattr(datasets, "run_all", stopped)
     with pytest.raises(KeyboardInterrupt):
         datasets.make_dataset(config, killed, report=len)
