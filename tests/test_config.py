@@ -22,8 +22,8 @@ from tellus.config import (
     stored,
 )
 from tellus.config.fields import rows
-from tellus.config.models import lost_layers
 from tellus.coupling.build import simulation_of
+from tellus.coupling.simulation.loop import Simulation
 from tellus.errors import InputError
 from tellus.surrogate.two_level.settings import TrainingSettings
 
@@ -356,8 +356,9 @@ def test_what_a_grid_or_a_clock_can_just_hold() -> None:
 def test_layers_that_a_grid_does_not_see_are_named() -> None:
     def lost(depths: str) -> list[str]:
         layers = [f"rheology.layer_depths={depths}", "rheology.layer_factors=[1.0, 2.0, 3.0]"]
-        config = load_config(None, ["grid.nx=16", "grid.ny=8", *layers])
-        return lost_layers(config.grid, config.rheology)
+        config, said = load_config(None, ["grid.nx=16", "grid.ny=8", *layers]), list[str]()
+        Simulation.from_config(config, warn=said.append)
+        return [sentence for sentence in said if "that layer is missing" in sentence]
 
     assert lost("[0.5, 0.57]") == []
     (said,) = lost("[0.5, 0.51]")

@@ -31,35 +31,32 @@ def written(elsewhere: Path, text: str) -> Path:
 
 
 @pytest.mark.parametrize(
-    ("section", "key", "before", "more"),
+    ("section", "key", "before", "after", "more"),
     [
-        ("initial", "path", "", 'kind = "file"\n'),
-        ("initial", "path", "", 'kind = "profile"\n'),
-        ("initial", "weights", "", 'kind = "predicted"\n'),
-        ("stokes", "solver", "surrogate:", ""),
-        ("stokes", "solver", "skip:3:linear:anchored:4:surrogate:", ""),
+        ("initial", "path", "", "", 'kind = "file"\n'),
+        ("initial", "path", "", "", 'kind = "profile"\n'),
+        ("initial", "weights", "", "", 'kind = "predicted"\n'),
+        ("rheology", "kind", "", ".py:Mine", ""),
+        ("stokes", "solver", "surrogate:", "", ""),
+        ("stokes", "solver", "skip:3:linear:anchored:4:surrogate:", "", ""),
+        ("stokes", "solver", "check:", ".py:Fast", ""),
     ],
 )
 def test_every_path_begins_where_it_is_written(
-    section: str, key: str, before: str, more: str, elsewhere: Path
+    section: str, key: str, before: str, after: str, more: str, elsewhere: Path
 ) -> None:
     name = f"{section}.{key}"
-    file = written(elsewhere, f'[{section}]\n{more}{key} = "{before}a/b"\n')
+    file = written(elsewhere, f'[{section}]\n{more}{key} = "{before}a/b{after}"\n')
 
-    def value(config: Config) -> str:
+    def value(config: Config | DatasetConfig) -> str:
         return str(getattr(getattr(config, section), key))
 
-    assert value(load_config(file)) == f"{before}{elsewhere}/files/a/b"
-    changed = load_config(file, [f"{name}={before}a/b"])
-    assert value(changed) == f"{before}{elsewhere}/caller/a/b"
-    assert value(load_config(file, [f"{name}={before}/x/y"])) == f"{before}/x/y"
-
-
-def test_data_sets_too(elsewhere: Path) -> None:
-    file = written(elsewhere, '[stokes]\nsolver = "surrogate:mine"\n')
-    assert load_dataset_config(file).stokes.solver == f"surrogate:{elsewhere}/files/mine"
-    here = load_dataset_config(file, ["stokes.solver=surrogate:mine"])
-    assert here.stokes.solver == f"surrogate:{elsewhere}/caller/mine"
+    loads = (load_config, load_dataset_config) if section == "stokes" else (load_config,)
+    for load in loads:
+        assert value(load(file)) == f"{before}{elsewhere}/files/a/b{after}"
+        changed = load(file, [f"{name}={before}a/b{after}"])
+        assert value(changed) == f"{before}{elsewhere}/caller/a/b{after}"
+        assert value(load(file, [f"{name}={before}/x/y{after}"])) == f"{before}/x/y{after}"
 
 
 def test_names_without_a_path_stay() -> None:

@@ -46,17 +46,15 @@ def test_linked_folders_are_refused(name: str, run: Path, tmp_path: Path) -> Non
 
 def test_a_new_run_refuses_links_that_lead_nowhere(tmp_path: Path) -> None:
     (out := tmp_path / "out").mkdir()
-    (out / FOLDER).symlink_to(tmp_path / "nothing")
-    with pytest.raises(InputError, match=f"what is left of a run .{FOLDER}"):
-        ran(out, *CONFIG)
-
-
-def test_a_lock_is_no_link(tmp_path: Path) -> None:
-    (out := tmp_path / "out").mkdir()
-    (out / ".lock").symlink_to(tmp_path / "nothing")
-    with pytest.raises(InputError, match=r"\.lock cannot be written"):
-        ran(out, *CONFIG)
-    assert not (tmp_path / "nothing").exists()
+    for name, said in (
+        (FOLDER, f"what is left of a run .{FOLDER}"),
+        (".lock", r"\.lock cannot be written"),
+    ):
+        (out / name).symlink_to(tmp_path / "nothing")
+        with pytest.raises(InputError, match=said):
+            ran(out, *CONFIG)
+        assert not (tmp_path / "nothing").exists()
+        (out / name).unlink()
 
 
 def test_leftovers_of_a_killed_run_go_at_resume(run: Path) -> None:

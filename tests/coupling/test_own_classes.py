@@ -275,12 +275,3 @@ def test_what_is_wrong_is_said_before_anything_is_begun(
     assert what in result.output
     assert why in result.output
     assert "closure" in what or not (folder / "run").exists()
-
-
-def test_relative_names_begin_beside_the_file_that_names_them(tmp_path: Path) -> None:
-    (tmp_path / "case.toml").write_text(
-        '[rheology]\nkind = "own/laws.py:Mine"\n[stokes]\nsolver = "check:own/my.py:Fast"\n'
-    )
-    config = library.load_config(tmp_path / "case.toml")
-    assert config.rheology.kind == f"{tmp_path}/own/laws.py:Mine"
-    assert config.stokes.solver == f"check:{tmp_path}/own/my.py:Fast"

@@ -50,9 +50,7 @@ def test_boundaries_are_those_of_each_wall() -> None:
         left=Wall(NO_SLIP, INSULATING, 0.0),
         right=Wall(FREE_SLIP, FLUX, -2.5),
     )
-
-
-def test_defaults_and_data_sets_have_the_walls_of_the_design() -> None:
+    # Those of the design.
     assert boundaries_of(load_config()) == BoundaryConditions()
     assert boundaries_of(load_dataset_config()) == BoundaryConditions()
 

@@ -118,10 +118,16 @@ def test_rejected_steps_are_counted_in_the_run_and_across_a_resume(tmp_path: Pat
     assert pieces["steps"] == whole["steps"]
 
 
-def test_a_run_that_no_step_can_save_fails_and_says_so() -> None:
-    stepping = Stepping(bounds_tolerance=0.0, dt_initial=1e-4)
+def hopeless(**limits: float) -> Simulation:
+    """It cools and must not."""
+    stepping = Stepping(bounds_tolerance=0.0, dt_initial=1e-4, **limits)
     simulation = closed(heating=Source(-1.0), stepping=stepping, boundaries=TIGHT)
     simulation.bounds = TemperatureBounds(0.5, 0.5, 0.0)
+    return simulation
+
+
+def test_a_run_that_no_step_can_save_fails_and_says_so() -> None:
+    simulation = hopeless()
     with pytest.raises(RunFailedError, match="falls below its physical bound") as failure:
         simulation.step()
     sentence = str(failure.value)
@@ -135,9 +141,7 @@ def test_a_run_that_no_step_can_save_fails_and_says_so() -> None:
 
 
 def test_halving_stops_at_the_shortest_step() -> None:
-    stepping = Stepping(bounds_tolerance=0.0, dt_initial=1e-4, dt_min=3e-5)
-    simulation = closed(heating=Source(-1.0), stepping=stepping, boundaries=TIGHT)
-    simulation.bounds = TemperatureBounds(0.5, 0.5, 0.0)
+    simulation = hopeless(dt_min=3e-5)
     with pytest.raises(RunFailedError, match=r"halvings of the time step to 5e-05"):
         simulation.step()
     assert simulation.statistics.rejected == 2

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from numerics import flow_of, random_psi, rough_field, worst_difference
 from physics_cases import case, slip_walls
+from sequences import assert_resumes
 
 from tellus.coupling.simulation.loop import Simulation
 from tellus.coupling.solvers.names import make_solver
-from tellus.coupling.solvers.skip import SkipSolver
 from tellus.errors import SolverError
 from tellus.solver.boundaries import NO_SLIP
 from tellus.solver.direct import DirectSolver
@@ -26,7 +26,7 @@ from tellus.solver.rheology import (
     Rheology,
     Viscoplastic,
 )
-from tellus.solver.stokes import Flow, SolverState, StokesProblem, relative_velocity_error
+from tellus.solver.stokes import Flow, StokesProblem, relative_velocity_error
 from tellus.solver.strain import effective_viscosity, strain_rate
 
 GRID = Grid(12, 10, 1.2)
@@ -209,35 +209,17 @@ def test_a_fluid_at_rest_needs_no_iterations() -> None:
 
 
 def test_memory_of_picard_can_be_taken_and_given_back() -> None:
-    solver = PicardSolver(DirectSolver(GRID), PicardSettings(1e-3))
+    solver, other = (PicardSolver(DirectSolver(GRID), PicardSettings(1e-3)) for _ in range(2))
     solver.solve(problem_of(YIELDING))
-    memory = {name: np.array(value) for name, value in solver.state().items()}
-    following = solver.solve(problem_of(YIELDING, 150.0))
-    other = PicardSolver(DirectSolver(GRID), PicardSettings(1e-3))
-    other.restore(memory)
-    resumed = other.solve(problem_of(YIELDING, 150.0))
-    np.testing.assert_array_equal(resumed.psi, following.psi)
-    assert resumed.report.iterations == following.report.iterations
+    assert_resumes(solver, other, [problem_of(YIELDING, 150.0)])
 
 
 def test_skip_keeps_the_memory_of_the_solver_it_asks() -> None:
-    def skipping() -> SkipSolver:
-        solver = make_solver("skip:3", GRID, PicardSettings(1e-3))
-        assert isinstance(solver, SkipSolver)
-        return solver
-
-    rayleighs = [100.0, 110.0, 120.0, 130.0, 140.0, 150.0, 160.0, 170.0]
-    whole = skipping()
-    memory: SolverState = {}
-    for rayleigh in rayleighs:
-        expected = whole.solve(problem_of(YIELDING, rayleigh))
-        pieces = skipping()
-        pieces.restore(memory)
-        flow = pieces.solve(problem_of(YIELDING, rayleigh))
-        memory = {name: np.array(value) for name, value in pieces.state().items()}
-        np.testing.assert_array_equal(flow.psi, expected.psi)
-        assert flow.report.status == expected.report.status
-    assert {"inner/picard", "last_psi", "last_time", "calls"} == set(memory)
+    whole = make_solver("skip:3", GRID, PicardSettings(1e-3))
+    for rayleigh in (100.0, 110.0, 120.0, 130.0, 140.0, 150.0, 160.0, 170.0):
+        other = make_solver("skip:3", GRID, PicardSettings(1e-3))
+        assert_resumes(whole, other, [problem_of(YIELDING, rayleigh)])
+    assert {"inner/picard", "last_psi", "last_time", "calls"} == set(whole.state())
 
 
 def test_iterations_are_counted_over_a_run() -> None:
@@ -311,10 +293,3 @@ def test_strain_rate_does_not_depend_on_rigid_signs() -> None:
     flow, back = (flow_of(sign * random_psi(GRID), GRID) for sign in (1.0, -1.0))
     walls = slip_walls([NO_SLIP] * 4)
     np.testing.assert_array_equal(strain_rate(flow, GRID, walls), strain_rate(back, GRID, walls))
-
-
-def test_a_layer_that_the_grid_does_not_see_is_warned_of() -> None:
-    layers = ("rheology.layer_depths=[0.5, 0.51]", "rheology.layer_factors=[1.0, 2.0, 3.0]")
-    said: list[str] = []
-    Simulation.from_config(case(*layers), warn=said.append)
-    assert any("that layer is missing" in sentence for sentence in said)
