@@ -94,7 +94,7 @@ def calibrate(
     out : Path
         Becomes the calibrated closure; runs are kept in it, and a killed call goes on.
     jobs, scheduler
-        As of data sets.
+        As of `run_all`.
     report : callable
         Takes a line of progress.
 

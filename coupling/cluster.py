@@ -33,8 +33,6 @@ def run_all(
 
     Parameters
     ----------
-    work : callable
-    tasks : sequence of tuple
     jobs : int
         Worker processes of a local cluster, each with one task at a time.
     scheduler : str, optional

@@ -50,14 +50,10 @@ def make_dataset(
 
     Parameters
     ----------
-    config : DatasetConfig
     out : Path
         Directory of the data set; one left by a killed call of the same configuration goes on.
-    jobs : int
-        Worker processes of a local dask cluster, one thread each.
-    scheduler : str, optional
-        Address of a dask scheduler that runs already, instead of a local cluster; it must
-        see the same file system.
+    jobs, scheduler
+        As of `run_all`.
     report : callable
         Takes one line of progress.
     """

@@ -88,15 +88,7 @@ def spread(arrays: Arrays, outputs: int) -> list[int]:
 
 
 def remedy(store: Path, damaged: int) -> str:
-    """What to do, and which outputs before a damaged one are whole, all of them read for it.
-
-    Parameters
-    ----------
-    store : Path
-        fields.zarr of a run.
-    damaged : int
-        The number of an output that is not.
-    """
+    """What to do, and which outputs before the damaged one are whole, all of them read for it."""
     try:
         check_readable(fields_of(open_store(store)), range(damaged))
         whole = damaged
