@@ -6,17 +6,13 @@ import pytest
 
 from tellus.coupling import demo as module
 from tellus.coupling.demo import demo
-from tellus.coupling.trajectory.comparison import report
 from tellus.errors import InputError
 from tellus.io.text_table import digits
 
 
 @pytest.fixture
 def small_case(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A coarse case without weights, one figure a part of a report; the same code otherwise."""
-    figures = report.figures
-    drawn = lambda *of: {part: found[:1] for part, found in figures(*of).items()}  # noqa: E731
-    monkeypatch.setattr(report, "figures", drawn)
+    """A coarse case without weights; the same code as the real one."""
     monkeypatch.setitem(module.CASE, "grid", {"nx": 32, "ny": 8, "aspect": 4.0})
     monkeypatch.setattr(module, "SOLVERS", ("direct", "skip:1"))
     monkeypatch.setattr(module, "SPIN_UP_END", 1e-3)
