@@ -34,7 +34,6 @@ from tellus.solver.stokes import Flow
 SLIP = (FREE_SLIP, NO_SLIP)
 THERMAL = (TEMPERATURE, FLUX, INSULATING)
 SLIPS = list(product(SLIP, repeat=4))
-THERMALS = list(product(THERMAL, repeat=4))
 
 
 def covering(kinds: Sequence[str], *others: Sequence[Any]) -> list[Any]:

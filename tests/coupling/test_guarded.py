@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from rollouts import ran, tellus
+from rollouts import Damped, ran, tellus
 from sequences import SMALL, circulating, rising
 
 from tellus.coupling.solvers.fine import FineSolver, RichardsonSolver
@@ -13,26 +13,18 @@ from tellus.coupling.solvers.guarded import RENEWED, GuardedSolver
 from tellus.coupling.solvers.names import make_solver
 from tellus.coupling.trajectory.comparison.compare import compare
 from tellus.errors import SolverError
-from tellus.solver.direct import DirectSolver
-from tellus.solver.grid import Grid
-from tellus.solver.stokes import Flow, StokesProblem, StokesSolver, relative_velocity_error
+from tellus.solver.stokes import Flow, StokesProblem, relative_velocity_error
 
 STATES = circulating(RENEWED + 5)
 
 
-class Wrong(StokesSolver):
+class Wrong(Damped):
     """Slower by a part, or nothing at all."""
-
-    name = "wrong"
-
-    def __init__(self, grid: Grid, part: float) -> None:
-        self.direct, self.part = DirectSolver(grid), part
 
     def solve(self, problem: StokesProblem) -> Flow:
         if not np.isfinite(self.part):
             raise SolverError("nothing finite.")
-        flow = self.direct.solve(problem)
-        return self.flow(self.part * flow.psi, problem.grid, {}, status="predicted")
+        return super().solve(problem).reported(status="predicted")
 
 
 def guarded(part: float, allowed: float = 0.05) -> GuardedSolver:

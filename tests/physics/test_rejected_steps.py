@@ -57,16 +57,6 @@ class Piling(StokesSolver):
         return Flow(np.zeros(problem.grid.nodes), u, nowhere, StokesReport("p"), divergent=True)
 
 
-class Source:
-    """A heat source out of bounds: so strong, or not a number."""
-
-    def __init__(self, rate: float) -> None:
-        self.rate = rate
-
-    def mean(self, start: float, end: float) -> float:
-        return self.rate
-
-
 def closed(**options: object) -> Simulation:
     """A box at rest at T = 0.5."""
     return Simulation(
@@ -121,7 +111,7 @@ def test_rejected_steps_are_counted_in_the_run_and_across_a_resume(tmp_path: Pat
 def hopeless(**limits: float) -> Simulation:
     """It cools and must not."""
     stepping = Stepping(bounds_tolerance=0.0, dt_initial=1e-4, **limits)
-    simulation = closed(heating=Source(-1.0), stepping=stepping, boundaries=TIGHT)
+    simulation = closed(heating=-1.0, stepping=stepping, boundaries=TIGHT)
     simulation.bounds = TemperatureBounds(0.5, 0.5, 0.0)
     return simulation
 

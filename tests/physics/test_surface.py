@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numerics import cell_flow, observed_orders
-from physics_cases import ran, slip_walls
+from physics_cases import at_rest, ran, slip_walls
 
 from tellus.benchmarks.analytic import CONTRAST, fields, solkz
 from tellus.solver.boundaries import FLUX, BoundaryConditions, Wall
@@ -14,12 +14,7 @@ from tellus.solver.derived import dynamic_topography, mobility, plateness, surfa
 from tellus.solver.direct import DirectSolver
 from tellus.solver.grid import Array, Grid
 from tellus.solver.rheology import Given
-from tellus.solver.stokes import Flow, StokesProblem, StokesReport
-
-
-def still(grid: Grid) -> Flow:
-    zeros = [np.zeros(shape) for shape in (grid.nodes, grid.u_faces, grid.v_faces)]
-    return Flow(*zeros, StokesReport("still"))
+from tellus.solver.stokes import Flow, StokesProblem
 
 
 def problem_of(grid: Grid, temperature: Array, **more: object) -> StokesProblem:
@@ -67,7 +62,7 @@ def test_heat_flux_is_the_slope_of_the_temperature_to_fourth_order() -> None:
         grid = Grid(4, n, 1.0)
         means = np.diff(np.cos(3.0 * (1.0 - grid.y_nodes)) / 3.0) / grid.hy
         problem = problem_of(grid, means[:, None] * (1.0 + grid.x_cells))
-        flux = surface_heat_flux(still(grid), problem)
+        flux = surface_heat_flux(at_rest(grid), problem)
         errors.append(np.max(np.abs(flux - 3.0 * (1.0 + grid.x_cells))))
     assert min(observed_orders(errors)) > 3.8
     assert errors[-1] < 1e-5
@@ -77,7 +72,7 @@ def test_heat_flux_through_a_wall_that_prescribes_it_is_that() -> None:
     walls = BoundaryConditions(top=Wall(thermal=FLUX, value=-2.5))
     grid = Grid(8, 8, 1.0)
     problem = problem_of(grid, np.random.default_rng(0).random(grid.cells), boundaries=walls)
-    np.testing.assert_allclose(surface_heat_flux(still(grid), problem), 2.5)
+    np.testing.assert_allclose(surface_heat_flux(at_rest(grid), problem), 2.5)
 
 
 @pytest.mark.parametrize("aspect", [1.0, 4.0])
@@ -88,7 +83,7 @@ def test_mobility_of_one_cell(aspect: float) -> None:
     flow = cell_flow(grid, 1.0, [(1, 1, 1.0)])
     problem = problem_of(grid, np.zeros(grid.cells))
     assert mobility(flow, problem) == pytest.approx(exact, rel=1e-3)
-    assert np.isnan(mobility(still(grid), problem))
+    assert np.isnan(mobility(at_rest(grid), problem))
     lid = problem_of(grid, np.zeros(grid.cells), boundaries=slip_walls(("no-slip",) * 4))
     assert mobility(flow, lid) == 0.0
 
@@ -102,11 +97,11 @@ def test_plateness_of_one_wave_and_of_rigid_plates() -> None:
     problem = problem_of(grid, np.zeros(grid.cells))
     wave = plateness(cell_flow(grid, 1.0, [(1, 1, 1.0)]), problem)
     assert wave == pytest.approx(1.0 - 2.0 / np.pi * np.arcsin(0.8) / 0.6, abs=1e-4)
-    assert np.isnan(plateness(still(grid), problem))
+    assert np.isnan(plateness(at_rest(grid), problem))
     edges = np.zeros(257)
     edges[65:192] = 1.0  # one plate that leaves one cell and goes under at another
     plates = Flow(
-        np.zeros(grid.nodes), np.tile(edges, (64, 1)), np.zeros(grid.v_faces), still(grid).report
+        np.zeros(grid.nodes), np.tile(edges, (64, 1)), np.zeros(grid.v_faces), at_rest(grid).report
     )
     assert plateness(plates, problem) == pytest.approx(1.0 - 1.6 / 256 / 0.6)
 
