@@ -130,8 +130,8 @@ class Simulation:
             rayleigh=(rayleigh, NOT_NEGATIVE),
             time=(time, FINITE),
             core_temperature=(core_temperature, Limits(optional=True)),
+            velocity=(velocity, Choice((HELD, MID_STEP))),
         )
-        check("Simulation", velocity=(velocity, Choice((HELD, MID_STEP))))
         if not hasattr(heating, "mean"):
             check("Simulation", heating=(heating, FINITE))
         require_solver("Simulation", solver)

@@ -35,8 +35,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("calibration") / "data"
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("tellus.coupling.dataset.make.run_all", one_by_one.run_all)
-        short = ("time.end=0.01", "windows.sequences=1", "windows.count=1")
-        config = configured("dataset.train=2", *short)
+        config = configured("dataset.train=2", "windows.sequences=1", "windows.count=1")
         make_dataset(config, out, report=len)
     return out
 

@@ -5,6 +5,7 @@ import logging
 import math
 import shutil
 import warnings
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -334,24 +335,13 @@ def test_a_run_slowed_by_diffusion_is_told_of_the_implicit_scheme(
     assert len(said) == told
 
 
-class Stopwatch:
-    """A clock that is a second further at each look."""
-
-    def __init__(self) -> None:
-        self.now = 0.0
-
-    def __call__(self) -> float:
-        self.now += 20.0
-        return self.now
-
-
 def test_progress_goes_to_the_last_step_in_units_of_the_planet(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     from tellus.coupling.output.planet import units_of
     from tellus.coupling.runs import progress
 
-    monkeypatch.setattr(progress, "perf_counter", Stopwatch())
+    monkeypatch.setattr(progress, "perf_counter", count(20.0, 20.0).__next__)
     scales = {"depth_km": 1000.0, "temperature_contrast_K": 2000.0, "diffusivity_m2_s": 1e-6}
     planet = [f"planet.{key}={value}" for key, value in scales.items()]
     simulation = Simulation.from_config(case(), warn=lambda sentence: None)

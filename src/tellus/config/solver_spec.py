@@ -90,8 +90,7 @@ class SolverSpec:
     @property
     def own(self) -> OwnClass | None:
         """The class of one's own that the name ends in, if in one."""
-        found = (s for s in self.chain() if OwnClass.parse(str(s)))
-        return next((OwnClass(s.kind, s.arguments[0], s.arguments[1:]) for s in found), None)
+        return next(filter(None, (OwnClass.parse(str(spec)) for spec in self.chain())), None)
 
     @property
     def path(self) -> str:
