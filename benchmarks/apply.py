@@ -7,7 +7,6 @@ that moves as many bytes, half read and half written, in the same run says how f
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from statistics import median
 
 import numpy as np
@@ -17,32 +16,19 @@ from tellus.solver import initial
 from tellus.solver.grid import Array, Grid
 from tellus.solver.psi.operator import PsiOperator
 
-from .fields import CASE, Case
+from .fields import Case
 from .harness import Measurement, in_turn, timed
 from .spread import Record, Row, Spread
-from .tables import view
 
 CALLS = 10
 """Calls in a sample, back to back, as in an iteration."""
 
 
-def main(
-    grids: Sequence[Grid] = (Grid(2048, 512),),
-    *,
-    threads: int | None = None,
-    repeats: int = 10,
-    out: Path | None = None,
-    case: Case = CASE,
-) -> Row:
+def main(measurement: Measurement) -> Row:
     """Time A psi against copies of the same bytes.
 
     The viscosity is that of the case's law for a smooth temperature: what the operator costs
     doesn't depend on its values.
-
-    Parameters
-    ----------
-    grids, threads, repeats, out, case
-        See `Measurement`.
 
     Returns
     -------
@@ -51,12 +37,12 @@ def main(
         per grid, the apply's share of the faster copy's bandwidth, see `Share`; and where it was
         measured.
     """
-    measurement = Measurement("apply", grids, case, repeats, threads, out)
 
     def measure(grid: Grid) -> Row:
         moved = bytes_moved(grid)
-        calls = {"apply": _apply(grid, case), **_copies(moved // 16)}
-        samples = in_turn({what: partial(_sample, call) for what, call in calls.items()}, repeats)
+        calls = {"apply": _apply(grid, measurement.case), **_copies(moved // 16)}
+        samplers = {what: partial(_sample, call) for what, call in calls.items()}
+        samples = in_turn(samplers, measurement.repeats)
         rows = [
             ApplyRow(
                 grid=str(grid),
@@ -69,7 +55,7 @@ def main(
         ]
         return {"results": rows, "aims": [_share(grid, samples)]}
 
-    return measurement.run(lambda grid: grid, measure)
+    return measurement.run("apply", lambda grid: grid, measure)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,7 +115,3 @@ def _sample(call: Callable[[], object], number: int) -> float:
     call()
     seconds, _ = timed(lambda: [call() for _ in range(CALLS)])
     return seconds / CALLS
-
-
-table = partial(view, "apply")
-"""The result for a terminal."""

@@ -26,7 +26,7 @@ from tellus.io.busy import background_load
 from .harness import THREAD_VARIABLES, origin, timed
 from .record import saved
 from .spread import Record, Row, Spread
-from .tables import view
+from .tables import table
 
 SETTINGS: dict[str, dict[str, str]] = {
     "default": {},
@@ -124,10 +124,6 @@ def _seconds(name: str, count: int, setting: Mapping[str, str], grid: str, steps
     if any(statuses):
         raise RunFailedError(f"a run with {name} ended with exit status {max(statuses)}.")
     return seconds
-
-
-table = partial(view, "at_once")
-"""A row per solver and number at once, the settings side by side."""
 
 
 def command(

@@ -6,44 +6,28 @@ as warm, or as cold, as they will be.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 from itertools import cycle, islice, product
-from pathlib import Path
 
 from tellus.coupling.simulation.stepping import Stepping
 from tellus.solver.direct import DirectSolver
 from tellus.solver.energy import EXPLICIT, IMPLICIT, MP5, VAN_LEER, EnergyEquation, ThermalState
-from tellus.solver.grid import Grid
 from tellus.solver.phase_timer import PhaseTimer
 from tellus.solver.stokes import StokesProblem
 
-from .fields import CASE, Case, problems
+from .fields import Case, problems
 from .harness import Measurement
 from .spread import Record, Row, Spread
-from .tables import view
 
 
-def main(
-    grids: Sequence[Grid] = (Grid(256, 64),),
-    *,
-    threads: int | None = None,
-    repeats: int = 10,
-    out: Path | None = None,
-    case: Case = CASE,
-) -> Row:
+def main(measurement: Measurement) -> Row:
     """Time the energy step of every scheme on every grid.
-
-    Parameters
-    ----------
-    grids, threads, repeats, out, case
-        See `Measurement`.
 
     Returns
     -------
     dict
         ``results``: a row per grid, advection and scheme, see `EnergyRow`; where it was measured.
     """
-    measurement = Measurement("energy", grids, case, repeats, threads, out)
+    case, repeats = measurement.case, measurement.repeats
 
     def measure(states: Sequence[StokesProblem]) -> Row:
         solver = DirectSolver(states[0].grid)
@@ -54,7 +38,7 @@ def main(
             ]
         }
 
-    return measurement.run(lambda grid: problems(grid, case), measure)
+    return measurement.run("energy", lambda grid: problems(grid, case), measure)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,7 +89,3 @@ def _sample(
     equation.step(state, flow, dt)
     timer.lap("step")
     return timer.seconds
-
-
-table = partial(view, "energy")
-"""The result for a terminal."""

@@ -18,7 +18,7 @@ from tellus.io.busy import background_load
 from tellus.solver.grid import Grid
 from tellus.solver.threads import allowed, limit
 
-from .fields import Case
+from .fields import CASE, Case
 from .record import saved
 from .spread import Record, Result, Row
 
@@ -121,50 +121,55 @@ def origin(benchmark: str, **asked: Any) -> Row:
 
 @dataclass(frozen=True)
 class Measurement:
-    """A benchmark on some grids, of which one after another is measured.
+    """How something is measured on some grids, one after another.
 
     Attributes
     ----------
-    benchmark : str
-        Its name.
     grids : sequence of Grid
-    case : Case
-        The run that the temperatures come from.
     repeats : int
         Samples of each thing, at least five.
     threads : int, optional
         Threads of every library; as many as the environment allows by default.
     out : Path, optional
         File or directory to save the result in, grid by grid.
+    case : Case
+        The run that the temperatures come from.
     """
 
-    benchmark: str
     grids: Sequence[Grid]
-    case: Case
     repeats: int
     threads: int | None = None
     out: Path | None = None
+    case: Case = CASE
 
     def __post_init__(self) -> None:
         if self.repeats < FEWEST_REPEATS:
             raise InputError(f"--repeats must be at least {FEWEST_REPEATS}, not {self.repeats}.")
 
     def run(
-        self, prepare: Callable[[Grid], Prepared], measure: Callable[[Prepared], Result]
+        self,
+        benchmark: str,
+        prepare: Callable[[Grid], Prepared],
+        measure: Callable[[Prepared], Result],
     ) -> Row:
         """The whole result, saved after each grid; see `by_grid`."""
         result: Row = {}
-        for result in self.by_grid(prepare, measure):
+        for result in self.by_grid(benchmark, prepare, measure):
             saved(result, self.out)
         return result
 
     def by_grid(
-        self, prepare: Callable[[Grid], Prepared], measure: Callable[[Prepared], Result]
+        self,
+        benchmark: str,
+        prepare: Callable[[Grid], Prepared],
+        measure: Callable[[Prepared], Result],
     ) -> Iterator[Row]:
         """The result as far as it goes after each grid.
 
         Parameters
         ----------
+        benchmark : str
+            Its name.
         prepare : callable
             Makes what is measured on a grid; called for all grids first, so that what does not fit
             is refused before time is spent.
@@ -174,7 +179,7 @@ class Measurement:
         prepared = [prepare(grid) for grid in self.grids]
         with fixed_threads(self.threads) as count:
             result = origin(
-                self.benchmark,
+                benchmark,
                 grid=",".join(map(str, self.grids)),
                 repeats=self.repeats,
                 case=asdict(self.case),
@@ -184,7 +189,7 @@ class Measurement:
                 results=[],
             )
         for grid, each in zip(self.grids, prepared, strict=True):
-            log.info("bench %s: %s", self.benchmark, grid)
+            log.info("bench %s: %s", benchmark, grid)
             with fixed_threads(self.threads):
                 found = measure(each)
                 result["thread_pools"] |= thread_pools()

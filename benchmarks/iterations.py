@@ -7,8 +7,6 @@ is compared with, and its seconds.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
-from pathlib import Path
 from statistics import median
 
 from tellus.coupling.solvers.names import make_solver
@@ -19,9 +17,8 @@ from tellus.solver.stokes import StokesProblem, StokesSolver, relative_velocity_
 from .fields import CASE, Case, problems
 from .harness import Measurement, rest, timed
 from .spread import Record, Row, Spread, optional
-from .tables import view
 
-GRIDS = tuple(Grid(4 * ny, ny, 4.0) for ny in (32, 64, 128, 256))
+MEASUREMENT = Measurement([Grid(4 * ny, ny, 4.0) for ny in (32, 64, 128, 256)], repeats=5)
 
 CASES = tuple(
     replace(CASE, gamma_T=gamma_T, gamma_p=gamma_p, states=2, end=end)
@@ -36,20 +33,15 @@ Start = tuple[Grid, dict[str, StokesSolver]]
 
 
 def main(
-    grids: Sequence[Grid] = GRIDS,
+    measurement: Measurement = MEASUREMENT,
     names: Sequence[str] = SOLVERS,
-    *,
     cases: Sequence[Case] = CASES,
-    threads: int | None = None,
-    repeats: int = 5,
-    out: Path | None = None,
 ) -> Row:
     """Solve all states of the cases from rest.
 
     Parameters
     ----------
-    grids, threads, repeats, out
-        See `Measurement`.
+    measurement : Measurement
     names : sequence of str
         Solvers as --stokes takes them.
     cases : sequence of Case
@@ -60,7 +52,7 @@ def main(
     dict
         ``results``: rows by grid, case and solver, see `IterationsRow`; and where it was measured.
     """
-    measurement = Measurement("iterations", grids, CASE, repeats, threads, out)
+    repeats = measurement.repeats
 
     def prepare(grid: Grid) -> Start:
         return grid, {name: make_solver(name, grid) for name in names}
@@ -69,7 +61,7 @@ def main(
         grid, solvers = start
         return {"results": [row for case in cases for row in _rows(grid, case, solvers, repeats)]}
 
-    return measurement.run(prepare, measure)
+    return measurement.run("iterations", prepare, measure)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,7 +121,3 @@ def _seconds(solver: StokesSolver, states: Sequence[StokesProblem], repeats: int
         seconds, _ = timed(lambda: [solver.solve(problem) for problem in states])
         taken.append(seconds / len(states))
     return Spread.of(taken)
-
-
-table = partial(view, "iterations")
-"""The result for a terminal."""

@@ -41,7 +41,7 @@ from .grids import grids_of
 from .harness import environment, origin, timed
 from .record import saved
 from .spread import Record, Row, Spread, by_phase
-from .tables import view
+from .tables import table
 
 SOURCE = Grid(512, 128)
 """Where the temperatures come from: on the grids timed here a run would take hours."""
@@ -165,10 +165,6 @@ def _carried_to(grid: Grid, problem: StokesProblem) -> StokesProblem:
     return CASE.problem(
         grid, regridded(problem.temperature, problem.grid, grid, problem.boundaries), problem.time
     )
-
-
-table = partial(view, "mpi")
-"""The result for a terminal."""
 
 
 def command(

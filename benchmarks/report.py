@@ -19,22 +19,7 @@ from tellus.errors import InputError
 from tellus.io.recognised import damaged
 from tellus.io.whole_file import write_atomically
 
-from . import (
-    accuracy,
-    apply,
-    at_once,
-    box,
-    energy,
-    iterations,
-    learning,
-    mpi,
-    pareto,
-    step,
-    stokes_views,
-    suite,
-    tables,
-    verification,
-)
+from . import accuracy, box, learning, pareto_views, stokes_views, suite, tables
 from .record import read_result
 
 DAMAGE = ArithmeticError, AttributeError, LookupError, TypeError, ValueError
@@ -44,17 +29,17 @@ GRID = re.compile(r"\b\d+x\d+\b")
 
 TABLES: dict[str, Callable[[Mapping[str, Any]], Table]] = {
     "accuracy": accuracy.table,
-    "apply": apply.table,
-    "at-once": at_once.table,
+    "apply": tables.table,
+    "at-once": tables.table,
     "box": box.table,
-    "energy": energy.table,
-    "iterations": iterations.table,
-    "mpi": mpi.table,
-    "pareto": pareto.table,
-    "step": step.table,
+    "energy": tables.table,
+    "iterations": tables.table,
+    "mpi": tables.table,
+    "pareto": pareto_views.table,
+    "step": tables.table,
     "stokes": stokes_views.overview,
     "suite": suite.table,
-    "verification": verification.table,
+    "verification": tables.table,
 }
 
 

@@ -6,7 +6,6 @@ a trained closure, and held against the states that they are means of.
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -32,7 +31,6 @@ from .accuracy_reference import stored
 from .harness import origin
 from .record import save
 from .spread import Record, Row
-from .tables import view
 
 STATES = 4
 """States of each simulation of a data set, evenly spread."""
@@ -226,10 +224,6 @@ def _scores(
 def _steepness(T: Array, grid: Grid) -> float:
     """Mean size of the gradient inside."""
     return float(np.mean(np.hypot(*np.gradient(T, grid.hy, grid.hx))))
-
-
-table = partial(view, "sharpen")
-"""The result for a terminal."""
 
 
 def figure(shown: SharpenedState) -> Figure:

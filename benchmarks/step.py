@@ -21,11 +21,10 @@ from tellus.solver.energy import MP5, VAN_LEER
 from tellus.solver.grid import Grid
 from tellus.solver.stokes import StokesProblem, StokesSolver
 
-from .fields import CASE, Case, problems
+from .fields import Case, problems
 from .harness import Measurement, in_turn, timed
 from .selection import SINGLE_SOLVES, Selection, chosen, select
 from .spread import Record, Row, Spread, by_phase
-from .tables import view
 
 Average = Callable[[Sequence[float]], float]
 Start = tuple[StokesProblem, Selection]
@@ -34,14 +33,7 @@ EVERYTHING = (*SINGLE_SOLVES, "skip:10", "skip:10:linear")
 
 
 def main(
-    grids: Sequence[Grid] = (Grid(256, 64),),
-    solvers: Sequence[str] | None = None,
-    *,
-    threads: int | None = None,
-    repeats: int = 5,
-    out: Path | None = None,
-    closure: str | None = None,
-    case: Case = CASE,
+    measurement: Measurement, solvers: Sequence[str] | None = None, closure: str | None = None
 ) -> Row:
     """Time steps of a simulation: Stokes, energy and diagnostics, without output.
 
@@ -49,12 +41,10 @@ def main(
 
     Parameters
     ----------
-    grids, threads, out, case
-        See `Measurement`.
+    measurement : Measurement
+        Its repeats are blocks of steps.
     solvers : sequence of str, optional
         As in `benchmarks.stokes`, `skip:N` welcome.
-    repeats : int
-        Blocks of steps of each solver, at least five.
     closure : str, optional
         As --closure takes it: transport is then of high order, and each solver is timed without
         one and with it.
@@ -64,7 +54,7 @@ def main(
     dict
         ``results``: a row per grid and solver, see `StepRow`; and where it was measured.
     """
-    measurement = Measurement("step", grids, case, repeats, threads, out)
+    case, repeats = measurement.case, measurement.repeats
     names, required = chosen(solvers, DEFAULT, EVERYTHING)
     ways = {"": Way()}
     if closure is not None:
@@ -79,7 +69,7 @@ def main(
         left_out = {str(state.grid): entered.left_out} if entered.left_out else {}
         return {"results": _rows(entered, state, case, ways, repeats), "left_out": left_out}
 
-    return measurement.run(prepare, measure)
+    return measurement.run("step", prepare, measure)
 
 
 @dataclass(frozen=True)
@@ -178,7 +168,3 @@ def _block(run: Simulation, steps: int, number: int) -> Block:
         for phase, total in run.statistics.stokes.items()
     }
     return Block(seconds / steps, stokes, (run.statistics.energy - energy_before) / steps)
-
-
-table = partial(view, "step")
-"""The result for a terminal."""

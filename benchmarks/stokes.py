@@ -9,7 +9,6 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import psutil
@@ -22,7 +21,7 @@ from tellus.solver.grid import Grid
 from tellus.solver.stokes import Flow
 from tellus.solver.threads import allowed
 
-from .fields import CASE, Case, sequences
+from .fields import sequences
 from .harness import Measurement, add, fixed_threads, in_turn, thread_pools
 from .memory import KilledError, Memory, memory_of
 from .record import save
@@ -37,9 +36,7 @@ from .sampling import (
 )
 from .selection import DEFAULT, SINGLE_SOLVES, Selection, chosen, select
 from .spread import Record, Row, Spread, optional
-from .stokes_views import exponents, figure, table
-
-__all__ = ["main", "table"]
+from .stokes_views import exponents, figure
 
 log = logging.getLogger(__name__)
 
@@ -49,34 +46,20 @@ ACCURATE = 1e-6
 
 
 def main(
-    grids: Sequence[Grid] = (Grid(256, 64),),
-    solvers: Sequence[str] | None = None,
-    *,
-    threads: int | None = None,
-    repeats: int = 10,
-    memory: bool = False,
-    out: Path | None = None,
-    case: Case = CASE,
+    measurement: Measurement, solvers: Sequence[str] | None = None, memory: bool = False
 ) -> Row:
     """Time one Stokes solve with every solver on every grid.
 
     Parameters
     ----------
-    grids : sequence of Grid
+    measurement : Measurement
+        Beside its result, a picture.
     solvers : sequence of str, optional
         Names as --stokes takes them, or ``["all"]``; by default direct, and the
         surrogate where its weights fit. `skip:N` is refused: between its direct solves it
         solves nothing, so only whole time steps say what it costs (`tellus bench step`).
-    threads : int, optional
-        Threads of every library; as many as the environment allows by default.
-    repeats : int
-        Samples per solver, at least five.
     memory : bool
         Measure memory too, in a process of its own for each solver and grid.
-    out : Path, optional
-        File or directory to save the result in, grid by grid, and a picture beside it.
-    case : Case
-        The run that the temperatures come from.
 
     Returns
     -------
@@ -85,19 +68,19 @@ def main(
         `Aims`; ``scaling``: exponents of the seconds in the number of cells; and where all of it
         was measured.
     """
-    measurement = Measurement("stokes", grids, case, repeats, threads, out)
+    case, out = measurement.case, measurement.out
     _refuse_skip(solvers or ())
     names, required = chosen(solvers, DEFAULT, SINGLE_SOLVES)
 
     def measure(states: Sequences) -> Row:
         taken = memory_of(names, states[0][-1], case, allowed()) if memory else {}
-        comparison = Comparison(names, required, states, repeats, taken)
+        comparison = Comparison(names, required, states, measurement.repeats, taken)
         with Watch() as watch:
             found = comparison.run()
         return found | {"others_percent": {str(comparison.grid): watch.others_percent}}
 
     result: Row = {}
-    for result in measurement.by_grid(lambda grid: sequences(grid, case), measure):
+    for result in measurement.by_grid("stokes", lambda grid: sequences(grid, case), measure):
         result["scaling"] = exponents(result["results"])
         if out is not None:
             save_picture(figure(result), save(result, out).with_suffix(".png"))

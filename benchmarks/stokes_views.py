@@ -1,7 +1,6 @@
 """The result of `bench stokes`: tables for a terminal and for the pages, exponents, a picture."""
 
 from collections.abc import Sequence
-from functools import partial
 from math import prod
 
 import numpy as np
@@ -17,10 +16,6 @@ from .spread import Result, Row
 from .tables import view
 
 MARKERS = "osD^v<>Ph*X"
-
-
-table = partial(view, "stokes")
-"""A row for each grid and solver."""
 
 
 def overview(result: Result) -> Table:

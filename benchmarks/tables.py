@@ -44,6 +44,11 @@ def view(name: str, result: Result, **more: Any) -> Table:
     return found
 
 
+def table(result: Result) -> Table:
+    """A result that its template needs nothing more for."""
+    return view(result["benchmark"].replace("-", "_"), result)
+
+
 def _cells(line: str) -> list[str]:
     """The cells of a line of a table; a bar within one is escaped."""
     parts = re.split(r"(?<!\\)\|", line.strip())[1:-1]

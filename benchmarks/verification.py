@@ -13,7 +13,6 @@ from .harness import origin, timed
 from .record import save
 from .rows import ErrorRow, error_rows
 from .spread import Result, Row
-from .tables import view
 
 log = logging.getLogger(__name__)
 
@@ -102,13 +101,9 @@ def main(
     return result
 
 
-table = partial(view, "verification")
-"""The result for a terminal."""
-
-
 def markdown(result: Result) -> str:
     """The result as a table for the documentation, with its origin under it."""
     versions = result["versions"]
     named = ", ".join(f"{name} {versions[name]}" for name in ("numpy", "scipy") if name in versions)
     measured_with = f"Tellus {result['tellus']}, {named}; {result['machine']['processor']}."
-    return f"{tables.markdown(table(result), gap='')}\n{measured_with}\n"
+    return f"{tables.markdown(tables.table(result), gap='')}\n{measured_with}\n"

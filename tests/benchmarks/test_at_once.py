@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from tellus.benchmarks import at_once
+from tellus.benchmarks import at_once, tables
 from tellus.errors import RunFailedError
 
 
@@ -28,7 +28,7 @@ def test_every_solver_number_and_setting_is_timed_in_turn(
     first = result["results"][0]
     assert (first["seconds"], first["seconds_min"], first["seconds_max"]) == (10.0, 1.0, 17.0)
     assert json.loads(out.read_text())["results"] == result["results"]
-    view = at_once.table(result)
+    view = tables.table(result)
     assert [str(cell) for cell in view.columns[0].cells] == ["direct"] * 2 + ["refined"] * 2
     assert next(iter(view.columns[2].cells)) == "10.0"
     # One thread came second, first and second: 2, 9 and 18.

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from functools import partial
 from io import StringIO
 from itertools import count, product
 from pathlib import Path
@@ -18,12 +19,13 @@ from typer.testing import CliRunner
 
 from tellus.benchmarks import apply, energy, memory, step, stokes
 from tellus.benchmarks.fields import Case, problems, sequences
-from tellus.benchmarks.harness import fixed_threads, thread_pools
+from tellus.benchmarks.harness import Measurement, fixed_threads, thread_pools
 from tellus.benchmarks.memory import KilledError, memory_of
 from tellus.benchmarks.record import save
 from tellus.benchmarks.selection import SINGLE_SOLVES
 from tellus.benchmarks.step import steps_per_block
 from tellus.benchmarks.stokes_views import exponents
+from tellus.benchmarks.tables import table
 from tellus.cli import app
 from tellus.coupling.simulation import loop as simulation
 from tellus.coupling.solvers.kinds import SOLVERS, SolverEntry
@@ -44,6 +46,7 @@ from tellus.solver.stokes import (
 # Neither size nor aspect fits any shipped weights.
 GRID = Grid(24, 12, 2.0)
 TOY = Case(gamma_T=1e7, coarse_ny=8, end=1e-2, steps=4, recorded=3)
+toy = partial(Measurement, grids=[GRID], repeats=5, case=TOY)
 
 
 @pytest.fixture
@@ -120,9 +123,9 @@ def strict(result: dict[str, Any]) -> dict[str, Any]:
     return result
 
 
-def printed(table: object) -> str:
+def printed(view: object) -> str:
     console = Console(width=250, file=StringIO(), record=True)
-    console.print(table)
+    console.print(view)
     return console.export_text()
 
 
@@ -145,21 +148,23 @@ def test_a_name_is_refused_before_fields_are_made(
 ) -> None:
     monkeypatch.setattr("tellus.benchmarks.fields.make_states", pytest.fail)
     with pytest.raises(InputError, match='no solver "dircet"'):
-        benchmark.main([Grid(24, 12)], ["dircet"], repeats=5)
+        benchmark.main(toy(), ["dircet"])
 
 
 @pytest.mark.parametrize(
-    ("arguments", "message"),
+    ("how", "solvers", "message"),
     [
-        ({"threads": 0}, "--threads must be at least 1"),
-        ({"repeats": 4}, "--repeats must be at least 5"),
-        ({"solvers": ["direct", "skip:10"]}, "tellus bench step"),
-        ({"solvers": ["surrogate:nowhere"]}, "nowhere"),
+        ({"threads": 0}, None, "--threads must be at least 1"),
+        ({"repeats": 4}, None, "--repeats must be at least 5"),
+        ({}, ["direct", "skip:10"], "tellus bench step"),
+        ({}, ["surrogate:nowhere"], "nowhere"),
     ],
 )
-def test_bad_input_is_explained(arguments: dict[str, Any], message: str) -> None:
+def test_bad_input_is_explained(
+    how: dict[str, Any], solvers: list[str] | None, message: str
+) -> None:
     with pytest.raises(InputError, match=message):
-        stokes.main([GRID], case=TOY, **arguments)
+        stokes.main(toy(**how), solvers)
 
 
 # The benchmarks
@@ -168,7 +173,8 @@ def test_bad_input_is_explained(arguments: dict[str, Any], message: str) -> None
 def test_stokes(register: Callable[..., None], tmp_path: Path) -> None:
     register(Half)
     grids, out = [GRID, Grid(16, 8, 2.0)], tmp_path / "r.json"
-    result = strict(stokes.main(grids, ["direct", "half"], threads=1, repeats=6, case=TOY, out=out))
+    measurement = toy(grids=grids, threads=1, repeats=6, out=out)
+    result = strict(stokes.main(measurement, ["direct", "half"]))
     assert out.with_suffix(".png").read_bytes().startswith(b"\x89PNG")
     assert result["grid"] == "24x12,16x8"
     assert result["threads"] == 1
@@ -200,7 +206,7 @@ def test_stokes(register: Callable[..., None], tmp_path: Path) -> None:
     for aim in result["aims"]:
         assert [set(bare) for bare in aim["bare"]] == [{"threads", "bands", "factor", "solve"}]
     assert [row["solver"] for row in result["scaling"]] == ["direct", "half"]
-    text = printed(stokes.table(result))
+    text = printed(table(result))
     warned = "half at 24x12, half at 16x8: only half of it"
     for part in ("24x12", warned, "50 %", "dpbtrf + dpbtrs", "1 of"):
         assert part in text
@@ -208,7 +214,7 @@ def test_stokes(register: Callable[..., None], tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("ticks")
 def test_phases_of_a_solve_sum_to_its_seconds() -> None:
-    result = stokes.main([GRID], ["direct"], threads=2, repeats=5, case=TOY)
+    result = stokes.main(toy(threads=2), ["direct"])
     (row,), (aim,) = result["results"], result["aims"]
     assert row["phases"]["factor"] == 1.0
     assert sum(row["phases"].values()) == row["seconds"] > 4.0
@@ -222,7 +228,7 @@ def test_a_solver_that_remembers_is_timed_over_time_steps_from_a_cold_start(
     register: Callable[..., None],
 ) -> None:
     register(Remembering)
-    (row,) = stokes.main([GRID], ["remembering"], threads=1, repeats=5, case=TOY)["results"]
+    (row,) = stokes.main(toy(threads=1), ["remembering"])["results"]
     assert row["solves_per_sample"] == TOY.recorded
     assert row["cold_iterations"] == 7
     assert row["warm_iterations"] == 1
@@ -247,17 +253,17 @@ def test_a_phase_that_only_some_solves_have_counts_at_its_share(
 
     register(Lagged)
     monkeypatch.setattr("tellus.solver.phase_timer.perf_counter", lambda: 0.0)
-    (row,) = stokes.main([GRID], ["now-and-then"], threads=1, repeats=5, case=TOY)["results"]
+    (row,) = stokes.main(toy(threads=1), ["now-and-then"])["results"]
     assert row["phases"]["factor"] == pytest.approx(0.25)
     assert row["phases"]["solve"] == pytest.approx(0.5 / 3)
     assert sum(row["phases"].values()) == pytest.approx(row["seconds"])
 
 
 def test_without_names_what_does_not_fit_is_left_out_with_its_reason() -> None:
-    result = strict(stokes.main([GRID], repeats=5, case=TOY))
+    result = strict(stokes.main(toy()))
     assert [row["solver"] for row in result["results"]] == ["direct"]
     assert set(result["left_out"]["24x12"]) == {"surrogate"}
-    assert "left out: surrogate at 24x12: " in printed(stokes.table(result))
+    assert "left out: surrogate at 24x12: " in printed(table(result))
 
 
 def test_all_stands_for_every_kind_of_solver() -> None:
@@ -272,17 +278,17 @@ def test_all_goes_on_without_a_solver_that_fails(
 ) -> None:
     register(Failing)
     monkeypatch.setattr(stokes, "SINGLE_SOLVES", ("direct", "failing", "not-yet-there"))
-    result = stokes.main([GRID], ["all"], repeats=5, case=TOY)
+    result = stokes.main(toy(), ["all"])
     assert [row["solver"] for row in result["results"]] == ["direct"]
     assert set(result["left_out"]["24x12"]) == {"failing", "not-yet-there"}
     assert result["left_out"]["24x12"]["failing"] == "it gave up."
     with pytest.raises(SolverError, match="gave up"):
-        stokes.main([GRID], ["failing"], repeats=5, case=TOY)
+        stokes.main(toy(), ["failing"])
 
 
 def test_only_the_direct_solver_is_held_against_its_parts(register: Callable[..., None]) -> None:
     register(Half)
-    result = stokes.main([GRID], ["half"], repeats=5, case=TOY)
+    result = stokes.main(toy(), ["half"])
     assert result["aims"] == []
     assert result["results"][0]["velocity_error"] == pytest.approx(0.5)
     assert "speedup" not in result["results"][0]
@@ -290,7 +296,7 @@ def test_only_the_direct_solver_is_held_against_its_parts(register: Callable[...
 
 def test_a_state_at_rest_has_no_relative_error() -> None:
     still = Case(gamma_T=1e2, coarse_ny=8, end=1e-2, steps=2, recorded=2)
-    (row,) = strict(stokes.main([GRID], ["direct"], repeats=5, case=still))["results"]
+    (row,) = strict(stokes.main(toy(case=still), ["direct"]))["results"]
     assert row["velocity_error"] is None
     assert row["quiet_samples"] == 5
 
@@ -354,7 +360,7 @@ def test_rows_of_several_batches_are_those_of_one(
         stokes, "batches", lambda names, memory: [["direct", "remembering"], ["direct", "half"]]
     )
     names = ["half", "direct", "remembering"]
-    result = strict(stokes.main([GRID], names, threads=1, repeats=5, case=TOY))
+    result = strict(stokes.main(toy(threads=1), names))
     assert [row["solver"] for row in result["results"]] == names
     assert all(row["speedup"] > 0 for row in result["results"])
     assert len(result["aims"]) == 1
@@ -377,7 +383,7 @@ def test_exponents_are_slopes() -> None:
 
 
 def test_apply() -> None:
-    result = strict(apply.main([GRID], threads=1, repeats=5, case=TOY))
+    result = strict(apply.main(toy(threads=1)))
     assert [row["what"] for row in result["results"]] == ["apply", "copy (numpy)", "copy (torch)"]
     for row in result["results"]:
         assert row["bytes"] == 8 * (3 * 25 * 13 + 24 * 12)
@@ -385,11 +391,11 @@ def test_apply() -> None:
         assert row["gigabytes_per_second_max"] == pytest.approx(bandwidth)
     (aim,) = result["aims"]
     assert aim["apply_over_copy"] > 0
-    assert "of the bandwidth" in printed(apply.table(result))
+    assert "of the bandwidth" in printed(table(result))
 
 
 def test_energy() -> None:
-    result = strict(energy.main([GRID], threads=1, repeats=5, case=TOY))
+    result = strict(energy.main(toy(threads=1)))
     assert [(row["advection"], row["scheme"]) for row in result["results"]] == [
         *product(["van-leer", "mp5"], ["explicit", "implicit"])
     ]
@@ -397,7 +403,7 @@ def test_energy() -> None:
         assert row["grid"] == "24x12"
         for name in ("seconds", "stable_dt_seconds", "direct_seconds", "direct_over_energy"):
             assert 0 < row[f"{name}_min"] <= row[name] <= row[f"{name}_max"]
-    written = printed(energy.table(result))
+    written = printed(table(result))
     assert "24x12" in written
     assert "mp5, implicit" in written
 
@@ -411,14 +417,14 @@ def test_a_step_without_and_with_a_closure() -> None:
             return super().viscosity(problem, found)
 
     with patch.object(step, "closure_named", lambda name: Asked()):
-        result = strict(step.main([GRID], ["refined"], repeats=5, closure="asked", case=TOY))
+        result = strict(step.main(toy(), ["refined"], closure="asked"))
     assert [row["solver"] for row in result["results"]] == ["refined, mp5", "refined, mp5, asked"]
     assert len(asked) >= 5 * result["results"][1]["steps"]
 
 
 @pytest.mark.usefixtures("ticks")
 def test_step() -> None:
-    result = strict(step.main([GRID], ["direct", "skip:4"], repeats=5, case=TOY))
+    result = strict(step.main(toy(), ["direct", "skip:4"]))
     direct, skip = result["results"]
     assert (direct["solver"], skip["solver"]) == ("direct", "skip:4")
     for row in (direct, skip):
@@ -430,7 +436,7 @@ def test_step() -> None:
     # Every fourth step is solved, and counts at a quarter in each.
     assert direct["stokes_phases"]["factor"] == 1.0
     assert skip["stokes_phases"]["factor"] == 0.25
-    assert "skip:4" in printed(step.table(result))
+    assert "skip:4" in printed(table(result))
 
 
 @pytest.mark.usefixtures("ticks")
@@ -444,7 +450,7 @@ def test_blocks_with_a_dear_solve_now_and_then_are_averaged(register: Callable[.
             return super().solve(problem)
 
     register(Dear)
-    (row,) = step.main([GRID], ["dear"], repeats=5, case=TOY)["results"]
+    (row,) = step.main(toy(), ["dear"])["results"]
     assert row["steps"] == 10
     # One block of five has it, and a median would not know.
     assert row["seconds"] - row["seconds_min"] == pytest.approx(1000 / 50)
@@ -463,7 +469,7 @@ def test_blocks_hold_whole_cycles() -> None:
 
 
 def test_results_are_saved_under_the_name_of_the_machine(tmp_path: Path) -> None:
-    result = stokes.main([GRID], ["direct"], threads=1, repeats=5, case=TOY, out=tmp_path / "new")
+    result = stokes.main(toy(threads=1, out=tmp_path / "new"), ["direct"])
     picture, written = sorted((tmp_path / "new").iterdir(), key=lambda path: path.suffix)[::-1]
     assert written.name.startswith("stokes-")
     assert written.name.endswith("-1-thread.json")

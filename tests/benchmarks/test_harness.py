@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from tellus.benchmarks import tables
-from tellus.benchmarks.fields import Case
 from tellus.benchmarks.harness import Measurement, in_turn
 from tellus.benchmarks.spread import Record, Row, Spread, by_phase, optional
 from tellus.errors import SolverError
@@ -39,14 +38,14 @@ def test_what_fails_goes_without_samples_and_the_others_go_on_in_turn() -> None:
 
 def test_a_result_grows_and_is_saved_grid_by_grid(tmp_path: Path) -> None:
     out = tmp_path / "result.json"
-    measurement = Measurement("toy", [Grid(16, 4), Grid(32, 8)], Case(), 5, threads=1, out=out)
+    measurement = Measurement([Grid(16, 4), Grid(32, 8)], 5, threads=1, out=out)
     saved: list[int] = []
 
     def measure(grid: Grid) -> Row:
         saved.append(len(json.loads(out.read_text())["results"]) if out.exists() else 0)
         return {"results": [{"grid": str(grid)}], "left_out": {str(grid): {"a": "why"}}}
 
-    result = measurement.run(lambda grid: grid, measure)
+    result = measurement.run("toy", lambda grid: grid, measure)
     assert saved == [0, 1]
     assert json.loads(out.read_text()) == result
     assert result["results"] == [{"grid": "16x4"}, {"grid": "32x8"}]

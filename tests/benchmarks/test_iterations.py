@@ -4,18 +4,19 @@ from dataclasses import replace
 
 import pytest
 
-from tellus.benchmarks import iterations
+from tellus.benchmarks import iterations, tables
 from tellus.benchmarks.fields import Case
-from tellus.errors import InputError
+from tellus.benchmarks.harness import Measurement
 from tellus.solver.grid import Grid
 
 CASE = Case(gamma_T=1e6, end=0.004, states=1, steps=2, recorded=2, coarse_ny=8)
+GRID = Grid(64, 16, 4.0)
 
 
 def test_rows_by_grid_case_and_solver() -> None:
     cases = [CASE, replace(CASE, gamma_T=1e4)]
     names = ["iterative:cold", "iterative:velocity=1e-4:cold"]
-    result = iterations.main([Grid(64, 16, 4.0)], names, cases=cases, threads=1)
+    result = iterations.main(Measurement([GRID], 5, threads=1), names, cases)
     rows = result["results"]
     assert [row["solver"] for row in rows] == ["direct", *names] * 2
     assert [row["gamma_T"] for row in rows] == [1e6] * 3 + [1e4] * 3
@@ -30,9 +31,4 @@ def test_rows_by_grid_case_and_solver() -> None:
     for easy, hard in zip(loose, tight, strict=True):
         assert easy["iterations_max"] < hard["iterations_min"]
         assert easy["velocity_error_max"] < 1e-4
-    assert iterations.table(result).row_count == len(rows)
-
-
-def test_too_few_repeats_are_refused() -> None:
-    with pytest.raises(InputError, match="--repeats must be at least 5"):
-        iterations.main([Grid(64, 16, 4.0)], repeats=1)
+    assert tables.table(result).row_count == len(rows)

@@ -10,6 +10,7 @@ from petsc_needed import SHARED_CORES, mpirun, petsc
 
 from tellus.benchmarks import mpi
 from tellus.benchmarks.grids import grids_of
+from tellus.benchmarks.tables import table
 from tellus.solver.grid import Grid
 
 __all__ = ["mpirun", "petsc"]
@@ -40,5 +41,5 @@ def test_rows_for_one_and_two_processes(
         assert row["seconds_min"] <= row["seconds"] <= row["seconds_max"]
         assert {"assemble", "factor", "solve", "transfer"} <= set(row["phases"])
         assert row["memory_megabytes"] >= 1
-    assert list(mpi.table(result).columns[0].cells) == ["24x8", "24x8"]
+    assert list(table(result).columns[0].cells) == ["24x8", "24x8"]
     assert json.loads((tmp_path / "mpi.json").read_text()) == result

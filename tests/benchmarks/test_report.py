@@ -9,6 +9,7 @@ from rollouts import tellus
 
 from tellus.benchmarks import report, stokes
 from tellus.benchmarks.fields import Case
+from tellus.benchmarks.harness import Measurement
 from tellus.errors import InputError
 from tellus.solver.grid import Grid
 
@@ -20,7 +21,7 @@ PAGE = "# Title\n\n<!-- bench:stokes-toy{} -->\nold\n<!-- /bench -->\n\nThe end.
 @pytest.fixture(scope="module")
 def result() -> dict[str, Any]:
     grids = [Grid(32, 8), Grid(64, 16)]
-    return stokes.main(grids, ["direct", "coarse:2"], threads=1, repeats=5, case=TOY)
+    return stokes.main(Measurement(grids, 5, threads=1, case=TOY), ["direct", "coarse:2"])
 
 
 @pytest.fixture

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from small_data import GRID, waves, write_dataset
 
-from tellus.benchmarks.sharpen import by_splines, main, table
+from tellus.benchmarks.sharpen import by_splines, main
+from tellus.benchmarks.tables import table
 from tellus.coupling.output.sharpen import sharpened
 from tellus.errors import InputError
 from tellus.solver.coarse_means import coarse_means

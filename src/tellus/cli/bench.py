@@ -85,17 +85,29 @@ def _timing(name: str, meaning: str, without: Sequence[str] = (), **defaults: An
         Of options that have others there.
     """
 
-    def command(grid: str, as_json: bool, **options: Any) -> None:
+    def command(
+        grid: str,
+        repeats: int,
+        threads: int | None,
+        out: Path | None,
+        as_json: bool,
+        **options: Any,
+    ) -> None:
         if "solvers" in options:
             options["solvers"] = _names(options["solvers"])
         closure = options.get("closure")
         closures = [] if closure is None else [Path(closure)]
-        refuse_sources(options["out"], *weights_of(options.get("solvers")), *closures)
+        refuse_sources(out, *weights_of(options.get("solvers")), *closures)
         from tellus.benchmarks.grids import grids_of
 
         grids = grids_of(grid)
+
+        from tellus.benchmarks.harness import Measurement
+        from tellus.benchmarks.tables import table
+
         benchmark = import_module(f"tellus.benchmarks.{name}")
-        deliver(lambda: benchmark.main(grids, **options), as_json, benchmark.table)
+        measurement = Measurement(grids, repeats, threads, out)
+        deliver(lambda: benchmark.main(measurement, **options), as_json, table)
 
     parameters = [
         Parameter(
@@ -261,10 +273,11 @@ def sharpen(
     """What cell means of coarse grids tell of fine states: by splines, polynomials, a closure."""
     refuse_sources(out, *(Path(path) for path in (closure, data) if path))
     from tellus.benchmarks import sharpen as benchmark
+    from tellus.benchmarks import tables
     from tellus.benchmarks.grids import grids_of
 
     work = partial(benchmark.main, grids_of(grid), closure, data, out=out)
-    deliver(work, as_json, benchmark.table)
+    deliver(work, as_json, tables.table)
 
 
 @bench.command()
@@ -305,9 +318,10 @@ def verification(
     """Published and exact values beside those measured, with observed orders."""
     sizes, names = _sizes(resolutions), _names(cases, "--cases", "blankenbach-1a,solkz")
 
+    from tellus.benchmarks import tables
     from tellus.benchmarks import verification as benchmark
 
-    deliver(lambda: benchmark.main(names, sizes, out=out), as_json, benchmark.table)
+    deliver(lambda: benchmark.main(names, sizes, out=out), as_json, tables.table)
 
 
 @contextmanager
