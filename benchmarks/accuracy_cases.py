@@ -16,7 +16,7 @@ from tellus.config.own_class import (
 from tellus.coupling.build import boundaries_of, replaced
 from tellus.coupling.own import source_of
 from tellus.coupling.simulation.loop import Simulation
-from tellus.io.record import Record
+from tellus.io.json_file import Record
 from tellus.solver.grid import Array, Grid
 from tellus.solver.transport.regridding import regridded
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
-from tellus.io.record import Record, optional
+from tellus.io.json_file import Record, optional
 
 __all__ = ["Record", "Result", "Row", "Spread", "by_phase", "optional"]
 

@@ -11,7 +11,7 @@ from rich.table import Table
 from tellus.coupling.runs.recorded import RecordedRun, read_outputs
 from tellus.coupling.runs.timeseries import NAME as SERIES
 from tellus.errors import InputError
-from tellus.io.record import Record
+from tellus.io.json_file import Record
 from tellus.io.whole_file import write_atomically
 from tellus.solver.grid import Array
 

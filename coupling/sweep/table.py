@@ -20,7 +20,7 @@ from tellus.coupling.trajectory.tabular import (
     settings_text,
     short_names,
 )
-from tellus.io.record import Record
+from tellus.io.json_file import Record
 from tellus.io.text_table import digits
 from tellus.io.whole_file import write_atomically
 

@@ -8,7 +8,7 @@ from rich.table import Table
 
 from tellus.coupling.trajectory.tabular import Column, cells, rich_table
 from tellus.io.busy import BUSY_PERCENT
-from tellus.io.record import Record
+from tellus.io.json_file import Record
 from tellus.io.shown import shown
 from tellus.io.text_table import digits
 

@@ -3,11 +3,11 @@
 import json
 import math
 from collections.abc import Iterator
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 from tellus.errors import InputError
-from tellus.io.record import Record
 from tellus.io.whole_file import write_atomically
 
 LARGEST = 2**26
@@ -90,6 +90,27 @@ def write_json(path: Path, content: Any, *, end: str = "\n") -> None:
     """Indented, whole or not at all; ValueError for numbers that are not finite."""
     text = json.dumps(content, indent=1, allow_nan=False)
     write_atomically(path, f"{text}{end}".encode())
+
+
+def optional() -> Any:
+    """A field of a `Record` that its JSON lacks where there is nothing to say."""
+    return field(default=None, metadata={"optional": True})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Record:
+    """Base of what results are made of; a field called `from_` is the key "from"."""
+
+    def to_json(self, name: str = "") -> dict[str, Any]:
+        """A key for each field; a record within this one, as its field `name`, has its own."""
+        found: dict[str, Any] = {}
+        for each in fields(self):
+            value = getattr(self, each.name)
+            if isinstance(value, Record):
+                found |= value.to_json(each.name)
+            elif value is not None or "optional" not in each.metadata:
+                found[each.name.rstrip("_")] = value
+        return found
 
 
 def plain(value: Any) -> Any:

@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    import zarr
+import zarr
+from zarr.codecs import ZstdCodec
 
 CODECS = {"blosc", "bytes", "crc32c", "gzip", "transpose", "zstd"}
 """None of them runs anything that a file holds, as a pickle does; Tellus writes bytes and zstd."""
@@ -13,27 +13,21 @@ CODECS = {"blosc", "bytes", "crc32c", "gzip", "transpose", "zstd"}
 NUMBERS = "biuf"
 
 
-def new_store(path: Path, attributes: Mapping[str, Any], overwrite: bool = False) -> "zarr.Group":
+def new_store(path: Path, attributes: Mapping[str, Any], overwrite: bool = False) -> zarr.Group:
     """An empty store, whatever a user's zarr is configured for."""
-    import zarr
-
     return zarr.create_group(path, zarr_format=3, attributes=dict(attributes), overwrite=overwrite)
 
 
 def checked_compression() -> dict[str, Any]:
     """Arguments for `create_array`: a chunk with one bit changed is not unpacked, but an error."""
-    from zarr.codecs import ZstdCodec
-
     return {"compressors": ZstdCodec(level=0, checksum=True)}
 
 
-def open_store(path: Path, mode: str = "r", consolidated: bool | None = None) -> "zarr.Group":
+def open_store(path: Path, mode: str = "r", consolidated: bool | None = None) -> zarr.Group:
     """A store of format 3; ValueError for another one, and whatever zarr raises of a damaged one.
 
     `consolidated` says whether to go by the metadata that were put together at its root.
     """
-    import zarr
-
     if not (path / "zarr.json").exists() and (path / ".zgroup").exists():
         raise ValueError("it is of Zarr format 2, of which a chunk may run code: only 3 is read")
     return zarr.open_group(
@@ -44,10 +38,8 @@ def open_store(path: Path, mode: str = "r", consolidated: bool | None = None) ->
     )
 
 
-def stored_array(store: "zarr.Group", name: str) -> "zarr.Array[Any]":
+def stored_array(store: zarr.Group, name: str) -> "zarr.Array[Any]":
     """An array of a store, found to hold numbers in a known way; ValueError or KeyError."""
-    import zarr
-
     array = store[name]
     if not isinstance(array, zarr.Array):
         raise ValueError(f"{name} is not an array")
