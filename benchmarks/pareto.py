@@ -6,7 +6,7 @@ until one that was started a millionth apart has drifted away from it.
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -15,8 +15,10 @@ from statistics import median
 import numpy as np
 
 from tellus.config import Config
+from tellus.config.paths import with_absolute_paths
 from tellus.coupling.build import grid_of
 from tellus.coupling.output.style import save_picture
+from tellus.coupling.runs.progress import RunProgress
 from tellus.coupling.simulation.loop import Simulation
 from tellus.coupling.simulation.snapshot import Snapshot
 from tellus.coupling.trajectory.cases import RolloutCase
@@ -27,16 +29,16 @@ from tellus.coupling.trajectory.drift import (
     trajectory_drift,
 )
 from tellus.coupling.trajectory.record import Trajectory
-from tellus.coupling.trajectory.rollout import Rollout, roll_out
+from tellus.coupling.trajectory.rollout import Rollout, file_name, roll_out
 from tellus.errors import InputError, RunFailedError
 from tellus.io.busy import background_load
 from tellus.io.lock import sole_user
 from tellus.io.recognised import refuse_made
 from tellus.solver.grid import Array
 
+from .fields import cached
 from .fronts import add_comparisons
 from .harness import fixed_threads, origin, rest, thread_pools, timed
-from .pareto_plan import FLOORS, REFERENCE, output_times, planned, start_state
 from .pareto_views import figure, table
 from .record import save
 from .selection import ROLLOUTS, Selection, chosen
@@ -145,6 +147,84 @@ def _roll_out_all(rollouts: Sequence[Rollout], state: Snapshot) -> list[Trajecto
             found.save(rollout.stem)
         done.append(found)
     return done
+
+
+# Part of every key: raise it when what an older version recorded should not be used.
+RECIPE = 3
+
+REFERENCE = "direct"
+PERTURBATION, DT_FACTOR = 1e-6, 0.5
+PERTURBED = f"{REFERENCE} (start perturbed by {PERTURBATION:g})"
+HALVED = f"{REFERENCE} (dt times {DT_FACTOR:g})"
+FLOORS = (PERTURBED, HALVED)
+"""What the direct rollout itself is worth: errors below these are below its own."""
+
+
+def output_times(start: float, end: float, outputs: int) -> Array:
+    """When T is kept: evenly spaced, the end included, the start not."""
+    return np.linspace(start, end, outputs + 1)[1:]
+
+
+def planned(
+    case: RolloutCase,
+    start: float,
+    outputs: int,
+    weights: Mapping[str, str | None],
+    out: Path,
+    threads: int,
+) -> list[Rollout]:
+    """The direct rollout, those that show what it is worth, then those of the other solvers.
+
+    Parameters
+    ----------
+    case : RolloutCase
+    start : float
+        Model time of the state that all begin in.
+    outputs : int
+        Times at which T is kept, which the steps of every rollout are cut to meet.
+    weights : mapping
+        Names of the solvers, to the digest of their weights.
+    out : Path
+        Directory of the rollouts.
+    threads : int
+        On which they run.
+    """
+    end = case.config.time.end
+    times = tuple(output_times(start, end, outputs).tolist())
+
+    def rollout(label: str, perturbation: float = 0.0, dt_factor: float = 1.0) -> Rollout:
+        said = (RECIPE, case.digest, start, outputs, threads, label, weights.get(label))
+        return Rollout(
+            case=case,
+            solver=REFERENCE if label in FLOORS else with_absolute_paths(label),
+            label=label,
+            key=" ".join(map(str, said)),
+            stem=out / "rollouts" / file_name(label),
+            until=end,
+            field_times=times,
+            perturbation=perturbation,
+            dt_factor=dt_factor,
+        )
+
+    return [
+        rollout(REFERENCE),
+        rollout(PERTURBED, perturbation=PERTURBATION),
+        rollout(HALVED, dt_factor=DT_FACTOR),
+        *(rollout(name) for name in weights if name != REFERENCE),
+    ]
+
+
+def start_state(case: RolloutCase, start: float) -> Snapshot:
+    """The snapshot at model time `start`, run with the direct solver once and then cached."""
+
+    def run() -> Snapshot:
+        simulation = Simulation.from_config(case.with_solver(REFERENCE))
+        with RunProgress(0.0, start) as progress:
+            simulation.run(start, [lambda _, record: progress.update(record)])
+        return simulation.snapshot()
+
+    name = f"start-{RECIPE}-{case.digest}-{start!r}"
+    return dict(cached(name, run, f"the state at t = {start:g} with the direct solver"))
 
 
 SOLVES = 5

@@ -73,7 +73,7 @@ def main(
     names, required = chosen(solvers, DEFAULT, SINGLE_SOLVES)
 
     def measure(states: Sequences) -> Row:
-        taken = memory_of(names, states[0][-1], case, allowed()) if memory else {}
+        taken = memory_of(names, states[0][-1], allowed()) if memory else {}
         comparison = Comparison(names, required, states, measurement.repeats, taken)
         with Watch() as watch:
             found = comparison.run()

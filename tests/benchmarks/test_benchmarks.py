@@ -1,6 +1,7 @@
 """The benchmarks on toy grids: what they report, never how fast anything was."""
 
 import json
+import pickle
 from collections.abc import Callable
 from functools import partial
 from io import StringIO
@@ -308,7 +309,7 @@ def test_a_state_at_rest_has_no_relative_error() -> None:
 def test_memory_is_that_of_the_solver() -> None:
     """Slow, as three processes load the libraries."""
     wide = Grid(256, 64)
-    found = memory_of(["direct", "nobody"], TOY.problem(wide, np.ones(wide.cells), 0.0), TOY, 1)
+    found = memory_of(["direct", "nobody"], TOY.problem(wide, np.ones(wide.cells), 0.0), 1)
     assert found["nobody"] is None
     large = found["direct"]
     # One buffer of bands.
@@ -320,17 +321,17 @@ def test_memory_is_that_of_the_solver() -> None:
 def test_memory_is_what_a_solver_adds_to_a_process(monkeypatch: pytest.MonkeyPatch) -> None:
     """Here to this one, which says what it is told to of its peak."""
 
-    def here(words: list[str], **_: Any) -> Any:
-        request = json.loads(words[-1])
+    def here(command: list[str], *, input: bytes, **_: Any) -> Any:
+        solver, problem = pickle.loads(input)
         try:
-            memory.solve_once(request)
+            memory.solve_once(solver, problem)
         except InputError:
             return SimpleNamespace(returncode=1)
-        peak = 10.0 if request["solver"] is None else 35.5
-        return SimpleNamespace(returncode=0, stdout=f"a warning\n{peak}\n")
+        peak = 10.0 if solver is None else 35.5
+        return SimpleNamespace(returncode=0, stdout=f"a warning\n{peak}\n".encode())
 
     monkeypatch.setattr(memory, "subprocess", SimpleNamespace(run=here))
-    found = memory_of(["direct", "nobody"], problems(GRID, TOY)[0], TOY, 1)
+    found = memory_of(["direct", "nobody"], problems(GRID, TOY)[0], 1)
     assert found == {"direct": 25.5, "nobody": None}
     assert memory.peak_of_this_process() > 50.0
 
@@ -339,7 +340,7 @@ def test_a_process_that_is_killed_says_so(monkeypatch: pytest.MonkeyPatch) -> No
     killed = SimpleNamespace(returncode=-9)
     monkeypatch.setattr(memory, "subprocess", SimpleNamespace(run=lambda *_, **more: killed))
     with pytest.raises(KilledError, match="signal 9"):
-        memory_of([], problems(GRID, TOY)[0], TOY, 1)
+        memory_of([], problems(GRID, TOY)[0], 1)
 
 
 def test_solvers_that_do_not_fit_together_are_timed_in_turn_with_the_direct_one() -> None:

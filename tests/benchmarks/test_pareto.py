@@ -17,7 +17,7 @@ from trajectories import make_weary_known, synthetic
 
 from tellus.benchmarks import fronts, pareto, pareto_views
 from tellus.benchmarks.labels import label_points
-from tellus.benchmarks.pareto_plan import planned, start_state
+from tellus.benchmarks.pareto import planned, start_state
 from tellus.cli.shell import show
 from tellus.config import Config, load_config
 from tellus.coupling.simulation.loop import Simulation
