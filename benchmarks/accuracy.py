@@ -59,14 +59,21 @@ WITH_CLOSURE = (replace(HIGH, solver="richardson:4"), BEST)
 """What a closure is tried with."""
 
 
-def tried_with(closure: str, others: Sequence[Scheme]) -> list[Scheme]:
-    """The schemes that a closure is tried with, these or that of its own grid, and without it."""
-    found = closure_named(closure)
-    own = found is not None and found.of_own_grid
-    return [
-        *([OF_OWN_GRID] if own else []),
-        *(replace(one, closure=closure) for one in ([OF_OWN_GRID] if own else others)),
-    ]
+def tried(schemes: Sequence[Scheme], closure: str | None, others: Sequence[Scheme]) -> list[Scheme]:
+    """The schemes, and those that a closure is tried with: the others, or that of its own grid.
+
+    Raises InputError for a closure that there is not.
+    """
+    found = list(schemes)
+    if closure is not None:
+        law = closure_named(closure)
+        if law is not None and law.of_own_grid:
+            found.append(OF_OWN_GRID)
+            others = [OF_OWN_GRID]
+        found += [replace(one, closure=closure) for one in others]
+    for scheme in found:
+        _ = scheme.closure_sha256
+    return list(dict.fromkeys(found))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,14 +140,12 @@ def main(
         ``results``: a row per rollout; ``distances``: of each case, what its reference is worth;
         and where it was measured.
     """
-    chosen = [_case(name) for name in cases or CASES]
+    chosen = named(cases, CASES)
     for grid in grids:
         check_grid(grid, any(_can_be_judged(*one) for one in product(chosen, [grid], schemes)))
     if not reference:
         stored([case.name for case in chosen])  # refused before anything is begun in `out`
-    if closure is not None:
-        schemes = [*dict.fromkeys([*schemes, *tried_with(closure, WITH_CLOSURE)])]
-    refuse_unknown_closures(schemes)
+    schemes = tried(schemes, closure, WITH_CLOSURE)
     refuse_made(out)
     with sole_user(out), fixed_threads(threads) as count:
         if reference:
@@ -159,12 +164,6 @@ def main(
         written = save(result, out)
         save_picture(figure(result), written.with_suffix(".png"))
         return result
-
-
-def refuse_unknown_closures(schemes: Iterable[Scheme]) -> None:
-    """InputError, before anything is begun, for a closure that there is not."""
-    for scheme in schemes:
-        _ = scheme.closure_sha256
 
 
 def roll_out(
@@ -208,10 +207,12 @@ def _judged(result: Result) -> list[Row]:
     return floored(done, result["distances"], [*QUANTITIES, "profile_error"])
 
 
-def _case(name: str) -> AccuracyCase:
-    if name not in CASES:
-        raise InputError(f'--cases takes {", ".join(CASES)}, not "{name}".')
-    return CASES[name]
+def named(names: Sequence[str] | None, known: Mapping[str, AccuracyCase]) -> list[AccuracyCase]:
+    """The cases of these names, or all that there are."""
+    for name in names or ():
+        if name not in known:
+            raise InputError(f'--cases takes {", ".join(known)}, not "{name}".')
+    return [known[name] for name in names or known]
 
 
 def check_grid(grid: Grid, judged: bool) -> None:

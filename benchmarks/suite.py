@@ -19,21 +19,11 @@ from tellus.config import load_dataset_config
 from tellus.config.examples import example
 from tellus.config.own_class import HOMOGENISED, NO_CLOSURE
 from tellus.coupling.dataset.sampling import Member, members
-from tellus.errors import InputError
 from tellus.io.lock import sole_user
 from tellus.io.recognised import refuse_made
 from tellus.solver.grid import Grid
 
-from .accuracy import (
-    BEST,
-    HIGH,
-    OF_OWN_GRID,
-    TODAY,
-    check_grid,
-    refuse_unknown_closures,
-    roll_out,
-    tried_with,
-)
+from .accuracy import BEST, HIGH, OF_OWN_GRID, TODAY, check_grid, named, roll_out, tried
 from .accuracy_cases import FINE, LADDER, AccuracyCase, Scheme
 from .accuracy_reference import (
     STORED,
@@ -165,13 +155,10 @@ def main(
         with a closure, of their ratios to those without; ``distances``: of each simulation, what
         its reference's means are uncertain by; ``without_reference``; and where it was measured.
     """
-    chosen = [_named(name) for name in names or cases()]
+    chosen = named(names, cases())
     for grid in grids:
         check_grid(grid, any(grid.nx < case.finest.nx for case in chosen))
-    schemes = [
-        *dict.fromkeys([*SCHEMES, *([] if closure is None else tried_with(closure, [BEST]))])
-    ]
-    refuse_unknown_closures(schemes)
+    schemes = tried(SCHEMES, closure, [BEST])
     refuse_made(out)
     with sole_user(out), fixed_threads(threads) as count:
         found = _references(chosen, out, make=reference)
@@ -189,12 +176,6 @@ def main(
         ]
         save(result, out)
         return result
-
-
-def _named(name: str) -> AccuracyCase:
-    if name not in cases():
-        raise InputError(f'--cases takes {", ".join(cases())}, not "{name}".')
-    return cases()[name]
 
 
 def _references(chosen: Sequence[AccuracyCase], out: Path, *, make: bool) -> dict[str, Reference]:
