@@ -6,6 +6,7 @@ and complaints come at once.
 """
 
 from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -14,12 +15,10 @@ import typer
 from tellus.io.places import refuse_sources
 
 from .bench import bench
-from .config import config
+from .config import config, init
 from .evaluate import calibrate, evaluate, experiments, rollout_suite
-from .init import init
 from .options import DataDir, Device, Json, Preset, Scheduler, Set, at_once, solver_kinds
 from .shell import OneSentenceGroup, complain, deliver, listen, processors, say, show
-from .sweep import sweep
 from .view import export, plot, profile, sharpen, unpack
 from .web import web
 
@@ -194,9 +193,48 @@ def demo(
     run_demo(out, say)
 
 
-for command in (init, sweep, evaluate, experiments, profile, plot, export, sharpen, unpack, config):
+def sweep(
+    config: Annotated[Path, typer.Argument(help="Configuration of a run.")],
+    out: Annotated[Path, typer.Option(help="Directory of the sweep.")],
+    vary: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="SECTION.KEY=VALUES",
+            help="A setting and its values: 1,2,3; 0:10:5, five from 0 to 10; log:1e5:1e9:5, five "
+            "in equal ratios. More than one: every combination.",
+        ),
+    ] = None,
+    sample: Annotated[
+        str | None,
+        typer.Option(metavar="sobol:N", help="N points between the ends instead of all."),
+    ] = None,
+    jobs: Annotated[int | None, at_once("Runs")] = None,
+    scheduler: Scheduler = None,
+    changes: Set = None,
+    as_json: Json = False,
+) -> None:
+    """Run a configuration at many values of some settings."""
+    refuse_sources(out, config)
+    from tellus.coupling.sweep import sweep as sweeps
+    from tellus.coupling.sweep.table import table
+
+    work = partial(
+        sweeps.sweep,
+        config,
+        vary or [],
+        out,
+        changes=changes or [],
+        sample=sample,
+        jobs=jobs or processors(),
+        scheduler=scheduler,
+        report=say,
+    )
+    sweeps.check_ended(deliver(work, as_json, table))
+
+
+# In the order that --help shows.
+listed = (init, sweep, evaluate, experiments, profile, plot, export, sharpen, unpack, config)
+for command in (*listed, calibrate, web):
     app.command()(command)
-app.command()(calibrate)
-app.command()(web)
 app.command(name="rollout-suite")(rollout_suite)
 app.add_typer(bench, name="bench")
