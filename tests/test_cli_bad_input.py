@@ -347,30 +347,3 @@ def test_config_prints_what_it_would_use() -> None:
     assert "nx = 32" in tellus("config", "--set", "grid.nx=32").stdout
     listed = tellus("config", "--help-fields").stdout
     assert all(key in listed for model in MODELS for key, _ in fields(model))
-
-
-def test_nothing_heavy_is_imported_before_it_is_needed() -> None:
-    """One process, told step by step what must not have been imported by then."""
-    program = """
-import sys
-
-def without(*names):
-    assert not (found := sorted(set(names) & set(sys.modules))), found
-
-import tellus.cli
-without("torch", "numba", "numpy", "pydantic", "zarr", "matplotlib", "rich", "dask")
-tellus.Grid, tellus.StokesProblem, tellus.__version__
-without("torch", "numba", "pydantic", "zarr")
-import tellus.solver.mumps.solver
-without("petsc4py")
-from tellus.config import load_config
-from tellus.coupling.build import grid_of
-from tellus.coupling.starts.initial import initial_temperature
-config = load_config(None, [])
-initial_temperature(config, grid_of(config))
-without("torch")
-import tellus.coupling.dataset.picture
-import tellus.coupling.trajectory.suite.suite
-without("torch")
-"""
-    subprocess.run([sys.executable, "-c", program], check=True)

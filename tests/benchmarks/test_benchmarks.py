@@ -15,11 +15,11 @@ import numpy as np
 import pytest
 import torch
 from rich.console import Console
+from rollouts import complaint, tellus
 from threadpoolctl import threadpool_info
-from typer.testing import CliRunner
 
 from tellus.benchmarks import apply, energy, memory, step, stokes
-from tellus.benchmarks.fields import Case, problems, sequences
+from tellus.benchmarks.fields import Case, problems
 from tellus.benchmarks.harness import Measurement, fixed_threads, thread_pools
 from tellus.benchmarks.memory import KilledError, memory_of
 from tellus.benchmarks.record import save
@@ -27,7 +27,6 @@ from tellus.benchmarks.selection import SINGLE_SOLVES
 from tellus.benchmarks.step import steps_per_block
 from tellus.benchmarks.stokes_views import exponents
 from tellus.benchmarks.tables import table
-from tellus.cli import app
 from tellus.coupling.simulation import loop as simulation
 from tellus.coupling.solvers.kinds import SOLVERS, SolverEntry
 from tellus.coupling.solvers.skip import SkipSolver
@@ -173,10 +172,14 @@ def test_bad_input_is_explained(
 
 def test_stokes(register: Callable[..., None], tmp_path: Path) -> None:
     register(Half)
-    grids, out = [GRID, Grid(16, 8, 2.0)], tmp_path / "r.json"
+    grids, out = [GRID, Grid(16, 8, 2.0)], tmp_path / "new"
     measurement = toy(grids=grids, threads=1, repeats=6, out=out)
     result = strict(stokes.main(measurement, ["direct", "half"]))
-    assert out.with_suffix(".png").read_bytes().startswith(b"\x89PNG")
+    (written,) = out.glob("stokes-*-1-thread.json")
+    assert json.loads(written.read_text()) == result
+    assert written.with_suffix(".png").read_bytes().startswith(b"\x89PNG")
+    assert save(result, tmp_path / "mine.json") == tmp_path / "mine.json"
+    assert json.loads((tmp_path / "mine.json").read_text()) == result
     assert result["grid"] == "24x12,16x8"
     assert result["threads"] == 1
     assert result["repeats"] == 6
@@ -466,35 +469,17 @@ def test_blocks_hold_whole_cycles() -> None:
     assert steps_per_block([SkipSolver(direct, 100, GRID)]) == 100
 
 
-# Saving, and the command line
+# The command line
 
 
-def test_results_are_saved_under_the_name_of_the_machine(tmp_path: Path) -> None:
-    result = stokes.main(toy(threads=1, out=tmp_path / "new"), ["direct"])
-    picture, written = sorted((tmp_path / "new").iterdir(), key=lambda path: path.suffix)[::-1]
-    assert written.name.startswith("stokes-")
-    assert written.name.endswith("-1-thread.json")
-    assert picture == written.with_suffix(".png")
-    assert json.loads(written.read_text()) == result
-    assert save(result, tmp_path / "mine.json") == tmp_path / "mine.json"
-    assert json.loads((tmp_path / "mine.json").read_text()) == result
-
-
-def test_commands(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    for module in (energy, step):
-        monkeypatch.setattr(module, "problems", lambda grid, case: problems(grid, TOY))
-    monkeypatch.setattr(stokes, "sequences", lambda grid, case: sequences(grid, TOY))
-    solvers_of = {"stokes": "direct", "energy": None, "step": "direct,skip:2", "apply": None}
-    for name, solvers in solvers_of.items():
-        words = ["bench", name, "--grid", "16x8,24x8", "--threads", "1", "--repeats", "5", "--json"]
-        words += ["--out", str(tmp_path / f"{name}.json")]
-        words += ["--no-memory"] if name == "stokes" else []
-        result = CliRunner().invoke(app, words + (["--solvers", solvers] if solvers else []))
-        assert result.exit_code == 0, result.output
-        document = json.loads(result.stdout)
-        assert document["grid"] == "16x8,24x8"
-        assert len(document["results"]) == {"stokes": 2, "apply": 6, "energy": 8}.get(name, 4)
-        assert json.loads((tmp_path / f"{name}.json").read_text()) == document
-    refused = CliRunner().invoke(app, ["bench", "stokes", "--solvers", "skip:10"])
-    assert refused.exit_code == 2
-    assert refused.stderr.count("\n") == 1
+def test_a_command(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """One for all; that each of them takes its options, `test_contract` shows."""
+    monkeypatch.setattr(step, "problems", lambda grid, case: problems(grid, TOY))
+    out = tmp_path / "step.json"
+    words = ["--grid", "16x8,24x8", "--threads", "1", "--repeats", "5", "--json", "--out", out]
+    done = tellus("bench", "step", "--solvers", "direct,skip:2", *words)
+    document = json.loads(done.stdout)
+    assert document["grid"] == "16x8,24x8"
+    assert len(document["results"]) == 4
+    assert json.loads(out.read_text()) == document
+    assert "tellus bench step" in complaint("bench", "stokes", "--solvers", "skip:10")

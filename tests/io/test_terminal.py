@@ -4,7 +4,6 @@ import io
 import json
 import os
 import pty
-import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -18,8 +17,6 @@ from tellus.__main__ import main
 from tellus.coupling.runs import progress
 from tellus.coupling.runs.run import run_directory
 from tellus.io.terminal import unfailing
-
-TELLUS = f"{sys.executable} -m tellus"
 
 
 class Lost(io.StringIO):
@@ -60,11 +57,20 @@ def without_streams() -> None:
     sys.stdout = sys.stderr = None  # type: ignore[assignment]
 
 
-def into(descriptor: int) -> None:
-    """Both streams."""
-    for number in (1, 2):
+def into(out: int, error: int | None = None, encoding: str | None = None) -> None:
+    """Both streams, or one into each of two descriptors."""
+    for number, descriptor in ((1, out), (2, out if error is None else error)):
         os.dup2(descriptor, number)
-    sys.stdout, sys.stderr = (os.fdopen(number, "w") for number in (1, 2))
+    sys.stdout, sys.stderr = (os.fdopen(number, "w", encoding=encoding) for number in (1, 2))
+
+
+def command(*words: str, status: int = 0) -> None:
+    """A command in a process that is made for it, with what happens to streams at its end."""
+    sys.argv = ["tellus", *words]
+    with pytest.raises(SystemExit) as end:
+        main()
+    assert (end.value.code or 0) == status
+    sys.stdout.flush()  # as the interpreter does, whatever the command's status
 
 
 STREAMS: dict[str, Callable[[], None]] = {
@@ -80,10 +86,7 @@ def test_a_run_ends_well_whatever_became_of_its_streams(streams: str, tmp_path: 
 
     def run() -> None:
         STREAMS[streams]()
-        sys.argv = ["tellus", "run", str(config), "--out", str(tmp_path / "run")]
-        with pytest.raises(SystemExit) as end:
-            main()
-        assert not end.value.code
+        command("run", str(config), "--out", str(tmp_path / "run"))
 
     assert ended(forked(run), 250.0) == 0
     assert json.loads((tmp_path / "run" / "run.json").read_text())["status"] == "done"
@@ -93,26 +96,28 @@ def test_a_run_ends_well_whatever_became_of_its_streams(streams: str, tmp_path: 
 
 
 def test_names_are_said_in_the_characters_there_are(tmp_path: Path) -> None:
-    name = b"r\xe9sultat \xc3\xa9"
-    short_run(tmp_path / os.fsdecode(name))
-    done = subprocess.run(
-        [sys.executable, "-m", "tellus", "info", name],
-        env=os.environ | {"PYTHONIOENCODING": "ascii"},
-        cwd=tmp_path,
-        capture_output=True,
-        timeout=300,
-    )
-    assert done.returncode == 0, done.stderr
-    assert rb"r\udce9sultat \xe9" in done.stdout
+    name = os.fsdecode(b"r\xe9sultat \xc3\xa9")
+    short_run(tmp_path / name)
+    said = tmp_path / "said"
+
+    def told() -> None:
+        into(os.open(said, os.O_WRONLY | os.O_CREAT), encoding="ascii")
+        command("info", str(tmp_path / name))
+
+    assert ended(forked(told)) == 0
+    assert rb"r\udce9sultat \xe9" in said.read_bytes()
 
 
 def test_a_result_that_cannot_be_printed_is_a_failure(tmp_path: Path) -> None:
-    done = subprocess.run(
-        f"{TELLUS} solvers >/dev/full", shell=True, capture_output=True, text=True, timeout=300
-    )
-    assert done.returncode == 1
-    assert "No space left" in done.stderr
-    assert "Traceback" not in done.stderr
+    said = tmp_path / "said"
+
+    def listed() -> None:
+        into(os.open("/dev/full", os.O_WRONLY), os.open(said, os.O_WRONLY | os.O_CREAT))
+        command("solvers", status=1)
+
+    assert ended(forked(listed)) == 0
+    assert "No space left" in said.read_text()
+    assert "Traceback" not in said.read_text()
 
 
 def test_what_a_stream_cannot_express_is_escaped() -> None:
