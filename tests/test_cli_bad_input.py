@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 import tomli_w
@@ -54,12 +55,11 @@ patient = settings(
 def accepted_or_explained(model: Any, file: Path | None, overrides: list[str]) -> Any:
     """The configuration, or None after one sentence; anything else fails the test."""
     try:
-        config = read(model, file, overrides)
+        return read(model, file, overrides)
     except InputError as failure:
         sentence = str(failure)
-        assert sentence.endswith(".")
-        return None
-    return config
+    assert sentence.endswith(".")
+    return None
 
 
 @patient
@@ -143,6 +143,17 @@ def test_the_command_line_explains_any_override(override: str) -> None:
         complaint("config", "--set", override)
 
 
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The current directory, and a configuration in it."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "case.toml").write_text("[grid]\nnx = 32\nny = 8\n")
+    return tmp_path
+
+
+BAD_KEYS = ("grid.nx=2", "grid.nz=8", "time.end=nan", "initial.kind=file", "stokes.solver=nope")
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
@@ -152,39 +163,21 @@ def test_the_command_line_explains_any_override(override: str) -> None:
         ["compare", "missing", "missing", "--json"],
         ["bench", "stokes", "--grid", "512"],
         ["bench", "step", "--solvers", "direct,,skip:2"],
+        *(["run", "case.toml", "--set", change] for change in BAD_KEYS),
     ],
+    ids="-".join,
 )
-def test_missing_files(
-    arguments: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
+def test_what_cannot_be_done_writes_nothing(arguments: list[str], here: Path) -> None:
     complaint(*arguments)
-    assert list(tmp_path.iterdir()) == []
+    assert [path.name for path in here.iterdir()] == ["case.toml"]
 
 
-def test_a_run_to_go_on_with_is_named_as_it_was(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    Path("elsewhere").mkdir()
-    Path("elsewhere/case.toml").write_text("[grid]\nnx = 32\nny = 8\n")
+def test_a_run_to_go_on_with_is_named_as_it_was(here: Path) -> None:
     for name, said in {
-        "elsewhere/typo": "elsewhere/typo does not exist: name a run directory",
-        "elsewhere/case.toml": "elsewhere/case.toml began no run in runs/case: name the run's own",
+        "typo": "typo does not exist: name a run directory",
+        "./case.toml": "case.toml began no run in runs/case: name the run's own",
     }.items():
         assert said in complaint("run", name, "--resume")
-
-
-@pytest.mark.parametrize(
-    "change", ["grid.nx=2", "grid.nz=8", "time.end=nan", "initial.kind=file", "stokes.solver=nope"]
-)
-def test_a_bad_configuration_writes_nothing(
-    change: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    Path("case.toml").write_text("[grid]\nnx = 32\nny = 8\n")
-    complaint("run", "case.toml", "--set", change)
-    assert [path.name for path in tmp_path.iterdir()] == ["case.toml"]
 
 
 @pytest.mark.parametrize("change", ["grid.nx=64", "initial.seed=4"])
@@ -214,21 +207,19 @@ def test_an_edited_file_is_not_silently_ignored_on_resume(
     assert "growth" not in said
 
 
-def test_a_directory_that_holds_a_run_is_left_alone(tmp_path: Path) -> None:
-    case = tmp_path / "case.toml"
-    case.write_text("[grid]\nnx = 32\nny = 8\n")
-    out = tmp_path / "run"
-    out.mkdir()
-    for content, said in (("precious", "is no run's"), (dump(load_config(case)), "holds a run")):
+def test_a_directory_that_holds_a_run_is_left_alone(here: Path) -> None:
+    (out := here / "run").mkdir()
+    begun = dump(load_config(here / "case.toml"))
+    for content, said in (("precious", "is no run's"), (begun, "holds a run")):
         (out / "config.toml").write_text(content)
-        assert said in complaint("run", case, "--out", out)
+        assert said in complaint("run", "case.toml", "--out", out)
         assert {path.name: path.read_text() for path in out.iterdir()} == {"config.toml": content}
 
 
-def test_two_words_for_one_key(tmp_path: Path) -> None:
-    case, model = tmp_path / "case.toml", "closure.weights=models/mine"
-    case.write_text("[grid]\nnx = 32\nny = 8\n")
-    said = complaint("run", case, "--closure", "learned", "--set", model, "--out", tmp_path / "run")
+@pytest.mark.usefixtures("here")
+def test_two_words_for_one_key() -> None:
+    model = "closure.weights=models/mine"
+    said = complaint("run", "case.toml", "--closure", "learned", "--set", model)
     assert said == (
         f"tellus: --closure sets closure.weights, and so does --set {model}: take one of them.\n"
     )
@@ -262,13 +253,11 @@ def test_benchmarks_leave_a_run_alone(tmp_path: Path) -> None:
     ],
 )
 def test_an_empty_argument_is_not_the_current_directory(
-    arguments: list[str], named: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    arguments: list[str], named: str, here: Path
 ) -> None:
-    monkeypatch.chdir(tmp_path)
-    Path("case.toml").write_text("[grid]\nnx = 32\nny = 8\n")
     said = f"tellus: {named} is empty: give it a value, or leave it out.\n"
     assert complaint(*arguments) == said
-    assert [path.name for path in tmp_path.iterdir()] == ["case.toml"]
+    assert [path.name for path in here.iterdir()] == ["case.toml"]
 
 
 def test_an_empty_value_of_a_key_is_a_value() -> None:
@@ -279,15 +268,11 @@ def test_an_empty_value_of_a_key_is_a_value() -> None:
 
 
 @pytest.mark.parametrize("name", ["x" * 300, "case.toml/below", "loop"])
-def test_paths_that_cannot_be_are_named_with_a_remedy(
-    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    Path("case.toml").write_text("[grid]\nnx = 32\nny = 8\n")
+def test_paths_that_cannot_be_are_named_with_a_remedy(name: str, here: Path) -> None:
     Path("loop").symlink_to("loop")
     for command in (["info", name], ["run", name], ["run", "case.toml", "--out", name]):
         assert name in complaint(*command)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["case.toml", "loop"]
+    assert sorted(path.name for path in here.iterdir()) == ["case.toml", "loop"]
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -329,18 +314,14 @@ def test_usage_errors_are_bad_input() -> None:
 def test_full_disk_and_memory_are_one_sentence(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(path: Path) -> str:
-        raise OSError(28, "No space left on device", "fields.zarr")
-
-    monkeypatch.setattr("tellus.coupling.runs.info.describe", full)
-    said = "tellus: fields.zarr: No space left on device; make room, or name another path.\n"
-    assert complaint("info", tmp_path, status=1) == said
-
-    def large(path: Path) -> str:
-        raise MemoryError("Unable to allocate 9 TiB")
-
-    monkeypatch.setattr("tellus.coupling.runs.info.describe", large)
-    complaint("info", tmp_path, status=1)
+    full = OSError(28, "No space left on device", "fields.zarr")
+    no_room = "tellus: fields.zarr: No space left on device; make room, or name another path.\n"
+    large = MemoryError("Unable to allocate 9 TiB")
+    no_memory = "tellus: out of memory (Unable to allocate 9 TiB); try a smaller grid.\n"
+    for failure, said in ((full, no_room), (large, no_memory)):
+        described = Mock(side_effect=failure)
+        monkeypatch.setattr("tellus.coupling.runs.info.describe", described)
+        assert complaint("info", tmp_path, status=1) == said
 
 
 def test_config_prints_what_it_would_use() -> None:
