@@ -13,11 +13,6 @@ from tellus.solver.grid import Array, Grid
 States = tuple[Array, Array]
 
 
-@pytest.fixture(scope="module")
-def nothing_laid_out() -> None:
-    """Here everything is: labels keep out of each other's way."""
-
-
 @pytest.fixture(autouse=True, scope="module")
 def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     with pytest.MonkeyPatch.context() as patch:

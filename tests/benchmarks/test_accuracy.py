@@ -8,12 +8,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 
 from tellus.benchmarks import accuracy, accuracy_figure, accuracy_reference
 from tellus.benchmarks.accuracy_cases import AccuracyCase, Scheme
 from tellus.benchmarks.accuracy_reference import Judged, Reference, store, stored
 from tellus.benchmarks.fronts import at_equal_error, floored, pareto_front, seconds_at
-from tellus.benchmarks.labels import laid_out
+from tellus.benchmarks.labels import laid_out as renderer_of
 from tellus.errors import InputError
 from tellus.solver.grid import Grid
 
@@ -24,28 +25,12 @@ TINY = AccuracyCase(
     1e3,
     2.0,
     3.0,
-    start=4e-3,
-    determined=1e-3,
-    long=3e-3,
+    start=2e-3,
+    determined=5e-4,
+    long=1e-3,
     ladder=(Grid(64, 16), FINE),
     finest=FINE,
 )
-KEYS = {
-    "case",
-    "grid",
-    "advection",
-    "courant",
-    "solver",
-    "closure",
-    "cpu_seconds_per_model_time",
-    "field_error",
-    "mean_temperature_error",
-    "profile_error",
-    "nusselt_top_error",
-    "nusselt_bottom_error",
-    "vrms_error",
-    "surface_velocity_error",
-}
 
 
 @pytest.fixture
@@ -55,6 +40,8 @@ def tiny(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     for module in (accuracy_reference, accuracy):
         monkeypatch.setattr(module, "COMPARED", COMPARED)
     monkeypatch.setattr(accuracy, "CASES", {"A": TINY})
+    # Drawn of the stored results, below.
+    monkeypatch.setattr(accuracy, "figure", lambda result: Figure())
     file = tmp_path / "reference.npz"
     monkeypatch.setattr(accuracy, "store", lambda references: store(references, file))
     monkeypatch.setattr(accuracy, "stored", lambda names: stored(names, file))
@@ -73,7 +60,6 @@ def test_rows_are_judged_against_a_reference_that_is_kept(tiny: Path) -> None:
         measured(tiny)
     assert not tiny.exists()
     made = measured(tiny, reference=True)
-    assert set(made["results"][0]) >= KEYS
     assert [(row["grid"], row["advection"]) for row in made["results"]] == [
         ("32x8", "van-leer"),
         ("32x8", "mp5"),
@@ -164,13 +150,14 @@ def test_a_stored_reference_comes_back(tmp_path: Path) -> None:
     np.testing.assert_array_equal(found.start, kept.start)
 
 
+@pytest.mark.usefixtures("laid_out")
 def test_labels_of_the_figure_stand_beside_their_points() -> None:
     """Of the stored results, those of one case."""
     result = json.loads((RESULTS / "accuracy-amd-epyc-1-thread.json").read_text())
     result["results"] = [row for row in result["results"] if row["case"] == "A"]
     drawing = accuracy_figure.figure(result)
     drawing.set_layout_engine("none")
-    renderer = laid_out(drawing)
+    renderer = renderer_of(drawing)
     for axis in drawing.axes:
         boxes = [text.get_window_extent(renderer) for text in axis.texts]
         assert len(boxes) >= 5

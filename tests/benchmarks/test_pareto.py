@@ -291,6 +291,7 @@ def test_a_stopped_run_can_go_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert "the same command goes on" in told.stderr
 
 
+@pytest.mark.usefixtures("laid_out")
 def test_labels_keep_out_of_each_others_way() -> None:
     axis = Figure(figsize=(6, 4)).subplots()
     axis.set(xscale="log", yscale="log")
