@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from small_data import GRID, waves, write_dataset
 
 from tellus.benchmarks import fields
 from tellus.benchmarks.fields import Case, cache_directory
@@ -19,6 +20,14 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
         patch.setattr(fields, "make_states", short_states)
         yield cache_directory()
+
+
+@pytest.fixture(scope="session")
+def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data set of eight simulations, which no test changes."""
+    root = tmp_path_factory.mktemp("data")
+    write_dataset(root, GRID, waves())
+    return root
 
 
 def short_states(

@@ -70,6 +70,8 @@ def test_rows_are_judged_against_a_reference_that_is_kept(tiny: Path) -> None:
         ("128x32", "van-leer"),
     ]
     coarse, fine = made["results"][0], made["results"][5]
+    means = ("mean_temperature", "profile", "nusselt_top", "nusselt_bottom", "vrms")
+    assert coarse.keys() >= {f"{name}_error" for name in (*means, "surface_velocity", "field")}
     assert fine["field_error"] < 0.2 * coarse["field_error"]
     assert set(made["distances"]["A"]) == {"64x16", "perturbed", "half dt"}
     assert 0.0 < made["distances"]["A"]["half dt"]["field_error"] < coarse["field_error"]

@@ -16,7 +16,9 @@ GRID = Grid(24, 12, 2.0)
 TOY = Case(gamma_T=1e7, coarse_ny=8, end=1e-2, steps=4, recorded=3)
 
 
-def test_fields_are_states_of_a_run_at_the_wanted_size() -> None:
+def test_fields_are_states_of_a_run_at_the_wanted_size_made_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     states = problems(GRID, TOY)
     times = [state.time for state in states]
     assert len(states) == TOY.states
@@ -26,6 +28,10 @@ def test_fields_are_states_of_a_run_at_the_wanted_size() -> None:
         assert after.temperature.shape == GRID.cells
         assert 0.0 <= after.temperature.min() <= after.temperature.max() < 1.2
         assert not np.array_equal(before.temperature, after.temperature)
+    monkeypatch.setattr(fields, "make_states", None)
+    for first, again in zip(states, problems(GRID, TOY), strict=True):
+        assert np.array_equal(first.temperature, again.temperature)
+        assert first.time == again.time
 
 
 def test_each_field_is_the_end_of_a_sequence_of_time_steps() -> None:
@@ -46,16 +52,6 @@ def test_a_case_records_some_of_its_steps(recorded: int) -> None:
         Case(steps=4, recorded=recorded)
 
 
-def test_fields_are_made_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    first = problems(GRID, TOY)
-    with monkeypatch.context() as patch:
-        patch.setattr(fields, "make_states", None)
-        second = problems(GRID, TOY)
-    for a, b in zip(first, second, strict=True):
-        assert np.array_equal(a.temperature, b.temperature)
-    assert [state.time for state in first] == [state.time for state in second]
-
-
 def test_a_damaged_cache_is_made_again(cache: Path, caplog: pytest.LogCaptureFixture) -> None:
     first = problems(GRID, TOY)
     for path in cache.glob("*.npz"):
@@ -73,13 +69,12 @@ def test_no_cache_is_no_failure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 
 
 def test_refinement_goes_through_grids_twice_as_fine() -> None:
-    assert [str(g) for g in fields.ladder(Grid(512, 128), Case())] == [
-        "128x32",
-        "256x64",
-        "512x128",
-    ]
-    assert [str(g) for g in fields.ladder(Grid(500, 125), Case())][1:] == ["256x64", "500x125"]
-    assert [str(g) for g in fields.ladder(Grid(32, 8), Case())] == ["128x32", "32x8"]
+    for wanted, through in {
+        Grid(512, 128): ["128x32", "256x64", "512x128"],
+        Grid(500, 125): ["128x32", "256x64", "500x125"],
+        Grid(32, 8): ["128x32", "32x8"],
+    }.items():
+        assert [str(grid) for grid in fields.ladder(wanted, Case())] == through
 
 
 def test_cases_do_not_share_a_cache() -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from small_data import GRID, waves, write_dataset
+from small_data import GRID
 
 from tellus.benchmarks.sharpen import by_splines, main
 from tellus.benchmarks.tables import table
@@ -16,14 +16,6 @@ from tellus.solver.grid import Array, Grid
 from tellus.solver.rheology import FrankKamenetskii
 from tellus.solver.stokes import StokesProblem
 from tellus.surrogate.data import Dataset
-
-
-@pytest.fixture(scope="module")
-def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    root = tmp_path_factory.mktemp("data")
-    write_dataset(root, GRID, waves())
-    return root
-
 
 COARSE = Grid(GRID.nx // 2, GRID.ny // 2, GRID.aspect)
 

@@ -64,47 +64,33 @@ def test_files_and_weights_with_their_card(place: Path) -> None:
 @pytest.mark.parametrize(
     "command",
     [
-        ("evaluate", "--data", "DATA", "--out", "OVER"),
-        ("evaluate", "DATA", "--data", "elsewhere", "--out", "OVER"),
-        ("evaluate", "--data", "elsewhere", "--out", "a.png", "--plot", "a.png"),
-        ("export", "DATA", "--to", "travel", "--out", "OVER"),
-        ("export", "DATA", "--to", "netcdf", "--out", "OVER"),
-        ("export", "DATA", "--to", "vtk", "--out", "OVER"),
-        ("profile", "DATA", "--out", "OVER"),
-        ("plot", "DATA", "--out", "OVER"),
-        ("compare", "DATA", "elsewhere", "--out", "OVER"),
-        ("bench", "box", "--data", "DATA", "--out", "OVER"),
-        ("bench", "stokes", "--solvers", "surrogate:DATA", "--out", "OVER"),
-        ("bench", "pareto", "FILE", "--out", "FILE"),
-        ("rollout-suite", "--data", "DATA", "--out", "OVER"),
-        ("rollout-suite", "--stokes", "skip:2,surrogate:DATA", "FILE", "--out", "OVER"),
-        ("experiments", "FOLDER", "--data", "DATA", "--out", "OVER"),
-        ("train", "FILE", "--data", "DATA", "--out", "OVER"),
-        ("dataset", "FILE", "--out", "FILE"),
-        ("unpack", "FILE", "--out", "FILE"),
-        (
-            "run",
-            "FILE",
-            "--set",
-            "initial.kind=file",
-            "--set",
-            "initial.path=DATA",
-            "--out",
-            "OVER",
-        ),
+        "evaluate --data {data} --out {over}",
+        "evaluate {data} --data elsewhere --out {over}",
+        "evaluate --data elsewhere --out {picture} --plot {picture}",
+        "export {data} --to travel --out {over}",
+        "export {data} --to netcdf --out {over}",
+        "export {data} --to vtk --out {over}",
+        "profile {data} --out {over}",
+        "plot {data} --out {over}",
+        "compare {data} elsewhere --out {over}",
+        "bench box --data {data} --out {over}",
+        "bench stokes --solvers surrogate:{data} --out {over}",
+        "bench pareto {file} --out {file}",
+        "rollout-suite --data {data} --out {over}",
+        "rollout-suite --stokes skip:2,surrogate:{data} {file} --out {over}",
+        "experiments {folder} --data {data} --out {over}",
+        "train {file} --data {data} --out {over}",
+        "dataset {file} --out {file}",
+        "unpack {file} --out {file}",
+        "run {file} --set initial.kind=file --set initial.path={data} --out {over}",
     ],
 )
-def test_every_command_asks(command: tuple[str, ...], place: Path, tmp_path: Path) -> None:
-    (tmp_path / "case.toml").write_text("")
-    stands = {"DATA": place, "OVER": place / "simulations" / "new", "FOLDER": tmp_path}
-    stands["FILE"] = tmp_path / "case.toml"
-    arguments = []
-    for argument in command:
-        for word, path in stands.items():
-            argument = argument.replace(word, str(path))
-        arguments.append(argument.replace("a.png", str(tmp_path / "a.png")))
-    result = tellus(*arguments, status=2)
-    said = "name two files" if "a.png" in command else "name another place"
+def test_every_command_asks(command: str, place: Path, tmp_path: Path) -> None:
+    (file := tmp_path / "case.toml").write_text("")
+    stands = {"data": place, "over": place / "simulations" / "new", "folder": tmp_path}
+    stands |= {"file": file, "picture": tmp_path / "a.png"}
+    result = tellus(*(word.format(**stands) for word in command.split()), status=2)
+    said = "name two files" if "{picture}" in command else "name another place"
     assert said in " ".join(result.stderr.split())
     assert (place / "card.json").read_text() == "precious"
 
