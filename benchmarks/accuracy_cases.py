@@ -33,15 +33,9 @@ LADDER = (Grid(256, 64), FINE)
 
 @dataclass(frozen=True)
 class Scheme(Record):
-    """How a run is stepped.
+    """How a run is stepped, in the words of a configuration.
 
-    Parameters
-    ----------
-    advection, velocity, solver : str
-        As the configuration has them.
-    courant : float
-    closure : str
-        A trained closure's directory, `FILE.py:CLASS`, or "none".
+    `closure` is a trained one's directory, `FILE.py:CLASS`, or "none".
     """
 
     advection: str = "van-leer"
@@ -78,23 +72,10 @@ several times as much."""
 class AccuracyCase:
     """One case of the paper's box.
 
-    Parameters
-    ----------
-    name : str
-    gamma_T, gamma_p, heating : float
-    start : float
-        Model time of the state that all rollouts begin in.
-    determined, long : float
-        Spans after it: that over which fields are compared, while they are determined, and that
-        over which means are, the first left out.
-    outputs : int
-        Times in the determined span at which fields are compared.
-    initial : str
-        What the state grows from, as the configuration has it.
-    ladder : tuple of Grid
-        The grids that it grows on, the last of which it is kept on.
-    finest : Grid
-        That of the reference.
+    All rollouts begin in the state at the model time `start`. Fields are compared at so many
+    `outputs` of the span after it that is `determined`, means over the `long` one, the first left
+    out. The state grows from `initial`, as the configuration has it, on the grids of the `ladder`,
+    the last of which it is kept on. `finest` is the grid of the reference.
     """
 
     name: str

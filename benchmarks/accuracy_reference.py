@@ -121,19 +121,10 @@ def rolled_out(
     perturbation: float = 0.0,
     dt_factor: float = 1.0,
 ) -> Trajectory:
-    """A rollout over the long span, done before or now, and kept.
+    """A rollout over the long span, done before or now, and kept in a folder of `out`.
 
-    Parameters
-    ----------
-    case : AccuracyCase
-    grid : Grid
-    scheme : Scheme
-    start : array, shape (ny, nx)
-        T that all begin with, on any grid.
-    out : Path
-        Directory of the rollouts.
-    perturbation, dt_factor : float
-        See `Rollout`.
+    `start`, shape (ny, nx), is T that all begin with, on any grid; of `perturbation` and
+    `dt_factor` see `Rollout`.
     """
     config, sha256 = case.config(grid, scheme), scheme.closure_sha256
     label = f"{case.name} {grid} {scheme.label}"
@@ -163,18 +154,10 @@ def rolled_out(
 class Reference:
     """The reference of a case, the state it began in, and how far others of its kind are from it.
 
-    Attributes
-    ----------
-    start : array, shape (128, 512)
-        T that it, and all that are compared with it, begin with.
-    judged : Judged
-    distances : dict
-        The errors of its scheme at 256x64 and, against that, of half its steps and of a start that
-        differs by a millionth.
-    overturn : float
-        Model time in which the flow crosses the box's height.
-    grid, git : str, optional
-        That of its rollout; the commit that made it.
+    `start`, shape (128, 512), is T that it, and all that are compared with it, begin with;
+    `distances` are the errors of its scheme at 256x64 and, against that, of half its steps and of
+    a start that differs by a millionth; `overturn` is the model time in which the flow crosses
+    the box's height, `grid` that of its rollout, `git` the commit that made it.
     """
 
     start: Array

@@ -41,16 +41,7 @@ def main(
 ) -> Row:
     """Relative velocity errors of `solvers` on the evenly spread snapshots of a data set.
 
-    Parameters
-    ----------
-    data : Path
-        A data set made by `tellus dataset`.
-    solvers : sequence of str, optional
-        Names as --stokes takes them; by default the approximate ones that fit.
-    split : str, optional
-        Only the simulations of this split; all of them by default.
-    out : Path, optional
-        File or directory to save the result in.
+    By default of the approximate solvers that fit, and of the simulations of all splits.
 
     Returns
     -------

@@ -45,15 +45,8 @@ def cached(
 ) -> Mapping[str, Array]:
     """Arrays of an earlier time; made, and kept for the next, where they are missing or damaged.
 
-    Parameters
-    ----------
-    name : str
-        Of everything that decides what they are; of their file, too.
-    make : callable
-    what : str
-        What they are, for the log.
-    fits : callable
-        Whether arrays are those that are wanted, damage apart.
+    `name`, of their file too, is one of everything that decides what they are, `what` is for the
+    log; `fits` says whether arrays are those that are wanted, damage apart.
     """
     path = cache_directory() / f"{name}.npz"
     try:
@@ -134,20 +127,9 @@ class Case:
         advection: str = VAN_LEER,
         closure: Closure | None = None,
     ) -> Simulation:
-        """A simulation that goes on from a state, at once with a full time step if time > 0.
+        """A simulation that goes on from a state, T of shape (ny, nx) at a model time.
 
-        Parameters
-        ----------
-        grid : Grid
-        temperature : array, shape (ny, nx)
-            T of the state.
-        time : float
-            Model time of the state.
-        solver : StokesSolver, optional
-            The direct one by default.
-        advection : str
-            As `[energy] advection`.
-        closure : Closure, optional
+        At once with a full time step if time > 0; by default with the direct solver.
         """
         return Simulation(
             grid,

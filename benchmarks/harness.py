@@ -123,17 +123,9 @@ def origin(benchmark: str, **asked: Any) -> Row:
 class Measurement:
     """How something is measured on some grids, one after another.
 
-    Attributes
-    ----------
-    grids : sequence of Grid
-    repeats : int
-        Samples of each thing, at least five.
-    threads : int, optional
-        Threads of every library; as many as the environment allows by default.
-    out : Path, optional
-        File or directory to save the result in, grid by grid.
-    case : Case
-        The run that the temperatures come from.
+    `repeats` are samples of each thing, at least five; `threads` those of every library, by
+    default as many as the environment allows; `out` is a file or directory to save the result in,
+    grid by grid; `case` the run that the temperatures come from.
     """
 
     grids: Sequence[Grid]
@@ -166,15 +158,9 @@ class Measurement:
     ) -> Iterator[Row]:
         """The result as far as it goes after each grid.
 
-        Parameters
-        ----------
-        benchmark : str
-            Its name.
-        prepare : callable
-            Makes what is measured on a grid; called for all grids first, so that what does not fit
-            is refused before time is spent.
-        measure : callable
-            Measures it on fixed threads. What it returns is added to the result, see `add`.
+        `prepare` makes what is measured on a grid, for all grids first, so that what does not fit
+        is refused before time is spent; `measure` measures it on fixed threads, and what it returns
+        is added to the result, see `add`.
         """
         prepared = [prepare(grid) for grid in self.grids]
         with fixed_threads(self.threads) as count:
@@ -216,16 +202,9 @@ def in_turn(
 ) -> dict[Name, list[Sample]]:
     """Samples of everything in turn: whatever slows the machine for a while slows all of it.
 
-    Parameters
-    ----------
-    samplers : mapping
-        What takes the sample of a given number, from zero, by name.
-    repeats : int
-        Samples of each.
-    rested : bool
-        Wait before each until the threads of the one before sleep.
-    failed : callable, optional
-        Told of a solver that fails, which then goes without samples; by default that is raised.
+    By name, `samplers` take the sample of a given number, from zero. Each is `rested`: it waits
+    until the threads of the one before sleep. `failed` is told of a solver that fails, which then
+    goes without samples; by default that is raised.
     """
     found: dict[Name, list[Sample]] = {name: [] for name in samplers}
     for repeat in range(repeats):

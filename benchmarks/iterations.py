@@ -37,15 +37,7 @@ def main(
     names: Sequence[str] = SOLVERS,
     cases: Sequence[Case] = CASES,
 ) -> Row:
-    """Solve all states of the cases from rest.
-
-    Parameters
-    ----------
-    measurement : Measurement
-    names : sequence of str
-        Solvers as --stokes takes them.
-    cases : sequence of Case
-        The runs that the temperatures come from.
+    """Solve all states of the cases, whose temperatures are taken, from rest.
 
     Returns
     -------

@@ -48,16 +48,7 @@ class PublishedRow(ErrorRow):
 def table_rows(
     case: str, measured: Mapping[int, Mapping[str, float]], published: Mapping[str, Range]
 ) -> list[PublishedRow]:
-    """A row for each published quantity at each resolution.
-
-    Parameters
-    ----------
-    case : str
-    measured : mapping
-        Resolution -> quantity -> value.
-    published : mapping
-        Quantity -> range.
-    """
+    """A row for each published quantity at each resolution, `measured` by both of them."""
     resolutions = sorted(measured)
     return [
         _table_row(case, quantity, resolutions[max(0, i - 2) : i + 1], measured, span)

@@ -54,14 +54,9 @@ anchored:tol=1e-2:reduced:4 anchored:tol=1e-3:reduced:4 anchored:tol=1e-2:surrog
 
 @dataclass
 class Selection:
-    """Solvers by name, what they warn of, and the reasons of those left out.
+    """Solvers by name on a grid, what they warn of, and the reasons of those left out.
 
-    Attributes
-    ----------
-    grid : Grid
-        The grid that they solve on.
-    required : bool
-        Whether all of them must be there, and solve.
+    Where they are `required`, all of them must be there, and solve.
     """
 
     grid: Grid

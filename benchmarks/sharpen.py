@@ -89,18 +89,9 @@ def main(
 ) -> Row:
     """Sharpen what coarse grids see of states that no closure was trained on.
 
-    Parameters
-    ----------
-    grids : sequence of Grid
-        Those that the states are seen on.
-    closure : str, optional
-        A trained closure's directory, or "learned" for the shipped one.
-    data : Path, optional
-        A data set, whose test simulations are taken; by default the states, at 512x128, that the
-        cases of `bench accuracy` begin with.
-    out : Path, optional
-        File or directory to save the result in; beside it a picture of a state of the last
-        simulation, as the first grid sees it.
+    Those of a data set's test simulations, by default those, at 512x128, that the cases of `bench
+    accuracy` begin with. `closure` is a trained one's directory, or "learned" for the shipped one.
+    Beside the result goes a picture of a state of the last simulation, as the first grid sees it.
 
     Returns
     -------

@@ -39,15 +39,8 @@ def main(
 
     All solvers start from the same state and go their own ways from there.
 
-    Parameters
-    ----------
-    measurement : Measurement
-        Its repeats are blocks of steps.
-    solvers : sequence of str, optional
-        As in `benchmarks.stokes`, `skip:N` welcome.
-    closure : str, optional
-        As --closure takes it: transport is then of high order, and each solver is timed without
-        one and with it.
+    Repeats are blocks of steps; `skip:N` is welcome among the solvers. With a closure, transport
+    is of high order, and each solver is timed without one and with it.
 
     Returns
     -------

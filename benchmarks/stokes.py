@@ -50,16 +50,10 @@ def main(
 ) -> Row:
     """Time one Stokes solve with every solver on every grid.
 
-    Parameters
-    ----------
-    measurement : Measurement
-        Beside its result, a picture.
-    solvers : sequence of str, optional
-        Names as --stokes takes them, or ``["all"]``; by default direct, and the
-        surrogate where its weights fit. `skip:N` is refused: between its direct solves it
-        solves nothing, so only whole time steps say what it costs (`tellus bench step`).
-    memory : bool
-        Measure memory too, in a process of its own for each solver and grid.
+    Beside the result goes a picture. Solvers are named as --stokes takes them, or ``["all"]``; by
+    default direct, and the surrogate where its weights fit. `skip:N` is refused: between its direct
+    solves it solves nothing, so only whole time steps say what it costs (`tellus bench step`).
+    `memory` is measured in a process of its own for each solver and grid.
 
     Returns
     -------
@@ -114,19 +108,7 @@ class StokesRow(Record):
 
 @dataclass(frozen=True)
 class Comparison:
-    """All solvers on one grid.
-
-    Attributes
-    ----------
-    names : sequence of str
-    required : bool
-        Whether all of them must be there, and solve.
-    sequences : sequence of sequences of StokesProblem
-    repeats : int
-        Samples of each solver.
-    memory : mapping
-        What was measured of it, by solver.
-    """
+    """All solvers on one grid, `required` as in `Selection`; `memory` as measured, by solver."""
 
     names: Sequence[str]
     required: bool

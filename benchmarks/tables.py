@@ -23,15 +23,7 @@ def view(name: str, result: Result, **more: Any) -> Table:
     """A result for a terminal, as its template has it in Markdown.
 
     That is a title, a table and a list of notes; columns of words are those aligned to the left.
-
-    Parameters
-    ----------
-    name : str
-        Of the template.
-    result : mapping
-        What it finds by its names, all of it as `result`.
-    more
-        What else it finds.
+    The template finds all of the result as `result`, and `more` by their names.
     """
     text = template(f"{name}.md.j2").render(result, result=result, **more)
     title, *lines = filter(None, text.splitlines())

@@ -57,14 +57,8 @@ def main(
 ) -> Row:
     """Run cases at several resolutions, cells a side of a square or unit box.
 
-    Parameters
-    ----------
-    names : sequence of str, optional
-        Of `cases()`; all of them by default.
-    resolutions : sequence of int
-        Three that double each time give every order and extrapolation.
-    out : path, optional
-        Save as JSON there, and as Markdown beside it.
+    All of `cases()` by default. Three resolutions that double each time give every order and
+    extrapolation. The result is saved as JSON in `out`, and as Markdown beside it.
 
     Returns
     -------

@@ -74,15 +74,7 @@ TIMING_OPTIONS: dict[str, tuple[Any, Any]] = {
 def _timing(name: str, meaning: str, without: Sequence[str] = (), **defaults: Any) -> None:
     """A command `tellus bench NAME`, run by the module of that name.
 
-    Parameters
-    ----------
-    name : str
-    meaning : str
-        What its help says.
-    without : sequence of str
-        The `TIMING_OPTIONS` that it lacks.
-    defaults
-        Of options that have others there.
+    Its help is `meaning`; it lacks some of `TIMING_OPTIONS`, and others have other `defaults`.
     """
 
     def command(
@@ -182,17 +174,8 @@ def _rollouts(
 ) -> None:
     """A command `tellus bench NAME` of whole runs held against references that are kept.
 
-    Parameters
-    ----------
-    name : str
-    meaning : str
-        What its help says.
-    folder, grids : str
-        Defaults of --out and --grid.
-    cases_are, making : str
-        What the help says of --cases and --reference.
-    example : str
-        Of names of cases.
+    Its help is `meaning`; `folder` and `grids` are defaults of --out and --grid, `cases_are` and
+    `making` the help of --cases and --reference, `example` names cases.
     """
 
     def command(

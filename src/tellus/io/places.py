@@ -35,14 +35,7 @@ def refuse_sources(out: Path | None, *sources: Path | None, option: str = "--out
 
     Files are compared, not their names: another spelling or a link makes no difference.
 
-    Parameters
-    ----------
-    out : Path, optional
-        A file or directory that will be written.
-    sources : Path
-        Files, or directories of a run, data set or model.
-    option : str
-        What names `out`.
+    Sources are files, or directories of a run, data set or model; `option` is what names `out`.
     """
     if out is None:
         return
@@ -59,15 +52,8 @@ def refuse_sources(out: Path | None, *sources: Path | None, option: str = "--out
 def refuse_occupied(out: Path, begun: bool, remark: str, *own: str) -> None:
     """Raise InputError where `out` is a file, or a directory that holds something else.
 
-    Parameters
-    ----------
-    out : Path
-    begun : bool
-        Whether the command's own beginnings lie there.
-    remark : str
-        What is said of a directory in which something else lies, such as "holds no data set".
-    own : str
-        Names of what a killed call may have left there, and a lock.
+    Not where the command's own beginnings lie there (`begun`), or only what a killed call may have
+    left, its `own` names. The `remark` on anything else is such as "holds no data set".
     """
     if out.exists() and not out.is_dir():
         raise InputError(f"{out} is a file: choose another --out.")

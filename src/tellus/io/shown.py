@@ -43,17 +43,8 @@ PLAIN = re.compile(r"[A-Za-z0-9_-]{1,100}", re.ASCII)
 def plain_names(names: Iterable[Any], where: str) -> list[str]:
     """The same names, each found to be a plain one and none of them twice.
 
-    Parameters
-    ----------
-    names : iterable
-        Whatever the file holds in their place.
-    where : str
-        The file, for the sentence.
-
-    Raises
-    ------
-    InputError
-        One is no text of letters, digits, "_" and "-", at most 100 of them, or is there twice.
+    InputError, which says `where`, if one is no text of letters, digits, "_" and "-", at most 100
+    of them, or is there twice.
     """
     found: list[str] = []
     for name in names:
