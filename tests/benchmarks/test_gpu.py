@@ -59,18 +59,14 @@ def test_bad_input_is_one_sentence(
         assert command([str(argument) for argument in arguments]) == 2
         return capsys.readouterr().err
 
-    assert 'such as 512x128, not "many"' in said("--temperatures", fields, "--grids", "many")
-    assert "no temperatures of 32x8" in said(
-        "--temperatures", fields, "--grids", "32x8", "--device", "cpu"
-    )
-    damaged = tmp_path / "damaged.npz"
-    damaged.write_bytes(b"PK\x03\x04")
-    assert "holds no temperatures" in said(
-        "--temperatures", damaged, "--grids", "64x16", "--device", "cpu"
-    )
-    asked = ("--temperatures", fields, "--grids", "64x16", "--device", "cpu")
-    assert "give at least 1" in said(*asked, "--repeats", "0")
-    assert "a directory that exists" in said(*asked, "--out", tmp_path / "nowhere" / "gpu.json")
+    (damaged := tmp_path / "damaged.npz").write_bytes(b"PK\x03\x04")
+    asked = ("--device", "cpu", "--temperatures", fields, "--grids")
+    assert 'such as 512x128, not "many"' in said(*asked, "many")
+    assert "no temperatures of 32x8" in said(*asked, "32x8")
+    assert "holds no temperatures" in said(*asked, "64x16", "--temperatures", damaged)
+    assert "give at least 1" in said(*asked, "64x16", "--repeats", "0")
+    nowhere = tmp_path / "nowhere" / "gpu.json"
+    assert "a directory that exists" in said(*asked, "64x16", "--out", nowhere)
     assert "a directory that exists" in said("--write", tmp_path, "--grids", "64x16")
     if not torch.cuda.is_available():
         assert "--device cpu runs here" in said("--temperatures", fields, "--grids", "64x16")

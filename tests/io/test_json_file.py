@@ -31,7 +31,9 @@ def test_damaged_files_are_refused_by_name(kind: str, tmp_path: Path) -> None:
         read_json(tmp_path / "card.json", "copy it again")
 
 
-def test_a_huge_file_is_not_parsed(tmp_path: Path) -> None:
+def test_what_is_missing_is_not_damaged_what_is_huge_not_parsed(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        read_json(tmp_path / "card.json", "copy it again")
     with (tmp_path / "card.json").open("wb") as stream:
         stream.truncate(LARGEST + 1)
     with pytest.raises(InputError, match="longer than"):
@@ -47,11 +49,6 @@ def test_lines_are_counted(tmp_path: Path) -> None:
     (tmp_path / "metrics.jsonl").write_text('{"loss": 1}\n{"loss": NaN}\n')
     with pytest.raises(InputError, match="in line 2"):
         read_json_lines(tmp_path / "metrics.jsonl", "remove it")
-
-
-def test_what_is_missing_is_not_damaged(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError):
-        read_json(tmp_path / "card.json", "copy it again")
 
 
 def test_what_is_written_is_indented_and_finite(tmp_path: Path) -> None:

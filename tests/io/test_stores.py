@@ -37,9 +37,6 @@ def test_format_2_is_refused(tmp_path: Path) -> None:
     pickled(store)
     with pytest.raises(InputError, match=r"sim_000\.zarr cannot be read .*Zarr format 2"):
         list(Dataset.open(data).simulations("test"))
-
-
-def test_a_run_of_format_2_is_refused(tmp_path: Path) -> None:
     pickled(tmp_path / "fields.zarr")
     with pytest.raises(InputError, match=r"fields\.zarr is damaged .*Zarr format 2"):
         open_fields(tmp_path)
