@@ -1,5 +1,6 @@
 """Signals: one way for all commands, none lost, none that changes what another one began."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -9,10 +10,12 @@ from collections.abc import Iterator
 
 import pytest
 import typer
+from forked import ended, forked
 from typer.testing import CliRunner
 
 from tellus.cli import app
 from tellus.cli.shell import OneSentenceGroup
+from tellus.coupling.cluster import deaf_children
 from tellus.errors import GO_ON
 from tellus.io import signals
 from tellus.io.signals import WATCHED, held, prompt, remembered
@@ -202,27 +205,16 @@ def test_commands_that_go_on_are_commands() -> None:
                           for c in app.registered_commands if c.callback is not None}  # fmt: skip
 
 
-DEAF = """
-import os, signal
-from tellus.coupling.cluster import deaf_children
-from tellus.io.signals import held, prompt
-
-INT, HUP = signal.SIGINT, signal.SIGHUP
-signal.signal(INT, signal.SIG_DFL)
-try:
-    with prompt():
+def starts_deaf_children() -> None:
+    with pytest.raises(KeyboardInterrupt), prompt():  # noqa: PT012
         with held(), deaf_children():
             os.kill(os.getpid(), INT)
             assert signal.pthread_sigmask(signal.SIG_BLOCK, []) >= {INT, HUP}
-        raise SystemExit("went on")
-except KeyboardInterrupt:
-    pass
-assert not {INT, HUP} & signal.pthread_sigmask(signal.SIG_BLOCK, [])
-assert signal.getsignal(INT) is signal.SIG_DFL
-"""
+        pytest.fail("went on")
+    assert not {INT, HUP} & signal.pthread_sigmask(signal.SIG_BLOCK, [])
+    assert signal.getsignal(INT) is signal.SIG_DFL
 
 
 def test_what_is_started_deaf_leaves_a_signal_to_its_parent() -> None:
     """In a process of its own: threads that other tests started don't block signals."""
-    done = subprocess.run([sys.executable, "-c", DEAF], capture_output=True, text=True, timeout=60)
-    assert (done.returncode, done.stderr) == (0, "")
+    assert ended(forked(starts_deaf_children)) == 0

@@ -92,21 +92,19 @@ def plot(
 
         picture, laws = plot_sweep(run, out)
         say("\n".join([*laws, f"the picture is {picture}"]))
-        return
-    if kind == MODEL:
+    elif kind == MODEL:
         from tellus.coupling.output.learning import plot_training
 
         say(f"the picture is {plot_training(run, out)}")
-        return
-    if kind == DATA:
+    elif kind == DATA:
         from tellus.coupling.dataset.picture import plot_dataset
 
         say(f"the picture is {plot_dataset(run, out)}")
-        return
-    from tellus.coupling.output.pictures import plot_run
+    else:
+        from tellus.coupling.output.pictures import plot_run
 
-    drawn = [] if fields is None else names_in(fields, "--fields", "temperature,viscosity")
-    _say_where(plot_run(run, out, frames, drawn, complain))
+        drawn = [] if fields is None else names_in(fields, "--fields", "temperature,viscosity")
+        _say_where(plot_run(run, out, frames, drawn, complain))
 
 
 def _say_where(written: list[Path]) -> None:
