@@ -33,7 +33,7 @@ def label_points(
     if not points:
         return
     renderer = renderer or laid_out(axis.get_figure(root=True))
-    marks = [_mark(*axis.transData.transform((x, y))) for x, y, _ in points]
+    marks = [Bbox([at, at]).padded(4) for at in axis.transData.transform([p[:2] for p in points])]
     frame, taken = axis.get_window_extent(renderer), list(marks)
     for (x, y, text), mark in zip(points, marks, strict=True):
         if not text:
@@ -47,7 +47,8 @@ def label_points(
             note.set_horizontalalignment(ALIGNMENTS[right])
             box = note.get_window_extent(renderer)
             others = [other for other in taken if other is not mark]
-            if not any(box.overlaps(other) for other in others) and _inside(box, frame):
+            inside = frame.contains(*box.min) and frame.contains(*box.max)
+            if inside and not any(box.overlaps(other) for other in others):
                 break
         taken.append(note.get_window_extent(renderer))
         if reach > NEAR:
@@ -67,13 +68,3 @@ def laid_out(figure: Figure | None) -> Any:
     canvas: Any = FigureCanvasAgg(figure)
     canvas.draw()
     return canvas.renderer
-
-
-def _mark(x: float, y: float) -> Bbox:
-    return Bbox.from_bounds(x - 4, y - 4, 8, 8)
-
-
-def _inside(box: Bbox, frame: Bbox) -> bool:
-    return bool(
-        box.x0 >= frame.x0 and box.x1 <= frame.x1 and box.y0 >= frame.y0 and box.y1 <= frame.y1
-    )

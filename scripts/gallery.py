@@ -45,13 +45,8 @@ def examples() -> Iterator[tuple[str, Config]]:
         except InputError:
             continue  # a data set, or a training
         fewer = max(1, config.grid.ny // MOST_CELLS)
-        small = {"nx": config.grid.nx // fewer, "ny": config.grid.ny // fewer}
-        yield path.stem, tellus.load_config(path, [*PRESETS["fast"], *settings("grid", small)])
-
-
-def settings(section: str, values: dict[str, int]) -> list[str]:
-    """Values as --set takes them."""
-    return [f"{section}.{key}={value}" for key, value in values.items()]
+        small = (f"grid.nx={config.grid.nx // fewer}", f"grid.ny={config.grid.ny // fewer}")
+        yield path.stem, tellus.load_config(path, [*PRESETS["fast"], *small])
 
 
 def go_on(name: str, config: Config, seconds: float) -> RecordedRun:
