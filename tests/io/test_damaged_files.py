@@ -208,13 +208,6 @@ def check(name: str, count: int, made: Path, tmp_path: Path) -> None:
         shutil.rmtree(place)
 
 
-@pytest.fixture
-def not_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is damaged is read; that pictures of it can be drawn is a matter of the slow test."""
-    monkeypatch.setattr("tellus.coupling.output.pictures.save_picture", lambda *given: None)
-    monkeypatch.setattr("tellus.coupling.dataset.picture.save_picture", lambda *given: None)
-
-
 @pytest.mark.slow
 def test_whole_files_are_read(made: Path, tmp_path: Path) -> None:
     """Otherwise the others would show nothing."""
@@ -225,7 +218,7 @@ def test_whole_files_are_read(made: Path, tmp_path: Path) -> None:
         assert done.exit_code == 0, (case, done.output, done.exception)
 
 
-@pytest.mark.usefixtures("one_field", "not_drawn")
+@pytest.mark.usefixtures("one_field")
 @pytest.mark.parametrize("name", [n for n, case in CASES.items() if not case.computes])
 def test_a_few_damaged_files(name: str, made: Path, tmp_path: Path) -> None:
     check(name, FEW, made, tmp_path)
