@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from functools import cache
+from io import StringIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -10,6 +11,8 @@ from typing import Any
 import numpy as np
 from numerics import cell_flow
 from numpy.typing import NDArray
+from rich.console import Console
+from rich.table import Table
 from typer.testing import CliRunner, Result
 
 from tellus import open_run
@@ -73,6 +76,13 @@ def complaint(*arguments: str | Path, status: int = 2) -> str:
     assert result.stderr.startswith("tellus: ")
     assert result.stderr.count("\n") == 1
     return result.stderr
+
+
+def printed(view: Table) -> str:
+    """A table as a wide terminal shows it."""
+    console = Console(width=250, file=StringIO(), record=True)
+    console.print(view)
+    return console.export_text()
 
 
 def summary(run: Path) -> dict[str, Any]:

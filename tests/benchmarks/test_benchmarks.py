@@ -4,7 +4,6 @@ import json
 import pickle
 from collections.abc import Callable
 from functools import partial
-from io import StringIO
 from itertools import count, product
 from pathlib import Path
 from types import SimpleNamespace
@@ -14,8 +13,7 @@ from unittest.mock import patch
 import numpy as np
 import pytest
 import torch
-from rich.console import Console
-from rollouts import complaint, tellus
+from rollouts import complaint, printed, tellus
 from threadpoolctl import threadpool_info
 
 from tellus.benchmarks import apply, energy, memory, step, stokes
@@ -121,12 +119,6 @@ def strict(result: dict[str, Any]) -> dict[str, Any]:
     text = json.dumps(result, allow_nan=False)
     assert json.loads(text) == result
     return result
-
-
-def printed(view: object) -> str:
-    console = Console(width=250, file=StringIO(), record=True)
-    console.print(view)
-    return console.export_text()
 
 
 # Threads

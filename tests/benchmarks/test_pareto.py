@@ -1,7 +1,6 @@
 """Rollouts side by side on a toy case: what is compared, kept and drawn, never how fast it was."""
 
 import json
-from io import StringIO
 from itertools import combinations
 from pathlib import Path
 from types import SimpleNamespace
@@ -10,9 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
-from rich.console import Console
 from rich.table import Table
-from rollouts import complaint, tellus
+from rollouts import complaint, printed, tellus
 from trajectories import make_weary_known, synthetic
 
 from tellus.benchmarks import fronts, pareto, pareto_views
@@ -140,7 +138,7 @@ def test_a_rollout_that_fails_is_a_row_that_says_so(
         failed = result["results"][-1]
         assert failed["failed"] == "it is tired."
         assert "field_error" not in failed
-        assert "failed: weary: it is tired." in printed(result)
+        assert "failed: weary: it is tired." in printed(pareto.table(result))
 
 
 def test_a_reference_that_fails_is_an_error() -> None:
@@ -149,15 +147,9 @@ def test_a_reference_that_fails_is_an_error() -> None:
         pareto.judged([failed, synthetic()], np.zeros((2, 4)), np.array([1.0]))
 
 
-def printed(result: dict[str, Any]) -> str:
-    console = Console(width=250, file=StringIO(), record=True)
-    console.print(pareto.table(result))
-    return console.export_text()
-
-
 def test_table_and_picture(ran: tuple[dict[str, Any], Path]) -> None:
     result, out = ran
-    text = printed(result)
+    text = printed(pareto.table(result))
     for part in (
         " * ",  # which of them is on the front is up to the machine
         "direct (dt times 0.5)",
