@@ -15,6 +15,7 @@ import os
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -105,6 +106,7 @@ def _run(*arguments: str) -> str:
     return f"$ tellus {' '.join(arguments)}\n{result.stdout}"
 
 
+@cache
 def run_cases() -> dict[str, Config]:
     """By name: every solver, both schemes, and every example at a size that takes no time."""
     cases = {f"{name}, explicit": _case(*CONVECTING, solver=name) for name in SOLVERS}
