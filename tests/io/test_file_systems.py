@@ -4,7 +4,9 @@ import errno
 import os
 import resource
 import stat
+import sys
 from pathlib import Path
+from unittest.mock import patch
 
 import numpy as np
 import pytest
@@ -56,7 +58,9 @@ def limited(size: int, *command: str | Path) -> str:
     _, most = limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, most))
     try:
-        return tellus(*command, status=1).stderr
+        # Python 3.11 would keep the beginning of a module's bytecode for the whole of it.
+        with patch.object(sys, "dont_write_bytecode", True):
+            return tellus(*command, status=1).stderr
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
 
