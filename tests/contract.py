@@ -14,7 +14,6 @@ import json
 import os
 import sys
 from collections.abc import Iterator
-from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -23,6 +22,7 @@ from unittest.mock import patch
 
 import numpy as np
 import typer
+from convecting import short_states
 from rollouts import SIMPLEST
 from small_data import GRID as DATA_GRID
 from small_data import waves, write_dataset
@@ -149,8 +149,7 @@ def numbers(config: Config) -> dict[str, Any]:
 
 def outputs() -> dict[str, Any]:
     """The keys of what commands print with --json and leave on disk."""
-    coarse = lambda grid, case, make=fields.make_states: make(grid, replace(case, coarse_ny=8))  # noqa: E731
-    with TemporaryDirectory() as scratch, patch.object(fields, "make_states", coarse):
+    with TemporaryDirectory() as scratch, patch.object(fields, "make_states", short_states):
         return {name: keys(found) for name, found in _outputs(Path(scratch))}
 
 

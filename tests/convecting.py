@@ -1,14 +1,26 @@
 """Problems of a mantle that convects: what an iteration meets in earnest."""
 
+from collections.abc import Callable
+from dataclasses import replace
 from functools import cache
 
 from tellus.benchmarks.fields import Case, make_states
-from tellus.solver.grid import Grid
+from tellus.solver.grid import Array, Grid
 from tellus.solver.rheology import FrankKamenetskii
 from tellus.solver.stokes import StokesProblem
 
 RUN = Case(gamma_T=1e8, end=0.006, states=1, steps=6, recorded=2, coarse_ny=16)
 """A hot start, up to where cold currents have sunk from the lid."""
+
+
+States = tuple[Array, Array]
+
+
+def short_states(
+    grid: Grid, case: Case, make: Callable[[Grid, Case], States] = make_states
+) -> States:
+    """As `make_states`, of a coarser run."""
+    return make(grid, replace(case, coarse_ny=min(case.coarse_ny, 8)))
 
 
 @cache

@@ -1,17 +1,14 @@
 """Benchmarks of these tests cache their fields in a folder of their own, made of short runs."""
 
-from collections.abc import Callable, Iterator
-from dataclasses import replace
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from convecting import short_states
 from small_data import GRID, waves, write_dataset
 
 from tellus.benchmarks import fields
-from tellus.benchmarks.fields import Case, cache_directory
-from tellus.solver.grid import Array, Grid
-
-States = tuple[Array, Array]
+from tellus.benchmarks.fields import cache_directory
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -28,10 +25,3 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("data")
     write_dataset(root, GRID, waves())
     return root
-
-
-def short_states(
-    grid: Grid, case: Case, make: Callable[[Grid, Case], States] = fields.make_states
-) -> States:
-    """As many as asked for, of a coarse run."""
-    return make(grid, replace(case, coarse_ny=min(case.coarse_ny, 8)))
