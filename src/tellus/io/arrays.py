@@ -38,15 +38,10 @@ Arrays = dict[str, NDArray[Any]]
 
 @dataclass(frozen=True)
 class Expected:
-    """What an array must be.
+    """What an array must be: its shape, None for a length that may be any, and kinds of number.
 
-    Parameters
-    ----------
-    shape : tuple
-        None for a length that may be any.
-    kinds : str
-        Of number, as in `numpy.dtype.kind`. Floating-point numbers must be finite, and no larger
-        than `LARGEST`.
+    These are as in `numpy.dtype.kind`. Floating-point numbers must be finite, and no larger than
+    `LARGEST`.
     """
 
     shape: tuple[int | None, ...]
@@ -91,13 +86,7 @@ def write_npz(path: Path, arrays: Mapping[str, NDArray[Any]], compressed: bool =
 
 
 def read_npz(file: Path | BinaryIO, expected: Mapping[str, Expected] | None = None) -> Arrays:
-    """Arrays of an .npz file.
-
-    Parameters
-    ----------
-    file : Path or binary file
-    expected : mapping, optional
-        The arrays to read, and what each must be [default: all, whatever they are].
+    """Arrays of an .npz file: those that are expected, or all, whatever they are.
 
     Raises
     ------

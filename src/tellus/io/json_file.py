@@ -18,13 +18,7 @@ LARGEST_INTEGER = 2**63 - 1
 
 
 def read_json(path: Path, remedy: str) -> dict[str, Any]:
-    """The object in a JSON file.
-
-    Parameters
-    ----------
-    path : Path
-    remedy : str
-        What to do about a damaged file, the end of the sentence.
+    """The object in a JSON file; `remedy`, what to do about a damaged one, ends the sentence.
 
     Raises
     ------

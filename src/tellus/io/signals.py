@@ -19,7 +19,7 @@ import signal
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from time import monotonic
 from types import FrameType
@@ -76,11 +76,9 @@ _asked: Asked | None = None
 """Of the main thread, while handlers are set."""
 
 
-@contextmanager
-def prompt() -> Iterator[Asked]:
+def prompt() -> AbstractContextManager[Asked]:
     """Unwind what is inside as soon as a signal comes."""
-    with _way(PROMPT) as asked:
-        yield asked
+    return _way(PROMPT)
 
 
 @contextmanager
