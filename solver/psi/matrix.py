@@ -4,7 +4,7 @@ Entries and the weights of the walls, by which alone what holds there enters A, 
 torch alike.
 """
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from tellus.solver.grid import Array
 from tellus.solver.strain import node_viscosity, to_stretching_and_shear
 
-from .operator import PsiOperator
+if TYPE_CHECKING:  # its kernels are not needed here
+    from .operator import PsiOperator
 
 Walls = tuple[bool, bool, bool, bool]
 """Which hold the fluid fast: left, right, bottom, top."""
@@ -83,12 +84,12 @@ def upper_entries(C: Any, S: Any, p: float, q: float) -> list[Any]:
 class PsiMatrix(UpperPattern):
     """The upper triangle of A for sparse direct solvers, rows in the order of `PsiOperator`."""
 
-    def __init__(self, operator: PsiOperator) -> None:
+    def __init__(self, operator: "PsiOperator") -> None:
         grid = operator.grid
         super().__init__(*((grid.nx, grid.ny) if operator.y_fast else (grid.ny, grid.nx)))
 
     @np.errstate(invalid="ignore", over="ignore", divide="ignore")
-    def values(self, operator: PsiOperator, viscosity: Array) -> Array:
+    def values(self, operator: "PsiOperator", viscosity: Array) -> Array:
         """The nonzeros at a viscosity, as `PsiOperator` takes, between the walls of `operator`.
 
         An impossible viscosity gives impossible values, and the factorisation then says so.
@@ -98,7 +99,7 @@ class PsiMatrix(UpperPattern):
         return values
 
 
-def _weights(operator: PsiOperator, viscosity: Array) -> tuple[Array, Array, float, float]:
+def _weights(operator: "PsiOperator", viscosity: Array) -> tuple[Array, Array, float, float]:
     """Those of cells and nodes, [slow, fast], and 1 / h^2 along fast and slow; see the C++."""
     grid = operator.grid
     to_stretching, to_shear = to_stretching_and_shear(viscosity)
