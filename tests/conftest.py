@@ -4,14 +4,18 @@ import asyncio
 import gc
 import os
 import sys
+import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from functools import cache
 from traceback import walk_stack
+from types import SimpleNamespace
 from typing import Any
 
 import psutil
 import pytest
 import typer.testing
+import zarr.core.sync
 from hypothesis import settings
 from matplotlib.axes import Axes
 from matplotlib.axis import XAxis, YAxis
@@ -50,13 +54,25 @@ def no_waiting() -> Iterator[None]:
 
 @pytest.fixture(autouse=True, scope="session")
 def no_threads_for_small_files() -> Iterator[None]:
-    """Zarr reads and writes each file in a thread of its own, which takes longer than the file."""
+    """Zarr's loop has a thread, and so has each of its files: that takes longer than the file."""
+    loops, elsewhere = threading.local(), asyncio.run_coroutine_threadsafe
 
     async def here(function: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
         return function(*arguments, **options)
 
+    def at_once(work: Any, loop: asyncio.AbstractEventLoop) -> Future[Any]:
+        if asyncio._get_running_loop() is not None:
+            return elsewhere(work, loop)
+        if not hasattr(loops, "own"):
+            loops.own = asyncio.new_event_loop()
+        done = Future[Any]()
+        done.set_result(loops.own.run_until_complete(work))
+        return done
+
+    without = SimpleNamespace(**vars(asyncio) | {"run_coroutine_threadsafe": at_once})
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(asyncio, "to_thread", here)
+        patch.setattr(zarr.core.sync, "asyncio", without)
         yield
 
 
