@@ -143,8 +143,8 @@ def rolled_out(
         perturbation=perturbation,
         dt_factor=dt_factor,
     )
-    found = Trajectory.load(rollout.stem)
-    if found is None or found.account.key != rollout.key:
+    found = rollout.kept()
+    if found is None:
         found = roll_out(rollout, beginning(config, start, case.start), progress=True)
         found.save(rollout.stem)
     return found

@@ -124,11 +124,10 @@ def _roll_out_all(rollouts: Sequence[Rollout], state: Snapshot) -> list[Trajecto
     direct.restore(state)
     done = []
     for number, rollout in enumerate(rollouts, start=1):
-        found = Trajectory.load(rollout.stem)
-        there = found is not None and found.account.key == rollout.key
-        again = " (done before)" if there else ""
+        found = rollout.kept()
+        again = "" if found is None else " (done before)"
         log.info("rollout %d of %d: %s%s", number, len(rollouts), rollout.label, again)
-        if found is None or not there:
+        if found is None:
             now = _seconds_of_one_solve(direct)
             rest()
             found = roll_out(rollout, state, progress=True)

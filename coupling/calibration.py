@@ -308,8 +308,8 @@ def _run(
         field_times=keep,
         sample_steps=5,
     )
-    found = Trajectory.load(rollout.stem)
-    if found is None or found.account.key != rollout.key:
+    found = rollout.kept()
+    if found is None:
         found = roll_out(rollout, beginning(config, start, time))
         found.save(rollout.stem)
     if not found.account.finished:

@@ -117,6 +117,11 @@ class Rollout:
         expected = self.reference_steps or self.case.config.time.max_steps or 0
         return 1 if self.field_times else max(1, expected // SAMPLES)
 
+    def kept(self) -> Trajectory | None:
+        """Its trajectory where it was done before, of all that decides what it does."""
+        found = Trajectory.load(self.stem)
+        return found if found is not None and found.account.key == self.key else None
+
 
 def file_name(label: str) -> str:
     """A name for a rollout's files, different for different labels."""
