@@ -118,10 +118,21 @@ def main(
 ) -> Row:
     """Roll every case out on every grid with every scheme.
 
-    On the grid of a reference, only other transport than its own is judged. What the directory
-    `out` holds of rollouts is not run again. A `closure`, a trained one's directory or
-    `FILE.py:CLASS`, is tried beside the schemes. With `reference`, that is made before anything
-    else, and kept with the results of the repository.
+    Parameters
+    ----------
+    grids : sequence of Grid
+        On that of the reference, only other transport than its own is judged.
+    cases : sequence of str, optional
+        Of `CASES`; all by default.
+    out : Path
+        Directory of the rollouts and the result; what it holds is not run again.
+    schemes : sequence of Scheme
+    closure : str, optional
+        One to be tried beside them: a trained one's directory, or `FILE.py:CLASS`.
+    reference : bool
+        Make the reference, and keep it with the results of the repository, before anything else.
+    threads : int, optional
+        Threads of every library.
 
     Returns
     -------

@@ -121,10 +121,19 @@ def rolled_out(
     perturbation: float = 0.0,
     dt_factor: float = 1.0,
 ) -> Trajectory:
-    """A rollout over the long span, done before or now, and kept in a folder of `out`.
+    """A rollout over the long span, done before or now, and kept.
 
-    `start`, shape (ny, nx), is T that all begin with, on any grid; of `perturbation` and
-    `dt_factor` see `Rollout`.
+    Parameters
+    ----------
+    case : AccuracyCase
+    grid : Grid
+    scheme : Scheme
+    start : array, shape (ny, nx)
+        T that all begin with, on any grid.
+    out : Path
+        Directory of the rollouts.
+    perturbation, dt_factor : float
+        See `Rollout`.
     """
     config, sha256 = case.config(grid, scheme), scheme.closure_sha256
     label = f"{case.name} {grid} {scheme.label}"

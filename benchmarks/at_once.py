@@ -45,8 +45,19 @@ def main(
 ) -> Row:
     """Time runs of the default case.
 
-    `at_once` are numbers of runs that start together. All are timed in turn, so often, the
-    settings in alternating order.
+    Parameters
+    ----------
+    solvers : sequence of str
+    at_once : sequence of int
+        Numbers of runs that start together.
+    grid : str
+        NXxNY.
+    steps : int
+        Time steps of a run.
+    repeats : int
+        How often each is timed, all of them in turn, the settings in alternating order.
+    out : Path, optional
+        File or directory to save the result in.
 
     Returns
     -------

@@ -127,9 +127,20 @@ class Case:
         advection: str = VAN_LEER,
         closure: Closure | None = None,
     ) -> Simulation:
-        """A simulation that goes on from a state, T of shape (ny, nx) at a model time.
+        """A simulation that goes on from a state, at once with a full time step if time > 0.
 
-        At once with a full time step if time > 0; by default with the direct solver.
+        Parameters
+        ----------
+        grid : Grid
+        temperature : array, shape (ny, nx)
+            T of the state.
+        time : float
+            Model time of the state.
+        solver : StokesSolver, optional
+            The direct one by default.
+        advection : str
+            As `[energy] advection`.
+        closure : Closure, optional
         """
         return Simulation(
             grid,

@@ -58,9 +58,21 @@ def main(
     out: Path | None = None,
     source: Grid = SOURCE,
 ) -> Row:
-    """Time MUMPS's solves on several numbers of processes, of which speed-ups refer to the first.
+    """Time solves on several numbers of processes.
 
-    The temperatures come from a run on the grid `source`.
+    Parameters
+    ----------
+    grids : sequence of Grid
+    ranks : sequence of int
+        Numbers of processes, the first the one that speed-ups refer to.
+    solvers : sequence of str
+        MUMPS solvers by name.
+    repeats : int
+        Timed solves each.
+    out : Path, optional
+        File or directory to save the result in.
+    source : Grid
+        The grid of the run that the temperatures come from.
 
     Returns
     -------
@@ -117,9 +129,18 @@ def _launched(
 
 
 def one(source: Grid, grid: Grid, name: str, repeats: int, scratch: Path) -> None:
-    """What each process of a group does: solve on `grid` for temperatures of a run on `source`.
+    """What each process of a group does; the first one writes what it found.
 
-    The first one writes into `scratch`: `Solves` as JSON, the stream function of the first state.
+    Parameters
+    ----------
+    source, grid : Grid
+        Where the temperatures come from, and where they are solved for.
+    name : str
+        A MUMPS solver.
+    repeats : int
+        Timed solves.
+    scratch : Path
+        Where files are written: `Solves` as JSON, the stream function of the first state.
     """
     states = [_carried_to(grid, problem) for problem in problems(source)]
     setup, solver = timed(lambda: MumpsSolver(grid, name))

@@ -60,11 +60,22 @@ def main(
 ) -> Row:
     """Roll out one case with every solver, one after another.
 
-    It is run to the model time `start`, half of the end by default, with the direct solver, and
-    from there to its end with each of `solvers`, by default `ROLLOUTS`, as far as they can be used.
-    Fields are kept and compared at so many `outputs`. The directory `out` takes the rollouts, one
-    by one, and in the end the result and its picture; what it holds of the same plan is not run
-    again.
+    Parameters
+    ----------
+    config : Config
+        The case. It is run to `start` with the direct solver, and from there to its end with
+        each.
+    out : Path
+        Directory for the rollouts, one by one, and in the end the result and its picture. What
+        it holds of the same plan is not run again.
+    solvers : sequence of str, optional
+        Names as --stokes takes them; by default `ROLLOUTS`, as far as they can be used.
+    start : float, optional
+        Model time; half of the end by default.
+    outputs : int
+        Times at which fields are kept and compared.
+    threads : int, optional
+        Threads of every library; as many as the environment allows by default.
 
     Returns
     -------
@@ -163,8 +174,19 @@ def planned(
 ) -> list[Rollout]:
     """The direct rollout, those that show what it is worth, then those of the other solvers.
 
-    All begin in the state at the model time `start`, and their steps are cut to meet the times at
-    which T is kept. `weights` has the names of the solvers, and the digest of their weights.
+    Parameters
+    ----------
+    case : RolloutCase
+    start : float
+        Model time of the state that all begin in.
+    outputs : int
+        Times at which T is kept, which the steps of every rollout are cut to meet.
+    weights : mapping
+        Names of the solvers, to the digest of their weights.
+    out : Path
+        Directory of the rollouts.
+    threads : int
+        On which they run.
     """
     end = case.config.time.end
     times = tuple(output_times(start, end, outputs).tolist())

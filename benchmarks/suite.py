@@ -134,7 +134,19 @@ def main(
 ) -> Row:
     """Roll every simulation that has a reference out on every coarser grid.
 
-    Arguments are those of `accuracy.main`; with `reference`, those that are missing are made.
+    Parameters
+    ----------
+    grids : sequence of Grid
+    names : sequence of str, optional
+        Of `cases()`; all by default.
+    out : Path
+        Directory of the rollouts and the result; what it holds is not run again.
+    closure : str, optional
+        One to be tried beside them: a trained one's directory, or `FILE.py:CLASS`.
+    reference : bool
+        Make references that are missing, and keep them with the results of the repository.
+    threads : int, optional
+        Threads of every library.
 
     Returns
     -------

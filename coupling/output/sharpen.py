@@ -48,9 +48,20 @@ def sharpen(
 ) -> None:
     """Write all outputs of a run on a finer grid into a directory that reads like a run's.
 
-    The means over the coarse cells are those of the run to rounding. T within cells is as a
-    `closure` knows it, or that of polynomials through the means; `report` takes a line for each
-    output.
+    The means over the coarse cells are those of the run to rounding.
+
+    Parameters
+    ----------
+    path : Path
+        The run.
+    out : Path
+        The new directory.
+    factor : int
+        One of `FACTORS`.
+    closure : Closure, optional
+        What knows T within cells; without one polynomials through the means.
+    report : callable
+        Takes a line for each output.
 
     Raises
     ------

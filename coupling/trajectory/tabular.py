@@ -74,10 +74,18 @@ def rich_table(
     notes: Iterable[str],
     text: Sequence[str] = (),
 ) -> Table:
-    """A table that fits the terminal, in parts where it is wide; `notes` are lines below it.
+    """A table that fits the terminal, in parts where it is wide.
 
-    The first column names the row and may go on on further lines; those of the headings in `text`
-    hold words, not numbers.
+    Parameters
+    ----------
+    title : str
+    headings : sequence of str
+        Of the columns; the first one names the row and may go on on further lines.
+    rows : iterable of sequence of str
+    notes : iterable of str
+        Lines below the table.
+    text : sequence of str
+        Headings of other columns that hold words, not numbers.
     """
     view = FittedTable(title=title, title_justify="left")
     view.add_column(headings[0], overflow="fold")

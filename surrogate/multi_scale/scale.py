@@ -57,7 +57,15 @@ class Regression(VelocityScale):
     def fit(
         cls, gamma_T: Array, gamma_p: Array, heating: Array, rayleigh: Array, largest: Array
     ) -> Self:
-        """Least squares through the `largest` |u| or |v| of each simulation, shape (n,) all."""
+        """Least squares through the largest |u| or |v| of each simulation.
+
+        Parameters
+        ----------
+        gamma_T, gamma_p, heating, rayleigh : array, shape (n,)
+            Parameters of each simulation.
+        largest : array, shape (n,)
+            The largest |u| or |v| of each.
+        """
         one = np.ones_like(heating)
         columns = np.stack([one, heating / 10, np.log(gamma_T), np.log(gamma_p)], axis=1)
         return cls(*_least_squares(columns, np.log(largest / rayleigh)))

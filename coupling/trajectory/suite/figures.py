@@ -51,7 +51,18 @@ def draw(
 ) -> list[Path]:
     """Every picture, into `out`: one per scenario; a map and three cases of a data set.
 
-    `result` and `trained` are as in `rollout_suite`; `labels` are the solvers, the reference first.
+    Parameters
+    ----------
+    cases : sequence of RolloutCase
+    found : mapping
+        Trajectories by names of case and solver.
+    result : mapping
+        What `rollout_suite` returns.
+    labels : sequence of str
+        The solvers, the reference first.
+    trained : sequence of mapping
+        Parameters of the simulations that a surrogate was trained on.
+    out : Path
     """
     with styled():
         drawn = {
