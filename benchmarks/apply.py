@@ -24,7 +24,10 @@ CALLS = 10
 """Calls in a sample, back to back, as in an iteration."""
 
 
-def main(measurement: Measurement) -> Row:
+MEASUREMENT = Measurement((Grid(2048, 512),))
+
+
+def main(measurement: Measurement = MEASUREMENT) -> Row:
     """Time A psi against copies of the same bytes.
 
     The viscosity is that of the case's law for a smooth temperature: what the operator costs

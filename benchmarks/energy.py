@@ -18,8 +18,10 @@ from .fields import Case, problems
 from .harness import Measurement
 from .spread import Record, Row, Spread
 
+MEASUREMENT = Measurement()
 
-def main(measurement: Measurement) -> Row:
+
+def main(measurement: Measurement = MEASUREMENT) -> Row:
     """Time the energy step of every scheme on every grid.
 
     Returns

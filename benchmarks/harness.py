@@ -128,8 +128,8 @@ class Measurement:
     grid by grid; `case` the run that the temperatures come from.
     """
 
-    grids: Sequence[Grid]
-    repeats: int
+    grids: Sequence[Grid] = (Grid(256, 64),)
+    repeats: int = 10
     threads: int | None = None
     out: Path | None = None
     case: Case = CASE

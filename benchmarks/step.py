@@ -32,8 +32,13 @@ DEFAULT = ("direct", "skip:10", "surrogate")
 EVERYTHING = (*SINGLE_SOLVES, "skip:10", "skip:10:linear")
 
 
+MEASUREMENT = Measurement(repeats=5)
+
+
 def main(
-    measurement: Measurement, solvers: Sequence[str] | None = None, closure: str | None = None
+    measurement: Measurement = MEASUREMENT,
+    solvers: Sequence[str] | None = None,
+    closure: str | None = None,
 ) -> Row:
     """Time steps of a simulation: Stokes, energy and diagnostics, without output.
 

@@ -45,8 +45,13 @@ ACCURATE = 1e-6
 """Largest velocity error of a solver that may stand for the best MUMPS."""
 
 
+MEASUREMENT = Measurement()
+
+
 def main(
-    measurement: Measurement, solvers: Sequence[str] | None = None, memory: bool = False
+    measurement: Measurement = MEASUREMENT,
+    solvers: Sequence[str] | None = None,
+    memory: bool = False,
 ) -> Row:
     """Time one Stokes solve with every solver on every grid.
 

@@ -1,4 +1,4 @@
-// Viscosity that varies within cells, as layers show it: see solver/homogenised.py.
+// Viscosity that varies within cells, as layers show it: see solver/closure.py.
 #pragma once
 
 #include <algorithm>

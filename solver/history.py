@@ -85,7 +85,9 @@ class History:
         self.flows = [*earlier, PastFlow(time, psi)][-LENGTH:]
 
     def state(self) -> SolverState:
+        """As arrays, for a checkpoint."""
         return stacked(self.flows)
 
     def restore(self, state: SolverState) -> None:
+        """Take back what `state` handed out; nothing where it has neither."""
         self.flows = unstacked(state)

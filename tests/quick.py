@@ -88,8 +88,8 @@ def parser_once() -> Iterator[None]:
 def few_dots() -> Iterator[None]:
     """What is on a picture is tested, not its dots, nor how its parts fit together.
 
-    The first picture that a place in the code makes is drawn, in few dots; later ones are empty,
-    but in tests that are to see them `drawn`.
+    The first picture of its kind that a place in the code makes is drawn, in few dots; later ones
+    are empty, but in tests that are to see them `drawn`.
     """
     savefig, known = Figure.savefig, set[tuple[object, ...]]()
 
@@ -99,13 +99,15 @@ def few_dots() -> Iterator[None]:
             for frame, line in walk_stack(sys._getframe(1))
             if frame.f_code.co_name not in {"picture", "save_picture"}
         )
+        shown = ((a.get_xlabel(), a.get_ylabel(), len(a.lines)) for a in figure.axes)
+        kind = (*place, *shown)
         figure.set_layout_engine("none")
         if how.get("format") == "png":
             how["dpi"] = 72
         with pytest.MonkeyPatch.context() as patch:
-            if place in known and not EVERY_PICTURE:
+            if kind in known and not EVERY_PICTURE:
                 patch.setattr(Figure, "draw", lambda *of: None)
-            known.add(place)
+            known.add(kind)
             savefig(figure, *to, **how)
 
     with pytest.MonkeyPatch.context() as patch:

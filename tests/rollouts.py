@@ -75,6 +75,7 @@ def complaint(*arguments: str | Path, status: int = 2) -> str:
     assert result.stdout == ""
     assert result.stderr.startswith("tellus: ")
     assert result.stderr.count("\n") == 1
+    assert result.stderr.endswith(".\n")
     return result.stderr
 
 

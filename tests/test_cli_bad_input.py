@@ -169,9 +169,11 @@ def test_what_cannot_be_done_writes_nothing(arguments: list[str], here: Path) ->
 
 
 def test_a_run_to_go_on_with_is_named_as_it_was(here: Path) -> None:
+    (here / "elsewhere").mkdir()
+    (here / "case.toml").rename(here / "elsewhere" / "case.toml")
     for name, said in {
-        "typo": "typo does not exist: name a run directory",
-        "./case.toml": "case.toml began no run in runs/case: name the run's own",
+        "elsewhere/typo": "elsewhere/typo does not exist: name a run directory",
+        "elsewhere/case.toml": "elsewhere/case.toml began no run in runs/case: name the run's own",
     }.items():
         assert said in complaint("run", name, "--resume")
 

@@ -113,9 +113,11 @@ class TwoEnded:
 
     @property
     def bands(self) -> tuple[Array, Array]:
+        """``bands[k, d] = A[k + d, k]`` from the low and from the high end."""
         return self._low.bands, self._high.bands
 
     def factor(self) -> int:
+        """Factor both, in place; returns 0, or LAPACK's info of a failure."""
         low, high = self._low, self._high
         with one_blas_thread():
             infos = at_once(low.factor, high.factor)
@@ -127,6 +129,7 @@ class TwoEnded:
         return int(info)
 
     def solve(self, b: Array) -> Array:
+        """The solution, shape (lines * line,), for a right-hand side of that shape."""
         low, high = self._low, self._high
         rows = b.reshape(-1, self._line)
         with one_blas_thread():

@@ -59,6 +59,7 @@ class PardisoCholesky(Factor):
         return True
 
     def factor(self) -> int:
+        """Factor what was assembled; raises SolverError where it is not positive definite."""
         self._call(FACTOR, np.zeros(self.operator.unknowns))
         return 0
 

@@ -81,6 +81,7 @@ class Multigrid:
         self._inverse = _inverse(galerkin_stencils(operator, ratio))
 
     def __call__(self, residual: Tensor) -> Tensor:
+        """Nearly A^-1 of a residual, shape (batch, ny-1, nx-1)."""
         return self._cycle(residual, 0)
 
     def _cycle(self, b: Tensor, depth: int) -> Tensor:

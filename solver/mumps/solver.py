@@ -76,6 +76,7 @@ class MumpsSolver(StokesSolver):
 
     @property
     def megabytes(self) -> int:
+        """Memory of the last factorisation, in all processes together."""
         return self._factorisation.megabytes
 
     @one_blas_thread()
@@ -137,6 +138,7 @@ class StreamFunctionRows:
     def assemble(
         self, viscosity: Array, buoyancy: Array, boundaries: BoundaryConditions
     ) -> Equations:
+        """The equations at a viscosity, under a buoyancy Ra T of shape (ny, nx)."""
         self._operator = self._operator.between(boundaries)
         values = self._matrix.values(self._operator, viscosity)[self._stored]
         b = self._operator.to_unknowns(self._operator.right_hand_side(buoyancy, 1.0))[self._own]

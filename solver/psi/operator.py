@@ -38,7 +38,9 @@ class PsiOperator:
         long side. The transpose is what ``dpbtrf(..., lower=1)`` takes without a copy.
         """
         bands = np.empty((self.unknowns, self.half_bandwidth + 1)) if out is None else out
-        lines = len(bands) // (min(self.grid.cells) - 1)
+        lines, rest = divmod(len(bands), min(self.grid.cells) - 1)
+        if bands.shape[1:] != (self.half_bandwidth + 1,) or rest or len(bands) > self.unknowns:
+            raise ValueError(f"bands of shape {bands.shape} are not those of a {self.grid} grid")
         # The cut must lie two cells beyond the last line of nodes, where it is not felt.
         _core.assemble_bands(self.from_end(viscosity, lines + 2, mirrored), bands)
         return bands

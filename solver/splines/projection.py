@@ -155,6 +155,7 @@ class SplineProjection(Factor):
         return self._system.factor()
 
     def solve(self, b: Array) -> Array:
+        """P (P^T A P)^-1 P^T b at the nodes; both of shape (ny+1, nx+1)."""
         return self.prolong(self._system.solve(self.restrict(b)))
 
     def restrict(self, nodes: Array) -> Array:

@@ -96,6 +96,7 @@ class MeanStep:
     added: Fluxes | None = None
 
     def explicit(self) -> Stepped:
+        """Runge-Kutta of third order."""
         transport, grid, dt, core = self.transport, self.transport.grid, self.dt, self.core
         temperature, bottom, out = self.start, self.bottom, np.empty(grid.cells)
         stages = []

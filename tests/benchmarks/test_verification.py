@@ -34,6 +34,7 @@ def test_all_examples_are_run() -> None:
     """Each for a few steps, by `test_contract`; those of `bench pareto` by its tests."""
     assert {path.stem for path in RUNS} - set(run_cases()) == {"pareto"}
     assert set(run_cases()) == set(json.loads(recorded(contract.RUNS))), "one is gone, or new"
+    assert {path.stem for path in RUNS} >= {*CASES, "quickstart", "profile-start", "cold-start"}
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -110,7 +111,6 @@ def test_blankenbach_1a_converges_at_second_order() -> None:
     assert fine["vrms"]["order"] > 1.7
 
 
-@pytest.mark.usefixtures("nearly_steady")
 def test_blankenbach_1a_of_high_order_is_exact_on_a_coarse_grid() -> None:
     found = by_quantity(verify(HIGH_ORDER["blankenbach-1a-mp5"], [32]), 32)
     assert abs(found["nusselt_top"]["deviation"]) < 1e-4

@@ -260,6 +260,7 @@ def test_other_things_are_left_alone(tmp_path: Path) -> None:
     (out := tmp_path / "out").write_text("mine")
     with pytest.raises(InputError, match=str(out)):
         make_dataset(configured(), out)
+    assert [*tmp_path.iterdir()] == [out]
     (run := tmp_path / "run").mkdir()
     for name in ("run.json", "config.toml"):  # what lies there, and a run
         (run / name).touch()
@@ -267,6 +268,7 @@ def test_other_things_are_left_alone(tmp_path: Path) -> None:
         with pytest.raises(InputError, match=f"{run} is not empty and holds no data set"):
             make_dataset(configured(), run)
         assert files(tmp_path) == before
+    assert {path.name for path in run.iterdir()} == {"run.json", "config.toml"}
 
 
 @pytest.mark.parametrize(

@@ -106,6 +106,7 @@ def test_a_profile_is_printed_tabulated_and_drawn(run: Path, tmp_path: Path) -> 
     assert Image.open(picture).size > (500, 300)
 
 
+@pytest.mark.usefixtures("drawn")
 def test_a_series_with_numbers_that_no_axis_holds_is_drawn(tmp_path: Path) -> None:
     steps = np.arange(5.0)
     for odd in (np.inf, -np.inf, np.nan, 1.7e308):

@@ -3,7 +3,6 @@
 import json
 import shutil
 from pathlib import Path
-from typing import Any
 
 import pytest
 from rollouts import case, tellus
@@ -13,9 +12,7 @@ from tellus.coupling.runs.checkpoint import FOLDER
 from tellus.coupling.runs.info import describe
 from tellus.coupling.runs.recorded import read_run
 from tellus.coupling.runs.run import run_directory
-from tellus.coupling.trajectory.comparison import report
 from tellus.coupling.trajectory.comparison.compare import compare
-from tellus.coupling.trajectory.comparison.figures import cost
 from tellus.coupling.trajectory.comparison.found import table
 from tellus.io.json_file import plain
 from tellus.io.lock import in_use, sole_user
@@ -75,12 +72,7 @@ def test_a_killed_run_is_priced_by_its_newest_checkpoint(whole: Path, tmp_path: 
     assert any(f"first {CHECKPOINT} steps" in note for note in entry["notes"])
 
 
-def test_a_price_that_is_not_known_is_none(
-    whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    others = ("temperature", "difference", "history", "profiles", "drift")
-    drawn: dict[str, list[Any]] = {section: [] for section in others}
-    monkeypatch.setattr(report, "figures", lambda found, _: {**drawn, "cost": [cost(found)]})
+def test_a_price_that_is_not_known_is_none(whole: Path, tmp_path: Path) -> None:
     run = killed(whole, tmp_path / "run", checkpoint=-1)
     result = compare([whole, run], tmp_path / "report.html")
     entry = plain(result)["runs"][1]

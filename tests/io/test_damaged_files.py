@@ -194,6 +194,7 @@ def check(name: str, count: int, made: Path, tmp_path: Path) -> None:
         shutil.rmtree(place)
 
 
+@pytest.mark.usefixtures("drawn")
 @pytest.mark.slow
 def test_whole_files_are_read(made: Path, tmp_path: Path) -> None:
     """Otherwise the others would show nothing."""
@@ -210,6 +211,7 @@ def test_a_few_damaged_files(name: str, made: Path, tmp_path: Path) -> None:
     check(name, FEW, made, tmp_path)
 
 
+@pytest.mark.usefixtures("drawn")
 @pytest.mark.slow
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize("name", CASES)

@@ -21,7 +21,7 @@ def test_what_can_be_printed_stays_as_it_is() -> None:
     assert in_picture("$x$") == r"\$x\$"
 
 
-@pytest.mark.usefixtures("one_field")
+@pytest.mark.usefixtures("one_field", "drawn")
 def test_a_run_of_such_a_name_is_compared_exported_and_told(tmp_path: Path) -> None:
     runs = [short_run(tmp_path / NAME), short_run(tmp_path / "other")]
     report = tmp_path / "report.html"

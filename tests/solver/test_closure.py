@@ -52,7 +52,13 @@ def convecting(closure: Closure | None, *overrides: str, start: Array | None = N
 
 @pytest.mark.parametrize(
     "overrides",
-    [(), ("time.scheme=implicit",), ("model.core_capacity=0.1",), ("stokes.solver=fine:2",)],
+    [
+        (),
+        ("time.scheme=implicit",),
+        ("model.core_capacity=0.1",),
+        ("stokes.solver=fine:2", "time.scheme=implicit"),
+        ("stokes.solver=richardson:direct",),
+    ],
 )
 def test_the_heat_budget_closes(overrides: tuple[str, ...]) -> None:
     assert_heat_is_kept(convecting(Eddies(below=2.0), *overrides), convecting(None, *overrides))

@@ -146,3 +146,16 @@ def test_arrays_of_another_shape_are_refused() -> None:
         operator.bands(np.ones((3, 3)))
     with pytest.raises(ValueError, match="reshape"):
         operator.apply(np.ones(grid.cells), np.zeros(grid.cells))
+
+
+def test_bands_go_into_buffers_of_their_size_alone() -> None:
+    """Or kernels would write beyond them."""
+    operator = PsiOperator(Grid(12, 8))
+    viscosity = np.ones(operator.grid.cells)
+    for shape in (
+        (operator.unknowns, operator.half_bandwidth),
+        (operator.unknowns + 7, operator.half_bandwidth + 1),
+        (operator.unknowns - 1, operator.half_bandwidth + 1),
+    ):
+        with pytest.raises(ValueError, match="bands of shape"):
+            operator.bands(viscosity, np.empty(shape))

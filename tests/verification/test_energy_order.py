@@ -124,8 +124,9 @@ def test_diffusion_is_second_order_everywhere() -> None:
     assert errors[-1] < 2e-3 * np.exp(-decay * time)
 
 
-def test_advection_and_diffusion_in_a_steady_flow_are_second_order() -> None:
-    errors, time, peak = [], 0.01, 30.0
+@pytest.mark.parametrize("peak", [30.0, -30.0])
+def test_advection_and_diffusion_in_a_steady_flow_are_second_order(peak: float) -> None:
+    errors, time = [], 0.01
     for n, grid in enumerate(GRIDS):
         start = exact_temperature(grid, peak, 0.0)
         found = run(grid, given_flow(grid, peak), start, time, 40 * 4**n)

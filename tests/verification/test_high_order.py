@@ -104,7 +104,12 @@ def error(case: Steady, n: int, scheme: str) -> float:
 
 @pytest.mark.parametrize(
     ("case", "scheme"),
-    [(Steady(1, flux=True), EXPLICIT), (Steady(2), IMPLICIT)],
+    [
+        (Steady(1), EXPLICIT),
+        (Steady(2), IMPLICIT),
+        (Steady(1, flux=True), EXPLICIT),
+        (Steady(1, flux=True), IMPLICIT),
+    ],
     ids=str,
 )
 def test_a_steady_state_is_of_fourth_order_in_space(case: Steady, scheme: str) -> None:
