@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -184,6 +185,12 @@ class Dataset:
     def _read(self, entry: dict[str, Any]) -> Snapshots:
         name, n = entry["name"], entry["snapshots"]
         arrays, path = self.arrays(name, "temperature", "psi", "even"), self._store(name)
+        try:
+            parameters = {key: float(entry[key]) for key in PARAMETERS}
+            if not all(0 < parameters[key] < inf for key in ("gamma_T", "gamma_p")):
+                raise ValueError("its gamma_T or gamma_p in card.json is not positive")
+        except (KeyError, TypeError, ValueError) as error:
+            raise _damaged(path, f"cannot be read ({error!r})") from None
         if len(arrays["even"]) != n:
             raise _damaged(path, f"does not hold {n} snapshots on a {self.grid} grid")
         if not arrays["temperature"].any(axis=(1, 2)).all():
@@ -192,7 +199,7 @@ class Dataset:
         return Snapshots(
             temperature=arrays["temperature"].astype(np.float32, copy=False),
             psi=psi,
-            **{key: np.full(n, float(entry[key])) for key in PARAMETERS},
+            **{key: np.full(n, value) for key, value in parameters.items()},
             vrms=np.array([rms_velocity(*velocity(each, self.grid), self.grid) for each in psi]),
             even=arrays["even"],
             simulation=np.zeros(n, np.int64),

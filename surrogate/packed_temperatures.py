@@ -89,7 +89,8 @@ def _content(
         chosen = evenly_spaced(count, count if snapshots is None else snapshots)
         arrays = {name: values[chosen] for name, values in arrays.items()}
         means = (coarse_means(T.astype(np.float64), grid) for T in arrays["temperature"])
-        arrays["temperature"] = np.stack(list(means)).astype(np.float32).astype(np.float16)
+        single = np.array([each.astype(np.float32) for each in means])
+        arrays["temperature"] = single.astype(np.float16)
         content |= {f"{entry['name']}/{name}": values for name, values in arrays.items()}
         kept = {key: value for key, value in entry.items() if key not in ("statistics", "digests")}
         simulations.append(kept | {"snapshots": len(chosen)})

@@ -296,7 +296,7 @@ def test_a_signal_before_a_run_goes_on_is_resumable(
         os.kill(os.getpid(), signal.SIGTERM)
         time.sleep(60)
 
-    loader = "load_stored" if resume else "load_config"
+    loader = "load_stored_config" if resume else "load_config"
     monkeypatch.setattr(f"tellus.cli.run.{loader}", interrupted)
     (tmp_path / "config.toml").write_text(dump(Config()))
     options = ["--resume"] if resume else ["--out", tmp_path / "new"]

@@ -17,9 +17,9 @@ from tellus.config import (
     dump,
     load_config,
     load_dataset_config,
-    load_stored,
+    load_stored_config,
     load_training_config,
-    stored,
+    stored_config,
 )
 from tellus.config.fields import rows
 from tellus.coupling.build import simulation_of
@@ -315,15 +315,15 @@ def test_stored_configurations_mean_what_they_meant(tmp_path: Path) -> None:
     ):
         file.write_text(text)
         for config in (
-            load_stored(Config, file),
-            load_stored(DatasetConfig, file),
-            stored(DatasetConfig, tomllib.loads(text)),
+            load_stored_config(Config, file),
+            load_stored_config(DatasetConfig, file),
+            stored_config(DatasetConfig, tomllib.loads(text)),
         ):
             assert (config.energy.advection, config.energy.velocity) == (advection, velocity)
-    assert load_stored(Config, file, ["energy.velocity=held"]).energy.velocity == "held"
+    assert load_stored_config(Config, file, ["energy.velocity=held"]).energy.velocity == "held"
     file.write_text("energy = 3\n")
     with pytest.raises(InputError, match=r"energy must be a section, \[energy\], not 3"):
-        load_stored(Config, file)
+        load_stored_config(Config, file)
 
 
 def test_a_simulation_of_a_data_set() -> None:

@@ -9,7 +9,7 @@ from time import perf_counter
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from tellus.config import DatasetConfig, dump, load_stored
+from tellus.config import DatasetConfig, dump, load_stored_config
 from tellus.coupling.build import grid_of, grid_of_data
 from tellus.coupling.cluster import check_scheduler, run_all
 from tellus.coupling.dataset.sampling import Member, members
@@ -158,7 +158,7 @@ def _check_free(config: DatasetConfig, out: Path) -> None:
     begun = stored.exists() and recognised(out) in (DATA, None)
     refuse_occupied(out, begun, "holds no data set")
     # Read, not compared as text: a key that came later has its default in an old one.
-    if begun and load_stored(DatasetConfig, stored) != config:
+    if begun and load_stored_config(DatasetConfig, stored) != config:
         raise InputError(
             f"{out} was begun with another configuration ({stored}): use that one, or choose "
             "another --out."

@@ -9,7 +9,7 @@ from functools import wraps
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec
 
-from tellus.config import Config, check_resumable, dump, load_stored
+from tellus.config import Config, check_resumable, dump, load_stored_config
 from tellus.coupling.runs.checkpoint import (
     FOLDER,
     Arrays,
@@ -69,7 +69,7 @@ def refuse_foreign(out: Path) -> None:
     ):
         return
     try:
-        written_here = file.read_bytes() == dump(load_stored(Config, file)).encode()
+        written_here = file.read_bytes() == dump(load_stored_config(Config, file)).encode()
     except InputError:
         written_here = False
     if not written_here:
@@ -86,7 +86,7 @@ def check_same_physics(config: Config, out: Path) -> None:
         expect(out, RUN)
         raise lost(stored)
     refuse_foreign(out)
-    check_resumable(load_stored(Config, stored), config)
+    check_resumable(load_stored_config(Config, stored), config)
     for name in (FOLDER, STORE):
         refuse_link(out / name)
 

@@ -22,7 +22,17 @@ class RunProgress(AbstractContextManager["RunProgress"]):
     Time to go is extrapolated from what was covered since the last line or, on a terminal, by the
     bar's own recent speed: of the way to the last step, where that comes before the end.
 
-    `steps` were taken already, and the most that will be; a steady state `may_end_before`.
+    Parameters
+    ----------
+    start, end : float
+        Model time.
+    enabled : bool
+    steps : (int, int), optional
+        Taken already, and the most that will be.
+    may_end_before : bool
+        Whether a steady state ends the run.
+    units : Units
+        In which times are shown.
     """
 
     def __init__(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from tellus.config import Config, load_stored
+from tellus.config import Config, load_stored_config
 from tellus.coupling.build import boundaries_of
 from tellus.coupling.runs.checkpoint import Ledger, read_checkpoint
 from tellus.coupling.runs.fields import STORE, open_fields
@@ -103,7 +103,7 @@ class RecordedRun:
     def settings(self) -> Config:
         """config.toml, complete and checked."""
         read_text(self.path / CONFIG)
-        return load_stored(Config, self.path / CONFIG)
+        return load_stored_config(Config, self.path / CONFIG)
 
     @cached_property
     def series(self) -> Mapping[str, Array]:

@@ -10,7 +10,7 @@ from uuid import uuid4
 
 import numpy as np
 
-from tellus.config import Config, check_resumable, stored
+from tellus.config import Config, check_resumable, stored_config
 from tellus.config.own_class import is_handed_in
 from tellus.coupling.build import named, resolved, sources_of
 from tellus.coupling.own import KEYS, OwnParts, check_unchanged
@@ -138,13 +138,13 @@ def _reopened(config: Config, out: Path, own: OwnParts, ranks: Ranks) -> RunLoop
         changed = check_own(ledger, config)
         check_unchanged(ledger.classes, config)
         # config.toml may have been edited since.
-        check_resumable(stored(Config, ledger.config), config)
+        check_resumable(stored_config(Config, ledger.config), config)
         start = Start.from_json(arrays["temperature"], ledger.start)
         run = RunLoop(config, out, own, ranks, start, ledger.run_id)
         check_weights(ledger, config, run.weights)
         run.simulation.restore(arrays)
         run.restore(ledger)
-        check_steps_left(run, stored(Config, ledger.config))
+        check_steps_left(run, stored_config(Config, ledger.config))
         check_same_run(out, ledger.run_id)
         for sentence in damaged + changed:
             run.warn(sentence)

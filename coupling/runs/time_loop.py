@@ -36,8 +36,19 @@ log = logging.getLogger("tellus")
 class RunLoop:
     """A simulation that writes outputs, checkpoints and a summary, and can be gone on with.
 
-    Parts of one's `own` are taken instead of what `config` describes, and a `start` that is given;
-    a run of an earlier version has no `run_id`.
+    Parameters
+    ----------
+    config : Config
+    out : Path
+        The run directory.
+    own : OwnParts
+        Parts of one's own, instead of what `config` describes.
+    ranks : Ranks
+        The processes that run it together.
+    start : Start, optional
+        What the run started from [default: what `config` describes].
+    run_id : str, optional
+        Of a run of an earlier version there is none.
     """
 
     def __init__(

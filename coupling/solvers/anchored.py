@@ -143,8 +143,15 @@ class ToleranceAnchoredSolver(CompositeSolver):
     `MOST_STEPS`. A direct solve, and with it a new factor, follows where `MOST_CORRECTIONS` are
     not enough.
 
-    `tolerance` is the largest estimated error of the velocity that is handed out, relative to it;
-    `picard` says when the direct solve of a non-linear law stops.
+    Parameters
+    ----------
+    approximate : StokesSolver
+    tolerance : float
+        Largest estimated error of the velocity that is handed out, relative to it.
+    grid : Grid
+    picard : PicardSettings
+        When the direct solve of a non-linear law stops.
+    name : str
     """
 
     def __init__(

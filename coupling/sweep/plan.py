@@ -11,7 +11,7 @@ from typing import Any, Self
 
 from pydantic import ValidationError
 
-from tellus.config import Config, load_config, stored
+from tellus.config import Config, load_config, stored_config
 from tellus.config.fields import fields
 from tellus.config.vary import Varied
 from tellus.coupling.runs.recorded import RecordedRun
@@ -147,7 +147,7 @@ class Sweep:
             runs, keys = content["runs"], content["vary"]
             if not all(isinstance(values, dict) and [*values] == keys for values in runs.values()):
                 raise ValueError("a run lacks its values")
-            config = stored(Config, content["config"])
+            config = stored_config(Config, content["config"])
             for name in plain_names(runs, str(file)):
                 runs[name] = {key: _hashable(value) for key, value in runs[name].items()}
             return cls(path, config, runs, frozenset(map(str, content["signed"])))

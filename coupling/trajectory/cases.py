@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from operator import attrgetter
 from pathlib import Path
 
-from tellus.config import Config, DatasetConfig, changed, dump, load_config, stored
+from tellus.config import Config, DatasetConfig, changed, dump, load_config, stored_config
 from tellus.config.fields import fields
 from tellus.coupling.build import replaced, simulation_of
 from tellus.errors import InputError
@@ -90,7 +90,7 @@ def cases_of_data(data: Path, split: str = "test", steps: int | None = None) -> 
     dataset = Dataset.open(data)
     entries = dataset.entries(split)
     try:
-        config = stored(DatasetConfig, dataset.card["config"])
+        config = stored_config(DatasetConfig, dataset.card["config"])
         runs = [
             simulation_of(config, e["gamma_T"], e["gamma_p"], e["heating"], e["seed"])
             for e in entries

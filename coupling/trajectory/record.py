@@ -236,7 +236,10 @@ class Recorder:
         }
 
     def restore(self, arrays: Arrays) -> None:
-        """Take back what `state` handed out."""
+        """Take back what `state` handed out; ValueError where its parts do not fit."""
+        rows, columns = len(arrays["steps"]), self._integrals.size
+        if arrays["samples"].shape != (rows, 2 + columns) or len(arrays["integrals"]) != columns:
+            raise ValueError("its samples are not those of its steps")
         self._first = int(arrays["since"][0])
         self.seconds, self.cpu_seconds = arrays["spent"].tolist()
         self._profile = arrays["profile"]

@@ -1,6 +1,6 @@
 """The two-level surrogate: a cheap base, corrected by a network, saved with its card."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Self
 
@@ -148,7 +148,8 @@ class Surrogate(StokesSurrogate):
         card = stored.card
         shown = FeatureSettings.from_json(card["features"])
         channels = len(names(shown.residual))
-        normalisation = Normalisation(**card["normalisation"])
+        mean, spread, correction = (card["normalisation"][f.name] for f in fields(Normalisation))
+        normalisation = Normalisation(mean, spread, correction)
         if {len(normalisation.mean), len(normalisation.spread)} != {channels}:
             raise ValueError(f"normalisation is not that of {channels} channels")
 

@@ -36,8 +36,9 @@ def write_report(
     """Write the report of what `compare` returned of these runs, replacing an older one in one go.
 
     Its figures, which are inside, also go to the folder NAME-figures beside it, as PNG and PDF.
-    `check_place` says whether `out` is a place for it.
+    Raises InputError where `out` is no place for a report.
     """
+    check_place(out)
     drawn = figures(result, runs)
     every = [each for found in drawn.values() for each in found]
     pictures = {each.name: picture(each.figure, "png", DPI) for each in every}

@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from tellus.config import Config, check_resumable, load_config, load_stored
+from tellus.config import Config, check_resumable, load_config, load_stored_config
 from tellus.config.own_class import NO_CLOSURE, closure_settings
 from tellus.config.presets import preset as preset_settings
 from tellus.errors import InputError
@@ -53,8 +53,8 @@ def resumed(config: Path, out: Path | None, changes: Sequence[str]) -> tuple[Con
             )
         expect(directory, RUN)
         raise lost(stored_file)
-    stored = load_stored(Config, stored_file)
-    settings = load_stored(Config, stored_file, changes)
+    stored = load_stored_config(Config, stored_file)
+    settings = load_stored_config(Config, stored_file, changes)
     check_resumable(stored, settings)
     if not config.is_dir():
         _warn_of_differences(load_config(config), settings, config, changes)

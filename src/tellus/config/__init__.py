@@ -12,8 +12,8 @@ from .models import (
     check_resumable,
     load_config,
     load_dataset_config,
-    load_stored,
-    stored,
+    load_stored_config,
+    stored_config,
 )
 from .presets import PRESETS
 from .read import changed, dump
@@ -31,7 +31,7 @@ __all__ = [
     "dump",
     "load_config",
     "load_dataset_config",
-    "load_stored",
+    "load_stored_config",
     "load_training_config",
-    "stored",
+    "stored_config",
 ]

@@ -253,7 +253,9 @@ def load_dataset_config(
     return read(DatasetConfig, path, overrides)
 
 
-def load_stored(model: type[OnGrid], path: Path | str, overrides: Sequence[str] = ()) -> OnGrid:
+def load_stored_config(
+    model: type[OnGrid], path: Path | str, overrides: Sequence[str] = ()
+) -> OnGrid:
     """The configuration that a run or data set of this version or an earlier one has left behind.
 
     Keys that it lacks mean what they meant then; the rest as in `load_config`.
@@ -261,7 +263,7 @@ def load_stored(model: type[OnGrid], path: Path | str, overrides: Sequence[str] 
     return read(model, path, overrides, FORMERLY)
 
 
-def stored(model: type[OnGrid], tables: Mapping[str, Any]) -> OnGrid:
+def stored_config(model: type[OnGrid], tables: Mapping[str, Any]) -> OnGrid:
     """The same from sections, of a checkpoint or a card; pydantic's error where they do not fit."""
     return model.model_validate(completed(dict(tables), FORMERLY))
 
