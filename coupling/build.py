@@ -174,7 +174,19 @@ def boundaries_of(config: Config | DatasetConfig) -> BoundaryConditions:
 def simulation_of(
     config: DatasetConfig, gamma_T: float, gamma_p: float, heating: float, seed: int
 ) -> Config:
-    """The run that one parameter set of a data set stands for."""
+    """The run that one parameter set of a data set stands for.
+
+    Parameters
+    ----------
+    config : DatasetConfig
+        Of the data set, for all else.
+    gamma_T, gamma_p : float
+        Viscosity contrasts due to temperature and to pressure, at least 1.
+    heating : float
+        The internal heat source H, constant.
+    seed : int
+        Of the perturbation of the initial state.
+    """
     return Config(
         grid=config.grid,
         model=ModelSection(rayleigh=config.model.rayleigh, heating=heating),

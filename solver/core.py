@@ -52,15 +52,25 @@ class Core:
         return (given + coupling * base) / (1.0 + coupling * (1.0 - gain))
 
     def flux(self, bottom: float, cells: Array, rate: Array, entering: float, dt: float) -> float:
-        """q_b over a step of Euler's method from T_b and T at the `cells`.
-
-        `rate` is dT/dt there where `entering`, as a mean flux, comes through the wall.
+        """q_b over a step of Euler's method.
 
         It is k ((1 - p) e + p e'), with e and e' the excess T_b - base before and after the step.
         p = z / (1 + z), z = dt k / C, is of the order of dt, so that a scheme which combines such
         steps to second order stays of second order; the excess falls without a swing for any z,
         where diffusion itself does (dt k <= hy); and where e' = e, a core that follows its
         mantle, the flux is that of e, whatever dt.
+
+        Parameters
+        ----------
+        bottom : float
+            T_b before the step.
+        cells : array, shape (ny, nx)
+            T before the step.
+        rate : array, shape (ny, nx)
+            dT/dt there, where `entering` comes through the wall.
+        entering : float
+            A mean flux through the bottom wall into the box.
+        dt : float
         """
         excess = bottom - self.base(cells)
         drift = self.base(rate) - entering * self.shares[0] / self.cell

@@ -41,7 +41,19 @@ def diagnose(
     dt: float,
     boundaries: BoundaryConditions | None = None,
 ) -> Diagnostics:
-    """Measure the step of size `dt` from `before` to `after`, made with `flow`."""
+    """Measure a step.
+
+    Parameters
+    ----------
+    before, after : ThermalState
+        What it led from and to, the latter with the heat flows of the step.
+    flow : Flow
+        The velocity that made it, or its mean over the step.
+    grid : Grid
+    dt : float
+    boundaries : BoundaryConditions, optional
+        `BoundaryConditions()` by default.
+    """
     gain = after.heat_in - after.heat_out + after.heat_sides / grid.aspect + after.source
     return Diagnostics(
         mean_temperature=float(np.mean(after.temperature)),

@@ -38,7 +38,17 @@ def wall_flux(cell: float, fixed: bool, value: float, h: float) -> float:
 
 @kernel(inline="always")
 def carried(speed: float, before: float, slope: float, after: float, slope_after: float) -> float:
-    """Advective flux between two cells, from the upwind one's mean and limited difference."""
+    """Advective flux between two cells, from the upwind one's mean and limited difference.
+
+    Parameters
+    ----------
+    speed : float
+        Velocity through the face, positive from the cell before to the one after.
+    before, after : float
+        T of these cells.
+    slope, slope_after : float
+        Limited differences of T in them.
+    """
     return speed * (before + 0.5 * slope if speed > 0.0 else after - 0.5 * slope_after)
 
 
@@ -53,7 +63,22 @@ def advect(
     value: Array,
     out: Array,
 ) -> None:
-    """Write -div(u T) of every cell into `out`; each face's flux is taken once."""
+    """Write -div(u T) of every cell; each face's flux is taken once.
+
+    Parameters
+    ----------
+    temperature : array, shape (ny, nx)
+    u, v : array, shapes (ny, nx+1) and (ny+1, nx)
+        Velocity on the faces; that on walls is taken as zero.
+    hx, hy : float
+        Width and height of a cell.
+    fixed : array of bool, shape (4,)
+        Whether a wall has a temperature, or else a heat flux.
+    value : array, shape (4,)
+        That temperature, or that flux into the box.
+    out : array, shape (ny, nx)
+        Takes the result.
+    """
     ny, nx = temperature.shape
     slope_x = np.empty(nx)
     slope = np.empty(nx)
@@ -114,7 +139,20 @@ def advect(
 def diffuse(
     temperature: Array, hx: float, hy: float, fixed: Flags, value: Array, out: Array
 ) -> None:
-    """Add laplace T of every cell to `out`; each face's flux is taken once."""
+    """Add laplace T of every cell; each face's flux is taken once.
+
+    Parameters
+    ----------
+    temperature : array, shape (ny, nx)
+    hx, hy : float
+        Width and height of a cell.
+    fixed : array of bool, shape (4,)
+        Whether a wall has a temperature, or else a heat flux.
+    value : array, shape (4,)
+        That temperature, or that flux into the box.
+    out : array, shape (ny, nx)
+        What it is added to.
+    """
     ny, nx = temperature.shape
     below = np.empty(nx)
     above = np.empty(nx)

@@ -40,16 +40,32 @@ def conjugate_gradients(
     limit: int,
     lowest: float | None = None,
 ) -> KrylovResult:
-    """Solve A psi = b from psi, preconditioned by a solve with an operator close to A.
+    """Solve A psi = b, preconditioned by a solve with an operator close to A.
 
-    A back-substitution of the residual is an estimate of the error. The iteration ends when
-    this one's velocity is at most `tolerance` times that of psi, or not finite, or the
-    `limit`-th; it is added to psi in any case.
+    A back-substitution of the residual is an estimate of the error. The last one is added to psi
+    in any case.
 
     A preconditioner that is not nearly the inverse sees errors smaller than they are, by up to
-    the smallest eigenvalue of the preconditioned operator. With `lowest`, an upper bound of it
-    that is known already, estimates are divided by the smallest that the iteration itself finds
-    (its Ritz values, Saad 2003, section 6.7.3).
+    the smallest eigenvalue of the preconditioned operator.
+
+    Parameters
+    ----------
+    A : PsiProduct
+    b : array, shape (ny+1, nx+1)
+        Zero on the walls.
+    psi : array, shape (ny+1, nx+1)
+        Where to begin; zero on the walls, too.
+    back_substitute : callable
+        That solve, of a residual at the nodes.
+    grid : Grid
+    tolerance : float
+        The iteration ends with an estimate whose velocity is at most this times that of psi, or is
+        not finite.
+    limit : int
+        Most back-substitutions, at least 1.
+    lowest : float, optional
+        An upper bound of that eigenvalue that is known already. With it estimates are divided by
+        the smallest that the iteration itself finds (its Ritz values, Saad 2003, section 6.7.3).
     """
     residual = b - A(psi)
     correction = back_substitute(residual)

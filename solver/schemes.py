@@ -18,7 +18,19 @@ Transport = Callable[[Array, float], tuple[Array, Array]]
 def heun(
     start: Array, bottom: float, transport: Transport, diffusion: DiffusionSolver, dt: float
 ) -> tuple[Array, Array, float]:
-    """Two steps of Euler's method, averaged: T, the heat that entered and the bottom's T."""
+    """Two steps of Euler's method, averaged: T, the heat that entered and the bottom's T.
+
+    Parameters
+    ----------
+    start : array, shape (ny, nx)
+        T before the step.
+    bottom : float
+        What the bottom wall holds before it: a temperature, a core's where there is one, or a flux.
+    transport : Transport
+    diffusion : DiffusionSolver
+        Conduction, and the core.
+    dt : float
+    """
     rate, heat, middle_bottom = _euler(start, bottom, transport, diffusion, dt)
     middle = start + dt * rate
     rate, heat_2, last_bottom = _euler(middle, middle_bottom, transport, diffusion, dt)
@@ -55,6 +67,14 @@ def ark2(
 
     Diffusion at the implicit stages, L1 and what it does to the core, follows from their own
     equations.
+
+    Parameters
+    ----------
+    start, bottom, transport
+        As in `heun`.
+    diffusion : DiffusionSolver or MeanDiffusion
+        What is implicit: conduction, and the core.
+    dt : float
     """
     a, b = GAMMA * dt, EARLIER * dt
     N0, heat_0 = transport(start, bottom)

@@ -154,7 +154,16 @@ class StokesSolver(Protocol):
         residual: float = float("nan"),
         **more: Any,
     ) -> Flow:
-        """psi as this solver's answer: differenced, with a `StokesReport` under its name."""
+        """psi as this solver's answer: differenced, with a `StokesReport` under its name.
+
+        Parameters
+        ----------
+        psi : array, shape (ny+1, nx+1)
+            At the nodes, float64.
+        grid : Grid
+        seconds, iterations, residual, **more
+            Entries of the report.
+        """
         report = StokesReport(self.name, seconds, iterations, residual, **more)
         return flow_from_psi(psi, grid, report)
 
@@ -226,7 +235,21 @@ def failure(
     temperature: Array | None = None,
     subject: str = "the Cholesky factorisation",
 ) -> SolverError:
-    """The error of a solve that went wrong: what happened to what, and when; ranges; a remedy."""
+    """The error of a solve that went wrong, with ranges and a remedy.
+
+    Parameters
+    ----------
+    what : str
+        What happened, as it follows `subject` in the sentence.
+    viscosity : array
+        Of any shape, for its range.
+    time : float, optional
+        Model time.
+    temperature : array, optional
+        For its range.
+    subject : str
+        What it happened to.
+    """
     at = "" if time is None else f" at t = {time:.6g}"
     ranges = f"viscosity ranges from {np.min(viscosity):.3g} to {np.max(viscosity):.3g}"
     if temperature is not None:

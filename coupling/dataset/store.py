@@ -42,8 +42,19 @@ def write_simulation(
 ) -> None:
     """Write the snapshots of one simulation; its store appears only when it is whole.
 
-    A snapshot is a chunk, so that one at random is read without its neighbours. `seconds`
-    is what running and labelling it took, on one thread.
+    A snapshot is a chunk, so that one at random is read without its neighbours.
+
+    Parameters
+    ----------
+    out : Path
+        Directory of the data set.
+    member : Member
+    rayleigh : float
+    grid : Grid
+        That on which the data set is kept.
+    found : Gathered
+    seconds : float
+        What running and labelling it took, on one thread.
     """
     final = store_of(out, member.name)
     arrays = found.arrays()

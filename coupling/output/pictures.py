@@ -121,7 +121,20 @@ def _chosen(run: RecordedRun, fields: Sequence[str]) -> list[str]:
 
 
 def draw_field(axis: Axes, frame: xr.Dataset, name: str, look: Look, units: Units) -> None:
-    """One field of the box: smooth between cells, and with lines of nodes."""
+    """One field of the box: smooth between cells, and with lines of nodes.
+
+    Parameters
+    ----------
+    axis : Axes
+        Cleared first.
+    frame : Dataset
+        One output, in the units shown.
+    name : str
+        A field at the cells or at the nodes.
+    look : Look
+    units : Units
+        Of the labels of the axes.
+    """
     field = frame[name]
     x, y = frame["x_node"].values, frame["y_node"].values
     axis.clear()
@@ -226,9 +239,21 @@ GIF_COLOURS = 256
 def write_film(
     out: Path, figure: Figure, draw: Callable[[int], None], frames: Sequence[int], dpi: int
 ) -> list[Path]:
-    """Write animation.gif, and animation.mp4 where ffmpeg is found, into a directory.
+    """Write animation.gif, and animation.mp4 where ffmpeg is found.
 
-    `draw` draws a frame into the figure. An older animation stays where this one is stopped.
+    An older animation stays where this one is stopped.
+
+    Parameters
+    ----------
+    out : Path
+        An existing directory.
+    figure : Figure
+    draw : callable
+        Draws the frame of a number into the figure; some are drawn twice, for the colours.
+    frames : sequence of int
+        Numbers of the frames, at least one.
+    dpi : int
+        Pixels per inch of the figure.
     """
     figure.set_dpi(dpi)
     with folder_aside(out / ".animation") as aside:

@@ -71,10 +71,21 @@ def draw_map(
     psi: Array | None = None,
     largest: float = 0.0,
 ) -> ScalarMappable:
-    """One field of the box, bottom row down, with streamlines where `psi` is given.
+    """One field of the box, bottom row down, with streamlines where they are given.
 
-    They are `STREAMLINES` of `largest`. None leaves an empty, labelled frame. A scale that reaches
-    below zero is drawn with the diverging map.
+    Parameters
+    ----------
+    axis : Axes
+    values : array, shape (ny, nx), optional
+        None leaves an empty, labelled frame.
+    aspect : float
+        Width of the box over its height.
+    scale : Normalize
+        Of the colours; a `CenteredNorm` is drawn with the diverging map.
+    psi : array, shape (ny+1, nx+1), optional
+        The stream function at the nodes.
+    largest : float
+        The |psi| that `STREAMLINES` are shares of; there are none where it is zero.
     """
     colours = cm.vik if isinstance(scale, CenteredNorm) else cm.lajolla
     axis.set(xticks=[], yticks=[], xlim=(0, aspect), ylim=(0, 1), aspect="equal")

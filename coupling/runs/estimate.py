@@ -89,7 +89,17 @@ def cost_sentence(
 ) -> str:
     """A lower bound of the time, from one solve that was measured.
 
-    `steps` is the fewest that the run can take, `until` what its end or their number depends on.
+    Parameters
+    ----------
+    grid : Grid
+    solver : str
+        By name, as --stokes takes it.
+    solve_seconds : float
+        What that solve took.
+    steps : int
+        The fewest that the run can take.
+    until : str
+        What its end or their number depends on, see `fewest_steps`.
     """
     spec = SolverSpec.parse(solver)
     periodic = spec.kind in PERIODIC and spec.arguments[:1] != () and spec.arguments[0].isdecimal()

@@ -118,7 +118,17 @@ class FieldWriter:
     ) -> "FieldWriter":
         """The store of a run that goes on; nothing is written yet.
 
-        All files of its first `outputs` outputs are there, and those of `spread` can be read.
+        Parameters
+        ----------
+        run : Path
+            The run directory.
+        grid : Grid
+        outputs : int
+            Of so many first outputs all files must be there, and those of `spread` readable.
+        derived : sequence of str
+            Entries of DERIVED, written beside the rest.
+        run_id : str, optional
+            That of the checkpoint; runs of earlier versions have none.
 
         Raises
         ------

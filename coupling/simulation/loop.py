@@ -180,10 +180,18 @@ class Simulation:
     ) -> Self:
         """Build what a configuration describes.
 
-        `solver` overrides `stokes.solver`, `temperature` the field of the section `initial`,
-        `rheology` the law of `rheology.kind`, which layers and yielding go on top of, `heating`
-        the source of the section `model` and `closure` that of the section `closure`.
-        `warn` takes what `tellus run` would warn of, by default into the log.
+        Parameters
+        ----------
+        config : Config
+        solver : StokesSolver, optional
+            One of your own, instead of the one that `stokes.solver` names.
+        temperature : array, shape (ny, nx), optional
+            The initial state, instead of the field of the section `initial`.
+        warn : callable
+            Takes what `tellus run` would warn of, by default into the log.
+        rheology, heating, closure : optional
+            Of your own, instead of the law of `rheology.kind`, which layers and yielding go on top
+            of, the source of the section `model` and the closure of the section `closure`.
 
         Raises
         ------

@@ -71,7 +71,18 @@ class Stepping:
         return min(most, growth * last)
 
     def check(self, dt: float, time: float, step: int, flow: Flow, grid: Grid) -> None:
-        """Raise CollapsedError where a step is too short to get anywhere."""
+        """Raise CollapsedError where a step is too short to get anywhere.
+
+        Parameters
+        ----------
+        dt, time : float
+            Of the step: its length, and the model time at its start.
+        step : int
+            Its number, for the message.
+        flow : Flow
+            The velocity at its start; the message says where it is fastest.
+        grid : Grid
+        """
         least = max(self.dt_min, float(np.spacing(time)))
         if dt >= least:
             return

@@ -80,9 +80,19 @@ def iterate(
     start: Tensor,
     settings: IterativeSettings,
 ) -> BatchSolution:
-    """Solve A psi = b from `start`, or from rest where nothing drives the flow.
+    """Solve A psi = b, from rest where nothing drives the flow.
 
-    psi at the interior nodes, shape (batch, ny-1, nx-1); the residual as the recursion has it.
+    The residual is the one that the recursion has.
+
+    Parameters
+    ----------
+    operator : TorchPsiOperator
+        A.
+    precondition : Preconditioner
+    b, start : Tensor, shape (batch, ny-1, nx-1)
+        At the interior nodes, as the psi that is found; `start` is where to begin.
+    settings : IterativeSettings
+        Of which the method and the stopping count here.
     """
     driven = (b != 0.0).flatten(1).any(1)[:, None, None]
     start = torch.where(driven, start, 0.0)
@@ -99,14 +109,30 @@ def solve_batch(
     start: Tensor | Array | None = None,
     settings: IterativeSettings | None = None,
 ) -> BatchSolution:
-    """Solve independent problems on one grid, from zero or from `start`.
+    """Solve independent problems on one grid.
 
-    `temperature` and `viscosity` have the shape (batch, ny, nx), `start` (batch, ny+1, nx+1);
-    one Rayleigh number, or one each. Problems that are solved wait unchanged for the others, and
-    one that fails leaves the others alone and says so in `solved`. The result lives on the
-    settings' device, psi with the shape of `start`, the residual the true one.
+    Problems that are solved wait unchanged for the others, and one that fails leaves the others
+    alone and says so in `solved`. The result lives on the settings' device, psi at all nodes, the
+    residual the true one.
 
-    Raises InputError as `IterativeSettings.check` does, ValueError for shapes that do not agree.
+    Parameters
+    ----------
+    grid : Grid
+    temperature, viscosity : Tensor or array, shape (batch, ny, nx)
+    rayleigh : float or sequence of float
+        One for all, or one each.
+    boundaries : BoundaryConditions, optional
+        `BoundaryConditions()` by default.
+    start : Tensor or array, shape (batch, ny+1, nx+1), optional
+        psi to begin with; zero by default.
+    settings : IterativeSettings, optional
+
+    Raises
+    ------
+    InputError
+        As `IterativeSettings.check` does.
+    ValueError
+        For shapes that do not agree.
     """
     settings = settings or IterativeSettings()
     settings.check(grid)

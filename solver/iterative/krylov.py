@@ -58,7 +58,17 @@ class BatchSolution(NamedTuple):
 def conjugate_gradients(
     A: TorchPsiOperator, precondition: Preconditioner, b: Tensor, start: Tensor, stopping: Stopping
 ) -> BatchSolution:
-    """Preconditioned by a symmetric positive definite approximation of A^-1."""
+    """Preconditioned conjugate gradients.
+
+    Parameters
+    ----------
+    A : TorchPsiOperator
+    precondition : Preconditioner
+        Symmetric and positive definite.
+    b, start : Tensor, shape (batch, ny-1, nx-1)
+        Right-hand sides, and psi to begin with; both stay as they are.
+    stopping : Stopping
+    """
     psi, residual = start.clone(), b - A(start)
     watch = _Watch(A, b, residual, stopping)
     direction, product = torch.zeros_like(b), torch.ones_like(watch.scale)
@@ -78,7 +88,17 @@ def conjugate_gradients(
 def bicgstab(
     A: TorchPsiOperator, precondition: Preconditioner, b: Tensor, start: Tensor, stopping: Stopping
 ) -> BatchSolution:
-    """Van der Vorst (1992), preconditioned from the right; needs no symmetry."""
+    """Van der Vorst (1992), preconditioned from the right.
+
+    Parameters
+    ----------
+    A : TorchPsiOperator
+    precondition : Preconditioner
+        Needs no symmetry.
+    b, start : Tensor, shape (batch, ny-1, nx-1)
+        Right-hand sides, and psi to begin with; both stay as they are.
+    stopping : Stopping
+    """
     psi, residual = start.clone(), b - A(start)
     watch = _Watch(A, b, residual, stopping)
     shadow = residual.clone()

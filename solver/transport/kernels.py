@@ -68,9 +68,16 @@ def smaller(a: float, b: float) -> float:
 def upwind_face(
     forwards: bool, t0: float, t1: float, t2: float, t3: float, t4: float, t5: float
 ) -> tuple[float, float]:
-    """The face mean between t2 and t3, of the polynomial through five cells; c is upwind.
+    """The mean along a face of the polynomial through five cells, three of them upwind.
 
     And what exceeds `TINY` where that mean may be out of MP5's bounds.
+
+    Parameters
+    ----------
+    forwards : bool
+        Whether the flow goes from t2 to t3.
+    t0, t1, t2, t3, t4, t5 : float
+        T of cells in a row; the face lies between t2 and t3.
     """
     a = t0 if forwards else t5
     b = t1 if forwards else t4
@@ -83,7 +90,14 @@ def upwind_face(
 
 @kernel()
 def bounded(face: float, a: float, b: float, c: float, d: float, e: float) -> float:
-    """`face` brought within MP5's bounds; cells from far upwind, a, to downwind, e; c is upwind."""
+    """The mean along a face brought within MP5's bounds.
+
+    Parameters
+    ----------
+    face : float
+    a, b, c, d, e : float
+        T of the cells from far upwind to downwind; the face lies between c and d.
+    """
     before, here, after = a - 2.0 * b + c, b - 2.0 * c + d, c - 2.0 * d + e
     ahead = smaller(smaller(4.0 * here - after, 4.0 * after - here), smaller(here, after))
     behind = smaller(smaller(4.0 * here - before, 4.0 * before - here), smaller(here, before))
@@ -105,9 +119,18 @@ def fluxes(
     along_x: Array,
     along_y: Array,
 ) -> None:
-    """Write advection and diffusion through the faces inside into `along_x`, `along_y`.
+    """Write advection and diffusion through the faces inside.
 
-    Shapes (ny, nx+1) and (ny+1, nx); faces on walls stay as they are.
+    Parameters
+    ----------
+    padded : array, shape (ny+4, nx+4)
+        T, as `pad` writes it.
+    u, v : array, shapes (ny, nx+1) and (ny+1, nx)
+        Velocity on the faces.
+    hx, hy : float
+        Width and height of a cell.
+    along_x, along_y : array, shapes (ny, nx+1) and (ny+1, nx)
+        Take the fluxes; faces on walls stay as they are.
     """
     ny, nx = padded.shape[0] - 4, padded.shape[1] - 4
     face = np.empty(nx + 1)
@@ -182,7 +205,18 @@ def wall_fluxes(
     along_x: Array,
     along_y: Array,
 ) -> None:
-    """Write what is conducted through the faces on walls, as `pad` and `fluxes` have it."""
+    """Write what is conducted through the faces on walls.
+
+    Parameters
+    ----------
+    temperature : array, shape (ny, nx)
+    walls, condition : array, shapes (4, 3, 5) and (4,)
+        As in `pad`.
+    hx, hy : float
+        Width and height of a cell.
+    along_x, along_y : array, shapes (ny, nx+1) and (ny+1, nx)
+        Take the fluxes; faces inside stay as they are.
+    """
     ny, nx = temperature.shape
     bottom, top = walls[2, 2], walls[3, 2]
     for j in range(ny):
@@ -211,9 +245,24 @@ def advance(
     share: float,
     out: Array,
 ) -> None:
-    """A stage, start + `share` (T + dt (source - div flux) - start), into `out`.
+    """A stage, start + share (T + dt (source - div flux) - start).
 
-    `source`, shape (ny, nx) or (1, 1), is that of each cell or of all; `out` may be `temperature`.
+    Parameters
+    ----------
+    start : array, shape (ny, nx)
+        T before the step.
+    temperature : array, shape (ny, nx)
+        T of the stage before.
+    along_x, along_y : array, shapes (ny, nx+1) and (ny+1, nx)
+        Its fluxes.
+    hx, hy : float
+        Width and height of a cell.
+    source : array, shape (ny, nx) or (1, 1)
+        Heating of each cell, or of all.
+    dt, share : float
+        Length of the step, and how much of an Euler step the stage takes.
+    out : array, shape (ny, nx)
+        Takes the result; may be `temperature`.
     """
     ny, nx = start.shape
     everywhere = source.size == 1
@@ -229,7 +278,15 @@ def advance(
 
 @kernel()
 def accumulate(along_x: Array, along_y: Array, weight: float, sum_x: Array, sum_y: Array) -> None:
-    """Add `weight` times the fluxes to their sums."""
+    """Add a multiple of fluxes to their sums.
+
+    Parameters
+    ----------
+    along_x, along_y : array, shapes (ny, nx+1) and (ny+1, nx)
+    weight : float
+    sum_x, sum_y : array, shapes (ny, nx+1) and (ny+1, nx)
+        Changed in place.
+    """
     for j in range(along_x.shape[0]):
         for i in range(along_x.shape[1]):
             sum_x[j, i] += weight * along_x[j, i]
@@ -240,7 +297,16 @@ def accumulate(along_x: Array, along_y: Array, weight: float, sum_x: Array, sum_
 
 @kernel()
 def upwind(temperature: Array, u: Array, v: Array, along_x: Array, along_y: Array) -> None:
-    """Write first-order upwind advection through every face; none goes through walls."""
+    """Write first-order upwind advection through every face; none goes through walls.
+
+    Parameters
+    ----------
+    temperature : array, shape (ny, nx)
+    u, v : array, shapes (ny, nx+1) and (ny+1, nx)
+        Velocity on the faces.
+    along_x, along_y : array, shapes (ny, nx+1) and (ny+1, nx)
+        Take the fluxes.
+    """
     ny, nx = temperature.shape
     for j in range(ny):
         along_x[j, 0] = along_x[j, nx] = 0.0
@@ -263,7 +329,20 @@ def conduct(
     along_x: Array,
     along_y: Array,
 ) -> None:
-    """Add second-order conduction through every face, half cells at walls of given T."""
+    """Add second-order conduction through every face, half cells at walls of given T.
+
+    Parameters
+    ----------
+    temperature : array, shape (ny, nx)
+    hx, hy : float
+        Width and height of a cell.
+    fixed : array of bool, shape (4,)
+        Whether a wall has a temperature, or else a heat flux.
+    value : array, shape (4,)
+        That temperature, or that flux into the box.
+    along_x, along_y : array, shapes (ny, nx+1) and (ny+1, nx)
+        What it is added to.
+    """
     ny, nx = temperature.shape
     for j in range(ny):
         row = temperature[j]
@@ -294,10 +373,22 @@ def limit(
 ) -> None:
     """Bring fluxes of high order as near to those of low order as the bounds of T ask for.
 
-    `monotone` is T after a step with the fluxes of low order, within the bounds; `along_x` and
-    `along_y` are changed in place. Only cells that the difference of the fluxes would carry out
-    of the bounds are touched (Zalesak 1979, with the bounds of Xu 2014), so extrema inside keep
-    their order.
+    Only cells that the difference of the fluxes would carry out of the bounds are touched
+    (Zalesak 1979, with the bounds of Xu 2014), so extrema inside keep their order.
+
+    Parameters
+    ----------
+    monotone : array, shape (ny, nx)
+        T after a step with the fluxes of low order, within the bounds.
+    low_x, low_y : array, shapes (ny, nx+1) and (ny+1, nx)
+        The fluxes of low order.
+    hx, hy : float
+        Width and height of a cell.
+    dt : float
+    lowest, highest : float
+        The bounds.
+    along_x, along_y : array, shapes (ny, nx+1) and (ny+1, nx)
+        The fluxes of high order, changed in place.
     """
     ny, nx = monotone.shape
     gain = np.ones((ny + 2, nx + 2))

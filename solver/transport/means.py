@@ -121,7 +121,21 @@ class MeanTransport:
         share: float = 1.0,
         out: Array | None = None,
     ) -> Array:
-        """start + share (T + dt (source - div fluxes) - start), into `out`, which may be T."""
+        """start + share (T + dt (source - div fluxes) - start), shape (ny, nx).
+
+        Parameters
+        ----------
+        start, temperature : array, shape (ny, nx)
+            T before the step, and that of the stage before.
+        fluxes : Fluxes
+        source : array, shape (ny, nx), or float
+            Heating of each cell, or of all.
+        dt : float
+        share : float
+            How much of an Euler step is taken.
+        out : array, shape (ny, nx), optional
+            Takes the result; may be `temperature`.
+        """
         out = np.empty(self.grid.cells) if out is None else out
         heating = np.atleast_2d(np.asarray(source, dtype=np.float64))
         grid = self.grid
@@ -131,9 +145,18 @@ class MeanTransport:
     def limit(
         self, fluxes: Fluxes, monotone: Array, low: Fluxes, dt: float, bounds: tuple[float, float]
     ) -> None:
-        """Change the fluxes of a step in place so that T stays within its bounds.
+        """Change the fluxes of a step so that T stays within its bounds.
 
-        `monotone` is T after a step with the fluxes `low`, within them.
+        Parameters
+        ----------
+        fluxes : Fluxes
+            Those of high order, changed in place.
+        monotone : array, shape (ny, nx)
+            T after a step with the fluxes `low`, within the bounds.
+        low : Fluxes
+        dt : float
+        bounds : two of float
+            Lowest and highest T.
         """
         kernels.limit(monotone, *low, self.grid.hx, self.grid.hy, dt, *bounds, *fluxes)
 

@@ -75,7 +75,20 @@ def render(
     pictures: Mapping[str, bytes],
     remarks: Sequence[str] = (),
 ) -> str:
-    """The report as HTML text, of figures by section and their PNG files by name."""
+    """The report as HTML text.
+
+    Parameters
+    ----------
+    result : Comparison
+    runs : sequence of RecordedRun
+        Those that were compared, the reference first.
+    drawn : mapping
+        Figures by section, as `figures` returns them.
+    pictures : mapping
+        The PNG files of these figures by their names.
+    remarks : sequence of str
+        Lines to follow the headline.
+    """
     environment = Environment(
         autoescape=True,
         undefined=StrictUndefined,
