@@ -11,6 +11,10 @@ __all__ = ["petsc"]
 
 REMEDY = "if the change is meant: python tests/contract.py"
 
+NETWORKS = ("surrogate", "predicted", "closure")
+"""Cases whose network works in single precision, which each instruction set rounds otherwise:
+AVX-512 in place of AVX2 moves the bottom's Nusselt number of `closure` by 8e-6."""
+
 
 def test_helps_and_lists_are_those_recorded() -> None:
     assert helps() == recorded(HELP), REMEDY
@@ -31,6 +35,5 @@ def test_short_runs_end_where_they_did(name: str, request: pytest.FixtureRequest
     before = json.loads(recorded(RUNS))[name]
     after = numbers(run_cases()[name])
     del before["sha256"], after["sha256"]
-    single_precision = "surrogate" in name or "predicted" in name
-    tolerance = 1e-4 if single_precision else 1e-6
+    tolerance = 1e-4 if any(network in name for network in NETWORKS) else 1e-6
     assert after == pytest.approx(before, rel=tolerance, abs=1e-12), REMEDY
