@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from time import perf_counter
+from traceback import extract_tb
 from typing import NamedTuple
 
 from threadpoolctl import threadpool_limits
@@ -179,13 +180,21 @@ def run_one(config: Config, name: str, out: Path) -> Ending:
             done = run_directory(config, directory, resume=begun, progress=False)
     except InterruptedRunError as stop:
         return Ending(name, STATUS_STOPPED, str(stop))
-    except (TellusError, MemoryError, OSError) as failure:
+    except Exception as failure:  # parts of one's own may raise anything, and other runs go on
         if _has_failed(directory):
             directory.rename(aside)
-        said = str(failure) or repr(failure)
-        return Ending(name, STATUS_FAILED, said)
+        return Ending(name, STATUS_FAILED, _said(failure))
     message = f"{done['steps']} steps to t = {done['time']:.4g} in {done['seconds']['total']:.3g} s"
     return Ending(name, DONE, message)
+
+
+def _said(failure: Exception) -> str:
+    """What it says; where nobody has put that in a sentence, with its kind and its place."""
+    said = str(failure)
+    if isinstance(failure, TellusError | MemoryError | OSError):
+        return said or repr(failure)
+    place = extract_tb(failure.__traceback__)[-1]
+    return f"{type(failure).__name__}: {said} (line {place.lineno} of {place.filename})"
 
 
 def _has_failed(directory: Path) -> bool:

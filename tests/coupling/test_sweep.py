@@ -206,6 +206,23 @@ def test_failures_are_kept_apart_and_tried_again(
     assert record(out / "runs/run_001") == record(made / "runs/run_001")
 
 
+def test_a_slip_in_a_part_of_ones_own_ends_its_run_alone(config: Path, tmp_path: Path) -> None:
+    law = tmp_path / "law.py"
+    law.write_text(
+        "class Fading:\n"
+        "    def __init__(self, rate):\n"
+        "        self.rate = rate\n"
+        "    def mean(self, start, end):\n"
+        "        return [4.0, 3.0][self.rate if end > 0 else 0]\n"
+    )
+    laws = ",".join(f"{law}:Fading:rate={rate}" for rate in (2, 1))
+    words = ("sweep", config, "--vary", f"model.heating_law={laws}", "--out", tmp_path / "sweep")
+    said = " ".join(tellus(*words, status=1).stderr.split())
+    assert "1 of 2 runs failed, run_000" in said
+    assert f"IndexError: list index out of range (line 5 of {law})" in said
+    assert list(pd.read_csv(tmp_path / "sweep/sweep.csv")["run"]) == ["run_001"]
+
+
 def test_a_run_that_was_killed_goes_on(made: Path, copy: Path, config: Path) -> None:
     run = RecordedRun(copy / "runs/run_001")
     time = run.settings.time.model_copy(update={"max_steps": 2})
