@@ -72,7 +72,7 @@ class BoundaryConditions:
 
     @cached_property
     def fixed(self) -> Flags:
-        """The same, for kernels."""
+        """Which walls have a temperature, for kernels: left, right, bottom, top, shape (4,)."""
         return np.array(self.isothermal)
 
     @property
@@ -90,5 +90,5 @@ class BoundaryConditions:
 
 
 def along_walls(cells: Array) -> tuple[Array, Array, Array, Array]:
-    """Of values at the cells, those of the cells along left, right, bottom and top; views."""
+    """Values of the cells along left, right, bottom and top: views of `cells`, shape (ny, nx)."""
     return cells[:, 0], cells[:, -1], cells[0], cells[-1]

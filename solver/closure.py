@@ -20,7 +20,7 @@ SHARE = Limits(least=0.0, most=1.0, optional=True)
 
 
 class Closure(Protocol):
-    """From cell means to what is lost within cells. Subclass it and write what it knows.
+    """What a grid loses within its cells, from cell means. Subclass it and write what it knows.
 
     It remembers nothing, so that a resumed run is bitwise the run that was never stopped, and of
     a mirrored state it returns the mirror image.
@@ -32,7 +32,7 @@ class Closure(Protocol):
     of_own_grid: bool = False
     """Whether it expects velocities of solves on its own grid, not extrapolated ones."""
     held: bool = False
-    """Whether it expects those of a step's start."""
+    """Whether it expects the velocity of a step's start."""
 
     def fluxes(self, problem: StokesProblem, flow: Flow) -> Fluxes | None:
         """Heat through the faces beside what the scheme finds, held over a step.
@@ -124,7 +124,7 @@ def refined(problem: StokesProblem, finer: Grid) -> StokesProblem:
 
 
 def interpolated(problem: StokesProblem, finer: Grid) -> StokesProblem:
-    """The same problem on a finer grid, T carried over as `regridded` does."""
+    """`problem` on a finer grid: T interpolated by `regridded`, no closure."""
     temperature = regridded(problem.temperature, problem.grid, finer, problem.boundaries)
     return replace(problem, grid=finer, temperature=temperature, closure=None)
 

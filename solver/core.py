@@ -35,11 +35,11 @@ class Core:
 
     @property
     def rate(self) -> float:
-        """At which T_b follows the base, k / C."""
+        """k / C, the rate at which T_b follows the base, in inverse model time."""
         return self.conductance / self.capacity
 
     def base(self, cells: Array) -> float:
-        """Of T at the cells, or of its rate of change, shape (ny, nx)."""
+        """The base of `cells`, T or its rate of change, shape (ny, nx)."""
         rows = zip(self.shares, cells, strict=False)
         return sum(share * float(np.mean(row)) for share, row in rows)
 

@@ -21,7 +21,8 @@ DEFORMATION = 0.8
 """The share of the surface's deformation that plateness asks the smallest width for."""
 
 WIDTH_WITHOUT_PLATES = 0.6
-"""That share in isoviscous, internally heated convection at Ra 1e6 (Tackley 2000)."""
+"""The share of the surface's width that takes up `DEFORMATION` in isoviscous, internally heated
+convection at Ra 1e6 (Tackley 2000)."""
 
 
 def surface_velocity(flow: Flow, boundaries: BoundaryConditions | None = None) -> Array:
@@ -90,11 +91,11 @@ def plateness(flow: Flow, problem: StokesProblem) -> float:
 
 
 FIELD, LINE, NUMBER = ("y", "x"), ("x",), ()
-"""At the cells, shape (ny, nx); over the cells next to the top wall, (nx,); one for the box."""
+"""Dimensions of an output: at the cells, shape (ny, nx); along the top wall, (nx,); a number."""
 
 
 class Derived(NamedTuple):
-    """What it is, where it lives, and how it follows from flow, problem and viscosity."""
+    """A derived output: its name, dimensions, and value from flow, problem and viscosity."""
 
     long_name: str
     dims: tuple[str, ...]

@@ -14,7 +14,7 @@ from .grid import Array, Grid
 
 
 def eigenvalues(cells: int, h: float, offset: float = 0.0) -> Array:
-    """Minus those of the second difference along a line, shape (cells,).
+    """Eigenvalues of minus the second difference along a line, shape (cells,).
 
     `offset` is 0 between insulating ends, 1 between ends of given value, and 1/2 for one of each.
     """
@@ -45,7 +45,7 @@ class DiffusionSolver:
 
     @cached_property
     def _eigenvalues(self) -> Array:
-        """Of -d^2/dx^2, shape (nx,)."""
+        """Eigenvalues of -d^2/dx^2, shape (nx,)."""
         offset = {2: 1.0 if self._family == "dst" else 0.0, 4: 0.5}[self._type]
         return eigenvalues(self.grid.nx, self.grid.hx, offset)
 

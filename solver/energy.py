@@ -145,7 +145,7 @@ class EnergyEquation:
 
     @property
     def order(self) -> int:
-        """In time, for a given velocity."""
+        """Order of accuracy in time, for a given velocity."""
         return 3 if (self.scheme, self.advection) == (EXPLICIT, MP5) else 2
 
     def step(
@@ -220,7 +220,7 @@ class EnergyEquation:
         return stages if stages and explicit and not mean.divergent else (mean,)
 
     def _state(self, temperature: Array, heat: Array, bottom: float) -> ThermalState:
-        """With the heat that entered through left, right, bottom and top, and that of sources."""
+        """The state after a step; `heat` came from left, right, bottom, top and sources, (5,)."""
         left, right, below, above, source = heat.tolist()
         core = None if self.core_capacity is None else bottom
         return ThermalState(temperature, below, -above, left + right, source, core)
@@ -241,13 +241,13 @@ class EnergyEquation:
         return float(1.0 / limit) if limit > 0.0 else float("inf")
 
     def advective_dt(self, flow: Flow, courant: float) -> float:
-        """The same with implicit diffusion, whatever the scheme."""
+        """The largest dt that `stable_dt` allows for advection alone, whatever the scheme."""
         rate = self._advection_rate(flow)
         return float(courant / rate) if rate > 0.0 else float("inf")
 
     @property
     def diffusive_dt(self) -> float:
-        """The same of a fluid at rest: no step is longer."""
+        """The largest dt that is stable in a fluid at rest: no step is longer."""
         return float("inf") if self.scheme == IMPLICIT else 1.0 / self._diffusion_rate
 
     def _advection_rate(self, flow: Flow) -> float:

@@ -28,7 +28,7 @@ def require_heating(owner: str, heating: object) -> None:
 
 
 def mean_of(heating: Heating, start: float, end: float) -> float:
-    """Its mean over model times [start, end]; InputError where it has none that is finite."""
+    """The mean of H over model times [start, end]; InputError where it is not finite."""
     call = f"heating: {type(heating).__name__}.mean({start:g}, {end:g})"
     try:
         found = heating.mean(start, end)

@@ -51,7 +51,7 @@ def well_apart(moments: Sequence[PastFlow], time: float, part: float = 0.25) -> 
 
 
 def stacked(moments: Sequence[PastFlow]) -> SolverState:
-    """As arrays: `times`, shape (n,), and `psi`, of n stream functions."""
+    """Past flows as arrays: `times`, shape (n,), and `psi`, shape (n, ny+1, nx+1)."""
     return {
         "times": np.array([moment.time for moment in moments]),
         "psi": np.array([moment.psi for moment in moments]),
@@ -85,7 +85,7 @@ class History:
         self.flows = [*earlier, PastFlow(time, psi)][-LENGTH:]
 
     def state(self) -> SolverState:
-        """As arrays, for a checkpoint."""
+        """The past flows as arrays, for a checkpoint."""
         return stacked(self.flows)
 
     def restore(self, state: SolverState) -> None:

@@ -93,7 +93,7 @@ def conjugate_gradients(
 
 
 def smallest_ritz_value(steps: Sequence[float], ratios: Sequence[float]) -> float:
-    """Of the preconditioned operator, from the coefficients of conjugate gradients.
+    """Smallest Ritz value of the preconditioned operator, from conjugate gradients' coefficients.
 
     `steps` are those along the directions, `ratios`, one fewer, what is kept of each for the next.
     """
@@ -114,17 +114,18 @@ factorisation takes about 15 iterations at 128x32, 13 at 256x64, 9 at 512x128, m
 thread."""
 
 REFINED_LIMIT, REFINED_COST = 6, 5
-"""Those of the splines. Over 24 steps at 512x128 and tol = 1e-6, limits from 3 to 8 differ by less
-than a tenth. At a Courant number of 1, `by_age` brings iterations from 2.9 to 1.8 (128x32, tol =
-1e-3, a factor every 17 steps) and from 5.2 to 2.8 (256x64, 1e-6, every 7)."""
+"""`LIMIT` and `COST` where the spline solve is kept, in `refined`. Over 24 steps at 512x128 and
+tol = 1e-6, limits from 3 to 8 differ by less than a tenth. At a Courant number of 1, `by_age`
+brings iterations from 2.9 to 1.8 (128x32, tol = 1e-3, a factor every 17 steps) and from 5.2 to 2.8
+(256x64, 1e-6, every 7)."""
 
 MOST = 40
 """Iterations with what was made at the present viscosity; where these don't do, a Cholesky
 factorisation does."""
 
 LOWEST = 0.5
-"""Where the preconditioner is not exact, what its smallest eigenvalue is taken to be before an
-iteration has shown it."""
+"""The smallest eigenvalue of a preconditioned operator, until iterations have shown it, where the
+preconditioner is not exact."""
 
 
 class LaggedSolver(StokesSolver):
@@ -229,7 +230,7 @@ class LaggedSolver(StokesSolver):
         return iterations > self.limit or (self._by_age and self._aged >= self.cost)
 
     def _anew(self, A: PsiProduct, b: Array, start: Array, before: int) -> KrylovResult:
-        """With a factor of A itself; `before` counts iterations with one that was too old."""
+        """The solution with a factor of A itself, after `before` iterations with one too old."""
         if self._exact:
             return KrylovResult(start + self._kept.back_substitute(b - A(start)), before + 1)
         found = self._conjugate_gradients(A, b, start, MOST)
@@ -290,7 +291,7 @@ def refined_solver(
 
 
 def preconditioner(grid: Grid, factor: int | None = None) -> Build | None:
-    """What allocates that of `refined_solver`; None where no knots fit.
+    """What allocates the preconditioner of `refined_solver`; None where no knots fit.
 
     Raises InputError where the knots that are asked for do not fit.
     """

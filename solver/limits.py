@@ -66,10 +66,10 @@ class Choice:
 
 
 FEWEST_CELLS, MOST_CELLS = 4, 16384
-"""Along a side of a grid."""
+"""The least and most cells along a side of a grid."""
 
 LARGEST_SEED, MOST_STEPS = 2**32 - 1, 10**12
-"""Of what a configuration, a card or a call may ask for."""
+"""The largest seed and number of steps that a configuration, a card or a call may ask for."""
 
 FINITE, POSITIVE, NOT_NEGATIVE = Limits(), Limits(above=0.0), Limits(least=0.0)
 COUNT = Limits(least=1, whole=True)
@@ -83,7 +83,7 @@ def check(owner: str, **arguments: tuple[Any, Limits | Choice]) -> None:
 
 
 def check_record(record: object, **limits: Limits | Choice) -> None:
-    """The same for fields of a record, named after its class."""
+    """Raise InputError, named after the record's class, for the first field outside its limits."""
     values = {name: (getattr(record, name), limit) for name, limit in limits.items()}
     check(type(record).__name__, **values)
 

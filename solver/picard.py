@@ -17,7 +17,7 @@ from .strain import effective_viscosity
 
 @dataclass(frozen=True)
 class PicardSettings:
-    """When to stop.
+    """When a Picard iteration stops.
 
     `tolerance` bounds the change of psi from one iteration to the next over psi itself,
     both as root mean squares; `limit` the iterations; `required` makes missing the tolerance

@@ -62,7 +62,7 @@ def check_viscosity(law: Rheology, viscosity: object, grid: Grid) -> None:
 
 @dataclass(frozen=True)
 class Constant(Rheology):
-    """The same viscosity everywhere."""
+    """One viscosity everywhere, `value`."""
 
     value: float = 1.0
 
@@ -149,7 +149,7 @@ class Arrhenius(Rheology):
 
 @dataclass(frozen=True)
 class Layered(Rheology):
-    """Another law times a factor for each depth range.
+    """A viscosity law times a factor for each depth range.
 
     Parameters
     ----------

@@ -12,7 +12,8 @@ EARLIER = 0.5 / sqrt(2.0)
 """Weights of ARK2's stages: GAMMA of the last, EARLIER of each of the two before."""
 
 Transport = Callable[[Array, float], tuple[Array, Array]]
-"""Of T and the bottom's T, dT/dt but for conduction; and heat in at all walls, and of sources."""
+"""From T and the bottom's T, dT/dt without conduction, shape (ny, nx), and the rates at which heat
+enters at left, right, bottom, top and from sources, (5,)."""
 
 
 def heun(

@@ -23,7 +23,7 @@ QUIET_VRMS = 1.0
 """A flow with a slower rms velocity moves no heat to speak of: nothing is judged relative to it."""
 
 THROUGH_WALLS = 1e-6
-"""Of the fastest velocity, what may go through a wall: the rounding of single precision."""
+"""The share of the largest velocity that may go through a wall: single precision's rounding."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ class StokesProblem:
         return shown
 
     def viscosity_of_means(self) -> Array:
-        """That of the temperature at the cells, of a law without strain rate.
+        """Viscosity at the cells, shape (ny, nx), of a law without strain rate.
 
         Raises SolverError for a non-linear law: `PicardSolver` goes around a linear solver
         and hands it problems whose viscosity is known.
@@ -122,7 +122,7 @@ class Flow:
     divergent: bool = False
 
     def reported(self, **changes: Any) -> "Flow":
-        """The same flow, with other entries in its report."""
+        """A copy with `changes` in its report."""
         return replace(self, report=replace(self.report, **changes))
 
 
@@ -224,7 +224,7 @@ def vrms(flow: Flow, grid: Grid) -> float:
 
 
 def rms_velocity(u: Array, v: Array, grid: Grid) -> float:
-    """The same of velocities on the faces."""
+    """Root mean square over the box of velocities on the faces, (ny, nx+1) and (ny+1, nx)."""
     return float(np.sqrt((np.sum(u**2) + np.sum(v**2)) / (grid.nx * grid.ny)))
 
 
@@ -275,7 +275,7 @@ def require_solver(owner: str, solver: object) -> None:
 
 
 def warnings_of(part: "StokesSolver | Closure", problem: StokesProblem) -> list[str]:
-    """What it warns of here; InputError where its check returns anything but strings."""
+    """Warnings of a solver or closure; InputError where its `check` returns other than strings."""
     found = part.check(problem)
     if not isinstance(found, list) or not all(isinstance(each, str) for each in found):
         raise InputError(

@@ -70,7 +70,7 @@ class _OneBlasThread:
         self._give_back()
 
     def look_again(self) -> None:
-        """For libraries, at the next chance: one was loaded that no module stands for."""
+        """Search for libraries at the next call: one was loaded that no module stands for."""
         self._modules = 0
 
     @contextmanager

@@ -10,7 +10,7 @@ PARAMETERS = ("gamma_T", "gamma_p", "heating", "rayleigh")
 """Parameters of a simulation; the card of a model holds the range of each over the training."""
 
 NO_CARD = (AttributeError, InputError, KeyError, OverflowError, TypeError, ValueError)
-"""What it raises to read a card in what is none."""
+"""What reading a card raises where there is none."""
 
 
 def check_card(kind: str, card: dict[str, Any]) -> None:

@@ -160,7 +160,7 @@ class VelocityScaleEntry(Card):
 
 
 class Familiar(Card):
-    """See `tellus.surrogate.closure.distance.Distance`."""
+    """Which states a closure is familiar with: the fields of a `closure.distance.Distance`."""
 
     mean: list[Number] = Field(max_length=64)
     whitening: list[list[Number]] = Field(max_length=64)

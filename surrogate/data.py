@@ -37,7 +37,7 @@ PLACES = {
     "along_x": "u_faces",
     "along_y": "v_faces",
 }
-"""Where each field of a simulation is, as `Grid` has it."""
+"""The attribute of `Grid` that has the shape of each field."""
 
 
 @dataclass(frozen=True)

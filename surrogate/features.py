@@ -62,7 +62,7 @@ class Inputs(Rows):
         )
 
     def with_mirror_image(self) -> "Inputs":
-        """These examples, and after them their reflections in x."""
+        """The examples, followed by their reflections in x."""
         images = self.mirrored(torch.ones(len(self.temperature), dtype=torch.bool))
         return Inputs.joined([self, images])
 

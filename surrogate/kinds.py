@@ -15,7 +15,7 @@ from .two_level.settings import TrainingSettings
 
 @dataclass(frozen=True)
 class Kind:
-    """Where training, evaluation and configuration find what they need of a kind of model.
+    """A kind of model, as training, evaluation and configuration use it.
 
     Parameters
     ----------

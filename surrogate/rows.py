@@ -26,11 +26,11 @@ class Rows:
         return self._each(chosen, (Rows, np.ndarray, *_tensors()))
 
     def batches(self, size: int) -> Iterator[Self]:
-        """So many rows at a time, the last ones fewer."""
+        """The rows in order, `size` at a time, the last time fewer."""
         return (self.select(slice(k, k + size)) for k in range(0, len(self), size))
 
     def to(self, *place: Any) -> Self:
-        """These rows with their tensors on another device, or in another precision."""
+        """The rows with their tensors on another device, or in another precision."""
         return self._each(lambda rows: rows.to(*place), (Rows, *_tensors()))
 
     @classmethod

@@ -71,7 +71,7 @@ def _check(array: Array) -> None:
 
 
 class Banded:
-    """From one end to the other. Fill `bands`, then `factor`, then `solve` at will."""
+    """LAPACK's banded Cholesky factor. Fill `bands`, then `factor`, then `solve` at will."""
 
     def __init__(self, unknowns: int, half_bandwidth: int) -> None:
         self._lower = np.empty((unknowns, half_bandwidth + 1))
@@ -182,7 +182,7 @@ class _Half:
         return self._x[-self._size :]
 
     def backward(self, middle: Array) -> Array:
-        """From the separator's solution that of this end's own lines, shape (lines, line)."""
+        """The solution on this end's own lines, shape (lines, line), from that on the separator."""
         self._x[-self._size :] = self.tail.T @ middle
         substitute(self.bands, self._x, transposed=True)
         return self._x[: -self._size].reshape(self.lines, self._line)

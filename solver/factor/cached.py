@@ -47,7 +47,7 @@ class Factor(Protocol):
 
 
 class BandedCholesky(Factor):
-    """From one end of the box to the other, or on wide grids from both ends at once.
+    """A banded Cholesky factor, from one end of the box, or on wide grids from both at once.
 
     Memory: 8 (nx-1)(ny-1)(2 min(nx, ny) - 1) bytes and a little, reused over factorisations.
 
@@ -93,7 +93,7 @@ class CachedFactor:
         self._made = False
 
     def operator_for(self, boundaries: BoundaryConditions) -> PsiOperator:
-        """The operator between these walls; a factor for other ones is dropped."""
+        """The operator between these walls; a factor for other walls is dropped."""
         before, self.operator = self.operator, self.operator.between(boundaries)
         if self._made and self.operator is not before:
             self.restore({})

@@ -42,7 +42,7 @@ class PardisoCholesky(Factor):
         self._analysed = False
 
     def between(self, operator: PsiOperator) -> "PardisoCholesky":
-        """The same for other walls, which change values, not the pattern: the analysis holds."""
+        """The factor for other walls: they change values, not the pattern; its analysis holds."""
         self.operator = operator
         return self
 

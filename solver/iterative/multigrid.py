@@ -149,7 +149,7 @@ class Transfer:
 
 
 class _Line:
-    """The same along dimension `dim` of the arrays, `step` times coarser.
+    """A `Transfer` along one dimension of the arrays, `dim`, by a factor of `step`.
 
     A coefficient c_1 inside a wall puts a part of itself on it and beyond it.
     """
@@ -162,7 +162,7 @@ class _Line:
         self._weights = {o - len(mask) // 2: weight for o, weight in enumerate(mask)}
 
     def prolong(self, coarse: Tensor) -> Tensor:
-        """From m - 1 to step m - 1 coefficients."""
+        """Interpolate m - 1 coefficients along `dim` to step m - 1."""
         if self.step == 1:
             return coarse
         cells = coarse.shape[self.dim] + 1
@@ -261,7 +261,7 @@ def _inverse(stencils: Tensor) -> Tensor:
 
 @lru_cache(maxsize=16)
 def _dense_pattern(ny: int, nx: int, device: torch.device) -> tuple[Tensor, Tensor]:
-    """Where each entry of a stencil goes in the matrix, both as flat indices."""
+    """Flat indices of a stencil's entries in the dense matrix, and in the array of stencils."""
     dy, dx, j, i = np.indices((WIDTH, WIDTH, ny, nx)).reshape(4, -1)
     row, other_j, other_i = j * nx + i, j + dy - REACH, i + dx - REACH
     inside = (other_j >= 0) & (other_j < ny) & (other_i >= 0) & (other_i < nx)

@@ -88,7 +88,7 @@ class _Taps(NamedTuple):
 def _taps(
     ratio: Coarsening, spacing: tuple[float, float], device: torch.device
 ) -> tuple[_Taps, _Taps]:
-    """For psi_xy at the cells and psi_yy - psi_xx at the nodes.
+    """Weights of coarse psi in psi_xy at the cells, and in psi_yy - psi_xx at the nodes.
 
     The one is a product of two first differences, each from node to node over a cell, the other
     four products of a second difference and a value.
@@ -155,7 +155,7 @@ def _half_stencils(weights: Tensor, ratio: Coarsening, taps: _Taps, on_nodes: bo
 
 @lru_cache(maxsize=64)
 def _mirrored(size: int, ratio: int, more: int, on_nodes: bool, device: torch.device) -> Tensor:
-    """Where the convolution finds its input, `more` coarse nodes beyond the lower wall too."""
+    """Indices of a convolution's input, mirrored at walls, from `more` coarse nodes below it."""
     support = 2 * ratio - 1
     wanted = np.arange(-more * ratio - support, size + support + int(on_nodes)) % (2 * size)
     image = 2 * size - int(not on_nodes) - wanted

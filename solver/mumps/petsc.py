@@ -21,7 +21,7 @@ from tellus.solver.grid import Array
 Indices = NDArray[np.int32]
 
 PREFIX = "tellus_"
-"""Of PETSc's options: PETSC_OPTIONS="-tellus_mat_mumps_icntl_4 2" reaches MUMPS, and has the
+"""Prefix of PETSc's options: PETSC_OPTIONS="-tellus_mat_mumps_icntl_4 2" reaches MUMPS, and has the
 last word."""
 
 OUT_OF_WORKSPACE = (-8, -9, -14, -15)

@@ -103,7 +103,7 @@ class MumpsSolver(StokesSolver):
         return replace(self.flow(psi, problem.grid, timer.seconds, residual=residual), p=p)
 
     def _unknowns(self, problem: StokesProblem, viscosity: Array, timer: PhaseTimer) -> Array:
-        """Of all rows, on every process."""
+        """The solution for all rows of the system, on every process."""
         buoyancy = problem.rayleigh * problem.temperature
         equations = self._equations.assemble(viscosity, buoyancy, problem.boundaries)
         timer.lap("assemble")

@@ -100,7 +100,7 @@ class PsiMatrix(UpperPattern):
 
 
 def _weights(operator: "PsiOperator", viscosity: Array) -> tuple[Array, Array, float, float]:
-    """Those of cells and nodes, [slow, fast], and 1 / h^2 along fast and slow; see the C++."""
+    """Weights of cells and of nodes, [slow, fast], and 1 / h^2 along fast and slow; see the C++."""
     grid = operator.grid
     to_stretching, to_shear = to_stretching_and_shear(viscosity)
     nodes = node_viscosity(to_shear) * (grid.hx * grid.hy)

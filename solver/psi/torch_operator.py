@@ -50,7 +50,7 @@ class TorchPsiOperator:
         self._shear = self._bounded(self.node_weights) / grid.hy**4
 
     def entries(self) -> Tensor:
-        """Those of A that `UpperPattern(ny, nx)` tells of, shape (batch, unknowns, 7)."""
+        """The entries of A at the places of `UpperPattern(ny, nx)`, shape (batch, unknowns, 7)."""
         p, q = 1.0 / self.grid.hx**2, 1.0 / self.grid.hy**2
         nodes = self._bounded(self.node_weights)
         of_each = (

@@ -30,7 +30,7 @@ class Fluxes(NamedTuple):
         kernels.accumulate(more.along_x, more.along_y, weight, self.along_x, self.along_y)
 
     def gain(self, grid: Grid) -> Array:
-        """What they bring into each cell, minus their divergence, shape (ny, nx)."""
+        """Minus the divergence of the fluxes, shape (ny, nx)."""
         across, up = -np.diff(self.along_x, axis=1), -np.diff(self.along_y, axis=0)
         gain: Array = across / grid.hx + up / grid.hy
         return gain
@@ -162,7 +162,7 @@ class MeanTransport:
 
     @cached_property
     def rooms(self) -> tuple[Fluxes, ...]:
-        """For the fluxes of each stage of a step, until the next; new memory costs time."""
+        """Arrays for the fluxes of each stage, reused from step to step: new memory costs time."""
         return tuple(Fluxes.zero(self.grid) for _ in range(3))
 
     @cached_property

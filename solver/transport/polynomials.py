@@ -14,7 +14,7 @@ from scipy import sparse
 from tellus.solver.grid import Array
 
 Functional = Callable[[int], Array]
-"""Of a number n to the values on the first n powers."""
+"""A linear functional: from n to its values on 1, x, ..., x^(n-1), shape (n,)."""
 
 
 def mean(start: float, end: float) -> Functional:

@@ -47,7 +47,7 @@ def regridded(
 
 
 def _range(means: Array, grid: Grid, boundaries: BoundaryConditions) -> tuple[float, float]:
-    """Of T, with that of the walls, given or what their heat fluxes make of the nearest cells'."""
+    """Least and largest T of cells and walls, extrapolated to walls of given heat flux."""
     edges, spacings = along_walls(means), grid.wall_spacings
     found = [means, np.array(boundaries.temperatures)]
     for wall, edge, h in zip(boundaries.walls.values(), edges, spacings, strict=True):
@@ -129,7 +129,7 @@ class _Division:
 
 @lru_cache(maxsize=64)
 def _division(cells: int, wanted: int, fixed: tuple[bool, bool]) -> _Division:
-    """Of `cells` between walls of given temperature or not, for as many wanted."""
+    """How `cells` along a line are divided for `wanted`; `fixed`: walls of given temperature."""
     # In units in which the edges of both are whole numbers.
     theirs, ours = wanted * np.arange(cells + 1), cells * np.arange(wanted + 1)
     edges = np.union1d(theirs, ours)

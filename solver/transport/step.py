@@ -40,7 +40,7 @@ class Stepped(NamedTuple):
     stages: Sequence[Stage]
 
     def fluxes(self, grid: Grid) -> Fluxes:
-        """On average over the step."""
+        """Fluxes of heat through the faces, averaged over the step."""
         total = Fluxes.zero(grid)
         for stage in self.stages:
             total.add(stage.weight, stage.fluxes)
@@ -48,7 +48,7 @@ class Stepped(NamedTuple):
 
     @property
     def sources(self) -> Array | float:
-        """On average over the step."""
+        """Heat sources per volume, averaged over the step: at the cells, (ny, nx), or a number."""
         return sum(stage.weight * stage.sources for stage in self.stages)
 
     @property
@@ -130,7 +130,7 @@ class MeanStep:
     def limited(
         self, stepped: Stepped, bounds: tuple[float, float], diffusion: DiffusionSolver | None
     ) -> Stepped:
-        """The same step with its fluxes as near as the bounds of T allow to what they were.
+        """`stepped` with its fluxes limited, as little as keeps T within `bounds`.
 
         What they are drawn towards is a monotone step: upwind, with the conduction of its start,
         or, where there is a `diffusion` solver, of its end.

@@ -20,7 +20,7 @@ BATCH = 16
 """Stretches at a time where nothing is learned."""
 
 BEYOND = 0.05
-"""By how much T may leave its range in the truth: the solver keeps it within bounds."""
+"""How far T may leave its range in the truth: the solver keeps it within bounds."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ def followed(
 
 
 def errors(grid: Grid, each: Stretches, networks: ClosureNetworks | None, own: bool) -> Errors:
-    """Of stretches carried with this closure, or with none, where nothing is learned."""
+    """Errors of T over stretches of steps taken with a closure, or with none; no gradients."""
     with torch.inference_mode():
         entered = (followed(grid, part, networks, own) for part in each.batches(BATCH))
         found = [Errors.joined([one.errors for one in segments], axis=1) for segments in entered]

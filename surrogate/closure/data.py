@@ -67,7 +67,7 @@ class Stretches(Rows):
         return self.within.shape[1]
 
     def segment(self, number: int, temperature: Tensor) -> Self:
-        """One of them alone, which begins with another T, shape (n, ny, nx), than the truth."""
+        """One segment alone, which begins with `temperature`, (n, ny, nx), not with the truth."""
         steps = self.dt.shape[1] // self.segments
         first, last = number * steps, (number + 1) * steps
         truth = self.temperature[:, first + 1 : last + 1]
@@ -112,7 +112,7 @@ class Part:
         return len(self.vrms)
 
     def chosen(self, index: Tensor) -> Iterator[tuple[Grid, Tensor, Stretches]]:
-        """Of each grid that has any, the stretches among those numbered `index` and their rows."""
+        """The stretches numbered `index`, by grid: the grid, their rows on it, the stretches."""
         first = 0
         for grid, each in self.stretches.items():
             mine = index[(index >= first) & (index < first + len(each))] - first
@@ -198,7 +198,7 @@ class _Simulation:
     number: int
 
     def stretches(self, ratio: int, steps: int, segments: int) -> Stretches | None:
-        """On the grid whose cells are `ratio` times longer, with as many segments as there are.
+        """Stretches on the grid whose cells are `ratio` times longer, of as many segments as fit.
 
         At most `segments` of so many steps, in the longest sequence of windows; None where no
         sequence holds one.

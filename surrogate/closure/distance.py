@@ -33,7 +33,7 @@ class Distance:
     whitening : array, shape (11, 11)
         The inverse of the lower Cholesky factor of the covariance.
     largest : float
-        Up to which a state is familiar.
+        Squared distance up to which a state is familiar.
     """
 
     mean: NDArray[np.float64]
@@ -42,7 +42,7 @@ class Distance:
 
     @classmethod
     def of(cls, states: Callable[[], Iterable[Seen]]) -> Self:
-        """From the states of a training, gone through twice, a batch of them after the other."""
+        """The distance from the states of a training, which are read twice, batch by batch."""
         odd = torch.tensor([*STATE.values()])
         count, total = 0, torch.zeros(len(odd)).double()
         products = torch.zeros(len(odd), len(odd)).double()
@@ -65,13 +65,13 @@ class Distance:
         return cls(found.mean, found.whitening, MARGIN * largest)
 
     def squares(self, seen: Seen) -> Tensor:
-        """Of each of the states, shape (n,)."""
+        """Squared distance of each state, shape (n,)."""
         mean, whitening = torch.from_numpy(self.mean), torch.from_numpy(self.whitening)
         moved = _features(seen) - mean[:, None]
         return (whitening @ moved).square().sum(dim=1).mean(dim=1)
 
     def to_json(self) -> dict[str, Any]:
-        """For a card."""
+        """The distance as JSON, for a card."""
         return dict(plain(vars(self)))
 
     @classmethod

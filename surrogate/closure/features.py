@@ -37,7 +37,7 @@ FLOW = {
     "shear of u": True,
     "shear of v": True,
 }
-"""And those of the velocity."""
+"""Features of the velocity, and whether each changes its sign in the mirror."""
 
 SOFT = 1e-3
 """Differences of T below this are noise."""

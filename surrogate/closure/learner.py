@@ -34,7 +34,7 @@ INVISIBLE = 2e-4
 
 
 MARGIN = 0.05
-"""Of its range, by which a feature may leave it."""
+"""How far a feature may leave its range in training, over that range."""
 
 UNSEEN = torch.tensor([1e-6, 1e-4]).double()
 """Squares of relative errors, of velocity and of surface velocity, that need not become smaller."""
@@ -119,13 +119,13 @@ class ClosureInTraining(nn.Module):
             self.register_buffer(f"drift_{grid}", drift.clone())
 
     def drift(self, grid: Grid) -> Tensor:
-        """That on a grid, to be changed in place."""
+        """The mean drift on a grid, shape (simulations, segments, ny), to be changed in place."""
         found: Tensor = getattr(self, f"drift_{grid}")
         return found
 
 
 class ClosureLearner(Learner[ClosureSettings]):
-    """See `Learner`; an example is a stretch of steps on one of the grids."""
+    """Trains a closure; an example is a stretch of steps on one of the grids."""
 
     takes_network = False
     counted = "stretches"
@@ -177,7 +177,7 @@ class ClosureLearner(Learner[ClosureSettings]):
             yield torch.stack([*ratios, flow]), drift
 
     def _added_drift(self, grid: Grid, simulation: Tensor, number: int, gap: Tensor) -> Tensor:
-        """Of each stretch, what makes its simulation's mean drift larger or smaller, (n,)."""
+        """How much each stretch adds to the mean drift of its simulation, shape (n,)."""
         kept = self.module.drift(grid)[:, number]
         for row, one in zip(simulation.tolist(), gap.detach(), strict=True):
             kept[row].lerp_(one, MEMORY)

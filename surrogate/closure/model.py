@@ -68,7 +68,7 @@ class LearnedClosure(TrainedModel, Closure):
 
     @classmethod
     def of(cls, stored: StoredModel, grid: Grid | None) -> Self:
-        """For any grid; raises as following a bad card does."""
+        """The closure that the files hold, for any grid; raises as following a bad card does."""
         card = stored.card
         if card["channels"] != [*STATE, *FLOW]:
             raise ValueError("it sees other features than those of this version")
@@ -140,9 +140,9 @@ class LearnedClosure(TrainedModel, Closure):
 
     @classmethod
     def within(cls, path: Path | str | None = None) -> Self:
-        """As `load`, one that has learned T within cells; that which is shipped for it by default.
+        """Load a closure that has learned T within cells, by default the shipped one.
 
-        Raises InputError besides where it has not.
+        Raises InputError as `load` does, and where T within cells was not learned.
         """
         found = cls.load(WITHIN if path is None else path)
         if not any(part.any() for part in found.networks.detail.local.layers[-1].parameters()):
@@ -172,14 +172,14 @@ class LearnedClosure(TrainedModel, Closure):
         return layers_of(self.networks.flux.local)
 
     def flux_inputs(self) -> Array:
-        """Of each of its inputs whether it is odd, and its range in training, shape (inputs, 3)."""
+        """Whether each input is odd, its least and largest in training, shape (inputs, 3)."""
         seen = self.card["seen"]
         odd = zip((*STATE, *FLOW), self.networks.flux.local.odd, strict=True)
         return np.array([(sign, *seen[name]) for name, sign in odd], dtype=np.float64)
 
 
 def _range(seen: Mapping[str, Any], name: str) -> tuple[float, float]:
-    """Of a feature in training, as a card has it; ValueError where it has none."""
+    """Range of a feature in training, from a card; ValueError where that has none."""
     match seen.get(name):
         case [int() | float() as low, int() | float() as high] if low <= high:
             return low, high
@@ -198,9 +198,9 @@ def native(
     ranges: Sequence[Sequence[float]] | None = None,
     distance: Distance | None = None,
 ) -> _core.LocalNetwork:
-    """The same in C++, in single precision, silent where a feature is out of its range.
+    """A network of a closure in C++, single precision.
 
-    And everywhere in states beyond the `distance`.
+    Silent where a feature is out of its range, and everywhere in states beyond the `distance`.
     """
     low, high = np.array(ranges or len(network.odd) * [(-np.inf, np.inf)]).T.tolist()
     layers = layers_of(network)

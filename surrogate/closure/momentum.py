@@ -64,7 +64,7 @@ class _Solve(torch.autograd.Function):
 
 
 def psi_of(temperature: Tensor, logs: Tensor, rayleigh: Tensor, grid: Grid) -> Tensor:
-    """See `_Solve`."""
+    """Stream function at the nodes, (n, ny+1, nx+1), with gradients: the direct solve, `_Solve`."""
     psi: Tensor = _Solve.apply(temperature, logs, rayleigh, grid)  # type: ignore[no-untyped-call]
     return psi
 
@@ -130,7 +130,7 @@ def finer_flows(grid: Grid, each: Stretches, detail: DetailNetwork | None) -> Te
 
 
 def flow_squares(grid: Grid, each: Stretches, detail: DetailNetwork | None) -> Tensor:
-    """Of the flows where stretches begin, as `flow_errors`, shape (n, 2); no gradients."""
+    """`flow_errors` of the flows where stretches begin, shape (n, 2); no gradients."""
     with torch.inference_mode():
         return flow_errors(finer_flows(grid, each, detail), each.psi[:, 0], grid)
 

@@ -1,4 +1,4 @@
-"""From what a closure sees to heat through faces, to T within cells and to their viscosity."""
+"""Networks of a closure: heat through faces, T within cells, and the cells' viscosity."""
 
 from collections.abc import Iterable
 from dataclasses import replace
@@ -126,7 +126,7 @@ class ViscosityNetwork(nn.Module):
         )
 
     def lacking(self, seen: Seen) -> Tensor:
-        """What is added to that of layers, all of it; shape (n, 2, ny, nx)."""
+        """What is added to `homogenised`, with a share of one; shape (n, 2, ny, nx)."""
         of_state, _ = state_features(seen)
         a, b = self.local(of_state)
         logs = seen.log_viscosity
@@ -155,11 +155,11 @@ class ClosureNetworks(nn.Module):
 
 
 def _larger(spread: Tensor, axis: int) -> Tensor:
-    """Of both cells at each face inside."""
+    """The larger of the two cells at each inner face, one fewer along `axis`."""
     n = spread.shape[axis] - 1
     return torch.maximum(spread.narrow(axis, 0, n), spread.narrow(axis, 1, n))
 
 
 def _interleaved(first: Tensor, second: Tensor, axis: int) -> Tensor:
-    """Every value of the one before that of the other along an axis."""
+    """The values of two tensors in turn along an axis, those of `first` first."""
     return torch.stack([first, second], dim=axis + 1).flatten(axis, axis + 1)

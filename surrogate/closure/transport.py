@@ -67,7 +67,7 @@ class TorchTransport:
         return now, mean
 
     def gain(self, fluxes: Fluxes) -> Tensor:
-        """What they bring into each cell, shape (n, ny, nx)."""
+        """Minus the divergence of the fluxes, shape (n, ny, nx)."""
         along_x, along_y = fluxes
         return -along_x.diff(dim=ACROSS) / self.grid.hx - along_y.diff(dim=UP) / self.grid.hy
 

@@ -159,7 +159,7 @@ class _Course:
 
 
 def predecessors(dataset: Dataset, simulation: Snapshots) -> dict[int, int]:
-    """For each snapshot that has one, the number of that taken one interval before it.
+    """Numbers of snapshots, each with that of the snapshot taken one interval before it.
 
     Where no step numbers are stored it is the even snapshot before an even one.
     """

@@ -18,7 +18,7 @@ CHANNELS = ("x", "y", "log_viscosity", "heating", "gamma_T", "gamma_p", "tempera
 
 SMALLEST_VISCOSITY = 1e-8
 RANGES = (0.0, 10.0), (6.0, 10.0), (0.0, 2.0)
-"""Those of heating and of log10 of gamma_T and of gamma_p that the paper scales to 0..1."""
+"""Ranges of heating, log10 gamma_T and log10 gamma_p that the paper scales to 0..1."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class ScaledSnapshots(Rows):
 
     @classmethod
     def of(cls, snapshots: Snapshots, scale: Array) -> Self:
-        """By the scale of each, shape (n,), which psi of the snapshots is divided by in place."""
+        """Snapshots with psi divided by the scale of each, shape (n,), in place."""
         # At 512x128 a copy of all stream functions is gigabytes.
         psi = np.divide(snapshots.psi, scale[:, None, None], out=snapshots.psi, casting="same_kind")
         columns = (snapshots.gamma_T, snapshots.gamma_p, snapshots.heating)

@@ -1,4 +1,4 @@
-"""From a network's answer to velocities: three ways, and what each promises about mass.
+"""Three ways from a network's answer to velocities, and what each promises about mass.
 
 Each head says where its network looks (`ring`: at the cells, or at the cells and one
 row of points more on every side), how many fields the network answers with, and turns

@@ -23,7 +23,7 @@ VALIDATION_CELLS = 2**16
 
 
 class MultiScaleLearner(Learner[MultiScaleSettings]):
-    """See `Learner`; `module` is the network alone."""
+    """Trains a multi-scale surrogate; `module` is the network alone."""
 
     parts: dict[str, ScaledSnapshots]
 

@@ -71,7 +71,7 @@ def _one(simulation: Snapshots, share: float) -> tuple[Array, Array, Array, Arra
 
 
 class ProfileLearner(Learner[ProfileSettings]):
-    """See `Learner`; an example is a simulation, and mirrored it is the same."""
+    """Trains a profile predictor; an example is a simulation, whose mirror image is the same."""
 
     takes_network = False
     counted = "simulations"

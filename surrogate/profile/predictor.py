@@ -1,4 +1,4 @@
-"""From three numbers to a steady profile of temperature (after Agarwal et al. 2024).
+"""A steady profile of temperature from three numbers (after Agarwal et al. 2024).
 
 A small network is asked point by point: H, gamma_T, gamma_p and depth in, the
 horizontally averaged temperature of the statistically steady state out. A run that

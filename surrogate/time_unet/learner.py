@@ -25,7 +25,7 @@ VALIDATION_BATCH = 16
 
 
 class TimeStepLearner(Learner[TimeUNetSettings]):
-    """See `Learner`; `module` is the network alone."""
+    """Trains a U-net in time; `module` is the network alone."""
 
     takes_network = False
     counted = "pairs"

@@ -1,4 +1,4 @@
-"""From one state to the next without a solver: what the U-net sees, and what it answers.
+"""The U-net that takes a state to the next without a solver: what it sees and answers.
 
 A state is temperature and both velocities at the nx x ny cells, velocities
 averaged from the two faces of a cell and divided by the velocity scale of the
@@ -47,7 +47,7 @@ class State(Rows):
 
     @classmethod
     def of(cls, temperature: Tensor, psi: Tensor, grid: Grid) -> Self:
-        """From psi at the nodes, (n, ny+1, nx+1), over the velocity scale."""
+        """The state of a psi over the velocity scale, at the nodes, shape (n, ny+1, nx+1)."""
         return cls(temperature, *cell_means(*face_velocity(psi, grid)))
 
     def mirrored(self, which: Tensor) -> "State":
@@ -145,7 +145,7 @@ class TimeStepper(TrainedModel):
 
     @classmethod
     def of(cls, stored: StoredModel, grid: Grid | None) -> Self:
-        """On its own grid, whatever `grid` is."""
+        """The model that the files hold, on its own grid, whatever `grid` is."""
         card = stored.card
         _ = int(card["parameters"])
         named = ("mass", "interval", "precision", "seed")

@@ -22,7 +22,7 @@ class Pace:
         self._done = 0
 
     def advance(self, examples: int, loss: float) -> None:
-        """So many more are done; `loss` is the sum over all that are."""
+        """Count `examples` as done; `loss` is the sum over all done so far."""
         self._done += examples
         now = perf_counter()
         if now - self._told < EVERY:
@@ -36,7 +36,7 @@ class Pace:
 
 
 def write_scalars(out: Path, epoch: int, scalars: Mapping[str, float]) -> None:
-    """For TensorBoard, beside metrics.jsonl, where it is installed."""
+    """Write scalars for TensorBoard, beside metrics.jsonl, where it is installed."""
     try:
         from torch.utils.tensorboard import SummaryWriter
     except ImportError:

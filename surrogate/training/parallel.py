@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from tellus.errors import InputError
 
 PATIENCE = timedelta(hours=6)
-"""The others wait while the leader validates, which at 512x128 takes minutes on a CPU."""
+"""How long processes wait for the leader, whose validation at 512x128 takes minutes on a CPU."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""In which order, how often and at which learning rates a training sees its examples."""
+"""The order, the number of passes and the learning rates of a training's examples."""
 
 from math import cos, pi
 

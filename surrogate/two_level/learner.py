@@ -27,7 +27,7 @@ VALIDATION_BATCH = 32
 
 
 class TwoLevelLearner(Learner[TrainingSettings]):
-    """See `Learner`; `module` is the network alone."""
+    """Trains a two-level surrogate; `module` is the network alone."""
 
     parts: dict[str, Examples]
 

@@ -42,7 +42,7 @@ class Normalisation:
 
     @classmethod
     def measure(cls, inputs: Inputs, target: Tensor, grid: Grid, settings: FeatureSettings) -> Self:
-        """From training examples; `target` is the direct psi in the units of `inputs.psi`."""
+        """Measure it on examples; `target` is the direct psi in units of `inputs.psi`."""
         sums = torch.zeros((2, len(names(settings.residual))), dtype=torch.float64)
         for some in inputs.batches(64):
             x = features(some, grid, settings.residual).double().cpu()
@@ -136,7 +136,7 @@ class Surrogate(StokesSurrogate):
         grid: Grid | None = None,
         network: nn.Module | None = None,
     ) -> Self:
-        """As `TrainedModel.load`, which says what raises InputError.
+        """Load a surrogate; raises InputError as `TrainedModel.load` does.
 
         `network` is that of the weights, where it is one of your own.
         """
