@@ -22,13 +22,13 @@ from unittest.mock import patch
 
 import numpy as np
 import typer
-from convecting import short_states
-from rollouts import SIMPLEST
-from small_data import GRID as DATA_GRID
-from small_data import waves, write_dataset
-from small_models import save_models
 from typer.testing import CliRunner
 
+from helpers.convecting import short_states
+from helpers.rollouts import SIMPLEST
+from helpers.small_data import GRID as DATA_GRID
+from helpers.small_data import waves, write_dataset
+from helpers.small_models import save_models
 from tellus.benchmarks import fields
 from tellus.cli import app
 from tellus.config import Config, load_config

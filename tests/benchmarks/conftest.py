@@ -4,11 +4,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from convecting import short_states
-from small_data import GRID, waves, write_dataset
 
+from helpers.convecting import short_states
+from helpers.run_fixtures import dataset
 from tellus.benchmarks import fields
 from tellus.benchmarks.fields import cache_directory
+
+__all__ = ["cache", "dataset"]
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -17,11 +19,3 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
         patch.setattr(fields, "make_states", short_states)
         yield cache_directory()
-
-
-@pytest.fixture(scope="session")
-def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A data set of eight simulations, which no test changes."""
-    root = tmp_path_factory.mktemp("data")
-    write_dataset(root, GRID, waves())
-    return root

@@ -13,9 +13,9 @@ from unittest.mock import patch
 import numpy as np
 import pytest
 import torch
-from rollouts import complaint, printed, tellus
 from threadpoolctl import threadpool_info
 
+from helpers.rollouts import complaint, printed, tellus
 from tellus.benchmarks import apply, energy, memory, step, stokes
 from tellus.benchmarks.fields import Case, problems
 from tellus.benchmarks.harness import Measurement, fixed_threads, thread_pools

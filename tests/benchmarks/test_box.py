@@ -4,8 +4,8 @@ import json
 from pathlib import Path
 
 import pytest
-from rollouts import tellus
 
+from helpers.rollouts import tellus
 from tellus.benchmarks import box
 from tellus.errors import InputError
 

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import stand_in_nvmath
 import torch
-from sequences import SMALL, rising
 
+from helpers import stand_in_nvmath
+from helpers.sequences import SMALL, rising
 from tellus.benchmarks import gpu
 from tellus.benchmarks.gpu import command, read, write
 from tellus.solver.grid import Grid

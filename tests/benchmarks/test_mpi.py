@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from petsc_needed import SHARED_CORES, mpirun, petsc
 
+from helpers.petsc_needed import SHARED_CORES, mpirun, petsc
 from tellus.benchmarks import mpi
 from tellus.benchmarks.grids import grids_of
 from tellus.benchmarks.tables import table

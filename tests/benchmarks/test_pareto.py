@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 from rich.table import Table
-from rollouts import complaint, printed, tellus
-from trajectories import make_weary_known, synthetic
 
+from helpers.rollouts import complaint, printed, tellus
+from helpers.trajectories import make_weary_known, synthetic
 from tellus.benchmarks import fronts, pareto, pareto_views
 from tellus.benchmarks.labels import label_points
 from tellus.benchmarks.pareto import planned, start_state

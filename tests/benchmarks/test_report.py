@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from rollouts import tellus
 
+from helpers.rollouts import tellus
 from tellus.benchmarks import report
 from tellus.errors import InputError
 

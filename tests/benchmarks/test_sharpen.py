@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from small_data import GRID
 
+from helpers.small_data import GRID
 from tellus.benchmarks.sharpen import by_splines, main
 from tellus.benchmarks.tables import table
 from tellus.coupling.output.sharpen import sharpened

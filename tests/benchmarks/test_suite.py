@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from trajectories import synthetic
 
+from helpers.trajectories import synthetic
 from tellus.benchmarks import accuracy_reference, suite
 from tellus.benchmarks.accuracy_cases import AccuracyCase, Scheme
 from tellus.benchmarks.accuracy_reference import standard_errors

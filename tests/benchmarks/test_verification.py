@@ -12,8 +12,8 @@ from typing import Any
 import contract
 import pytest
 from contract import recorded, run_cases
-from rollouts import complaint, tellus
 
+from helpers.rollouts import complaint, tellus
 from tellus.benchmarks import convergence, rows, steady, verification
 from tellus.benchmarks.rows import ErrorRow
 from tellus.benchmarks.spread import Row

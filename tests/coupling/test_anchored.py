@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from physics_cases import slip_walls
-from rollouts import Rolls, ran
-from sequences import SMALL, circulating, errors, rising
 
+from helpers.physics_cases import slip_walls
+from helpers.rollouts import Rolls, ran
+from helpers.sequences import SMALL, circulating, errors, rising
 from tellus.coupling.simulation.statistics import RunStatistics
 from tellus.coupling.solvers.anchored import (
     SAFETY,

@@ -5,8 +5,8 @@ from collections import namedtuple
 from pathlib import Path
 
 import pytest
-from rollouts import short_run
 
+from helpers.rollouts import short_run
 from tellus.coupling.trajectory.comparison.compare import compare
 from tellus.coupling.trajectory.comparison.found import headline, table
 from tellus.io import busy

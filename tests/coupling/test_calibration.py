@@ -4,12 +4,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import one_by_one
 import pytest
-from rollouts import files
-from small_filtered import configured, familiar_everywhere
 
 import tellus.coupling.calibration as calibration
+from helpers import one_by_one
+from helpers.rollouts import files
+from helpers.small_filtered import configured, familiar_everywhere
 from tellus.config import load_config
 from tellus.coupling.calibration import RUNS, SHARES, best_share, calibrate, table
 from tellus.coupling.dataset.make import make_dataset

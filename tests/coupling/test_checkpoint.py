@@ -14,8 +14,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
-from rollouts import steps_of
 
+from helpers.rollouts import steps_of
 from tellus.coupling.runs.checkpoint import (
     FOLDER,
     has_checkpoint,

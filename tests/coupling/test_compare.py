@@ -14,8 +14,8 @@ import numpy as np
 import pandas as pd
 import pytest
 from rich.console import Console
-from rollouts import case, files, write_case
 
+from helpers.rollouts import case, files, write_case
 from tellus.coupling.runs.fields import FieldWriter
 from tellus.coupling.runs.recorded import read_run
 from tellus.coupling.runs.run import run_directory

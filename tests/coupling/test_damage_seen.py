@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from rollouts import case, files, ran, short_run, summary
 
+from helpers.rollouts import case, files, ran, short_run, summary
 from tellus import open_run
 from tellus.coupling.runs.checkpoint import FOLDER
 from tellus.coupling.runs.fields import STORE

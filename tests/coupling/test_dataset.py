@@ -10,9 +10,9 @@ import pytest
 import zarr
 from hypothesis import given
 from hypothesis import strategies as st
-from rollouts import complaint, files
 
 import tellus.coupling.dataset.make as datasets
+from helpers.rollouts import complaint, files
 from tellus.config import DatasetConfig, dump, load_dataset_config
 from tellus.coupling.dataset.make import make_dataset, simulate
 from tellus.coupling.dataset.sampling import Member, SampledState, members

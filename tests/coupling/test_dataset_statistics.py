@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 from matplotlib.image import imread
-from rollouts import tellus
 
+from helpers.rollouts import tellus
 from tellus.coupling.dataset.picture import overview, plot_dataset
 from tellus.coupling.dataset.store import FIELDS, measure, pool
 from tellus.errors import InputError

@@ -11,7 +11,10 @@ from typing import Any
 import numpy as np
 import pytest
 import zarr.storage._local as zarr_files
-from rollouts import (
+
+import tellus.coupling.runs.files as run_files
+import tellus.coupling.runs.timeseries as series
+from helpers.rollouts import (
     SIMPLEST,
     GivenFlow,
     Rolls,
@@ -24,9 +27,6 @@ from rollouts import (
     tellus,
     write_case,
 )
-
-import tellus.coupling.runs.files as run_files
-import tellus.coupling.runs.timeseries as series
 from tellus import open_run
 from tellus.coupling.runs.checkpoint import read_checkpoint
 from tellus.coupling.runs.files import CONTENTS

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from rollouts import summary
 
+from helpers.rollouts import summary
 from tellus.config import Config, load_config
 from tellus.coupling.runs.info import describe
 from tellus.coupling.runs.recorded import read_run

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import one_by_one
 import pytest
-from small_filtered import configured
 
 import tellus.coupling.dataset.make as datasets
+from helpers import one_by_one
+from helpers.small_filtered import configured
 from tellus.coupling.dataset.filtered import filtered
 from tellus.coupling.dataset.sampling import Gathered, members
 from tellus.errors import InputError

@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from numerics import observed_orders, random_psi
-from physics_cases import slip_walls
 
+from helpers.numerics import observed_orders, random_psi
+from helpers.physics_cases import slip_walls
 from tellus.coupling.solvers.fine import FineSolver, RichardsonSolver
 from tellus.coupling.solvers.names import make_solver, memory_of
 from tellus.errors import InputError

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 from matplotlib.figure import Figure
-from rollouts import files, short_run
 
+from helpers.rollouts import files, short_run
 from tellus.coupling.output import export as exporting
 from tellus.coupling.output.export import export_netcdf, export_vtk, write_pvd
 from tellus.coupling.output.profile import profile

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from rollouts import Damped, ran, tellus
-from sequences import SMALL, circulating, rising
 
+from helpers.rollouts import Damped, ran, tellus
+from helpers.sequences import SMALL, circulating, rising
 from tellus.coupling.solvers.fine import FineSolver, RichardsonSolver
 from tellus.coupling.solvers.guarded import RENEWED, GuardedSolver
 from tellus.coupling.solvers.names import make_solver

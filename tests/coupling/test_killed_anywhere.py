@@ -12,8 +12,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from rollouts import assert_same, case, files, ran, summary
 
+from helpers.rollouts import assert_same, case, files, ran, summary
 from tellus import open_run
 from tellus.config import dump
 from tellus.coupling.runs.checkpoint import read_checkpoint

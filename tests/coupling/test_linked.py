@@ -4,8 +4,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from rollouts import case, files, ran, short_run
 
+from helpers.rollouts import case, files, ran, short_run
 from tellus.coupling.output.export import export_vtk
 from tellus.coupling.output.pictures import plot_run
 from tellus.coupling.runs.checkpoint import FOLDER

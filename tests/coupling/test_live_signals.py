@@ -13,7 +13,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from rollouts import CASE, assert_same, ran, steps_of, summary, tellus, write_case
+
+from helpers.rollouts import CASE, assert_same, ran, steps_of, summary, tellus, write_case
 
 PATIENCE = 120.0
 # The shipped surrogate divides the grid by 16.

@@ -5,9 +5,9 @@ import tracemalloc
 from pathlib import Path
 
 import pytest
-from physics_cases import case
-from rollouts import ran, tellus, write_case
 
+from helpers.physics_cases import case
+from helpers.rollouts import ran, tellus, write_case
 from tellus import Simulation, make_solver
 from tellus.coupling.runs import estimate
 from tellus.coupling.solvers.kinds import SOLVERS

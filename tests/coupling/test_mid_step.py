@@ -6,9 +6,9 @@ from math import inf
 
 import numpy as np
 import pytest
-from numerics import flow_of, observed_orders, random_psi
-from physics_cases import assert_resumes_bitwise, case
 
+from helpers.numerics import flow_of, observed_orders, random_psi
+from helpers.physics_cases import assert_resumes_bitwise, case
 from tellus.coupling.simulation.loop import Simulation
 from tellus.coupling.simulation.mid_step import MidStep
 from tellus.coupling.simulation.stepping import Stepping

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from physics_cases import assert_resumes_bitwise
-from rollouts import case, ran, steps_of
 
+from helpers.physics_cases import assert_resumes_bitwise
+from helpers.rollouts import case, ran, steps_of
 from tellus import open_run
 
 ODD = {

@@ -14,8 +14,8 @@ import pytest
 import xarray as xr
 from hypothesis import example, given
 from hypothesis import strategies as st
-from rollouts import SIMPLEST, case, ran, summary, tellus, write_case
 
+from helpers.rollouts import SIMPLEST, case, ran, summary, tellus, write_case
 from tellus import Simulation, open_run
 from tellus.config import load_config
 from tellus.coupling.runs import estimate

@@ -5,7 +5,8 @@ import os
 from pathlib import Path
 
 import pytest
-from rollouts import (
+
+from helpers.rollouts import (
     assert_same,
     case,
     complaint,
@@ -16,7 +17,6 @@ from rollouts import (
     tellus,
     write_case,
 )
-
 from tellus.coupling.runs.run import run_directory
 from tellus.errors import InputError
 from tellus.io.lock import sole_user

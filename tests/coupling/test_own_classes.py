@@ -7,11 +7,11 @@ from inspect import getsource
 from pathlib import Path
 
 import numpy as np
-import one_by_one
 import pytest
-from rollouts import Damped, assert_same, case, files, summary, tellus, write_case
 
 import tellus as library
+from helpers import one_by_one
+from helpers.rollouts import Damped, assert_same, case, files, summary, tellus, write_case
 from tellus.config import load_dataset_config
 from tellus.coupling.dataset.make import make_dataset
 from tellus.coupling.simulation.loop import Simulation

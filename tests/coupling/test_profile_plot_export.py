@@ -18,9 +18,9 @@ import xarray as xr
 from matplotlib.animation import FFMpegWriter
 from matplotlib.figure import Figure
 from PIL import Image
-from rollouts import tellus
-from run_fixtures import one_field
 
+from helpers.rollouts import tellus
+from helpers.run_fixtures import one_field
 from tellus.config import Config, load_config
 from tellus.coupling.output import pictures
 from tellus.coupling.output.export import export_netcdf, export_vtk

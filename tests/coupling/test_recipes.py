@@ -7,8 +7,8 @@ from typing import Literal
 
 import numpy as np
 import pytest
-from rollouts import Damped, case, summary, tellus, write_case
 
+from helpers.rollouts import Damped, case, summary, tellus, write_case
 from tellus import Simulation, make_solver
 from tellus.config import Config
 from tellus.config.fields import quantity, rows

@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import zarr
-from rollouts import (
+
+from helpers.rollouts import (
     SIMPLEST,
     Drifting,
     Rolls,
@@ -23,7 +24,6 @@ from rollouts import (
     tellus,
     write_case,
 )
-
 from tellus import open_run
 from tellus.config import load_config
 from tellus.coupling.runs.checkpoint import FOLDER, read_checkpoint, write_checkpoint

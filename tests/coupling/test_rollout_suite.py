@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import one_by_one
 import pytest
-from rollouts import SIMPLEST, complaint, files, tellus
-from trajectories import Spoilt, make_known, refuse, synthetic
 
 import tellus.coupling.trajectory.suite.suite as suites
+from helpers import one_by_one
+from helpers.rollouts import SIMPLEST, complaint, files, tellus
+from helpers.trajectories import Spoilt, make_known, refuse, synthetic
 from tellus.config import Config, load_config, load_dataset_config
 from tellus.config.solver_spec import SolverSpec
 from tellus.coupling.dataset.sampling import members

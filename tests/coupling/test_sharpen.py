@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from physics_cases import case
-from rollouts import complaint, tellus
 
+from helpers.physics_cases import case
+from helpers.rollouts import complaint, tellus
 from tellus import open_run
 from tellus.benchmarks.accuracy_cases import CASES
 from tellus.benchmarks.accuracy_reference import stored

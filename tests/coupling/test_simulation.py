@@ -4,9 +4,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from rollouts import TINY, Damped, Drifting, Rolls, case, summary
 
 import tellus as front_door
+from helpers.rollouts import TINY, Damped, Drifting, Rolls, case, summary
 from tellus import Simulation, open_run
 from tellus.coupling.simulation.loop import StepRecord
 from tellus.errors import InputError

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from numerics import random_psi
-from rollouts import ran
-from sequences import SMALL, circulating, errors, rising
 
+from helpers.numerics import random_psi
+from helpers.rollouts import ran
+from helpers.sequences import SMALL, circulating, errors, rising
 from tellus.coupling.solvers.names import make_solver
 from tellus.coupling.solvers.skip import SAFETY, SkipSolver, ToleranceSkipSolver
 from tellus.solver.direct import DirectSolver

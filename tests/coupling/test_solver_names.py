@@ -5,9 +5,9 @@ from dataclasses import replace
 from itertools import pairwise
 
 import pytest
-from physics_cases import slip_walls
-from sequences import SMALL, assert_resumes, circulating
 
+from helpers.physics_cases import slip_walls
+from helpers.sequences import SMALL, assert_resumes, circulating
 from tellus.coupling.solvers.names import listing, make_solver
 from tellus.errors import InputError
 from tellus.solver.grid import Grid

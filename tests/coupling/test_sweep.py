@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import one_by_one
 import pandas as pd
 import pytest
 import xarray as xr
-from rollouts import complaint, record, tellus, write_case
 
+from helpers import one_by_one
+from helpers.rollouts import complaint, record, tellus, write_case
 from tellus.config.vary import varied
 from tellus.coupling.output.style import styled
 from tellus.coupling.runs.recorded import RecordedRun

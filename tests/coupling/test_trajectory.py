@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from rollouts import SIMPLEST, case
-from trajectories import Spoilt, make_weary_known, synthetic
 
+from helpers.rollouts import SIMPLEST, case
+from helpers.trajectories import Spoilt, make_weary_known, synthetic
 from tellus.coupling.simulation.loop import Simulation, StepRecord
 from tellus.coupling.simulation.snapshot import Snapshot
 from tellus.coupling.trajectory import rollout as rollout_module

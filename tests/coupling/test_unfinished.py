@@ -5,9 +5,9 @@ import shutil
 from pathlib import Path
 
 import pytest
-from rollouts import case, tellus
-from run_fixtures import one_field
 
+from helpers.rollouts import case, tellus
+from helpers.run_fixtures import one_field
 from tellus.coupling.runs.checkpoint import FOLDER
 from tellus.coupling.runs.info import describe
 from tellus.coupling.runs.recorded import read_run

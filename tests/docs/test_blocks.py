@@ -22,8 +22,8 @@ import click
 import numpy as np
 import pytest
 import typer
-from small_data import parameters, problem, solved, write_dataset
 
+from helpers.small_data import parameters, problem, solved, write_dataset
 from tellus.cli import app
 from tellus.config import load_config, load_dataset_config
 from tellus.coupling.solvers.names import check_name

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 import torch
-from small_models import save_models
 
+from helpers.small_models import save_models
 from tellus.errors import InputError, RunFailedError
 from tellus.solver.grid import Grid
 from tellus.surrogate import files

@@ -13,15 +13,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import mutations as damage
 import numpy as np
 import pytest
-from run_fixtures import library_log, one_field, one_thread
-from small_data import parameters, problem, solved, write_dataset
-from small_models import save_models
 from typer.testing import CliRunner
 
 import tellus
+from helpers import mutations as damage
+from helpers.run_fixtures import library_log, one_field, one_thread
+from helpers.small_data import parameters, problem, solved, write_dataset
+from helpers.small_models import save_models
 from tellus.cli import app
 from tellus.coupling.dataset.store import measure
 from tellus.coupling.runs import checkpoint

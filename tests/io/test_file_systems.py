@@ -11,8 +11,8 @@ from unittest.mock import patch
 import numpy as np
 import pytest
 import zarr
-from rollouts import case, complaint, short_run, tellus
 
+from helpers.rollouts import case, complaint, short_run, tellus
 from tellus.config import dump
 from tellus.coupling.output.export import export_netcdf
 from tellus.coupling.runs.run import run_directory

@@ -1,11 +1,13 @@
-"""JSON that is damaged or hostile is refused in one sentence."""
+"""JSON that is damaged or hostile is refused in one sentence; what is written is strict."""
 
+import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from tellus.errors import InputError
-from tellus.io.json_file import LARGEST, read_json, read_json_lines, write_json
+from tellus.io.json_file import LARGEST, plain, read_json, read_json_lines, write_json
 
 BAD = {
     "empty": b"",
@@ -58,3 +60,9 @@ def test_what_is_written_is_indented_and_finite(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="not JSON compliant"):
         write_json(file, {"a": float("nan")})
     assert read_json(file, "mend it") == {"a": [1.5]}
+
+
+def test_plain_is_strict_json() -> None:
+    value = {"a": np.float64("nan"), "b": np.arange(2), "c": Path("x"), 1: (np.int64(3), None)}
+    assert plain(value) == {"a": None, "b": [0, 1], "c": "x", "1": [3, None]}
+    assert json.dumps(plain(value), allow_nan=False)

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from rollouts import complaint, short_run
-from small_data import GRID, parameters, write_still
 
+from helpers.rollouts import complaint, short_run
+from helpers.small_data import GRID, parameters, write_still
 from tellus.coupling.experiments.experiment import find_experiments
 from tellus.coupling.output.pictures import plot_run
 from tellus.coupling.trajectory.cases import cases_of_files

@@ -4,8 +4,8 @@ import os
 from pathlib import Path
 
 import pytest
-from rollouts import tellus
 
+from helpers.rollouts import tellus
 from tellus.errors import InputError
 from tellus.io.places import READ, refuse_sources
 

@@ -4,8 +4,8 @@ import os
 from pathlib import Path
 
 import pytest
-from rollouts import complaint
 
+from helpers.rollouts import complaint
 from tellus.errors import InputError
 from tellus.io.recognised import (
     ARCHIVE,

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import matplotlib.figure
 import pytest
-from rollouts import short_run, tellus
-from run_fixtures import one_field
 
+from helpers.rollouts import short_run, tellus
+from helpers.run_fixtures import one_field
 from tellus.io.shown import in_picture, shown
 
 __all__ = ["one_field"]

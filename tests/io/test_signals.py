@@ -10,9 +10,9 @@ from collections.abc import Iterator
 
 import pytest
 import typer
-from forked import ended, forked
 from typer.testing import CliRunner
 
+from helpers.forked import ended, forked
 from tellus.cli import app
 from tellus.cli.shell import OneSentenceGroup
 from tellus.coupling.cluster import deaf_children

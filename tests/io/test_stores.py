@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import zarr
-from rollouts import short_run
-from small_data import write_still
 
+from helpers.rollouts import short_run
+from helpers.small_data import write_still
 from tellus.coupling.runs.fields import open_fields
 from tellus.errors import InputError
 from tellus.io.stores import checked_compression, new_store, open_store, stored_array

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 import typer
-from forked import ended, forked
-from rollouts import case, short_run, write_case
 
+from helpers.forked import ended, forked
+from helpers.rollouts import case, short_run, write_case
 from tellus.__main__ import main
 from tellus.coupling.runs import progress
 from tellus.coupling.runs.run import run_directory

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from physics_cases import ran
 
+from helpers.physics_cases import ran
 from tellus.errors import InputError
 from tellus.solver.derived import DERIVED
 from tellus.solver.grid import Array, Grid

@@ -4,9 +4,9 @@ from itertools import pairwise, product
 
 import numpy as np
 import pytest
-from numerics import flow_of, observed_orders, rough_field
-from physics_cases import THERMAL, at_rest, covering, roll, thermal_walls
 
+from helpers.numerics import flow_of, observed_orders, rough_field
+from helpers.physics_cases import THERMAL, at_rest, covering, roll, thermal_walls
 from tellus.errors import InputError
 from tellus.solver.boundaries import INSULATING, TEMPERATURE, BoundaryConditions
 from tellus.solver.core import Core

@@ -4,9 +4,9 @@ from itertools import product
 
 import numpy as np
 import pytest
-from numerics import flow_of, random_psi, rough_field, rough_viscosity
-from physics_cases import at_rest, case, roll, thermal_walls
 
+from helpers.numerics import flow_of, random_psi, rough_field, rough_viscosity
+from helpers.physics_cases import at_rest, case, roll, thermal_walls
 from tellus.coupling.simulation.loop import Simulation
 from tellus.solver.boundaries import INSULATING
 from tellus.solver.direct import DirectSolver

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from physics_cases import assert_resumes_bitwise, case
 
+from helpers.physics_cases import assert_resumes_bitwise, case
 from tellus.coupling.simulation.loop import Simulation
 from tellus.coupling.simulation.stepping import longest_without_overshoot
 from tellus.solver.grid import Grid

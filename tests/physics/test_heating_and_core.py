@@ -6,12 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from numerics import flow_of, observed_orders, rough_field
-from physics_cases import THERMAL, at_rest, covering, roll, thermal_walls
 from scipy.integrate import quad
 from scipy.linalg import expm
 
 import tellus
+from helpers.numerics import flow_of, observed_orders, rough_field
+from helpers.physics_cases import THERMAL, at_rest, covering, roll, thermal_walls
 from tellus.coupling.solvers.names import make_solver
 from tellus.errors import InputError
 from tellus.solver.boundaries import INSULATING, TEMPERATURE, BoundaryConditions

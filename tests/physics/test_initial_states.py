@@ -4,8 +4,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from physics_cases import case, ran
 
+from helpers.physics_cases import case, ran
 from tellus.coupling.build import grid_of
 from tellus.coupling.simulation.loop import Simulation
 from tellus.coupling.starts.initial import initial_temperature

@@ -4,8 +4,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
-from manufactured import driving_temperature, velocity_errors
-from numerics import (
+
+from helpers.manufactured import driving_temperature, velocity_errors
+from helpers.numerics import (
     flow_of,
     observed_orders,
     random_psi,
@@ -13,8 +14,7 @@ from numerics import (
     rough_viscosity,
     worst_difference,
 )
-from physics_cases import SLIP, SLIPS, covering, slip_walls
-
+from helpers.physics_cases import SLIP, SLIPS, covering, slip_walls
 from tellus.solver.boundaries import FREE_SLIP, NO_SLIP, BoundaryConditions
 from tellus.solver.derived import surface_velocity
 from tellus.solver.direct import DirectSolver

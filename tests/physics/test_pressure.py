@@ -4,9 +4,9 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from numerics import observed_orders, rough_field, rough_viscosity
-from physics_cases import SLIP, covering, slip_walls
 
+from helpers.numerics import observed_orders, rough_field, rough_viscosity
+from helpers.physics_cases import SLIP, covering, slip_walls
 from tellus.benchmarks.analytic import CONTRAST, Exact, errors, solcx, solkz
 from tellus.solver.derived import DERIVED
 from tellus.solver.direct import DirectSolver

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from physics_cases import (
+
+from helpers.physics_cases import (
     THERMAL,
     case,
     covering,
@@ -14,8 +15,7 @@ from physics_cases import (
     run_in_pieces,
     thermal_walls,
 )
-from rollouts import SIMPLEST, GivenFlow, summary
-
+from helpers.rollouts import SIMPLEST, GivenFlow, summary
 from tellus.coupling.simulation.loop import HELD, MOST_REJECTIONS, Simulation
 from tellus.coupling.simulation.stepping import Stepping, TemperatureBounds
 from tellus.errors import RunFailedError

@@ -3,9 +3,9 @@
 from pathlib import Path
 
 import pytest
-from physics_cases import assert_resumes_bitwise, case, ran, run_in_pieces
-from rollouts import assert_same
 
+from helpers.physics_cases import assert_resumes_bitwise, case, ran, run_in_pieces
+from helpers.rollouts import assert_same
 from tellus.coupling.runs.checkpoint import read_checkpoint
 
 EVERYTHING = (

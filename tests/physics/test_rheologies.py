@@ -5,10 +5,10 @@ from typing import ClassVar
 
 import numpy as np
 import pytest
-from numerics import flow_of, random_psi, rough_field, worst_difference
-from physics_cases import case, slip_walls
-from sequences import assert_resumes
 
+from helpers.numerics import flow_of, random_psi, rough_field, worst_difference
+from helpers.physics_cases import case, slip_walls
+from helpers.sequences import assert_resumes
 from tellus.coupling.simulation.loop import Simulation
 from tellus.coupling.solvers.names import make_solver
 from tellus.errors import SolverError

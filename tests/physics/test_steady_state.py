@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from physics_cases import ran
 
+from helpers.physics_cases import ran
 from tellus.coupling.simulation.steady import STRIDE, WATCHED, SteadyWatch
 
 WINDOW = 0.02

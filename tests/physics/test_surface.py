@@ -5,9 +5,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from numerics import cell_flow, observed_orders
-from physics_cases import at_rest, ran, slip_walls
 
+from helpers.numerics import cell_flow, observed_orders
+from helpers.physics_cases import at_rest, ran, slip_walls
 from tellus.benchmarks.analytic import CONTRAST, fields, solkz
 from tellus.solver.boundaries import FLUX, BoundaryConditions, Wall
 from tellus.solver.derived import dynamic_topography, mobility, plateness, surface_heat_flux

@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-from physics_cases import case
-from rollouts import SIMPLEST
 
+from helpers.physics_cases import case
+from helpers.rollouts import SIMPLEST
 from tellus.coupling.simulation.loop import Simulation
 from tellus.solver.grid import Array
 

@@ -5,9 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from allpairspy import AllPairs
-from numerics import flow_of, random_psi, rough_field
-from physics_cases import THERMAL, at_rest, covering, roll, thermal_walls
 
+from helpers.numerics import flow_of, random_psi, rough_field
+from helpers.physics_cases import THERMAL, at_rest, covering, roll, thermal_walls
 from tellus.solver.boundaries import FLUX, INSULATING, TEMPERATURE, BoundaryConditions
 from tellus.solver.diagnostics import diagnose
 from tellus.solver.energy import (

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from numerics import flow_of, random_psi, rough_field
-from physics_cases import assert_heat_is_kept, assert_same_arrays, case
 
+from helpers.numerics import flow_of, random_psi, rough_field
+from helpers.physics_cases import assert_heat_is_kept, assert_same_arrays, case
 from tellus.coupling.simulation.loop import Simulation
 from tellus.coupling.solvers.names import make_solver
 from tellus.errors import InputError

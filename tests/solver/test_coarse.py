@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from numerics import observed_orders, rough_viscosity
-from physics_cases import initials, slip_walls
 
+from helpers.numerics import observed_orders, rough_viscosity
+from helpers.physics_cases import initials, slip_walls
 from tellus.coupling.solvers.names import make_solver
 from tellus.solver.boundaries import FREE_SLIP, NO_SLIP
 from tellus.solver.coarse import CoarseSolver, spline_matrix

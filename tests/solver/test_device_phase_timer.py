@@ -3,10 +3,10 @@
 from collections.abc import Callable
 
 import pytest
-import stand_in_nvmath
 import torch
-from sequences import SMALL, rising
 
+from helpers import stand_in_nvmath
+from helpers.sequences import SMALL, rising
 from tellus.solver import phase_timer
 from tellus.solver.factor import cudss
 from tellus.solver.iterative import solver as iterative

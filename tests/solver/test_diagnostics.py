@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from numerics import between, cell_flow, flow_of, observed_orders, random_psi, rough_field
 
+from helpers.numerics import between, cell_flow, flow_of, observed_orders, random_psi, rough_field
 from tellus.solver import diagnostics
 from tellus.solver.derived import surface_velocity
 from tellus.solver.energy import EnergyEquation, ThermalState

@@ -2,8 +2,9 @@
 
 import numpy as np
 import pytest
-import reference_walls
-from numerics import (
+
+from helpers import reference_walls
+from helpers.numerics import (
     GRIDS,
     flow_of,
     plume,
@@ -12,8 +13,7 @@ from numerics import (
     rough_viscosity,
     worst_difference,
 )
-from physics_cases import SLIP, covering, slip_walls
-
+from helpers.physics_cases import SLIP, covering, slip_walls
 from tellus.errors import SolverError
 from tellus.solver.direct import DirectSolver
 from tellus.solver.grid import Grid

@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from numerics import GRIDS, between, flow_of, random_psi, rough_field, worst_difference
-from physics_cases import at_rest
-from reference_energy import WEIGHTS, additive_step, advection_rate, heun_step, tendency
 
+from helpers.numerics import GRIDS, between, flow_of, random_psi, rough_field, worst_difference
+from helpers.physics_cases import at_rest
+from helpers.reference_energy import WEIGHTS, additive_step, advection_rate, heun_step, tendency
 from tellus.solver.diagnostics import Diagnostics, diagnose
 from tellus.solver.direct import DirectSolver
 from tellus.solver.energy import EnergyEquation, ThermalState

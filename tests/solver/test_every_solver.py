@@ -8,12 +8,12 @@ from importlib.util import find_spec
 
 import numpy as np
 import pytest
-import stand_in_nvmath
-from numerics import GRIDS, rough_field, rough_viscosity, worst_difference
-from petsc_needed import has_mkl, need
-from physics_cases import SLIP, covering, initials, slip_walls
-from sequences import SMALL, States, circulating, rising
 
+from helpers import stand_in_nvmath
+from helpers.numerics import GRIDS, rough_field, rough_viscosity, worst_difference
+from helpers.petsc_needed import has_mkl, need
+from helpers.physics_cases import SLIP, covering, initials, slip_walls
+from helpers.sequences import SMALL, States, circulating, rising
 from tellus.coupling.solvers.names import make_solver
 from tellus.errors import SolverError
 from tellus.solver.boundaries import NO_SLIP

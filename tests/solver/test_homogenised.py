@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from numerics import rough_field
 
+from helpers.numerics import rough_field
 from tellus.benchmarks import analytic
 from tellus.coupling.solvers.names import make_solver
 from tellus.solver.closure import Homogenised, homogenised

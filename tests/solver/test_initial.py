@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-from numerics import observed_orders
-from physics_cases import case_of
 
+from helpers.numerics import observed_orders
+from helpers.physics_cases import case_of
 from tellus.coupling.build import grid_of
 from tellus.coupling.starts.initial import initial_means
 from tellus.solver import initial

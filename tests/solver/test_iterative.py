@@ -5,10 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from convecting import convecting
-from physics_cases import slip_walls
-from sequences import SMALL, errors, rising
 
+from helpers.convecting import convecting
+from helpers.physics_cases import slip_walls
+from helpers.sequences import SMALL, errors, rising
 from tellus.coupling.solvers.names import make_solver
 from tellus.errors import InputError, SolverError
 from tellus.solver.boundaries import NO_SLIP

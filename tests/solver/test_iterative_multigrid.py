@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 import torch
-from numerics import random_psi, rough_viscosity, worst_difference
-from physics_cases import slip_walls
-from reference_stokes import interior, operator_matrix
 from torch import Tensor
 
+from helpers.numerics import random_psi, rough_viscosity, worst_difference
+from helpers.physics_cases import slip_walls
+from helpers.reference_stokes import interior, operator_matrix
 from tellus.solver.boundaries import BoundaryConditions
 from tellus.solver.grid import Array, Grid
 from tellus.solver.initial import conductive, mode_perturbation

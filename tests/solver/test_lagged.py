@@ -5,9 +5,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from numerics import GRIDS, random_psi, rough_field, rough_viscosity
-from sequences import SMALL, errors, rising
 
+from helpers.numerics import GRIDS, random_psi, rough_field, rough_viscosity
+from helpers.sequences import SMALL, errors, rising
 from tellus.solver.direct import DirectSolver
 from tellus.solver.factor.cached import CachedFactor
 from tellus.solver.grid import Grid

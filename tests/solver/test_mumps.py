@@ -7,11 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from numerics import rough_field, rough_viscosity, worst_difference
-from petsc_needed import mpirun, petsc, run_python
-from physics_cases import SLIPS, case, run_in_pieces, slip_walls
-from rollouts import SIMPLEST, tellus
 
+from helpers.numerics import rough_field, rough_viscosity, worst_difference
+from helpers.petsc_needed import mpirun, petsc, run_python
+from helpers.physics_cases import SLIPS, case, run_in_pieces, slip_walls
+from helpers.rollouts import SIMPLEST, tellus
 from tellus.coupling.runs.run import run_directory
 from tellus.coupling.simulation.ranks import ranks_of, refuse_idle_processes
 from tellus.errors import InputError, RunFailedError

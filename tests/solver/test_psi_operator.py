@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 import torch
-from numerics import GRIDS, random_psi, rough_viscosity, worst_difference
-from physics_cases import SLIP, covering, slip_walls
-from reference_stokes import interior, operator_matrix
 from scipy.sparse import csr_matrix
 
+from helpers.numerics import GRIDS, random_psi, rough_viscosity, worst_difference
+from helpers.physics_cases import SLIP, covering, slip_walls
+from helpers.reference_stokes import interior, operator_matrix
 from tellus.solver.boundaries import NO_SLIP, BoundaryConditions, Wall
 from tellus.solver.grid import Array, Grid
 from tellus.solver.psi.matrix import PsiMatrix, UpperPattern

@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-from numerics import free_and_held, plume, rough_viscosity, worst_difference
 
+from helpers.numerics import free_and_held, plume, rough_viscosity, worst_difference
 from tellus.solver.boundaries import BoundaryConditions
 from tellus.solver.direct import DirectSolver
 from tellus.solver.grid import Grid

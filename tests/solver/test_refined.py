@@ -2,7 +2,8 @@
 
 import numpy as np
 import pytest
-from numerics import (
+
+from helpers.numerics import (
     GRIDS,
     HELD,
     free_and_held,
@@ -11,8 +12,7 @@ from numerics import (
     rough_viscosity,
     worst_difference,
 )
-from sequences import SMALL, rising
-
+from helpers.sequences import SMALL, rising
 from tellus.coupling.solvers.names import make_solver
 from tellus.errors import InputError
 from tellus.solver import _core

@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-from numerics import rough_field
 
+from helpers.numerics import rough_field
 from tellus.errors import InputError
 from tellus.solver.grid import Grid
 from tellus.solver.rheology import FrankKamenetskii

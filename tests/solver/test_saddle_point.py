@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
-from numerics import GRIDS, rough_field, rough_viscosity, worst_difference
-from physics_cases import SLIP, SLIPS, covering, slip_walls
 from scipy.sparse import csc_matrix, csr_matrix, triu, vstack
 from scipy.sparse.linalg import splu
 
+from helpers.numerics import GRIDS, rough_field, rough_viscosity, worst_difference
+from helpers.physics_cases import SLIP, SLIPS, covering, slip_walls
 from tellus.solver.boundaries import FREE_SLIP, NO_SLIP
 from tellus.solver.direct import DirectSolver
 from tellus.solver.grid import Array, Grid

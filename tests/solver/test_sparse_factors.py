@@ -7,15 +7,15 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-import stand_in_nvmath
 import torch
-from numerics import rough_field
-from petsc_needed import has_mkl
-from physics_cases import slip_walls
-from rollouts import tellus
-from sequences import SMALL, rising
-from stand_in_nvmath import Calls
 
+from helpers import stand_in_nvmath
+from helpers.numerics import rough_field
+from helpers.petsc_needed import has_mkl
+from helpers.physics_cases import slip_walls
+from helpers.rollouts import tellus
+from helpers.sequences import SMALL, rising
+from helpers.stand_in_nvmath import Calls
 from tellus.coupling.solvers.names import make_solver
 from tellus.errors import InputError, SolverError
 from tellus.solver.boundaries import FREE_SLIP, NO_SLIP

@@ -11,11 +11,11 @@ from threading import Barrier
 import numpy as np
 import pytest
 import torch
-from forked import ended, forked
-from numerics import plume, random_psi, rough_viscosity
 from threadpoolctl import threadpool_info, threadpool_limits
 
 import tellus
+from helpers.forked import ended, forked
+from helpers.numerics import plume, random_psi, rough_viscosity
 from tellus.coupling.solvers.names import make_solver
 from tellus.solver import _core
 from tellus.solver.grid import Array, Grid

@@ -4,10 +4,17 @@ from itertools import product
 
 import numpy as np
 import pytest
-import reference_transport as reference
-from numerics import GRIDS, flow_of, observed_orders, random_psi, rough_field, worst_difference
-from physics_cases import covering, thermal_walls
 
+from helpers import reference_transport as reference
+from helpers.numerics import (
+    GRIDS,
+    flow_of,
+    observed_orders,
+    random_psi,
+    rough_field,
+    worst_difference,
+)
+from helpers.physics_cases import covering, thermal_walls
 from tellus.config.models import MOST_COURANT
 from tellus.solver.boundaries import (
     FLUX,

@@ -3,8 +3,16 @@
 import numpy as np
 import pytest
 from allpairspy import AllPairs
-from numerics import FREE, GRIDS, HELD, random_psi, rough_field, rough_viscosity, worst_difference
 
+from helpers.numerics import (
+    FREE,
+    GRIDS,
+    HELD,
+    random_psi,
+    rough_field,
+    rough_viscosity,
+    worst_difference,
+)
 from tellus.errors import SolverError
 from tellus.solver.boundaries import BoundaryConditions
 from tellus.solver.direct import DirectSolver

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import small_filtered
 import torch
-from small_data import GRID, waves, write_dataset
 
+from helpers import small_filtered
+from helpers.small_data import GRID, waves, write_dataset
 from tellus.surrogate.training.train import train
 
 

@@ -2,8 +2,8 @@
 
 import numpy as np
 import torch
-from numerics import flow_of, random_psi, rough_field
 
+from helpers.numerics import flow_of, random_psi, rough_field
 from tellus.solver.boundaries import BoundaryConditions
 from tellus.solver.energy import EnergyEquation, ThermalState
 from tellus.solver.grid import Grid

@@ -6,14 +6,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numerics
 import numpy as np
 import pytest
 import zarr
-from rollouts import complaint, tellus
-from small_data import GRID, parameters, solved, write_dataset
 
 import tellus.surrogate.evaluation.evaluate as evaluation
+from helpers import numerics
+from helpers.rollouts import complaint, tellus
+from helpers.small_data import GRID, parameters, solved, write_dataset
 from tellus.coupling.output.learning import figure
 from tellus.errors import InputError, SolverError
 from tellus.solver.direct import DirectSolver

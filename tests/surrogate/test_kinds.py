@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 import torch
-from small_models import assert_same_training
 
+from helpers.small_models import assert_same_training
 from tellus.config import load_training_config
 from tellus.coupling.runs.info import describe
 from tellus.errors import InputError

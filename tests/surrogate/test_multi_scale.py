@@ -15,11 +15,11 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from forked import ended, forked
-from rollouts import assert_same, case, tellus
-from small_data import GRID, problem
-from small_models import edit_card, epochs_of
 
+from helpers.forked import ended, forked
+from helpers.rollouts import assert_same, case, tellus
+from helpers.small_data import GRID, problem
+from helpers.small_models import edit_card, epochs_of
 from tellus.coupling.runs.checkpoint import FOLDER
 from tellus.coupling.runs.run import run_directory
 from tellus.coupling.solvers.names import make_solver

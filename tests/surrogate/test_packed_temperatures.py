@@ -9,9 +9,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from rollouts import complaint, tellus
-from small_data import make_runs
 
+from helpers.rollouts import complaint, tellus
+from helpers.small_data import make_runs
 from tellus.errors import InputError, SolverError
 from tellus.io.lock import sole_user
 from tellus.solver.direct import DirectSolver

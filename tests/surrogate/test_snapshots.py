@@ -4,8 +4,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from small_data import SNAPSHOTS
 
+from helpers.small_data import SNAPSHOTS
 from tellus.errors import InputError
 from tellus.surrogate.data import Dataset, load_snapshots
 from tellus.surrogate.training.schedule import balanced_weights, epoch_order

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from small_data import GRID, make_runs
-from small_models import card_of, edit_card, epochs_of
 
+from helpers.small_data import GRID, make_runs
+from helpers.small_models import card_of, edit_card, epochs_of
 from tellus.config import load_training_config
 from tellus.errors import InputError
 from tellus.solver.grid import Grid

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from rollouts import tellus
 from typer.testing import Result
 
+from helpers.rollouts import tellus
 from tellus.io.lock import NAME, sole_user
 from tellus.solver.grid import Grid
 from tellus.surrogate import files

@@ -14,9 +14,9 @@ import pytest
 import torch
 import zarr
 from scipy.interpolate import CubicSpline
-from small_data import GRID, SNAPSHOTS, problem
-from small_models import assert_same_training, card_of, edit_card, epochs_of
 
+from helpers.small_data import GRID, SNAPSHOTS, problem
+from helpers.small_models import assert_same_training, card_of, edit_card, epochs_of
 from tellus.config import load_config
 from tellus.coupling.simulation.loop import Simulation
 from tellus.errors import InputError, InterruptedRunError

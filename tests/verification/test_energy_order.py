@@ -11,9 +11,9 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from numerics import cell_flow, observed_orders
 from scipy.linalg import expm
 
+from helpers.numerics import cell_flow, observed_orders
 from tellus.solver import energy_kernels
 from tellus.solver.direct import DirectSolver
 from tellus.solver.energy import EnergyEquation, ThermalState

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
-from numerics import flow_of, observed_orders
 
+from helpers.numerics import flow_of, observed_orders
 from tellus.config import load_config
 from tellus.coupling.simulation.loop import Simulation
 from tellus.solver.boundaries import FLUX, TEMPERATURE, BoundaryConditions, Wall

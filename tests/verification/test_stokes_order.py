@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
-from manufactured import driving_temperature, velocity_errors
-from numerics import observed_orders
 
+from helpers.manufactured import driving_temperature, velocity_errors
+from helpers.numerics import observed_orders
 from tellus.solver.direct import DirectSolver
 from tellus.solver.grid import Array, Grid
 from tellus.solver.rheology import Given

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from small_models import save_models
 
+from helpers.small_models import save_models
 from tellus.config import load_config
 from tellus.coupling.output.web import export_closure
 from tellus.coupling.simulation.loop import Simulation

@@ -19,9 +19,9 @@ from urllib.request import urlopen
 import numpy as np
 import pytest
 from safetensors.numpy import load_file
-from small_models import save_models
 from typer.testing import CliRunner
 
+from helpers.small_models import save_models
 from tellus.cli import app
 from tellus.config import load_config
 from tellus.coupling.output.web import export_closure, export_run

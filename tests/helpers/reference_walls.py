@@ -5,10 +5,10 @@ balanced in the cells, and pressure is an unknown.
 """
 
 import numpy as np
-from reference_stokes import node_viscosity
 from scipy import sparse
 from scipy.sparse.linalg import splu
 
+from helpers.reference_stokes import node_viscosity
 from tellus.solver.grid import Array, Grid
 
 

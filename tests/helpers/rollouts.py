@@ -9,12 +9,12 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
-from numerics import cell_flow
 from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 from typer.testing import CliRunner, Result
 
+from helpers.numerics import cell_flow
 from tellus import open_run
 from tellus.cli import app
 from tellus.config import Config, dump, load_config

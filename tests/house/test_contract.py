@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 from contract import HELP, OUTPUTS, RUNS, helps, numbers, outputs, recorded, run_cases
-from petsc_needed import petsc
+
+from helpers.petsc_needed import petsc
 
 __all__ = ["petsc"]
 

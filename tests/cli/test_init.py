@@ -3,9 +3,9 @@
 from pathlib import Path
 
 import pytest
-from rollouts import tellus
 from typer.testing import CliRunner
 
+from helpers.rollouts import tellus
 from tellus.cli import app
 from tellus.config import load_config
 from tellus.config.examples import FOLDER, example, examples, to_begin_with

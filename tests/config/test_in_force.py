@@ -5,9 +5,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from rollouts import case, summary, tellus, write_case
 
 import tellus as library
+from helpers.rollouts import case, summary, tellus, write_case
 from tellus.config import load_config
 from tellus.config.examples import FOLDER
 from tellus.config.fields import fields

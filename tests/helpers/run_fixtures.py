@@ -1,10 +1,13 @@
-"""Fixtures for folders of tests whose runs compute with one thread."""
+"""Fixtures of several folders of tests."""
 
 import logging
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from threadpoolctl import threadpool_limits
+
+from helpers.small_data import GRID, waves, write_dataset
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -31,3 +34,11 @@ def one_field(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
         pictures, "_looks", lambda *given: {"temperature": looks(*given)["temperature"]}
     )
+
+
+@pytest.fixture(scope="session")
+def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data set of eight simulations, which no test changes."""
+    root = tmp_path_factory.mktemp("data")
+    write_dataset(root, GRID, waves())
+    return root

@@ -20,7 +20,7 @@ def test_no_module_imports_itself_on_any_way() -> None:
 
 
 def test_the_figure_in_contributing_shows_the_house_as_it_is() -> None:
-    script = Path(__file__).parents[1] / "scripts/house.py"
+    script = Path(__file__).parents[2] / "scripts/house.py"
     house = runpy.run_path(str(script))
     page = house["PAGE"].read_text()
     assert "surrogate --> io" in page

@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 import torch
 import yaml
-from sequences import SMALL, rising
-from small_data import GRID, waves, write_dataset
 
+from helpers.sequences import SMALL, rising
+from helpers.small_data import GRID, waves, write_dataset
 from tellus.benchmarks import gpu
 from tellus.benchmarks.gpu import write
 from tellus.errors import EXTRAS
@@ -92,7 +92,7 @@ LACKING_THERE = [
     "tomli_w", "typer", "xarray", "zarr", "tellus.solver._core",
 ]  # fmt: skip
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 
 
 def run(program: str, lacking: Iterable[str], *arguments: object) -> str:

@@ -4,14 +4,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from rollouts import tellus
 
+from helpers.rollouts import tellus
 from tellus import Simulation
 from tellus.config import Config, DatasetConfig, load_config, load_dataset_config
 from tellus.config.fields import fields, paths
 from tellus.errors import InputError
 
-EXAMPLES = Path(__file__).parents[1] / "examples"
+EXAMPLES = Path(__file__).parents[2] / "examples"
 PLACED = ["grid.nx=16", "grid.ny=8", "energy.advection=van-leer"]
 
 

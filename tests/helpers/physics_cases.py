@@ -10,11 +10,11 @@ from typing import Any
 
 import numpy as np
 from allpairspy import AllPairs
-from numerics import cell_flow, flow_of
-from rollouts import TINY
-from rollouts import case as case_of
-from rollouts import ran as ran_of
 
+from helpers.numerics import cell_flow, flow_of
+from helpers.rollouts import TINY
+from helpers.rollouts import case as case_of
+from helpers.rollouts import ran as ran_of
 from tellus.config import Config
 from tellus.coupling.simulation.loop import Simulation
 from tellus.coupling.simulation.stepping import Schedule

@@ -27,7 +27,7 @@ from tellus.coupling.simulation.loop import Simulation
 from tellus.errors import InputError
 from tellus.surrogate.two_level.settings import TrainingSettings
 
-EXAMPLES = Path(__file__).parents[1] / "examples"
+EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
 def test_every_field_is_documented_and_no_number_without_bounds() -> None:

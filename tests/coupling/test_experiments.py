@@ -10,13 +10,16 @@ from pathlib import Path
 from time import sleep
 from unittest.mock import patch
 
-import one_by_one
 import pytest
 from typer.testing import CliRunner
 
+from helpers import one_by_one
+from helpers.run_fixtures import dataset
 from tellus.cli import app
 from tellus.config import load_training_config
 from tellus.coupling.experiments import trainings
+
+__all__ = ["dataset"]
 
 TINY = (
     "[network]\nfilters = 4\nlevels = 2\nconvolutions = 1\n[training]\nepochs = 1\nbatch_size = 8\n"

@@ -14,8 +14,8 @@ import pytest
 import tomli_w
 from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
-from rollouts import complaint, tellus
 
+from helpers.rollouts import complaint, tellus
 from tellus.config import Config, DatasetConfig, TrainingConfig, dump, examples, load_config
 from tellus.config.fields import fields
 from tellus.config.read import read

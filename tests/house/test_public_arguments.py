@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from physics_cases import assert_same_arrays, case
 
 import tellus
+from helpers.physics_cases import assert_same_arrays, case
 from tellus.coupling.simulation.steady import SteadyWatch
 from tellus.coupling.simulation.stepping import Stepping
 from tellus.errors import InputError

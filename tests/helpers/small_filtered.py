@@ -3,8 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from small_data import Member, parameters
-
+from helpers.small_data import Member, parameters
 from tellus.config import DatasetConfig, load_dataset_config
 from tellus.coupling.build import grid_of_data
 from tellus.coupling.dataset.filtered import filtered
