@@ -21,6 +21,7 @@ from tellus.io.whole_file import folder_aside
 from tellus.solver.grid import Array, Grid
 from tellus.solver.rheology import FrankKamenetskii
 from tellus.surrogate.card import CARD
+from tellus.version import __version__
 
 CLASSES = "classes.json"
 WINDOWS = {"first", "mean_psi", "along_x", "along_y", "heated"}
@@ -106,8 +107,6 @@ def kept_classes(out: Path) -> dict[str, Any]:
 
 def write_card(config: DatasetConfig, out: Path) -> None:
     """card.json: grid, parameters, splits, statistics and a hash of all temperatures."""
-    from tellus import __version__
-
     simulations, whole, grid = [], hashlib.sha256(), grid_of_data(config)
     for member in members(config):
         content, recorded = _recorded(store_of(out, member.name), member, grid)

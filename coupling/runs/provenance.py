@@ -9,16 +9,17 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from tellus.version import __version__
+
 PACKAGES = ("numpy", "scipy", "numba", "torch", "xarray", "zarr", "petsc4py")
 
 
 def provenance() -> dict[str, Any]:
     """What run.json and benchmark results say about their origin."""
-    import tellus
     from tellus.solver.threads import allowed
 
     return {
-        "tellus": tellus.__version__,
+        "tellus": __version__,
         "git": git_hash(),
         "machine": machine(),
         "threads": allowed(),

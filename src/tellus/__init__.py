@@ -25,8 +25,7 @@ if TYPE_CHECKING:
     from tellus.solver.rheology import FrankKamenetskii
     from tellus.solver.stokes import Flow, StokesProblem, StokesReport, StokesSolver
     from tellus.surrogate.two_level.model import Surrogate
-
-    __version__: str
+    from tellus.version import __version__
 
 _HOMES = {
     "Config": "tellus.config",
@@ -44,6 +43,7 @@ _HOMES = {
     "StokesSolver": "tellus.solver.stokes",
     "Surrogate": "tellus.surrogate.two_level.model",
     "TellusError": "tellus.errors",
+    "__version__": "tellus.version",
     "load_config": "tellus.config",
     "make_solver": "tellus.coupling.solvers.names",
     "open_run": "tellus.coupling.runs.run",
@@ -75,8 +75,6 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    if name == "__version__":
-        return _version()
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from tellus.errors import extras
@@ -88,12 +86,3 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return sorted({*globals(), *__all__})
-
-
-def _version() -> str:
-    from importlib.metadata import PackageNotFoundError, version
-
-    try:
-        return version("tellus-mantle")
-    except PackageNotFoundError:
-        return "0+source"

@@ -11,7 +11,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from tellus import __version__
 from tellus.errors import InputError
 from tellus.solver.grid import Array
 from tellus.surrogate.card import PARAMETERS
@@ -19,6 +18,7 @@ from tellus.surrogate.data import Dataset
 from tellus.surrogate.files import write_model
 from tellus.surrogate.kinds import KINDS
 from tellus.surrogate.settings import LoopSettings
+from tellus.version import __version__
 
 FORMAT = 1
 """The format of a card."""

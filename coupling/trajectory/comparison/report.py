@@ -9,7 +9,6 @@ from typing import Any
 
 from jinja2 import Environment, StrictUndefined
 
-import tellus
 from tellus.config import Config
 from tellus.config.in_force import in_force
 from tellus.coupling.output.style import picture, save_picture
@@ -18,6 +17,7 @@ from tellus.errors import InputError
 from tellus.io.places import directory
 from tellus.io.shown import shown
 from tellus.io.whole_file import write_atomically
+from tellus.version import __version__
 
 from .figures import figures
 from .found import HEADINGS, Comparison, headline, rows
@@ -110,7 +110,7 @@ def render(
             for section, found in drawn.items()
         },
         runs=runs,
-        version=tellus.__version__,
+        version=__version__,
         date=date.today().isoformat(),
     )
 

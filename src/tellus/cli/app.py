@@ -35,7 +35,7 @@ app = typer.Typer(
 
 def _print_version(wanted: bool) -> None:
     if wanted:
-        from tellus import __version__
+        from tellus.version import __version__
 
         typer.echo(f"tellus {__version__}")
         raise typer.Exit
