@@ -12,7 +12,7 @@ from time import perf_counter
 import numpy as np
 
 from tellus.config import Config
-from tellus.coupling.build import grid_of
+from tellus.coupling.build import boundaries_of, grid_of
 from tellus.coupling.runs.progress import RunProgress
 from tellus.coupling.runs.provenance import git_hash, machine
 from tellus.coupling.simulation.loop import Simulation, StepRecord
@@ -24,7 +24,6 @@ from tellus.io.arrays import read_npz, write_npz
 from tellus.io.busy import Watch
 from tellus.io.json_file import parse_json
 from tellus.solver import initial
-from tellus.solver.boundaries import BoundaryConditions
 from tellus.solver.composite import joined, state_of
 from tellus.solver.grid import Array, Grid
 from tellus.solver.transport.regridding import regridded
@@ -185,7 +184,7 @@ def beginning(config: Config, temperature: Array, time: float) -> Snapshot:
     What is to be warned of is kept of the rollout itself.
     """
     grid, (ny, nx) = grid_of(config), temperature.shape
-    means = regridded(temperature, Grid(nx, ny, grid.aspect), grid, BoundaryConditions())
+    means = regridded(temperature, Grid(nx, ny, grid.aspect), grid, boundaries_of(config))
     start = np.ascontiguousarray(means)
     simulation = Simulation.from_config(config, temperature=start, warn=lambda sentence: None)
     simulation.time = time

@@ -12,6 +12,7 @@ import pytest
 
 from helpers.rollouts import SIMPLEST, case
 from helpers.trajectories import Spoilt, make_weary_known, synthetic
+from tellus.coupling.build import boundaries_of
 from tellus.coupling.simulation.loop import Simulation, StepRecord
 from tellus.coupling.simulation.snapshot import Snapshot
 from tellus.coupling.trajectory import rollout as rollout_module
@@ -23,10 +24,12 @@ from tellus.coupling.trajectory.drift import (
     trajectory_drift,
 )
 from tellus.coupling.trajectory.record import Recorder, Trajectory, unfinished
-from tellus.coupling.trajectory.rollout import Rollout, file_name, roll_out
+from tellus.coupling.trajectory.rollout import Rollout, beginning, file_name, roll_out
 from tellus.errors import InputError
 from tellus.io.arrays import write_npz
+from tellus.solver.grid import Grid
 from tellus.solver.stokes import Flow
+from tellus.solver.transport.regridding import regridded
 
 CONFIG = case(*SIMPLEST, "time.end=0.02", "time.max_steps=40", "model.heating=5")
 
@@ -135,6 +138,16 @@ def test_a_rollout_goes_on_from_a_state_and_keeps_fields(start: Snapshot) -> Non
     assert 0.0 < np.abs(apart.fields - found.fields).max() < 1e-5
     assert found.account.setup_seconds is not None
     assert found.account.weights_sha256 is None
+
+
+def test_a_state_of_another_grid_begins_a_rollout_between_its_own_walls() -> None:
+    hot = case(*SIMPLEST, "boundaries.bottom_thermal=flux", "boundaries.bottom_value=2")
+    coarse, fine = Grid(8, 4, 2.0), Grid(16, 8, 2.0)
+    means = 0.5 + np.random.default_rng(1).uniform(-0.1, 0.1, coarse.cells)
+    found = beginning(hot, means, 0.25)
+    expected = regridded(means, coarse, fine, boundaries_of(hot))
+    assert np.array_equal(found["temperature"], expected)
+    assert found["clock"][0] == 0.25
 
 
 def test_a_rollout_that_was_stopped_goes_on_bitwise(
