@@ -26,7 +26,7 @@ from tellus.errors import InputError, RunFailedError
 from tellus.io.lock import sole_user
 from tellus.io.places import refuse_occupied
 from tellus.solver.grid import Array, Grid
-from tellus.solver.stokes import QUIET_VRMS, velocity
+from tellus.solver.stokes import QUIET_VRMS, rms_velocity, velocity
 from tellus.surrogate.card import CARD
 from tellus.surrogate.closure.model import LearnedClosure
 from tellus.surrogate.data import Dataset
@@ -238,9 +238,8 @@ def _biases(found: Sequence[_Gaps], share: float) -> list[Bias]:
 def _last(dataset: Dataset, case: RolloutCase) -> tuple[Array, float, float]:
     """T and time of the last moment that the data hold of a simulation, and its overturn time."""
     kept = dataset.arrays(case.name, "temperature", "psi", "time")
-    u, v = velocity(kept["psi"][-1].astype(np.float64), dataset.grid)
-    vrms = float(np.sqrt(np.mean(u**2) + np.mean(v**2)))
-    return kept["temperature"][-1].astype(np.float64), float(kept["time"][-1]), 1.0 / vrms
+    speed = rms_velocity(*velocity(kept["psi"][-1].astype(np.float64), dataset.grid), dataset.grid)
+    return kept["temperature"][-1].astype(np.float64), float(kept["time"][-1]), 1.0 / speed
 
 
 def _gaps(
