@@ -20,7 +20,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tellus.coupling.simulation.loop import HELD, Simulation
+from tellus.coupling.simulation.loop import HELD, Simulation, StepRecord
 from tellus.coupling.simulation.stepping import Stepping
 from tellus.errors import InputError
 from tellus.io.arrays import read_npz, write_npz
@@ -214,14 +214,16 @@ def _refined(
 ) -> list[tuple[float, Array]]:
     """Time and temperature after each step on the finest grid."""
     recorded: list[tuple[float, Array]] = []
+
+    def record(run: Simulation, step: StepRecord) -> None:
+        recorded.append((step.time, run.temperature))
+
     for coarse, fine in pairwise(rungs):
         run = case.simulation(
             fine, regridded(temperature, coarse, fine, BoundaryConditions()), time
         )
-        recorded = []
-        for _ in range(case.steps):
-            run.step()
-            recorded.append((run.time, run.temperature))
+        recorded.clear()
+        run.run(steps=case.steps, observers=[record])
         time, temperature = recorded[-1]
     return recorded
 

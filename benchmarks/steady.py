@@ -9,7 +9,7 @@ import numpy as np
 
 from tellus.config import Config, load_config
 from tellus.coupling.build import boundaries_of
-from tellus.coupling.simulation.loop import Simulation
+from tellus.coupling.simulation.loop import Simulation, StepRecord
 from tellus.coupling.simulation.steady import WATCHED, SteadyWatch
 from tellus.coupling.solvers.names import make_solver
 from tellus.errors import RunFailedError
@@ -116,19 +116,23 @@ def ladder(resolutions: Sequence[int]) -> list[int]:
 
 
 def relaxed(config: Config, held: int, temperature: Array | None = None) -> Simulation:
-    """Step, `held` at a time, until nothing moves; RunFailedError if that never comes."""
+    """Step until nothing moves, seen every `held` steps; RunFailedError if that never comes."""
     simulation = Simulation.from_config(config, temperature=temperature)
     watch = SteadyWatch(TOLERANCE, WINDOW)
-    while not watch.steady:
-        if simulation.time >= LONGEST:
-            raise RunFailedError(
-                f"no steady state on {simulation.grid} by t = {LONGEST:g}: the flow oscillates, or "
-                "is too coarsely resolved; take a finer grid."
-            )
-        for _ in range(held):
-            record = simulation.step()
-        values = tuple(getattr(record.diagnostics, name) for name in WATCHED)
-        watch.add(record.step, record.time, values)
+
+    def look(_: Simulation, record: StepRecord) -> None:
+        if record.step % held == 0:
+            values = tuple(getattr(record.diagnostics, name) for name in WATCHED)
+            watch.add(record.step, record.time, values)
+            if watch.steady:
+                raise StopIteration
+
+    simulation.run(LONGEST, [look])
+    if not watch.steady:
+        raise RunFailedError(
+            f"no steady state on {simulation.grid} by t = {LONGEST:g}: the flow oscillates, or "
+            "is too coarsely resolved; take a finer grid."
+        )
     return simulation
 
 

@@ -160,7 +160,7 @@ def steps_per_block(solvers: Iterable[StokesSolver]) -> int:
 def _block(run: Simulation, steps: int, number: int) -> Block:
     """The steps of a block, whatever its number."""
     stokes_before, energy_before = dict(run.statistics.stokes), run.statistics.energy
-    seconds, _ = timed(lambda: [run.step() for _ in range(steps)])
+    seconds, _ = timed(lambda: run.run(steps=steps))
     stokes = {
         phase: (total - stokes_before.get(phase, 0.0)) / steps
         for phase, total in run.statistics.stokes.items()
