@@ -158,7 +158,7 @@ WHERE_IT_IS_ONE = {
     "frank-kamenetskii": "that of T = 0 at the surface",
     "arrhenius": "that of T = 1 at the bottom",
 }
-"""By `rheology.kind`; model.rayleigh is by that viscosity."""
+"""By `rheology.kind`, of those that say where; model.rayleigh is by that viscosity."""
 
 EARTH = "about 1 in the Earth's mantle"
 """Density x gravity x expansivity, in kg/(m2 s2 K): 4000 x 10 x 2.5e-5."""
@@ -173,7 +173,7 @@ def viscosity_note(config: Config) -> str | None:
     if viscosity is None or planet.depth_km is None:
         return None
     law = config.rheology
-    where = WHERE_IT_IS_ONE.get(law.kind, "what the law of one's own calls 1")
+    where = WHERE_IT_IS_ONE.get(law.kind, "what the law calls 1")
     where += ", before the factors of the layers" if law.layer_factors else ""
     said = f"viscosity 1, {where}, is {viscosity:.3g} Pa s"
     if buoyancy is None:

@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from tellus.config import Config
+from tellus.config.fields import read_by
 from tellus.config.purposes import purpose_of
 from tellus.config.sections import GridSection, InitialSection, RheologySection
 from tellus.coupling.runs.summary import StartedFrom, guards
+from tellus.coupling.trajectory.tabular import brief_value
 from tellus.errors import InputError
 from tellus.io.card import OwnClassUsed
 from tellus.io.json_file import read_json
@@ -192,11 +194,8 @@ def _case(config: Config) -> str:
 
 
 def _law(law: RheologySection) -> str:
-    read = {
-        "frank-kamenetskii": ("gamma_T", "gamma_p"),
-        "arrhenius": ("activation_energy", "activation_volume"),
-    }.get(law.kind, ())
-    said = [f"{key} {getattr(law, key):g}" for key in read] or [f"{law.kind} viscosity"]
+    read = [key for key, kinds in read_by(type(law)).items() if law.kind in kinds]
+    said = [f"{key} {brief_value(getattr(law, key))}" for key in read] or [f"{law.kind} viscosity"]
     if law.layer_factors:
         said.append(f"{len(law.layer_factors)} layers")
     if law.yield_stress is not None:

@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Annotated
 
 import numpy as np
 import pytest
@@ -11,8 +11,9 @@ import pytest
 from helpers.rollouts import Damped, case, summary, tellus, write_case
 from tellus import Simulation, make_solver
 from tellus.config import Config
-from tellus.config.fields import quantity, rows
-from tellus.config.sections import RheologySection
+from tellus.config.fields import Kinds, quantity, rows
+from tellus.config.in_force import in_force, shown
+from tellus.config.sections import LINEAR_LAWS, RheologySection
 from tellus.config.solver_spec import OWN_ARGUMENTS, SolverSpec
 from tellus.coupling import build
 from tellus.coupling.solvers import kinds, memory, names
@@ -109,10 +110,10 @@ class Melting(Rheology):
 
 
 class MeltingSection(RheologySection):
-    kind: Literal["constant", "frank-kamenetskii", "arrhenius", "melting"] = quantity(  # type: ignore[assignment]
+    kind: Annotated[str, Kinds(*LINEAR_LAWS, "melting")] = quantity(
         "frank-kamenetskii", "viscosity law"
     )
-    above: float = quantity(0.5, "temperature of melting", ge=0, le=1)
+    above: float = quantity(0.5, "melting: its temperature", kinds=("melting",), ge=0, le=1)
 
 
 class MeltingConfig(Config):
@@ -135,3 +136,10 @@ def test_a_law_by_kind_is_a_setting_a_table_entry_and_layered_and_run(
     assert (viscosity.min(), viscosity.max()) == (1.0, 200.0)
     assert simulation.step().diagnostics.vrms > 0.0
     assert "rheology.above" in [row.key for row in rows(MeltingConfig)]
+
+
+def test_only_its_own_law_reads_a_setting() -> None:
+    config = MeltingConfig.model_validate({"rheology": {"kind": "melting"}})
+    assert dict(in_force(config))["rheology.above"] == 0.5
+    assert "gamma_T" not in shown(config)
+    assert {key for key, _ in in_force(MeltingConfig())} == {key for key, _ in in_force(Config())}

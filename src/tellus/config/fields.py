@@ -5,7 +5,7 @@ value and the table of `tellus config --help-fields` are both derived from
 that declaration.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from pydantic import (
@@ -71,14 +71,31 @@ class Kinds:
 
 
 def quantity(
-    default: Any, meaning: str, unit: str = "-", path: str | None = None, **limits: Any
+    default: Any,
+    meaning: str,
+    unit: str = "-",
+    path: str | None = None,
+    kinds: Sequence[str] = (),
+    **limits: Any,
 ) -> Any:
-    """Declare a field: its default, one-line meaning, unit ("-" if none) and ge/gt/le limits.
+    """Declare a field of a section.
 
-    `path` says what kind of path it holds; see `paths`.
+    Parameters
+    ----------
+    default : object
+    meaning : str
+        One line.
+    unit : str
+        "-" if none.
+    path : str, optional
+        What kind of path it holds; see `paths`.
+    kinds : sequence of str
+        Of the section's `kind`, those by which the field is read; empty: by all.
+    limits
+        ge, gt, le and lt, of a number.
     """
-    extra = {"unit": unit, "path": path}
-    return Field(default=default, description=meaning, json_schema_extra={**extra}, **limits)
+    extra: dict[str, Any] = {"unit": unit, "path": path, "kinds": [*kinds]}
+    return Field(default=default, description=meaning, json_schema_extra=extra, **limits)
 
 
 class FieldRow(NamedTuple):
@@ -119,6 +136,18 @@ def paths(model: type[BaseModel]) -> Iterator[tuple[str, str]]:
     for key, field in fields(model):
         if kind := _extra(field).get("path"):
             yield key, str(kind)
+
+
+def kinds_of(field: FieldInfo) -> list[str]:
+    """The kinds of its section that read a field; none where all of them do."""
+    kinds: list[str] = _extra(field).get("kinds", [])
+    return kinds
+
+
+def read_by(section: type[BaseModel]) -> dict[str, list[str]]:
+    """By key of a section the kinds that read it, of those that not all of them do."""
+    found = {key: kinds_of(field) for key, field in section.model_fields.items()}
+    return {key: kinds for key, kinds in found.items() if kinds}
 
 
 def allowed(field: FieldInfo) -> str:

@@ -7,9 +7,8 @@ from typing import Any
 import tomli_w
 from pydantic import BaseModel
 
-from .fields import fields
-from .own_class import OwnClass, is_handed_in
-from .sections import READ_BY
+from .fields import fields, kinds_of
+from .sections import LINEAR_LAWS
 
 Rule = Callable[[Any], bool]
 """Of the configuration of a run."""
@@ -19,18 +18,10 @@ def _wall(name: str) -> Rule:
     return lambda config: getattr(config.boundaries, f"{name}_thermal") != "insulating"
 
 
-def _law(name: str) -> Rule:
-    return lambda config: config.rheology.kind == name
-
-
-def _start(kinds: tuple[str, ...]) -> Rule:
-    return lambda config: config.initial.kind in kinds
-
-
 def _iterates(config: Any) -> bool:
     """A law of one's own may depend on the strain rate."""
-    kind, law = config.rheology.kind, config.rheology
-    return law.yield_stress is not None or is_handed_in(kind) or bool(OwnClass.parse(kind))
+    law = config.rheology
+    return law.yield_stress is not None or law.kind not in LINEAR_LAWS
 
 
 def _perturbed(config: Any) -> bool:
@@ -45,10 +36,7 @@ RULES: dict[str, Rule] = {
         or config.model.surface_temperature > 0  # shifts what [planet] shows
     ),
     **{f"boundaries.{name}_value": _wall(name) for name in ("left", "right", "bottom", "top")},
-    "rheology.gamma_*": _law("frank-kamenetskii"),
-    "rheology.activation_*": _law("arrhenius"),
     "rheology.eta_star": lambda config: config.rheology.yield_stress is not None,
-    **{f"initial.{key}": _start(kinds) for key, kinds in READ_BY.items()},
     "initial.amplitude": _perturbed,
     "initial.perturbation": _perturbed,
     "initial.mode": lambda c: _perturbed(c) and c.initial.perturbation == "mode",
@@ -56,15 +44,17 @@ RULES: dict[str, Rule] = {
     "time.steady_window": lambda config: config.time.steady_tolerance is not None,
     "stokes.picard_*": _iterates,
 }
-"""When a key is read, by patterns of keys; those that are not named always are."""
+"""When a key is read, by patterns of keys, beside the kinds that its declaration names."""
 
 
 def in_force(config: BaseModel) -> Iterator[tuple[str, Any]]:
     """("section.key", value) of all that is set, given or by default, and read."""
-    for key, _ in fields(type(config)):
+    for key, field in fields(type(config)):
         section, _, name = key.partition(".")
-        value = getattr(getattr(config, section), name)
-        if value not in (None, ()) and _is_read(config, key):
+        held, kinds = getattr(config, section), kinds_of(field)
+        value = getattr(held, name)
+        of_its_kind = not kinds or held.kind in kinds
+        if value not in (None, ()) and of_its_kind and _is_read(config, key):
             yield key, value
 
 

@@ -12,7 +12,7 @@ from pydantic import Field, Strict, field_validator, model_validator
 
 from tellus.solver.limits import FEWEST_CELLS, LARGEST_SEED, MOST_CELLS, MOST_STEPS
 
-from .fields import Kinds, Section, quantity
+from .fields import Kinds, Section, quantity, read_by
 from .own_class import OwnClass, is_handed_in
 from .paths import CLASS, PATH, SOLVER
 
@@ -137,19 +137,27 @@ class ModelSection(Section):
         return self
 
 
+LINEAR_LAWS = "constant", "frank-kamenetskii", "arrhenius"
+"""Kinds of viscosity laws that do not depend on the strain rate: no solve iterates for them."""
+
+
 class RheologySection(Section):
     """The viscosity law; keys of another kind are not read."""
 
-    kind: Annotated[str, Kinds("constant", "frank-kamenetskii", "arrhenius")] = quantity(
+    kind: Annotated[str, Kinds(*LINEAR_LAWS)] = quantity(
         "frank-kamenetskii", "viscosity law", path=CLASS
     )
-    gamma_T: float = quantity(1e7, "viscosity contrast due to temperature", ge=1, le=1e12)
-    gamma_p: float = quantity(10.0, "viscosity contrast due to pressure", ge=1, le=1e6)
+    gamma_T: float = quantity(
+        1e7, "viscosity contrast due to temperature", kinds=("frank-kamenetskii",), ge=1, le=1e12
+    )
+    gamma_p: float = quantity(
+        10.0, "viscosity contrast due to pressure", kinds=("frank-kamenetskii",), ge=1, le=1e6
+    )
     activation_energy: float = quantity(
-        10.0, "Arrhenius: E over gas constant and contrast", ge=0, le=1e3
+        10.0, "Arrhenius: E over gas constant and contrast", kinds=("arrhenius",), ge=0, le=1e3
     )
     activation_volume: float = quantity(
-        0.0, "Arrhenius: V times the bottom pressure, likewise", ge=0, le=1e3
+        0.0, "Arrhenius: V times the bottom pressure, likewise", kinds=("arrhenius",), ge=0, le=1e3
     )
     layer_depths: Annotated[tuple[float, ...], Strict(False)] = quantity(
         (), "depths of interfaces between layers, increasing", "box heights"
@@ -216,35 +224,40 @@ class RheologySection(Section):
         return self
 
 
-READ_BY = {
-    "interior": ("linear",),
-    "thickness": ("linear",),
-    "weights": ("predicted",),
-    "path": ("file", "profile"),
-    "time": ("file",),
-}
-"""Which kinds of start take a key of `[initial]` that is not of all."""
-
-
 class InitialSection(Section):
     """The temperature a run starts from; `kind = file` takes it as it is, without perturbation."""
 
     kind: Literal["hot", "cold", "linear", "conductive", "profile", "predicted", "file"] = quantity(
         "hot", "starting temperature; profile and file take it from path, predicted from weights"
     )
-    interior: float = quantity(0.75, "kind = linear: T between the layers", ge=0, le=10)
+    interior: float = quantity(
+        0.75, "kind = linear: T between the layers", kinds=("linear",), ge=0, le=10
+    )
     thickness: float = quantity(
-        0.05, "kind = linear: of each boundary layer", "box heights", gt=0, le=0.5
+        0.05,
+        "kind = linear: of each boundary layer",
+        "box heights",
+        kinds=("linear",),
+        gt=0,
+        le=0.5,
     )
     amplitude: float = quantity(0.01, "size of the perturbation", "temperature", ge=0, le=1)
     perturbation: Literal["random", "mode"] = quantity("random", "noise, or one cosine along x")
     mode: int = quantity(1, "half waves of perturbation = mode", ge=1, le=4096)
     seed: int = quantity(0, "seed of perturbation = random", ge=0, le=LARGEST_SEED)
     path: str | None = quantity(
-        None, "run directory of kind = file, or table (y, T) of kind = profile", path=PATH
+        None,
+        "run directory of kind = file, or table (y, T) of kind = profile",
+        path=PATH,
+        kinds=("file", "profile"),
     )
     time: float | None = quantity(
-        None, "output of that run to take (none: its last)", "diffusion time", ge=0, le=LONGEST_TIME
+        None,
+        "output of that run to take (none: its last)",
+        "diffusion time",
+        kinds=("file",),
+        ge=0,
+        le=LONGEST_TIME,
     )
     heating_age: float | None = quantity(
         None,
@@ -261,7 +274,10 @@ class InitialSection(Section):
         le=1e6,
     )
     weights: str | None = quantity(
-        None, "kind = predicted: a trained profile predictor (none: the shipped one)", path=PATH
+        None,
+        "kind = predicted: a trained profile predictor (none: the shipped one)",
+        path=PATH,
+        kinds=("predicted",),
     )
 
     @model_validator(mode="after")
@@ -270,7 +286,7 @@ class InitialSection(Section):
             raise ValueError("initial.weights must name a directory of weights: leave it out")
         if self.kind in ("file", "profile") and not self.path:
             raise ValueError(f'initial.kind = "{self.kind}" needs initial.path')
-        for key, kinds in READ_BY.items():
+        for key, kinds in read_by(type(self)).items():
             value, default = getattr(self, key), _default(self, key)
             # What a file replaces as a whole may stand there, as seed and amplitude may.
             replaced = self.kind == "file" and default is not None
