@@ -33,6 +33,9 @@ def run_all(
 
     Parameters
     ----------
+    work : callable
+    tasks : sequence of tuple
+        The arguments of each call.
     jobs : int
         Worker processes of a local cluster, each with one task at a time.
     scheduler : str, optional

@@ -50,6 +50,7 @@ def make_dataset(
 
     Parameters
     ----------
+    config : DatasetConfig
     out : Path
         Directory of the data set; one left by a killed call of the same configuration goes on.
     jobs, scheduler

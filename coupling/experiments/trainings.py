@@ -49,11 +49,16 @@ def run_experiments(
 ) -> Json:
     """Train, evaluate and roll out every experiment of a folder.
 
-    The training split of the data set trains, its test split judges. In `out`: a folder for each
-    experiment, the rollouts, and experiments.json, which is returned too.
+    The training split of the data set trains, its test split judges.
 
     Parameters
     ----------
+    folder : Path
+        Of training files, an experiment each.
+    data : Path
+        The data set.
+    out : Path
+        For a folder for each experiment, the rollouts, and experiments.json, which is returned too.
     only : sequence of str
         Names of experiments; all by default.
     changes : sequence of str

@@ -219,7 +219,18 @@ def bent(low: float, high: float, median: float) -> Normalize:
 def colour_bar(
     figure: Figure | SubFigure, drawn: ScalarMappable, axes: Any, label: str, **more: Any
 ) -> Colorbar:
-    """Beside all of the axes that share a scale."""
+    """A colour bar beside all of the axes that share a scale.
+
+    Parameters
+    ----------
+    figure : Figure or SubFigure
+    drawn : ScalarMappable
+        What has the scale.
+    axes : Axes or array of Axes
+    label : str
+    **more
+        As of `Figure.colorbar`.
+    """
     own = {"fraction": 0.04, "aspect": 30, "pad": 0.01, **more}
     bar = figure.colorbar(drawn, ax=axes, label=label, **own)
     bar.outline.set_visible(False)

@@ -1,10 +1,19 @@
-"""Imports: `make lint` holds their directions; here, that none goes in a circle, and the figure."""
+"""What the house looks like: imports, its figure, what public functions say of their arguments.
 
+`make lint` holds the directions of imports; here, that none goes in a circle.
+"""
+
+import ast
+import re
 import runpy
+from collections.abc import Iterator
 from pathlib import Path
 
 import grimp
 import networkx
+import pytest
+
+ROOT = Path(__file__).parents[2]
 
 
 def test_no_module_imports_itself_on_any_way() -> None:
@@ -20,8 +29,47 @@ def test_no_module_imports_itself_on_any_way() -> None:
 
 
 def test_the_figure_in_contributing_shows_the_house_as_it_is() -> None:
-    script = Path(__file__).parents[2] / "scripts/house.py"
+    script = ROOT / "scripts/house.py"
     house = runpy.run_path(str(script))
     page = house["PAGE"].read_text()
     assert "surrogate --> io" in page
     assert house["drawn"](page) == page, "`make house` draws it anew"
+
+
+def functions(body: list[ast.stmt], doc: str = "") -> Iterator[tuple[ast.FunctionDef, str]]:
+    """Public functions and methods with their docstrings; of `__init__` that of its class."""
+    for node in body:
+        if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+            yield from functions(node.body, ast.get_docstring(node) or "")
+        elif isinstance(node, ast.FunctionDef) and node.name == "__init__":
+            yield node, doc
+        elif isinstance(node, ast.FunctionDef) and not node.name.startswith("_"):
+            yield node, ast.get_docstring(node) or ""
+
+
+def arguments(function: ast.FunctionDef) -> set[str]:
+    """Names of all, `*` and `**` left out."""
+    every = function.args
+    several = [each for each in (every.vararg, every.kwarg) if each]
+    named = [*every.posonlyargs, *every.args, *every.kwonlyargs, *several]
+    return {argument.arg for argument in named} - {"self", "cls"}
+
+
+def described(doc: str) -> set[str]:
+    """Names that a numpydoc section of parameters has."""
+    _, _, section = doc.partition("Parameters\n----------\n")
+    heads = re.findall(r"^([*\w]+(?:, [*\w]+)*)(?: : .*)?$", section, re.MULTILINE)
+    return {name.lstrip("*") for head in heads for name in head.split(", ")}
+
+
+@pytest.mark.parametrize("room", ["src/tellus", "solver", "surrogate", "coupling", "benchmarks"])
+def test_public_functions_of_five_or_more_arguments_describe_each(room: str) -> None:
+    """Commands apart, whose options say what they are."""
+    lacking = [
+        f"{file.relative_to(ROOT)}: {function.name}: {', '.join(missing)}"
+        for file in sorted((ROOT / room).rglob("*.py"))
+        for function, doc in functions(ast.parse(file.read_text()).body)
+        if len(arguments(function)) >= 5 and "Annotated[" not in ast.unparse(function.args)
+        if (missing := sorted(arguments(function) - described(doc)))
+    ]
+    assert lacking == []

@@ -48,7 +48,20 @@ def labels_of(result: Comparison) -> list[str]:
 
 
 def finding(result: Comparison, what: str, *names: str, scale: float = 1.0, unit: str = "") -> str:
-    """A sentence of the drift that `compare` found of each run; nothing of a single one."""
+    """A sentence of the drift that `compare` found of each run; nothing of a single one.
+
+    Parameters
+    ----------
+    result : Comparison
+    what : str
+        Of what the numbers are, the sentence's beginning.
+    *names : str
+        Fields of `Drift`, of which each run's are said.
+    scale : float
+        What they are multiplied by.
+    unit : str
+        What follows each.
+    """
     found = []
     for run in result.runs[1:]:
         values = [f"{digits(getattr(run.drift, name), scale)}{unit}" for name in names]

@@ -18,7 +18,24 @@ RUNS = Path("runs")
 def configured(
     config: Path, out: Path | None, changes: Sequence[str], resume: bool, force: bool
 ) -> tuple[Config, Path]:
-    """The configuration of a run, and its directory, where a new one may begin."""
+    """The configuration of a run, and its directory, where a new one may begin.
+
+    Parameters
+    ----------
+    config : Path
+        The file; of a run that is resumed, the run's directory or the file it was started from.
+    out : Path, optional
+        The run's directory; after the file's name by default.
+    changes : sequence of str
+        ``section.key=value``, over the file or the stored configuration.
+    resume, force : bool
+        Go on with the run that is there, or replace it.
+
+    Raises
+    ------
+    InputError
+        The configuration is refused, there is a run and neither is asked for, or no run to resume.
+    """
     if resume and force:
         raise InputError("--resume goes on with a run, --force replaces it: take one of them.")
     if resume:

@@ -91,7 +91,7 @@ def quantity(
         What kind of path it holds; see `paths`.
     kinds : sequence of str
         Of the section's `kind`, those by which the field is read; empty: by all.
-    limits
+    **limits : float
         ge, gt, le and lt, of a number.
     """
     extra: dict[str, Any] = {"unit": unit, "path": path, "kinds": [*kinds]}
