@@ -93,7 +93,7 @@ class Remembering(Half):
         self.calls = int(state.get("calls", 0))
 
 
-class Failing(Half):
+class GivingUp(Half):
     """No velocity at all."""
 
     name = "failing"
@@ -272,7 +272,7 @@ def test_all_stands_for_every_kind_of_solver() -> None:
 def test_all_goes_on_without_a_solver_that_fails(
     register: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    register(Failing)
+    register(GivingUp)
     monkeypatch.setattr(stokes, "SINGLE_SOLVES", ("direct", "failing", "not-yet-there"))
     result = stokes.main(toy(), ["all"])
     assert [row["solver"] for row in result["results"]] == ["direct"]

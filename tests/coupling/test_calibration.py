@@ -9,7 +9,7 @@ import pytest
 import tellus.coupling.calibration as calibration
 from helpers import one_by_one
 from helpers.rollouts import files
-from helpers.small_filtered import configured, familiar_everywhere
+from helpers.small_filtered import familiar_everywhere, filtered_config
 from tellus.config import load_config
 from tellus.coupling.calibration import RUNS, SHARES, best_share, calibrate, table
 from tellus.coupling.dataset.make import make_dataset
@@ -35,7 +35,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("calibration") / "data"
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("tellus.coupling.dataset.make.run_all", one_by_one.run_all)
-        config = configured("dataset.train=2", "windows.sequences=1", "windows.count=1")
+        config = filtered_config("dataset.train=2", "windows.sequences=1", "windows.count=1")
         make_dataset(config, out, report=len)
     return out
 

@@ -90,13 +90,13 @@ def write_run(
     outputs = round((OUTPUTS - 1) * end / END) + 1
     for t in np.linspace(0.0, end, outputs).tolist():
         flow = flow_from_psi(stream_function(grid) * (faster if t > 0 else 1.0), grid, report)
-        warmth = temperature(grid) + (warmer if t > 0 else 0.0)
+        warmth = layer(grid) + (warmer if t > 0 else 0.0)
         problem = StokesProblem(grid, warmth, FrankKamenetskii(), time=t)
         writer.append(problem, round(t / END * ROWS), np.ones(grid.cells), flow)
     return path
 
 
-def temperature(grid: Grid) -> Array:
+def layer(grid: Grid) -> Array:
     x, y = grid.x_cells / grid.aspect, grid.y_cells[:, None]
     return 1 - y + 0.1 * np.sin(np.pi * y) * np.cos(np.pi * x)
 

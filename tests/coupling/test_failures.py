@@ -45,7 +45,7 @@ def run(out: Path, *overrides: str, **options: Any) -> dict[str, Any]:
     return ran(out, *OPTIONS, *overrides, **options)
 
 
-class Failing(Rolls):
+class GoingWrong(Rolls):
     """Rolls that go wrong at one call and after."""
 
     def __init__(self, how: Callable[[StokesProblem], Flow], call: int) -> None:
@@ -117,7 +117,7 @@ def test_what_when_where_and_what_to_try(what: str, rolling: Path, tmp_path: Pat
     shortest = 4e-6 if how is everything_flows_into_one_cell else 1e-12
     out, settings = tmp_path / "run", f"time.dt_min={shortest}"
     with pytest.raises(RunFailedError, match=said) as failure:
-        run(out, settings, solver=Failing(how, AT_STEP_5 + 1))
+        run(out, settings, solver=GoingWrong(how, AT_STEP_5 + 1))
     sentence = str(failure.value)
     assert failure.value.exit_status == 1
     assert re.match(r"step 6, t = \d\.\d+(e-\d+)?: ", sentence)
@@ -164,7 +164,7 @@ def test_the_state_is_as_it_was_before_the_step_that_failed() -> None:
     from tellus.coupling.simulation.loop import Simulation
 
     # The first step asks for the velocity at its end, too.
-    simulation = Simulation.from_config(case(), Failing(not_a_number, 3))
+    simulation = Simulation.from_config(case(), GoingWrong(not_a_number, 3))
     simulation.step()
     before = simulation.temperature.copy()
     for _ in range(2):
@@ -176,7 +176,7 @@ def test_the_state_is_as_it_was_before_the_step_that_failed() -> None:
 
 def test_heat_that_piles_up_fails_once_no_step_is_small_enough(tmp_path: Path) -> None:
     where = r"at x = 0.6875, y = 0.1875, still so after \d halvings of the time step"
-    solver = Failing(everything_flows_into_one_cell, AT_STEP_5)
+    solver = GoingWrong(everything_flows_into_one_cell, AT_STEP_5)
     with pytest.raises(RunFailedError, match=f"exceeds its physical bound .* {where}"):
         run(tmp_path / "run", "time.max_steps=2000", solver=solver)
     assert summary(tmp_path / "run")["solver_report"]["rejected"] >= 9
@@ -201,7 +201,7 @@ def test_numbers_that_overflow_are_one_sentence_without_warnings(
 
 def test_a_solver_that_gives_up(tmp_path: Path) -> None:
     with pytest.raises(SolverError, match="the multigrid stalled at t = "):
-        run(tmp_path / "run", solver=Failing(gives_up, AT_STEP_5))
+        run(tmp_path / "run", solver=GoingWrong(gives_up, AT_STEP_5))
     assert summary(tmp_path / "run")["status"] == "failed"
     tellus("run", tmp_path / "run", "--resume", "--stokes", "direct")
 
@@ -213,20 +213,20 @@ def test_a_solver_that_is_wrong_before_the_start_leaves_nothing(
     how: Callable[[StokesProblem], Flow], said: str, tmp_path: Path
 ) -> None:
     with pytest.raises(SolverError, match=said):
-        run(tmp_path / "run", solver=Failing(how, 0))
+        run(tmp_path / "run", solver=GoingWrong(how, 0))
     assert list(tmp_path.iterdir()) == []
 
 
 def test_an_error_in_a_solver_is_shown_as_it_is_and_recorded(tmp_path: Path) -> None:
     with pytest.raises(IndexError, match="a slip"):
-        run(tmp_path / "run", solver=Failing(is_wrong, AT_STEP_5))
+        run(tmp_path / "run", solver=GoingWrong(is_wrong, AT_STEP_5))
     assert summary(tmp_path / "run")["status"] == "failed"
     assert "a slip" in summary(tmp_path / "run")["message"]
     run(tmp_path / "run", resume=True, solver=Rolls(GRID))
 
 
 def test_a_failing_run_on_the_command_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    solver = Failing(far_too_fast, AT_STEP_5)
+    solver = GoingWrong(far_too_fast, AT_STEP_5)
     with monkeypatch.context() as patch:
         patch.setattr("tellus.coupling.build.make_solver", lambda *_: solver)
         config = write_case(tmp_path / "case.toml", *OPTIONS)

@@ -11,7 +11,7 @@ import pytest
 
 import tellus.coupling.dataset.make as datasets
 from helpers import one_by_one
-from helpers.small_filtered import configured
+from helpers.small_filtered import filtered_config
 from tellus.coupling.dataset.filtered import filtered
 from tellus.coupling.dataset.sampling import Gathered, members
 from tellus.errors import InputError
@@ -25,7 +25,7 @@ from tellus.surrogate.data import Dataset
 @cache
 def first(*overrides: str) -> tuple[Gathered, str]:
     """Of the first simulation of a data set."""
-    config = configured(*overrides)
+    config = filtered_config(*overrides)
     return filtered(config, members(config)[0])
 
 
@@ -79,7 +79,7 @@ def test_it_is_a_data_set_on_the_coarser_grid_and_goes_on_after_a_kill(
         raise KeyboardInterrupt
 
     whole, killed = tmp_path / "whole", tmp_path / "killed"
-    config = configured("windows.sequences=1", "windows.count=1", "time.end=2e-3")
+    config = filtered_config("windows.sequences=1", "windows.count=1", "time.end=2e-3")
     monkeypatch.setattr(datasets, "run_all", stopped)
     with pytest.raises(KeyboardInterrupt):
         datasets.make_dataset(config, killed, report=len)
@@ -102,7 +102,7 @@ def test_a_solver_too_coarse_for_the_spin_up_is_refused_before_anything_is_writt
     tmp_path: Path,
 ) -> None:
     for key in ("stokes.solver", "windows.spin_up_solver"):
-        config = configured("windows.spin_up_factor=4", f"{key}=reduced:4")
+        config = filtered_config("windows.spin_up_factor=4", f"{key}=reduced:4")
         said = r"windows\.spin_up_solver = .*" if "windows" in key else ""
         with pytest.raises(InputError, match=f"^{said}.*8x4 grid is too small"):
             datasets.make_dataset(config, tmp_path / "data", report=lambda line: None)

@@ -28,7 +28,7 @@ LAW = FrankKamenetskii(1e4, 5.0)
 FINEST = Grid(128, 64, 2.0)
 
 
-def plume(grid: Grid) -> StokesProblem:
+def averaged_plume(grid: Grid) -> StokesProblem:
     """Means over the cells of a plume between walls at 1 and 0 and insulating sides."""
     x, y = FINEST.x_cells, FINEST.y_cells[:, None]
     across = np.exp(-(((np.cos(0.5 * np.pi * x) + 0.3) / 0.4) ** 2))
@@ -44,8 +44,8 @@ def restricted(flow: Flow, grid: Grid) -> Flow:
 
 @pytest.mark.parametrize("grid", [Grid(32, 16, 2.0), Grid(16, 8, 2.0)], ids=str)
 def test_a_finer_solve_of_the_same_cells_is_several_times_as_accurate(grid: Grid) -> None:
-    exact = restricted(DirectSolver(FINEST).solve(plume(FINEST)), grid)
-    problem = plume(grid)
+    exact = restricted(DirectSolver(FINEST).solve(averaged_plume(FINEST)), grid)
+    problem = averaged_plume(grid)
     plain, fine = (
         relative_velocity_error(make_solver(name, grid).solve(problem), exact)
         for name in ("direct", "fine:2:direct")
@@ -54,10 +54,11 @@ def test_a_finer_solve_of_the_same_cells_is_several_times_as_accurate(grid: Grid
 
 
 def test_the_extrapolated_velocity_is_of_fourth_order() -> None:
-    exact = make_solver("richardson:direct", FINEST).solve(plume(FINEST))
+    exact = make_solver("richardson:direct", FINEST).solve(averaged_plume(FINEST))
     errors = [
         relative_velocity_error(
-            make_solver("richardson:direct", grid).solve(plume(grid)), restricted(exact, grid)
+            make_solver("richardson:direct", grid).solve(averaged_plume(grid)),
+            restricted(exact, grid),
         )
         for grid in (Grid(16, 8, 2.0), Grid(32, 16, 2.0), Grid(64, 32, 2.0))
     ]
@@ -67,7 +68,7 @@ def test_the_extrapolated_velocity_is_of_fourth_order() -> None:
 
 def test_it_is_the_solution_on_the_finer_grid_and_the_mean_pressure() -> None:
     grid, finer = Grid(16, 8, 2.0), Grid(48, 24, 2.0)
-    problem = plume(grid)
+    problem = averaged_plume(grid)
     walls = slip_walls(["no-slip", "free-slip", "no-slip", "free-slip"])
     problem = StokesProblem(grid, problem.temperature, Viscoplastic(LAW, 50.0), 1e4, walls)
     found = make_solver("fine:3:direct", grid).solve(problem)
@@ -93,13 +94,15 @@ class Divergent(StokesSolver):
 
 def test_velocities_that_follow_from_no_psi_are_means_over_the_faces() -> None:
     grid, finer = Grid(8, 4, 2.0), Grid(16, 8, 2.0)
-    flow = FineSolver(Divergent(), grid, finer).solve(plume(grid))
+    flow = FineSolver(Divergent(), grid, finer).solve(averaged_plume(grid))
     inner = Divergent().solve(StokesProblem(finer, np.zeros(finer.cells), LAW))
     assert flow.divergent
     assert flow.u[1, 2] == pytest.approx((inner.u[2, 4] + inner.u[3, 4]) / 2.0)
     assert flow.v[1, 2] == pytest.approx((inner.v[2, 4] + inner.v[2, 5]) / 2.0)
-    coarse = Divergent().solve(plume(grid))
-    both = RichardsonSolver(Divergent(), FineSolver(Divergent(), grid, finer)).solve(plume(grid))
+    coarse = Divergent().solve(averaged_plume(grid))
+    both = RichardsonSolver(Divergent(), FineSolver(Divergent(), grid, finer)).solve(
+        averaged_plume(grid)
+    )
     assert both.divergent
     np.testing.assert_allclose(3.0 * both.u, 4.0 * flow.u - coarse.u, rtol=0, atol=1e-12)
     assert both.p is not None
@@ -129,7 +132,7 @@ def test_names_and_memory() -> None:
 
 def test_what_the_fine_grid_adds_goes_on_between_its_solves() -> None:
     grid = Grid(32, 16, 2.0)
-    plumes = plume(grid)
+    plumes = averaged_plume(grid)
     always = make_solver("richardson:direct", grid)
     now_and_then = make_solver("richardson:4:direct", grid)
     coarse = make_solver("direct", grid)
@@ -151,7 +154,7 @@ def test_a_solver_with_a_pressure_is_asked_on_the_fine_grid_each_time() -> None:
     grid, finer = Grid(8, 4, 2.0), Grid(16, 8, 2.0)
     solver = RichardsonSolver(Divergent(), FineSolver(Divergent(), grid, finer), every=4)
     for step in range(4):
-        flow = solver.solve(replace(plume(grid), time=1e-4 * step))
+        flow = solver.solve(replace(averaged_plume(grid), time=1e-4 * step))
         assert flow.report.status == "solved"
         assert flow.p is not None
 
@@ -160,8 +163,8 @@ def test_an_earlier_time_is_solved_for_on_both_grids() -> None:
     grid = Grid(16, 8, 2.0)
     solver = make_solver("richardson:4:direct", grid)
     for step in range(5):
-        solver.solve(replace(plume(grid), time=0.1 + 1e-4 * step))
-    other = replace(plume(grid), temperature=1.0 - plume(grid).temperature)
+        solver.solve(replace(averaged_plume(grid), time=0.1 + 1e-4 * step))
+    other = replace(averaged_plume(grid), temperature=1.0 - averaged_plume(grid).temperature)
     found, exact = (one.solve(other) for one in (solver, make_solver("richardson:direct", grid)))
     assert found.report.status == "solved"
     assert np.array_equal(found.psi, exact.psi)
@@ -170,6 +173,6 @@ def test_an_earlier_time_is_solved_for_on_both_grids() -> None:
 def test_a_velocity_that_is_held_on_the_grid_of_temperature_is_called_so() -> None:
     grid = Grid(16, 8, 2.0)
     solver = make_solver("richardson:4:skip:3:direct", grid)
-    problems = [replace(plume(grid), time=1e-4 * step) for step in range(4)]
+    problems = [replace(averaged_plume(grid), time=1e-4 * step) for step in range(4)]
     statuses = [solver.solve(problem).report.status for problem in problems]
     assert statuses == ["solved", "held", "held", "corrected"]

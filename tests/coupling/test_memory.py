@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from helpers.physics_cases import case
+from helpers.numerics import plume
+from helpers.physics_cases import unheated
 from helpers.rollouts import ran, tellus, write_case
 from tellus import Simulation, make_solver
 from tellus.coupling.runs import estimate
@@ -15,16 +16,9 @@ from tellus.coupling.solvers.names import memory_of
 from tellus.errors import InputError
 from tellus.solver.direct import DirectSolver
 from tellus.solver.grid import Grid
-from tellus.solver.initial import conductive, mode_perturbation
-from tellus.solver.rheology import FrankKamenetskii
 from tellus.solver.stokes import StokesProblem
 
 GRID = Grid(256, 64)
-LAW = FrankKamenetskii(1e6, 10.0)
-
-
-def problem(grid: Grid) -> StokesProblem:
-    return StokesProblem(grid, conductive(grid) + 0.2 * mode_perturbation(grid, 4), LAW)
 
 
 @pytest.mark.parametrize(
@@ -44,10 +38,10 @@ def problem(grid: Grid) -> StokesProblem:
     ],
 )
 def test_what_a_solver_says_is_what_it_takes(name: str) -> None:
-    make_solver(name, GRID).solve(problem(GRID))  # caches and libraries
+    make_solver(name, GRID).solve(plume(GRID))  # caches and libraries
     tracemalloc.start()
     try:
-        make_solver(name, GRID).solve(problem(GRID))
+        make_solver(name, GRID).solve(plume(GRID))
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
@@ -78,7 +72,7 @@ def test_a_grid_beyond_the_machine_is_refused_before_anything_is_allocated(
     tracemalloc.start()
     try:
         with pytest.raises(InputError, match=r"16384x16384 .*direct needs .* GiB .* machine has"):
-            Simulation.from_config(case(*huge))
+            Simulation.from_config(unheated(*huge))
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
@@ -98,7 +92,7 @@ def test_a_grid_beyond_the_machine_is_refused_before_anything_is_allocated(
 def test_little_that_is_free_is_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(estimate, "_machine_gib", lambda: (64.0, 0.1))
     said: list[str] = []
-    Simulation.from_config(case(), warn=said.append)
+    Simulation.from_config(unheated(), warn=said.append)
     assert any("0.1 GiB are free" in sentence for sentence in said)
 
 

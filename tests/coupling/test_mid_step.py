@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from helpers.numerics import flow_of, observed_orders, random_psi
-from helpers.physics_cases import assert_resumes_bitwise, case
+from helpers.physics_cases import assert_resumes_bitwise, unheated
 from tellus.coupling.simulation.loop import Simulation
 from tellus.coupling.simulation.mid_step import MidStep
 from tellus.coupling.simulation.stepping import Stepping
@@ -63,7 +63,7 @@ def test_the_order_of_the_coupled_scheme_in_time(scheme: str, order: float) -> N
     ids=" ".join,
 )
 def test_a_run_resumes_bitwise(settings: tuple[str, ...]) -> None:
-    config = case("energy.velocity=mid-step", "time.end=4e-4", *settings)
+    config = unheated("energy.velocity=mid-step", "time.end=4e-4", *settings)
     assert assert_resumes_bitwise(config).steps > 5
 
 
@@ -191,7 +191,7 @@ def test_a_velocity_that_does_not_follow_from_its_psi_is_carried_along_whoever_s
 
 def test_a_step_that_its_stages_cut_is_the_same_wherever_the_run_ends() -> None:
     """The end may lie between the step that the velocity at its start allows and the one taken."""
-    config = case("energy.advection=mp5", "energy.velocity=mid-step", "stokes.solver=direct")
+    config = unheated("energy.advection=mp5", "energy.velocity=mid-step", "stokes.solver=direct")
     simulation = Simulation.from_config(config)
     cut = 0
     for _ in range(60):

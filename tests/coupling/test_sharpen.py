@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from helpers.physics_cases import case
+from helpers.physics_cases import unheated
 from helpers.rollouts import complaint, tellus
 from tellus import open_run
 from tellus.benchmarks.accuracy_cases import CASES
@@ -43,7 +43,7 @@ class Rougher(Closure):
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("sharpen") / "run"
-    run_directory(case("time.max_steps=5", "output.every=1e-4"), out, progress=False)
+    run_directory(unheated("time.max_steps=5", "output.every=1e-4"), out, progress=False)
     return out
 
 
@@ -78,7 +78,7 @@ def test_bad_requests_are_refused(
     with pytest.raises(InputError, match="nothing does not exist: name a run"):
         sharpen(tmp_path / "nothing", tmp_path / "sharp", 2)
     cooling = tmp_path / "cooling"
-    run_directory(case("time.max_steps=1", "model.core_capacity=0.1"), cooling, progress=False)
+    run_directory(unheated("time.max_steps=1", "model.core_capacity=0.1"), cooling, progress=False)
     with pytest.raises(InputError, match=r"cooling core \(model\.core_capacity\), whose temp"):
         sharpen(cooling, tmp_path / "sharp", 2)
     assert not (tmp_path / "sharp").exists()

@@ -38,7 +38,7 @@ def recorded(recorder: Recorder) -> Trajectory:
     return recorder.trajectory(synthetic().account)
 
 
-def assert_same_arrays(found: Trajectory, other: Trajectory) -> None:
+def assert_same_recording(found: Trajectory, other: Trajectory) -> None:
     for name in (field.name for field in fields(Trajectory) if field.name != "account"):
         assert np.array_equal(getattr(found, name), getattr(other, name)), name
 
@@ -176,7 +176,7 @@ def test_a_rollout_that_was_stopped_goes_on_bitwise(
     found = roll_out(ours, start)
     assert found.account.steps == whole.account.steps
     assert found.account.statuses == whole.account.statuses
-    assert_same_arrays(found, whole)
+    assert_same_recording(found, whole)
     found.save(ours.stem)
     assert not unfinished(ours.stem).exists()
 
@@ -203,7 +203,7 @@ def test_a_rollout_that_fails_says_so_and_keeps_what_it_did(
     again = Trajectory.load(tmp_path / "kept")
     assert again is not None
     assert again.account == found.account
-    assert_same_arrays(again, found)
+    assert_same_recording(again, found)
 
 
 def test_a_rollout_of_an_earlier_version_is_read_or_done_again(tmp_path: Path) -> None:

@@ -9,7 +9,6 @@ import re
 import runpy
 import shlex
 import sys
-from collections.abc import Iterator
 from contextlib import redirect_stdout
 from functools import cache
 from io import StringIO
@@ -19,11 +18,10 @@ from typing import Any
 from unittest.mock import patch
 
 import click
-import numpy as np
 import pytest
 import typer
 
-from helpers.small_data import parameters, problem, solved, write_dataset
+from helpers.small_data import pairs_of_snapshots, write_dataset
 from tellus.cli import app
 from tellus.config import load_config, load_dataset_config
 from tellus.coupling.solvers.names import check_name
@@ -44,6 +42,7 @@ DATA_SETS = {
     "small": Grid(64, 16, 4.0),
     "paper-128x32": Grid(32, 8, 4.0),
 }
+SPLITS = ("train", "train", "validation", "test")
 
 # What a fragment of a page takes as given: names that its sentences have introduced.
 GIVEN = {
@@ -107,7 +106,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Data sets under the names that the pages use."""
     root = tmp_path_factory.mktemp("pages")
     for name, grid in DATA_SETS.items():
-        write_dataset(root / name, grid, _members(grid))
+        write_dataset(root / name, grid, pairs_of_snapshots(grid, SPLITS))
     pack(root / "paper-128x32", root / "paper-128x32.npz")
     return root
 
@@ -124,14 +123,6 @@ def workplace(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     (tmp_path / "data").symlink_to(data)
     (tmp_path / "paper-128x32.npz").symlink_to(data / "paper-128x32.npz")
     monkeypatch.chdir(tmp_path)
-
-
-def _members(grid: Grid) -> Iterator[Any]:
-    numbers = np.arange(2)
-    for k, split in enumerate(["train", "train", "validation", "test"]):
-        problems = [problem(10 * k + n, 1e6, 10.0, 1.0, grid) for n in numbers]
-        arrays = solved(problems, step=numbers, time=1e-3 * numbers)
-        yield split, parameters(1e6, 10.0), arrays
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if blocks(page)], ids=lambda p: p.name)

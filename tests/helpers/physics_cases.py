@@ -12,9 +12,7 @@ import numpy as np
 from allpairspy import AllPairs
 
 from helpers.numerics import cell_flow, flow_of
-from helpers.rollouts import TINY
-from helpers.rollouts import case as case_of
-from helpers.rollouts import ran as ran_of
+from helpers.rollouts import TINY, case, ran
 from tellus.config import Config
 from tellus.coupling.simulation.loop import Simulation
 from tellus.coupling.simulation.stepping import Schedule
@@ -78,16 +76,11 @@ def at_rest(grid: Grid) -> Flow:
     return flow_of(np.zeros(grid.nodes), grid)
 
 
-CONVECTING = (*TINY, "model.heating=0")
+UNHEATED = (*TINY, "model.heating=0")
+"""A tiny box that convects from the first step on, heated from below alone."""
 
-
-def case(*overrides: str) -> Config:
-    """A tiny box that convects from the first step on, and what is different in it."""
-    return case_of(*overrides, base=CONVECTING)
-
-
-ran = partial(ran_of, base=CONVECTING)
-"""A run of it in a directory."""
+unheated = partial(case, base=UNHEATED)
+ran_unheated = partial(ran, base=UNHEATED)
 
 
 def run_in_pieces(out: Path, *overrides: str) -> int:
@@ -95,7 +88,7 @@ def run_in_pieces(out: Path, *overrides: str) -> int:
     stops = 0
     while True:
         try:
-            ran(out, *overrides, "time.wall_limit=1e-9", resume=stops > 0)
+            ran_unheated(out, *overrides, "time.wall_limit=1e-9", resume=stops > 0)
         except InterruptedRunError:
             stops += 1
         else:

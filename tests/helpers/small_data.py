@@ -123,3 +123,15 @@ def waves() -> Iterator[Member]:
         problems = [problem(10 * k + n, gamma_T, gamma_p, heating) for n in numbers]
         arrays = solved(problems, step=100 * numbers, time=1e-3 * numbers)
         yield split, parameters(gamma_T, gamma_p, heating), arrays
+
+
+def pairs_of_snapshots(grid: Grid, splits: Iterable[str], every: int = 1) -> Iterator[Member]:
+    """A simulation for each split, two snapshots of each, `every` steps apart."""
+    numbers = np.arange(2)
+    for k, split in enumerate(splits):
+        problems = [problem(10 * k + n, 1e6, 10.0, 1.0, grid) for n in numbers]
+        yield (
+            split,
+            parameters(1e6, 10.0),
+            solved(problems, step=every * numbers, time=1e-3 * numbers),
+        )

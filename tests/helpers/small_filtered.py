@@ -31,7 +31,7 @@ TINY = (
 )
 
 
-def configured(*overrides: str) -> DatasetConfig:
+def filtered_config(*overrides: str) -> DatasetConfig:
     """A configuration of three small simulations."""
     return load_dataset_config(None, [*TINY, *overrides])
 
@@ -44,7 +44,7 @@ def familiar_everywhere(model: Path) -> Path:
     return model
 
 
-LARGER = configured("grid.nx=64", "grid.ny=32", "dataset.train=2", "windows.count=4")
+LARGER = filtered_config("grid.nx=64", "grid.ny=32", "dataset.train=2", "windows.count=4")
 GRID = grid_of_data(LARGER)
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import tellus
-from helpers.physics_cases import assert_same_arrays, case
+from helpers.physics_cases import assert_same_arrays, unheated
 from tellus.coupling.simulation.steady import SteadyWatch
 from tellus.coupling.simulation.stepping import Stepping
 from tellus.errors import InputError
@@ -183,7 +183,7 @@ def test_what_makes_sense_is_taken() -> None:
     mode_perturbation(GRID, 15)
     simulation(heating=DecayingHeating(1.0, (1.0,), (0.0,)), core_capacity=0.5, time=0.3)
     assert velocity(np.zeros(GRID.nodes), GRID)[0].shape == GRID.u_faces
-    tellus.Simulation.from_config(case())
+    tellus.Simulation.from_config(unheated())
 
 
 def test_limits_say_what_they_allow() -> None:

@@ -20,7 +20,7 @@ from typer.testing import CliRunner
 import tellus
 from helpers import mutations as damage
 from helpers.run_fixtures import library_log, one_field, one_thread
-from helpers.small_data import parameters, problem, solved, write_dataset
+from helpers.small_data import Member, pairs_of_snapshots, problem, write_dataset
 from helpers.small_models import save_models
 from tellus.cli import app
 from tellus.coupling.dataset.store import measure
@@ -137,16 +137,8 @@ TRAINING = (
 )
 
 
-def _members() -> Iterator[tuple[str, Any, Any]]:
-    numbers = np.arange(2)
-    for k, split in enumerate(("train", "validation", "test")):
-        values = parameters(1e6, 10.0)
-        arrays = solved(
-            [problem(10 * k + n, 1e6, 10.0, 1.0, GRID) for n in numbers],
-            step=10 * numbers,
-            time=1e-3 * numbers,
-        )
-        yield split, values, arrays
+def _members() -> Iterator[Member]:
+    return pairs_of_snapshots(GRID, ("train", "validation", "test"), every=10)
 
 
 def _arrive(root: Path) -> None:

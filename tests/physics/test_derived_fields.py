@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from helpers.physics_cases import ran
+from helpers.physics_cases import ran_unheated
 from tellus.errors import InputError
 from tellus.solver.derived import DERIVED
 from tellus.solver.grid import Array, Grid
@@ -23,7 +23,7 @@ def test_stored_fields_equal_recomputation_from_psi_and_viscosity(
     tmp_path: Path, more: tuple[str, ...]
 ) -> None:
     """By plain differences of the stored stream function, with none of the code that wrote them."""
-    run = ran(tmp_path / "run", ALL, *SHORT, *SOLVED, *more)
+    run = ran_unheated(tmp_path / "run", ALL, *SHORT, *SOLVED, *more)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         fields = run.fields
@@ -37,7 +37,7 @@ def test_stored_fields_equal_recomputation_from_psi_and_viscosity(
         np.testing.assert_allclose(output["strain_rate"], np.sqrt(squares), rtol=1e-5)
         stress = 2.0 * eta * np.sqrt(squares)
         np.testing.assert_allclose(output["stress"], stress, rtol=1e-5)
-        work = 1e4 * np.sum(np.asarray(output["temperature"]) * rising(psi, grid))
+        work = 1e4 * np.sum(np.asarray(output["temperature"]) * upward(psi, grid))
         heat = float(output["dissipation"].astype("f8").mean())
         # With yielding the flow solves the equations up to the Picard tolerance only.
         assert heat == pytest.approx(work / psi[1:, 1:].size, rel=1e-2 if more else 1e-5)
@@ -67,7 +67,7 @@ def corners(nodes: Array) -> Array:
     return mean
 
 
-def rising(psi: Array, grid: Grid) -> Array:
+def upward(psi: Array, grid: Grid) -> Array:
     """v at the cell centres."""
     v = -np.diff(psi, axis=1) / grid.hx
     centre: Array = 0.5 * (v[1:] + v[:-1])
@@ -75,15 +75,15 @@ def rising(psi: Array, grid: Grid) -> Array:
 
 
 def test_only_what_is_asked_for_is_written(tmp_path: Path) -> None:
-    assert not set(DERIVED) & set(ran(tmp_path / "plain", *SHORT).fields)
-    one = ran(tmp_path / "one", 'output.derived=["stress"]', *SHORT).fields
+    assert not set(DERIVED) & set(ran_unheated(tmp_path / "plain", *SHORT).fields)
+    one = ran_unheated(tmp_path / "one", 'output.derived=["stress"]', *SHORT).fields
     assert set(DERIVED) & set(one) == {"stress"}
 
 
 def test_a_resumed_run_keeps_what_it_writes(tmp_path: Path) -> None:
-    ran(tmp_path / "run", ALL, *SHORT)
+    ran_unheated(tmp_path / "run", ALL, *SHORT)
     with pytest.raises(InputError, match=r"output\.derived"):
-        ran(tmp_path / "run", *SHORT, "time.max_steps=8", resume=True)
-    fields = ran(tmp_path / "run", ALL, *SHORT, "time.max_steps=8", resume=True).fields
+        ran_unheated(tmp_path / "run", *SHORT, "time.max_steps=8", resume=True)
+    fields = ran_unheated(tmp_path / "run", ALL, *SHORT, "time.max_steps=8", resume=True).fields
     assert np.all(np.isfinite(fields["pressure"]))
     assert fields.sizes["time"] == len(set(fields["time"].values.tolist()))

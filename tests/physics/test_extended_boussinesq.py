@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from helpers.numerics import flow_of, random_psi, rough_field, rough_viscosity
-from helpers.physics_cases import at_rest, case, roll, thermal_walls
+from helpers.physics_cases import at_rest, roll, thermal_walls, unheated
 from tellus.coupling.simulation.loop import Simulation
 from tellus.solver.boundaries import INSULATING
 from tellus.solver.direct import DirectSolver
@@ -41,7 +41,7 @@ def work_and_dissipation(problem: StokesProblem, flow: Flow) -> tuple[float, flo
 @pytest.mark.parametrize("scheme", SCHEMES)
 def test_work_equals_dissipation_at_every_step_of_a_run(scheme: str) -> None:
     solved = "stokes.solver=direct"
-    simulation = Simulation.from_config(case(*EXTENDED, f"time.scheme={scheme}", solved))
+    simulation = Simulation.from_config(unheated(*EXTENDED, f"time.scheme={scheme}", solved))
     for _ in range(20):
         work, heat = work_and_dissipation(simulation.problem, simulation.flow())
         assert work == pytest.approx(heat, rel=1e-11)
@@ -112,7 +112,7 @@ def test_no_dissipation_number_is_boussinesq_bit_by_bit(scheme: str) -> None:
     for _ in range(3):
         one, other = plain.step(one, flow, 1e-4), none.step(other, flow, 1e-4, 0.0, heat)
     np.testing.assert_array_equal(one.temperature, other.temperature)
-    assert Simulation.from_config(case()).energy.extended is None
+    assert Simulation.from_config(unheated()).energy.extended is None
 
 
 def test_adiabatic_cooling_bounds_the_step_where_cells_are_high() -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from helpers.physics_cases import assert_resumes_bitwise, case
+from helpers.physics_cases import assert_resumes_bitwise, unheated
 from tellus.coupling.simulation.loop import Simulation
 from tellus.coupling.simulation.stepping import longest_without_overshoot
 from tellus.solver.grid import Grid
@@ -25,7 +25,7 @@ def upside_down(tmp_path: Path, *overrides: str) -> tuple[str, ...]:
 def test_a_stable_layer_comes_to_rest(scheme: str, tmp_path: Path) -> None:
     """Held longer than twice the time in which it falls, its velocity grew thirtyfold."""
     settings = (f"time.scheme={scheme}", "time.dt_max=1e-3", "time.dt_initial=1e-6")
-    simulation = Simulation.from_config(case(*upside_down(tmp_path, *settings)))
+    simulation = Simulation.from_config(unheated(*upside_down(tmp_path, *settings)))
     vigour = [simulation.step().diagnostics.vrms for _ in range(150)]
     assert vigour[0] > 10.0
     assert max(vigour) == vigour[0]
@@ -34,11 +34,11 @@ def test_a_stable_layer_comes_to_rest(scheme: str, tmp_path: Path) -> None:
 
 def test_a_run_of_a_stable_layer_resumes_bitwise(tmp_path: Path) -> None:
     settings = ("time.dt_initial=1e-4", "time.dt_max=1e-3", "time.end=4e-3", "output.every=2e-3")
-    assert assert_resumes_bitwise(case(*upside_down(tmp_path, *settings))).steps > 5
+    assert assert_resumes_bitwise(unheated(*upside_down(tmp_path, *settings))).steps > 5
 
 
 def test_convection_knows_no_such_limit() -> None:
-    simulation = Simulation.from_config(case("energy.velocity=held"))
+    simulation = Simulation.from_config(unheated("energy.velocity=held"))
     for _ in range(100):
         flow = simulation.flow()
         stable = simulation.energy.stable_dt(flow, simulation.stepping.courant)

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from helpers.physics_cases import case, ran
+from helpers.physics_cases import ran_unheated, unheated
 from tellus.coupling.build import grid_of
 from tellus.coupling.simulation.loop import Simulation
 from tellus.coupling.starts.initial import initial_temperature
@@ -26,11 +26,13 @@ def profile(path: Path, text: str, grid: Grid = GRID) -> Array:
 
 
 def test_cold_is_zero_and_perturbed_like_the_others() -> None:
-    np.testing.assert_array_equal(initial_temperature(case("initial.kind=cold", *FLAT), GRID), 0.0)
-    perturbed = initial_temperature(case("initial.kind=cold", "initial.amplitude=0.02"), GRID)
+    np.testing.assert_array_equal(
+        initial_temperature(unheated("initial.kind=cold", *FLAT), GRID), 0.0
+    )
+    perturbed = initial_temperature(unheated("initial.kind=cold", "initial.amplitude=0.02"), GRID)
     assert 0.005 < np.max(np.abs(perturbed)) <= 0.02
-    plain = initial_temperature(case("initial.kind=conductive", *FLAT), GRID)
-    there = initial_temperature(case("initial.kind=conductive", "initial.amplitude=0.02"), GRID)
+    plain = initial_temperature(unheated("initial.kind=conductive", *FLAT), GRID)
+    there = initial_temperature(unheated("initial.kind=conductive", "initial.amplitude=0.02"), GRID)
     np.testing.assert_allclose(perturbed, there - plain, rtol=0, atol=1e-15)
 
 
@@ -44,7 +46,7 @@ def test_linear_layers_have_the_thickness_and_the_interior_asked_for() -> None:
 
 
 def test_linear_layers_by_default_are_those_of_the_paper() -> None:
-    field = initial_temperature(case("initial.kind=linear", *FLAT), FINE)
+    field = initial_temperature(unheated("initial.kind=linear", *FLAT), FINE)
     assert field[200, 0] == 0.75
     assert field[0, 0] == pytest.approx(1.0 - 0.25 * FINE.y_cells[0] / 0.05)
     assert field[19, 0] > 0.75 == field[21, 0]
@@ -53,7 +55,7 @@ def test_linear_layers_by_default_are_those_of_the_paper() -> None:
 def test_high_order_transport_starts_from_means_over_cells() -> None:
     """Nearer to those of a cosine wave than its values at the centres, by a factor of 16."""
     settings = ("initial.kind=cold", "initial.perturbation=mode", "initial.mode=3")
-    config = case(*settings, "initial.amplitude=0.1", "energy.advection=mp5")
+    config = unheated(*settings, "initial.amplitude=0.1", "energy.advection=mp5")
     grid = grid_of(config)
     angle = 1.5 * np.pi / grid.nx, 0.5 * np.pi / grid.ny
     at_centres = 0.1 * initial.mode_perturbation(grid, 3)
@@ -65,7 +67,8 @@ def test_high_order_transport_starts_from_means_over_cells() -> None:
 def test_layers_that_meet_in_the_middle() -> None:
     """thickness = 1/2 leaves no interior but its temperature at half height."""
     field = initial_temperature(
-        case("initial.kind=linear", "initial.thickness=0.5", "initial.interior=0.5", *FLAT), FINE
+        unheated("initial.kind=linear", "initial.thickness=0.5", "initial.interior=0.5", *FLAT),
+        FINE,
     )
     np.testing.assert_allclose(field[:, 0], 1.0 - FINE.y_cells, rtol=0, atol=1e-12)
 
@@ -131,7 +134,7 @@ def test_what_is_no_profile_is_refused_by_name(tmp_path: Path, what: str) -> Non
 def test_the_table_that_a_profile_writes_is_a_start(tmp_path: Path) -> None:
     from tellus.coupling.output.profile import profile as averaged
 
-    ran(tmp_path / "run", "time.max_steps=3")
+    ran_unheated(tmp_path / "run", "time.max_steps=3")
     found = averaged(tmp_path / "run", out=tmp_path / "mean.csv")
     start = profile_of_file(tmp_path / "mean.csv", GRID)
     np.testing.assert_allclose(start[:, 0], found.temperature, atol=1e-6)
@@ -144,16 +147,18 @@ def test_a_viscosity_beyond_computing_is_refused_before_the_run() -> None:
         "rheology.activation_volume=1000",
     )
     with pytest.raises(InputError, match=r"viscosity .* from .*e-\d{3} to .* rheology\.floor"):
-        Simulation.from_config(case(*beyond))
-    Simulation.from_config(case(*beyond, "rheology.floor=1e-6", "rheology.ceiling=1e6"))
+        Simulation.from_config(unheated(*beyond))
+    Simulation.from_config(unheated(*beyond, "rheology.floor=1e-6", "rheology.ceiling=1e6"))
 
 
 def test_an_initial_temperature_below_absolute_zero_is_refused_before_the_run() -> None:
     bounded = ("rheology.kind=arrhenius", "rheology.floor=1e-3", "rheology.ceiling=1e3")
     cold = (*bounded, "model.surface_temperature=0.1", "initial.amplitude=1.0")
     with pytest.raises(InputError, match=r"falls to -\S+, below absolute zero, .* T = -0\.1 here"):
-        Simulation.from_config(case(*cold))
-    Simulation.from_config(case(*bounded, "model.surface_temperature=1.0", "initial.amplitude=1.0"))
+        Simulation.from_config(unheated(*cold))
+    Simulation.from_config(
+        unheated(*bounded, "model.surface_temperature=1.0", "initial.amplitude=1.0")
+    )
 
 
 def test_files_that_cannot_be_read_are_refused_by_name(tmp_path: Path) -> None:
@@ -168,18 +173,18 @@ def test_files_that_cannot_be_read_are_refused_by_name(tmp_path: Path) -> None:
 def test_a_run_starts_from_a_profile_with_its_perturbation(tmp_path: Path) -> None:
     (tmp_path / "p.txt").write_text("0 1\n1 0\n")
     start = ("initial.kind=profile", f"initial.path={tmp_path / 'p.txt'}")
-    plain = Simulation.from_config(case(*start, *FLAT)).temperature
+    plain = Simulation.from_config(unheated(*start, *FLAT)).temperature
     np.testing.assert_allclose(plain, initial.conductive(GRID), rtol=0, atol=1e-15)
-    perturbed = Simulation.from_config(case(*start, "initial.amplitude=0.1")).temperature
-    conductive = Simulation.from_config(case("initial.kind=conductive")).temperature
+    perturbed = Simulation.from_config(unheated(*start, "initial.amplitude=0.1")).temperature
+    conductive = Simulation.from_config(unheated("initial.kind=conductive")).temperature
     np.testing.assert_allclose(perturbed, conductive, rtol=0, atol=1e-15)
-    summary = ran(tmp_path / "run", *start, "time.max_steps=2")
+    summary = ran_unheated(tmp_path / "run", *start, "time.max_steps=2")
     assert summary["status"] == "done"
 
 
 def test_perturbed_starts_never_leave_the_bounds_that_a_run_watches() -> None:
     """The bounds come from the perturbed field: a cold start below zero is no violation."""
-    simulation = Simulation.from_config(case("initial.kind=cold", "initial.amplitude=0.05"))
+    simulation = Simulation.from_config(unheated("initial.kind=cold", "initial.amplitude=0.05"))
     assert simulation.bounds.lowest == pytest.approx(np.min(simulation.temperature))
     assert simulation.bounds.lowest < 0.0
     for _ in range(3):

@@ -106,7 +106,7 @@ def _square(x: Array, k: float, order: int) -> Array:
 
 
 @dataclass(frozen=True)
-class Manufactured:
+class FlowBetweenWalls:
     """psi = X(x) Y(y), a sine between free-slip walls and its square between no-slip ones.
 
     ln eta is a smooth function without symmetry.
@@ -150,7 +150,7 @@ def test_velocity_is_second_order_and_strain_rate_between_one_and_two(
     fast_sides: bool, fast_ends: bool, log10_contrast: int
 ) -> None:
     """The shear rate on a no-slip wall is first order, which its root mean square shows."""
-    exact = Manufactured(1.5, log10_contrast * np.log(10.0), fast_sides, fast_ends)
+    exact = FlowBetweenWalls(1.5, log10_contrast * np.log(10.0), fast_sides, fast_ends)
     errors = [exact.errors(Grid(3 * n, 2 * n, 1.5)) for n in (10, 20, 40)]
     rms, largest, rate = (observed_orders(norm)[-1] for norm in zip(*errors, strict=True))
     assert rms >= 1.9

@@ -7,13 +7,13 @@ import pytest
 
 from helpers.physics_cases import (
     THERMAL,
-    case,
     covering,
     initials,
-    ran,
+    ran_unheated,
     roll,
     run_in_pieces,
     thermal_walls,
+    unheated,
 )
 from helpers.rollouts import SIMPLEST, GivenFlow, summary
 from tellus.coupling.simulation.loop import HELD, MOST_REJECTIONS, Simulation
@@ -69,7 +69,7 @@ def closed(**options: object) -> Simulation:
 
 
 def test_a_step_out_of_bounds_is_halved_until_it_is_within() -> None:
-    simulation = Simulation.from_config(case(*OVERSHOOTING))
+    simulation = Simulation.from_config(unheated(*OVERSHOOTING))
     record = simulation.step()
     rejected = simulation.statistics.rejected
     assert 1 <= rejected <= MOST_REJECTIONS
@@ -77,14 +77,14 @@ def test_a_step_out_of_bounds_is_halved_until_it_is_within() -> None:
     assert record.diagnostics.temperature_max <= 1.0 + 1e-3
     assert abs(record.diagnostics.heat_budget) < 1e-14
     # The one before, twice as long, would not have been: no more halvings than needed.
-    fresh = Simulation.from_config(case(*OVERSHOOTING))
+    fresh = Simulation.from_config(unheated(*OVERSHOOTING))
     twice = fresh.energy.step(fresh.state, fresh.flow(), 2.0 * record.dt)
     heated = 0.0
     assert fresh.bounds.violation(twice.temperature, fresh.temperature, heated, fresh.grid)
 
 
 def test_the_next_step_grows_from_the_one_taken() -> None:
-    simulation = Simulation.from_config(case(*OVERSHOOTING))
+    simulation = Simulation.from_config(unheated(*OVERSHOOTING))
     first = simulation.step()
     simulation.statistics.rejected = 0
     second = simulation.step()
@@ -92,14 +92,14 @@ def test_the_next_step_grows_from_the_one_taken() -> None:
 
 
 def test_a_step_cut_at_an_output_is_halved_from_there() -> None:
-    simulation = Simulation.from_config(case(*OVERSHOOTING))
+    simulation = Simulation.from_config(unheated(*OVERSHOOTING))
     record = simulation.step(until=0.09)
     assert record.time == 0.09 / 2**simulation.statistics.rejected
     assert simulation.statistics.rejected >= 1
 
 
 def test_rejected_steps_are_counted_in_the_run_and_across_a_resume(tmp_path: Path) -> None:
-    whole = ran(tmp_path / "whole", *OVERSHOOTING)
+    whole = ran_unheated(tmp_path / "whole", *OVERSHOOTING)
     assert whole["status"] == "done"
     assert whole["solver_report"]["rejected"] >= 1
     run_in_pieces(tmp_path / "pieces", *OVERSHOOTING)
@@ -140,7 +140,7 @@ def test_halving_stops_at_the_shortest_step() -> None:
 def test_a_failed_run_leaves_the_sentence_in_its_summary(tmp_path: Path) -> None:
     tight = [*OVERSHOOTING, "time.bounds_tolerance=0", "time.dt_min=0.09"]
     with pytest.raises(RunFailedError, match="halvings of the time step to"):
-        ran(tmp_path / "run", *tight)
+        ran_unheated(tmp_path / "run", *tight)
     failed = summary(tmp_path / "run")
     assert failed["status"] == "failed"
     assert "still so after 0 halvings of the time step to 0.1" in failed["message"]

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from helpers.physics_cases import assert_resumes_bitwise, case, ran, run_in_pieces
+from helpers.physics_cases import assert_resumes_bitwise, ran_unheated, run_in_pieces, unheated
 from helpers.rollouts import assert_same
 from tellus.coupling.runs.checkpoint import read_checkpoint
 
@@ -47,14 +47,14 @@ EVERYTHING = (
 def test_taken_up_from_a_file_after_every_step_it_is_bitwise_the_same(
     more: tuple[str, ...],
 ) -> None:
-    config = case(*EVERYTHING, "time.max_steps=9", *more)
+    config = unheated(*EVERYTHING, "time.max_steps=9", *more)
     assert assert_resumes_bitwise(config).steps > 7  # more than solvers remember
 
 
 def test_a_directory_stopped_after_every_step_is_bitwise_the_same(tmp_path: Path) -> None:
     whole, pieces = tmp_path / "whole", tmp_path / "pieces"
     more = "stokes.solver=anchored:3:skip:tol=5e-2:lagged:tol=1e-3", "time.max_steps=9"
-    summary = ran(whole, *EVERYTHING, *more)
+    summary = ran_unheated(whole, *EVERYTHING, *more)
     arrays = read_checkpoint(whole, print)
     assert 0.9 < float(arrays["core"]) < 1.0
     assert any(name.endswith("picard") for name in arrays)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from helpers.numerics import flow_of, random_psi, rough_field, worst_difference
-from helpers.physics_cases import case, slip_walls
+from helpers.physics_cases import slip_walls, unheated
 from helpers.sequences import assert_resumes
 from tellus.coupling.simulation.loop import Simulation
 from tellus.coupling.solvers.names import make_solver
@@ -223,7 +223,7 @@ def test_skip_keeps_the_memory_of_the_solver_it_asks() -> None:
 
 
 def test_iterations_are_counted_over_a_run() -> None:
-    simulation = Simulation.from_config(case(*BLOCK))
+    simulation = Simulation.from_config(unheated(*BLOCK))
     counts = []
     for _ in range(5):
         counts.append(simulation.flow().report.iterations)
@@ -231,7 +231,7 @@ def test_iterations_are_counted_over_a_run() -> None:
     assert counts[0] > 1
     assert simulation.statistics.iterations == sum(counts)
     assert simulation.statistics.statuses == {"solved": 3, "corrected": 2}
-    few = Simulation.from_config(case(*BLOCK, "stokes.picard_limit=1"))
+    few = Simulation.from_config(unheated(*BLOCK, "stokes.picard_limit=1"))
     few.step()
     assert few.statistics.statuses == {"unconverged": 1}
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from helpers.physics_cases import ran
+from helpers.physics_cases import ran_unheated
 from tellus.coupling.simulation.steady import STRIDE, WATCHED, SteadyWatch
 
 WINDOW = 0.02
@@ -120,7 +120,7 @@ def test_a_slow_flow_that_settles_is_steady() -> None:
 
 def test_a_run_is_not_steady_before_its_convection_sets_in(tmp_path: Path) -> None:
     calm = ["model.rayleigh=2e3", "initial.amplitude=1e-6"]
-    summary = ran(tmp_path / "run", *SETTLING, *calm)
+    summary = ran_unheated(tmp_path / "run", *SETTLING, *calm)
     assert "steady" in summary["message"]
     assert summary.series["nusselt_top"][-1] > 2.0
 
@@ -128,7 +128,7 @@ def test_a_run_is_not_steady_before_its_convection_sets_in(tmp_path: Path) -> No
 def test_steps_cut_short_for_outputs_do_not_hide_a_steady_state(tmp_path: Path) -> None:
     """With sources, whose balance with diffusion depended on the length of the step."""
     often = ["model.heating=5", "output.every=0.0403", "time.steady_tolerance=1e-3"]
-    summary = ran(tmp_path / "run", *SETTLING, *often)
+    summary = ran_unheated(tmp_path / "run", *SETTLING, *often)
     assert "steady" in summary["message"]
     late = summary.series["dt"][summary.series["time"] > summary["time"] - 0.1]
     assert min(late) < 0.2 * max(late)
@@ -137,7 +137,7 @@ def test_steps_cut_short_for_outputs_do_not_hide_a_steady_state(tmp_path: Path) 
 def test_a_run_stops_where_it_has_become_steady_and_one_that_was_stopped_at_the_same_step(
     tmp_path: Path,
 ) -> None:
-    summary = ran(tmp_path / "whole", *SETTLING)
+    summary = ran_unheated(tmp_path / "whole", *SETTLING)
     assert summary["status"] == "done"
     assert summary["message"].startswith(f"steady at step {summary['steps']}, t = ")
     assert WINDOW < summary["time"] < 2.0
@@ -152,8 +152,8 @@ def test_a_run_stops_where_it_has_become_steady_and_one_that_was_stopped_at_the_
     # Stopped twice within the window that turns out to be the steady one.
     for k, early in enumerate((33, 7)):
         stopped = [*SETTLING, f"time.max_steps={summary['steps'] - early}"]
-        ran(tmp_path / "pieces", *stopped, resume=k > 0)
-    again = ran(tmp_path / "pieces", *SETTLING, resume=True)
+        ran_unheated(tmp_path / "pieces", *stopped, resume=k > 0)
+    again = ran_unheated(tmp_path / "pieces", *SETTLING, resume=True)
     for name in ("steps", "time", "message"):
         assert again[name] == summary[name]
     assert (tmp_path / "pieces" / "timeseries.csv").read_text() == table
@@ -161,12 +161,12 @@ def test_a_run_stops_where_it_has_become_steady_and_one_that_was_stopped_at_the_
 
 def test_without_a_tolerance_a_run_goes_on_to_its_end(tmp_path: Path) -> None:
     still = ["model.rayleigh=0", "initial.amplitude=0", "time.end=2e-3", "output.every=1e-3"]
-    summary = ran(tmp_path / "run", *still)
+    summary = ran_unheated(tmp_path / "run", *still)
     assert (summary["time"], summary["message"]) == (2e-3, "")
 
 
 def test_a_run_that_does_not_convect_becomes_steady(tmp_path: Path) -> None:
     """Below the critical Rayleigh number a perturbation dies out; its velocity never settles."""
     calm = [*SETTLING, "model.rayleigh=100"]
-    summary = ran(tmp_path / "run", *calm)
+    summary = ran_unheated(tmp_path / "run", *calm)
     assert "steady" in summary["message"]

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from helpers.numerics import cell_flow, observed_orders
-from helpers.physics_cases import at_rest, ran, slip_walls
+from helpers.physics_cases import at_rest, ran_unheated, slip_walls
 from tellus.benchmarks.analytic import CONTRAST, fields, solkz
 from tellus.solver.boundaries import FLUX, BoundaryConditions, Wall
 from tellus.solver.derived import dynamic_topography, mobility, plateness, surface_heat_flux
@@ -110,8 +110,8 @@ def test_a_run_writes_them_and_goes_on(tmp_path: Path) -> None:
     """The mean flux is the Nusselt number of about then, mobility that of the stored velocity."""
     wanted = ("surface_heat_flux", "dynamic_topography", "mobility", "plateness")
     settings = [f"output.derived={json.dumps(wanted)}", "output.every=4e-5", "energy.advection=mp5"]
-    ran(tmp_path, *settings, "time.max_steps=4")
-    run = ran(tmp_path, *settings, "time.max_steps=8", resume=True)
+    ran_unheated(tmp_path, *settings, "time.max_steps=4")
+    run = ran_unheated(tmp_path, *settings, "time.max_steps=8", resume=True)
     fields = run.fields
     for name in wanted:
         assert np.isfinite(fields[name]).all()

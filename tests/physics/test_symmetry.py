@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from helpers.physics_cases import case
+from helpers.physics_cases import unheated
 from helpers.rollouts import SIMPLEST
 from tellus.coupling.simulation.loop import Simulation
 from tellus.solver.grid import Array
@@ -36,7 +36,7 @@ def asymmetry(temperature: Array) -> float:
 )
 def test_mirror_symmetry_is_lost_to_rounding_only(more: tuple[str, ...]) -> None:
     """Two plumes through a turnover: what rounding puts in stays within its own size."""
-    simulation = Simulation.from_config(case(*BOX, *more))
+    simulation = Simulation.from_config(unheated(*BOX, *more))
     assert asymmetry(simulation.temperature) < 1e-15
     for _ in range(60):
         record = simulation.step()
@@ -48,7 +48,7 @@ def test_mirror_symmetry_is_lost_to_rounding_only(more: tuple[str, ...]) -> None
 def test_up_and_down_are_alike_for_constant_viscosity() -> None:
     """T(x, y) -> 1 - T(aspect - x, 1 - y) maps the equations onto themselves."""
     simulation = Simulation.from_config(
-        case(*BOX, "initial.mode=1", "rheology.kind=constant", "model.rayleigh=1e5")
+        unheated(*BOX, "initial.mode=1", "rheology.kind=constant", "model.rayleigh=1e5")
     )
     for _ in range(60):
         simulation.step()
@@ -64,7 +64,9 @@ def test_an_unstable_symmetry_breaks_when_rounding_has_grown() -> None:
     1e-4 at 0.0115. Before, the run is symmetric; after, symmetric initial states prove nothing.
     """
     simulation = Simulation.from_config(
-        case(*BOX, *SIMPLEST, "rheology.kind=constant", "model.rayleigh=1e6", "time.dt_max=1e-3")
+        unheated(
+            *BOX, *SIMPLEST, "rheology.kind=constant", "model.rayleigh=1e6", "time.dt_max=1e-3"
+        )
     )
     while simulation.time < 0.004:
         simulation.step()

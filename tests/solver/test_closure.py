@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from helpers.numerics import flow_of, random_psi, rough_field
-from helpers.physics_cases import assert_heat_is_kept, assert_same_arrays, case
+from helpers.physics_cases import assert_heat_is_kept, assert_same_arrays, unheated
 from tellus.coupling.simulation.loop import Simulation
 from tellus.coupling.solvers.names import make_solver
 from tellus.errors import InputError
@@ -43,8 +43,8 @@ def test_the_page_shows_the_example() -> None:
     assert code in (ROOT / "docs" / "use" / "extending.md").read_text()
 
 
-def convecting(closure: Closure | None, *overrides: str, start: Array | None = None) -> Simulation:
-    config = case("stokes.solver=direct", *overrides)
+def run_with(closure: Closure | None, *overrides: str, start: Array | None = None) -> Simulation:
+    config = unheated("stokes.solver=direct", *overrides)
     simulation = Simulation.from_config(config, temperature=start)
     simulation.closure = closure
     return simulation
@@ -61,7 +61,7 @@ def convecting(closure: Closure | None, *overrides: str, start: Array | None = N
     ],
 )
 def test_the_heat_budget_closes(overrides: tuple[str, ...]) -> None:
-    assert_heat_is_kept(convecting(Eddies(below=2.0), *overrides), convecting(None, *overrides))
+    assert_heat_is_kept(run_with(Eddies(below=2.0), *overrides), run_with(None, *overrides))
 
 
 def test_what_is_added_keeps_t_within_its_bounds() -> None:
@@ -80,18 +80,18 @@ def test_what_is_added_keeps_t_within_its_bounds() -> None:
 
 
 def test_a_mirrored_run_is_the_mirror_image() -> None:
-    run = convecting(Eddies())
-    image = convecting(Eddies(), start=run.temperature[:, ::-1])
+    run = run_with(Eddies())
+    image = run_with(Eddies(), start=run.temperature[:, ::-1])
     for simulation in (run, image):
         simulation.run(steps=10)
     np.testing.assert_allclose(image.temperature[:, ::-1], run.temperature, rtol=0, atol=1e-12)
 
 
 def test_a_run_goes_on_bitwise() -> None:
-    whole, pieces = (convecting(Eddies(), "stokes.solver=richardson:2") for _ in range(2))
+    whole, pieces = (run_with(Eddies(), "stokes.solver=richardson:2") for _ in range(2))
     for _ in range(6):
         snapshot = pieces.snapshot()
-        pieces = convecting(Eddies(), "stokes.solver=richardson:2")
+        pieces = run_with(Eddies(), "stokes.solver=richardson:2")
         pieces.restore(snapshot)
         for simulation in (whole, pieces):
             simulation.step()

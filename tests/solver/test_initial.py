@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from helpers.numerics import observed_orders
-from helpers.physics_cases import case_of
+from helpers.rollouts import case
 from tellus.coupling.build import grid_of
 from tellus.coupling.starts.initial import initial_means
 from tellus.solver import initial
@@ -64,7 +64,7 @@ def test_a_start_of_cell_means_is_of_fourth_order() -> None:
     errors = []
     for n in (8, 16, 32):
         settings = ("initial.kind=cold", "initial.perturbation=mode", "initial.mode=2")
-        config = case_of(*settings, "initial.amplitude=1", f"grid.nx={2 * n}", f"grid.ny={n}")
+        config = case(*settings, "initial.amplitude=1", f"grid.nx={2 * n}", f"grid.ny={n}")
         grid = grid_of(config)
         x, y = grid.x_nodes / grid.aspect, grid.y_nodes
         across = np.diff(np.sin(2.0 * np.pi * x)) * grid.nx / (2.0 * np.pi)
@@ -74,5 +74,5 @@ def test_a_start_of_cell_means_is_of_fourth_order() -> None:
 
 
 def test_a_start_of_one_temperature_has_it_to_the_bit() -> None:
-    config = case_of("initial.kind=hot", "initial.amplitude=0")
+    config = case("initial.kind=hot", "initial.amplitude=0")
     assert np.all(initial_means(config, grid_of(config)) == 1.0)

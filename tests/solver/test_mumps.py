@@ -10,7 +10,7 @@ import pytest
 
 from helpers.numerics import rough_field, rough_viscosity, worst_difference
 from helpers.petsc_needed import mpirun, petsc, run_python
-from helpers.physics_cases import SLIPS, case, run_in_pieces, slip_walls
+from helpers.physics_cases import SLIPS, run_in_pieces, slip_walls, unheated
 from helpers.rollouts import SIMPLEST, tellus
 from tellus.coupling.runs.run import run_directory
 from tellus.coupling.simulation.ranks import ranks_of, refuse_idle_processes
@@ -27,7 +27,7 @@ __all__ = ["mpirun", "petsc"]
 GRID = Grid(24, 12, 2.0)
 
 
-def problem(
+def rough_problem(
     grid: Grid, contrast: float, kinds: tuple[str, ...] = SLIPS[0], seed: int = 0
 ) -> StokesProblem:
     """No two cells alike in temperature, nor in viscosity, with walls of these kinds."""
@@ -40,7 +40,7 @@ def problem(
 def test_a_kept_analysis_gives_what_a_fresh_one_gives(name: str) -> None:
     kept = MumpsSolver(GRID, name)
     for seed in range(3):
-        asked = problem(GRID, 1e8, seed=seed)
+        asked = rough_problem(GRID, 1e8, seed=seed)
         flow, fresh = kept.solve(asked), MumpsSolver(GRID, name).solve(asked)
         np.testing.assert_array_equal(flow.psi, fresh.psi)
         assert flow.report.seconds["analyse"] == 0.0
@@ -50,7 +50,7 @@ def test_a_kept_analysis_gives_what_a_fresh_one_gives(name: str) -> None:
 def test_a_repeated_analysis_is_reported_and_changes_rounding_only() -> None:
     kept, repeated = MumpsSolver(GRID, "mumps"), MumpsSolver(GRID, "mumps:analyse")
     for seed in range(3):
-        asked = problem(GRID, 1e8, seed=seed)
+        asked = rough_problem(GRID, 1e8, seed=seed)
         flow = repeated.solve(asked)
         assert relative_velocity_error(flow, kept.solve(asked)) < 1e-10
         assert flow.report.seconds["analyse"] > 0.0
@@ -77,7 +77,7 @@ def test_too_little_workspace_is_made_good(monkeypatch: pytest.MonkeyPatch) -> N
 
     monkeypatch.setattr("tellus.solver.mumps.solver.variant", tight)
     grid = Grid(128, 32, 4.0)
-    solver, asked = MumpsSolver(grid, "mumps:amf"), problem(grid, 1e8)
+    solver, asked = MumpsSolver(grid, "mumps:amf"), rough_problem(grid, 1e8)
     flow = solver.solve(asked)
     assert relative_velocity_error(flow, DirectSolver(grid).solve(asked)) < 1e-8
     assert solver._factorisation.workspace > 1
@@ -99,10 +99,10 @@ def test_memory_is_reported_and_given_back(monkeypatch: pytest.MonkeyPatch) -> N
 @pytest.mark.usefixtures("petsc")
 def test_a_run_is_that_of_the_direct_solver_and_resumes_bitwise(tmp_path: Path) -> None:
     few = (*SIMPLEST, "time.max_steps=6", "stokes.solver=mumps")
-    summary = run_directory(case(*few), tmp_path / "whole", progress=False)
+    summary = run_directory(unheated(*few), tmp_path / "whole", progress=False)
     assert summary["solver"] == "mumps"
     assert summary["solver_report"]["solved"] == 7
-    run_directory(case(*SIMPLEST, "time.max_steps=6"), tmp_path / "direct", progress=False)
+    run_directory(unheated(*SIMPLEST, "time.max_steps=6"), tmp_path / "direct", progress=False)
     assert_alike(tmp_path / "whole", tmp_path / "direct")
     assert run_in_pieces(tmp_path / "pieces", *few) == 5
     pieces, whole = (tmp_path / name / "timeseries.csv" for name in ("pieces", "whole"))
@@ -169,7 +169,7 @@ def written(path: Path, *settings: str) -> Path:
     from tellus.config import dump
 
     config = path / "case.toml"
-    config.write_text(dump(case(*settings)), encoding="utf-8")
+    config.write_text(dump(unheated(*settings)), encoding="utf-8")
     return config
 
 
@@ -211,7 +211,7 @@ main()
     assert done.stderr.count("the time step collapsed") == 1
     assert json.loads((tmp_path / "failed" / "run.json").read_text())["status"] == "failed"
     assert json.loads((out / "run.json").read_text())["status"] == "done"
-    run_directory(case(*SIMPLEST, "time.max_steps=6"), tmp_path / "direct", progress=False)
+    run_directory(unheated(*SIMPLEST, "time.max_steps=6"), tmp_path / "direct", progress=False)
     assert_alike(out, tmp_path / "direct")
 
 

@@ -26,7 +26,7 @@ from tellus.solver.splines.projection import SplinePreconditioner
 from tellus.solver.stokes import StokesProblem, relative_velocity_error
 
 
-def convecting(nx: int, ny: int, gamma_T: float = 1e8) -> StokesProblem:
+def plumes_on(nx: int, ny: int, gamma_T: float = 1e8) -> StokesProblem:
     """Plumes as wide on every grid, contrast gamma_T."""
     grid = Grid(nx, ny, 4.0)
     x, y = grid.x_cells, grid.y_cells[:, None]
@@ -108,7 +108,7 @@ def test_the_preconditioner_is_symmetric_and_positive(
 def test_iterations_from_zero_don_t_grow_with_the_grid(gamma_T: float) -> None:
     counts = [
         refined_solver(problem.grid, 2).solve(problem).report.iterations
-        for problem in (convecting(64 * k, 16 * k, gamma_T) for k in (1, 2, 4))
+        for problem in (plumes_on(64 * k, 16 * k, gamma_T) for k in (1, 2, 4))
     ]
     assert max(counts) <= 10
     assert counts[-1] <= counts[0]
@@ -143,7 +143,7 @@ def test_every_grid_has_a_factor_that_fits() -> None:
 
 def test_where_no_knots_fit_it_is_the_direct_solver() -> None:
     grid = Grid(20, 5)
-    problem = convecting(20, 5)
+    problem = plumes_on(20, 5)
     found = make_solver("refined:tol=1e-3", grid).solve(problem)
     np.testing.assert_array_equal(found.psi, DirectSolver(grid).solve(problem).psi)
     assert found.report.solver == "refined:tol=1e-3"

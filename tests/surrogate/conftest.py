@@ -13,7 +13,7 @@ from tellus.surrogate.training.train import train
 
 
 @pytest.fixture(autouse=True, scope="session")
-def one_thread() -> Iterator[None]:
+def one_torch_thread() -> Iterator[None]:
     """Small networks; and the same sums whatever ran before."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)

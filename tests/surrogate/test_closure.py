@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from helpers.numerics import rough_field
-from helpers.physics_cases import assert_heat_is_kept, case
+from helpers.physics_cases import assert_heat_is_kept, unheated
 from helpers.rollouts import complaint, files, summary, tellus, write_case
 from helpers.small_filtered import familiar_everywhere
 from helpers.small_models import edit_card, epochs_of
@@ -387,7 +387,7 @@ def test_data_and_settings_that_do_not_fit_are_refused(
 
 def closed(trained: Path, *overrides: str) -> Simulation:
     named = ["closure.kind=learned", f'closure.weights="{trained}"', "grid.nx=32", "grid.aspect=2"]
-    return Simulation.from_config(case("grid.ny=16", *named, *overrides))
+    return Simulation.from_config(unheated("grid.ny=16", *named, *overrides))
 
 
 def test_in_a_run_the_heat_budget_closes(trained: Path) -> None:

@@ -35,7 +35,7 @@ class Waves:
 
 
 @dataclass(frozen=True)
-class Manufactured:
+class FlowOfWaves:
     """An exact flow on the box of width `aspect`, viscosity contrast exp(`log_contrast`)."""
 
     aspect: float
@@ -67,7 +67,7 @@ class Manufactured:
     ("nx", "ny", "aspect"), [(32, 16, 1.5), (16, 24, 1.0)], ids=["y fast", "x fast"]
 )
 def test_velocity_is_second_order(nx: int, ny: int, aspect: float, log10_contrast: int) -> None:
-    exact = Manufactured(aspect, log10_contrast * np.log(10.0))
+    exact = FlowOfWaves(aspect, log10_contrast * np.log(10.0))
     grids = [Grid(nx * 2**n, ny * 2**n, aspect) for n in range(3)]
     errors = [velocity_errors(exact.solve(grid), exact.psi, grid) for grid in grids]
     for norm in zip(*errors, strict=True):

@@ -62,7 +62,7 @@ def taken(simulation: Simulation, steps: int) -> tuple[list[int], Array]:
     return iterations, np.array([getattr(measured, name) for name in NUMBERS])
 
 
-def waves(grid: Grid, size: float, phase: float) -> Array:
+def swirls(grid: Grid, size: float, phase: float) -> Array:
     x, y = np.meshgrid(np.linspace(0, 1, grid.nx + 1), np.linspace(0, 1, grid.ny + 1))
     return size * np.sin(np.pi * y) * np.sin(3 * np.pi * x) * np.cos(phase + 5 * x * y)
 
@@ -72,7 +72,7 @@ def test_transport_is_that_of_the_numba_kernels(bounds: tuple[float, float]) -> 
     grid, dt, heating = Grid(24, 12, 2.0), 2e-4, 2.0
     random = np.random.default_rng(3)
     start = np.clip(random.normal(0.5, 0.4, grid.cells), 0.02, 0.9)
-    psis = [waves(grid, 30.0, phase) for phase in (0.0, 0.4, 0.2)]
+    psis = [swirls(grid, 30.0, phase) for phase in (0.0, 0.4, 0.2)]
     mean = (psis[0] + psis[1] + 4.0 * psis[2]) / 6.0
     flow, *stages = (flow_from_psi(psi, grid, StokesReport("given")) for psi in (mean, *psis))
     theirs = EnergyEquation(grid, heating=heating, advection="mp5").step(
