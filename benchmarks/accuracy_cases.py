@@ -23,7 +23,7 @@ from tellus.solver.transport.regridding import regridded
 from .fields import cached
 
 RECIPE = 1
-"""Of the states: raise it when what an older version made should not be used."""
+"""Version of how states are made: raise it when older ones should not be used."""
 
 FINE, COMPARED = Grid(512, 128), Grid(128, 32)
 """Grid of the reference, and that on whose cell means everything is compared."""
@@ -64,7 +64,7 @@ class Scheme(Record):
 
 
 FINEST = Scheme("mp5", "mid-step", 1.0, "richardson:4:refined:tol=1e-4")
-"""That of the reference: of fourth order in velocity too, where a solve at 1024x256 alone errs by
+"""The reference's scheme: of fourth order in velocity too, where a solve at 1024x256 alone errs by
 several times as much."""
 
 

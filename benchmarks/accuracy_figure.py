@@ -21,7 +21,7 @@ QUANTITIES = {
 """What has a row of panels; relative errors are in per cent."""
 
 MARKERS = ("o", "s", "D", "^", "P")
-"""By grid, from the coarsest."""
+"""Markers of the grids, from the coarsest."""
 
 FLOORS = {PERTURBED: ":", HALVED: "--"}
 """Runs of the reference's scheme that a millionth, or half the time step, leads elsewhere."""

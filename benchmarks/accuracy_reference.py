@@ -27,7 +27,7 @@ from .fronts import HALVED, PERTURBED
 
 STORED = Path(__file__).with_name("results") / "accuracy-reference.npz"
 PARTS = 8
-"""Of the span of means, whose scatter says how far these are chance."""
+"""Equal parts of the span of means, whose scatter says how far these are chance."""
 
 SAMPLE_EVERY = 16
 """Steps between the moments that are kept of a rollout whose fields are not compared."""
@@ -60,7 +60,7 @@ class Judged:
 
     @classmethod
     def of(cls, trajectory: Trajectory, case: AccuracyCase) -> Self:
-        """Of a rollout of a case."""
+        """What is compared of a rollout of a case."""
         span = case.start + case.determined, case.start + case.long
         profile = trajectory.average("profile", *span)
         ny, nx = np.minimum(COMPARED.cells, trajectory.temperature.shape).tolist()
@@ -100,7 +100,7 @@ def _rows(profile: Array, ny: int) -> Array:
 
 
 def standard_errors(trajectory: Trajectory, case: AccuracyCase) -> dict[str, float]:
-    """Of the means of a rollout, from those of equal parts of their span, as `Judged.errors`."""
+    """Standard errors of a rollout's means, from equal parts of their span, as `Judged.errors`."""
     whole = Judged.of(trajectory, case)
     times = np.linspace(case.determined, case.long, PARTS + 1)
     parts = [replace(case, determined=a, long=b) for a, b in pairwise(times.tolist())]
@@ -180,7 +180,7 @@ class Reference:
     def of(
         cls, rollout: Trajectory, case: AccuracyCase, start: Array, distances: Distances
     ) -> Self:
-        """Of the rollout that is one."""
+        """The reference that a rollout from `start`, T of shape (ny, nx), makes."""
         judged, grid = Judged.of(rollout, case), str(case.finest)
         return cls(
             start, judged, distances, 1.0 / float(judged.rates[2]), grid, rollout.account.git
@@ -188,7 +188,7 @@ class Reference:
 
     @classmethod
     def made(cls, case: AccuracyCase, out: Path) -> Self:
-        """By the finest rollouts; hours where none is done yet."""
+        """The reference by the finest rollouts; takes hours where none is done yet."""
         start = start_of(case)
         fine = case.finest
         coarser = Grid(fine.nx // 2, fine.ny // 2, fine.aspect)

@@ -100,7 +100,7 @@ SIMPLEST = 'energy = {advection = "van-leer", velocity = "held"}\ntime.courant =
 
 
 def _seconds(name: str, count: int, setting: Mapping[str, str], grid: str, steps: int) -> float:
-    """From the start of all to the end of the last."""
+    """Seconds from the start of `count` runs at once to the end of the last."""
     nx, ny = grid.split("x")
     inherited = {key: value for key, value in os.environ.items() if key not in THREAD_VARIABLES}
     with TemporaryDirectory() as scratch:

@@ -166,7 +166,7 @@ def problems(grid: Grid, case: Case = CASE) -> list[StokesProblem]:
 
 
 def sequences(grid: Grid, case: Case = CASE) -> list[list[StokesProblem]]:
-    """For each state of a case, the momentum problems of the time steps that led to it."""
+    """The momentum problems of the time steps that led to each state of a case."""
     shape = (case.states, case.recorded)
 
     def make() -> dict[str, Array]:
@@ -202,7 +202,7 @@ def make_states(grid: Grid, case: Case) -> tuple[Array, Array]:
 
 
 def ladder(grid: Grid, case: Case) -> list[Grid]:
-    """From the coarse grid to the wanted one, each up to twice as fine as the one before."""
+    """Grids from the coarse one to `grid`, each up to twice as fine as the one before."""
     rungs = [Grid(max(4, round(grid.aspect * case.coarse_ny)), case.coarse_ny, grid.aspect)]
     while 2 * rungs[-1].ny < grid.ny:
         rungs.append(Grid(2 * rungs[-1].nx, 2 * rungs[-1].ny, grid.aspect))

@@ -59,7 +59,7 @@ def is_learned(row: Row) -> bool:
 
 
 def _best_classical(row: Row, entered: Sequence[Row], nothing: float) -> Row:
-    """There always is one: the direct solver, whose error is zero."""
+    """The fastest classical solver of no larger error; the direct one always qualifies."""
     enough = max(row[YARDSTICK], nothing)
     rivals = [r for r in entered if not is_learned(r) and r[YARDSTICK] <= enough]
     best = min(rivals, key=lambda r: r["seconds"])

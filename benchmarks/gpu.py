@@ -94,7 +94,7 @@ class Bench:
 
 @dataclass(frozen=True, kw_only=True)
 class GpuRow(Record):
-    """What one thing took: of those done at once also `seconds_each`.
+    """A row: the seconds of one thing, and per problem of a batch, `seconds_each`.
 
     Of solves the median of phases and iterations (of a batch the most iterations), the largest
     residual, and the seconds of the first of all, which finds kernels and plans; of a

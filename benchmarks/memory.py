@@ -22,7 +22,7 @@ Memory = float | KilledError | None
 
 
 def memory_of(names: Iterable[str], problem: StokesProblem, threads: int) -> dict[str, Memory]:
-    """MiB that building each solver and solving once add to a process that has the problem.
+    """Peak memory, MiB, that each solver adds to a process: built, and solving once.
 
     The libraries that a solver loads are counted. None for one that fails or cannot be built,
     `KilledError` for one whose process was killed.
@@ -57,14 +57,14 @@ def _peak(solver: str | None, problem: StokesProblem, threads: int) -> float | N
 
 
 def solve_once(solver: str | None, problem: StokesProblem) -> None:
-    """The work of such a process; solver None: everything up to the solver."""
+    """Evaluate the viscosity, build a solver and solve once; None: stop before the solver."""
     problem.viscosity()
     if solver is not None:
         make_solver(solver, problem.grid).solve(problem)
 
 
 def peak_of_this_process() -> float:
-    """Peak resident MiB."""
+    """Peak resident memory of this process, MiB."""
     try:
         # Not ru_maxrss, which on Linux starts from that of the process that launched this one.
         for line in Path("/proc/self/status").read_text().splitlines():

@@ -44,7 +44,7 @@ from .spread import Record, Row, Spread, by_phase
 from .tables import table
 
 SOURCE = Grid(512, 128)
-"""Where the temperatures come from: on the grids timed here a run would take hours."""
+"""The grid of the run that gives temperatures: on those timed here it would take hours."""
 
 MODULE = "tellus.benchmarks.mpi"
 ROW, PSI = "row.json", "psi.npy"

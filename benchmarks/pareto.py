@@ -130,7 +130,7 @@ def _usable(
 
 
 def _roll_out_all(rollouts: Sequence[Rollout], state: Snapshot) -> list[Trajectory]:
-    """Each of them, saved as soon as it is done."""
+    """Do the rollouts from a state, each saved as soon as it is done."""
     direct = Simulation.from_config(rollouts[0].case.with_solver(REFERENCE))
     direct.restore(state)
     done = []
@@ -160,7 +160,7 @@ FLOORS = (PERTURBED, HALVED)
 
 
 def output_times(start: float, end: float, outputs: int) -> Array:
-    """When T is kept: evenly spaced, the end included, the start not."""
+    """Model times at which T is kept, shape (outputs,): evenly spaced, the end included."""
     return np.linspace(start, end, outputs + 1)[1:]
 
 
@@ -172,7 +172,7 @@ def planned(
     out: Path,
     threads: int,
 ) -> list[Rollout]:
-    """The direct rollout, those that show what it is worth, then those of the other solvers.
+    """The direct rollout, those that show its own errors, then those of the other solvers.
 
     Parameters
     ----------

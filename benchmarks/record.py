@@ -34,7 +34,7 @@ def save(result: Mapping[str, Any], out: Path) -> Path:
 
 
 def refuse_other(out: Path | None) -> Path | None:
-    """The same; InputError where it is a file that holds no benchmark's result."""
+    """Return `out`; InputError where nothing may be written, or a file is no benchmark's result."""
     if out is not None:
         refuse_blocked(out)
     if out is not None and out.is_file() and "benchmark" not in read_result(out):

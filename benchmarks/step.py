@@ -152,7 +152,7 @@ FEWEST_STEPS = 10
 
 
 def steps_per_block(solvers: Iterable[StokesSolver]) -> int:
-    """At least `FEWEST_STEPS`, and whole cycles of every solver that solves every so many."""
+    """Steps of a block: whole cycles of all solvers, `FEWEST_STEPS` or more."""
     cycle = lcm(*(solver.cycle or 1 for solver in solvers))
     return cycle * -(-FEWEST_STEPS // cycle)
 

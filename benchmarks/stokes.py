@@ -145,7 +145,7 @@ class Comparison:
     def _time(
         self, names: Sequence[str], expected: Sequence[Flow | None], *, baseline: bool
     ) -> Row:
-        """What some of them add to the result, beside the direct solver's parts if asked for."""
+        """What `names` add to the result; with `baseline`, the direct solver's parts, too."""
         entered, threads = select(names, self.sequences[0][0], self.required), allowed()
         # Set again here: a library that a solver has just loaded has its own idea.
         with fixed_threads(threads):

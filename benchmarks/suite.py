@@ -52,10 +52,10 @@ SCHEMES = (
 )
 
 DEVELOPED, LONG, LONG_FINE = 40, 100, 50
-"""Overturns: before the start; after it; after it where the reference is on the finest grid."""
+"""Overturns before the start, after it, and after it with a reference on the finest grid."""
 
 LEFT_OUT = 0.2
-"""Of those after the start, left out of means."""
+"""Share of the overturns after the start that is left out of means."""
 
 OVERTURNS = {
     "sim_000": 1.4e-4,
@@ -80,10 +80,10 @@ OVERTURNS = {
 """Model time in which the developed flow crosses the box's height, from a run on 128x32 cells."""
 
 FINELY = ("sim_000", "sim_003", "sim_004", "sim_009", "sim_013", "sim_014")
-"""Those with a reference on the finest grid: three of each half, spread over the box."""
+"""Cases with a reference on the finest grid: three of each half, spread over the box."""
 
 VIGOROUS = 1e8
-"""From this gamma_T on."""
+"""The gamma_T from which a case counts as vigorous."""
 
 QUANTITIES = {
     "T(y)": "profile_error",
@@ -100,7 +100,7 @@ SCHEME = ("grid", "advection", "velocity", "courant", "solver", "closure")
 
 @cache
 def cases() -> dict[str, AccuracyCase]:
-    """By name, the test simulations of the data sets of the paper's box."""
+    """The test simulations of the data sets of the paper's box, by name."""
     config = load_dataset_config(example("dataset-128x32"))
     return {one.name: _case(one) for one in members(config) if one.split == "test"}
 
@@ -179,7 +179,7 @@ def main(
 
 
 def _references(chosen: Sequence[AccuracyCase], out: Path, *, make: bool) -> dict[str, Reference]:
-    """Those that there are, and, where they are to be made, the others."""
+    """Stored references of cases, by name, the missing ones made where that is asked for."""
     found = those_stored([case.name for case in chosen], KEPT, bench="suite")
     for case in chosen if make else ():
         if case.name not in found:

@@ -42,7 +42,7 @@ def _exact_flow(case: str, resolutions: Sequence[int]) -> list[ErrorRow]:
 
 
 def _grid_convergence(resolutions: Sequence[int]) -> list[ErrorRow]:
-    """From half the coarsest, so that two resolutions are enough for an order."""
+    """Errors from half the coarsest resolution on, so that two are enough for an order."""
     grids = [min(resolutions) // 2]
     while 2 * grids[-1] <= max(resolutions):
         grids.append(2 * grids[-1])

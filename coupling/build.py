@@ -1,4 +1,4 @@
-"""From a configuration to the parts that it describes."""
+"""Make the parts that a configuration describes."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -70,12 +70,12 @@ def grid_of(config: Config | DatasetConfig) -> Grid:
 
 
 def coarser(grid: Grid, factor: int) -> Grid:
-    """The same box in cells that are longer by a whole number."""
+    """A grid over the same box with cells `factor` times longer."""
     return Grid(grid.nx // factor, grid.ny // factor, grid.aspect)
 
 
 def grid_of_data(config: DatasetConfig) -> Grid:
-    """That on which a data set is kept."""
+    """The grid on which a data set is kept, coarser than that of its runs where it is filtered."""
     grid = grid_of(config)
     return coarser(grid, config.windows.factor) if config.dataset.kind == "filtered" else grid
 
@@ -118,7 +118,7 @@ LAWS: dict[str, Callable[[Config], Rheology]] = {
         config.rheology.ceiling,
     ),
 }
-"""By `rheology.kind`."""
+"""What makes the viscosity law of a configuration, by `rheology.kind`."""
 
 
 def _own_law(config: Config) -> Rheology:
@@ -157,7 +157,7 @@ def stepping_of(config: Config) -> Stepping:
 
 
 def boundaries_of(config: Config | DatasetConfig) -> BoundaryConditions:
-    """What holds on the walls; those of a data set are the defaults."""
+    """The boundary conditions of a run; the defaults for a data set."""
     if isinstance(config, DatasetConfig):
         return BoundaryConditions()
 
@@ -219,7 +219,7 @@ def check_grid(config: Config, own: OwnParts = NOTHING) -> list[str]:
 
 
 def resolved(config: Config) -> Config:
-    """The same configuration with paths that hold in any working directory.
+    """A configuration whose paths hold in any working directory.
 
     `load_config` has seen to that; this is for one that was put together in Python.
     """
@@ -232,7 +232,7 @@ def resolved(config: Config) -> Config:
 
 
 def named(config: Config, own: OwnParts) -> Config:
-    """The same, where parts of one's own are handed in, with what stands for them."""
+    """A configuration with the names of parts handed in from Python in their places."""
     for key, name in own.names.items():
         section, _, leaf = key.partition(".")
         config = replaced(config, section, **{leaf: name})
@@ -248,7 +248,7 @@ def sources_of(config: Config) -> list[Path]:
 
 
 def replaced(config: Config, section: str, **values: Any) -> Config:
-    """The same with other values; `model_fields_set` still says what somebody asked for."""
+    """Replace values of a section; `model_fields_set` still says what somebody asked for."""
     before = getattr(config, section)
     values = {key: value for key, value in values.items() if value != getattr(before, key)}
     return config.model_copy(update={section: before.model_copy(update=values)})

@@ -38,21 +38,21 @@ SHARES = (0.4, 0.6, 0.8)
 CANDIDATES = np.linspace(0.2, 1.0, 81)
 
 SOLVER = "refined:tol=1e-3"
-"""Of the runs with the closure: on their own grid, held over a step."""
+"""The Stokes solver of the runs with the closure: on their own grid, held over a step."""
 
 SETTLED, SPAN, LEFT_OUT = 4, 28, 4
 """Overturns: of the finer run before all begin; of all; of these, before means are taken."""
 
 PARTS = 4
-"""Of the span, from whose means follows what chance makes of its mean."""
+"""Equal parts of the span, from whose means the standard error of its mean follows."""
 
 RUNS = "calibration"
-"""Where in the directory of the result runs are kept, and the closures that they are made with."""
+"""Folder of the result's directory with the runs and the closures that they are made with."""
 
 
 @dataclass(frozen=True)
 class Bias:
-    """By how much long means of a run are off, over those of the finer run."""
+    """Relative errors of a run's long means, with the finer run as truth."""
 
     simulation: str
     share: float | None  # of the learned change of viscosity to shear; None without a closure
@@ -193,7 +193,10 @@ def best_share(gaps: Array) -> float:
 
 
 def _straight(gaps: Array, shares: Array) -> Array:
-    """On the straight lines through them by least squares, (simulations, shares, numbers)."""
+    """Gaps at `shares` on the least-squares lines through those at `SHARES`.
+
+    Shape (simulations, shares, numbers), as `gaps` but for the shares.
+    """
     moved = np.array(SHARES) - np.mean(SHARES)
     slopes = np.einsum("s,nsk->nk", moved, gaps) / np.sum(moved**2)
     lines: Array = (
@@ -203,7 +206,7 @@ def _straight(gaps: Array, shares: Array) -> Array:
 
 
 def _sizes(gaps: Array) -> Array:
-    """Over the last axis: of both Nusselt numbers, Vrms and T(y), each of which counts the same."""
+    """Norm over the last axis: both Nusselt numbers, Vrms and T(y), of equal weight."""
     single, profile = gaps[..., :3], gaps[..., 3:]
     sizes: Array = np.sqrt((single**2).sum(axis=-1) + (profile**2).mean(axis=-1))
     return sizes
@@ -215,7 +218,7 @@ def _scaled(found: Sequence[_Gaps]) -> Array:
 
 
 def _chance(found: Sequence[_Gaps]) -> Array:
-    """Of each number, the median over simulations; that of T(y) as one."""
+    """Median over simulations of each number's standard error, T(y) as one; shape (numbers,)."""
     each = np.median([one.chance for one in found], axis=0)
     each[3:] = np.sqrt(np.mean(each[3:] ** 2))
     chance: Array = np.maximum(each, 1e-6)
@@ -223,7 +226,7 @@ def _chance(found: Sequence[_Gaps]) -> Array:
 
 
 def _biases(found: Sequence[_Gaps], share: float) -> list[Bias]:
-    """Of all runs, and of those that the calibrated closure is expected to make."""
+    """Biases of all runs, and those expected of runs with the calibrated closure."""
     chance, biases = _chance(found), list[Bias]()
     for one in found:
         expected = _straight(one.with_share[None], np.array([share]))[0, 0]
@@ -334,11 +337,11 @@ class _Means:
         return np.array([*single, *profile.reshape(self.rows, -1).mean(axis=1)])
 
     def gaps(self, run: Trajectory, truth: Array) -> Array:
-        """By how much a run is off: the first three relative, heat over that through the top."""
+        """A run's means minus the true ones: Nusselt numbers and Vrms relative, T(y) as it is."""
         return self._relative(self.of(run) - truth, truth)
 
     def chance(self, run: Trajectory, truth: Array) -> Array:
-        """Standard errors of its own means, of the same numbers."""
+        """Standard errors of a run's means, numbers as in `gaps`."""
         edges = np.linspace(self.start, self.end, PARTS + 1).tolist()
         parts = [replace(self, start=a, end=b).of(run) - truth for a, b in pairwise(edges)]
         spread = np.sqrt(np.sum(np.square(parts), axis=0) / (PARTS * (PARTS - 1)))

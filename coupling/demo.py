@@ -154,7 +154,7 @@ def _vigorous(end: float, **sections: Any) -> Config:
 
 
 def _from(run: Path) -> dict[str, str]:
-    """Where a run ended, as what another begins with."""
+    """An [initial] section that starts from where a run ended."""
     return {"kind": "file", "path": str(run.resolve())}
 
 

@@ -28,7 +28,7 @@ KEYS = {
     "closure": "closure.kind",
     "solver": "stokes.solver",
 }
-"""By the argument of `tellus.run` that takes an object, what names a class instead."""
+"""The setting that names a class, by the argument of `tellus.run` that takes an object instead."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class OwnParts:
     closure: Closure | None = None
 
     def require(self, owner: str, config: Config) -> None:
-        """Raise InputError where one of them is no such part."""
+        """Raise InputError where an object is no part of its kind."""
         if self.solver is not None:
             require_solver(owner, self.solver)
         if self.rheology is not None:
@@ -53,7 +53,7 @@ class OwnParts:
 
     @property
     def names(self) -> dict[str, str]:
-        """By the key of a configuration, what stands there in their place: `own:NAME`."""
+        """What stands for the objects in a configuration, `own:NAME`, by its keys."""
         called = {
             "rheology": type(self.rheology).__name__,
             "heating": type(self.heating).__name__,
@@ -93,7 +93,7 @@ def classes_of(config: Config) -> dict[str, OwnClass]:
 
 
 def recorded(config: Config) -> dict[str, dict[str, str]]:
-    """Of every class that a configuration names, what checkpoints and run.json keep of it."""
+    """Name and digest, by key, of every class that a configuration names, for run.json."""
     return {
         key: {"class": str(own), "sha256": sha256(source_of(own, key)).hexdigest()}
         for key, own in classes_of(config).items()
@@ -159,7 +159,7 @@ class FileSolver(CompositeSolver):
         self._digest, self._checked = digest, False
 
     def solve(self, problem: StokesProblem) -> Flow:
-        """What it gives."""
+        """The solver's flow, checked the first time."""
         flow = self.solver.solve(problem)
         if not self._checked:
             check_flow(flow, problem, self.name)
@@ -168,7 +168,7 @@ class FileSolver(CompositeSolver):
 
     @property
     def weights_sha256(self) -> str:
-        """That of its weights, or of its file: another one is another solver."""
+        """Digest of the solver's weights, or of its file: with another it is another solver."""
         return super().weights_sha256 or self._digest
 
 

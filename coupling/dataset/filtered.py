@@ -17,7 +17,7 @@ from tellus.solver.transport.means import Fluxes
 from tellus.solver.transport.regridding import regridded
 
 SEQUENCES_APART = 10**6
-"""In their numbers of steps, so that no moment of one is taken for a neighbour of another's."""
+"""Steps between sequences, so that no moment of one is taken for a neighbour of another's."""
 
 
 class Window:
@@ -33,7 +33,7 @@ class Window:
         self._heated = 0.0
 
     def psi(self, simulation: Simulation) -> Array:
-        """Of the present flow, at the nodes of the coarse grid: exact means over its faces."""
+        """psi at the coarse grid's nodes, whose velocities are exact face means of the flow's."""
         return simulation.flow().psi[:: self._factor, :: self._factor].copy()
 
     def __call__(self, simulation: Simulation, record: StepRecord) -> None:
@@ -47,7 +47,7 @@ class Window:
         self._last = simulation.time, after
 
     def seen(self, first: int) -> SeenWindow:
-        """What is kept of it."""
+        """The window in single precision; `first` is the number of its first moment."""
         mean_psi = self._psi / (self._last[0] - self._start)
         whole = (mean_psi, self._fluxes.along_x, self._fluxes.along_y)
         psi, along_x, along_y = (part.astype(np.float32) for part in whole)
@@ -93,7 +93,7 @@ def _sequence_starts(config: DatasetConfig, member: Member) -> Iterator[Simulati
 
 
 def _settled(config: DatasetConfig, member: Member, spun_up: Simulation) -> Simulation:
-    """The same on its own grid, some steps later."""
+    """The spun-up state carried to the fine grid, after the steps that it takes to settle."""
     # What begins here is developed: nothing but the flow limits its steps.
     run = member.configured(config)
     run = replaced(run, "time", dt_initial=run.time.dt_max)

@@ -168,7 +168,7 @@ def _check_free(config: DatasetConfig, out: Path) -> None:
 
 
 def _check_memory(config: DatasetConfig, jobs: int) -> None:
-    """Of all workers on this machine together."""
+    """Warn of, or refuse, more memory than this machine has for all workers together."""
     jobs = min(jobs, len(members(config)))
     if jobs > 1:
         grid = grid_of(config)

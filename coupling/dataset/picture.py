@@ -119,6 +119,6 @@ def _raw(entries: Sequence[Entry], name: str) -> Array:
 
 
 def _parameter(entries: Sequence[Entry], name: str) -> Array:
-    """As the axes show it."""
+    """A parameter as the axes show it: heating, or log10 of the others; shape (n,)."""
     values = _raw(entries, name)
     return values if name == "heating" else np.log10(values)

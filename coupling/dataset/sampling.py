@@ -116,7 +116,7 @@ class Gathered:
     windows: list[SeenWindow] = field(default_factory=list)
 
     def arrays(self) -> dict[str, NDArray[Any]]:
-        """All of it, one after the other along the first axis."""
+        """What was gathered as arrays, by name, a row for each moment or window."""
         moments, seen = self.moments, map(np.stack, zip(*self.windows, strict=True))
         return {
             "temperature": np.stack([moment.temperature for moment in moments]),

@@ -40,7 +40,7 @@ class Experiment:
 
     @property
     def label(self) -> str:
-        """As `--stokes` takes it."""
+        """The trained model as a solver's name, which `--stokes` takes."""
         return f"surrogate:{self.model}"
 
     @property

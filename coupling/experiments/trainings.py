@@ -161,7 +161,7 @@ def train_and_evaluate(
 
 @contextmanager
 def _named(name: str) -> Iterator[None]:
-    """Failures say which experiment is theirs."""
+    """Begin messages of failures inside with the name of their experiment."""
     try:
         yield
     except InterruptedRunError as stop:

@@ -233,7 +233,7 @@ class Canvas:
 
 FRAMES_PER_SECOND = 10
 GIF_COLOURS = 256
-"""As many as a GIF has."""
+"""The most colours that a GIF has."""
 
 
 def write_film(

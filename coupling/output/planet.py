@@ -125,7 +125,7 @@ PLAIN = Units({})
 
 
 def units_of(config: Config) -> Units:
-    """Those of the [planet] section of a run's configuration, or none."""
+    """Units by the [planet] section of a run's configuration, `PLAIN` without one."""
     planet, surface = config.planet, config.planet.surface_temperature_K
     if planet.depth_km is None:
         return PLAIN
@@ -158,7 +158,7 @@ WHERE_IT_IS_ONE = {
     "frank-kamenetskii": "that of T = 0 at the surface",
     "arrhenius": "that of T = 1 at the bottom",
 }
-"""By `rheology.kind`, of those that say where; model.rayleigh is by that viscosity."""
+"""Which viscosity is one, and so the unit of model.rayleigh, by `rheology.kind`."""
 
 EARTH = "about 1 in the Earth's mantle"
 """Density x gravity x expansivity, in kg/(m2 s2 K): 4000 x 10 x 2.5e-5."""
@@ -188,7 +188,7 @@ def viscosity_note(config: Config) -> str | None:
 
 
 def disagreements(config: Config) -> list[str]:
-    """Where [planet] and the model are of two planets, and what would make them one."""
+    """Contradictions between [planet] and the model, and what would remove each."""
     planet, rayleigh = config.planet, config.model.rayleigh
     found, buoyancy = [], _buoyancy(planet)
     if buoyancy is not None and planet.viscosity_Pa_s is not None:
@@ -237,7 +237,7 @@ def _buoyancy(planet: PlanetSection) -> float | None:
 
 
 def _unit_viscosity(config: Config) -> float | None:
-    """In Pa s: as given, or as the Rayleigh number asks for."""
+    """The unit of viscosity in Pa s, as given or by the Rayleigh number; None without either."""
     planet, rayleigh = config.planet, config.model.rayleigh
     buoyancy = _buoyancy(planet)
     if planet.viscosity_Pa_s is not None or buoyancy is None or rayleigh == 0:

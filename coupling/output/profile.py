@@ -103,7 +103,7 @@ def table(result: Profile) -> Table:
 
 
 def picture(result: Profile, units: Units) -> "Figure":
-    """Both profiles over the height, with a band of one standard deviation to either side."""
+    """Draw both profiles over the height, with a band of one standard deviation to either side."""
     from matplotlib.figure import Figure
 
     from .style import LINES, styled

@@ -16,7 +16,7 @@ from .style import LINES, colour_bar, leave_out_spikes, legend_below
 PANELS = ("mean_temperature", "nusselt_top", "nusselt_bottom", "vrms")
 
 Lines = Mapping[str, tuple[Array, Array]]
-"""By name of what is drawn, times and values, without dimension."""
+"""Times and values of each quantity drawn, by its name, without dimension."""
 
 
 def lines_of(run: RecordedRun) -> Lines:

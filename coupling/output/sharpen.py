@@ -153,7 +153,7 @@ def sharpened(problem: StokesProblem, finer: Grid) -> StokesProblem:
 def _describe(
     run: RecordedRun, out: Path, finer: Grid, factor: int, closure: Closure | None
 ) -> None:
-    """The files beside the fields: those of the run, on its new grid."""
+    """Write the files beside the fields: those of the run, on its new grid."""
     settings = replaced(run.settings, "grid", nx=finer.nx, ny=finer.ny)
     write_atomically(out / CONFIG, dump(settings).encode())
     if (run.path / SERIES).exists():

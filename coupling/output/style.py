@@ -39,10 +39,10 @@ STYLE: Any = {
 # Black for the reference, then Okabe and Ito's colours, told apart by the colour-blind.
 LINES = ("#222222", "#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 INTERIOR = 0.65
-"""Where on a temperature's colour scale its median lies, if the scale is bent that far ..."""
+"""Where on a colour scale the median temperature lies, unless that takes more than `MOST_BENT`."""
 
 MOST_BENT = 2.0
-"""... by a power no larger than this, so that the lid still has colours of its own."""
+"""The largest power that bends a colour scale, so that the lid still has colours of its own."""
 
 STREAMLINES = np.array([-0.9, -0.7, -0.5, -0.3, -0.1, 0.1, 0.3, 0.5, 0.7, 0.9])
 """Over the largest |psi|; none at zero, which where nothing moves would only show rounding."""
@@ -101,7 +101,7 @@ def draw_map(
 
 
 def draw_streamlines(axis: Axes, psi: Array, size: tuple[float, float], largest: float) -> None:
-    """Of the stream function at the nodes of a box of that width and height."""
+    """Draw streamlines of psi at the nodes, shape (ny+1, nx+1), of a box of `size`."""
     if largest > 0:
         x, y = (np.linspace(0, s, n) for s, n in zip(size, psi.shape[::-1], strict=True))
         levels = largest * STREAMLINES
@@ -109,7 +109,7 @@ def draw_streamlines(axis: Axes, psi: Array, size: tuple[float, float], largest:
 
 
 def line(k: int) -> dict[str, Any]:
-    """Of the k-th run: the reference wide and black, others thinner and coloured on top of it."""
+    """Style of the k-th run's line: the reference wide, black; others thin, coloured, on top."""
     return {
         "color": LINES[0] if k == 0 else LINES[1 + (k - 1) % (len(LINES) - 1)],
         "linestyle": "-" if k < len(LINES) else "--",
@@ -196,7 +196,7 @@ def legend_below(figure: Figure) -> None:
 
 
 def temperature_scale(fields: Iterable[Array], reference: Sequence[Array]) -> Normalize:
-    """From the coldest to the hottest of the reference, bent so that the interior has colours.
+    """A colour scale over the reference's temperatures, bent so that the interior has colours.
 
     Most of a box under a lid is nearly as hot as it gets. What left the reference's temperatures
     altogether does not stretch the scale.
@@ -265,7 +265,7 @@ def save_picture(figure: Figure, path: Path, dpi: int = 150) -> None:
 
 
 def picture_place(out: Path | None, default: Path) -> Path:
-    """Where a picture that `--out` may name goes, its folder made; InputError if it is no .png."""
+    """The path of a picture, `out` or `default`, its folder made; InputError if it is no .png."""
     place = default if out is None else out
     if place.suffix != ".png" or place.is_dir():
         raise InputError(f"--out {place}: name a .png file.")

@@ -57,7 +57,7 @@ def plot_runs(paths: Sequence[Path], out: Path) -> list[Path]:
 
 
 def _names(paths: Sequence[Path]) -> list[str]:
-    """Of the directories, their paths where two have the same."""
+    """Names of the directories, or their paths where two have the same name."""
     names = [path.resolve().name for path in paths]
     distinct = len(set(names)) == len(names)
     return [in_picture(n if distinct else str(p)) for n, p in zip(names, paths, strict=True)]

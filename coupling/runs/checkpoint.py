@@ -53,7 +53,7 @@ def write_checkpoint(run: Path, step: int, arrays: Arrays, keep: int) -> Path:
 
 
 def drop_checkpoints_after(run: Path, step: int) -> None:
-    """Delete those of later steps, before what they need is cut."""
+    """Delete checkpoints after `step`, before the outputs that they need are cut."""
     for number, path in _newest_first(run):
         if number > step:
             path.unlink()
@@ -99,7 +99,7 @@ KEY = "ledger"
 
 @dataclass(frozen=True, kw_only=True)
 class Ledger:
-    """Where a run stood at a checkpoint, but for its fields.
+    """The state of a run at a checkpoint, but for its fields.
 
     Runs of earlier versions lack what has a default.
     """
@@ -124,7 +124,7 @@ class Ledger:
 
     @classmethod
     def of(cls, checkpoint: Mapping[str, NDArray[Any]]) -> Self:
-        """That of a checkpoint; ValueError, LookupError or TypeError where it is none."""
+        """The ledger in a checkpoint; ValueError, LookupError or TypeError where there is none."""
         content = {"start": {}} | parse_json(str(checkpoint[KEY]))
         known = {field.name for field in fields(cls)}
         return cls(**{name: value for name, value in content.items() if name in known})
@@ -150,12 +150,12 @@ class RunClock:
 
     @property
     def seconds(self) -> float:
-        """Of all parts."""
+        """Seconds of all parts of the run."""
         return self._before + self.here
 
     @property
     def others_percent(self) -> float:
-        """Of the machine's processors, used by other work over all these seconds."""
+        """Percent of the machine's processors that other work used during the run."""
         before, here = self._before, self.here
         busy = self._others_before * before + self._watch.others_percent * here
         return min(busy / (before + here), 100.0)

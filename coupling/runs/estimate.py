@@ -16,16 +16,16 @@ from tellus.solver.grid import Grid
 from tellus.solver.rheology import Rheology
 
 ENOUGH_CELLS = {VAN_LEER: 4.0, MP5: 2.0}
-"""Across the thinnest layer, for Nusselt numbers within a per cent or two: high order has 0.003 and
-0.1 % with 3 cells, 0.2 and 1.5 % with 1.5 (Blankenbach 1b and 2a on 64 and 32 cells)."""
+"""Cells across the thinnest layer, for Nusselt numbers within a per cent or two: high order has
+0.003 and 0.1 % with 3 cells, 0.2 and 1.5 % with 1.5 (Blankenbach 1b and 2a on 64 and 32 cells)."""
 
 BY_SCALING = 0.5
-"""Of these cells, what an estimate asks for that makes layers too thin: what counts is measured."""
+"""Share of `ENOUGH_CELLS` that suffices by an estimate, which makes layers too thin."""
 
 LIKE_CONDUCTION = 0.8, 1.25
 """Times the thickness that conduction alone gives a jump in the initial state, sqrt(pi t)."""
 HALF_A_CELL = 0.5
-"""From a wall to the first T: no layer measures less, however young it is."""
+"""Cells from a wall to the first T: no layer measures less, however young it is."""
 
 CRITICAL_RAYLEIGH = 1000.0
 
@@ -75,7 +75,7 @@ def _machine_gib() -> tuple[float, float]:
 
 
 def _group_limit() -> float:
-    """Of the container, on Linux; infinite where there is none."""
+    """Bytes of memory that a container on Linux allows; infinite outside of one."""
     for file in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
         try:
             return float(Path(file).read_text())
@@ -112,7 +112,7 @@ def cost_sentence(
 
 
 def fewest_steps(clock: TimeSection, time: float, diffusive_dt: float) -> tuple[int, str]:
-    """That a run from model time `time` on can take, and what that number depends on."""
+    """Fewest steps of a run from model time `time` to its end, and what that number depends on."""
     longest = min(clock.dt_max, diffusive_dt)
     steps, why = ceil((clock.end - time) / longest), ""
     if diffusive_dt < clock.dt_max:

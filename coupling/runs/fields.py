@@ -202,7 +202,7 @@ class FieldWriter:
         self._publish()
 
     def sync(self) -> None:
-        """See that all outputs are on disk."""
+        """Wait until all outputs are on disk."""
         files = [self._store / "zarr.json"]
         for name, (dims, *_) in self._variables.items():
             rows = {(row, *(0 for _ in dims)) if dims else (row // MANY,) for row in self._unsynced}

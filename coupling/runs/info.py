@@ -45,7 +45,7 @@ def describe(path: Path) -> str:
 
 
 def facts_of(path: Path) -> Facts:
-    """The same, line by line; errors as in `describe`."""
+    """Facts about what lies at `path`, by label; errors as in `describe`."""
     kind = expect(path, *DESCRIBED)
     try:
         return {kind: str(path), **DESCRIBED[kind](path)}
@@ -132,7 +132,7 @@ def _classes(kept: Mapping[str, OwnClassUsed]) -> Facts:
 
 
 def _start(initial: InitialSection, taken: StartedFrom) -> str:
-    """Where the first T came from, and what else came with it."""
+    """The source of the first T, and what else came with it, in words."""
     said: list[str] = [initial.kind]
     if initial.kind != "file":
         said += [] if initial.path is None else [initial.path]

@@ -97,7 +97,7 @@ class RunProgress(AbstractContextManager["RunProgress"]):
         self._shown_step = record.step
 
     def _part(self, record: StepRecord) -> float:
-        """Of the way from the start to the end or the last step, whichever is closer."""
+        """Share of the way to the end or to the last step, whichever is closer."""
         parts = [(record.time - self._start) / (self._end - self._start)]
         if self._steps is not None:
             first, last = self._steps

@@ -1,4 +1,4 @@
-"""Where a number comes from: machine, versions, threads, source."""
+"""The origin of numbers: machine, versions, threads, source."""
 
 import os
 import platform

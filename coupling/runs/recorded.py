@@ -96,7 +96,7 @@ class RecordedRun:
 
     @property
     def state(self) -> str:
-        """Its status, and of one that has not ended whether it goes on or was killed."""
+        """The run's status, "killed" where it has not ended and no process is at work on it."""
         return self.status if self.ended or in_use(self.path) else "killed"
 
     @cached_property
@@ -121,7 +121,7 @@ class RecordedRun:
 
     @cached_property
     def walls(self) -> BoundaryConditions:
-        """As configured; a core that cools is as warm as it was at the start."""
+        """Boundary conditions as configured; a cooling core has its temperature at the start."""
         return boundaries_of(self.settings)
 
     @cached_property
@@ -179,7 +179,7 @@ class RecordedRun:
 
     @property
     def start(self) -> StartedFrom:
-        """What it started from."""
+        """The state that the run started from."""
         return self.summary.start or StartedFrom()
 
     def core_at(self, times: float | Array) -> float | None:

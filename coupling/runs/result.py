@@ -48,7 +48,7 @@ class RunResult(dict[str, Any]):
 
     @property
     def warnings(self) -> list[str]:
-        """What it was warned of."""
+        """The run's warnings, each once."""
         return list(self["warnings"])
 
     @property

@@ -233,7 +233,7 @@ def _off_the_way(time: float, ledger: Ledger, config: Config) -> bool:
 
 
 WHAT = {"solver": "velocity", "closure": "heat that cells lose"}
-"""Of the parts of one's own that may be given up on the way, what comes from them."""
+"""What comes from each part of one's own that a run may go on without."""
 
 
 def check_own(ledger: Ledger, config: Config) -> list[str]:

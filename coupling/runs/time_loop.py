@@ -186,7 +186,7 @@ class RunLoop:
         return RunProgress(simulation.time, clock.end, shows, most, self._watch is not None, units)
 
     def _advance(self, after_step: Observer) -> None:
-        """From output to output, until the run is finished; its end is an output too."""
+        """Advance from output to output until the run is finished; its end is an output too."""
         simulation, schedule = self.simulation, self.schedule
         while True:
             if schedule.is_due(simulation.time):
@@ -302,7 +302,7 @@ class RunLoop:
 
     @property
     def weights(self) -> dict[str, str | None]:
-        """Digests of those of the solver and the closure, None where there are none."""
+        """Digests of the weights of solver and closure, None where there are none."""
         parts = {"solver": self.simulation.solver, "closure": self.simulation.closure}
         return {name: None if part is None else part.weights_sha256 for name, part in parts.items()}
 

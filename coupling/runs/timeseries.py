@@ -48,7 +48,7 @@ class TimeSeries:
         return self._digest.hexdigest()
 
     def sync(self) -> None:
-        """See that all rows are on disk."""
+        """Wait until all rows are on disk."""
         self._file.flush()
         sync(self._file.fileno())
 

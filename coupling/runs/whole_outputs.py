@@ -15,8 +15,8 @@ from tellus.io.stores import open_store, stored_array
 from tellus.io.whole_file import refuse_link
 
 MOST_READ, MOST_BYTES = 100, 2**28
-"""Of the outputs that are read when a run goes on, in some two seconds; of the others it is seen
-that they are there, and their checksums tell of damage when they are read."""
+"""How many outputs, and bytes of them, are read when a run goes on, in some two seconds. The others
+are only looked for; their checksums tell of damage when they are read."""
 
 BEGUN = re.compile(r".*\.[0-9a-f]{32}\.partial")
 """What zarr calls a file that it has begun."""
@@ -81,7 +81,7 @@ def check_readable(arrays: Arrays, outputs: Sequence[int]) -> None:
 
 
 def spread(arrays: Arrays, outputs: int) -> list[int]:
-    """As many outputs as are read at once, evenly spaced, the first and the newest among them."""
+    """Numbers of the outputs to read, evenly spaced, the first and the newest among them."""
     each = sum(array.nbytes for array in arrays.values()) // max(outputs, 1)
     most = min(MOST_READ, max(2, MOST_BYTES // max(each, 1)))
     return evenly_spaced(outputs, most)

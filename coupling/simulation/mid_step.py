@@ -16,13 +16,13 @@ KEPT = 4
 """Solved velocities, of which the last and two well apart from it are gone on from."""
 
 APART = 0.5
-"""Of a step: how far apart they are at least. Their errors are then multiplied by 17 at most, at
-the end of the step, and by 8 on average over it."""
+"""The least distance between solved velocities that are extrapolated, over the step. Their errors
+are then multiplied by 17 at most, at the end of the step, and by 8 on average over it."""
 
 STABLE = 0.25
-"""Of the longest step over which a velocity that dies out may be held: one that is extrapolated
-like this swings beyond 6/11 of it, as the third-order method of Adams and Bashforth does. Beyond
-this part it is held. In convection the longest is a hundred times the steps taken."""
+"""The longest step that is extrapolated, over the longest that a decaying velocity may be held for:
+beyond 6/11 of that an extrapolated one swings, as the third-order method of Adams and Bashforth
+does. In convection the longest is a hundred times the steps taken."""
 
 
 class Carrying(NamedTuple):
@@ -122,7 +122,7 @@ class MidStep:
         return Flow(psi, u, v, like.report, like.p, like.divergent)
 
     def state(self) -> SolverState:
-        """As arrays, for a checkpoint."""
+        """The solved velocities as arrays, for a checkpoint."""
         kept = stacked(self._solved)
         return {"times": kept["times"], "solved": kept["psi"]}
 

@@ -14,7 +14,7 @@ from tellus.io.signals import WATCHED
 from tellus.solver.stokes import StokesSolver
 
 COUNTS = ("OMPI_COMM_WORLD_SIZE", "PMI_SIZE")
-"""Where Open MPI, and MPICH and its kin, say how many processes they have started."""
+"""Variables with the number of processes, of Open MPI, and of MPICH and its kin."""
 
 
 class Ranks:

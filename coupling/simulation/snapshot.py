@@ -18,7 +18,7 @@ Snapshot = dict[str, NDArray[Any]]
 
 @dataclass(frozen=True, kw_only=True)
 class Progress:
-    """Where a simulation stands, but for what its parts remember."""
+    """The state of a simulation, but for what its parts remember."""
 
     state: ThermalState
     time: float
@@ -30,7 +30,7 @@ class Progress:
     flow: Flow | None  # of the present state, if it was solved
 
     def to_arrays(self) -> Snapshot:
-        """As a checkpoint holds it."""
+        """The arrays that a checkpoint holds."""
         state, bounds = self.state, self.bounds
         arrays: Snapshot = {
             "temperature": state.temperature,
@@ -50,7 +50,7 @@ class Progress:
 
     @classmethod
     def of(cls, arrays: Mapping[str, NDArray[Any]], tolerance: float, solver: str) -> Self:
-        """The inverse; `tolerance` is that of the bounds, `solver` the name that found the flow.
+        """The inverse of `to_arrays`, with the bounds' tolerance and the name of the flow's solver.
 
         Raises KeyError or ValueError where something is missing.
         """

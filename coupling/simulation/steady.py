@@ -14,9 +14,9 @@ STRIDE = 10
 FEWEST = 10
 """Looks to go by, however long the steps: the window reaches back further for them."""
 AT_REST = 1e-3
-"""What is smaller says nothing by itself: a flow that dies out, or one that has yet to grow."""
+"""A smaller quantity says nothing: the flow dies out, or has yet to grow."""
 DIED_OUT = 1e-3
-"""So small a part of the largest it was since the start: it need not settle, and never does."""
+"""Share of its largest value since the start below which a quantity need not settle."""
 ROUNDING = 1e-9
 """What is smaller never moved; relative changes that are smaller are no growth."""
 

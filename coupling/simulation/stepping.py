@@ -172,7 +172,7 @@ class TemperatureBounds:
     def of(
         cls, initial: Array, boundaries: BoundaryConditions, bounded: bool, tolerance: float
     ) -> "TemperatureBounds":
-        """Those of a run that starts from `initial`; `bounded`: nothing but walls and H acts."""
+        """Bounds of T for runs from `initial`; `bounded`: nothing but walls and H acts on T."""
         fluxes = [w.value for w in boundaries.walls.values() if w.thermal == FLUX]
         extremes = [float(np.min(initial)), float(np.max(initial)), *boundaries.temperatures]
         return cls(

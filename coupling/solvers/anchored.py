@@ -51,11 +51,11 @@ class AnchoredSolver(CompositeSolver):
 
     @property
     def cycle(self) -> int:
-        """From one anchor to the next."""
+        """Calls from one anchor to the next."""
         return self.every
 
     def own_state(self) -> SolverState:
-        """Calls so far, and what the approximation lacked at the last anchor."""
+        """Calls so far, and the offset from the approximation at the last anchor."""
         lack = {} if self._offset is None else {"lack": self._offset}
         return {"calls": np.array(self._calls), **lack}
 
@@ -120,7 +120,7 @@ class ErrorForecast:
         return type(self)(time, 0.0, self.per_path, self.per_time)
 
     def to_array(self) -> Array:
-        """For a checkpoint, shape (4,)."""
+        """The forecast for a checkpoint, shape (4,)."""
         return np.array(astuple(self), dtype=np.float64)
 
     @classmethod
@@ -259,7 +259,7 @@ class ToleranceAnchoredSolver(CompositeSolver):
         return flow.reported(solver=self.name, seconds=both, iterations=iterations)
 
     def own_state(self) -> SolverState:
-        """Where increments start, the viscosity that was factored, and what foresees errors."""
+        """The offset, the last approximation's psi, the factored viscosity, the error forecasts."""
         if self._offset is None or self._last is None or self._factor.viscosity is None:
             return {}
         return {

@@ -119,7 +119,7 @@ class RichardsonSolver(CompositeSolver):
 
     @property
     def cycle(self) -> int | None:
-        """From one fine solve to the next, where the solvers do the same each time."""
+        """Calls from one fine solve to the next, where the solvers do the same each time."""
         cycles = [solver.cycle for solver in self.inner.values()]
         known = [cycle for cycle in cycles if cycle is not None]
         return lcm(self.every, *known) if len(known) == len(cycles) else None
@@ -135,7 +135,7 @@ class RichardsonSolver(CompositeSolver):
 
 
 def _status(coarse: str, fine: str) -> str:
-    """That of both: of a coarse solve that is none, its own; that a guard replaced one of them."""
+    """Status of a pair of solves: that of the fine one, or of a coarse one that is no solve."""
     return fine if coarse == "solved" or fine == FALLBACK else coarse
 
 

@@ -75,7 +75,7 @@ class GuardedSolver(CompositeSolver):
         return flow.reported(solver=self.name, seconds=seconds, status=FALLBACK, estimate=estimate)
 
     def _estimate(self, problem: StokesProblem, flow: Flow) -> float:
-        """Of the error of the velocity; not above what is allowed by an old preconditioner."""
+        """Relative error of the velocity, by a new factor where an old one finds too much."""
         viscosity = effective_viscosity(problem, flow)
         operator = self._factor.operator_for(problem.boundaries)
         b = operator.right_hand_side(problem.temperature, problem.rayleigh)

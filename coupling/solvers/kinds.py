@@ -57,7 +57,7 @@ class SolverEntry(NamedTuple):
 
 
 SOLVERS: dict[str, SolverEntry] = {}
-"""By the first word of a name, in the order of `tellus solvers`."""
+"""All kinds of solvers by the first word of a name, in the order of `tellus solvers`."""
 
 
 def kind(
@@ -296,7 +296,7 @@ def _guarded(spec: SolverSpec, grid: Grid, picard: PicardSettings) -> StokesSolv
 
 
 def _finer(spec: SolverSpec, grid: Grid) -> Grid:
-    """With cells as many times shorter as the name of a solver says."""
+    """A grid with cells as many times shorter as the name of a solver says."""
     factor = whole_number(spec, "cells in each direction to a cell", "fine:2", least=2)
     return grid.finer(factor)
 

@@ -14,7 +14,7 @@ from tellus.solver.grid import Grid
 from .arguments import is_whole
 
 BASE = SolverSpec("coarse", ("4",))
-"""Of the shipped surrogate."""
+"""The base solver of the shipped surrogate."""
 
 FLOAT = 8.0
 TORCH, PETSC, MKL = 195e6, 60e6, 40e6
@@ -25,12 +25,12 @@ DIGITS = {"mumps": 170.0, "mumps:lu": 333.0, "mumps-psi": 88.0}
 
 
 def fields(grid: Grid, count: float) -> float:
-    """Of so many arrays of the size of the grid."""
+    """Bytes of `count` arrays of the size of the grid."""
     return FLOAT * count * grid.nx * grid.ny
 
 
 def bands(grid: Grid) -> float:
-    """Of the factor of a direct solve."""
+    """Bytes of the banded factor of a direct solve."""
     return FLOAT * (grid.nx - 1) * (grid.ny - 1) * (2 * min(grid.nx, grid.ny) - 1)
 
 
@@ -64,7 +64,7 @@ def reduced(spec: SolverSpec, grid: Grid) -> float:
 
 
 def refined(spec: SolverSpec, grid: Grid) -> float:
-    """Those of `reduced`, the smoother's weights and the vectors of the iteration."""
+    """The bands between splines, the smoother's weights and the vectors of the iteration."""
     from tellus.solver.krylov import fastest_factor
 
     return _splines(grid, _factor(spec, fastest_factor(grid))) + fields(grid, 22)

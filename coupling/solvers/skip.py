@@ -47,7 +47,7 @@ class SkipSolver(CompositeSolver):
 
     @property
     def cycle(self) -> int:
-        """From one solve to the next."""
+        """Calls from one solve to the next."""
         return self.every
 
     def own_state(self) -> SolverState:

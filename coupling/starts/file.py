@@ -119,7 +119,7 @@ def _core(run: RecordedRun, time: float) -> float | None:
 
 
 def _heating_age(run: RecordedRun, time: float) -> float:
-    """For how long the sources of a run had decayed at `time`; 0 where they do not."""
+    """Model time over which a run's sources had decayed at `time`; 0 where they do not."""
     if not run.settings.model.heating_fractions:
         return 0.0
     return run.start.heating_age + time

@@ -22,10 +22,10 @@ from tellus.solver.rheology import Rheology
 log = logging.getLogger("tellus")
 
 WEIGHTS = np.array([13.0, 11.0, 11.0, 13.0])
-"""Of the centres of four equal parts of a line: so is their mean that of any cubic polynomial."""
+"""Weights of the centres of four equal parts of a line: exact means of cubic polynomials."""
 
 USABLE_VISCOSITY = 1e-35, 1e35
-"""Within single precision, in which it is stored."""
+"""Least and largest viscosity within single precision, in which it is stored."""
 
 
 @extras()

@@ -38,7 +38,7 @@ LOGARITHMIC = 5.0
 """Greatest value over the least from which an axis is logarithmic."""
 
 LEAST_RANGE = 0.02
-"""Of a vertical axis, relative."""
+"""Least relative range of a vertical axis."""
 
 
 def plot_sweep(path: Path, out: Path | None = None) -> tuple[Path, list[str]]:

@@ -25,7 +25,7 @@ from tellus.io.shown import plain_names
 PLAN, RUNS, FAILED = "sweep.json", "runs", "failed"
 FORMAT = 1
 SEED = 0
-"""Of the Sobol sequence."""
+"""The seed of the Sobol sequence."""
 
 MOST_RUNS = 10_000
 DONE, NOT_RUN = "done", "not run"
@@ -163,7 +163,7 @@ class Sweep:
         return list(next(iter(self.runs.values()), {}))
 
     def with_runs(self, more: Sequence[Values], signed: Iterable[str] = ()) -> "Sweep":
-        """The same, and runs at these values where there is none yet."""
+        """A sweep with runs at the values of `more` added, where there is none yet."""
         runs = dict(self.runs)
         known = {_place(values) for values in runs.values()}
         for values in more:
@@ -186,7 +186,7 @@ class Sweep:
         return next(name for name, own in self.runs.items() if _place(own) == _place(values))
 
     def directory(self, name: str) -> Path:
-        """Of a run, wherever it lies."""
+        """The directory of a run, which lies apart where it failed."""
         failed = self.path / FAILED / name
         return failed if failed.exists() else self.path / RUNS / name
 

@@ -19,7 +19,7 @@ SPARE = 2
 """Runs more than unknowns, at least: with fewer the errors of the exponents mean nothing."""
 
 LARGEST_SCATTER = 0.2
-"""Of the runs around a law, relative: beyond it there is none."""
+"""Relative scatter of runs around a law, beyond which there is none."""
 
 
 CONSTANT = 1e-6

@@ -146,7 +146,7 @@ def _run(
     scheduler: str | None,
     report: Report,
 ) -> dict[str, Ending]:
-    """How each of them ended."""
+    """Do the runs, and tell how each ended."""
     started, found = perf_counter(), dict[str, Ending]()
     values_of = {name: values for name, values, _ in todo}
     tasks = [(config, name, out) for name, _, config in todo]
@@ -168,7 +168,7 @@ def _run(
 
 
 def run_one(config: Config, name: str, out: Path) -> Ending:
-    """Run one of them, or go on with it, on one thread; a directory that failed is put aside."""
+    """Do a run of a sweep, or go on with it, on one thread; a failed directory is put aside."""
     # What there is to warn of is in run.json.
     log.addHandler(SILENT)
     directory, aside = out / RUNS / name, out / FAILED / name
@@ -189,7 +189,7 @@ def run_one(config: Config, name: str, out: Path) -> Ending:
 
 
 def _said(failure: Exception) -> str:
-    """What it says; where nobody has put that in a sentence, with its kind and its place."""
+    """The message of a failure, with kind and place where nobody has put it in a sentence."""
     said = str(failure)
     if isinstance(failure, TellusError | MemoryError | OSError):
         return said or repr(failure)
@@ -198,7 +198,7 @@ def _said(failure: Exception) -> str:
 
 
 def _has_failed(directory: Path) -> bool:
-    """As run.json says: no run that another process is at work on, or that never began."""
+    """Whether run.json says so: not of a run in progress, or of one that never began."""
     try:
         return RecordedRun(directory).status == STATUS_FAILED
     except InputError:

@@ -150,7 +150,7 @@ def write_tables(out: Path, found: Sequence[Row]) -> None:
 
 
 def _storable(value: Any) -> int | float | str:
-    """As netCDF of version 3 holds it, which needs no extra."""
+    """A value that netCDF of version 3 holds, which needs no extra."""
     if isinstance(value, int) and abs(value) > LARGEST_INTEGER:
         return float(value)
     return value if isinstance(value, int | float) else brief_value(value)

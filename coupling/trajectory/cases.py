@@ -43,17 +43,17 @@ class RolloutCase:
 
     @property
     def digest(self) -> str:
-        """Of everything that decides what happens, but for the solver."""
+        """Digest of everything that decides what happens, but for the solver."""
         said = dump(self.with_solver("direct"))
         said += "" if self.reference is None else dump(self.reference)
         return hashlib.sha256(said.encode()).hexdigest()[:16]
 
     def as_reference(self) -> "RolloutCase":
-        """The same case as the reference is configured."""
+        """The case with the configuration of its reference."""
         return self if self.reference is None else replace(self, config=self.reference)
 
     def changed(self, settings: Sequence[str], reference: Sequence[str]) -> "RolloutCase":
-        """With other `section.key=value`, and others again for the reference."""
+        """The case with `section.key=value` set, those of `reference` in the reference alone."""
         config = changed(self.config, settings)
         try:
             other = changed(config, reference) if reference else None

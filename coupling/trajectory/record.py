@@ -131,7 +131,7 @@ class Trajectory:
         return 0.5 * (self.time[1:] + self.time[:-1]), change
 
     def heat_given(self) -> Array:
-        """By how much all sources raised <T> since the start, at every sample, shape (n,).
+        """How much all sources raised <T> since the start, at every sample, shape (n,).
 
         What <T> gained, less what came in through the bottom and did not leave through the top:
         the heating H, and what a velocity with a divergence makes or takes.

@@ -51,7 +51,7 @@ SAMPLES = 500
 """About as many moments are kept of a rollout that is sampled."""
 
 PATTERN_SEED = 12345
-"""Of perturbed starts: not that which runs start from."""
+"""Seed of the pattern of perturbed starts, which is not that of any run's start."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,7 +101,7 @@ class Rollout:
 
     @property
     def most_steps(self) -> int | None:
-        """After which it is given up, or, where it has no `until`, done."""
+        """Steps after which the rollout is given up, or, where it has no `until`, done."""
         if self.until is None:
             return self.case.config.time.max_steps
         if self.reference_steps is None:
@@ -117,7 +117,7 @@ class Rollout:
         return 1 if self.field_times else max(1, expected // SAMPLES)
 
     def kept(self) -> Trajectory | None:
-        """Its trajectory where it was done before, of all that decides what it does."""
+        """The trajectory of an earlier rollout with the same key, None where there is none."""
         found = Trajectory.load(self.stem)
         return found if found is not None and found.account.key == self.key else None
 

@@ -36,7 +36,7 @@ class FittedTable(Table):
     """
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        """In parts of about as many columns each."""
+        """Show the table in parts of about as many columns each."""
         parts = self._parts(options.max_width)
         for place, columns in enumerate(parts):
             part = Table(box=self.box, title_justify="left", caption_justify="left")
@@ -62,7 +62,7 @@ class FittedTable(Table):
 
 
 def _width(column: TableColumn) -> int:
-    """Of the longest word, which is not broken, and what stands around it."""
+    """Least width of a column: its longest word, which is not broken, and its frame."""
     words = " ".join(map(str, [column.header, *column.cells])).split() or [""]
     return FRAME + max(map(len, words))
 
@@ -99,7 +99,7 @@ def rich_table(
 
 
 def short_names(keys: Sequence[str]) -> dict[str, str]:
-    """Of "section.key" the key alone, where that says which one it is; of every kind, what of."""
+    """Keys for "section.key", by it: the key alone where no other has it, and it is not "kind"."""
     leaves = [key.partition(".")[2] for key in keys]
     return {
         key: leaf if leaves.count(leaf) == 1 and leaf != "kind" else key

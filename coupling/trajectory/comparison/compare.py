@@ -90,7 +90,7 @@ def labels(runs: Sequence[RecordedRun]) -> list[str]:
 
 
 def _varying(configs: Sequence[Config]) -> list[Values]:
-    """Of each configuration the settings, by section.key, that are not the same in all of them."""
+    """For each configuration, the settings by section.key that not all have the same."""
     told: list[Values] = [{} for _ in configs]
     for key, _ in fields(Config):
         section, _, name = key.partition(".")

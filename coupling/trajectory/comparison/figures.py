@@ -85,7 +85,7 @@ def _series(result: Comparison, runs: Runs, column: str) -> list[Curve]:
 
 
 def _gaps(result: Comparison, runs: Runs) -> list[Curve]:
-    """<T> of the runs less that of the reference, at their own times, as long as both last."""
+    """<T> of runs minus <T> of the reference, at their own times, as long as both last."""
     reference, *others = _series(result, runs, "mean_temperature")
     curves = []
     for curve in others:

@@ -55,7 +55,7 @@ class Cost(Record):
 
 @dataclass(frozen=True)
 class ComparedRun(Record):
-    """One of the runs; those of its drift and cost are keys of its own in JSON."""
+    """A run beside the reference; in JSON the keys of `drift` and `cost` are its own."""
 
     run: str
     label: str
@@ -73,7 +73,7 @@ class ComparedRun(Record):
 
 @dataclass(frozen=True)
 class Comparison(Record):
-    """Of some runs with the first of them, the reference."""
+    """Runs compared with the first of them, the reference."""
 
     reference: str
     runs: Sequence[ComparedRun]
@@ -99,7 +99,7 @@ HEADINGS = ("run", *(title for title, _, _ in COLUMNS))
 
 
 def rows(result: Comparison) -> list[list[str]]:
-    """For each run its label and its figures, under HEADINGS."""
+    """A row for each run: its label and its figures, under HEADINGS."""
     return [[run.label, *cells(run.to_json(), COLUMNS)] for run in result.runs]
 
 

@@ -23,7 +23,7 @@ Pairs = Sequence[RunPair]
 """The runs beside the first of them, which is one too."""
 
 MapColumns = Mapping[int, Sequence[Array | None]]
-"""By outputs of the reference, a field of each run."""
+"""A field of each run, None where it has no output, by outputs of the reference."""
 
 WIDE = 12.6
 """Inches of a figure across the page."""
@@ -96,10 +96,7 @@ def difference_maps(result: Comparison, pairs: Pairs) -> Iterator[Shown]:
 
 
 def _map_columns(pairs: Pairs, field: Callable[[RunPair, int, int], Array]) -> MapColumns:
-    """By outputs of the reference, evenly spaced of those at which another run wrote one too.
-
-    Of every run a field at that time, None where it has no output.
-    """
+    """Fields of all runs at outputs of the reference: evenly spaced ones that other runs share."""
     outputs = [dict(pair.equal_outputs) for pair in pairs]
     others = [pair for pair in pairs if pair.run is not pair.reference] or pairs
     shared = sorted({i for pair in others for i, _ in pair.equal_outputs})

@@ -24,7 +24,7 @@ from .found import HEADINGS, Comparison, headline, rows
 from .maps import Shown
 
 SWITCHES = ("model.dissipation_number",)
-"""Of no effect at zero."""
+"""Settings of no effect at zero."""
 
 DPI = 140
 PIXELS_PER_INCH = 82

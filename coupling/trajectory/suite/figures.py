@@ -38,7 +38,7 @@ LOOKS = (
 """Marker and colour of each of `OUTCOMES`."""
 
 MOST_COLUMNS = 4
-"""Of a map of outcomes, before it goes on below."""
+"""Columns of a map of outcomes before it goes on below."""
 
 
 def draw(
@@ -112,7 +112,7 @@ def outcomes(
 
 
 def _places(parameters: Sequence[Mapping[str, float]]) -> tuple[list[float], list[float]]:
-    """Where simulations lie in the map."""
+    """Places of simulations in the map: log10 gamma_T and heating."""
     across = [float(np.log10(p["gamma_T"])) for p in parameters]
     return across, [p["heating"] for p in parameters]
 
@@ -203,6 +203,6 @@ def _draw_lines(axes: Mapping[str, Axes], mine: Mapping[str, Trajectory]) -> Non
 
 
 def _heights(trajectory: Trajectory) -> Array:
-    """Of the rows of cells; the reference may have a grid of its own."""
+    """Heights of a trajectory's rows of cells, shape (ny,): references may have their own grid."""
     rows = trajectory.profile.shape[1]
     return np.asarray((np.arange(rows) + 0.5) / rows)

@@ -16,7 +16,7 @@ from tellus.io.text_table import aligned, digits
 Result = Mapping[str, Any]
 Row = dict[str, Any]
 Trajectories = dict[tuple[str, str], Trajectory]
-"""By names of case and solver."""
+"""Rollouts by the names of case and solver."""
 
 GOOD, DEPARTED = "good", "departed"
 OUTCOMES = (GOOD, DEPARTED, OUT_OF_BOUNDS, NOT_FINITE, COLLAPSED, SOLVER_FAILED)
@@ -30,14 +30,14 @@ THRESHOLDS = {
 
 FLOORS = {"nusselt_relative": 0.05, "vrms_relative": 0.05}
 TIMES_TWIN = 3.0
-"""Or where one of these is larger than its floor, and than so many times that of the twin: the
-reference once more with half of every time step. Where the flow is chaotic, averages over a finite
-time differ however exact the solver is."""
+"""A rollout has departed, too, where an error of `FLOORS` is larger than its floor and than so many
+times that of the twin: the reference once more with half of every time step. Where the flow is
+chaotic, averages over a finite time differ however exact the solver is."""
 
 REFERENCE, BASELINE = "direct", "skip:100"
 
 LEAST_SHARE = 0.9
-"""Of its wall time a rollout computes at least this much, on a processor of its own."""
+"""Least processor time over wall time of a rollout that has a processor of its own."""
 
 UNTOLD = ("key", "machine", "setup_seconds", "others_percent", "pace_seconds")
 """What a row does not repeat of an account."""
@@ -115,7 +115,7 @@ def outcome(ended: str, found: Mapping[str, float | None], most: Mapping[str, fl
 
 
 def exceeded(found: Mapping[str, float | None], most: Mapping[str, float]) -> list[str]:
-    """The errors that are larger than those of a good rollout."""
+    """Names of the errors that are too large for a good rollout."""
     return [name for name, limit in most.items() if (found[name] or 0.0) > limit]
 
 

@@ -151,7 +151,7 @@ def _rollout(case: RolloutCase, label: str, weights: str | None, out: Path) -> R
 
 
 def _beside(rollouts: Sequence[Rollout], references: Trajectories) -> list[Rollout]:
-    """Those whose reference got anywhere, to the model time that it reached."""
+    """Rollouts whose reference took steps, up to the model time that it reached."""
     return [
         replace(rollout, until=reference.end, reference_steps=reference.account.steps)
         for rollout in rollouts
@@ -162,7 +162,7 @@ def _beside(rollouts: Sequence[Rollout], references: Trajectories) -> list[Rollo
 def _complete(
     rollouts: Sequence[Rollout], jobs: int, scheduler: str | None, report: Report
 ) -> Trajectories:
-    """Do those that are not there yet; InputError where one was done with something else."""
+    """Do the rollouts not done yet; InputError where one was done with something else."""
     todo = [(rollout,) for rollout in rollouts if _kept(rollout) is None]
     done = len(rollouts) - len(todo)
     if done:

@@ -309,7 +309,7 @@ def verification(
 
 @contextmanager
 def _resumable() -> Iterator[None]:
-    """What is stopped inside, the same command goes on with, and says so."""
+    """Turn an interrupt inside into an error that says that the same command goes on."""
     try:
         yield
     except KeyboardInterrupt:

@@ -9,7 +9,7 @@ from tellus.errors import InputError
 
 
 def _keys(letters: str) -> list[str]:
-    """Of runs, for completion."""
+    """Keys of a run's configuration that begin with `letters`, for completion."""
     from tellus.config import Config
     from tellus.config.fields import fields
 

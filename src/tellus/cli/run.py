@@ -79,7 +79,7 @@ def resumed(config: Path, out: Path | None, changes: Sequence[str]) -> tuple[Con
 
 
 def _directory_of(config: Path) -> Path:
-    """Where a run goes by default; InputError where that would not be a folder of its own."""
+    """The default directory of a run; InputError where that would not be a folder of its own."""
     if not config.stem.strip("."):
         raise InputError(f"{config} gives no name for a run: add --out, or rename it.")
     return RUNS / config.stem

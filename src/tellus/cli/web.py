@@ -19,7 +19,7 @@ AWAKE = 0.2
 
 TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript"}
 TYPES |= {".json": "application/json", ".wasm": "application/wasm"}
-"""By the end of a name; what the machine says of them may be anything."""
+"""Media types by the end of a name; what the machine has for them may be anything."""
 
 
 class _Page(SimpleHTTPRequestHandler):
@@ -36,7 +36,7 @@ class _Page(SimpleHTTPRequestHandler):
         self.send_error(404)
 
     def log_message(self, format: str, *args: Any) -> None:
-        """Not to the terminal."""
+        """Write nothing on the terminal."""
 
 
 def web(

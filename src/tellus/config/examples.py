@@ -17,7 +17,7 @@ FOLDER = Path(__file__).parents[1] / "examples"
 
 
 def examples() -> dict[str, str]:
-    """Of every example, by name, the first sentence of its comment."""
+    """The first sentence of every example's comment, by its name."""
     files = sorted(FOLDER.rglob("*.toml"))
     return {path.relative_to(FOLDER).with_suffix("").as_posix(): _sentence(path) for path in files}
 

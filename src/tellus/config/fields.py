@@ -43,13 +43,13 @@ class Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
     def _repr_html_(self) -> str:
-        """For notebooks."""
+        """The section as a table, for notebooks."""
         facts = {name: getattr(self, name) for name in type(self).model_fields}
         return facts_table(type(self).__name__, {k: v for k, v in facts.items() if v is not None})
 
 
 class Kinds:
-    """Of a string field: some names, a class of one's own, or what stands for one handed in."""
+    """Values of a string field: some names, a class of one's own, or `own:` for an object."""
 
     def __init__(self, *names: str) -> None:
         self.names = names
@@ -145,7 +145,7 @@ def kinds_of(field: FieldInfo) -> list[str]:
 
 
 def read_by(section: type[BaseModel]) -> dict[str, list[str]]:
-    """By key of a section the kinds that read it, of those that not all of them do."""
+    """The kinds that read a key of a section, by key, for keys that not all kinds read."""
     found = {key: kinds_of(field) for key, field in section.model_fields.items()}
     return {key: kinds for key, kinds in found.items() if kinds}
 

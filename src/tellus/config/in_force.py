@@ -11,7 +11,7 @@ from .fields import fields, kinds_of
 from .sections import LINEAR_LAWS
 
 Rule = Callable[[Any], bool]
-"""Of the configuration of a run."""
+"""Whether a key is read, from the configuration of a run."""
 
 
 def _wall(name: str) -> Rule:
@@ -44,7 +44,7 @@ RULES: dict[str, Rule] = {
     "time.steady_window": lambda config: config.time.steady_tolerance is not None,
     "stokes.picard_*": _iterates,
 }
-"""When a key is read, by patterns of keys, beside the kinds that its declaration names."""
+"""The rules of when keys are read, by patterns, beside the kinds that a declaration names."""
 
 
 def in_force(config: BaseModel) -> Iterator[tuple[str, Any]]:

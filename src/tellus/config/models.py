@@ -44,7 +44,7 @@ FORMERLY = {"energy": {"advection": "van-leer", "velocity": "held"}}
 """What keys meant that runs and data sets of versions without them could not write down."""
 
 MOST_COURANT = {"van-leer": 1.0, "mp5": 1.25}
-"""By transport: largest Courant number of both directions together that it is stable with."""
+"""Largest stable Courant number of both directions together, by `energy.advection`."""
 
 OnGrid = TypeVar("OnGrid", "Config", "DatasetConfig")
 
@@ -154,7 +154,7 @@ class Config(Section):
         return self
 
     def _repr_html_(self) -> str:
-        """For notebooks: what is set, given or by default, and read."""
+        """A table for notebooks of what is set, given or by default, and read."""
         return facts_table("Config", dict(in_force(self)))
 
     _grid_holds_it = model_validator(mode="after")(_grid_holds_start)
@@ -264,7 +264,10 @@ def load_stored_config(
 
 
 def stored_config(model: type[OnGrid], tables: Mapping[str, Any]) -> OnGrid:
-    """The same from sections, of a checkpoint or a card; pydantic's error where they do not fit."""
+    """The configuration in a checkpoint or a card, by sections; pydantic's error if it is none.
+
+    Keys that it lacks mean what they meant then, as in `load_stored_config`.
+    """
     return model.model_validate(completed(dict(tables), FORMERLY))
 
 

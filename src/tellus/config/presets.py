@@ -18,7 +18,7 @@ PRESETS = {
         "stokes.solver=richardson:refined:tol=1e-5",
     ),
 }
-"""By name, as `load_config` takes them: fewest seconds on a grid, and least error on it."""
+"""Settings by name, as `load_config` takes them: fastest on a grid, and most accurate on it."""
 
 
 def preset(name: str | None) -> Sequence[str]:

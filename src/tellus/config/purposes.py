@@ -12,7 +12,7 @@ MODELS: dict[str, dict[str, type[Section]]] = {
     "dataset": {"": DatasetConfig},
     "train": dict(TRAININGS),
 }
-"""By command the configurations that it takes, by `model.kind` where there are several."""
+"""The configurations that a command takes, by `model.kind` where there are several."""
 
 
 def sections(command: str) -> set[str]:

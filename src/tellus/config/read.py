@@ -56,7 +56,7 @@ def completed(tables: Tables, lacking: Tables) -> Tables:
 def read_kind(
     models: Mapping[str, type[Model]], path: Path | str | None, overrides: Sequence[str] = ()
 ) -> Model:
-    """As `read`, by the one of `models` that `model.kind` names, by default the first."""
+    """Read a configuration by the model that `model.kind` names, the first by default."""
     tables, changed = _tables(path, overrides)
     if len(models) == 1:
         (only,) = models.values()
@@ -119,7 +119,7 @@ def _hold_anywhere(
 
 
 def changed(config: Model, overrides: Sequence[str]) -> Model:
-    """The same with other settings, as `read` takes and refuses them."""
+    """The configuration with other settings, as `read` takes and refuses them."""
     tables = config.model_dump(exclude_none=True)
     names = {_override(tables, text) for text in overrides}
     return _checked(type(config), tables, None, names)

@@ -405,7 +405,7 @@ def solver_name(key: str, name: str) -> str:
 
 
 class StokesSection(Section):
-    """Where the velocity comes from."""
+    """The solver that the velocity comes from."""
 
     solver: str = quantity(
         "richardson:4", "a name that `tellus solvers` lists, such as skip:10", path=SOLVER

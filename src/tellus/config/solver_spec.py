@@ -79,7 +79,7 @@ class SolverSpec:
 
     @property
     def kinds(self) -> tuple[str, ...]:
-        """Those of the chain."""
+        """First words of the names of the solver and of those that it calls."""
         return tuple(spec.kind for spec in self.chain())
 
     @property
@@ -94,11 +94,11 @@ class SolverSpec:
 
     @property
     def path(self) -> str:
-        """That of weights or of a file of one's own, in which the name ends; empty without one."""
+        """Path of weights, or of a file of one's own, that the name ends in; empty without one."""
         return self.own.file if self.own else self.weights
 
     def with_path(self, path: str) -> "SolverSpec":
-        """The same with another one."""
+        """The name with another path of weights, or of a file of one's own."""
         if self.inner is not None:
             return replace(self, inner=self.inner.with_path(path))
         if self.own:

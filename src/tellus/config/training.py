@@ -19,7 +19,7 @@ from .fields import Section, quantity
 from .read import read_kind
 
 ORDER = ("model", "base", "features", "network", "loss", "training")
-"""Of sections in a file; others come after these."""
+"""The order of sections in a file; others come after these."""
 
 
 class RecordSection(OfRecord, Section):

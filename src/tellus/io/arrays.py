@@ -25,7 +25,8 @@ COMPRESSIONS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 """What NumPy writes; of others Python may know less, or need much memory."""
 
 LARGEST = 1e100
-"""No field comes near it, its square is finite, and a flipped bit of an exponent goes beyond."""
+"""The largest number in a field that is no damage: no field comes near it, its square is finite,
+and a flipped bit of an exponent goes beyond it."""
 
 SMALL = 2**26
 """Bytes that are never too many."""
@@ -173,7 +174,7 @@ def _memory() -> int:
 
 
 def evenly_spaced(count: int, most: int) -> list[int]:
-    """At most so many numbers below `count`, the first and the last among them.
+    """At most `most` whole numbers below `count`, the first and the last among them.
 
     >>> evenly_spaced(10, 4)
     [0, 3, 6, 9]

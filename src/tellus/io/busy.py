@@ -9,7 +9,7 @@ import psutil
 log = logging.getLogger("tellus")
 
 BUSY_PERCENT = 10.0
-"""Of the machine's processors; with more of it in use by others seconds are not to be quoted."""
+"""Percent of the machine's processors in use by others above which seconds are not quoted."""
 
 
 def background_load() -> float:
@@ -23,7 +23,7 @@ def background_load() -> float:
 class Watch:
     """Percent of the machine's processors that others used since this was made or entered.
 
-    `processes` do the work that is watched, this one and others of an MPI team.
+    `processes` do the work that is watched, this one and others of an mpirun.
     """
 
     def __init__(self, processes: int = 1) -> None:
@@ -33,7 +33,7 @@ class Watch:
 
     @property
     def others_percent(self) -> float:
-        """Until now, or until the end of the context."""
+        """Percent until now, or until the end of the context."""
         if self._ended is not None:
             return self._ended
         busy, own, everything = (

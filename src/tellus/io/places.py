@@ -1,4 +1,4 @@
-"""Where a command may write: never over what it reads."""
+"""Places that a command may write to: never over what it reads."""
 
 import os
 from collections.abc import Iterator

@@ -27,14 +27,14 @@ INSTEAD = {
     (RUN, SWEEP): "its runs, {path}/runs/*",
     (CONFIGURATION, RUN): "{path}/config.toml, or go on with the run: `tellus run {path} --resume`",
 }
-"""What it asks for where one thing was asked for, and the other is there."""
+"""What a sentence asks for instead, by what was asked for and what is there."""
 
 TRACES = {
     RUN: ("timeseries.csv", "fields.zarr", "checkpoints"),
     DATA: ("simulations",),
     MODEL: ("weights.safetensors", "metrics.jsonl", "checkpoint"),
 }
-"""By what else a directory is known; a damaged one may have lost its card."""
+"""Names in a directory by which it is known, too; a damaged one may have lost its card."""
 
 
 def recognised(path: Path) -> str | None:
@@ -112,7 +112,7 @@ def _directory(path: Path) -> str | None:
 
 
 def _file(path: Path) -> str | None:
-    """By its content; the name only helps where that is damaged."""
+    """Recognise a file by its content; its name only helps where that is damaged."""
     try:
         with path.open("rb") as file:
             begin = file.read(9)

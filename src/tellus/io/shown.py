@@ -15,7 +15,7 @@ from tellus.errors import InputError
 
 
 def shown(text: object) -> str:
-    """With escapes for what cannot be printed: control characters, bytes that are not UTF-8."""
+    """The text with escapes for what cannot be printed: control characters, bytes not UTF-8."""
     return "".join(
         c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode("ascii")
         for c in str(text)
@@ -41,7 +41,7 @@ PLAIN = re.compile(r"[A-Za-z0-9_-]{1,100}", re.ASCII)
 
 
 def plain_names(names: Iterable[Any], where: str) -> list[str]:
-    """The same names, each found to be a plain one and none of them twice.
+    """Check that names are plain and none is there twice, and return them.
 
     InputError, which says `where`, if one is no text of letters, digits, "_" and "-", at most 100
     of them, or is there twice.

@@ -57,7 +57,7 @@ class Asked:
     _ways: list[str] = field(default_factory=list)
 
     def receive(self, number: int, frame: FrameType | None) -> None:
-        """The handler of all of them."""
+        """Note a signal, or raise Stopped; the handler of all signals."""
         now = monotonic()
         if self.by is None:
             self.by, self._since = signal.Signals(number), now
@@ -73,7 +73,7 @@ class Asked:
 
 
 _asked: Asked | None = None
-"""Of the main thread, while handlers are set."""
+"""What signals have asked of the main thread, while handlers are set."""
 
 
 def prompt() -> AbstractContextManager[Asked]:

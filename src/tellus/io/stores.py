@@ -8,7 +8,8 @@ import zarr
 from zarr.codecs import ZstdCodec
 
 CODECS = {"blosc", "bytes", "crc32c", "gzip", "transpose", "zstd"}
-"""None of them runs anything that a file holds, as a pickle does; Tellus writes bytes and zstd."""
+"""Codecs that are read: none runs anything that a file holds, as a pickle does. Tellus writes bytes
+and zstd."""
 
 NUMBERS = "biuf"
 

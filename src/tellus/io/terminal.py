@@ -18,7 +18,7 @@ class Unfailing(io.TextIOBase):
 
     @property
     def encoding(self) -> str:  # type: ignore[override]
-        """Of the stream behind it."""
+        """The encoding of the stream behind it."""
         return getattr(self._stream, "encoding", None) or "utf-8"
 
     def write(self, text: str, /) -> int:
@@ -56,12 +56,12 @@ class Unfailing(io.TextIOBase):
 
 
 def stderr() -> TextIO:
-    """Where progress, warnings and complaints go."""
+    """The stream of progress, warnings and complaints."""
     return unfailing(sys.stderr)
 
 
 def stdout() -> TextIO:
-    """Where lines about finished work go; results are printed, and may fail."""
+    """The stream of lines about finished work; results are printed, and may fail."""
     return unfailing(sys.stdout)
 
 

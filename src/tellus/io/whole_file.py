@@ -68,7 +68,7 @@ def write_atomically(path: Path, content: bytes) -> None:
 
 
 def sync(file: int) -> None:
-    """See that a file or folder is on disk, where its file system knows how to."""
+    """Wait until a file or folder is on disk, where its file system knows how to."""
     try:
         os.fsync(file)
     except OSError as error:
