@@ -7,7 +7,6 @@ accuracy --reference` does it anew, in hours.
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
 from pathlib import Path
 from typing import Self
 
@@ -15,6 +14,12 @@ import numpy as np
 
 from tellus.coupling.runs.provenance import provenance
 from tellus.coupling.trajectory.cases import RolloutCase
+from tellus.coupling.trajectory.drift import (
+    mean_absolute,
+    on_rows,
+    relative_rates,
+    standard_errors,
+)
 from tellus.coupling.trajectory.record import RATES, Trajectory
 from tellus.coupling.trajectory.rollout import Rollout, beginning, file_name, roll_out
 from tellus.errors import InputError, RunFailedError
@@ -67,25 +72,24 @@ class Judged:
         return cls(
             _cells(trajectory.fields, ny, nx),
             float(np.mean(profile)),
-            _rows(profile, ny),
+            on_rows(profile, ny),
             np.array([trajectory.average(name, *span) for name in RATES]),
         )
 
     def errors(self, reference: "Judged") -> dict[str, float]:
         """Mean absolute differences of T, of <T> and of its profile; relative ones of the rates.
 
-        Those of both Nusselt numbers are relative to the top's: where the interior is heated as
-        much as it cools, hardly any heat comes through the bottom.
+        Of T at the outputs, of all else averaged over the long span: other measures than those
+        that `deterministic_errors` calls by the same names.
         """
-        scales = reference.rates[[0, 0, 2, 3]]
-        relative = np.abs((self.rates - reference.rates) / scales).tolist()
-        gap = np.abs(self.fields - _cells(reference.fields, *self.fields.shape[1:]))
-        of_height = np.abs(self.profile - _rows(reference.profile, self.profile.size))
+        relative = np.abs(relative_rates(self.rates - reference.rates, reference.rates)).tolist()
+        gap = self.fields - _cells(reference.fields, *self.fields.shape[1:])
+        of_height = self.profile - on_rows(reference.profile, self.profile.size)
         of_fields = {"field_error": gap, "final_field_error": gap[-1:]}
         return {
-            **{name: float(np.mean(one)) for name, one in of_fields.items() if one.size},
+            **{name: mean_absolute(one) for name, one in of_fields.items() if one.size},
             "mean_temperature_error": abs(self.mean_temperature - reference.mean_temperature),
-            "profile_error": float(np.mean(of_height)),
+            "profile_error": mean_absolute(of_height),
             **{f"{name}_error": error for name, error in zip(RATES, relative, strict=True)},
         }
 
@@ -94,21 +98,16 @@ def _cells(fields: Array, ny: int, nx: int) -> Array:
     return np.array([coarse_means(T, Grid(nx, ny)) for T in fields]).reshape(-1, ny, nx)
 
 
-def _rows(profile: Array, ny: int) -> Array:
-    means: Array = profile.reshape(ny, -1).mean(axis=1)
-    return means
-
-
-def standard_errors(trajectory: Trajectory, case: AccuracyCase) -> dict[str, float]:
-    """Standard errors of a rollout's means, from equal parts of their span, as `Judged.errors`."""
+def chance(trajectory: Trajectory, case: AccuracyCase) -> dict[str, float]:
+    """Standard errors of the averages of a rollout, by the names that `Judged.errors` gives."""
     whole = Judged.of(trajectory, case)
-    times = np.linspace(case.determined, case.long, PARTS + 1)
-    parts = [replace(case, determined=a, long=b) for a, b in pairwise(times.tolist())]
-    apart = [
-        replace(Judged.of(trajectory, part), fields=whole.fields).errors(whole) for part in parts
-    ]
-    squares = {name: sum(one[name] ** 2 for one in apart) for name in apart[0]}
-    return {name: (s / (PARTS * (PARTS - 1))) ** 0.5 for name, s in squares.items()}
+
+    def off(determined: float, long: float) -> list[float]:
+        part = Judged.of(trajectory, replace(case, determined=determined, long=long))
+        return list(replace(part, fields=whole.fields).errors(whole).values())
+
+    found = standard_errors(off, case.determined, case.long, PARTS)
+    return dict(zip(whole.errors(whole), found.tolist(), strict=True))
 
 
 def rolled_out(

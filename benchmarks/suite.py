@@ -28,9 +28,9 @@ from .accuracy_cases import FINE, LADDER, AccuracyCase, Scheme
 from .accuracy_reference import (
     STORED,
     Reference,
+    chance,
     finished,
     rolled_out,
-    standard_errors,
     start_of,
     store,
     those_stored,
@@ -185,7 +185,7 @@ def _references(chosen: Sequence[AccuracyCase], out: Path, *, make: bool) -> dic
         if case.name not in found:
             start = start_of(case)
             rollout = finished(rolled_out(case, case.finest, BEST, start, out))
-            distances = {CHANCE: standard_errors(rollout, case)}
+            distances = {CHANCE: chance(rollout, case)}
             found[case.name] = Reference.of(rollout, case, start, distances)
             store({case.name: found[case.name]}, KEPT)
     return found

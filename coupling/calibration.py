@@ -7,7 +7,6 @@ set so that they are smallest in simulations that the closure was trained on.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from itertools import pairwise
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -20,7 +19,8 @@ from tellus.config.own_class import NO_CLOSURE, closure_settings
 from tellus.coupling.build import grid_of, replaced
 from tellus.coupling.cluster import check_scheduler, run_all
 from tellus.coupling.trajectory.cases import RolloutCase, cases_of_data
-from tellus.coupling.trajectory.record import Trajectory
+from tellus.coupling.trajectory.drift import on_rows, relative_rates, standard_errors
+from tellus.coupling.trajectory.record import RATES, Trajectory
 from tellus.coupling.trajectory.rollout import Rollout, beginning, file_name, roll_out
 from tellus.errors import InputError, RunFailedError
 from tellus.io.lock import sole_user
@@ -329,28 +329,25 @@ class _Means:
 
     def of(self, run: Trajectory) -> Array:
         """Nusselt numbers of top and bottom, Vrms, and T(y)."""
-        single = [
-            run.average(name, self.start, self.end)
-            for name in ("nusselt_top", "nusselt_bottom", "vrms")
-        ]
+        rates = [run.average(name, self.start, self.end) for name in RATES[:3]]
         profile = run.average("profile", self.start, self.end)
-        return np.array([*single, *profile.reshape(self.rows, -1).mean(axis=1)])
+        return np.array([*rates, *on_rows(profile, self.rows)])
 
     def gaps(self, run: Trajectory, truth: Array) -> Array:
         """A run's means minus the true ones: Nusselt numbers and Vrms relative, T(y) as it is."""
-        return self._relative(self.of(run) - truth, truth)
+        return _relative(self.of(run) - truth, truth)
 
     def chance(self, run: Trajectory, truth: Array) -> Array:
         """Standard errors of a run's means, numbers as in `gaps`."""
-        edges = np.linspace(self.start, self.end, PARTS + 1).tolist()
-        parts = [replace(self, start=a, end=b).of(run) - truth for a, b in pairwise(edges)]
-        spread = np.sqrt(np.sum(np.square(parts), axis=0) / (PARTS * (PARTS - 1)))
-        return self._relative(spread, truth)
 
-    def _relative(self, gaps: Array, truth: Array) -> Array:
-        scales = np.ones(len(gaps))
-        scales[:3] = truth[0], truth[0], truth[2]
-        return gaps / scales
+        def off(start: float, end: float) -> Array:
+            return replace(self, start=start, end=end).of(run) - truth
+
+        return _relative(standard_errors(off, self.start, self.end, PARTS), truth)
+
+
+def _relative(gaps: Array, truth: Array) -> Array:
+    return np.concatenate([relative_rates(gaps[:3], truth[:3]), gaps[3:]])
 
 
 HEADINGS = {

@@ -3,10 +3,12 @@
 docs/evaluation.md says which command gives which of them under which name.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable
+from itertools import pairwise
 from math import lcm
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from tellus.solver.grid import Array
 from tellus.solver.stokes import QUIET_VRMS
@@ -29,7 +31,7 @@ ERRORS = (
     "vrms_relative",
     "heat_made",
 )
-"""What `errors` gives."""
+"""What `whole_run_errors` gives."""
 
 HEAT_FLOWS = ("nusselt_top", "nusselt_bottom")
 
@@ -62,7 +64,7 @@ def last_third(start: float, end: float) -> tuple[float, float]:
     return start + 2.0 / 3.0 * (end - start), end
 
 
-def errors(reference: Trajectory, other: Trajectory) -> dict[str, float | None]:
+def whole_run_errors(reference: Trajectory, other: Trajectory) -> dict[str, float | None]:
     """Drift over the model time that two rollouts of a case have in common; None where none is.
 
     Of <T>(t) over all of that time, also over the range of the reference's; of profile, heat flow
@@ -77,7 +79,9 @@ def errors(reference: Trajectory, other: Trajectory) -> dict[str, float | None]:
     drift = series_mae(means, 0.0, end)
     times = np.linspace(0.0, end, SAMPLES)
     change = float(np.ptp(np.interp(times, *means[0])))
-    profiles = _on_equal_rows([each.average("profile", *late) for each in both])
+    profiles = [each.average("profile", *late) for each in both]
+    rows = min(profile.size for profile in profiles)
+    profiles = [on_rows(profile, rows) for profile in profiles]
     flows = [np.array([each.average(name, *late) for name in HEAT_FLOWS]) for each in both]
     heat, scale = mean_absolute(flows[1] - flows[0]), mean_absolute(flows[0])
     speeds = [float(each.average("vrms", *late)) for each in both]
@@ -94,11 +98,46 @@ def errors(reference: Trajectory, other: Trajectory) -> dict[str, float | None]:
     }
 
 
-def _on_equal_rows(profiles: Sequence[Array]) -> list[Array]:
-    """Profiles of rows of other heights as means over those of the coarser one."""
-    rows = min(profile.size for profile in profiles)
-    parts = [np.repeat(profile, lcm(profile.size, rows) // profile.size) for profile in profiles]
-    return [part.reshape(rows, -1).mean(axis=1) for part in parts]
+def on_rows(profile: Array, rows: int) -> Array:
+    """Means over so many rows of equal height of a profile of means over others.
+
+    >>> on_rows(np.array([1.0, 2.0, 6.0]), 2).tolist()
+    [1.3333333333333333, 4.666666666666667]
+    """
+    parts = np.repeat(profile, lcm(profile.size, rows) // profile.size)
+    means: Array = parts.reshape(rows, -1).mean(axis=1)
+    return means
+
+
+def relative_rates(differences: Array, reference: Array) -> Array:
+    """Differences of averages of `RATES`, or of the first of them, over the reference's averages.
+
+    Those of both Nusselt numbers are relative to the top's: where the interior is heated as much
+    as it cools, hardly any heat comes through the bottom.
+    """
+    scales = reference.copy()
+    scales[1] = reference[0]
+    return differences / scales
+
+
+def standard_errors(
+    off: Callable[[float, float], ArrayLike], start: float, end: float, parts: int
+) -> Array:
+    """Standard errors of averages over a span of time, from the scatter of those of its parts.
+
+    Parameters
+    ----------
+    off : callable
+        By how much averages over a part are off those of the whole span, given its two ends.
+    start, end : float
+        The whole span.
+    parts : int
+        Of equal length, each long enough to say little of the next.
+    """
+    edges = np.linspace(start, end, parts + 1).tolist()
+    squares = [np.square(off(*part)) for part in pairwise(edges)]
+    found: Array = np.sqrt(np.sum(squares, axis=0) / (parts * (parts - 1)))
+    return found
 
 
 def deterministic_errors(

@@ -10,7 +10,7 @@ import pytest
 from helpers.trajectories import synthetic
 from tellus.benchmarks import accuracy_reference, suite
 from tellus.benchmarks.accuracy_cases import AccuracyCase, Scheme
-from tellus.benchmarks.accuracy_reference import standard_errors
+from tellus.benchmarks.accuracy_reference import chance
 from tellus.benchmarks.fronts import CHANCE
 from tellus.coupling.trajectory.record import RATES
 from tellus.errors import InputError
@@ -112,7 +112,7 @@ def test_standard_errors_are_those_of_the_means_of_parts() -> None:
     blank = replace(synthetic(), time=times, profile=np.zeros((parts + 1, 32)))
     steady = {name: times for name in RATES if name != "vrms"}
     run = replace(blank, **steady, vrms=np.concatenate([[0.0], np.cumsum(means)]))
-    found = standard_errors(replace(run, fields=np.empty((0, 32, 128))), case)
+    found = chance(replace(run, fields=np.empty((0, 32, 128))), case)
     expected = np.std(means, ddof=1) / np.sqrt(parts) / np.mean(means)
     assert found["vrms_error"] == pytest.approx(expected)
     assert found["nusselt_top_error"] == pytest.approx(0.0, abs=1e-12)

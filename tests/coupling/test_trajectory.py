@@ -20,8 +20,8 @@ from tellus.coupling.trajectory.cases import RolloutCase
 from tellus.coupling.trajectory.drift import (
     deterministic_errors,
     deterministic_outputs,
-    errors,
     trajectory_drift,
+    whole_run_errors,
 )
 from tellus.coupling.trajectory.record import Recorder, Trajectory, unfinished
 from tellus.coupling.trajectory.rollout import Rollout, beginning, file_name, roll_out
@@ -254,7 +254,7 @@ def test_file_names_differ_where_labels_do() -> None:
 def test_errors_are_over_the_common_time() -> None:
     reference = synthetic(lambda t: 1.0 - t, 0.5, 4.0, end=2.0)
     drifting = synthetic(lambda t: 1.0 - t + 0.1 * t, 0.53, 5.0, end=1.0)
-    assert errors(reference, drifting) == {
+    assert whole_run_errors(reference, drifting) == {
         "mean_temperature_mae": pytest.approx(0.05),
         # Of a change of <T> by 1 until t = 1.
         "mean_temperature_relative": pytest.approx(0.05),
@@ -266,11 +266,11 @@ def test_errors_are_over_the_common_time() -> None:
         # Sources of -1 - 4 against -0.9 - 5 until t = 1.
         "heat_made": pytest.approx(0.9),
     }
-    nowhere = errors(reference, synthetic(end=0.0))
-    assert nowhere == dict.fromkeys(errors(reference, drifting))
+    nowhere = whole_run_errors(reference, synthetic(end=0.0))
+    assert nowhere == dict.fromkeys(whole_run_errors(reference, drifting))
     # Nothing is judged relative to a fluid at rest.
     for speed, relative in ((2e-6, 1e-6), (3.0, 3.0)):
-        found = errors(synthetic(nusselt=1e-6), synthetic(nusselt=speed))
+        found = whole_run_errors(synthetic(nusselt=1e-6), synthetic(nusselt=speed))
         assert found["vrms_relative"] == pytest.approx(relative)
 
 

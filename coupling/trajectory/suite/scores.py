@@ -7,7 +7,7 @@ from typing import Any
 
 from tellus.coupling.trajectory.cases import RolloutCase
 from tellus.coupling.trajectory.drift import ERRORS as MEASURED
-from tellus.coupling.trajectory.drift import errors
+from tellus.coupling.trajectory.drift import whole_run_errors
 from tellus.coupling.trajectory.record import FINISHED, Trajectory
 from tellus.coupling.trajectory.rollout import COLLAPSED, NOT_FINITE, OUT_OF_BOUNDS, SOLVER_FAILED
 from tellus.coupling.trajectory.tabular import Column, cells
@@ -73,7 +73,7 @@ def limits(twin: Row | None) -> dict[str, float]:
 def twin_row(reference: Trajectory, twin: Trajectory) -> Row:
     """What half the time step changes, and what it took."""
     told = ("case", "ended", "message", "steps", "time", "seconds", "cpu_seconds")
-    return {key: getattr(twin.account, key) for key in told} | errors(reference, twin)
+    return {key: getattr(twin.account, key) for key in told} | whole_run_errors(reference, twin)
 
 
 def row(
@@ -84,7 +84,7 @@ def row(
     Errors are over the model time that it has in common with the reference, None where that is
     nothing; see docs/evaluation.md.
     """
-    found, most, account = errors(reference, rollout), limits(twin), rollout.account
+    found, most, account = whole_run_errors(reference, rollout), limits(twin), rollout.account
     return {
         **{key: value for key, value in asdict(account).items() if key not in UNTOLD},
         "parameters": case.parameters,
