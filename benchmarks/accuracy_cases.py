@@ -13,6 +13,7 @@ from tellus.config.own_class import (
     OwnClass,
     closure_settings,
 )
+from tellus.config.solver_spec import RECOMMENDED
 from tellus.coupling.build import boundaries_of, replaced
 from tellus.coupling.own import source_of
 from tellus.coupling.simulation.loop import Simulation
@@ -41,7 +42,7 @@ class Scheme(Record):
     advection: str = "van-leer"
     velocity: str = "held"
     courant: float = 0.5
-    solver: str = "refined:tol=1e-3"
+    solver: str = RECOMMENDED
     closure: str = NO_CLOSURE
 
     @property
@@ -116,7 +117,7 @@ class AccuracyCase:
             settled, above = 0.1 * self.determined, len(self.ladder) - 1
             temperature, time = None, 0.0
             for rung, grid in enumerate(self.ladder):
-                config = self.config(grid, replace(FINEST, solver="refined:tol=1e-3"))
+                config = self.config(grid, replace(FINEST, solver=RECOMMENDED))
                 config = replaced(config, "initial", kind=self.initial)
                 if temperature is not None:
                     boundaries = boundaries_of(config)

@@ -29,7 +29,7 @@ from tellus.coupling.trajectory.drift import (
     trajectory_drift,
 )
 from tellus.coupling.trajectory.record import Trajectory
-from tellus.coupling.trajectory.rollout import Rollout, file_name, roll_out
+from tellus.coupling.trajectory.rollout import HALF_STEP, PERTURBATION, Rollout, file_name, roll_out
 from tellus.errors import InputError, RunFailedError
 from tellus.io.busy import background_load
 from tellus.io.lock import sole_user
@@ -152,9 +152,8 @@ def _roll_out_all(rollouts: Sequence[Rollout], state: Snapshot) -> list[Trajecto
 RECIPE = 3
 
 REFERENCE = "direct"
-PERTURBATION, DT_FACTOR = 1e-6, 0.5
 PERTURBED = f"{REFERENCE} (start perturbed by {PERTURBATION:g})"
-HALVED = f"{REFERENCE} (dt times {DT_FACTOR:g})"
+HALVED = f"{REFERENCE} (dt times {HALF_STEP:g})"
 FLOORS = (PERTURBED, HALVED)
 """What the direct rollout itself is worth: errors below these are below its own."""
 
@@ -208,7 +207,7 @@ def planned(
     return [
         rollout(REFERENCE),
         rollout(PERTURBED, perturbation=PERTURBATION),
-        rollout(HALVED, dt_factor=DT_FACTOR),
+        rollout(HALVED, dt_factor=HALF_STEP),
         *(rollout(name) for name in weights if name != REFERENCE),
     ]
 

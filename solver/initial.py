@@ -7,6 +7,9 @@ from .limits import FINITE, Limits, check
 
 RANDOM_MODES = 32
 
+INTERIOR, THICKNESS = 0.75, 0.05
+"""T between the boundary layers of `linear`, and how thick each of them is."""
+
 
 def hot(grid: Grid) -> Array:
     """T = 1 everywhere: a mantle that starts hot and cools from the top."""
@@ -18,7 +21,7 @@ def cold(grid: Grid) -> Array:
     return np.zeros(grid.cells)
 
 
-def linear(grid: Grid, interior: float = 0.75, thickness: float = 0.05) -> Array:
+def linear(grid: Grid, interior: float = INTERIOR, thickness: float = THICKNESS) -> Array:
     """Linear boundary layers of `thickness` around T = `interior` (Agarwal et al. 2025)."""
     half = Limits(above=0.0, most=0.5)
     check("linear", interior=(interior, FINITE), thickness=(thickness, half))

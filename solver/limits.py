@@ -68,6 +68,12 @@ class Choice:
 FEWEST_CELLS, MOST_CELLS = 4, 16384
 """The least and most cells along a side of a grid."""
 
+NARROWEST, WIDEST = 1e-3, 100
+"""The least and greatest aspect ratio of a box that a configuration or a card may ask for."""
+
+LARGEST_RAYLEIGH = 1e12
+"""The largest Rayleigh number that a configuration or a card may ask for."""
+
 LARGEST_SEED, MOST_STEPS = 2**32 - 1, 10**12
 """The largest seed and number of steps that a configuration, a card or a call may ask for."""
 

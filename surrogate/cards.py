@@ -9,7 +9,15 @@ from pydantic import BaseModel, ConfigDict, Field, Strict, create_model, model_v
 
 from tellus.errors import InputError
 from tellus.io.card import Card, Count, Number, OwnClassUsed, Pair, Positive, Seconds
-from tellus.solver.limits import FEWEST_CELLS, LARGEST_SEED, MOST_CELLS, Limits
+from tellus.solver.limits import (
+    FEWEST_CELLS,
+    LARGEST_RAYLEIGH,
+    LARGEST_SEED,
+    MOST_CELLS,
+    NARROWEST,
+    WIDEST,
+    Limits,
+)
 
 from .kinds import KINDS, Kind
 from .settings import Declared, StoredSettings, declared, parts
@@ -48,7 +56,7 @@ class SimulationEntry(Card):
     gamma_T: float = Field(gt=0, le=1e12)
     gamma_p: float = Field(gt=0, le=1e12)
     heating: float = Field(ge=-1e6, le=1e6)
-    rayleigh: float = Field(ge=0, le=1e12)
+    rayleigh: float = Field(ge=0, le=LARGEST_RAYLEIGH)
     seed: int | None = Field(default=None, ge=0, le=LARGEST_SEED)
     end: Positive | None = None
     statistics: Statistics | None = None
@@ -71,7 +79,7 @@ class Cells(Card):
 
     nx: int = Field(ge=FEWEST_CELLS, le=MOST_CELLS)
     ny: int = Field(ge=FEWEST_CELLS, le=MOST_CELLS)
-    aspect: float = Field(ge=1e-3, le=100)
+    aspect: float = Field(ge=NARROWEST, le=WIDEST)
 
 
 class DatasetCard(Card):

@@ -2,7 +2,7 @@
 
 A setting is a field of a frozen record, with its default, meaning, unit and limits. Training from
 Python takes the record, a card stores it, and `tellus.config.training` derives the tables of a
-TOML file from it, with their help and their refusals. Nothing here needs more than Python.
+TOML file from it, with their help and their refusals. Nothing here needs PyTorch.
 """
 
 from collections.abc import Mapping
@@ -11,6 +11,7 @@ from types import UnionType
 from typing import Any, ClassVar, Literal, NamedTuple, Self, get_args, get_origin, get_type_hints
 
 from tellus.solver.limits import LARGEST_SEED, Choice, Limits, check
+from tellus.solver.stokes import QUIET_VRMS
 
 MOST_EPOCHS, LARGEST_BATCH, LARGEST_WEIGHT = 10**7, 10**6, 1e6
 SHARE = Limits(least=0, most=1)
@@ -161,7 +162,7 @@ class LoopSettings(StoredSettings):
         "float32", "of the arithmetic; tf32 and bfloat16 for GPUs"
     )
     quiet_vrms: float = setting(
-        1.0,
+        QUIET_VRMS,
         "leave out flows slower than this",
         "height / diffusion time",
         limits=Limits(least=0, most=1e12),

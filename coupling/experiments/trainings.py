@@ -12,6 +12,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
+from tellus.config.solver_spec import RECOMMENDED
 from tellus.coupling.cluster import run_all, tell
 from tellus.coupling.experiments.experiment import Experiment, evaluate_model, find_experiments
 from tellus.coupling.runs.provenance import provenance
@@ -28,7 +29,7 @@ from tellus.surrogate.kinds import KINDS
 Report = Callable[[str], None]
 Json = dict[str, Any]
 
-CLASSICAL = ("refined:tol=1e-3", "skip:100")
+CLASSICAL = (RECOMMENDED, "skip:100")
 """Rolled out beside the networks and the direct solver: the best there is, and the cheapest."""
 
 RESULT = "experiments.json"

@@ -8,12 +8,11 @@ from matplotlib.colors import CenteredNorm, Normalize
 from matplotlib.figure import Figure
 
 from tellus.coupling.runs.recorded import RecordedRun
+from tellus.coupling.simulation.steady import WATCHED
 from tellus.solver.grid import Array
 
 from .planet import Units
 from .style import LINES, colour_bar, leave_out_spikes, legend_below
-
-PANELS = ("mean_temperature", "nusselt_top", "nusselt_bottom", "vrms")
 
 Lines = Mapping[str, tuple[Array, Array]]
 """Times and values of each quantity drawn, by its name, without dimension."""
@@ -22,7 +21,7 @@ Lines = Mapping[str, tuple[Array, Array]]
 def lines_of(run: RecordedRun) -> Lines:
     """The time series, of which walls have a panel each, and numbers that outputs have."""
     series = run.series
-    lines = {name: (series["time"], series[name]) for name in PANELS}
+    lines = {name: (series["time"], series[name]) for name in WATCHED}
     fields = run.fields.data_vars.items()
     numbers = [str(n) for n, field in fields if field.dims == ("time",) and n != "step"]
     return lines | {

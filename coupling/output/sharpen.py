@@ -11,6 +11,7 @@ import numpy as np
 
 from tellus.config import dump
 from tellus.config.own_class import CLASSICAL, LEARNED, OwnClass
+from tellus.config.solver_spec import RECOMMENDED
 from tellus.coupling.build import replaced, rheology_of
 from tellus.coupling.own import check_unchanged
 from tellus.coupling.runs.estimate import check_memory
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
 FACTORS = (2, 4, 8, 16)
 """How many times finer."""
 
-SOLVER = "refined:tol=1e-3"
+SOLVER = RECOMMENDED
 """What finds the velocity on the finer grid."""
 
 

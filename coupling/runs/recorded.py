@@ -27,8 +27,8 @@ from tellus.solver.grid import Array, Grid
 if TYPE_CHECKING:
     import xarray as xr
 
-RUNNING = "running"
-"""Status in run.json of a run that goes on, or was killed."""
+RUNNING, DONE, STOPPED, FAILED = "running", "done", "stopped", "failed"
+"""Statuses in run.json; running is a run that goes on, or was killed."""
 
 
 @dataclass(frozen=True)

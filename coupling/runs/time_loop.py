@@ -16,7 +16,7 @@ from tellus.coupling.runs.checkpoint import KEY, Ledger, RunClock
 from tellus.coupling.runs.files import RunFiles
 from tellus.coupling.runs.progress import RunProgress
 from tellus.coupling.runs.provenance import provenance
-from tellus.coupling.runs.recorded import RUNNING
+from tellus.coupling.runs.recorded import DONE, FAILED, RUNNING, STOPPED
 from tellus.coupling.runs.timeseries import columns
 from tellus.coupling.simulation.loop import Observer, Simulation, StepRecord
 from tellus.coupling.simulation.ranks import Ranks, processes
@@ -166,10 +166,10 @@ class RunLoop:
             with self._progress(shows) as shown:
                 self._advance(lambda _, record: self._after_step(record, shown, asked))
             self._checkpoint()
-            return self._write_summary("done", f"steady at {self._now()}" if self.steady else "")
+            return self._write_summary(DONE, f"steady at {self._now()}" if self.steady else "")
         except BaseException as error:
             ending = self._explained(error)
-            status = "stopped" if isinstance(ending, InterruptedRunError) else "failed"
+            status = STOPPED if isinstance(ending, InterruptedRunError) else FAILED
             with suppress(OSError):
                 self._write_summary(status, str(ending) or repr(ending))
             if ending is error:

@@ -5,6 +5,7 @@ from math import lcm
 
 import numpy as np
 
+from tellus.config.solver_spec import RECOMMENDED
 from tellus.coupling.solvers.guarded import FALLBACK
 from tellus.solver.closure import refined
 from tellus.solver.coarse_means import coarse_face_means, coarse_means
@@ -57,7 +58,7 @@ class FineSolver(CompositeSolver):
         return [
             *found,
             f"closure {problem.closure.name} expects velocities of solves on its own grid, not of "
-            "finer ones: take --stokes refined:tol=1e-3",
+            f"finer ones: take --stokes {RECOMMENDED}",
         ]
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from tellus.config.own_class import is_handed_in
-from tellus.config.solver_spec import SolverSpec
+from tellus.config.solver_spec import RECOMMENDED, SolverSpec
 from tellus.coupling.own import not_handed_in, own_solver
 from tellus.errors import InputError, extras
 from tellus.solver.grid import Grid
@@ -31,7 +31,7 @@ from .arguments import (
 )
 
 DIRECT = SolverSpec("direct")
-REFINED = SolverSpec("refined", ("tol=1e-3",))
+REFINED = SolverSpec.parse(RECOMMENDED)
 
 Build = Callable[[SolverSpec, Grid, PicardSettings], StokesSolver]
 BuildLinear = Callable[[SolverSpec, Grid], StokesSolver]
@@ -281,7 +281,7 @@ def _check(spec: SolverSpec, grid: Grid, picard: PicardSettings) -> StokesSolver
 
 @kind(
     "guarded[:tol=X]:NAME",
-    "NAME, or refined:tol=1e-3 where its error, by its residual, may exceed X (0.05)",
+    f"NAME, or {RECOMMENDED} where its error, by its residual, may exceed X (0.05)",
     requirements="those of NAME",
     memory=lambda spec, grid: 2.0 * memory.refined(REFINED, grid),
 )
@@ -303,7 +303,7 @@ def _finer(spec: SolverSpec, grid: Grid) -> Grid:
 
 @kind(
     "fine:R[:NAME]",
-    "refined:tol=1e-3, or NAME, on a grid R times finer than that of T",
+    f"{RECOMMENDED}, or NAME, on a grid R times finer than that of T",
     memory=lambda spec, grid: memory.fine(spec, _finer(spec, grid)),
     grid_within=_finer,
 )
@@ -316,7 +316,7 @@ def _fine(spec: SolverSpec, grid: Grid, picard: PicardSettings) -> StokesSolver:
 
 @kind(
     "richardson[:N][:NAME]",
-    "refined:tol=1e-3, or NAME, on the grid of T and, every N-th step, fine:2: fourth order",
+    f"{RECOMMENDED}, or NAME, on the grid of T and, every N-th step, fine:2: fourth order",
     memory=lambda spec, grid: _alone(spec, grid) + memory.fine(spec, grid.finer(2)),
     grid_within=lambda spec, grid: grid.finer(2),
 )

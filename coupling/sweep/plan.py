@@ -22,13 +22,15 @@ from tellus.io.json_file import read_json, write_json
 from tellus.io.recognised import SWEEP, unexpected
 from tellus.io.shown import plain_names
 
-PLAN, RUNS, FAILED = "sweep.json", "runs", "failed"
+PLAN, RUNS, ASIDE = "sweep.json", "runs", "failed"
+"""In the directory of a sweep: what it consists of, its runs, and those that failed."""
+
 FORMAT = 1
 SEED = 0
 """The seed of the Sobol sequence."""
 
 MOST_RUNS = 10_000
-DONE, NOT_RUN = "done", "not run"
+NOT_RUN = "not run"
 
 REMEDY = "copy it again, or choose another --out"
 
@@ -187,7 +189,7 @@ class Sweep:
 
     def directory(self, name: str) -> Path:
         """The directory of a run, which lies apart where it failed."""
-        failed = self.path / FAILED / name
+        failed = self.path / ASIDE / name
         return failed if failed.exists() else self.path / RUNS / name
 
     def state(self, name: str) -> str:

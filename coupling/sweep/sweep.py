@@ -15,7 +15,7 @@ from tellus.coupling.build import grid_of
 from tellus.coupling.cluster import check_scheduler, run_all
 from tellus.coupling.runs.estimate import check_memory, memory_gib
 from tellus.coupling.runs.files import CONFIG
-from tellus.coupling.runs.recorded import RecordedRun
+from tellus.coupling.runs.recorded import DONE, FAILED, STOPPED, RecordedRun
 from tellus.coupling.runs.run import run_directory
 from tellus.coupling.simulation.loop import Simulation
 from tellus.coupling.trajectory.tabular import Values, settings_text
@@ -26,14 +26,12 @@ from tellus.io.whole_file import clear_partials, own_folder
 from tellus.solver.phase_timer import time_left
 from tellus.solver.threads import limit
 
-from .plan import DONE, FAILED, PLAN, RUNS, Sweep, points, sample_size
+from .plan import ASIDE, PLAN, RUNS, Sweep, points, sample_size
 from .table import FAILURES, TABLES, Failure, Swept, rows, write_failures, write_tables
 
 log = logging.getLogger("tellus")
 
 Report = Callable[[str], None]
-
-STATUS_FAILED, STATUS_STOPPED = "failed", "stopped"
 
 SILENT = logging.NullHandler()
 
@@ -134,7 +132,7 @@ def _check(configs: Sequence[Config], jobs: int) -> None:
 def _claim(plan: Sweep) -> None:
     """Write down which runs there are, and clear what a killed call left half done."""
     plan.write()
-    for folder in (RUNS, FAILED):
+    for folder in (RUNS, ASIDE):
         own_folder(plan.path / folder)
     clear_partials(plan.path, PLAN, FAILURES, *TABLES)
 
@@ -164,14 +162,14 @@ def _run(
         else:
             raise ending
     missing = (name for name in values_of if name not in found)
-    return found | {name: Ending(name, STATUS_FAILED, lost) for name in missing}
+    return found | {name: Ending(name, FAILED, lost) for name in missing}
 
 
 def run_one(config: Config, name: str, out: Path) -> Ending:
     """Do a run of a sweep, or go on with it, on one thread; a failed directory is put aside."""
     # What there is to warn of is in run.json.
     log.addHandler(SILENT)
-    directory, aside = out / RUNS / name, out / FAILED / name
+    directory, aside = out / RUNS / name, out / ASIDE / name
     if aside.exists():
         aside.rename(directory)
     begun = (directory / CONFIG).exists()
@@ -179,11 +177,11 @@ def run_one(config: Config, name: str, out: Path) -> Ending:
         with limit(1), threadpool_limits(limits=1):
             done = run_directory(config, directory, resume=begun, progress=False)
     except InterruptedRunError as stop:
-        return Ending(name, STATUS_STOPPED, str(stop))
+        return Ending(name, STOPPED, str(stop))
     except Exception as failure:  # parts of one's own may raise anything, and other runs go on
         if _has_failed(directory):
             directory.rename(aside)
-        return Ending(name, STATUS_FAILED, _said(failure))
+        return Ending(name, FAILED, _said(failure))
     message = f"{done['steps']} steps to t = {done['time']:.4g} in {done['seconds']['total']:.3g} s"
     return Ending(name, DONE, message)
 
@@ -200,7 +198,7 @@ def _said(failure: Exception) -> str:
 def _has_failed(directory: Path) -> bool:
     """Whether run.json says so: not of a run in progress, or of one that never began."""
     try:
-        return RecordedRun(directory).status == STATUS_FAILED
+        return RecordedRun(directory).status == FAILED
     except InputError:
         return False
 
@@ -211,11 +209,11 @@ def _deliver(plan: Sweep, endings: dict[str, Ending], report: Report) -> Swept:
     failures = [
         Failure(name, dict(plan.runs[name]), ending.message)
         for name, ending in endings.items()
-        if ending.status == STATUS_FAILED
+        if ending.status == FAILED
     ]
     write_tables(plan.path, found)
     write_failures(plan.path, failures)
     if found:
         report(f"{len(found)} runs in {plan.path / TABLES[0]}")
-    stopped = [name for name, e in endings.items() if e.status == STATUS_STOPPED]
+    stopped = [name for name, e in endings.items() if e.status == STOPPED]
     return Swept(str(plan.path), plan.keys, len(plan.runs), found, failures, stopped)

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from rich.table import Table
 
-from tellus.coupling.runs.recorded import RecordedRun
+from tellus.coupling.runs.recorded import DONE, RecordedRun
 from tellus.coupling.trajectory.drift import last_third
 from tellus.coupling.trajectory.tabular import (
     Values,
@@ -24,7 +24,7 @@ from tellus.io.json_file import Record
 from tellus.io.text_table import digits
 from tellus.io.whole_file import write_atomically
 
-from .plan import DONE, Sweep
+from .plan import Sweep
 
 LARGEST_INTEGER = 2**31 - 1
 TABLES = ("sweep.csv", "sweep.nc")

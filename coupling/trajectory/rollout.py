@@ -50,6 +50,12 @@ SAVE_EVERY = 300.0
 SAMPLES = 500
 """About as many moments are kept of a rollout that is sampled."""
 
+PERTURBATION, HALF_STEP = 1e-6, 0.5
+"""What twins of an exact rollout change: T at the start by this much, or every step by this factor.
+
+How far that leads elsewhere is what the exact rollout itself is worth.
+"""
+
 PATTERN_SEED = 12345
 """Seed of the pattern of perturbed starts, which is not that of any run's start."""
 

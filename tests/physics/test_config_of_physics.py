@@ -3,8 +3,9 @@
 import pytest
 
 from tellus.config import load_config, load_dataset_config
-from tellus.coupling.build import boundaries_of, heating_of, rheology_of
+from tellus.coupling.build import boundaries_of, heating_of, rheology_of, stepping_of
 from tellus.coupling.simulation.loop import Simulation
+from tellus.coupling.simulation.stepping import Stepping
 from tellus.coupling.solvers.names import make_solver
 from tellus.errors import InputError
 from tellus.solver.boundaries import (
@@ -53,6 +54,11 @@ def test_boundaries_are_those_of_each_wall() -> None:
     # Those of the design.
     assert boundaries_of(load_config()) == BoundaryConditions()
     assert boundaries_of(load_dataset_config()) == BoundaryConditions()
+
+
+def test_time_steps_have_the_defaults_of_a_simulation_from_python() -> None:
+    """Written down twice: a configuration knows nothing of the time loop."""
+    assert stepping_of(load_config()) == Stepping()
 
 
 @pytest.mark.parametrize(

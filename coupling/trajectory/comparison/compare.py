@@ -10,7 +10,7 @@ import numpy as np
 from tellus.config import Config
 from tellus.config.fields import fields
 from tellus.config.sections import PHYSICS
-from tellus.coupling.runs.recorded import RUNNING, RecordedRun, read_run
+from tellus.coupling.runs.recorded import DONE, RUNNING, STOPPED, RecordedRun, read_run
 from tellus.coupling.runs.summary import guards
 from tellus.coupling.trajectory.tabular import Values, settings_text
 from tellus.errors import InputError
@@ -173,12 +173,12 @@ def _prices(run: RecordedRun, span: tuple[float, float]) -> tuple[float | None, 
     return stokes + (seconds.energy or 0.0) / steps, stokes, seconds.total * inside / taken
 
 
-ENDINGS = {"running": "still going on", "killed": "was killed", "stopped": "stopped early"}
+ENDINGS = {RUNNING: "still going on", "killed": "was killed", STOPPED: "stopped early"}
 
 
 def _notes(pair: RunPair) -> list[str]:
     run, notes = pair.run, []
-    if run.status != "done":
+    if run.status != DONE:
         word = ENDINGS.get(run.state, run.status)
         notes.append(f"{word} at model time {run.series['time'][-1]:.4g}")
     if not run.priced_steps:

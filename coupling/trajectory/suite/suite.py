@@ -16,7 +16,7 @@ from tellus.coupling.simulation.loop import Simulation
 from tellus.coupling.solvers.names import make_solver
 from tellus.coupling.trajectory.cases import RolloutCase
 from tellus.coupling.trajectory.record import Trajectory
-from tellus.coupling.trajectory.rollout import MOST_STEPS, Rollout, file_name, roll_out
+from tellus.coupling.trajectory.rollout import HALF_STEP, MOST_STEPS, Rollout, file_name, roll_out
 from tellus.errors import InputError
 from tellus.io.json_file import parse_json, small_file, write_json
 from tellus.io.lock import sole_user
@@ -45,7 +45,7 @@ RESULT = "rollout-suite.json"
 ROLLOUTS = "rollouts"
 FORMAT = 1
 
-TWIN, TWIN_FACTOR = "direct, half the time step", 0.5
+TWIN = "direct, half the time step"
 """The reference once more, which shows how far two exact solutions differ."""
 
 Report = Callable[[str], None]
@@ -146,7 +146,7 @@ def _rollout(case: RolloutCase, label: str, weights: str | None, out: Path) -> R
         label=label,
         key=" ".join([str(FORMAT), case.digest, label, weights or ""]).strip(),
         stem=out / ROLLOUTS / case.name / file_name(label),
-        dt_factor=TWIN_FACTOR if twin else 1.0,
+        dt_factor=HALF_STEP if twin else 1.0,
     )
 
 

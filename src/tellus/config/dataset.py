@@ -5,7 +5,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, Strict, field_validator, model_validator
 
-from tellus.solver.limits import LARGEST_SEED, MOST_STEPS
+from tellus.solver.limits import LARGEST_RAYLEIGH, LARGEST_SEED, MOST_STEPS
 
 from .fields import Section, quantity
 from .paths import SOLVER
@@ -23,7 +23,9 @@ EndTime = Annotated[float, Field(gt=0, le=LONGEST_TIME)]
 class DatasetModelSection(Section):
     """The equations' numbers that all simulations of a data set share."""
 
-    rayleigh: float = quantity(1.0, "Rayleigh number of the buoyancy term", ge=0, le=1e12)
+    rayleigh: float = quantity(
+        1.0, "Rayleigh number of the buoyancy term", ge=0, le=LARGEST_RAYLEIGH
+    )
 
 
 class DatasetInitialSection(Section):

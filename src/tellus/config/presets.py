@@ -4,12 +4,14 @@ from collections.abc import Sequence
 
 from tellus.errors import InputError
 
+from .solver_spec import RECOMMENDED
+
 PRESETS = {
     "fast": (
         "energy.advection=mp5",
         "energy.velocity=mid-step",
         "time.courant=1.0",
-        "stokes.solver=refined:tol=1e-3",
+        f"stokes.solver={RECOMMENDED}",
     ),
     "exact": (
         "energy.advection=mp5",

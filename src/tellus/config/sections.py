@@ -10,7 +10,18 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, Strict, field_validator, model_validator
 
-from tellus.solver.limits import FEWEST_CELLS, LARGEST_SEED, MOST_CELLS, MOST_STEPS
+from tellus.solver.initial import INTERIOR, THICKNESS
+from tellus.solver.limits import (
+    FEWEST_CELLS,
+    LARGEST_RAYLEIGH,
+    LARGEST_SEED,
+    MOST_CELLS,
+    MOST_STEPS,
+    NARROWEST,
+    WIDEST,
+)
+from tellus.solver.picard import PicardSettings
+from tellus.solver.rheology import Arrhenius, FrankKamenetskii, Viscoplastic
 
 from .fields import Kinds, Section, quantity, read_by
 from .own_class import OwnClass, is_handed_in
@@ -38,7 +49,7 @@ class GridSection(Section):
 
     nx: int = quantity(256, "cells along the box", "cells", ge=FEWEST_CELLS, le=MOST_CELLS)
     ny: int = quantity(64, "cells up the box", "cells", ge=FEWEST_CELLS, le=MOST_CELLS)
-    aspect: float = quantity(4.0, "width of the box over its height", ge=1e-3, le=100)
+    aspect: float = quantity(4.0, "width of the box over its height", ge=NARROWEST, le=WIDEST)
 
 
 Slip = Literal["free-slip", "no-slip"]
@@ -94,7 +105,9 @@ def _check_own(key: str, name: str) -> None:
 class ModelSection(Section):
     """The equations' numbers."""
 
-    rayleigh: float = quantity(1.0, "Rayleigh number of the buoyancy term", ge=0, le=1e12)
+    rayleigh: float = quantity(
+        1.0, "Rayleigh number of the buoyancy term", ge=0, le=LARGEST_RAYLEIGH
+    )
     heating: float = quantity(3.0, "internal heating H = RaQ/Ra, at t = 0", ge=0, le=1e4)
     heating_fractions: Annotated[tuple[Fraction, ...], Strict(False)] = quantity(
         (), "share of each isotope in the heating; empty: it does not decay"
@@ -148,16 +161,28 @@ class RheologySection(Section):
         "frank-kamenetskii", "viscosity law", path=CLASS
     )
     gamma_T: float = quantity(
-        1e7, "viscosity contrast due to temperature", kinds=("frank-kamenetskii",), ge=1, le=1e12
+        FrankKamenetskii.gamma_T,
+        "viscosity contrast due to temperature",
+        kinds=("frank-kamenetskii",),
+        ge=1,
+        le=1e12,
     )
     gamma_p: float = quantity(
-        10.0, "viscosity contrast due to pressure", kinds=("frank-kamenetskii",), ge=1, le=1e6
+        FrankKamenetskii.gamma_p,
+        "viscosity contrast due to pressure",
+        kinds=("frank-kamenetskii",),
+        ge=1,
+        le=1e6,
     )
     activation_energy: float = quantity(
         10.0, "Arrhenius: E over gas constant and contrast", kinds=("arrhenius",), ge=0, le=1e3
     )
     activation_volume: float = quantity(
-        0.0, "Arrhenius: V times the bottom pressure, likewise", kinds=("arrhenius",), ge=0, le=1e3
+        Arrhenius.activation_volume,
+        "Arrhenius: V times the bottom pressure, likewise",
+        kinds=("arrhenius",),
+        ge=0,
+        le=1e3,
     )
     layer_depths: Annotated[tuple[float, ...], Strict(False)] = quantity(
         (), "depths of interfaces between layers, increasing", "box heights"
@@ -172,7 +197,10 @@ class RheologySection(Section):
         le=LARGEST_VISCOSITY,
     )
     eta_star: float = quantity(
-        1e-3, "yielding: plastic viscosity at infinite stress", ge=0, le=LARGEST_VISCOSITY
+        Viscoplastic.eta_star,
+        "yielding: plastic viscosity at infinite stress",
+        ge=0,
+        le=LARGEST_VISCOSITY,
     )
     floor: float | None = quantity(
         None, "smallest viscosity allowed", ge=SMALLEST_VISCOSITY, le=LARGEST_VISCOSITY
@@ -231,10 +259,10 @@ class InitialSection(Section):
         "hot", "starting temperature; profile and file take it from path, predicted from weights"
     )
     interior: float = quantity(
-        0.75, "kind = linear: T between the layers", kinds=("linear",), ge=0, le=10
+        INTERIOR, "kind = linear: T between the layers", kinds=("linear",), ge=0, le=10
     )
     thickness: float = quantity(
-        0.05,
+        THICKNESS,
         "kind = linear: of each boundary layer",
         "box heights",
         kinds=("linear",),
@@ -412,9 +440,14 @@ class StokesSection(Section):
     )
 
     picard_tolerance: float = quantity(
-        1e-4, "yielding: relative change of psi that ends the iteration", gt=0, lt=1
+        PicardSettings.tolerance,
+        "yielding: relative change of psi that ends the iteration",
+        gt=0,
+        lt=1,
     )
-    picard_limit: int = quantity(50, "yielding: most solves a step", "solves", ge=1, le=10_000)
+    picard_limit: int = quantity(
+        PicardSettings.limit, "yielding: most solves a step", "solves", ge=1, le=10_000
+    )
 
     @field_validator("solver")
     @classmethod

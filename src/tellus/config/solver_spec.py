@@ -16,6 +16,10 @@ from tellus.errors import InputError
 from .own_class import OwnClass
 
 SURROGATE = "surrogate"
+
+RECOMMENDED = "refined:tol=1e-3"
+"""The cheapest solve on a grid whose own error is far below that of the grid."""
+
 DEEPEST = 20
 
 
