@@ -1,4 +1,4 @@
-"""What the house looks like: imports, its figure, what public functions say of their arguments.
+"""What the house looks like: imports, its figure, docstrings that stand by themselves.
 
 `make lint` holds the directions of imports; here, that none goes in a circle.
 """
@@ -14,6 +14,7 @@ import networkx
 import pytest
 
 ROOT = Path(__file__).parents[2]
+ROOMS = ["src/tellus", "solver", "surrogate", "coupling", "benchmarks"]
 
 
 def test_no_module_imports_itself_on_any_way() -> None:
@@ -62,7 +63,7 @@ def described(doc: str) -> set[str]:
     return {name.lstrip("*") for head in heads for name in head.split(", ")}
 
 
-@pytest.mark.parametrize("room", ["src/tellus", "solver", "surrogate", "coupling", "benchmarks"])
+@pytest.mark.parametrize("room", ROOMS)
 def test_public_functions_of_five_or_more_arguments_describe_each(room: str) -> None:
     """Commands apart, whose options say what they are."""
     lacking = [
@@ -73,3 +74,31 @@ def test_public_functions_of_five_or_more_arguments_describe_each(room: str) -> 
         if (missing := sorted(arguments(function) - described(doc)))
     ]
     assert lacking == []
+
+
+OPENINGS = re.compile(
+    r"(The (same|others?|latter|former)|Those|That|Its?|Likewise|As above|Of|By|And)\b|See `"
+)
+"""How a docstring opens that needs the sentence before it."""
+
+
+def docstrings(file: Path) -> Iterator[tuple[int, str]]:
+    """Line and text of each, and of the strings below constants and fields."""
+    for node in ast.walk(ast.parse(file.read_text())):
+        body = getattr(node, "body", None)
+        for each in body if isinstance(body, list) else ():
+            match each:
+                case ast.Expr(value=ast.Constant(value=str(text))):
+                    yield each.lineno, text
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_docstrings_stand_by_themselves(room: str) -> None:
+    leaning = [
+        f'{file.relative_to(ROOT)}:{line}: "{text.strip():.50}" needs the sentence before it: '
+        "say what the thing is."
+        for file in sorted((ROOT / room).rglob("*.py"))
+        for line, text in docstrings(file)
+        if OPENINGS.match(text.strip())
+    ]
+    assert not leaning, "\n".join(leaning)
