@@ -86,8 +86,8 @@ def _viscosity(problem: StokesProblem, psi: Array | None) -> Array:
     """The law at the strain rate of psi; without one before the first flow."""
     if psi is None:
         return problem.rheology.viscosity(problem.temperature, problem.grid)
-    bare = replace(problem, closure=None)  # which the linear solver is handed
-    return effective_viscosity(bare, flow_from_psi(psi, problem.grid, StokesReport("picard")))
+    linear = replace(problem, closure=None)  # which the linear solver is handed
+    return effective_viscosity(linear, flow_from_psi(psi, problem.grid, StokesReport("picard")))
 
 
 def _relative_change(psi: Array, before: Array | None) -> float:

@@ -97,17 +97,17 @@ class DatasetCard(Card):
     classes: dict[str, OwnClassUsed] = Field(default_factory=dict)
 
 
-class Journey(Card):
-    """What a data set that travels says of that."""
+class PackedEntry(Card):
+    """How the temperatures of a data set were packed, in its card's `travel`."""
 
     format: int
     half_size: bool
 
 
-class TravelCard(DatasetCard):
-    """The card of a data set that travels."""
+class PackedCard(DatasetCard):
+    """The card of a data set packed as temperatures alone."""
 
-    travel: Journey
+    travel: PackedEntry
 
 
 class Bounds(Card):
@@ -259,7 +259,7 @@ def _fields(said: Mapping[str, Declared]) -> Any:
     }
 
 
-CARDS: dict[str, type[Card]] = {"data set": DatasetCard, "travel": TravelCard}
+CARDS: dict[str, type[Card]] = {"data set": DatasetCard, "travel": PackedCard}
 
 REBUILDS = ("precision", "seed")
 """Settings that are needed to build a network, beside those of `[model]` and `[network]`."""

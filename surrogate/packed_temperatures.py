@@ -1,4 +1,4 @@
-"""A data set for travel: temperatures alone, a fraction of its size; labels are made anew there.
+"""A data set packed for transport as temperatures alone, whose labels are solved for anew.
 
 psi is four fifths of a data set, and the momentum equation gives it back. T travels in half
 precision, compressed, and on a grid of half the size if asked for. At the other end every
@@ -80,7 +80,7 @@ def pack(data: Path, out: Path, half_size: bool = False, snapshots: int | None =
 def _content(
     dataset: Dataset, grid: Grid, half_size: bool, snapshots: int | None
 ) -> tuple[Card, Arrays]:
-    """Card and arrays that travel, on the grid they travel on."""
+    """Card and arrays of the file, on the grid that they are packed on."""
     content: Arrays = {}
     simulations = []
     for entry in dataset.card["simulations"]:
@@ -104,7 +104,7 @@ def _content(
 
 
 def _hash(simulations: Sequence[Card], content: Arrays) -> str:
-    """The digest of all temperatures that travel."""
+    """The digest of all packed temperatures."""
     return digest(*(content[f"{entry['name']}/temperature"] for entry in simulations))
 
 

@@ -16,7 +16,7 @@ from tellus.config import Config
 from tellus.coupling.build import check_grid, require_config, simulation_arguments
 from tellus.coupling.own import OwnParts
 from tellus.coupling.simulation.checks import first_field, first_flow
-from tellus.coupling.simulation.mid_step import Carrying, MidStep
+from tellus.coupling.simulation.mid_step import MidStep, StepVelocity
 from tellus.coupling.simulation.snapshot import Progress, Snapshot, require_fields_of
 from tellus.coupling.simulation.statistics import RunStatistics
 from tellus.coupling.simulation.stepping import (
@@ -276,22 +276,22 @@ class Simulation:
         self.energy.step(self.state, flow, self.stepping.dt_min, self.time, self._dissipation(flow))
         self.energy.stable_dt(flow, self.stepping.courant)
 
-    def _free(self) -> tuple[float, Carrying]:
+    def _free(self) -> tuple[float, StepVelocity]:
         """The next time step where no output time cuts it, and what carries T through it."""
         flow = self.flow()
         stable = self.energy.stable_dt(flow, self.stepping.courant)
         free = self.stepping.next_dt(min(stable, self._longest_held(flow)), self._last_dt)
         if self._mid_step is None:
-            return free, Carrying(flow)
+            return free, StepVelocity(flow)
         self._mid_step.add(self.time, flow)
-        carrying = self._carrying(flow, free)
-        moving = self.energy.moving(*carrying)
+        advecting = self._step_velocity(flow, free)
+        moving = self.energy.moving(*advecting)
         stable = min(self.energy.stable_dt(one, self.stepping.courant) for one in moving)
         cut = self.stepping.factor * stable
-        return (free, carrying) if free <= cut else (cut, self._carrying(flow, cut))
+        return (free, advecting) if free <= cut else (cut, self._step_velocity(flow, cut))
 
     def _longest_held(self, flow: Flow) -> float:
-        """Over which the velocity may be held, see `longest_without_overshoot`."""
+        """The longest step that holds the velocity, see `longest_without_overshoot`."""
         if self._before is None:
             return inf
         return longest_without_overshoot(self._before, PastFlow(self.time, flow.psi), self.grid)
@@ -323,19 +323,19 @@ class Simulation:
         check("Simulation.step", until=(until, Limits(above=self.time, infinite=True)))
         flow = self.flow()
         start = perf_counter()
-        free, carrying = self._free()
-        carried = free
+        free, advecting = self._free()
+        found_for = free
         self.stepping.check(free, self.time, self.steps + 1, flow, self.grid)
         for halvings in range(MOST_REJECTIONS + 1):
             # The slack keeps rounding from leaving a sliver of a step before `until`.
             reaches = self.time + (1.0 + 1e-9) * free >= until
             dt = until - self.time if reaches else free
-            if dt != carried:
-                carrying, carried = self._carrying(flow, dt), dt
+            if dt != found_for:
+                advecting, found_for = self._step_velocity(flow, dt), dt
             time = until if reaches else self.time + dt
             heated = self._heated + dt * self.energy.mean_heating(self.time, self.time + dt)
             # Not after.source, which holds what a divergence takes from the mean: no bound on T.
-            after = self._advanced(carrying, dt, heated)
+            after = self._advanced(advecting, dt, heated)
             wrong = self.bounds.violation(after.temperature, self.temperature, heated, self.grid)
             if wrong is None:
                 break
@@ -348,7 +348,7 @@ class Simulation:
                     f"time.courant, a finer grid, or --stokes direct. {LAST_CHECKPOINT}"
                 )
             free = 0.5 * dt
-        measured = diagnose(self.state, after, carrying.mean, self.grid, dt, self.boundaries)
+        measured = diagnose(self.state, after, advecting.mean, self.grid, dt, self.boundaries)
         self._before = PastFlow(self.time, flow.psi)
         self.state, self.time, self.steps, self._heated = after, time, self.steps + 1, heated
         # A step cut short to hit `until` must not slow the growth of the ones after it.
@@ -412,16 +412,16 @@ class Simulation:
         }
         return facts_table("Simulation", facts)
 
-    def _carrying(self, flow: Flow, dt: float) -> Carrying:
+    def _step_velocity(self, flow: Flow, dt: float) -> StepVelocity:
         """The velocities of a step of length dt, of that at its start."""
         if self._mid_step is None:
-            return Carrying(flow)
+            return StepVelocity(flow)
         longest, end = self._longest_held(flow), partial(self._end, flow, dt)
         return self._mid_step.over(self.time, dt, flow, longest, end)
 
-    def _advanced(self, carrying: Carrying, dt: float, heated: float) -> ThermalState:
+    def _advanced(self, advecting: StepVelocity, dt: float, heated: float) -> ThermalState:
         """The state after a step with these velocities."""
-        flow, stages = carrying
+        flow, stages = advecting
         bounds = (self.bounds.lowest, self.bounds.highest + heated)
         dissipated = self._dissipation(flow)
         added = None
@@ -438,7 +438,7 @@ class Simulation:
         taken anew.
         """
         heated = self._heated + dt * self.energy.mean_heating(self.time, self.time + dt)
-        after = self._advanced(Carrying(flow), dt, heated)
+        after = self._advanced(StepVelocity(flow), dt, heated)
         if self.bounds.violation(after.temperature, self.temperature, heated, self.grid):
             return flow
         before = self.solver.state()

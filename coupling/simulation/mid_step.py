@@ -9,7 +9,7 @@ from tellus.solver.grid import Array, Grid
 from tellus.solver.history import PastFlow, extrapolated, stacked, unstacked, well_apart
 from tellus.solver.stokes import Flow, SolverState, velocity
 
-FROM_MEMORY = ("held", "extrapolated")
+NOT_SOLVED = ("held", "extrapolated")
 """What a report's status says of a velocity that was not solved at its time."""
 
 KEPT = 4
@@ -25,7 +25,7 @@ beyond 6/11 of that an extrapolated one swings, as the third-order method of Ada
 does. In convection the longest is a hundred times the steps taken."""
 
 
-class Carrying(NamedTuple):
+class StepVelocity(NamedTuple):
     """The velocities that carry T through a step.
 
     `mean` is that over the step; `stages`, where it is not held, those at the start, the end and
@@ -50,7 +50,7 @@ class MidStep:
 
     def add(self, time: float, flow: Flow) -> None:
         """Take note of the velocity at the start of a step; again at the same time is no harm."""
-        if flow.report.status in FROM_MEMORY:
+        if flow.report.status in NOT_SOLVED:
             return
         vector = self._vector(flow)
         earlier = [past for past in self._solved if past.time < time]
@@ -60,7 +60,7 @@ class MidStep:
 
     def over(
         self, start: float, dt: float, flow: Flow, longest: float, end: Callable[[], Flow]
-    ) -> Carrying:
+    ) -> StepVelocity:
         """The velocities within a step.
 
         Parameters
@@ -75,26 +75,26 @@ class MidStep:
             Solves for the velocity that a step with `flow` ends with: asked where there is no
             earlier one to extrapolate from.
         """
-        from_memory = flow.report.status in FROM_MEMORY
+        solved = flow.report.status not in NOT_SOLVED
         if dt > STABLE * longest:
             # What was solved before a velocity that falls steeply says nothing of those after it.
             self._solved = []
-            return Carrying(flow)
-        if len(self._solved) < 2 and not from_memory:
+            return StepVelocity(flow)
+        if len(self._solved) < 2 and solved:
             first, last = self._vector(flow), self._vector(end())
             if first.size != last.size:
-                return Carrying(flow)
-            return self._carrying(first, last, 0.5 * (first + last), flow)
+                return StepVelocity(flow)
+            return self._step_velocity(first, last, 0.5 * (first + last), flow)
         kept = well_apart(self._solved, start + dt, APART) if self._solved else []
-        kept = kept[: 2 if from_memory else 3]
+        kept = kept[: 3 if solved else 2]
         if flow.report.status == "held" or len(kept) < 2:
-            return Carrying(flow)
+            return StepVelocity(flow)
         first, last, middle = (extrapolated(kept, start + part * dt) for part in (0.0, 1.0, 0.5))
-        return self._carrying(first, last, middle, flow)
+        return self._step_velocity(first, last, middle, flow)
 
-    def _carrying(self, first: Array, last: Array, middle: Array, like: Flow) -> Carrying:
+    def _step_velocity(self, first: Array, last: Array, middle: Array, like: Flow) -> StepVelocity:
         mean = self._flow((first + 4.0 * middle + last) / 6.0, like)
-        return Carrying(mean, tuple(self._flow(one, like) for one in (first, last, middle)))
+        return StepVelocity(mean, tuple(self._flow(one, like) for one in (first, last, middle)))
 
     def _vector(self, flow: Flow) -> Array:
         """psi, and u and v where they do not follow from it."""

@@ -76,7 +76,7 @@ MOST_CORRECTIONS = 3
 LOOK = 2.0
 """How much older than at the last comparison of two corrections a factor may be before the next."""
 
-MEMORY = ("lack", "last", "error", "left", "scalars")
+STATE = ("lack", "last", "error", "left", "scalars")
 """Names of what a checkpoint holds, beside the viscosity that was factored."""
 
 ROUNDING = 1e-12
@@ -272,7 +272,7 @@ class ToleranceAnchoredSolver(CompositeSolver):
         }
 
     def restore_own(self, state: SolverState) -> None:
-        known = {name: np.asarray(state[name], np.float64) for name in MEMORY if name in state}
+        known = {name: np.asarray(state[name], np.float64) for name in STATE if name in state}
         self._offset, self._last = known.get("lack"), known.get("last")
         self._factor.restore(state)
         nothing = ErrorForecast(0.0).to_array()

@@ -9,11 +9,11 @@ import torch
 from tellus.solver.grid import Array, Grid
 from tellus.surrogate.data import Dataset
 
-from .carrying import errors
 from .data import Stretches, load_part
 from .model import LearnedClosure
 from .momentum import flow_squares
 from .settings import OWN, ClosureNetworkSettings, ClosureSettings
+from .unrolled import errors
 
 
 def evaluate_closure(model_dir: Path | str, data: Path, split: str = "test") -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""A closure in training: states carried over some steps, held against what fine runs made."""
+"""A closure in training: some steps unrolled, held against what fine runs made."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
@@ -15,16 +15,16 @@ from tellus.surrogate.networks import seeded
 from tellus.surrogate.rows import Rows
 from tellus.surrogate.training.learner import Learner, average
 
-from .carrying import BATCH, Errors, Segment, followed
 from .data import Part, Stretches, load_part
 from .distance import Distance
 from .features import FLOW, STATE, Seen, flow_features, state_features
 from .momentum import finer_flows, flow_errors, flow_squares
 from .network import ClosureNetworks, DetailNetwork
 from .settings import OWN, ClosureSettings
+from .unrolled import BATCH, Errors, Segment, followed
 
-CARRIED = tuple(own.name for own in fields(Errors))
-NAMES = (*CARRIED, "flow")
+ERRORS = tuple(own.name for own in fields(Errors))
+NAMES = (*ERRORS, "flow")
 
 NOT_ASKED = 1e-5
 """Ratios below are of errors that settings or data do not ask for."""
@@ -61,7 +61,7 @@ class _Base(Rows):
     much T(y) is off where each segment ends, (n, segments, ny).
     """
 
-    carried: Errors
+    unrolled: Errors
     flow: Tensor
     gap: Tensor
 
@@ -162,7 +162,7 @@ class ClosureLearner(Learner[ClosureSettings]):
         each stretch adds to the mean drift of T(y), over the base's, (n,).
         """
         networks, own = self.module.networks, self.settings.velocity == OWN
-        kept = base.carried.to(self.device)
+        kept = base.unrolled.to(self.device)
         entered = followed(grid, each.to(next(networks.parameters())), networks, own)
         for number, (part, ours, gap) in enumerate(entered):
             drift, flow = torch.zeros(2, len(part)).to(gap)
@@ -170,9 +170,7 @@ class ClosureLearner(Learner[ClosureSettings]):
                 drift = self._added_drift(grid, each.simulation, number, gap)
             if base.flow.numel():
                 flow = _flow_ratio(grid, part, base.flow[:, number], networks.detail).to(gap)
-            pairs = (
-                (getattr(ours, name)[:, 0], getattr(kept, name)[:, number]) for name in CARRIED
-            )
+            pairs = ((getattr(ours, name)[:, 0], getattr(kept, name)[:, number]) for name in ERRORS)
             ratios = [torch.sqrt(one / of + 1e-12) for one, of in pairs]
             yield torch.stack([*ratios, flow]), drift
 

@@ -103,11 +103,11 @@ class LearnedClosure(TrainedModel, Closure):
     def viscosity(self, problem: StokesProblem, found: Array) -> Array:
         if self._viscosity is None:
             return found
-        lacking = np.empty((2, *problem.grid.cells), dtype=np.float32)
-        self._viscosity.viscosities(*_seen(problem, found), lacking)
-        lacking[1] *= self.share
+        correction = np.empty((2, *problem.grid.cells), dtype=np.float32)
+        self._viscosity.viscosities(*_seen(problem, found), correction)
+        correction[1] *= self.share
         shown = homogenised(found)
-        shown *= np.exp(lacking)
+        shown *= np.exp(correction)
         return shown
 
     def check(self, problem: StokesProblem) -> list[str]:

@@ -120,12 +120,12 @@ class ViscosityNetwork(nn.Module):
 
     def forward(self, seen: Seen) -> Tensor:
         """Shape (n, 2, ny, nx)."""
-        to_stretching, to_shear = self.lacking(seen).unbind(1)
+        to_stretching, to_shear = self.correction(seen).unbind(1)
         return homogenised(seen.log_viscosity) + torch.stack(
             [to_stretching, self.share * to_shear], dim=1
         )
 
-    def lacking(self, seen: Seen) -> Tensor:
+    def correction(self, seen: Seen) -> Tensor:
         """What is added to `homogenised`, with a share of one; shape (n, 2, ny, nx)."""
         of_state, _ = state_features(seen)
         a, b = self.local(of_state)

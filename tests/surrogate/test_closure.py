@@ -27,7 +27,6 @@ from tellus.solver.grid import Array, Grid
 from tellus.solver.rheology import Constant, FrankKamenetskii, Viscoplastic
 from tellus.solver.stokes import StokesProblem
 from tellus.solver.transport.means import Fluxes
-from tellus.surrogate.closure.carrying import carried, errors, followed
 from tellus.surrogate.closure.data import load_part
 from tellus.surrogate.closure.distance import Distance
 from tellus.surrogate.closure.evaluate import evaluate_closure
@@ -36,6 +35,7 @@ from tellus.surrogate.closure.model import LearnedClosure, native
 from tellus.surrogate.closure.momentum import flow_errors, own_flow, richardson, row_errors
 from tellus.surrogate.closure.network import ClosureNetworks
 from tellus.surrogate.closure.settings import ClosureNetworkSettings, ClosureSettings
+from tellus.surrogate.closure.unrolled import errors, followed, unrolled
 from tellus.surrogate.data import Dataset
 from tellus.surrogate.networks import seeded
 from tellus.surrogate.training.train import train
@@ -101,7 +101,7 @@ class State:
         native(made.detail.local).details(self.temperature, self.logs, ENDS, found)
         return found
 
-    def lacking(self, made: ClosureNetworks) -> Array:
+    def correction(self, made: ClosureNetworks) -> Array:
         assert made.viscosity is not None
         found = np.empty((2, *GRID.cells), dtype=np.float32)
         native(made.viscosity.local).viscosities(self.temperature, self.logs, ENDS, found)
@@ -120,15 +120,15 @@ def test_the_kernel_is_the_network(width: int, depth: int) -> None:
         along_x, along_y = made.flux(seen, (single(state.u), single(state.v)), GRID)
         within = made.detail(seen)
         assert made.viscosity is not None
-        lacking = made.viscosity.lacking(seen)[0].numpy()
+        correction = made.viscosity.correction(seen)[0].numpy()
     found = state.fluxes(made)
     scale = float(along_y.abs().max())
     assert scale > 1.0
     np.testing.assert_allclose(found.along_x, along_x[0].numpy(), atol=3e-6 * scale)
     np.testing.assert_allclose(found.along_y, along_y[0].numpy(), atol=3e-6 * scale)
     np.testing.assert_allclose(state.within(made), within[0].numpy(), atol=3e-6)
-    np.testing.assert_allclose(state.lacking(made), lacking, atol=1e-4)
-    assert np.min(np.max(np.abs(lacking), axis=(1, 2))) > 1e-2
+    np.testing.assert_allclose(state.correction(made), correction, atol=1e-4)
+    assert np.min(np.max(np.abs(correction), axis=(1, 2))) > 1e-2
 
 
 def test_of_a_mirrored_state_it_says_the_mirrored_bit_for_bit() -> None:
@@ -138,8 +138,8 @@ def test_of_a_mirrored_state_it_says_the_mirrored_bit_for_bit() -> None:
     np.testing.assert_array_equal(image.along_y[:, ::-1], one.along_y)
     within, mirrored = State().within(made), State(mirrored=True).within(made)
     np.testing.assert_array_equal(mirrored[:, ::-1], within)
-    lacking, other = State().lacking(made), State(mirrored=True).lacking(made)
-    np.testing.assert_array_equal(other[..., ::-1], lacking)
+    correction, other = State().correction(made), State(mirrored=True).correction(made)
+    np.testing.assert_array_equal(other[..., ::-1], correction)
 
 
 def test_means_are_kept_and_nothing_moves_where_t_is_uniform() -> None:
@@ -276,7 +276,7 @@ def test_segments_begin_where_the_closure_ended_the_one_before(filtered_dataset:
     assert each.segments == 2  # of four windows on half as long cells
     loud = networks(SETTINGS.network.width, SETTINGS.network.depth)
     (first, at_first, gap), (second, at_second, _) = followed(grid, each, loud, False)
-    ended = carried(grid, first, loud, False)[-1].temperature
+    ended = unrolled(grid, first, loud, False)[-1].temperature
     torch.testing.assert_close(second.temperature[:, 0], ended)
     torch.testing.assert_close(gap, (ended - each.temperature[:, 1]).mean(dim=2))
     torch.testing.assert_close(second.temperature[:, 1], each.temperature[:, 2])

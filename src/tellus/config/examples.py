@@ -24,13 +24,13 @@ def examples() -> dict[str, str]:
 
 def example(name: str) -> Path:
     """The file of an example; InputError where there is none of that name."""
-    known, bare = examples(), name.removeprefix("examples/").removesuffix(".toml")
-    if bare not in known:
-        near = get_close_matches(bare, known, n=1, cutoff=0.0)[0]
+    known, stem = examples(), name.removeprefix("examples/").removesuffix(".toml")
+    if stem not in known:
+        near = get_close_matches(stem, known, n=1, cutoff=0.0)[0]
         raise InputError(
             f'there is no example "{name}"; did you mean "{near}"? `tellus init --list` names all.'
         )
-    return FOLDER / f"{bare}.toml"
+    return FOLDER / f"{stem}.toml"
 
 
 def to_begin_with(path: Path, out: Path) -> dict[Path, str]:

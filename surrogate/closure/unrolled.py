@@ -1,4 +1,4 @@
-"""States carried over some steps with a closure or without one, and how far from the truth."""
+"""Steps unrolled with a closure or without one, and their errors."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -39,7 +39,7 @@ class Errors(Rows):
     rows: Tensor
 
 
-class Carried(NamedTuple):
+class UnrolledStep(NamedTuple):
     """A step taken: T after it, (n, ny, nx), heat through bottom and top meanwhile, (n, 2).
 
     And psi at its start, (n, ny+1, nx+1), where that was solved for.
@@ -61,12 +61,12 @@ class Segment(NamedTuple):
 def followed(
     grid: Grid, each: Stretches, networks: ClosureNetworks | None, own: bool
 ) -> Iterator[Segment]:
-    """Segment after segment, with this closure or with none; `own` as in `carried`."""
+    """Segment after segment, with this closure or with none; `own` as in `unrolled`."""
     now = each.temperature[:, 0]
     for number in range(each.segments):
         part = each.segment(number, now)
         squares, profile, heat, rows = [], [], [], []
-        for step, (now, entering, psi) in enumerate(carried(grid, part, networks, own)):
+        for step, (now, entering, psi) in enumerate(unrolled(grid, part, networks, own)):
             gap = now - part.temperature[:, step + 1]
             squares.append(gap.square().mean(dim=(1, 2)))
             profile.append(gap.mean(dim=2).square().mean(dim=1))
@@ -94,9 +94,9 @@ def errors(grid: Grid, each: Stretches, networks: ClosureNetworks | None, own: b
         return Errors.joined(found)
 
 
-def carried(
+def unrolled(
     grid: Grid, each: Stretches, networks: ClosureNetworks | None, own: bool
-) -> list[Carried]:
+) -> list[UnrolledStep]:
     """The steps of stretches, with a closure or with none.
 
     With the velocities of the fine run, or with the `own` ones, which follow from T on this grid
@@ -117,5 +117,5 @@ def carried(
         )
         now = now.clamp(*ends)
         entering = torch.stack([along_y[:, 0], along_y[:, -1]], dim=1).mean(dim=2)
-        found.append(Carried(now, entering, psi))
+        found.append(UnrolledStep(now, entering, psi))
     return found
