@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ from rich.table import Table
 
 from tellus.coupling.trajectory.tabular import rich_table
 from tellus.io.busy import BUSY_PERCENT
+from tellus.io.text_table import percent
 
 from .record import setting
 from .selection import remarks
@@ -76,8 +77,8 @@ def template(name: str) -> Template:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    made.filters |= {"digits": digits, "percent": percent, "ms": milliseconds, "phases": phases}
-    made.filters["cell"] = _escaped
+    made.filters |= {"formatted": formatted, "percent": partial(percent, decimals=1)}
+    made.filters |= {"ms": milliseconds, "phases": phases, "cell": _escaped}
     made.globals |= {"BUSY_PERCENT": BUSY_PERCENT, "remarks": remarks, "setting": setting}
     return made.get_template(name)
 
@@ -93,15 +94,10 @@ def phases(seconds: Mapping[str, float]) -> str:
     return ", ".join(f"{phase} {1e3 * s:.3g}" for phase, s in seconds.items())
 
 
-def digits(value: float | None, spec: str, scale: float = 1.0) -> str:
+def formatted(value: float | None, spec: str, scale: float = 1.0) -> str:
     """A number by a format, a dash for None.
 
-    >>> digits(0.0123, ".1e"), digits(0.0123, ".1f", 1e3), digits(None, ".1e")
+    >>> formatted(0.0123, ".1e"), formatted(0.0123, ".1f", 1e3), formatted(None, ".1e")
     ('1.2e-02', '12.3', '-')
     """
     return "-" if value is None else format(scale * value, spec)
-
-
-def percent(value: float | None) -> str:
-    """A share in per cent, a dash for None."""
-    return "-" if value is None else f"{100 * value:.1f} %"

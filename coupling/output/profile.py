@@ -10,6 +10,7 @@ from rich.table import Table
 
 from tellus.coupling.runs.recorded import RecordedRun, read_outputs
 from tellus.coupling.runs.timeseries import NAME as SERIES
+from tellus.coupling.trajectory.tabular import rich_table
 from tellus.errors import InputError
 from tellus.io.json_file import Record
 from tellus.io.whole_file import write_atomically
@@ -96,10 +97,9 @@ def table(result: Profile) -> Table:
     unit = "" if result.units["time"] == "1" else f" {result.units['time']}"
     outputs = "1 output" if result.outputs == 1 else f"{result.outputs} outputs"
     span = f"t = {result.from_:.6g} to {result.to:.6g}{unit}"
-    shown = Table(*_header(result), title=f"{outputs}, {span}", title_justify="left")
-    for row in reversed(_rows(result)):
-        shown.add_row(*(f"{value:.6g}" for value in row))
-    return shown
+    headings = _header(result)
+    lines = [[f"{value:.6g}" for value in row] for row in reversed(_rows(result))]
+    return rich_table(f"{outputs}, {span}", headings, lines, [], text=headings)
 
 
 def picture(result: Profile, units: Units) -> "Figure":

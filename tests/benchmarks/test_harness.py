@@ -80,7 +80,7 @@ OWN = """title
 | name | ms | how |
 | --- | ---: | --- |
 {% for row in results %}
-| {{ row.name | cell }} | {{ row.seconds | digits("g", 1e3) }} | - |
+| {{ row.name | cell }} | {{ row.seconds | formatted("g", 1e3) }} | - |
 {% endfor %}
 - note
 """

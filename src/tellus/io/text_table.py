@@ -1,4 +1,4 @@
-"""Tables as plain text: figures as short as they can be, in columns."""
+"""Tables as plain text, without rich, which training machines may lack, and figures in them."""
 
 from collections.abc import Iterator, Sequence
 
@@ -28,6 +28,6 @@ def digits(value: float | None, scale: float = 1.0) -> str:
     return f"{number:.3g}" if abs(number) >= 1 else f"{number:.2g}"
 
 
-def percent(value: float | None) -> str:
-    """A share in per cent to two decimals, or a dash for None."""
-    return "-" if value is None else f"{100 * value:.2f} %"
+def percent(value: float | None, decimals: int = 2) -> str:
+    """A share in per cent, or a dash for None."""
+    return "-" if value is None else f"{100 * value:.{decimals}f} %"
