@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from tellus.coupling.output.style import LINES, styled
 
-from .fronts import HALVED, PERTURBED, SECONDS, Distances, floored, pareto_front
+from .fronts import HALVED, PERTURBED, SECONDS, CaseDistances, floored, pareto_front
 from .labels import label_points, laid_out
 from .spread import Result, Row
 
@@ -56,7 +56,7 @@ def figure(result: Result) -> Figure:
     return drawing
 
 
-def _panel(axis: Axes, name: str, rows: Sequence[Row], distances: Distances) -> None:
+def _panel(axis: Axes, name: str, rows: Sequence[Row], distances: CaseDistances) -> None:
     axis.set(xscale="log", yscale="log")
     axis.tick_params(which="both", labelsize=7)
     scale = _scale(name)
@@ -81,7 +81,9 @@ def _panel(axis: Axes, name: str, rows: Sequence[Row], distances: Distances) -> 
             axis.axhline(scale * found[floor][name], color="#777777", lw=1, ls=style)
 
 
-def _labels(name: str, rows: Sequence[Row], distances: Distances) -> list[tuple[float, float, str]]:
+def _labels(
+    name: str, rows: Sequence[Row], distances: CaseDistances
+) -> list[tuple[float, float, str]]:
     """Every point of a panel, with a text where its scheme's front passes through it."""
     scale, points = _scale(name), []
     for ours in _by_scheme(rows).values():
@@ -100,7 +102,7 @@ def _short(row: Row) -> str:
     return f"{kind[:3]}{''.join(numbers)} {row['courant']:g}"
 
 
-def _front(rows: Sequence[Row], distances: Distances, name: str) -> list[tuple[float, float]]:
+def _front(rows: Sequence[Row], distances: CaseDistances, name: str) -> list[tuple[float, float]]:
     return pareto_front((row[SECONDS], row[name]) for row in floored(rows, distances, [name]))
 
 

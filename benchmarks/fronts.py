@@ -90,7 +90,7 @@ def training_seconds(name: str) -> float | None:
 
 SECONDS = "cpu_seconds_per_model_time"
 
-Distances = Mapping[str, Mapping[str, Mapping[str, float]]]
+CaseDistances = Mapping[str, Mapping[str, Mapping[str, float]]]
 """Errors of what shows the worth of a reference, by case."""
 
 PERTURBED, HALVED, CHANCE = "perturbed", "half dt", "standard errors"
@@ -98,7 +98,7 @@ PERTURBED, HALVED, CHANCE = "perturbed", "half dt", "standard errors"
 scatter within a reference says of its means."""
 
 
-def floored(rows: Sequence[Row], distances: Distances, names: Sequence[str]) -> list[Row]:
+def floored(rows: Sequence[Row], distances: CaseDistances, names: Sequence[str]) -> list[Row]:
     """The rows with errors of at least what any of these makes: less is chance."""
     found = []
     for row in rows:

@@ -111,7 +111,7 @@ FEWEST_REPEATS = 5
 
 Name = TypeVar("Name")
 Prepared = TypeVar("Prepared")
-Sample = TypeVar("Sample")
+Taken = TypeVar("Taken")
 
 
 def origin(benchmark: str, **asked: Any) -> Row:
@@ -194,19 +194,19 @@ def add(found: Result, result: Row) -> None:
 
 
 def in_turn(
-    samplers: Mapping[Name, Callable[[int], Sample]],
+    samplers: Mapping[Name, Callable[[int], Taken]],
     repeats: int,
     *,
     rested: bool = True,
     failed: Callable[[Name, Exception], None] | None = None,
-) -> dict[Name, list[Sample]]:
+) -> dict[Name, list[Taken]]:
     """Samples of everything in turn: whatever slows the machine for a while slows all of it.
 
     By name, `samplers` take the sample of a given number, from zero. Each is `rested`: it waits
     until the threads of the one before sleep. `failed` is told of a solver that fails, which then
     goes without samples; by default that is raised.
     """
-    found: dict[Name, list[Sample]] = {name: [] for name in samplers}
+    found: dict[Name, list[Taken]] = {name: [] for name in samplers}
     for repeat in range(repeats):
         for name in list(found):
             if rested:

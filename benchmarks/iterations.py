@@ -29,7 +29,7 @@ CASES = tuple(
 
 SOLVERS = ("iterative:cold", "iterative:velocity=1e-6:cold", "iterative:bicgstab:cold")
 
-Start = tuple[Grid, dict[str, StokesSolver]]
+IterationsStart = tuple[Grid, dict[str, StokesSolver]]
 
 
 def main(
@@ -46,10 +46,10 @@ def main(
     """
     repeats = measurement.repeats
 
-    def prepare(grid: Grid) -> Start:
+    def prepare(grid: Grid) -> IterationsStart:
         return grid, {name: make_solver(name, grid) for name in names}
 
-    def measure(start: Start) -> Row:
+    def measure(start: IterationsStart) -> Row:
         grid, solvers = start
         return {"results": [row for case in cases for row in _rows(grid, case, solvers, repeats)]}
 

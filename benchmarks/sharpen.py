@@ -44,7 +44,7 @@ BYTES = 4
 SHOWN = 1.5
 """Width of what the picture shows of the box."""
 
-Way = Callable[[StokesProblem, Grid], StokesProblem]
+Sharpening = Callable[[StokesProblem, Grid], StokesProblem]
 Truths = list[tuple[StokesProblem, Flow]]
 
 
@@ -104,7 +104,7 @@ def main(
     InputError
         The data set or the closure is missing or damaged, or a grid does not divide the states'.
     """
-    ways: dict[str, Way] = {"cubic splines": by_splines, "polynomials": sharpened}
+    ways: dict[str, Sharpening] = {"cubic splines": by_splines, "polynomials": sharpened}
     parameters, sha256 = 0, None
     if closure is not None:
         model = within_cells(closure)
@@ -148,7 +148,7 @@ def by_splines(problem: StokesProblem, finer: Grid) -> StokesProblem:
     return replace(problem, grid=finer, temperature=np.ascontiguousarray(across))
 
 
-def _with(closure: Closure) -> Way:
+def _with(closure: Closure) -> Sharpening:
     return lambda problem, finer: sharpened(replace(problem, closure=closure), finer)
 
 

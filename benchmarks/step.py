@@ -27,7 +27,7 @@ from .selection import SINGLE_SOLVES, Selection, chosen, select
 from .spread import Record, Row, Spread, by_phase
 
 Average = Callable[[Sequence[float]], float]
-Start = tuple[StokesProblem, Selection]
+StepStart = tuple[StokesProblem, Selection]
 DEFAULT = ("direct", "skip:10", "surrogate")
 EVERYTHING = (*SINGLE_SOLVES, "skip:10", "skip:10:linear")
 
@@ -58,11 +58,11 @@ def main(
     if closure is not None:
         ways = {", mp5": Way(MP5), f", mp5, {Path(closure).name}": Way(MP5, closure_named(closure))}
 
-    def prepare(grid: Grid) -> Start:
+    def prepare(grid: Grid) -> StepStart:
         state = problems(grid, case)[-1]
         return state, select(names, state, required)
 
-    def measure(start: Start) -> Row:
+    def measure(start: StepStart) -> Row:
         state, entered = start
         left_out = {str(state.grid): entered.left_out} if entered.left_out else {}
         return {"results": _rows(entered, state, case, ways, repeats), "left_out": left_out}

@@ -73,10 +73,10 @@ def main(
 
     def measure(states: Sequences) -> Row:
         taken = memory_of(names, states[0][-1], allowed()) if memory else {}
-        comparison = Comparison(names, required, states, measurement.repeats, taken)
+        timing = GridTiming(names, required, states, measurement.repeats, taken)
         with Watch() as watch:
-            found = comparison.run()
-        return found | {"others_percent": {str(comparison.grid): watch.others_percent}}
+            found = timing.run()
+        return found | {"others_percent": {str(timing.grid): watch.others_percent}}
 
     result: Row = {}
     for result in measurement.by_grid("stokes", lambda grid: sequences(grid, case), measure):
@@ -112,7 +112,7 @@ class StokesRow(Record):
 
 
 @dataclass(frozen=True)
-class Comparison:
+class GridTiming:
     """All solvers on one grid, `required` as in `Selection`; `memory` as measured, by solver."""
 
     names: Sequence[str]

@@ -35,7 +35,7 @@ from .accuracy_reference import (
     store,
     those_stored,
 )
-from .fronts import CHANCE, Distances, floored
+from .fronts import CHANCE, CaseDistances, floored
 from .harness import fixed_threads, origin
 from .record import save
 from .spread import Record, Result, Row, optional
@@ -208,7 +208,7 @@ class SuiteRow(Record):
     over_base: dict[str, float] | None = optional()
 
 
-def medians(results: Sequence[Row], distances: Distances) -> list[SuiteRow]:
+def medians(results: Sequence[Row], distances: CaseDistances) -> list[SuiteRow]:
     """Over the vigorous simulations and over all; errors count as at least what chance makes."""
     found = []
     for least, scheme in product((VIGOROUS, 0.0), dict.fromkeys(_scheme(row) for row in results)):
@@ -238,7 +238,7 @@ def medians(results: Sequence[Row], distances: Distances) -> list[SuiteRow]:
     return found
 
 
-def _to_the_end(rows: Sequence[Row], distances: Distances) -> list[Row]:
+def _to_the_end(rows: Sequence[Row], distances: CaseDistances) -> list[Row]:
     done = [row for row in rows if row["failed"] is None]
     return floored(done, distances, list(QUANTITIES.values()))
 

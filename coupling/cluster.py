@@ -15,6 +15,9 @@ from tellus.io.signals import WATCHED, held
 
 log = logging.getLogger("tellus")
 
+Report = Callable[[str], None]
+"""Takes a line about finished work."""
+
 TOLD = "tellus"
 """Topic of the lines that tasks `tell`."""
 
@@ -26,7 +29,7 @@ def run_all(
     scheduler: str | None = None,
     *,
     threads: int | None = 1,
-    report: Callable[[str], None] | None = None,
+    report: Report | None = None,
     keep_failures: bool = False,
 ) -> Iterator[Any]:
     """What `work(*task)` returns for each of the tasks, as they end.

@@ -26,7 +26,7 @@ MOST = 10**7
 """Simulations, snapshots, epochs: far more than anybody makes."""
 
 Some = Annotated[int, Field(ge=1, le=MOST)]
-Walls = Literal["free-slip", "no-slip"]
+WallVelocity = Literal["free-slip", "no-slip"]
 
 
 class FieldRange(Card):
@@ -86,7 +86,7 @@ class DatasetCard(Card):
     """The card of a data set."""
 
     grid: Cells
-    boundaries: Walls
+    boundaries: WallVelocity
     simulations: list[SimulationEntry] = Field(min_length=1, max_length=MOST)
     hash: str
     config: Origin | None = None
@@ -181,7 +181,7 @@ class ModelCard(Card):
     format: Literal[1]
     kind: str = ""
     grid: Cells
-    boundaries: Walls
+    boundaries: WallVelocity
     range: Bounds
     weights_sha256: str
     parameters: Count | None = None

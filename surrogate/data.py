@@ -21,6 +21,9 @@ from tellus.solver.stokes import StokesProblem, rms_velocity, velocity
 from .card import CARD, NO_CARD, PARAMETERS, card_grid, check_card
 from .rows import Rows
 
+Numbers = NDArray[np.int64]
+"""Steps of snapshots, or the numbers of these in a simulation, shape (n,)."""
+
 SIMULATIONS = "simulations"
 MAKERS = {"config.toml": "tellus dataset", "travel.json": "tellus unpack"}
 """What a data set that is begun holds, and the command that goes on with it."""

@@ -43,7 +43,7 @@ CLOCK = ("time", "step", "even")
 BATCH_CELLS = 2**21
 """Cells of all problems solved together: 32 of 512x128."""
 
-Card = dict[str, Any]
+CardContent = dict[str, Any]
 
 
 def pack(data: Path, out: Path, half_size: bool = False, snapshots: int | None = None) -> Path:
@@ -79,7 +79,7 @@ def pack(data: Path, out: Path, half_size: bool = False, snapshots: int | None =
 
 def _content(
     dataset: Dataset, grid: Grid, half_size: bool, snapshots: int | None
-) -> tuple[Card, Arrays]:
+) -> tuple[CardContent, Arrays]:
     """Card and arrays of the file, on the grid that they are packed on."""
     content: Arrays = {}
     simulations = []
@@ -103,7 +103,7 @@ def _content(
     return card, content
 
 
-def _hash(simulations: Sequence[Card], content: Arrays) -> str:
+def _hash(simulations: Sequence[CardContent], content: Arrays) -> str:
     """The digest of all packed temperatures."""
     return digest(*(content[f"{entry['name']}/temperature"] for entry in simulations))
 
@@ -161,7 +161,7 @@ def unpack(
     report(f"data set complete: {out}")
 
 
-def _read(file: Path) -> tuple[Card, Arrays, Grid]:
+def _read(file: Path) -> tuple[CardContent, Arrays, Grid]:
     if not file.is_file():
         raise unexpected(file, ARCHIVE)
     try:
@@ -202,7 +202,7 @@ def _owner(out: Path) -> dict[str, Any]:
         return {}
 
 
-def _claim(out: Path, card: Card, tolerance: float) -> None:
+def _claim(out: Path, card: CardContent, tolerance: float) -> None:
     """Make the directory this file's, or refuse it."""
     check_free(out)
     mine, found = {"hash": card["hash"], "tolerance": tolerance}, _owner(out)
@@ -217,7 +217,7 @@ def _claim(out: Path, card: Card, tolerance: float) -> None:
     own_folder(out / SIMULATIONS)
 
 
-def _labelled(entry: Card, grid: Grid, arrays: Arrays, settings: IterativeSettings) -> bytes:
+def _labelled(entry: CardContent, grid: Grid, arrays: Arrays, settings: IterativeSettings) -> bytes:
     """The store of one simulation; snapshots whose label could not be solved are left out."""
     temperature = arrays["temperature"].astype(np.float32)
     parts = max(1, ceil(temperature.size / BATCH_CELLS))

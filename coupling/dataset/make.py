@@ -1,7 +1,6 @@
 """Training data: many simulations, their snapshots, and exact stream functions as labels."""
 
 import logging
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from time import perf_counter
@@ -11,7 +10,7 @@ from threadpoolctl import threadpool_limits
 
 from tellus.config import DatasetConfig, dump, load_stored_config
 from tellus.coupling.build import grid_of, grid_of_data
-from tellus.coupling.cluster import check_scheduler, run_all
+from tellus.coupling.cluster import Report, check_scheduler, run_all
 from tellus.coupling.dataset.sampling import Member, members
 from tellus.coupling.own import check_unchanged, recorded
 from tellus.coupling.runs.estimate import check_memory
@@ -35,8 +34,6 @@ from .sampling import Gathered, SampledState, StateSampler
 from .store import CLASSES, kept_classes, store_of, write_card, write_simulation
 
 log = logging.getLogger("tellus")
-
-Report = Callable[[str], None]
 
 
 def make_dataset(

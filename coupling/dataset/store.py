@@ -153,7 +153,7 @@ def _recorded(store: Path, member: Member, grid: Grid) -> tuple[str, dict[str, A
         ) from error
 
 
-Statistics = dict[str, Any]
+StatisticsJson = dict[str, Any]
 
 FIELDS = ("temperature", "log10_viscosity", "u", "v")
 LARGEST = ("largest_u", "largest_v")
@@ -161,7 +161,7 @@ LARGEST = ("largest_u", "largest_v")
 
 def measure(
     temperature: NDArray[np.float32], psi: Array, law: FrankKamenetskii, grid: Grid
-) -> Statistics:
+) -> StatisticsJson:
     """Statistics of the snapshots of one simulation: T (n, ny, nx) and psi (n, ny+1, nx+1).
 
     ``snapshots``, their number; for each of `FIELDS` its ``mean``, ``spread`` (standard
@@ -171,7 +171,7 @@ def measure(
     eta = np.stack([law.viscosity(one.astype(np.float64), grid) for one in temperature])
     u, v = np.diff(psi, axis=1) / grid.hy, -np.diff(psi, axis=2) / grid.hx
     fields = (temperature.astype(np.float64), np.log10(eta), u, v)
-    found: Statistics = {"snapshots": len(psi)}
+    found: StatisticsJson = {"snapshots": len(psi)}
     for name, values in zip(FIELDS, fields, strict=True):
         found[name] = _spread(values.mean(), values.std(), values.min(), values.max())
     for name, values in zip(LARGEST, (u, v), strict=True):
@@ -184,10 +184,10 @@ def _spread(*values: float) -> dict[str, float]:
     return dict(zip(("mean", "spread", "min", "max"), map(float, values), strict=True))
 
 
-def pool(parts: Sequence[Statistics]) -> Statistics:
+def pool(parts: Sequence[StatisticsJson]) -> StatisticsJson:
     """The statistics of several simulations together, every snapshot counting alike."""
     counts = np.array([part["snapshots"] for part in parts], dtype=np.float64)
-    found: Statistics = {"snapshots": int(counts.sum())}
+    found: StatisticsJson = {"snapshots": int(counts.sum())}
     for name in FIELDS:
         means, spreads = (np.array([p[name][key] for p in parts]) for key in ("mean", "spread"))
         mean = float(np.average(means, weights=counts))

@@ -6,14 +6,14 @@ epoch, so that the same command takes the whole up where it was stopped.
 """
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from time import perf_counter
 from typing import Any
 
 from tellus.config.solver_spec import RECOMMENDED
-from tellus.coupling.cluster import run_all, tell
+from tellus.coupling.cluster import Report, run_all, tell
 from tellus.coupling.experiments.experiment import Experiment, evaluate_model, find_experiments
 from tellus.coupling.runs.provenance import provenance
 from tellus.errors import InterruptedRunError, TellusError
@@ -26,7 +26,6 @@ from tellus.surrogate.card import CARD
 from tellus.surrogate.data import Dataset
 from tellus.surrogate.kinds import KINDS
 
-Report = Callable[[str], None]
 Json = dict[str, Any]
 
 CLASSICAL = (RECOMMENDED, "skip:100")

@@ -26,7 +26,7 @@ from tellus.solver.grid import Array
 
 CONVENTIONS = "CF-1.11"
 
-Values = NDArray[Any]
+FieldValues = NDArray[Any]
 
 QUADRILATERAL = 9
 HEADER = (
@@ -166,14 +166,14 @@ def _described(run: RecordedRun, units: Units) -> xr.Dataset:
     return dataset
 
 
-def _on_cells(frame: xr.Dataset) -> dict[str, Values]:
+def _on_cells(frame: xr.Dataset) -> dict[str, FieldValues]:
     """What lives at the cells, and the velocity there: means over the faces of each."""
     u, v = frame["u"].values, frame["v"].values
     means = (u[:, 1:] + u[:, :-1]) / 2, (v[1:] + v[:-1]) / 2
     return _with_dims(frame, CELLS) | {"velocity": np.stack(means)}
 
 
-def _with_dims(frame: xr.Dataset, dims: tuple[str, ...]) -> dict[str, Values]:
+def _with_dims(frame: xr.Dataset, dims: tuple[str, ...]) -> dict[str, FieldValues]:
     return {str(n): field.values for n, field in frame.data_vars.items() if field.dims == dims}
 
 
@@ -200,7 +200,7 @@ class Mesh:
 
 
 def write_vtu(
-    file: Path, mesh: Mesh, cells: Mapping[str, Values], points: Mapping[str, Values]
+    file: Path, mesh: Mesh, cells: Mapping[str, FieldValues], points: Mapping[str, FieldValues]
 ) -> None:
     """Write fields over the cells, shape (ny, nx), and the nodes, shape (ny+1, nx+1).
 
@@ -228,18 +228,18 @@ def write_pvd(file: Path, times: Sequence[float], members: Sequence[str]) -> Non
     write_atomically(file, text.encode())
 
 
-def _arrays(fields: Mapping[str, Values]) -> str:
+def _arrays(fields: Mapping[str, FieldValues]) -> str:
     return "".join(
         _array(name, _vectors(*values) if values.ndim == 3 else values.ravel())
         for name, values in fields.items()
     )
 
 
-def _vectors(x: Values, y: Values) -> Values:
+def _vectors(x: FieldValues, y: FieldValues) -> FieldValues:
     return np.stack([x.ravel(), y.ravel(), np.zeros_like(x.ravel())], axis=-1)
 
 
-def _array(name: str, values: Values) -> str:
+def _array(name: str, values: FieldValues) -> str:
     """One DataArray, compressed in one block."""
     kind = {"f": "Float", "i": "Int", "u": "UInt"}[values.dtype.kind]
     raw = np.ascontiguousarray(values, values.dtype.newbyteorder("<")).tobytes()

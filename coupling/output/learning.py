@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -15,6 +14,7 @@ from tellus.io.recognised import MADE, MODEL
 from tellus.io.shown import in_picture
 from tellus.surrogate.card import METRICS
 from tellus.surrogate.cards import EpochLine
+from tellus.surrogate.evaluation.table import Evaluation
 
 SCORES = ("median", "p95", "base_median")
 
@@ -63,10 +63,7 @@ def read_metrics(model: Path) -> list[EpochLine]:
     return lines
 
 
-Result = Mapping[str, Any]
-
-
-def figure(result: Result) -> Figure:
+def figure(result: Evaluation) -> Figure:
     """What an evaluation found, the base beside the model if it has one."""
     parts = {"model": result}
     if "base" in result:
@@ -84,7 +81,7 @@ def figure(result: Result) -> Figure:
     return drawing
 
 
-def _decades(axis: Axes, parts: Mapping[str, Result]) -> None:
+def _decades(axis: Axes, parts: Mapping[str, Evaluation]) -> None:
     """Medians of u and v, with a bar up to the 95th percentile."""
     for colour, (name, part) in zip(LINES[1:], parts.items(), strict=False):
         for component, marker, shift in (("u", "o", -0.08), ("v", "^", 0.08)):
@@ -101,7 +98,7 @@ def _decades(axis: Axes, parts: Mapping[str, Result]) -> None:
     axis.legend(fontsize=7)
 
 
-def _walls(axis: Axes, parts: Mapping[str, Result]) -> None:
+def _walls(axis: Axes, parts: Mapping[str, Evaluation]) -> None:
     walls = list(next(iter(parts.values()))["walls"])
     places, width = np.arange(len(walls)), 0.8 / len(parts)
     for k, (name, part) in enumerate(parts.items()):
@@ -113,7 +110,7 @@ def _walls(axis: Axes, parts: Mapping[str, Result]) -> None:
     axis.legend(fontsize=7)
 
 
-def _spectrum(axis: Axes, parts: Mapping[str, Result]) -> None:
+def _spectrum(axis: Axes, parts: Mapping[str, Evaluation]) -> None:
     model = list(parts.values())[-1]["spectrum"]
     drawn = {"reference": model["reference"]}
     drawn |= {f"error of {name}": part["spectrum"]["error"] for name, part in parts.items()}

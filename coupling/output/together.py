@@ -26,7 +26,7 @@ from .style import (
 WIDTH = 6.6
 """Inches of a map."""
 
-Runs = Mapping[str, RecordedRun]
+NamedRuns = Mapping[str, RecordedRun]
 
 
 def plot_runs(paths: Sequence[Path], out: Path) -> list[Path]:
@@ -63,7 +63,7 @@ def _names(paths: Sequence[Path]) -> list[str]:
     return [in_picture(n if distinct else str(p)) for n, p in zip(names, paths, strict=True)]
 
 
-def profiles(runs: Runs, units: Units) -> Figure:
+def profiles(runs: NamedRuns, units: Units) -> Figure:
     """T(y) and Vrms(y), averaged over the second half of each run."""
     figure = Figure(figsize=(7.2, 4.2))
     axes = figure.subplots(1, 2, sharey=True)
@@ -79,7 +79,7 @@ def profiles(runs: Runs, units: Units) -> Figure:
     return figure
 
 
-def temperatures(runs: Runs, units: Units) -> Figure:
+def temperatures(runs: NamedRuns, units: Units) -> Figure:
     """The last temperature of each run, with streamlines."""
     last = [run.output_times.size - 1 for run in runs.values()]
     shown = zip(runs.values(), last, strict=True)

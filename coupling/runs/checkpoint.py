@@ -30,10 +30,10 @@ from tellus.io.whole_file import clear_partials, own_folder, write_atomically
 FOLDER = "checkpoints"
 NAME = re.compile(r"step-(\d{9,})-([0-9a-f]{16})\.npz")
 
-Arrays = Mapping[str, NDArray[Any]]
+CheckpointArrays = Mapping[str, NDArray[Any]]
 
 
-def write_checkpoint(run: Path, step: int, arrays: Arrays, keep: int) -> Path:
+def write_checkpoint(run: Path, step: int, arrays: CheckpointArrays, keep: int) -> Path:
     """Write `arrays` as the checkpoint of `step` and delete all but the newest `keep`.
 
     Any other checkpoint of this step or a later one goes too: it is damaged, and a run

@@ -12,7 +12,7 @@ from typing import Any, Concatenate, ParamSpec
 from tellus.config import Config, check_resumable, dump, load_stored_config
 from tellus.coupling.runs.checkpoint import (
     FOLDER,
-    Arrays,
+    CheckpointArrays,
     Ledger,
     drop_checkpoints_after,
     has_checkpoint,
@@ -189,7 +189,7 @@ class RunFiles:
         return self._series.digest if self._ranks.first else ""
 
     @by_the_first
-    def write_checkpoint(self, step: int, arrays: Arrays) -> None:
+    def write_checkpoint(self, step: int, arrays: CheckpointArrays) -> None:
         """A checkpoint, once all that came before it is on disk."""
         self._series.sync()
         self._fields.sync()

@@ -14,7 +14,7 @@ from tellus.config import Config, check_resumable, stored_config
 from tellus.config.own_class import is_handed_in
 from tellus.coupling.build import named, resolved, sources_of
 from tellus.coupling.own import KEYS, OwnParts, check_unchanged
-from tellus.coupling.runs.checkpoint import FOLDER, KEY, Arrays, Ledger, read_checkpoint
+from tellus.coupling.runs.checkpoint import FOLDER, KEY, CheckpointArrays, Ledger, read_checkpoint
 from tellus.coupling.runs.fields import open_fields
 from tellus.coupling.runs.files import (
     CONTENTS,
@@ -193,7 +193,9 @@ EXPECTED = {
 CLOCK = Expected((2,))
 
 
-def checkpoint_for(config: Config, out: Path, warn: Callable[[str], None]) -> tuple[Arrays, Ledger]:
+def checkpoint_for(
+    config: Config, out: Path, warn: Callable[[str], None]
+) -> tuple[CheckpointArrays, Ledger]:
     """The newest whole checkpoint that lies on the way to the end of `config`, and its ledger.
 
     One at an earlier end that is no output time came of a step cut short for it, which a run to
@@ -215,7 +217,7 @@ def checkpoint_for(config: Config, out: Path, warn: Callable[[str], None]) -> tu
     return arrays, Ledger.of(arrays)
 
 
-def _checked(arrays: Arrays) -> Arrays:
+def _checked(arrays: CheckpointArrays) -> CheckpointArrays:
     """What the digest in its name does not tell: a stranger's has the right one, too."""
     for name, expected in EXPECTED.items():
         expected.checked(name, arrays[name])

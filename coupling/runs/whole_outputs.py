@@ -21,7 +21,7 @@ are only looked for; their checksums tell of damage when they are read."""
 BEGUN = re.compile(r".*\.[0-9a-f]{32}\.partial")
 """What zarr calls a file that it has begun."""
 
-Arrays = dict[str, zarr.Array[Any]]
+ZarrArrays = dict[str, zarr.Array[Any]]
 
 
 class DamagedOutputError(Exception):
@@ -57,7 +57,7 @@ def clear_begun(store: Path, files: Iterable[str]) -> None:
             (store / file).unlink(missing_ok=True)
 
 
-def check_present(arrays: Arrays, files: set[str], outputs: int) -> None:
+def check_present(arrays: ZarrArrays, files: set[str], outputs: int) -> None:
     """Raise DamagedOutputError for the first output of which a file is missing."""
     for output in range(outputs):
         for name, array in arrays.items():
@@ -66,7 +66,7 @@ def check_present(arrays: Arrays, files: set[str], outputs: int) -> None:
                 raise DamagedOutputError(output, f"{name} is missing")
 
 
-def check_readable(arrays: Arrays, outputs: Sequence[int]) -> None:
+def check_readable(arrays: ZarrArrays, outputs: Sequence[int]) -> None:
     """Raise DamagedOutputError for the first of these outputs that is damaged."""
     for output in outputs:
         for name, array in arrays.items():
@@ -80,7 +80,7 @@ def check_readable(arrays: Arrays, outputs: Sequence[int]) -> None:
                 raise DamagedOutputError(output, f"{name} is incomplete or not finite")
 
 
-def spread(arrays: Arrays, outputs: int) -> list[int]:
+def spread(arrays: ZarrArrays, outputs: int) -> list[int]:
     """Numbers of the outputs to read, evenly spaced, the first and the newest among them."""
     each = sum(array.nbytes for array in arrays.values()) // max(outputs, 1)
     most = min(MOST_READ, max(2, MOST_BYTES // max(each, 1)))
@@ -102,7 +102,7 @@ def remedy(store: Path, damaged: int) -> str:
     return f'{which} whole, from which initial.kind = "file" starts a new run; or run it anew'
 
 
-def fields_of(store: zarr.Group) -> Arrays:
+def fields_of(store: zarr.Group) -> ZarrArrays:
     """The arrays with a chunk for each output."""
     arrays = {name: stored_array(store, name) for name in store.array_keys()}
     return {name: a for name, a in arrays.items() if a.ndim > 1 and a.chunks[0] == 1}

@@ -32,11 +32,11 @@ def whole_number(spec: SolverSpec, what: str, example: str, least: int = 1) -> i
     return int(arguments[0])
 
 
-Setting = Callable[[str], float]
+ReadSetting = Callable[[str], float]
 
 
 def settings(
-    spec: SolverSpec, arguments: Sequence[str], known: Mapping[str, Setting], example: str
+    spec: SolverSpec, arguments: Sequence[str], known: Mapping[str, ReadSetting], example: str
 ) -> dict[str, float]:
     """Arguments of the form key=value, each key at most once; raises InputError.
 

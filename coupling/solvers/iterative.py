@@ -6,12 +6,12 @@ from tellus.config.solver_spec import SolverSpec
 from tellus.solver.iterative.batch import IterativeSettings
 from tellus.solver.iterative.krylov import METHODS, Stopping
 
-from .arguments import Setting, count, refusal, settings, tolerance
+from .arguments import ReadSetting, count, refusal, settings, tolerance
 
 EXAMPLE = "iterative:tol=1e-8:cold"
 
 
-NUMBERS: dict[str, Setting] = {
+NUMBERS: dict[str, ReadSetting] = {
     "tol": tolerance,
     "velocity": tolerance,
     "limit": count,

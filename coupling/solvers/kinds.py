@@ -20,7 +20,7 @@ from tellus.solver.stokes import StokesSolver
 
 from . import memory
 from .arguments import (
-    Setting,
+    ReadSetting,
     count,
     is_whole,
     no_argument,
@@ -33,9 +33,9 @@ from .arguments import (
 DIRECT = SolverSpec("direct")
 REFINED = SolverSpec.parse(RECOMMENDED)
 
-Build = Callable[[SolverSpec, Grid, PicardSettings], StokesSolver]
+BuildSolver = Callable[[SolverSpec, Grid, PicardSettings], StokesSolver]
 BuildLinear = Callable[[SolverSpec, Grid], StokesSolver]
-Memory = Callable[[SolverSpec, Grid], float]
+MemoryEstimate = Callable[[SolverSpec, Grid], float]
 GridWithin = Callable[[SolverSpec, Grid], Grid]
 
 
@@ -50,8 +50,8 @@ class SolverEntry(NamedTuple):
     usage: str  # with meaning and requirements a row of `tellus solvers`
     meaning: str
     requirements: str
-    build: Build
-    memory: Memory = lambda spec, grid: 0.0  # in bytes, without the solver that its name ends in
+    build: BuildSolver
+    memory: MemoryEstimate = lambda spec, grid: 0.0  # bytes, but for the solver in its name
     ranks: bool = False  # whether several processes of an mpirun share its work
     grid_within: GridWithin = lambda spec, grid: grid  # of the solver that its name ends in
 
@@ -62,13 +62,13 @@ SOLVERS: dict[str, SolverEntry] = {}
 
 def kind(
     usage: str, meaning: str, requirements: str = "-", **traits: Any
-) -> Callable[[Build], Build]:
+) -> Callable[[BuildSolver], BuildSolver]:
     """Declare a kind of solver, called by the first word of its usage, and what builds it.
 
     What follows the build in a `SolverEntry` is given by name.
     """
 
-    def declared(build: Build) -> Build:
+    def declared(build: BuildSolver) -> BuildSolver:
         entry = SolverEntry(usage, meaning, requirements, build, **traits)
         SOLVERS[re.split(r"[:\[]", usage)[0]] = entry
         return build
@@ -76,7 +76,7 @@ def kind(
     return declared
 
 
-def linear(build: BuildLinear) -> Build:
+def linear(build: BuildLinear) -> BuildSolver:
     """Picard's iteration around a solver at a given viscosity."""
 
     def iterated(spec: SolverSpec, grid: Grid, picard: PicardSettings) -> StokesSolver:
@@ -185,7 +185,7 @@ def _cudss(spec: SolverSpec, grid: Grid) -> StokesSolver:
 def _lagged(spec: SolverSpec, grid: Grid) -> StokesSolver:
     from tellus.solver.krylov import LIMIT, LaggedSolver
 
-    known: dict[str, Setting] = {"tol": tolerance, "limit": count}
+    known: dict[str, ReadSetting] = {"tol": tolerance, "limit": count}
     asked = settings(spec, spec.arguments, known, "lagged:tol=1e-6")
     limit = int(asked.get("limit", LIMIT))
     by_age = "limit" not in asked

@@ -19,7 +19,7 @@ from tellus.io.shown import in_picture
 
 from .plan import Sweep
 from .scaling import Law, NoLawError, fit, has_settled
-from .table import Row, rows
+from .table import SweepRow, rows
 
 QUANTITIES = {
     "nusselt_top": "Nusselt number, top",
@@ -80,7 +80,7 @@ class Picture:
     medians; hollow marks are runs that are left out of them.
     """
 
-    def __init__(self, found: Sequence[Row], plan: Sweep, laws: Mapping[str, Law]) -> None:
+    def __init__(self, found: Sequence[SweepRow], plan: Sweep, laws: Mapping[str, Law]) -> None:
         self.found, self.laws = found, laws
         values = {key: [row[key] for row in found] for key in plan.keys}
         # What varies most first; of more there is no room.
@@ -145,7 +145,7 @@ class Picture:
             figure.colorbar(ScalarMappable(scale, cm.batlow), label=self.names[by], **where)
 
     def _draw_runs(
-        self, axis: Axes, mine: Sequence[Row], key: str, quantity: str, colour: Any, label: Any
+        self, axis: Axes, mine: Sequence[SweepRow], key: str, quantity: str, colour: Any, label: Any
     ) -> None:
         x = [row[key] if key in self.numeric else brief_value(row[key]) for row in mine]
         y, spread = ([row[name] for row in mine] for name in (quantity, f"{quantity}_std"))

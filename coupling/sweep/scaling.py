@@ -13,7 +13,7 @@ from tellus.errors import TellusError
 from tellus.solver.grid import Array
 from tellus.solver.stokes import QUIET_VRMS
 
-from .table import IMBALANCE, SETTLED, Row
+from .table import IMBALANCE, SETTLED, SweepRow
 
 SPARE = 2
 """Runs more than unknowns, at least: with fewer the errors of the exponents mean nothing."""
@@ -71,13 +71,16 @@ class Law:
         return f"{' '.join(factors)}, within {100 * self.scatter:.2g} %"
 
 
-def has_settled(row: Row) -> bool:
+def has_settled(row: SweepRow) -> bool:
     """Whether a run convects and neither warms nor cools: what laws are about."""
     return bool(row["vrms"] >= QUIET_VRMS and abs(row[IMBALANCE]) <= SETTLED)
 
 
 def fit(
-    found: Sequence[Row], keys: Sequence[str], quantity: str, signed: frozenset[str] = frozenset()
+    found: Sequence[SweepRow],
+    keys: Sequence[str],
+    quantity: str,
+    signed: frozenset[str] = frozenset(),
 ) -> Law:
     """The law of a column of a sweep's table, through the runs that have settled.
 

@@ -1,7 +1,7 @@
 """A sweep run, gone on with, and put into a table."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from time import perf_counter
 from traceback import extract_tb
@@ -12,7 +12,7 @@ from threadpoolctl import threadpool_limits
 from tellus.config import Config
 from tellus.config.vary import varied
 from tellus.coupling.build import grid_of
-from tellus.coupling.cluster import check_scheduler, run_all
+from tellus.coupling.cluster import Report, check_scheduler, run_all
 from tellus.coupling.runs.estimate import check_memory, memory_gib
 from tellus.coupling.runs.files import CONFIG
 from tellus.coupling.runs.recorded import DONE, FAILED, STOPPED, RecordedRun
@@ -31,7 +31,6 @@ from .table import FAILURES, TABLES, Failure, Swept, rows, write_failures, write
 
 log = logging.getLogger("tellus")
 
-Report = Callable[[str], None]
 
 SILENT = logging.NullHandler()
 

@@ -46,7 +46,7 @@ SETTLED = 0.05
 MOST_LISTED = 6
 """Values of a setting that are told one by one."""
 
-Row = dict[str, Any]
+SweepRow = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -65,12 +65,12 @@ class Swept(Record):
     sweep: str
     vary: Sequence[str]
     planned: int
-    runs: Sequence[Row]
+    runs: Sequence[SweepRow]
     failures: Sequence[Failure]
     stopped: Sequence[str]
 
 
-def rows(plan: Sweep) -> list[Row]:
+def rows(plan: Sweep) -> list[SweepRow]:
     """A row for each run that is done, in the order of the sweep; a damaged one is an InputError.
 
     "run"; what varies, by section.key; averages and standard deviations of `MEANINGS`; "imbalance",
@@ -104,7 +104,7 @@ def sorted_values(plan: Sweep, key: str) -> list[Any]:
     return sorted(values, key=lambda v: (0, v, "") if is_number(v) else (1, 0, str(v)))
 
 
-def measured(run: RecordedRun) -> Row:
+def measured(run: RecordedRun) -> SweepRow:
     """The averages of a run over the last third of its model time.
 
     Over `time.steady_window` where it ended because it was steady.
@@ -115,7 +115,7 @@ def measured(run: RecordedRun) -> Row:
     if summary.message.startswith("steady"):
         start = max(end - run.settings.time.steady_window, float(time[0] - dt[0]))
     late = time > start
-    found: Row = {}
+    found: SweepRow = {}
     for name in MEANINGS:
         mean = float(np.average(series[name][late], weights=dt[late]))
         variance = np.average((series[name][late] - mean) ** 2, weights=dt[late])
@@ -134,7 +134,7 @@ def measured(run: RecordedRun) -> Row:
     }
 
 
-def write_tables(out: Path, found: Sequence[Row]) -> None:
+def write_tables(out: Path, found: Sequence[SweepRow]) -> None:
     """The rows as CSV, and for xarray, where what varies are coordinates along "run"."""
     frame = pd.DataFrame(found)
     if frame.empty:
@@ -189,7 +189,7 @@ def table(result: Swept) -> Table:
     return rich_table(result.sweep, headings, shown, notes, text=list(names.values()))
 
 
-def _shown(row: Row, key: str) -> str:
+def _shown(row: SweepRow, key: str) -> str:
     if key == IMBALANCE:
         return f"{round(100 * row[key], 1) + 0.0:.1f}"  # never -0.0
     return digits(row[key])

@@ -14,14 +14,13 @@ from tellus.solver.boundaries import BoundaryConditions
 from tellus.solver.grid import Array, Grid
 from tellus.solver.limits import FEWEST_CELLS
 from tellus.solver.transport.regridding import regridded
-from tellus.surrogate.data import Dataset
+from tellus.surrogate.data import Dataset, Numbers
 from tellus.surrogate.features import face_velocity, square_sum
 from tellus.surrogate.rows import Rows
 
 from .features import Seen
 from .settings import ClosureSettings
 
-Numbers = NDArray[np.int64]
 Floats = NDArray[np.floating]
 
 

@@ -12,7 +12,7 @@ from tellus.surrogate.features import Velocity
 
 from .features import FLOW, STATE, Seen, flow_features, mirrored, state_features
 from .settings import ClosureNetworkSettings
-from .transport import Fluxes
+from .transport import FaceFluxes
 
 VIEWS = 4
 """Numbers of a cell for its faces to the east, west, north and south."""
@@ -68,7 +68,7 @@ class FluxNetwork(nn.Module):
         super().__init__()
         self.local = Local([*STATE.values(), *FLOW.values()], VIEWS, settings)
 
-    def forward(self, seen: Seen, flow: Velocity, grid: Grid) -> Fluxes:
+    def forward(self, seen: Seen, flow: Velocity, grid: Grid) -> FaceFluxes:
         """Shapes (n, ny, nx+1) and (n, ny+1, nx); none through the sides."""
         (u, v), (of_state, spread) = flow, state_features(seen)
         a, b = self.local([*of_state, *flow_features(u, v, grid)])

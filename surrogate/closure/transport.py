@@ -19,7 +19,7 @@ ACROSS, UP = 2, 1
 
 WALLS = BoundaryConditions().walls
 
-Fluxes = tuple[Tensor, Tensor]
+FaceFluxes = tuple[Tensor, Tensor]
 
 
 @dataclass(frozen=True)
@@ -40,8 +40,8 @@ class TorchTransport:
         flows: Sequence[Velocity],
         dt: Tensor,
         heating: Tensor,
-        added: Fluxes | None = None,
-    ) -> tuple[Tensor, Fluxes]:
+        added: FaceFluxes | None = None,
+    ) -> tuple[Tensor, FaceFluxes]:
         """T after a step of third order, and the mean heat through every face over it.
 
         Parameters
@@ -66,12 +66,12 @@ class TorchTransport:
             mean = mean[0] + weight * fluxes[0], mean[1] + weight * fluxes[1]
         return now, mean
 
-    def gain(self, fluxes: Fluxes) -> Tensor:
+    def gain(self, fluxes: FaceFluxes) -> Tensor:
         """Minus the divergence of the fluxes, shape (n, ny, nx)."""
         along_x, along_y = fluxes
         return -along_x.diff(dim=ACROSS) / self.grid.hx - along_y.diff(dim=UP) / self.grid.hy
 
-    def fluxes(self, temperature: Tensor, u: Tensor, v: Tensor) -> Fluxes:
+    def fluxes(self, temperature: Tensor, u: Tensor, v: Tensor) -> FaceFluxes:
         """Heat through every face, shapes (n, ny, nx+1) and (n, ny+1, nx)."""
         grid = self.grid
         beside, at_sides = self._padded(temperature, ACROSS, ("left", "right"), grid.hx)

@@ -5,19 +5,19 @@ from typing import Any
 
 from tellus.io.text_table import aligned, percent
 
-Result = Mapping[str, Any]
+Evaluation = Mapping[str, Any]
 
 ERRORS = ("median", "p95")
 
 
-def table(result: Result) -> str:
+def table(result: Evaluation) -> str:
     """Errors by simulation, by decade and by wall; the base alone beside the network, if any."""
     return "\n".join(
         [*_simulations(result), "", *_decades(result), "", *_walls(result), "", *_ending(result)]
     )
 
 
-def _simulations(result: Result) -> Iterator[str]:
+def _simulations(result: Evaluation) -> Iterator[str]:
     yield (
         f"relative velocity error on split {result['split']!r}, {result['snapshots']} snapshots "
         f"at {result['grid']} ({result['quiet_snapshots_left_out']} quiet ones left out)"
@@ -52,11 +52,11 @@ def _simulations(result: Result) -> Iterator[str]:
     yield f"a direct solve takes {_milliseconds(result, 'direct')} milliseconds"
 
 
-def _milliseconds(result: Result, part: str) -> str:
+def _milliseconds(result: Evaluation, part: str) -> str:
     return f"{1e3 * result['seconds'][part]:.2f}"
 
 
-def _decades(result: Result) -> Iterator[str]:
+def _decades(result: Evaluation) -> Iterator[str]:
     titles = ("rms velocity", "snapshots", "MAE of u", "MAE of v", "median, u", "median, v")
     rows = [
         [
@@ -70,7 +70,7 @@ def _decades(result: Result) -> Iterator[str]:
     yield from aligned([titles, *rows], left=1)
 
 
-def _walls(result: Result) -> Iterator[str]:
+def _walls(result: Evaluation) -> Iterator[str]:
     rows = [
         ["wall", *result["walls"]],
         ["MAE", *(f"{error:.3g}" for error in result["wall_mae"].values())],
@@ -79,7 +79,7 @@ def _walls(result: Result) -> Iterator[str]:
     yield from aligned(rows, left=1)
 
 
-def _ending(result: Result) -> Iterator[str]:
+def _ending(result: Evaluation) -> Iterator[str]:
     if "improvement" in result:
         yield f"the network makes the median error {result['improvement']:.1f} times smaller"
     previous = result["previous_snapshot"]

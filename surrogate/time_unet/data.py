@@ -4,18 +4,15 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from tellus.errors import InputError
 from tellus.solver.grid import Array, Grid
-from tellus.surrogate.data import Dataset, Snapshots, load_snapshots
+from tellus.surrogate.data import Dataset, Numbers, Snapshots, load_snapshots
 from tellus.surrogate.multi_scale.features import Parameters, ScaledSnapshots
 from tellus.surrogate.multi_scale.scale import Regression
 
-from .model import State
-
-Numbers = NDArray[np.int64]
+from .model import CellState
 
 
 @dataclass(frozen=True)
@@ -113,15 +110,15 @@ class Pairs:
 
     def select(
         self, index: Tensor, mirrored: Tensor, grid: Grid
-    ) -> tuple[State, Parameters, Tensor, State]:
+    ) -> tuple[CellState, Parameters, Tensor, CellState]:
         """State, parameters, interval and next state of the pairs numbered `index`."""
         first, second = self.before[index], self.after[index]
         state, target = (self._state(which, mirrored, grid) for which in (first, second))
         return state, self.snapshots.parameters.select(first), self.dt[index], target
 
-    def _state(self, which: Tensor, mirrored: Tensor, grid: Grid) -> State:
+    def _state(self, which: Tensor, mirrored: Tensor, grid: Grid) -> CellState:
         found = self.snapshots
-        return State.of(found.temperature[which], found.psi[which], grid).mirrored(mirrored)
+        return CellState.of(found.temperature[which], found.psi[which], grid).mirrored(mirrored)
 
     def log10_dt(self) -> tuple[float, float]:
         """Mean and spread of log10 of the intervals; a spread of zero counts as one."""

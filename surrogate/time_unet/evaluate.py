@@ -14,7 +14,7 @@ from tellus.surrogate.data import Dataset
 from tellus.surrogate.evaluation.scores import spread
 
 from .data import Pairs, TimedSnapshots
-from .model import FIELDS, State, TimeStepper, node_divergence, step_losses
+from .model import FIELDS, CellState, TimeStepper, node_divergence, step_losses
 from .rollout import STARTS, STEPS, matching_stepper, time_rollout
 
 WALL_WEIGHT = 10.0
@@ -75,7 +75,7 @@ def _one_pair(stepper: TimeStepper, pairs: Pairs, k: int, grid: Grid) -> tuple[A
     return _errors(predicted, target), _errors(state, target), share
 
 
-def _errors(found: State, target: State) -> Array:
+def _errors(found: CellState, target: CellState) -> Array:
     """Loss of T, u and v, relative error of T and of velocity."""
     losses = step_losses(found, target, scaling=True, extra=WALL_WEIGHT)[0]
     relative = [found.error(target, "temperature"), found.error(target, "u", "v")]

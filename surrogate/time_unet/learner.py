@@ -18,7 +18,7 @@ from tellus.surrogate.multi_scale.scale import Regression
 from tellus.surrogate.training.learner import Learner
 
 from .data import Pairs, TimedSnapshots
-from .model import CHANNELS, FIELDS, State, make_time_step_model, step_losses
+from .model import CHANNELS, FIELDS, CellState, make_time_step_model, step_losses
 from .settings import TimeUNetSettings
 
 VALIDATION_BATCH = 16
@@ -48,10 +48,12 @@ class TimeStepLearner(Learner[TimeUNetSettings]):
         losses, _, _ = self._losses(self.parts["train"], index, mirrored)
         return losses.sum(dim=1).mean()
 
-    def _losses(self, part: Pairs, index: Tensor, mirrored: Tensor) -> tuple[Tensor, State, State]:
+    def _losses(
+        self, part: Pairs, index: Tensor, mirrored: Tensor
+    ) -> tuple[Tensor, CellState, CellState]:
         """Loss of each field of each example, what was predicted, and the truth."""
         state, parameters, dt, target = part.select(index, mirrored, self.grid)
-        predicted: State = self.model(state, parameters, dt, self.grid)
+        predicted: CellState = self.model(state, parameters, dt, self.grid)
         settings = self.settings
         losses = step_losses(predicted, target, settings.scaling, settings.wall_weight)
         return losses, predicted, target

@@ -38,7 +38,7 @@ OUTPUTS = {"hard": 2, "none": 3}
 
 
 @dataclass(frozen=True)
-class State(Rows):
+class CellState(Rows):
     """One or many moments: T, and u and v over the velocity scale, each (n, ny, nx)."""
 
     temperature: Tensor
@@ -50,15 +50,15 @@ class State(Rows):
         """The state of a psi over the velocity scale, at the nodes, shape (n, ny+1, nx+1)."""
         return cls(temperature, *cell_means(*face_velocity(psi, grid)))
 
-    def mirrored(self, which: Tensor) -> "State":
+    def mirrored(self, which: Tensor) -> "CellState":
         """Examples marked in `which`, shape (n,), reflected in x."""
-        return State(
+        return CellState(
             reflect(self.temperature, which),
             reflect(self.u, which, sign=-1.0),
             reflect(self.v, which),
         )
 
-    def error(self, reference: "State", *names: str) -> Tensor:
+    def error(self, reference: "CellState", *names: str) -> Tensor:
         """Relative error of these fields together, shape (n,)."""
         ours, theirs = (
             torch.stack([getattr(state, name) for name in names]) for state in (self, reference)
@@ -86,7 +86,7 @@ class TimeStepModel(nn.Module):
         self.mass = mass
         self.log10_dt = log10_dt
 
-    def features(self, state: State, parameters: Parameters, dt: Tensor, grid: Grid) -> Tensor:
+    def features(self, state: CellState, parameters: Parameters, dt: Tensor, grid: Grid) -> Tensor:
         """Channels in the order of `CHANNELS`, (n, 7, ny, nx); viscosity is that of this T."""
         of_paper = paper_features(state.temperature, parameters, grid, ring=False)
         mean, spread = self.log10_dt
@@ -94,14 +94,16 @@ class TimeStepModel(nn.Module):
         rest = torch.stack([state.u, state.v, interval], dim=1)
         return torch.cat([of_paper[:, _OF_PAPER], rest], dim=1)
 
-    def forward(self, state: State, parameters: Parameters, dt: Tensor, grid: Grid) -> State:
+    def forward(
+        self, state: CellState, parameters: Parameters, dt: Tensor, grid: Grid
+    ) -> CellState:
         """The state after `dt`, shape (n,) in diffusion times."""
         answer: Tensor = self.network(self.features(state, parameters, dt, grid))
         answer = answer.to(state.u.dtype)
         if self.mass == "none":
-            return State(answer[:, 0], answer[:, 1], answer[:, 2])
+            return CellState(answer[:, 0], answer[:, 1], answer[:, 2])
         psi = ExactWalls().stream_function(answer[:, 1:], grid)
-        return State.of(answer[:, 0], psi, grid)
+        return CellState.of(answer[:, 0], psi, grid)
 
 
 def make_time_step_model(
@@ -114,7 +116,7 @@ def make_time_step_model(
     return TimeStepModel(network, settings.mass, log10_dt).to(PRECISIONS[settings.precision])
 
 
-def step_losses(predicted: State, target: State, scaling: bool, extra: float) -> Tensor:
+def step_losses(predicted: CellState, target: CellState, scaling: bool, extra: float) -> Tensor:
     """Weighted mean absolute error of T, u and v, shape (n, 3) (eqs. 6 to 8)."""
     pairs = ((getattr(predicted, name), getattr(target, name)) for name in FIELDS)
     return torch.stack([weighted_error(*pair, scaling, extra)[0] for pair in pairs], dim=1)
@@ -160,8 +162,8 @@ class TimeStepper(TrainedModel):
         )
         return cls(model, card)
 
-    def step(self, state: State, parameters: Parameters, dt: Tensor) -> State:
+    def step(self, state: CellState, parameters: Parameters, dt: Tensor) -> CellState:
         """The state after `dt`."""
         with torch.inference_mode():
-            found: State = self.model(state, parameters, dt, self.grid)
+            found: CellState = self.model(state, parameters, dt, self.grid)
         return found

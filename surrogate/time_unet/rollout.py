@@ -10,11 +10,11 @@ import torch
 from tellus.errors import InputError
 from tellus.solver.stokes import QUIET_VRMS
 from tellus.surrogate.card import PARAMETERS
-from tellus.surrogate.data import Dataset
+from tellus.surrogate.data import Dataset, Numbers
 from tellus.surrogate.multi_scale.features import ScaledSnapshots
 
-from .data import Numbers, TimedSnapshots, longest_chain
-from .model import State, TimeStepper
+from .data import TimedSnapshots, longest_chain
+from .model import CellState, TimeStepper
 
 STEPS = 16
 """After as many the best U-net of Agarwal et al. (2025) had diverged (section III.3)."""
@@ -141,7 +141,7 @@ def _roll_out(stepper: TimeStepper, history: TimedSnapshots, chain: Numbers) -> 
     part = history.select(chain)
     dtype = stepper.dtype
     found = ScaledSnapshots.of(part, stepper.scale.each(part)).to(dtype)
-    truth = State.of(found.temperature, found.psi, stepper.grid)
+    truth = CellState.of(found.temperature, found.psi, stepper.grid)
     ceiling = max(1.0, float(found.temperature.max())) + MARGIN
     dt = torch.from_numpy(np.diff(part.time)).to(dtype)
     first = found.parameters.select(slice(1))
@@ -159,14 +159,16 @@ def _roll_out(stepper: TimeStepper, history: TimedSnapshots, chain: Numbers) -> 
     return Course(steps, seconds, None)
 
 
-def _is_usable(state: State, low: float, high: float) -> bool:
+def _is_usable(state: CellState, low: float, high: float) -> bool:
     finite = all(bool(torch.isfinite(f).all()) for f in (state.temperature, state.u, state.v))
     return (
         finite and low <= float(state.temperature.min()) <= float(state.temperature.max()) <= high
     )
 
 
-def _step(state: State, start: State, reference: State, moves: bool) -> dict[str, float | None]:
+def _step(
+    state: CellState, start: CellState, reference: CellState, moves: bool
+) -> dict[str, float | None]:
     mean, true = float(state.temperature.mean()), float(reference.temperature.mean())
     velocity, held = (float(s.error(reference, "u", "v")) for s in (state, start))
     return {

@@ -18,7 +18,7 @@ from tellus.surrogate.card import METRICS
 CHECKPOINT = Path("checkpoint") / "last.safetensors"
 
 
-class State(NamedTuple):
+class TrainingState(NamedTuple):
     """The tensors of an unfinished training, and its scalars, plain JSON."""
 
     tensors: dict[str, Tensor]
@@ -30,18 +30,18 @@ class State(NamedTuple):
         return sha256(content).hexdigest()
 
 
-def write_checkpoint(out: Path, state: State) -> None:
+def write_checkpoint(out: Path, state: TrainingState) -> None:
     """Tensors, with the scalars as JSON in the header: one file, replaced in one piece."""
     text = json.dumps(state.scalars | {"sha256": state.digest})
     (out / CHECKPOINT).parent.mkdir(parents=True, exist_ok=True)
     write_atomically(out / CHECKPOINT, files.to_safetensors(state.tensors, {"state": text}))
 
 
-def read_checkpoint(out: Path) -> State:
+def read_checkpoint(out: Path) -> TrainingState:
     """What `write_checkpoint` wrote; raises InputError if it is damaged."""
     tensors, metadata = files.read_safetensors(out / CHECKPOINT)
     try:
-        state = State(tensors, json.loads(metadata["state"]))
+        state = TrainingState(tensors, json.loads(metadata["state"]))
         digest = state.scalars.pop("sha256")
     except (AttributeError, KeyError, RecursionError, TypeError, ValueError):
         raise InputError(

@@ -21,7 +21,7 @@ from tellus.surrogate.settings import LoopSettings
 
 from .checkpoint import (
     CHECKPOINT,
-    State,
+    TrainingState,
     append_metrics,
     cut_metrics,
     read_checkpoint,
@@ -250,14 +250,14 @@ class Training:
         finally:
             self.module.load_state_dict(current)
 
-    def state(self) -> State:
+    def state(self) -> TrainingState:
         """Tensors and scalars from which `restore` goes on exactly."""
         tensors = {f"model/{k}": v for k, v in self.module.state_dict().items()}
         tensors |= {f"average/{k}": v for k, v in self.average.items()}
         for number, values in self.optimiser.state_dict()["state"].items():
             tensors |= {f"optimiser/{number}/{key}": value for key, value in values.items()}
         scalars = {"epoch": self.epoch, "best": self.best, "identity": self._identity()}
-        return State(tensors, scalars)
+        return TrainingState(tensors, scalars)
 
     def restore(self) -> None:
         """Take back what `state` wrote into `out`."""

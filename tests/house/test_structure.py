@@ -102,3 +102,29 @@ def test_docstrings_stand_by_themselves(room: str) -> None:
         if OPENINGS.match(text.strip())
     ]
     assert not leaning, "\n".join(leaning)
+
+
+def type_names(file: Path) -> Iterator[str]:
+    """Names of the classes of a module, and of its aliases of types, written LikeThis."""
+    tree = ast.parse(file.read_text())
+    yield from (node.name for node in ast.walk(tree) if isinstance(node, ast.ClassDef))
+    for node in tree.body:
+        match node:
+            case ast.Assign(targets=[ast.Name(id=name)], value=value) if re.match(
+                "[A-Z][a-z]", name
+            ) and "TypeVar(" not in ast.unparse(value):
+                yield name
+
+
+def test_the_name_of_a_class_or_of_a_type_means_one_thing() -> None:
+    places: dict[str, list[str]] = {}
+    for room in ROOMS:
+        for file in sorted((ROOT / room).rglob("*.py")):
+            for name in type_names(file):
+                places.setdefault(name, []).append(str(file.relative_to(ROOT)))
+    several = [
+        f"{name} is the name of a thing in each of {', '.join(where)}: rename or share it."
+        for name, where in places.items()
+        if len(where) > 1
+    ]
+    assert not several, "\n".join(several)

@@ -27,7 +27,7 @@ from tellus.surrogate.time_unet.evaluate import evaluate_time_unet, table
 from tellus.surrogate.time_unet.learner import TimeStepLearner
 from tellus.surrogate.time_unet.model import (
     CHANNELS,
-    State,
+    CellState,
     TimeStepper,
     make_time_step_model,
     node_divergence,
@@ -58,11 +58,11 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
 
 
-def random_state(n: int, grid: Grid, seed: int = 0) -> State:
+def random_state(n: int, grid: Grid, seed: int = 0) -> CellState:
     """Random T, and a velocity from a random psi."""
     generator = torch.Generator().manual_seed(seed)
     temperature = torch.rand(n, *grid.cells, generator=generator)
-    return State.of(temperature, unfold(torch.rand(n, *grid.cells, generator=generator)), grid)
+    return CellState.of(temperature, unfold(torch.rand(n, *grid.cells, generator=generator)), grid)
 
 
 def parameters_for(n: int) -> Parameters:
@@ -138,11 +138,11 @@ def test_viscosity_is_that_of_the_temperature_it_is_shown_with() -> None:
 def test_the_loss_weighs_walls_and_ranges_as_the_paper_does() -> None:
     zero = torch.zeros(1, *GRID.cells)
     ramp = torch.linspace(0, 0.02, GRID.nx).expand(1, *GRID.cells)
-    target = State(ramp, 4 * ramp / 0.02, zero)
+    target = CellState(ramp, 4 * ramp / 0.02, zero)
     wrong = zero.clone()
     wrong[0, 1, 5] = 1.0  # one cell from the floor
     wrong[0, 8, 16] = 1.0  # inside
-    predicted = State(target.temperature + wrong, target.u + wrong, zero + wrong)
+    predicted = CellState(target.temperature + wrong, target.u + wrong, zero + wrong)
     cells = GRID.nx * GRID.ny
     scaled = step_losses(predicted, target, scaling=True, extra=10.0)[0] * cells
     plain = step_losses(predicted, target, scaling=False, extra=0.0)[0] * cells
@@ -269,16 +269,16 @@ def test_training_writes_weights_a_card_and_scores(trained: Path, dataset: Path)
 class Oracle(torch.nn.Module):
     """Answers with the true next state, spoilt by as much as it is told."""
 
-    def __init__(self, truth: State, factor: float = 1.0) -> None:
+    def __init__(self, truth: CellState, factor: float = 1.0) -> None:
         super().__init__()
         self.truth, self.factor, self.calls = truth, factor, 0
         self.weight = torch.nn.Parameter(torch.zeros(()))
 
-    def forward(self, state: State, parameters: Any, dt: torch.Tensor, grid: Grid) -> State:
+    def forward(self, state: CellState, parameters: Any, dt: torch.Tensor, grid: Grid) -> CellState:
         self.calls += 1
         n = slice(self.calls, self.calls + 1)
         temperature = self.truth.temperature[n] * self.factor**self.calls
-        return State(temperature, self.truth.u[n], self.truth.v[n])
+        return CellState(temperature, self.truth.u[n], self.truth.v[n])
 
 
 @pytest.fixture
@@ -289,7 +289,7 @@ def oracle(trained: Path, dataset: Path, monkeypatch: pytest.MonkeyPatch) -> Any
         stepper = TimeStepper.load(trained)
         history, chain = chained(dataset)
         found = ScaledSnapshots.of(history, stepper.scale.each(history))
-        truth = State.of(found.temperature[chain], found.psi[chain], GRID)
+        truth = CellState.of(found.temperature[chain], found.psi[chain], GRID)
         stepper.model = Oracle(truth, factor)  # type: ignore[assignment]
         monkeypatch.setattr(TimeStepper, "load", lambda path: stepper)
 
@@ -332,7 +332,7 @@ def test_a_rollout_is_fed_with_its_own_answers(
     history, chain = chained(dataset)
     part = history.select(chain[-4:])
     found = ScaledSnapshots.of(part, stepper.scale.each(part)).to(torch.float32)
-    truth, parameters = State.of(found.temperature, found.psi, GRID), found.parameters
+    truth, parameters = CellState.of(found.temperature, found.psi, GRID), found.parameters
     state = truth.select(slice(1))
     errors = []
     for n in range(1, 4):

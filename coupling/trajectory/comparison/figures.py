@@ -28,7 +28,7 @@ from tellus.coupling.runs.recorded import RecordedRun
 from tellus.coupling.trajectory.comparison.pair import RunPair, mean_profile
 
 from .found import ComparedRun, Comparison
-from .maps import WIDE, Pairs, Shown, difference_maps, finding, labels_of, temperature_maps
+from .maps import WIDE, RunPairs, Shown, difference_maps, finding, labels_of, temperature_maps
 
 Runs = Sequence[RecordedRun]
 
@@ -96,7 +96,7 @@ def _gaps(result: Comparison, runs: Runs) -> list[Curve]:
     return curves
 
 
-def profiles(result: Comparison, pairs: Pairs) -> Shown:
+def profiles(result: Comparison, pairs: RunPairs) -> Shown:
     """Horizontal means of temperature: at the last common output and averaged over time."""
     figure = Figure(figsize=(8.4, 3.8))
     final, average = figure.subplots(1, 2, sharey=True)

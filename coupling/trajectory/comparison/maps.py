@@ -19,7 +19,7 @@ from tellus.solver.grid import Array
 
 from .found import Comparison
 
-Pairs = Sequence[RunPair]
+RunPairs = Sequence[RunPair]
 """The runs beside the first of them, which is one too."""
 
 MapColumns = Mapping[int, Sequence[Array | None]]
@@ -69,7 +69,7 @@ def finding(result: Comparison, what: str, *names: str, scale: float = 1.0, unit
     return f"{what}: {'; '.join(found)}." if found else ""
 
 
-def temperature_maps(result: Comparison, pairs: Pairs) -> Iterator[Shown]:
+def temperature_maps(result: Comparison, pairs: RunPairs) -> Iterator[Shown]:
     """Temperature and streamlines."""
     columns = _map_columns(pairs, lambda pair, i, j: pair.run.snapshot("temperature", j))
     if columns:
@@ -84,7 +84,7 @@ def temperature_maps(result: Comparison, pairs: Pairs) -> Iterator[Shown]:
         yield from _maps(labels_of(result), pairs[0].run, columns, scale, what, lines)
 
 
-def difference_maps(result: Comparison, pairs: Pairs) -> Iterator[Shown]:
+def difference_maps(result: Comparison, pairs: RunPairs) -> Iterator[Shown]:
     """Temperature minus that of the reference, at the same times."""
     reference, *others = labels_of(result)
     columns = _map_columns(pairs[1:], RunPair.temperature_difference)
@@ -95,7 +95,7 @@ def difference_maps(result: Comparison, pairs: Pairs) -> Iterator[Shown]:
     yield from _maps(others, pairs[0].run, columns, scale, what)
 
 
-def _map_columns(pairs: Pairs, field: Callable[[RunPair, int, int], Array]) -> MapColumns:
+def _map_columns(pairs: RunPairs, field: Callable[[RunPair, int, int], Array]) -> MapColumns:
     """Fields of all runs at outputs of the reference: evenly spaced ones that other runs share."""
     outputs = [dict(pair.equal_outputs) for pair in pairs]
     others = [pair for pair in pairs if pair.run is not pair.reference] or pairs

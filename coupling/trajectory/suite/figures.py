@@ -25,7 +25,7 @@ from tellus.coupling.trajectory.record import Trajectory
 from tellus.io.shown import in_picture
 from tellus.solver.grid import Array
 
-from .scores import GOOD, OUTCOMES, REFERENCE, Result, Row, Trajectories
+from .scores import GOOD, OUTCOMES, REFERENCE, RolloutRow, SuiteResult, Trajectories
 
 LOOKS = (
     ("o", "#009E73"),
@@ -44,7 +44,7 @@ MOST_COLUMNS = 4
 def draw(
     cases: Sequence[RolloutCase],
     found: Trajectories,
-    result: Result,
+    result: SuiteResult,
     labels: Sequence[str],
     trained: Sequence[Mapping[str, float]],
     out: Path,
@@ -82,7 +82,7 @@ def draw(
 
 
 def outcomes(
-    rows: Sequence[Row], labels: Sequence[str], trained: Sequence[Mapping[str, float]]
+    rows: Sequence[RolloutRow], labels: Sequence[str], trained: Sequence[Mapping[str, float]]
 ) -> Figure:
     """H against log10 gamma_T, a panel per solver, a marker per outcome."""
     columns = min(len(labels), MOST_COLUMNS)
@@ -132,7 +132,10 @@ def by_vigour(
 
 
 def at_length(
-    cases: Mapping[str, RolloutCase], found: Trajectories, result: Result, labels: Sequence[str]
+    cases: Mapping[str, RolloutCase],
+    found: Trajectories,
+    result: SuiteResult,
+    labels: Sequence[str],
 ) -> Figure:
     """<T>(t), Nu(t) and the averaged profile of every solver, and its last temperature.
 
@@ -152,7 +155,7 @@ def _draw_case(
     part: SubFigure,
     case: RolloutCase,
     mine: Mapping[str, Trajectory],
-    rows: Mapping[str, Row],
+    rows: Mapping[str, RolloutRow],
     word: str,
 ) -> None:
     p = case.parameters

@@ -13,8 +13,8 @@ from tellus.coupling.trajectory.rollout import COLLAPSED, NOT_FINITE, OUT_OF_BOU
 from tellus.coupling.trajectory.tabular import Column, cells
 from tellus.io.text_table import aligned, digits
 
-Result = Mapping[str, Any]
-Row = dict[str, Any]
+SuiteResult = Mapping[str, Any]
+RolloutRow = dict[str, Any]
 Trajectories = dict[tuple[str, str], Trajectory]
 """Rollouts by the names of case and solver."""
 
@@ -62,7 +62,7 @@ TITLES = tuple(title for title, _, _ in ERRORS)
 SUMMARISED = tuple(name for _, name, _ in ERRORS if name in MEASURED)
 
 
-def limits(twin: Row | None) -> dict[str, float]:
+def limits(twin: RolloutRow | None) -> dict[str, float]:
     """The largest errors of a good rollout of a case; the floors where its twin got nowhere."""
     if twin is None or twin["ended"] != FINISHED:
         return THRESHOLDS | FLOORS
@@ -70,15 +70,15 @@ def limits(twin: Row | None) -> dict[str, float]:
     return THRESHOLDS | {name: max(floor, apart[name]) for name, floor in FLOORS.items()}
 
 
-def twin_row(reference: Trajectory, twin: Trajectory) -> Row:
+def twin_row(reference: Trajectory, twin: Trajectory) -> RolloutRow:
     """What half the time step changes, and what it took."""
     told = ("case", "ended", "message", "steps", "time", "seconds", "cpu_seconds")
     return {key: getattr(twin.account, key) for key in told} | whole_run_errors(reference, twin)
 
 
 def row(
-    case: RolloutCase, reference: Trajectory, rollout: Trajectory, twin: Row | None = None
-) -> Row:
+    case: RolloutCase, reference: Trajectory, rollout: Trajectory, twin: RolloutRow | None = None
+) -> RolloutRow:
     """One line of the result, plain JSON: what a rollout did, and its errors.
 
     Errors are over the model time that it has in common with the reference, None where that is
@@ -119,7 +119,7 @@ def exceeded(found: Mapping[str, float | None], most: Mapping[str, float]) -> li
     return [name for name, limit in most.items() if (found[name] or 0.0) > limit]
 
 
-def add_speedups(rows: Sequence[Row]) -> None:
+def add_speedups(rows: Sequence[RolloutRow]) -> None:
     """Seconds per step of the reference of the same case over a rollout's own, by both clocks.
 
     ``cpu_speedup_to_end`` is per model time: a flow that limits dt more costs more steps.
@@ -134,7 +134,7 @@ def add_speedups(rows: Sequence[Row]) -> None:
         entry["cpu_speedup_to_end"] = pace / steps if pace and steps else None
 
 
-def summary(rows: Sequence[Row], label: str) -> Row:
+def summary(rows: Sequence[RolloutRow], label: str) -> RolloutRow:
     """Counts and medians of one solver; medians are over the rollouts that got to the end."""
     mine = [r for r in rows if r["solver"] == label]
     whole = [r for r in mine if r["ended"] == FINISHED]
@@ -157,7 +157,7 @@ def summary(rows: Sequence[Row], label: str) -> Row:
     }
 
 
-def against(rows: Sequence[Row], label: str) -> Row | None:
+def against(rows: Sequence[RolloutRow], label: str) -> RolloutRow | None:
     """How often a solver errs less than the baseline, a rollout that failed erring more."""
     theirs = {r["case"]: r for r in rows if r["solver"] == BASELINE}
     pairs = [(r, theirs[r["case"]]) for r in rows if r["solver"] == label and r["case"] in theirs]
@@ -170,12 +170,12 @@ def against(rows: Sequence[Row], label: str) -> Row | None:
     return {"baseline": BASELINE, "cases": len(pairs), "smaller": counts}
 
 
-def _error(entry: Row, name: str) -> float:
+def _error(entry: RolloutRow, name: str) -> float:
     value = entry[name] if entry["ended"] == FINISHED else None
     return float("inf") if value is None else float(value)
 
 
-def disturbed(rows: Sequence[Row]) -> int:
+def disturbed(rows: Sequence[RolloutRow]) -> int:
     """How many rollouts had to share their processor, so that their seconds are too many."""
     return sum(r["cpu_seconds"] < LEAST_SHARE * r["seconds"] for r in rows)
 
@@ -185,7 +185,7 @@ def _median(values: Sequence[float | None]) -> float | None:
     return median(known) if known else None
 
 
-def table(result: Result) -> str:
+def table(result: SuiteResult) -> str:
     """Every rollout, then every solver, then how to read them."""
     rollouts = [("simulation", "solver", "outcome", "steps", "of time", *TITLES)]
     rollouts += map(_rollout, sorted(result["results"], key=lambda row: str(row["case"])))
@@ -196,13 +196,13 @@ def table(result: Result) -> str:
     )
 
 
-def _rollout(row: Row) -> tuple[str, ...]:
+def _rollout(row: RolloutRow) -> tuple[str, ...]:
     survived = "-" if row["survived"] is None else f"{100 * row['survived']:.3g} %"
     named = (row["case"], row["solver"], row["outcome"])
     return (*named, str(row["steps"]), survived, *cells(row, ERRORS))
 
 
-def _solver(row: Row) -> tuple[str, ...]:
+def _solver(row: RolloutRow) -> tuple[str, ...]:
     counts = row["outcomes"]
     failed = sum(counts.values()) - counts[GOOD] - counts[DEPARTED]
     completed = f"{row['completed']} of {row['rollouts']}"
@@ -210,7 +210,7 @@ def _solver(row: Row) -> tuple[str, ...]:
     return (row["solver"], completed, *fared, *cells(row, ERRORS))
 
 
-def _notes(result: Result) -> Iterator[str]:
+def _notes(result: SuiteResult) -> Iterator[str]:
     most = result["thresholds"]
     yield (
         "Errors are medians over rollouts that got to the end. Completed: without T leaving its "
@@ -246,7 +246,7 @@ def _notes(result: Result) -> Iterator[str]:
             yield f"{row['case']} {row['solver']}: {row['message']}"
 
 
-def _twins(result: Result) -> Iterator[str]:
+def _twins(result: SuiteResult) -> Iterator[str]:
     """What half the time step changes, and what it took to know."""
     twins = result["twins"]
     if not twins:

@@ -1,7 +1,7 @@
 """Many simulations, each rolled out with every solver and compared with the direct one."""
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,7 @@ from threadpoolctl import threadpool_limits
 
 from tellus.config.paths import with_absolute_paths
 from tellus.coupling.build import grid_of
-from tellus.coupling.cluster import run_all
+from tellus.coupling.cluster import Report, run_all
 from tellus.coupling.runs.provenance import provenance
 from tellus.coupling.simulation.loop import Simulation
 from tellus.coupling.solvers.names import make_solver
@@ -47,8 +47,6 @@ FORMAT = 1
 
 TWIN = "direct, half the time step"
 """The reference once more, which shows how far two exact solutions differ."""
-
-Report = Callable[[str], None]
 
 
 def rollout_suite(

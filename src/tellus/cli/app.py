@@ -17,7 +17,7 @@ from tellus.io.places import refuse_sources
 from .bench import bench
 from .config import config, init
 from .evaluate import calibrate, evaluate, experiments, rollout_suite
-from .options import DataDir, Device, Json, Preset, Scheduler, Set, at_once, solver_kinds
+from .options import DataDir, Device, JsonOutput, Preset, Scheduler, Set, at_once, solver_kinds
 from .shell import OneSentenceGroup, complain, deliver, listen, processors, say, show
 from .view import export, plot, profile, sharpen, unpack
 from .web import web
@@ -148,7 +148,7 @@ def train(
 def compare(
     runs: Annotated[list[Path], typer.Argument(metavar="RUN_DIR...", help="First: reference.")],
     out: Annotated[Path | None, typer.Option(help="Write a report, such as report.html.")] = None,
-    as_json: Json = False,
+    as_json: JsonOutput = False,
 ) -> None:
     """Compare runs with the first of them."""
     refuse_sources(out, *runs)
@@ -211,7 +211,7 @@ def sweep(
     jobs: Annotated[int | None, at_once("Runs")] = None,
     scheduler: Scheduler = None,
     changes: Set = None,
-    as_json: Json = False,
+    as_json: JsonOutput = False,
 ) -> None:
     """Run a configuration at many values of some settings."""
     refuse_sources(out, config)

@@ -54,7 +54,7 @@ ClosureOption = Annotated[
     typer.Option(metavar="MODEL", help="A closure to try, too: a trained one, or FILE.py:CLASS."),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object, nothing else.")]
-Set = Annotated[list[str] | None, setting("Change one setting of CONFIG.")]
+SetInConfig = Annotated[list[str] | None, setting("Change one setting of CONFIG.")]
 
 bench = typer.Typer(help="Measure on this machine.", no_args_is_help=True)
 
@@ -151,7 +151,7 @@ def pareto(
         int, typer.Option(min=1, max=1000, help="Times at which fields are compared.")
     ] = 20,
     threads: ThreadsOption = None,
-    changes: Set = None,
+    changes: SetInConfig = None,
     as_json: JsonOption = False,
 ) -> None:
     """Errors and seconds of whole rollouts with every solver; goes on where it was stopped."""

@@ -11,7 +11,7 @@ from tellus.io.json_file import plain, write_json
 from tellus.io.places import refuse_sources
 
 from .bench import weights_of
-from .options import DataDir, Device, Json, Scheduler, at_once, names_in, setting
+from .options import DataDir, Device, JsonOutput, Scheduler, at_once, names_in, setting
 from .shell import complain, deliver, processors, say
 
 
@@ -24,7 +24,7 @@ def evaluate(
     split: Annotated[str, typer.Option(help="train, validation or test.")] = "test",
     out: Annotated[Path | None, typer.Option(help="Save the result as JSON in this file.")] = None,
     plot: Annotated[Path | None, typer.Option(help="Draw it into this file, a .png.")] = None,
-    as_json: Json = False,
+    as_json: JsonOutput = False,
 ) -> None:
     """Errors of a surrogate on the direct solutions of a data set."""
     for option, path in (("--out", out), ("--plot", plot)):
@@ -57,7 +57,7 @@ def calibrate(
     out: Annotated[Path, typer.Option(help="Directory of the calibrated closure.")],
     jobs: Annotated[int | None, at_once("Simulations")] = None,
     scheduler: Scheduler = None,
-    as_json: Json = False,
+    as_json: JsonOutput = False,
 ) -> None:
     """Set how much of its viscosity a closure shows, by long means of finer runs."""
     refuse_sources(out, model, data)
@@ -116,7 +116,7 @@ def rollout_suite(
             help="Change one setting of the reference alone, such as grid.nx=256.",
         ),
     ] = None,
-    as_json: Json = False,
+    as_json: JsonOutput = False,
 ) -> None:
     """Roll many simulations out with several solvers, and say how each of them fared."""
     names = names_in(stokes, "--stokes", "surrogate,skip:100")
@@ -163,7 +163,7 @@ def experiments(
     ] = None,
     jobs: Annotated[int | None, at_once("Trainings")] = None,
     device: Device = "cpu",
-    as_json: Json = False,
+    as_json: JsonOutput = False,
 ) -> None:
     """Train, evaluate and roll out every training file of a folder."""
     refuse_sources(out, data, folder, *folder.glob("*.toml"))

@@ -29,7 +29,7 @@ def setting(meaning: str) -> Any:
 
 
 Set = Annotated[list[str] | None, setting("Change one setting; none: its default.")]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
+JsonOutput = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
 """Whether a command delivers its result as JSON, see `shell.deliver`."""
 Preset = Annotated[
     str | None,

@@ -10,7 +10,7 @@ from tellus.errors import InputError
 from tellus.io.places import refuse_sources
 from tellus.io.recognised import DATA, MODEL, RUN, SWEEP, expect
 
-from .options import Json, names_in
+from .options import JsonOutput, names_in
 from .shell import complain, deliver, say
 
 RunDir = Annotated[Path, typer.Argument(metavar="RUN", help="Run directory.")]
@@ -37,7 +37,7 @@ def profile(
     out: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write it as .csv, or draw it as .png.")
     ] = None,
-    as_json: Json = False,
+    as_json: JsonOutput = False,
 ) -> None:
     """Average T(y) and Vrms(y) of a run over time."""
     refuse_sources(out, run)

@@ -14,7 +14,7 @@ from .sections import LONGEST_TIME, solver_name
 BOX_CORNERS = 8
 PAIR = 2
 
-Heating = Annotated[float, Field(ge=0, le=1e4)]
+HeatingRate = Annotated[float, Field(ge=0, le=1e4)]
 Log10GammaT = Annotated[float, Field(ge=0, le=12)]
 Log10GammaP = Annotated[float, Field(ge=0, le=6)]
 EndTime = Annotated[float, Field(gt=0, le=LONGEST_TIME)]
@@ -73,7 +73,7 @@ class DatasetSection(Section):
     validation: int = quantity(4, "simulations to choose the best epoch by", ge=1, le=10_000)
     test: int = quantity(6, "simulations nothing is fitted to", ge=1, le=10_000)
     seed: int = quantity(0, "seed of parameters and perturbations", ge=0, le=LARGEST_SEED)
-    heating: Annotated[tuple[Heating, Heating], Strict(False)] = quantity(
+    heating: Annotated[tuple[HeatingRate, HeatingRate], Strict(False)] = quantity(
         (0.0, 10.0), "range of internal heating"
     )
     log10_gamma_T: Annotated[tuple[Log10GammaT, Log10GammaT], Strict(False)] = quantity(

@@ -92,7 +92,7 @@ class BoundariesSection(Section):
 SMALLEST_VISCOSITY, LARGEST_VISCOSITY = 1e-30, 1e30
 
 Fraction = Annotated[float, Field(ge=0, le=1e3)]
-Factor = Annotated[float, Field(ge=1e-15, le=1e15)]
+LayerFactor = Annotated[float, Field(ge=1e-15, le=1e15)]
 Decay = Annotated[float, Field(ge=0, le=1e6)]
 
 
@@ -187,7 +187,7 @@ class RheologySection(Section):
     layer_depths: Annotated[tuple[float, ...], Strict(False)] = quantity(
         (), "depths of interfaces between layers, increasing", "box heights"
     )
-    layer_factors: Annotated[tuple[Factor, ...], Strict(False)] = quantity(
+    layer_factors: Annotated[tuple[LayerFactor, ...], Strict(False)] = quantity(
         (), "factor on the viscosity of each layer, from the top"
     )
     yield_stress: float | None = quantity(
