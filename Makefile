@@ -13,12 +13,13 @@ PARALLEL := -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 CXX_SOURCES := $(wildcard csrc/*.hpp csrc/*.cpp)
 INSTALLED_FROM := pyproject.toml constraints.txt CMakeLists.txt scripts/setup.sh $(CXX_SOURCES)
 
-.PHONY: help demo test test-all docs notebooks gallery web house lint format venv petsc browser rebuild clean
+.PHONY: help demo test test-all coverage docs notebooks gallery web house lint format venv petsc browser rebuild clean
 
 help:
 	@echo "make demo      the main job, start to end: roll out, compare, report"
 	@echo "make test      lint and the tests that take seconds"
 	@echo "make test-all  lint and every test, the published benchmarks included"
+	@echo "make coverage  the tests of make test: which lines and branches none of them reaches"
 	@echo "make docs      the documentation as a site, docs/_build/html"
 	@echo "make notebooks run docs/notebooks anew, which the site shows as they were committed"
 	@echo "make gallery   run the examples small and draw them; goes on where it stopped"
@@ -37,14 +38,17 @@ demo: $(TO_RUN)
 
 # To rewrite the tests' assertions takes half a minute in every process, so what pytest made of
 # them is kept, whatever the environment says of bytecode.
-test test-all: export PYTHONDONTWRITEBYTECODE :=
-test test-all: export PYTHONPYCACHEPREFIX := $(CURDIR)/$(VENV)/pycache
+test test-all coverage: export PYTHONDONTWRITEBYTECODE :=
+test test-all coverage: export PYTHONPYCACHEPREFIX := $(CURDIR)/$(VENV)/pycache
 
 test: lint
 	$(BIN)/pytest $(PARALLEL) -m "not slow"
 
 test-all: lint
 	$(BIN)/pytest $(PARALLEL)
+
+coverage: $(INSTALLED)
+	$(BIN)/pytest $(PARALLEL) -m "not slow" --cov --cov-report=term
 
 docs: $(DOCUMENTING)
 	$(BIN)/sphinx-build -W --keep-going -b html docs docs/_build/html

@@ -14,7 +14,7 @@ import pytest
 from contract import recorded, run_cases
 
 from helpers.rollouts import complaint, tellus
-from tellus.benchmarks import convergence, rows, steady, verification
+from tellus.benchmarks import convergence, rows, verification
 from tellus.benchmarks.rows import ErrorRow
 from tellus.benchmarks.spread import Row
 from tellus.benchmarks.steady import CASES, HIGH_ORDER, SteadyCase, ladder, verify
@@ -88,13 +88,6 @@ def by_quantity(found: Iterable[ErrorRow], resolution: int) -> dict[str, Row]:
     return {row.quantity: row.to_json() for row in found if row.resolution == resolution}
 
 
-@pytest.fixture
-def nearly_steady(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What still changes is less than these tests tell."""
-    monkeypatch.setattr(steady, "TOLERANCE", 1e-4)
-
-
-@pytest.mark.usefixtures("nearly_steady")
 def test_blankenbach_1a_converges_at_second_order() -> None:
     found = verify(CASES["blankenbach-1a"], [16, 32])
     fine = by_quantity(found, 32)
@@ -120,7 +113,6 @@ def test_blankenbach_1a_of_high_order_is_exact_on_a_coarse_grid() -> None:
         assert abs(found[f"topography_{corner}"]["deviation"]) < 1e-2
 
 
-@pytest.mark.usefixtures("nearly_steady")
 @pytest.mark.parametrize(
     ("case", "tolerances"),
     [
