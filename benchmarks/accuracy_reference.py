@@ -21,7 +21,14 @@ from tellus.coupling.trajectory.drift import (
     standard_errors,
 )
 from tellus.coupling.trajectory.record import RATES, Trajectory
-from tellus.coupling.trajectory.rollout import Rollout, beginning, file_name, roll_out
+from tellus.coupling.trajectory.rollout import (
+    HALF_STEP,
+    PERTURBATION,
+    Rollout,
+    beginning,
+    file_name,
+    roll_out,
+)
 from tellus.errors import InputError, RunFailedError
 from tellus.io.arrays import Arrays, read_npz, write_npz
 from tellus.solver.coarse_means import coarse_means
@@ -36,8 +43,6 @@ PARTS = 8
 
 SAMPLE_EVERY = 16
 """Steps between the moments that are kept of a rollout whose fields are not compared."""
-
-PERTURBATION = 1e-6
 
 Distances = Mapping[str, Mapping[str, float]]
 """Errors, by what was held against a reference."""
@@ -196,7 +201,7 @@ class Reference:
         twins = {
             f"{coarser}": rolled_out(case, coarser, FINEST, start, out),
             PERTURBED: rolled_out(case, coarser, FINEST, start, out, perturbation=PERTURBATION),
-            HALVED: rolled_out(case, coarser, FINEST, start, out, dt_factor=0.5),
+            HALVED: rolled_out(case, coarser, FINEST, start, out, dt_factor=HALF_STEP),
         }
         found = {name: Judged.of(finished(twin), case) for name, twin in twins.items()}
         against = dict.fromkeys((PERTURBED, HALVED), found[f"{coarser}"])

@@ -16,6 +16,7 @@ from rich.table import Table
 
 from tellus.config import Config, changed
 from tellus.config.own_class import NO_CLOSURE, closure_settings
+from tellus.config.solver_spec import RECOMMENDED
 from tellus.coupling.build import grid_of, replaced
 from tellus.coupling.cluster import check_scheduler, run_all
 from tellus.coupling.trajectory.cases import RolloutCase, cases_of_data
@@ -37,7 +38,7 @@ SHARES = (0.4, 0.6, 0.8)
 
 CANDIDATES = np.linspace(0.2, 1.0, 81)
 
-SOLVER = "refined:tol=1e-3"
+SOLVER = RECOMMENDED
 """The Stokes solver of the runs with the closure: on their own grid, held over a step."""
 
 SETTLED, SPAN, LEFT_OUT = 4, 28, 4
