@@ -37,7 +37,20 @@ class MultiScaleNetworkSettings(StoredSettings):
 
 
 @dataclass(frozen=True)
-class PaperLossSettings(StoredSettings):
+class PaperWeights(StoredSettings):
+    """How Agarwal et al. (2025) weigh the errors of examples and cells."""
+
+    scaling: bool = setting(True, "divide by each example's range (eq. 6)", section="loss")
+    wall_weight: float = setting(
+        10.0,
+        "extra weight of the two cells next to walls (eq. 7)",
+        limits=WEIGHT,
+        section="loss",
+    )
+
+
+@dataclass(frozen=True)
+class PaperLossSettings(PaperWeights):
     """Which terms of the loss of Agarwal et al. (2025) count.
 
     Parameters
@@ -47,10 +60,6 @@ class PaperLossSettings(StoredSettings):
         left of it under exact walls.
     """
 
-    scaling: bool = setting(True, "divide by each example's range (eq. 6)")
-    wall_weight: float = setting(
-        10.0, "extra weight of the two cells next to walls (eq. 7)", limits=WEIGHT
-    )
     derivative: bool = setting(True, "errors of du/dy and dv/dx too (eq. 10)")
     divergence: bool = setting(True, "|div u| where it is not zero (eq. 9)")
 

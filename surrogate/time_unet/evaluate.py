@@ -12,12 +12,13 @@ from tellus.solver.grid import Array, Grid
 from tellus.solver.stokes import QUIET_VRMS
 from tellus.surrogate.data import Dataset
 from tellus.surrogate.evaluation.scores import spread
+from tellus.surrogate.multi_scale.settings import PaperWeights
 
 from .data import Pairs, TimedSnapshots
 from .model import FIELDS, CellState, TimeStepper, node_divergence, step_losses
 from .rollout import STARTS, STEPS, matching_stepper, time_rollout
 
-WALL_WEIGHT = 10.0
+PAPER = PaperWeights()
 """Losses are the paper's, range and wall weights included, whatever the U-net was trained with."""
 
 
@@ -77,7 +78,7 @@ def _one_pair(stepper: TimeStepper, pairs: Pairs, k: int, grid: Grid) -> tuple[A
 
 def _errors(found: CellState, target: CellState) -> Array:
     """Loss of T, u and v, relative error of T and of velocity."""
-    losses = step_losses(found, target, scaling=True, extra=WALL_WEIGHT)[0]
+    losses = step_losses(found, target, PAPER.scaling, PAPER.wall_weight)[0]
     relative = [found.error(target, "temperature"), found.error(target, "u", "v")]
     return np.asarray(torch.cat([losses, *relative]).double().numpy())
 

@@ -4,8 +4,12 @@ from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
 from tellus.solver.limits import MOST_STEPS
-from tellus.surrogate.multi_scale.settings import MultiScaleNetworkSettings, PaperLoopSettings
-from tellus.surrogate.settings import WEIGHT, count, setting
+from tellus.surrogate.multi_scale.settings import (
+    MultiScaleNetworkSettings,
+    PaperLoopSettings,
+    PaperWeights,
+)
+from tellus.surrogate.settings import count, setting
 
 
 @dataclass(frozen=True)
@@ -16,7 +20,7 @@ class TimeUNetNetworkSettings(MultiScaleNetworkSettings):
 
 
 @dataclass(frozen=True)
-class TimeUNetSettings(PaperLoopSettings):
+class TimeUNetSettings(PaperWeights, PaperLoopSettings):
     """Training of a U-net that steps in time; defaults are U-net-4 of Agarwal et al. (2025).
 
     Parameters
@@ -31,13 +35,6 @@ class TimeUNetSettings(PaperLoopSettings):
     network: TimeUNetNetworkSettings = field(default_factory=TimeUNetNetworkSettings)
     mass: Literal["hard", "none"] = setting(
         "hard", "conserved by a stream function, or not looked at", section="model"
-    )
-    scaling: bool = setting(True, "divide by each example's range (eq. 6)", section="loss")
-    wall_weight: float = setting(
-        10.0,
-        "extra weight of the two cells next to walls (eq. 7)",
-        limits=WEIGHT,
-        section="loss",
     )
     interval: int = setting(
         100, "from one state to the next", "steps", limits=count(MOST_STEPS), section="model"
