@@ -139,44 +139,8 @@ class OwnNetwork(Card):
     kind: str
 
 
-class Features(Card):
-    """What the network of a two-level surrogate sees."""
-
-    residual: bool
-
-
-class NormalisationEntry(Card):
-    """What brings its features to about one."""
-
-    mean: list[Number] = Field(max_length=64)
-    spread: list[Positive] = Field(max_length=64)
-    correction: Positive
-
-
-class VelocityScaleEntry(Card):
-    """A scale of velocity: its kind, and coefficients or a factor."""
-
-    kind: Literal["regression", "viscosity", "coarse"]
-    factor: int | None = Field(default=None, ge=1, le=1024)
-    constant: Number | None = None
-    heating: Number | None = None
-    gamma_T: Number | None = None
-    gamma_p: Number | None = None
-    buoyancy: Number | None = None
-    smallest: Number | None = None
-    mean: Number | None = None
-
-
-class Familiar(Card):
-    """Which states a closure is familiar with: the fields of a `closure.distance.Distance`."""
-
-    mean: list[Number] = Field(max_length=64)
-    whitening: list[list[Number]] = Field(max_length=64)
-    largest: Positive
-
-
 class ModelCard(Card):
-    """The card of a trained model: what those of all kinds hold, and what some do."""
+    """The card of a trained model, by what those of all kinds hold; a kind may add to it."""
 
     format: Literal[1]
     kind: str = ""
@@ -189,12 +153,6 @@ class ModelCard(Card):
     training: dict[str, Any] = Field(default_factory=dict)
     seconds: Spent | None = None
     network: Any = None
-    base: str | None = None
-    features: Features | None = None
-    normalisation: NormalisationEntry | None = None
-    scale: VelocityScaleEntry | None = None
-    distance: Familiar | None = None
-    log10_dt: Annotated[tuple[Number, Positive], Strict(False)] | None = None
 
 
 class EpochLine(Card):
@@ -285,7 +243,8 @@ def model_card(kind: Kind, own_network: bool = False) -> type[ModelCard]:
         network.record = record
         network.names = {one.said.key or name: name for name, one in shape.items()}
         fields["network"] = (network, ...)
-    return create_model("ModelCard", __base__=ModelCard, **fields)
+    base: type[ModelCard] = kind.find("card")
+    return create_model("ModelCard", __base__=base, **fields)
 
 
 def check(kind: str, content: dict[str, Any]) -> None:

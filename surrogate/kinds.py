@@ -25,6 +25,8 @@ class Kind:
         A `training.learner.Learner` and a `model.TrainedModel`; what makes JSON of model directory,
         data set and split, and what makes text of that. As "module:name", within this package, they
         are imported when used, and PyTorch with them.
+    card : str or type
+        A `cards.ModelCard` of what its cards hold, written likewise; it needs pydantic alone.
     moves : bool
         Whether it predicts velocities at all; experiments compare such kinds alone.
     solves : bool
@@ -36,6 +38,7 @@ class Kind:
     model: str | type
     evaluation: str | Callable[..., Any] = "evaluation.evaluate:evaluate"
     table: str | Callable[..., str] = "evaluation.table:table"
+    card: str | type = "cards:ModelCard"
     moves: bool = True
     solves: bool = True
 
@@ -53,11 +56,17 @@ class Kind:
 KINDS: dict[str, Kind] = {
     kind.name: kind
     for kind in (
-        Kind(TrainingSettings, "two_level.learner:TwoLevelLearner", "two_level.model:Surrogate"),
+        Kind(
+            TrainingSettings,
+            "two_level.learner:TwoLevelLearner",
+            "two_level.model:Surrogate",
+            card="two_level.card:TwoLevelCard",
+        ),
         Kind(
             MultiScaleSettings,
             "multi_scale.learner:MultiScaleLearner",
             "multi_scale.model:MultiScaleSurrogate",
+            card="multi_scale.card:MultiScaleCard",
         ),
         Kind(
             TimeUNetSettings,
@@ -65,6 +74,7 @@ KINDS: dict[str, Kind] = {
             "time_unet.model:TimeStepper",
             evaluation="time_unet.evaluate:evaluate_time_unet",
             table="time_unet.evaluate:table",
+            card="time_unet.card:TimeUNetCard",
             solves=False,
         ),
         Kind(
@@ -80,6 +90,7 @@ KINDS: dict[str, Kind] = {
             "closure.model:LearnedClosure",
             evaluation="closure.evaluate:evaluate_closure",
             table="closure.evaluate:table",
+            card="closure.card:ClosureCard",
             moves=False,
             solves=False,
         ),
