@@ -27,7 +27,7 @@ from tellus.coupling.runs.provenance import git_hash
 from tellus.errors import InputError, TellusError
 from tellus.io.arrays import read_npz, write_npz
 from tellus.io.whole_file import write_atomically
-from tellus.solver.factor.cudss import CudssSolver
+from tellus.solver.cudss import CudssSolver
 from tellus.solver.grid import Grid
 from tellus.solver.iterative.batch import IterativeSettings, solve_batch
 from tellus.solver.iterative.krylov import Stopping
@@ -37,11 +37,10 @@ from tellus.solver.rheology import FrankKamenetskii
 from tellus.solver.stokes import StokesProblem, StokesSolver, relative_velocity_error
 from tellus.surrogate.card import CARD
 from tellus.surrogate.multi_scale.features import CHANNELS
-from tellus.surrogate.multi_scale.settings import MultiScaleNetworkSettings
+from tellus.surrogate.network_settings import MultiScaleNetworkSettings, NetworkSettings
 from tellus.surrogate.networks import seeded
 from tellus.surrogate.networks.multi_scale import MultiScale, smallest_side
 from tellus.surrogate.networks.residual_unet import UNet
-from tellus.surrogate.two_level.settings import NetworkSettings
 
 from .grids import grids_of
 from .spread import Record, Row, Spread, by_phase, optional

@@ -9,7 +9,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from rich.table import Table
 
-from tellus.coupling.trajectory.tabular import rich_table
+from tellus.coupling.tables import rich_table
 from tellus.io.busy import BUSY_PERCENT
 from tellus.io.text_table import percent
 

@@ -11,17 +11,13 @@ from tellus.config.own_class import closure_settings
 from tellus.config.paths import ABSOLUTE
 from tellus.config.sections import InitialSection, ModelSection, RheologySection, TimeSection
 from tellus.config.solver_spec import SolverSpec
+from tellus.coupling.estimate import check_memory
 from tellus.coupling.own import NOTHING, OwnParts, classes_of, made
-from tellus.coupling.runs.estimate import check_memory
-from tellus.coupling.simulation.stepping import Stepping
-from tellus.coupling.starts.start import Start
 from tellus.errors import InputError, extras
 from tellus.solver.boundaries import INSULATING, BoundaryConditions, Wall
 from tellus.solver.closure import Closure, Homogenised, require_closure
-from tellus.solver.energy import ExtendedBoussinesq
 from tellus.solver.grid import Grid
 from tellus.solver.heating import ConstantHeating, DecayingHeating, Heating, require_heating
-from tellus.solver.picard import PicardSettings
 from tellus.solver.rheology import (
     Arrhenius,
     Constant,
@@ -31,37 +27,6 @@ from tellus.solver.rheology import (
     Viscoplastic,
     require_rheology,
 )
-
-from .solvers.names import make_solver
-
-
-def simulation_arguments(config: Config, start: Start, own: OwnParts = NOTHING) -> dict[str, Any]:
-    """The arguments of `Simulation` that a configuration describes, from this start.
-
-    What is one's `own` replaces what the configuration asks for.
-    """
-    grid, model, stokes = grid_of(config), config.model, config.stokes
-    picard = PicardSettings(stokes.picard_tolerance, stokes.picard_limit)
-    dissipation, surface = model.dissipation_number, model.surface_temperature
-    return {
-        "grid": grid,
-        "rheology": rheology_of(config, own.rheology),
-        "solver": own.solver or make_solver(stokes.solver, grid, picard),
-        "temperature": start.temperature,
-        "rayleigh": model.rayleigh,
-        "heating": own.heating or heating_of(config, start.heating_age),
-        "boundaries": boundaries_of(config),
-        "scheme": config.time.scheme,
-        "advection": config.energy.advection,
-        "velocity": config.energy.velocity,
-        "extended": ExtendedBoussinesq(dissipation, surface, model.rayleigh)
-        if dissipation
-        else None,
-        "core_capacity": model.core_capacity,
-        "core_temperature": start.core_temperature,
-        "stepping": stepping_of(config),
-        "closure": own.closure or closure_of(config),
-    }
 
 
 def grid_of(config: Config | DatasetConfig) -> Grid:
@@ -148,12 +113,6 @@ def heating_of(config: Config, age: float = 0.0) -> Heating:
     if not model.heating_fractions:
         return ConstantHeating(model.heating)
     return DecayingHeating(model.heating, model.heating_fractions, model.heating_decay, age)
-
-
-def stepping_of(config: Config) -> Stepping:
-    """The limits of the time step."""
-    names = ("courant", "dt_max", "dt_initial", "dt_min", "growth", "bounds_tolerance")
-    return Stepping(**{name: getattr(config.time, name) for name in names})
 
 
 def boundaries_of(config: Config | DatasetConfig) -> BoundaryConditions:

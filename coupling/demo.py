@@ -15,8 +15,8 @@ from tellus.config import Config, load_config
 from tellus.config.examples import example
 from tellus.config.own_class import NO_CLOSURE
 from tellus.coupling.build import grid_of, rheology_of
+from tellus.coupling.directory.recorded import RecordedRun, read_run
 from tellus.coupling.output.style import save_picture
-from tellus.coupling.runs.recorded import RecordedRun, read_run
 from tellus.coupling.runs.run import run_directory
 from tellus.io.places import refuse_occupied
 from tellus.io.text_table import digits

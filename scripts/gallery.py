@@ -16,7 +16,7 @@ from PIL import Image
 
 import tellus
 from tellus.config import PRESETS, Config
-from tellus.coupling.runs.recorded import RecordedRun, read_outputs
+from tellus.coupling.directory.recorded import RecordedRun, read_outputs
 from tellus.errors import InputError, InterruptedRunError, RunFailedError
 from tellus.io.whole_file import write_atomically
 

@@ -16,10 +16,10 @@ from .diffusion import DiffusionSolver
 from .grid import Array, Grid
 from .heating import ConstantHeating, Heating, mean_of
 from .limits import FINITE, NOT_NEGATIVE, POSITIVE, Choice, Limits, check, check_record
-from .schemes import ark2, heun
 from .stokes import Flow
 from .transport.diffusion import MeanDiffusion
 from .transport.means import Fluxes, MeanTransport
+from .transport.schemes import ark2, heun
 from .transport.step import STAGES, MeanStep
 
 VAN_LEER, MP5 = "van-leer", "mp5"

@@ -12,9 +12,9 @@ from tellus.config import DatasetConfig, dump, load_stored_config
 from tellus.coupling.build import grid_of, grid_of_data
 from tellus.coupling.cluster import Report, check_scheduler, run_all
 from tellus.coupling.dataset.sampling import Member, members
+from tellus.coupling.directory.files import CONFIG
+from tellus.coupling.estimate import check_memory
 from tellus.coupling.own import check_unchanged, recorded
-from tellus.coupling.runs.estimate import check_memory
-from tellus.coupling.runs.files import CONFIG
 from tellus.coupling.simulation.loop import Simulation, StepRecord
 from tellus.coupling.solvers.names import memory_of
 from tellus.errors import InputError, RunFailedError, SolverError

@@ -14,10 +14,10 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from tellus.coupling.output.planet import Units, units_of
-from tellus.coupling.runs.fields import CELLS, NODES
-from tellus.coupling.runs.files import CONFIG
-from tellus.coupling.runs.recorded import RecordedRun, read_outputs
+from tellus.coupling.directory.fields import CELLS, NODES
+from tellus.coupling.directory.files import CONFIG
+from tellus.coupling.directory.recorded import RecordedRun, read_outputs
+from tellus.coupling.planet import Units, units_of
 from tellus.errors import InputError
 from tellus.io.places import directory
 from tellus.io.shown import shown

@@ -21,15 +21,15 @@ from matplotlib.colors import Colormap, LogNorm, Normalize
 from matplotlib.figure import Figure
 from PIL import Image
 
-from tellus.coupling.runs.fields import CELLS, NODES
-from tellus.coupling.runs.recorded import RecordedRun, read_outputs
+from tellus.coupling.directory.fields import CELLS, NODES
+from tellus.coupling.directory.recorded import RecordedRun, read_outputs
+from tellus.coupling.planet import Units, units_of
 from tellus.errors import InputError
 from tellus.io.arrays import evenly_spaced
 from tellus.io.places import directory
 from tellus.io.whole_file import folder_aside, own_folder
 from tellus.solver.grid import Array
 
-from .planet import Units, units_of
 from .series import along_surface, history, lines_of
 from .style import SMOOTH, bent, colour_bar, draw_streamlines, save_picture, styled
 

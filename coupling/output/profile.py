@@ -8,15 +8,14 @@ import numpy as np
 import pandas as pd
 from rich.table import Table
 
-from tellus.coupling.runs.recorded import RecordedRun, read_outputs
-from tellus.coupling.runs.timeseries import NAME as SERIES
-from tellus.coupling.trajectory.tabular import rich_table
+from tellus.coupling.directory.recorded import RecordedRun, read_outputs
+from tellus.coupling.directory.timeseries import NAME as SERIES
+from tellus.coupling.planet import Units, units_of
+from tellus.coupling.tables import rich_table
 from tellus.errors import InputError
 from tellus.io.json_file import Record
 from tellus.io.whole_file import write_atomically
 from tellus.solver.grid import Array
-
-from .planet import Units, units_of
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

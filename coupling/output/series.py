@@ -7,11 +7,11 @@ from cmcrameri import cm
 from matplotlib.colors import CenteredNorm, Normalize
 from matplotlib.figure import Figure
 
-from tellus.coupling.runs.recorded import RecordedRun
+from tellus.coupling.directory.recorded import RecordedRun
+from tellus.coupling.planet import Units
 from tellus.coupling.simulation.steady import WATCHED
 from tellus.solver.grid import Array
 
-from .planet import Units
 from .style import LINES, colour_bar, leave_out_spikes, legend_below
 
 Lines = Mapping[str, tuple[Array, Array]]

@@ -13,12 +13,12 @@ from tellus.config import dump
 from tellus.config.own_class import CLASSICAL, LEARNED, OwnClass
 from tellus.config.solver_spec import RECOMMENDED
 from tellus.coupling.build import replaced, rheology_of
+from tellus.coupling.directory.fields import FieldWriter
+from tellus.coupling.directory.files import CONFIG, SUMMARY, check_free
+from tellus.coupling.directory.recorded import RecordedRun
+from tellus.coupling.directory.timeseries import NAME as SERIES
+from tellus.coupling.estimate import check_memory
 from tellus.coupling.own import check_unchanged
-from tellus.coupling.runs.estimate import check_memory
-from tellus.coupling.runs.fields import FieldWriter
-from tellus.coupling.runs.files import CONFIG, SUMMARY, check_free
-from tellus.coupling.runs.recorded import RecordedRun
-from tellus.coupling.runs.timeseries import NAME as SERIES
 from tellus.coupling.solvers.names import make_solver
 from tellus.errors import InputError
 from tellus.io.json_file import write_json

@@ -6,11 +6,11 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
-from tellus.coupling.runs.recorded import RecordedRun, read_outputs
+from tellus.coupling.directory.recorded import RecordedRun, read_outputs
+from tellus.coupling.planet import Units, units_of
 from tellus.io.places import directory
 from tellus.io.shown import in_picture
 
-from .planet import Units, units_of
 from .profile import average, window
 from .series import history, lines_of
 from .style import (

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors.numpy import save
 
-from tellus.coupling.runs.recorded import read_run
+from tellus.coupling.directory.recorded import read_run
 from tellus.errors import InputError
 from tellus.io.arrays import evenly_spaced
 from tellus.io.whole_file import write_atomically

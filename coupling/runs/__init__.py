@@ -1,1 +1,1 @@
-"""Runs on disk: the directory, checkpoints, fields, series, going on and looking in."""
+"""A run: begun, gone on with, its time loop, what it came to; what a path holds, in a few lines."""

@@ -10,8 +10,8 @@ from tellus.config import Config
 from tellus.config.fields import read_by
 from tellus.config.purposes import purpose_of
 from tellus.config.sections import GridSection, InitialSection, RheologySection
-from tellus.coupling.runs.summary import StartedFrom, guards
-from tellus.coupling.trajectory.tabular import brief_value
+from tellus.coupling.directory.summary import StartedFrom, guards
+from tellus.coupling.tables import brief_value
 from tellus.errors import InputError
 from tellus.io.card import OwnClassUsed
 from tellus.io.json_file import read_json
@@ -57,9 +57,9 @@ def facts_of(path: Path) -> Facts:
 
 def _run(path: Path) -> Facts:
     # Numba and Zarr, which cards need not wait for.
-    from tellus.coupling.output.planet import units_of, viscosity_note
-    from tellus.coupling.runs.recorded import RecordedRun
-    from tellus.coupling.runs.timeseries import check_whole, last_row
+    from tellus.coupling.directory.recorded import RecordedRun
+    from tellus.coupling.directory.timeseries import check_whole, last_row
+    from tellus.coupling.planet import units_of, viscosity_note
     from tellus.coupling.simulation.steady import WATCHED
 
     run = RecordedRun(path)
@@ -100,7 +100,7 @@ def _run(path: Path) -> Facts:
 
 
 def _sweep(path: Path) -> Facts:
-    from tellus.coupling.sweep.table import overview
+    from tellus.coupling.directory.sweep import overview
 
     return overview(path)
 

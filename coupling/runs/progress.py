@@ -6,7 +6,7 @@ from time import perf_counter
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from tellus.coupling.output.planet import PLAIN, Units
+from tellus.coupling.planet import PLAIN, Units
 from tellus.coupling.simulation.loop import StepRecord
 from tellus.io.terminal import stderr
 

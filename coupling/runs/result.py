@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tellus.coupling.runs.fields import open_fields
-from tellus.coupling.runs.timeseries import read_series
+from tellus.coupling.directory.fields import open_fields
+from tellus.coupling.directory.timeseries import read_series
 from tellus.io.shown import facts_table
 
 if TYPE_CHECKING:

@@ -13,19 +13,25 @@ import numpy as np
 from tellus.config import Config, check_resumable, stored_config
 from tellus.config.own_class import is_handed_in
 from tellus.coupling.build import named, resolved, sources_of
-from tellus.coupling.own import KEYS, OwnParts, check_unchanged
-from tellus.coupling.runs.checkpoint import FOLDER, KEY, CheckpointArrays, Ledger, read_checkpoint
-from tellus.coupling.runs.fields import open_fields
-from tellus.coupling.runs.files import (
+from tellus.coupling.directory.checkpoint import (
+    FOLDER,
+    KEY,
+    CheckpointArrays,
+    Ledger,
+    read_checkpoint,
+)
+from tellus.coupling.directory.fields import open_fields
+from tellus.coupling.directory.files import (
     CONTENTS,
     began,
     check_free,
     check_same_physics,
     check_same_run,
 )
+from tellus.coupling.own import KEYS, OwnParts, check_unchanged
+from tellus.coupling.ranks import Ranks, ranks_of
 from tellus.coupling.runs.result import RunResult
 from tellus.coupling.runs.time_loop import RunLoop
-from tellus.coupling.simulation.ranks import Ranks, ranks_of
 from tellus.coupling.simulation.stepping import Schedule
 from tellus.coupling.starts.start import Start
 from tellus.errors import InputError

@@ -8,18 +8,19 @@ from time import perf_counter
 from typing import Any
 
 from tellus.config import Config
-from tellus.coupling.build import check_grid, simulation_arguments
-from tellus.coupling.output.planet import disagreements, units_of, viscosity_note
+from tellus.coupling import estimate
+from tellus.coupling.build import check_grid
+from tellus.coupling.directory.checkpoint import KEY, Ledger, RunClock
+from tellus.coupling.directory.files import RunFiles
+from tellus.coupling.directory.recorded import DONE, FAILED, RUNNING, STOPPED
+from tellus.coupling.directory.timeseries import columns
 from tellus.coupling.own import OwnParts, recorded
-from tellus.coupling.runs import estimate
-from tellus.coupling.runs.checkpoint import KEY, Ledger, RunClock
-from tellus.coupling.runs.files import RunFiles
+from tellus.coupling.planet import disagreements, units_of, viscosity_note
+from tellus.coupling.ranks import Ranks, processes
 from tellus.coupling.runs.progress import RunProgress
 from tellus.coupling.runs.provenance import provenance
-from tellus.coupling.runs.recorded import DONE, FAILED, RUNNING, STOPPED
-from tellus.coupling.runs.timeseries import columns
+from tellus.coupling.simulation.arguments import simulation_arguments
 from tellus.coupling.simulation.loop import Observer, Simulation, StepRecord
-from tellus.coupling.simulation.ranks import Ranks, processes
 from tellus.coupling.simulation.statistics import RunStatistics
 from tellus.coupling.simulation.steady import WATCHED, SteadyWatch
 from tellus.coupling.simulation.stepping import Schedule

@@ -13,8 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tellus.config import Config
-from tellus.coupling.build import check_grid, require_config, simulation_arguments
+from tellus.coupling.build import check_grid, require_config
 from tellus.coupling.own import OwnParts
+from tellus.coupling.simulation.arguments import simulation_arguments
 from tellus.coupling.simulation.checks import first_field, first_flow
 from tellus.coupling.simulation.mid_step import MidStep, StepVelocity
 from tellus.coupling.simulation.snapshot import Progress, Snapshot, require_fields_of

@@ -170,7 +170,7 @@ def _pardiso(spec: SolverSpec, grid: Grid) -> StokesSolver:
 )
 @linear
 def _cudss(spec: SolverSpec, grid: Grid) -> StokesSolver:
-    from tellus.solver.factor.cudss import CudssSolver
+    from tellus.solver.cudss import CudssSolver
 
     no_argument(spec)
     return CudssSolver(grid)

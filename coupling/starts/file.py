@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tellus.config import Config
-from tellus.coupling.runs.fields import open_fields
-from tellus.coupling.runs.recorded import RecordedRun
+from tellus.coupling.directory.fields import open_fields
+from tellus.coupling.directory.recorded import RecordedRun
 from tellus.coupling.starts.start import Start
 from tellus.errors import InputError
 from tellus.solver.grid import Array, Grid

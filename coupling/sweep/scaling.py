@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from tellus.config.sections import PHYSICS
-from tellus.coupling.trajectory.tabular import is_number, short_names
+from tellus.coupling.tables import is_number, short_names
 from tellus.errors import TellusError
 from tellus.solver.grid import Array
 from tellus.solver.stokes import QUIET_VRMS

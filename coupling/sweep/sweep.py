@@ -13,12 +13,13 @@ from tellus.config import Config
 from tellus.config.vary import varied
 from tellus.coupling.build import grid_of
 from tellus.coupling.cluster import Report, check_scheduler, run_all
-from tellus.coupling.runs.estimate import check_memory, memory_gib
-from tellus.coupling.runs.files import CONFIG
-from tellus.coupling.runs.recorded import DONE, FAILED, STOPPED, RecordedRun
+from tellus.coupling.directory.files import CONFIG
+from tellus.coupling.directory.recorded import DONE, FAILED, STOPPED, RecordedRun
+from tellus.coupling.directory.sweep import ASIDE, FAILURES, PLAN, RUNS, TABLES, Sweep
+from tellus.coupling.estimate import check_memory, memory_gib
 from tellus.coupling.runs.run import run_directory
 from tellus.coupling.simulation.loop import Simulation
-from tellus.coupling.trajectory.tabular import Values, settings_text
+from tellus.coupling.tables import Values, settings_text
 from tellus.errors import InputError, InterruptedRunError, RunFailedError, TellusError
 from tellus.io.lock import sole_user
 from tellus.io.places import refuse_occupied
@@ -26,8 +27,8 @@ from tellus.io.whole_file import clear_partials, own_folder
 from tellus.solver.phase_timer import time_left
 from tellus.solver.threads import limit
 
-from .plan import ASIDE, PLAN, RUNS, Sweep, points, sample_size
-from .table import FAILURES, TABLES, Failure, Swept, rows, write_failures, write_tables
+from .plan import points, sample_size
+from .table import Failure, Swept, rows, write_failures, write_tables
 
 log = logging.getLogger("tellus")
 

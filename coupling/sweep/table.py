@@ -1,6 +1,5 @@
 """The table of a sweep: a row for each run that is done, its settings and its averages."""
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,25 +9,21 @@ import numpy as np
 import pandas as pd
 from rich.table import Table
 
-from tellus.coupling.runs.recorded import DONE, RecordedRun
-from tellus.coupling.trajectory.drift import last_third
-from tellus.coupling.trajectory.tabular import (
+from tellus.coupling.directory.recorded import DONE, RecordedRun
+from tellus.coupling.directory.sweep import FAILURES, TABLES, Sweep
+from tellus.coupling.tables import (
     Values,
     brief_value,
-    is_number,
     rich_table,
     settings_text,
     short_names,
 )
+from tellus.coupling.trajectory.drift import last_third
 from tellus.io.json_file import Record
 from tellus.io.text_table import digits
 from tellus.io.whole_file import write_atomically
 
-from .plan import Sweep
-
 LARGEST_INTEGER = 2**31 - 1
-TABLES = ("sweep.csv", "sweep.nc")
-FAILURES = "failures.csv"
 
 MEANINGS = {
     "nusselt_top": "heat flux through the top",
@@ -42,9 +37,6 @@ MEANINGS = {
 IMBALANCE = "imbalance"
 SETTLED = 0.05
 """Largest imbalance of a run whose averages are those of a statistically steady state."""
-
-MOST_LISTED = 6
-"""Values of a setting that are told one by one."""
 
 SweepRow = dict[str, Any]
 
@@ -83,25 +75,6 @@ def rows(plan: Sweep) -> list[SweepRow]:
         for name, values in plan.runs.items()
         if plan.state(name) == DONE
     ]
-
-
-def overview(path: Path) -> dict[str, str]:
-    """A sweep in a few lines: what varies, how its runs stand, where the tables are."""
-    plan = Sweep.read(path)
-    states = Counter(plan.state(name) for name in plan.runs)
-    facts = {"runs": ", ".join(f"{count} {state}" for state, count in states.items())}
-    for key in plan.keys:
-        words = [brief_value(value) for value in sorted_values(plan, key)]
-        few = len(words) <= MOST_LISTED
-        facts[key] = ", ".join(words) if few else f"{len(words)} from {words[0]} to {words[-1]}"
-    there = [name for name in (*TABLES, FAILURES) if (path / name).exists()]
-    return facts | {"tables": ", ".join(there) or "none yet"}
-
-
-def sorted_values(plan: Sweep, key: str) -> list[Any]:
-    """The values of a setting, each once, numbers in order and first."""
-    values = dict.fromkeys(own[key] for own in plan.runs.values())
-    return sorted(values, key=lambda v: (0, v, "") if is_number(v) else (1, 0, str(v)))
 
 
 def measured(run: RecordedRun) -> SweepRow:

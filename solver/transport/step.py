@@ -9,11 +9,11 @@ import numpy as np
 from tellus.solver.core import Core
 from tellus.solver.diffusion import DiffusionSolver
 from tellus.solver.grid import Array, Grid
-from tellus.solver.schemes import EARLIER, GAMMA, ark2
 from tellus.solver.stokes import Flow
 
 from .diffusion import MeanDiffusion
 from .means import Fluxes, MeanTransport
+from .schemes import EARLIER, GAMMA, ark2
 
 STAGES = ((1.0, 1.0 / 6.0), (1.0 / 4.0, 1.0 / 6.0), (2.0 / 3.0, 2.0 / 3.0))
 """Strong-stability preserving Runge-Kutta of third order (Shu and Osher 1988): what each stage

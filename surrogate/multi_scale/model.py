@@ -15,13 +15,14 @@ from tellus.solver.torch_threads import few_torch_threads
 from tellus.surrogate.card import card_grid
 from tellus.surrogate.files import StoredModel, restored
 from tellus.surrogate.model import PRECISIONS, StokesSurrogate
+from tellus.surrogate.network_settings import MultiScaleNetworkSettings
 from tellus.surrogate.networks import seeded
 from tellus.surrogate.networks.multi_scale import MultiScale, smallest_side
 
 from .features import CHANNELS, Parameters, paper_features
 from .heads import Head, make_head
 from .scale import scale_from_json
-from .settings import MultiScaleNetworkSettings, MultiScaleSettings
+from .settings import MultiScaleSettings
 
 SERIAL_CELLS = 32_768
 """Grids up to which the network runs on one thread. At 512x128 one takes 444 ms, two 258, on an

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d, conv2d, interpolate
 
-from tellus.surrogate.multi_scale.settings import MultiScaleNetworkSettings
+from tellus.surrogate.network_settings import MultiScaleNetworkSettings
 
 LARGEST_GROUPS = 4
 

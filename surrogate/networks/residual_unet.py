@@ -6,7 +6,7 @@ from typing import cast
 from torch import Tensor, nn
 from torch.nn.functional import interpolate, pad
 
-from tellus.surrogate.two_level.settings import NetworkSettings
+from tellus.surrogate.network_settings import NetworkSettings
 
 
 class ResidualBlock(nn.Module):

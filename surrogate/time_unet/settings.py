@@ -4,11 +4,8 @@ from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
 from tellus.solver.limits import MOST_STEPS
-from tellus.surrogate.multi_scale.settings import (
-    MultiScaleNetworkSettings,
-    PaperLoopSettings,
-    PaperWeights,
-)
+from tellus.surrogate.multi_scale.settings import PaperLoopSettings, PaperWeights
+from tellus.surrogate.network_settings import MultiScaleNetworkSettings
 from tellus.surrogate.settings import count, setting
 
 

@@ -18,11 +18,12 @@ from tellus.surrogate.features import Inputs, features, names, observe, to_input
 from tellus.surrogate.files import StoredModel, restored
 from tellus.surrogate.model import DEFAULT as SHIPPED
 from tellus.surrogate.model import StokesSurrogate
+from tellus.surrogate.network_settings import NetworkSettings
 from tellus.surrogate.networks import seeded
 from tellus.surrogate.networks.residual_unet import UNet
 
 from .examples import make_base
-from .settings import FeatureSettings, NetworkSettings, TrainingSettings
+from .settings import FeatureSettings, TrainingSettings
 
 UNET = "unet"
 """The network of a card that is not one's own."""

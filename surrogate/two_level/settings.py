@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 from tellus.errors import InputError
-from tellus.surrogate.settings import WEIGHT, LoopSettings, StoredSettings, count, setting
+from tellus.surrogate.network_settings import NetworkSettings
+from tellus.surrogate.settings import WEIGHT, LoopSettings, StoredSettings, setting
 
 
 @dataclass(frozen=True)
@@ -20,23 +21,6 @@ class FeatureSettings(StoredSettings):
     """
 
     residual: bool = setting(True, "show what the base leaves unsolved")
-
-
-@dataclass(frozen=True)
-class NetworkSettings(StoredSettings):
-    """The multi-scale convolutional network.
-
-    Parameters
-    ----------
-    block : int
-        The network runs on a grid `block` times coarser.
-    """
-
-    block: int = setting(4, "space-to-depth factor", "cells", limits=count(64))
-    widths: tuple[int, ...] = setting(
-        (48, 64, 96), "channels of each level, finest first", limits=count(4096), length=(1, 12)
-    )
-    depth: int = setting(1, "residual blocks each way", limits=count(64))
 
 
 @dataclass(frozen=True)

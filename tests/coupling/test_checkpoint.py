@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from helpers.rollouts import steps_of
-from tellus.coupling.runs.checkpoint import (
+from tellus.coupling.directory.checkpoint import (
     FOLDER,
     has_checkpoint,
     read_checkpoint,

@@ -16,8 +16,8 @@ import pytest
 from rich.console import Console
 
 from helpers.rollouts import case, files, write_case
-from tellus.coupling.runs.fields import FieldWriter
-from tellus.coupling.runs.recorded import read_run
+from tellus.coupling.directory.fields import FieldWriter
+from tellus.coupling.directory.recorded import read_run
 from tellus.coupling.runs.run import run_directory
 from tellus.coupling.trajectory.comparison import report
 from tellus.coupling.trajectory.comparison.compare import compare

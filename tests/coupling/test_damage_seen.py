@@ -9,12 +9,12 @@ import pytest
 
 from helpers.rollouts import case, files, ran, short_run, summary
 from tellus import open_run
-from tellus.coupling.runs.checkpoint import FOLDER
-from tellus.coupling.runs.fields import STORE
+from tellus.coupling.directory.checkpoint import FOLDER
+from tellus.coupling.directory.fields import STORE
+from tellus.coupling.directory.recorded import read_run
+from tellus.coupling.directory.timeseries import read_series
+from tellus.coupling.directory.whole_outputs import fields_of, spread
 from tellus.coupling.runs.info import describe
-from tellus.coupling.runs.recorded import read_run
-from tellus.coupling.runs.timeseries import read_series
-from tellus.coupling.runs.whole_outputs import fields_of, spread
 from tellus.coupling.starts.initial import initial_state
 from tellus.errors import InputError
 from tellus.io.stores import open_store, stored_array
@@ -97,7 +97,7 @@ def test_of_many_outputs_some_are_read(run: Path, monkeypatch: pytest.MonkeyPatc
     assert spread(arrays, 6) == list(range(6))
     some = spread(arrays, 5000)
     assert (some[0], some[-1], len(some)) == (0, 4999, 100)
-    monkeypatch.setattr("tellus.coupling.runs.whole_outputs.MOST_BYTES", 4 * 4600)
+    monkeypatch.setattr("tellus.coupling.directory.whole_outputs.MOST_BYTES", 4 * 4600)
     assert spread(arrays, 6) == [0, 2, 3, 5]
     flip(chunk(run, "u", 4), 0.5)
     resume(run)
@@ -172,7 +172,7 @@ def test_what_may_not_be_read_is_not_called_damaged(
     def refused(*_: object, **__: object) -> None:
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
 
-    monkeypatch.setattr("tellus.coupling.runs.fields.open_store", refused)
+    monkeypatch.setattr("tellus.coupling.directory.fields.open_store", refused)
     for read in (lambda: open_run(run), lambda: resume(run)):
         with pytest.raises(
             InputError, match=r"fields.zarr cannot be read .*see to its permissions"

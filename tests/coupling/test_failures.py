@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 import zarr.storage._local as zarr_files
 
-import tellus.coupling.runs.files as run_files
-import tellus.coupling.runs.timeseries as series
+import tellus.coupling.directory.files as run_files
+import tellus.coupling.directory.timeseries as series
 from helpers.rollouts import (
     SIMPLEST,
     GivenFlow,
@@ -28,8 +28,8 @@ from helpers.rollouts import (
     write_case,
 )
 from tellus import open_run
-from tellus.coupling.runs.checkpoint import read_checkpoint
-from tellus.coupling.runs.files import CONTENTS
+from tellus.coupling.directory.checkpoint import read_checkpoint
+from tellus.coupling.directory.files import CONTENTS
 from tellus.coupling.simulation.stepping import TemperatureBounds
 from tellus.errors import InputError, RunFailedError, SolverError
 from tellus.solver.grid import Grid
@@ -228,7 +228,7 @@ def test_an_error_in_a_solver_is_shown_as_it_is_and_recorded(tmp_path: Path) -> 
 def test_a_failing_run_on_the_command_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     solver = GoingWrong(far_too_fast, AT_STEP_5)
     with monkeypatch.context() as patch:
-        patch.setattr("tellus.coupling.build.make_solver", lambda *_: solver)
+        patch.setattr("tellus.coupling.simulation.arguments.make_solver", lambda *_: solver)
         config = write_case(tmp_path / "case.toml", *OPTIONS)
         said = tellus("run", config, "--out", tmp_path / "run", status=1).stderr.splitlines()
     assert said[-1].startswith("tellus: step 5, t = ")

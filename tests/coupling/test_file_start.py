@@ -10,10 +10,10 @@ import pytest
 
 from helpers.rollouts import summary
 from tellus.config import Config, load_config
+from tellus.coupling.directory.recorded import read_run
+from tellus.coupling.directory.timeseries import read_series
 from tellus.coupling.runs.info import describe
-from tellus.coupling.runs.recorded import read_run
 from tellus.coupling.runs.run import run_directory
-from tellus.coupling.runs.timeseries import read_series
 from tellus.coupling.simulation.loop import Simulation
 from tellus.coupling.trajectory.comparison.compare import compare
 from tellus.errors import InputError, InterruptedRunError

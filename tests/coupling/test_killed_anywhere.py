@@ -16,8 +16,8 @@ import pytest
 from helpers.rollouts import assert_same, case, files, ran, summary
 from tellus import open_run
 from tellus.config import dump
-from tellus.coupling.runs.checkpoint import read_checkpoint
-from tellus.coupling.runs.files import CONFIG
+from tellus.coupling.directory.checkpoint import read_checkpoint
+from tellus.coupling.directory.files import CONFIG
 
 OVERRIDES = (
     "stokes.solver=skip:3",

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from helpers.rollouts import case, files, ran, short_run
+from tellus.coupling.directory.checkpoint import FOLDER
+from tellus.coupling.directory.fields import STORE
 from tellus.coupling.output.export import export_vtk
 from tellus.coupling.output.pictures import plot_run
-from tellus.coupling.runs.checkpoint import FOLDER
-from tellus.coupling.runs.fields import STORE
 from tellus.coupling.runs.run import run_directory
 from tellus.errors import InputError
 

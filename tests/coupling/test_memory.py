@@ -10,7 +10,7 @@ from helpers.numerics import plume
 from helpers.physics_cases import unheated
 from helpers.rollouts import ran, tellus, write_case
 from tellus import Simulation, make_solver
-from tellus.coupling.runs import estimate
+from tellus.coupling import estimate
 from tellus.coupling.solvers.kinds import SOLVERS
 from tellus.coupling.solvers.names import memory_of
 from tellus.errors import InputError

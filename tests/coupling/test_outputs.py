@@ -18,10 +18,10 @@ from hypothesis import strategies as st
 from helpers.rollouts import SIMPLEST, case, ran, summary, tellus, write_case
 from tellus import Simulation, open_run
 from tellus.config import load_config
-from tellus.coupling.runs import estimate
-from tellus.coupling.runs.fields import VARIABLES, FieldWriter
+from tellus.coupling import estimate
+from tellus.coupling.directory.fields import VARIABLES, FieldWriter
+from tellus.coupling.directory.timeseries import COLUMNS
 from tellus.coupling.runs.run import run_directory
-from tellus.coupling.runs.timeseries import COLUMNS
 from tellus.coupling.simulation.stepping import Schedule
 from tellus.errors import InputError
 from tellus.solver.boundaries import BoundaryConditions
@@ -338,7 +338,7 @@ def test_a_run_slowed_by_diffusion_is_told_of_the_implicit_scheme(
 def test_progress_goes_to_the_last_step_in_units_of_the_planet(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from tellus.coupling.output.planet import units_of
+    from tellus.coupling.planet import units_of
     from tellus.coupling.runs import progress
 
     monkeypatch.setattr(progress, "perf_counter", count(20.0, 20.0).__next__)

@@ -25,10 +25,10 @@ from tellus.config import Config, load_config
 from tellus.coupling.output import pictures
 from tellus.coupling.output.export import export_netcdf, export_vtk
 from tellus.coupling.output.pictures import _image, plot_run, write_film
-from tellus.coupling.output.planet import Units, disagreements, units_of, viscosity_note
 from tellus.coupling.output.profile import profile
 from tellus.coupling.output.series import history
 from tellus.coupling.output.style import save_picture
+from tellus.coupling.planet import Units, disagreements, units_of, viscosity_note
 from tellus.coupling.runs.run import open_run, run_directory
 from tellus.errors import InputError
 

@@ -26,8 +26,8 @@ from helpers.rollouts import (
 )
 from tellus import open_run
 from tellus.config import load_config
-from tellus.coupling.runs.checkpoint import FOLDER, read_checkpoint, write_checkpoint
-from tellus.coupling.runs.fields import STORE
+from tellus.coupling.directory.checkpoint import FOLDER, read_checkpoint, write_checkpoint
+from tellus.coupling.directory.fields import STORE
 from tellus.coupling.runs.run import run_directory
 from tellus.coupling.runs.time_loop import RunLoop
 from tellus.coupling.simulation.loop import Simulation
@@ -150,7 +150,7 @@ def test_a_second_signal_on_the_command_line_is_resumable_too(
 ) -> None:
     monkeypatch.setattr("tellus.io.signals.INSISTS", insists)
     solver = Signalling(signal.SIGTERM, 6, 2)
-    monkeypatch.setattr("tellus.coupling.build.make_solver", lambda *_: solver)
+    monkeypatch.setattr("tellus.coupling.simulation.arguments.make_solver", lambda *_: solver)
     config = write_case(tmp_path / "case.toml", "time.max_steps=8")
     tellus("run", config, "--out", tmp_path / "run", status=3)
     tellus("run", tmp_path / "run", "--resume")

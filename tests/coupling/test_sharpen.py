@@ -14,8 +14,8 @@ from helpers.rollouts import complaint, tellus
 from tellus import open_run
 from tellus.benchmarks.accuracy_cases import CASES
 from tellus.benchmarks.accuracy_reference import stored
+from tellus.coupling.directory.fields import FieldWriter
 from tellus.coupling.output.sharpen import sharpen, sharpened
-from tellus.coupling.runs.fields import FieldWriter
 from tellus.coupling.runs.info import describe
 from tellus.coupling.runs.run import run_directory
 from tellus.errors import InputError

@@ -17,15 +17,16 @@ import xarray as xr
 from helpers import one_by_one
 from helpers.rollouts import complaint, record, tellus, write_case
 from tellus.config.vary import varied
+from tellus.coupling.directory.recorded import RecordedRun
+from tellus.coupling.directory.sweep import Sweep
 from tellus.coupling.output.style import styled
-from tellus.coupling.runs.recorded import RecordedRun
 from tellus.coupling.runs.run import run_directory
 from tellus.coupling.sweep import sweep as sweeps
 from tellus.coupling.sweep.figure import Picture, plot_sweep
-from tellus.coupling.sweep.plan import Sweep, points, sample_size
+from tellus.coupling.sweep.plan import points, sample_size
 from tellus.coupling.sweep.scaling import NoLawError, fit
 from tellus.coupling.sweep.table import measured, rows
-from tellus.coupling.trajectory.tabular import settings_text
+from tellus.coupling.tables import settings_text
 from tellus.errors import InputError, RunFailedError
 from tellus.solver.energy import EnergyEquation
 

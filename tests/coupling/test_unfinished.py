@@ -8,9 +8,9 @@ import pytest
 
 from helpers.rollouts import case, tellus
 from helpers.run_fixtures import one_field
-from tellus.coupling.runs.checkpoint import FOLDER
+from tellus.coupling.directory.checkpoint import FOLDER
+from tellus.coupling.directory.recorded import read_run
 from tellus.coupling.runs.info import describe
-from tellus.coupling.runs.recorded import read_run
 from tellus.coupling.runs.run import run_directory
 from tellus.coupling.trajectory.comparison.compare import compare
 from tellus.coupling.trajectory.comparison.found import table

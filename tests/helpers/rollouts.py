@@ -18,7 +18,7 @@ from helpers.numerics import cell_flow
 from tellus import open_run
 from tellus.cli import app
 from tellus.config import Config, dump, load_config
-from tellus.coupling.runs.checkpoint import FOLDER, read_checkpoint
+from tellus.coupling.directory.checkpoint import FOLDER, read_checkpoint
 from tellus.coupling.runs.result import RunResult
 from tellus.coupling.runs.run import run_directory
 from tellus.coupling.solvers.names import make_solver

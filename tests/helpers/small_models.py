@@ -14,7 +14,8 @@ from tellus.surrogate.closure.settings import ClosureNetworkSettings, ClosureSet
 from tellus.surrogate.kinds import KINDS
 from tellus.surrogate.multi_scale.model import MultiScaleSurrogate, make_model
 from tellus.surrogate.multi_scale.scale import Regression
-from tellus.surrogate.multi_scale.settings import MultiScaleNetworkSettings, MultiScaleSettings
+from tellus.surrogate.multi_scale.settings import MultiScaleSettings
+from tellus.surrogate.network_settings import MultiScaleNetworkSettings
 from tellus.surrogate.networks import seeded
 from tellus.surrogate.profile.predictor import ProfilePredictor
 from tellus.surrogate.time_unet.model import TimeStepper, make_time_step_model

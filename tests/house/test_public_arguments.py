@@ -22,7 +22,8 @@ from tellus.solver.rheology import Arrhenius, Constant, FrankKamenetskii, Layere
 from tellus.solver.stokes import StokesReport, flow_from_psi, velocity
 from tellus.solver.transport.regridding import regridded
 from tellus.surrogate.multi_scale.settings import MultiScaleSettings
-from tellus.surrogate.two_level.settings import LossSettings, NetworkSettings, TrainingSettings
+from tellus.surrogate.network_settings import NetworkSettings
+from tellus.surrogate.two_level.settings import LossSettings, TrainingSettings
 
 GRID = tellus.Grid(16, 8, 2.0)
 T = np.ones(GRID.cells)

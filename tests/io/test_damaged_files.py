@@ -24,7 +24,7 @@ from helpers.small_data import Member, pairs_of_snapshots, problem, write_datase
 from helpers.small_models import save_models
 from tellus.cli import app
 from tellus.coupling.dataset.store import measure
-from tellus.coupling.runs import checkpoint
+from tellus.coupling.directory import checkpoint
 from tellus.solver.grid import Grid
 from tellus.surrogate.packed_temperatures import pack
 

@@ -96,6 +96,6 @@ def test_every_command_asks(command: str, place: Path, tmp_path: Path) -> None:
 
 
 def test_all_that_a_run_holds_is_named() -> None:
-    from tellus.coupling.runs.files import CONTENTS
+    from tellus.coupling.directory.files import CONTENTS
 
     assert {*CONTENTS} < {*READ}

@@ -10,7 +10,7 @@ import zarr
 
 from helpers.rollouts import short_run
 from helpers.small_data import write_still
-from tellus.coupling.runs.fields import open_fields
+from tellus.coupling.directory.fields import open_fields
 from tellus.errors import InputError
 from tellus.io.stores import checked_compression, new_store, open_store, stored_array
 from tellus.surrogate.data import Dataset

@@ -6,7 +6,7 @@ import pytest
 
 from helpers.physics_cases import assert_resumes_bitwise, ran_unheated, run_in_pieces, unheated
 from helpers.rollouts import assert_same
-from tellus.coupling.runs.checkpoint import read_checkpoint
+from tellus.coupling.directory.checkpoint import read_checkpoint
 
 EVERYTHING = (
     "time.scheme=implicit",

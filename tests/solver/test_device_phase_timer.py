@@ -7,8 +7,7 @@ import torch
 
 from helpers import stand_in_nvmath
 from helpers.sequences import SMALL, rising
-from tellus.solver import phase_timer
-from tellus.solver.factor import cudss
+from tellus.solver import cudss, phase_timer
 from tellus.solver.iterative import solver as iterative
 from tellus.solver.iterative.batch import IterativeSettings
 from tellus.solver.phase_timer import PhaseTimer

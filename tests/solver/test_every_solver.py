@@ -18,8 +18,8 @@ from tellus.coupling.solvers.names import make_solver
 from tellus.errors import SolverError
 from tellus.solver.boundaries import NO_SLIP
 from tellus.solver.closure import Closure
+from tellus.solver.cudss import CudssSolver
 from tellus.solver.direct import DirectSolver
-from tellus.solver.factor.cudss import CudssSolver
 from tellus.solver.grid import Array, Grid
 from tellus.solver.initial import conductive
 from tellus.solver.picard import PicardSettings, PicardSolver

@@ -12,8 +12,8 @@ from helpers.numerics import rough_field, rough_viscosity, worst_difference
 from helpers.petsc_needed import mpirun, petsc, run_python
 from helpers.physics_cases import SLIPS, run_in_pieces, slip_walls, unheated
 from helpers.rollouts import SIMPLEST, tellus
+from tellus.coupling.ranks import ranks_of, refuse_idle_processes
 from tellus.coupling.runs.run import run_directory
-from tellus.coupling.simulation.ranks import ranks_of, refuse_idle_processes
 from tellus.errors import InputError, RunFailedError
 from tellus.solver.direct import DirectSolver
 from tellus.solver.grid import Array, Grid

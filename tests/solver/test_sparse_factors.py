@@ -19,9 +19,9 @@ from helpers.stand_in_nvmath import Calls
 from tellus.coupling.solvers.names import make_solver
 from tellus.errors import InputError, SolverError
 from tellus.solver.boundaries import FREE_SLIP, NO_SLIP
+from tellus.solver.cudss import CudssSolver
 from tellus.solver.direct import DirectSolver
 from tellus.solver.factor.cached import CachedFactor
-from tellus.solver.factor.cudss import CudssSolver
 from tellus.solver.factor.pardiso import ANALYSE, FACTOR, SOLVE, PardisoCholesky
 from tellus.solver.grid import Grid
 from tellus.solver.rheology import FrankKamenetskii

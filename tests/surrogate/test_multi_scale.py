@@ -20,7 +20,7 @@ from helpers.forked import ended, forked
 from helpers.rollouts import assert_same, case, tellus
 from helpers.small_data import GRID, problem
 from helpers.small_models import edit_card, epochs_of
-from tellus.coupling.runs.checkpoint import FOLDER
+from tellus.coupling.directory.checkpoint import FOLDER
 from tellus.coupling.runs.run import run_directory
 from tellus.coupling.solvers.names import make_solver
 from tellus.errors import InputError
@@ -39,7 +39,8 @@ from tellus.surrogate.multi_scale.scale import (
     fitted_scale,
     scale_from_json,
 )
-from tellus.surrogate.multi_scale.settings import MultiScaleNetworkSettings, MultiScaleSettings
+from tellus.surrogate.multi_scale.settings import MultiScaleSettings
+from tellus.surrogate.network_settings import MultiScaleNetworkSettings
 from tellus.surrogate.training.train import train
 
 NETWORK = MultiScaleNetworkSettings(filters=4, levels=2, convolutions=1)

@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from tellus.surrogate.multi_scale.settings import MultiScaleNetworkSettings
+from tellus.surrogate.network_settings import MultiScaleNetworkSettings
 from tellus.surrogate.networks import seeded
 from tellus.surrogate.networks.multi_scale import (
     BoundaryLearnedConvolution,

@@ -47,6 +47,7 @@ from tellus.surrogate.features import (
     unfold,
 )
 from tellus.surrogate.model import SurrogateSolver, load_surrogate
+from tellus.surrogate.network_settings import NetworkSettings
 from tellus.surrogate.networks import seeded
 from tellus.surrogate.networks.residual_unet import UNet
 from tellus.surrogate.training.checkpoint import CHECKPOINT, METRICS
@@ -58,7 +59,6 @@ from tellus.surrogate.two_level.model import SHIPPED, Corrector, Normalisation, 
 from tellus.surrogate.two_level.settings import (
     FeatureSettings,
     LossSettings,
-    NetworkSettings,
     TrainingSettings,
 )
 

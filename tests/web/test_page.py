@@ -96,7 +96,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_exported_run_holds_what_was_recorded(run: Path, tmp_path: Path) -> None:
-    from tellus.coupling.runs.recorded import read_run
+    from tellus.coupling.directory.recorded import read_run
 
     recorded, file = read_run(run), export_run(run, tmp_path / "run.safetensors", 4)
     found = load_file(file)

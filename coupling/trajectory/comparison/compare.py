@@ -10,9 +10,9 @@ import numpy as np
 from tellus.config import Config
 from tellus.config.fields import fields
 from tellus.config.sections import PHYSICS
-from tellus.coupling.runs.recorded import DONE, RUNNING, STOPPED, RecordedRun, read_run
-from tellus.coupling.runs.summary import guards
-from tellus.coupling.trajectory.tabular import Values, settings_text
+from tellus.coupling.directory.recorded import DONE, RUNNING, STOPPED, RecordedRun, read_run
+from tellus.coupling.directory.summary import guards
+from tellus.coupling.tables import Values, settings_text
 from tellus.errors import InputError
 from tellus.io.shown import shown
 

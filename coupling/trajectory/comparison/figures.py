@@ -12,6 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.typing import ColorType
 
+from tellus.coupling.directory.recorded import RecordedRun
 from tellus.coupling.output.style import (
     Curve,
     colour_bar,
@@ -24,7 +25,6 @@ from tellus.coupling.output.style import (
     styled,
     temperature_scale,
 )
-from tellus.coupling.runs.recorded import RecordedRun
 from tellus.coupling.trajectory.comparison.pair import RunPair, mean_profile
 
 from .found import ComparedRun, Comparison

@@ -6,7 +6,7 @@ from typing import Any
 
 from rich.table import Table
 
-from tellus.coupling.trajectory.tabular import Column, cells, rich_table
+from tellus.coupling.tables import Column, cells, rich_table
 from tellus.io.busy import BUSY_PERCENT
 from tellus.io.json_file import Record
 from tellus.io.shown import shown

@@ -10,8 +10,8 @@ import numpy as np
 from matplotlib.colors import CenteredNorm, Normalize
 from matplotlib.figure import Figure
 
+from tellus.coupling.directory.recorded import RecordedRun
 from tellus.coupling.output.style import colour_bar, draw_map, temperature_scale
-from tellus.coupling.runs.recorded import RecordedRun
 from tellus.coupling.trajectory.comparison.pair import RunPair
 from tellus.io.shown import in_picture
 from tellus.io.text_table import digits

@@ -6,7 +6,7 @@ from functools import cached_property
 import numpy as np
 from scipy.interpolate import RectBivariateSpline
 
-from tellus.coupling.runs.recorded import RecordedRun
+from tellus.coupling.directory.recorded import RecordedRun
 from tellus.coupling.trajectory.drift import last_third, mean_absolute, series_mae
 from tellus.errors import InputError
 from tellus.solver.grid import Array, Grid

@@ -11,8 +11,8 @@ from jinja2 import Environment, StrictUndefined
 
 from tellus.config import Config
 from tellus.config.in_force import in_force
+from tellus.coupling.directory.recorded import RecordedRun
 from tellus.coupling.output.style import picture, save_picture
-from tellus.coupling.runs.recorded import RecordedRun
 from tellus.errors import InputError
 from tellus.io.places import directory
 from tellus.io.shown import shown

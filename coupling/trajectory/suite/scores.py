@@ -5,12 +5,12 @@ from dataclasses import asdict
 from statistics import median
 from typing import Any
 
+from tellus.coupling.tables import Column, cells
 from tellus.coupling.trajectory.cases import RolloutCase
 from tellus.coupling.trajectory.drift import ERRORS as MEASURED
 from tellus.coupling.trajectory.drift import whole_run_errors
 from tellus.coupling.trajectory.record import FINISHED, Trajectory
 from tellus.coupling.trajectory.rollout import COLLAPSED, NOT_FINITE, OUT_OF_BOUNDS, SOLVER_FAILED
-from tellus.coupling.trajectory.tabular import Column, cells
 from tellus.io.text_table import aligned, digits
 
 SuiteResult = Mapping[str, Any]

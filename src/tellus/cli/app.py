@@ -86,9 +86,9 @@ def run(
     named = overrides(preset, stokes, closure, changes or [])
     settings, directory = configured(config, out, named, resume, force)
 
-    from tellus.coupling.output.planet import units_of
+    from tellus.coupling.planet import units_of
+    from tellus.coupling.ranks import refuse_idle_processes
     from tellus.coupling.runs.run import run_directory
-    from tellus.coupling.simulation.ranks import refuse_idle_processes
     from tellus.io.busy import BUSY_PERCENT
 
     refuse_idle_processes(settings.stokes.solver)

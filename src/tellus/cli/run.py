@@ -43,7 +43,7 @@ def configured(
     settings = load_config(config, changes)
     directory = out or _directory_of(config)
     if not force and (directory / "config.toml").exists():
-        from tellus.coupling.runs.files import refuse_foreign
+        from tellus.coupling.directory.files import refuse_foreign
 
         refuse_foreign(directory)
         raise InputError(

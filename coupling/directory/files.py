@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Concatenate, ParamSpec
 
 from tellus.config import Config, check_resumable, dump, load_stored_config
-from tellus.coupling.runs.checkpoint import (
+from tellus.coupling.directory.checkpoint import (
     FOLDER,
     CheckpointArrays,
     Ledger,
@@ -18,10 +18,10 @@ from tellus.coupling.runs.checkpoint import (
     has_checkpoint,
     write_checkpoint,
 )
-from tellus.coupling.runs.fields import STORE, FieldWriter
-from tellus.coupling.runs.timeseries import NAME as SERIES
-from tellus.coupling.runs.timeseries import TimeSeries, rows_until
-from tellus.coupling.simulation.ranks import Ranks
+from tellus.coupling.directory.fields import STORE, FieldWriter
+from tellus.coupling.directory.timeseries import NAME as SERIES
+from tellus.coupling.directory.timeseries import TimeSeries, rows_until
+from tellus.coupling.ranks import Ranks
 from tellus.errors import InputError
 from tellus.io.places import refuse_blocked, refuse_occupied
 from tellus.io.recognised import RUN, expect, lost

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import zarr
 
-from tellus.coupling.runs.whole_outputs import (
+from tellus.coupling.directory.whole_outputs import (
     DamagedOutputError,
     check_present,
     check_readable,

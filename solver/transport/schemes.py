@@ -3,9 +3,10 @@
 from collections.abc import Callable
 from math import sqrt
 
-from .diffusion import DiffusionSolver
-from .grid import Array
-from .transport.diffusion import MeanDiffusion
+from tellus.solver.diffusion import DiffusionSolver
+from tellus.solver.grid import Array
+
+from .diffusion import MeanDiffusion
 
 GAMMA = 1.0 - 1.0 / sqrt(2.0)
 EARLIER = 0.5 / sqrt(2.0)

@@ -1,4 +1,4 @@
-"""Sparse Factor on a GPU: NVIDIA's cuDSS on the stream-function system, analysed once."""
+"""Sparse Cholesky on a GPU: NVIDIA's cuDSS on the stream-function system, analysed once."""
 
 import logging
 import warnings

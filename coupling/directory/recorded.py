@@ -10,13 +10,13 @@ import numpy as np
 
 from tellus.config import Config, load_stored_config
 from tellus.coupling.build import boundaries_of
-from tellus.coupling.runs.checkpoint import Ledger, read_checkpoint
-from tellus.coupling.runs.fields import STORE, open_fields
-from tellus.coupling.runs.files import CONFIG, SUMMARY
-from tellus.coupling.runs.summary import RunSummary, StartedFrom
-from tellus.coupling.runs.timeseries import NAME as SERIES
-from tellus.coupling.runs.timeseries import REMEDY, read_series, read_text
-from tellus.coupling.runs.whole_outputs import remedy
+from tellus.coupling.directory.checkpoint import Ledger, read_checkpoint
+from tellus.coupling.directory.fields import STORE, open_fields
+from tellus.coupling.directory.files import CONFIG, SUMMARY
+from tellus.coupling.directory.summary import RunSummary, StartedFrom
+from tellus.coupling.directory.timeseries import NAME as SERIES
+from tellus.coupling.directory.timeseries import REMEDY, read_series, read_text
+from tellus.coupling.directory.whole_outputs import remedy
 from tellus.errors import InputError
 from tellus.io.json_file import parse_json
 from tellus.io.lock import in_use

@@ -1,0 +1,1 @@
+"""Run directories as files: claimed, written, read, and found whole or damaged."""
