@@ -217,7 +217,7 @@ def _megabytes(memory: Memory) -> float | None:
 
 
 def _speedup(direct: Sequence[float], samples: Sequence[Sample]) -> Spread | None:
-    """None without the direct solver, or where it gave up on the way."""
+    """Direct seconds over a solver's, None where the direct solver is missing or gave up."""
     if len(direct) != len(samples):
         return None
     return Spread.of(s / sample.seconds for s, sample in zip(direct, samples, strict=True))

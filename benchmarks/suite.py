@@ -209,7 +209,7 @@ class SuiteRow(Record):
 
 
 def medians(results: Sequence[Row], distances: CaseDistances) -> list[SuiteRow]:
-    """Over the vigorous simulations and over all; errors count as at least what chance makes."""
+    """Rows of medians over the vigorous simulations and over all; chance is the least error."""
     found = []
     for least, scheme in product((VIGOROUS, 0.0), dict.fromkeys(_scheme(row) for row in results)):
         rows = [r for r in results if _scheme(r) == scheme and cases()[r["case"]].gamma_T >= least]

@@ -16,7 +16,7 @@ from tellus.io.signals import WATCHED, held
 log = logging.getLogger("tellus")
 
 Report = Callable[[str], None]
-"""Takes a line about finished work."""
+"""What is called with a line about work that is done."""
 
 TOLD = "tellus"
 """Topic of the lines that tasks `tell`."""

@@ -23,7 +23,7 @@ BY_SCALING = 0.5
 """Share of `ENOUGH_CELLS` that suffices by an estimate, which makes layers too thin."""
 
 LIKE_CONDUCTION = 0.8, 1.25
-"""Times the thickness that conduction alone gives a jump in the initial state, sqrt(pi t)."""
+"""Thicknesses that count as conductive, over what conduction alone gives a jump, sqrt(pi t)."""
 HALF_A_CELL = 0.5
 """Cells from a wall to the first T: no layer measures less, however young it is."""
 

@@ -36,7 +36,7 @@ def kernel(**options: Any) -> Callable[[Function], Function]:
 
 @cache
 def _say_that_nothing_is_kept() -> None:
-    """Once; else some seconds of silence look like a hang."""
+    """Say once why compiling takes some seconds: their silence would look like a hang."""
     log.info(
         "kernels are compiled anew, which takes some seconds: neither the installation nor a cache "
         "of yours can be written; set NUMBA_CACHE_DIR to a folder that can"

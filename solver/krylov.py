@@ -109,9 +109,9 @@ def smallest_ritz_value(steps: Sequence[float], ratios: Sequence[float]) -> floa
 
 
 LIMIT, COST = 4, 10
-"""Over 80 steps at 256x64 and tol = 1e-6 the cost of limits from 3 to 6 differs by a tenth. A
-factorisation takes about 15 iterations at 128x32, 13 at 256x64, 9 at 512x128, measured on one
-thread."""
+"""Iterations above which a factor is made anew, and those that a factorisation costs. Over 80 steps
+at 256x64 and tol = 1e-6 the cost of limits from 3 to 6 differs by a tenth. A factorisation takes
+about 15 iterations at 128x32, 13 at 256x64, 9 at 512x128, measured on one thread."""
 
 REFINED_LIMIT, REFINED_COST = 6, 5
 """`LIMIT` and `COST` where the spline solve is kept, in `refined`. Over 24 steps at 512x128 and

@@ -37,7 +37,7 @@ def pressure(flow: Flow, problem: StokesProblem, viscosity: Array) -> Array:
 
 
 def without_mean(field: Array) -> Array:
-    """Less its mean at each height: of a pressure, what the mean temperature alone holds up."""
+    """`field` less its mean at each height, which in a pressure the mean temperature holds up."""
     lateral: Array = field - field.mean(axis=1, keepdims=True)
     return lateral
 

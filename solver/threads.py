@@ -51,7 +51,7 @@ def at_once(first: Callable[[], Result], *second: Callable[[], Result]) -> list[
 
 
 class _OneBlasThread:
-    """Every BLAS at one thread while anybody is inside, on whatever thread of Python's.
+    """Holds every BLAS at one thread while anybody is inside, on whatever thread of Python's.
 
     The number is the process's, so it is given back by whoever leaves last; MKL has one for every
     thread of Python's, which each gives back itself.
@@ -65,7 +65,7 @@ class _OneBlasThread:
         self.reset()
 
     def reset(self) -> None:
-        """Nobody is inside."""
+        """Begin anew, with nobody inside."""
         self._lock, self._inside = Lock(), 0
         self._give_back()
 
@@ -109,7 +109,7 @@ class _OneBlasThread:
                 _set(library, 1)
 
     def _give_back(self) -> None:
-        """Every library's own number again."""
+        """Give every library its own number of threads again."""
         for library, count in self._before:
             _set(library, count)
         self._before = []

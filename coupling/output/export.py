@@ -136,7 +136,7 @@ class _Patient(FileIO):
         return super().write(content)
 
     def fill(self, write: Callable[[], Any]) -> None:
-        """Do it, and raise the first failure, of which what follows is not to be believed."""
+        """Write, and raise the first failure; failures after it are not to be believed."""
         try:
             write()
         except Exception:

@@ -45,7 +45,7 @@ MOST_BENT = 2.0
 """The largest power that bends a colour scale, so that the lid still has colours of its own."""
 
 STREAMLINES = np.array([-0.9, -0.7, -0.5, -0.3, -0.1, 0.1, 0.3, 0.5, 0.7, 0.9])
-"""Over the largest |psi|; none at zero, which where nothing moves would only show rounding."""
+"""Levels over the largest |psi|; none at zero, which would show rounding where nothing moves."""
 
 
 SMOOTH: Any = {
@@ -165,7 +165,7 @@ class Curve:
 
 
 def draw_series(axis: Axes, curves: Sequence[Curve], title: str) -> None:
-    """Over model time; first spikes may leave the frame."""
+    """Draw curves over model time; first spikes may leave the frame."""
     for curve in curves:
         curve.draw(axis)
     axis.set(title=title)

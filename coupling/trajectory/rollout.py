@@ -48,7 +48,7 @@ SAVE_EVERY = 300.0
 """Seconds between two times at which a rollout keeps all that it would need to go on."""
 
 SAMPLES = 500
-"""About as many moments are kept of a rollout that is sampled."""
+"""About how many moments are kept of a rollout that is sampled."""
 
 PERTURBATION, HALF_STEP = 1e-6, 0.5
 """What twins of an exact rollout change: T at the start by this much, or every step by this factor.

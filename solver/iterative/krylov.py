@@ -174,7 +174,7 @@ class _Watch:
         self._open = ~self._solved & ~self._failed
 
     def result(self, psi: Tensor, products: int) -> BatchSolution:
-        """Everything that was seen, where an iteration takes so many products."""
+        """The solution and what was measured on the way, at `products` products an iteration."""
         seen = (self._iterations, self._relative, self._change, self._solved)
         iterations, relative, change, solved = (each.flatten() for each in seen)
         counted = 1 + products * self.passed

@@ -96,7 +96,7 @@ class _LineConduction:
 
 @lru_cache(maxsize=8)
 def _line(cells: int, fixed: tuple[bool, bool]) -> _LineConduction:
-    """Between ends of given temperature or not; some seconds for a thousand cells."""
+    """Conduction along a line, its ends of `fixed` temperature or not; seconds for 1000 cells."""
     inside = sparse.diags_array(
         [1.0 / 12.0, -15.0 / 12.0, 15.0 / 12.0, -1.0 / 12.0],
         offsets=[0, 1, 2, 3],

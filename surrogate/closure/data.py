@@ -251,7 +251,7 @@ def _starts(first: Numbers, length: int) -> Numbers:
 
 
 def _means(fields: NDArray[np.floating], ratio: int) -> NDArray[np.floating]:
-    """Over blocks of so many cells each way."""
+    """Means over blocks of `ratio` x `ratio` cells, shape (n, ny / ratio, nx / ratio)."""
     n, ny, nx = fields.shape
     blocks = fields.reshape(n, ny // ratio, ratio, nx // ratio, ratio)
     return np.asarray(blocks.mean(axis=(2, 4), dtype=np.float64))

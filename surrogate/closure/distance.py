@@ -15,7 +15,7 @@ from tellus.io.json_file import plain
 from .features import STATE, Seen, state_features
 
 MARGIN = 1.25
-"""Times the largest of the training, up to which a state counts as one of its kind."""
+"""Largest familiar squared distance, over the largest in training."""
 
 
 @dataclass(frozen=True)

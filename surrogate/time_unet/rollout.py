@@ -17,7 +17,7 @@ from .data import TimedSnapshots, longest_chain
 from .model import CellState, TimeStepper
 
 STEPS = 16
-"""After as many the best U-net of Agarwal et al. (2025) had diverged (section III.3)."""
+"""Steps of a rollout: the best U-net of Agarwal et al. (2025) diverged within them (III.3)."""
 
 STARTS = ("early", "late")
 

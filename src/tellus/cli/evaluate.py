@@ -69,7 +69,7 @@ def calibrate(
 
 
 def _check_place(option: str, path: Path | None) -> None:
-    """Before anything is computed: the place of a file can be written to."""
+    """InputError where a file cannot be written, before anything is computed."""
     if path is not None and not path.absolute().parent.is_dir():
         raise InputError(f"{option} {path}: there is no directory {path.parent}; make it first.")
     if path is not None and path.is_dir():

@@ -29,10 +29,10 @@ from .paths import CLASS, PATH, SOLVER
 
 MOST_OUTPUTS = 100_000
 MOST_OUTPUT_TIMES = 1e9
-"""Times k * every that are told apart with room to spare."""
+"""The most times k * every that are told apart, with room to spare."""
 
 SHORTEST_TIME, LONGEST_TIME = 1e-30, 1e6
-"""Far from where clocks overflow or stand still."""
+"""The range of times, far from where clocks overflow or stand still."""
 
 
 def _default(section: Section, key: str) -> object:

@@ -180,7 +180,7 @@ _status = 1
 
 
 def _stop_at_once(number: int, frame: FrameType | None) -> None:
-    """Nothing is open yet that an end at once could harm."""
+    """End at once: nothing is open yet that this could harm."""
     try:
         os.write(2, b"tellus: stopped by a signal.\n")
     finally:
