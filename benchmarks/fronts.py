@@ -26,8 +26,8 @@ def pareto_front(points: Iterable[Point]) -> list[Point]:
     return [point for i, point in enumerate(ordered) if all(point[1] < p[1] for p in ordered[:i])]
 
 
-def add_comparisons(rows: Sequence[Row], floors: Sequence[str]) -> None:
-    """Write into each row what makes its speed-up honest.
+def compared(rows: Sequence[Row], floors: Sequence[str]) -> list[Row]:
+    """The rows, each solver's with what makes its speed-up honest.
 
     ``as_good_as_exact``: its error is below a tenth of those of the rows called `floors`, too
     small to tell it from other such ones. ``on_front``: no other solver is both faster and more
@@ -38,14 +38,21 @@ def add_comparisons(rows: Sequence[Row], floors: Sequence[str]) -> None:
     done = [row for row in rows if row["failed"] is None]
     entered = [row for row in done if row["solver"] not in floors]
     nothing = exact(done, floors)
-    points = [(row["seconds"], max(row[YARDSTICK], nothing)) for row in entered]
-    front = pareto_front(points)
-    for row, point in zip(entered, points, strict=True):
-        row["as_good_as_exact"] = row[YARDSTICK] < nothing
-        row["on_front"] = point in front
-        row["best_classical"] = _best_classical(row, entered, nothing)
-        if is_learned(row):
-            row["training"] = _training(row, entered)
+
+    def point(row: Row) -> Point:
+        return row["seconds"], max(row[YARDSTICK], nothing)
+
+    front = pareto_front(map(point, entered))
+
+    def comparisons(row: Row) -> Row:
+        found = {
+            "as_good_as_exact": row[YARDSTICK] < nothing,
+            "on_front": point(row) in front,
+            "best_classical": _best_classical(row, entered, nothing),
+        }
+        return found | ({"training": _training(row, entered)} if is_learned(row) else {})
+
+    return [{**row, **comparisons(row)} if row in entered else row for row in rows]
 
 
 def exact(rows: Sequence[Row], floors: Sequence[str]) -> float:

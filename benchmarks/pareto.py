@@ -37,7 +37,7 @@ from tellus.io.recognised import refuse_made
 from tellus.solver.grid import Array
 
 from .fields import cached
-from .fronts import add_comparisons
+from .fronts import compared
 from .harness import fixed_threads, origin, rest, thread_pools, timed
 from .pareto_views import figure, table
 from .record import save
@@ -248,8 +248,7 @@ def judged(done: Sequence[Trajectory], start: Array, times: Array) -> Row:
             )
     drift = trajectory_drift(reference, perturbed, start)
     count = deterministic_outputs(drift)
-    rows = [_row(trajectory, reference, times[:count]) for trajectory in done]
-    add_comparisons(rows, FLOORS)
+    rows = compared([_row(each, reference, times[:count]) for each in done], FLOORS)
     return {
         "results": rows,
         "output_times": times.tolist(),

@@ -188,8 +188,8 @@ def test_every_solver_is_held_against_the_best_classical_one_of_its_error(
         row("surrogate", 10.0, 2e-3),
         row("anchored:50:surrogate", 15.0, 1e-4),
     ]
-    fronts.add_comparisons(rows, floors=["floor"])
-    found = {r["solver"]: r for r in rows if "best_classical" in r}
+    compared = fronts.compared(rows, floors=["floor"])
+    found = {r["solver"]: r for r in compared if "best_classical" in r}
     assert "floor" not in found
     assert found["surrogate"]["best_classical"]["solver"] == "coarse:2"
     assert found["surrogate"]["best_classical"]["speedup_over_it"] == 2.0
@@ -212,8 +212,8 @@ def test_errors_far_below_the_floor_are_equal() -> None:
         row("anchored:9:coarse:4", 50.0, 1e-9),
         row("coarse:2", 30.0, 2e-5),
     ]
-    fronts.add_comparisons(rows, floors=["floor"])
-    found = {r["solver"]: r for r in rows if "best_classical" in r}
+    compared = fronts.compared(rows, floors=["floor"])
+    found = {r["solver"]: r for r in compared if "best_classical" in r}
     assert {name for name, r in found.items() if r["as_good_as_exact"]} == {
         "direct",
         "lagged",
@@ -254,8 +254,8 @@ def test_what_training_took_is_on_the_card(
 
 def test_training_that_never_pays() -> None:
     rows = [row("direct", 1.0, 0.0), row("surrogate", 2.0, 1e-3)]
-    fronts.add_comparisons(rows, floors=[])
-    assert rows[1]["training"]["break_even_runs"] is None
+    _, learned = fronts.compared(rows, floors=[])
+    assert learned["training"]["break_even_runs"] is None
 
 
 # The command

@@ -23,11 +23,11 @@ from tellus.coupling.trajectory.suite.figures import by_vigour
 from tellus.coupling.trajectory.suite.scores import (
     GOOD,
     OUTCOMES,
-    add_speedups,
     disturbed,
     limits,
     outcome,
     relative_steps,
+    speedups,
     summary,
     table,
 )
@@ -332,19 +332,16 @@ def test_steps_are_counted_per_model_time() -> None:
 
 
 def test_seconds_that_were_shared_are_counted() -> None:
-    rows: list[dict[str, Any]] = [
-        {"solver": "direct", "cpu_seconds": 9.5, "relative_steps": 1.0},
-        {"solver": "skip:2", "cpu_seconds": 4.75, "relative_steps": 1.25},
-    ]
-    for entry in rows:
-        paces = {"seconds_per_step": 1.0, "cpu_seconds_per_step": entry["cpu_seconds"] / 10}
-        entry |= {"case": "one", "seconds": 10.0} | paces
-    assert disturbed(rows) == 1
-    add_speedups(rows)
-    assert [row["speedup"] for row in rows] == [1.0, 1.0]
-    assert [row["cpu_speedup"] for row in rows] == [1.0, 2.0]
+    assert disturbed([{"seconds": 10.0, "cpu_seconds": cpu} for cpu in (9.5, 4.75)]) == 1
+
+
+def test_speedups_are_by_both_clocks_and_to_the_end() -> None:
+    reference, shared = synthetic(cpu_seconds=9.5), synthetic(cpu_seconds=4.75, end=0.8)
+    assert set(speedups(reference, reference).values()) == {1.0}
     # A quarter more steps for the same model time.
-    assert [row["cpu_speedup_to_end"] for row in rows] == [1.0, 1.6]
+    expected = {"speedup": 1.0, "cpu_speedup": 2.0, "cpu_speedup_to_end": pytest.approx(1.6)}
+    assert speedups(reference, shared) == expected
+    assert set(speedups(reference, synthetic(steps=0)).values()) == {None}
 
 
 def test_the_three_chosen_are_ranked_by_their_velocity() -> None:

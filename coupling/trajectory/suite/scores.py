@@ -9,7 +9,7 @@ from tellus.coupling.tables import Column, cells
 from tellus.coupling.trajectory.cases import RolloutCase
 from tellus.coupling.trajectory.drift import ERRORS as MEASURED
 from tellus.coupling.trajectory.drift import whole_run_errors
-from tellus.coupling.trajectory.record import FINISHED, Trajectory
+from tellus.coupling.trajectory.record import FINISHED, Account, Trajectory
 from tellus.coupling.trajectory.rollout import COLLAPSED, NOT_FINITE, OUT_OF_BOUNDS, SOLVER_FAILED
 from tellus.io.text_table import aligned, digits
 
@@ -89,13 +89,13 @@ def row(
         **{key: value for key, value in asdict(account).items() if key not in UNTOLD},
         "parameters": case.parameters,
         "survived": account.time / reference.end if reference.end > 0 else None,
-        "seconds_per_step": account.seconds / account.steps if account.steps else None,
-        "cpu_seconds_per_step": account.cpu_seconds / account.steps if account.steps else None,
+        **_paces(account),
         "relative_steps": relative_steps(reference, rollout),
         **found,
         "outcome": outcome(account.ended, found, most),
         "limits": most,
         "departed_in": exceeded(found, most),
+        **speedups(reference, rollout),
     }
 
 
@@ -119,19 +119,22 @@ def exceeded(found: Mapping[str, float | None], most: Mapping[str, float]) -> li
     return [name for name, limit in most.items() if (found[name] or 0.0) > limit]
 
 
-def add_speedups(rows: Sequence[RolloutRow]) -> None:
-    """Seconds per step of the reference of the same case over a rollout's own, by both clocks.
+def speedups(reference: Trajectory, rollout: Trajectory) -> dict[str, float | None]:
+    """Seconds per step of the reference over the rollout's own, by both clocks.
 
     ``cpu_speedup_to_end`` is per model time: a flow that limits dt more costs more steps.
     """
-    for speedup, pace in (("speedup", "seconds_per_step"), ("cpu_speedup", "cpu_seconds_per_step")):
-        theirs = {r["case"]: r[pace] for r in rows if r["solver"] == REFERENCE}
-        for entry in rows:
-            own, other = entry[pace], theirs[entry["case"]]
-            entry[speedup] = other / own if own and other else None
-    for entry in rows:
-        pace, steps = entry["cpu_speedup"], entry["relative_steps"]
-        entry["cpu_speedup_to_end"] = pace / steps if pace and steps else None
+    theirs, own = (_paces(each.account).values() for each in (reference, rollout))
+    wall, cpu = (a / b if a and b else None for a, b in zip(theirs, own, strict=True))
+    steps = relative_steps(reference, rollout)
+    to_end = cpu / steps if cpu and steps else None
+    return {"speedup": wall, "cpu_speedup": cpu, "cpu_speedup_to_end": to_end}
+
+
+def _paces(account: Account) -> dict[str, float | None]:
+    """Seconds per step by the wall's clock and the processor's, None without a step."""
+    clocks = {"seconds_per_step": account.seconds, "cpu_seconds_per_step": account.cpu_seconds}
+    return {name: s / account.steps if account.steps else None for name, s in clocks.items()}
 
 
 def summary(rows: Sequence[RolloutRow], label: str) -> RolloutRow:

@@ -31,7 +31,6 @@ from .scores import (
     THRESHOLDS,
     TIMES_TWIN,
     Trajectories,
-    add_speedups,
     disturbed,
     row,
     summary,
@@ -218,7 +217,6 @@ def _deliver(
         for (name, label), trajectory in found.items()
         if label != TWIN
     ]
-    add_speedups(rows)
     result = {
         "suite": out.name,
         "grids": sorted({f"{c.config.grid.nx}x{c.config.grid.ny}" for c in cases}),
