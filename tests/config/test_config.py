@@ -93,7 +93,6 @@ REFUSED = [
         '"hot", "cold", "linear", "conductive", "profile", "predicted", "file", not "warm".',
     ),
     ("initial.kind=file", 'initial.kind = "file" needs initial.path'),
-    ("initial.path=runs/a", 'initial.path is only read with initial.kind = "file"'),
     ("time.dt_initial=1e-3", "time.dt_initial = 0.001 must not exceed time.dt_max = 0.0001"),
     ("time.dt_min=1e-7", "time.dt_min = 1e-07 must lie below time.dt_initial = 1e-07"),
     ("output.every=1e-9", "output.every = 1e-09 would write 1e+08 outputs"),

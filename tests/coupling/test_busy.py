@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from helpers.rollouts import short_run
+from helpers.rollouts import short_run, summary
 from tellus.coupling.trajectory.comparison.compare import compare
 from tellus.coupling.trajectory.comparison.found import headline, table
 from tellus.io import busy
@@ -37,9 +37,9 @@ def test_the_processes_of_a_team_are_not_others(monkeypatch: pytest.MonkeyPatch)
 def test_a_run_on_a_busy_machine_is_called_that(tmp_path: Path) -> None:
     quiet, disturbed = short_run(tmp_path / "quiet"), short_run(tmp_path / "disturbed")
     for run, share in ((quiet, 3.0), (disturbed, 47.0)):
-        summary = json.loads((run / "run.json").read_text())
-        assert 0.0 <= summary["others_percent"] <= 100.0
-        (run / "run.json").write_text(json.dumps(summary | {"others_percent": share}))
+        noted = summary(run)
+        assert 0.0 <= noted["others_percent"] <= 100.0
+        (run / "run.json").write_text(json.dumps(noted | {"others_percent": share}))
     result = compare([quiet, disturbed])
     assert [run.cost.others_percent for run in result.runs] == [3.0, 47.0]
     (*_, said) = headline(result)
@@ -52,9 +52,9 @@ def test_a_run_on_a_busy_machine_is_called_that(tmp_path: Path) -> None:
 
 def test_runs_of_earlier_versions_did_not_watch(tmp_path: Path) -> None:
     run = short_run(tmp_path / "run")
-    summary = json.loads((run / "run.json").read_text())
-    del summary["others_percent"]
-    (run / "run.json").write_text(json.dumps(summary))
+    noted = summary(run)
+    del noted["others_percent"]
+    (run / "run.json").write_text(json.dumps(noted))
     result = compare([run])
     assert result.runs[0].cost.others_percent is None
     assert len(headline(result)) == 1

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import tellus.coupling.dataset.make as datasets
+from helpers.cards import card_of, edit_card
 from helpers.rollouts import complaint, files
 from tellus.config import DatasetConfig, dump, load_dataset_config
 from tellus.coupling.dataset.make import make_dataset, simulate
@@ -184,7 +185,7 @@ def test_a_complete_data_set_is_left_as_it_is(made: Path) -> None:
 
 
 def test_the_card_says_what_is_there_and_training_reads_it(made: Path) -> None:
-    config, card = configured(), json.loads((made / "card.json").read_text())
+    config, card = configured(), card_of(made)
     assert card["grid"] == {"nx": 16, "ny": 8, "aspect": 4.0}
     assert (card["boundaries"], card["seed"]) == ("free-slip", 0)
     assert card["config"]["stokes"]["solver"] == "skip:3"
@@ -206,14 +207,14 @@ def test_the_card_says_what_is_there_and_training_reads_it(made: Path) -> None:
 
 def test_a_set_without_statistics_gets_them(copy: Path) -> None:
     """As version 0.1.0 left it: the same figures, measured from what is stored."""
-    before = json.loads((copy / "card.json").read_text())
+    before = card_of(copy)
     stored = copy / "simulations" / "sim_001.zarr" / "zarr.json"
     group = json.loads(stored.read_text())
     for key in ("statistics", "seconds"):
         del group["attributes"][key]
     stored.write_text(json.dumps(group))
     make_dataset(configured(), copy, report=lambda line: None)
-    after = json.loads((copy / "card.json").read_text())
+    after = card_of(copy)
     assert after["statistics"] == before["statistics"]
     assert after["seconds"] is None
 
@@ -239,14 +240,14 @@ def test_snapshots_and_their_labels(made: Path) -> None:
 
 def test_the_hash_is_that_of_the_content(copy: Path) -> None:
     config = configured()
-    before = json.loads((copy / "card.json").read_text())["hash"]
+    before = card_of(copy)["hash"]
     # The same simulation with another perturbation.
     shutil.rmtree(copy / "simulations" / "sim_001.zarr")
     member = members(config)[1]
     other = Member(**(member.__dict__ | {"seed": 12345}))
     simulate(config, other, copy)
     make_dataset(config, copy, report=lambda line: None)
-    assert json.loads((copy / "card.json").read_text())["hash"] != before
+    assert card_of(copy)["hash"] != before
 
 
 def test_another_configuration_is_refused(made: Path) -> None:
@@ -394,10 +395,7 @@ def test_a_flipped_bit_or_a_lost_chunk_never_reaches_training(copy: Path) -> Non
 
 
 def test_an_early_data_set_has_one_digest(copy: Path) -> None:
-    card = json.loads((copy / "card.json").read_text())
-    for entry in card["simulations"]:
-        del entry["digests"]
-    (copy / "card.json").write_text(json.dumps(card))
+    edit_card(copy, lambda card: [entry.pop("digests") for entry in card["simulations"]])
     dataset, store = Dataset.open(copy), zarr.open_group(copy / "simulations" / "sim_001.zarr")
     dataset.arrays("sim_001", "temperature", "psi")
     store.attrs["temperature_sha256"] = "0"

@@ -14,6 +14,7 @@ import pytest
 from typer.testing import CliRunner
 
 from helpers import one_by_one
+from helpers.cards import edit_card
 from helpers.run_fixtures import dataset
 from tellus.cli import app
 from tellus.config import load_training_config
@@ -137,8 +138,7 @@ def test_models_of_other_settings_or_data_are_refused(
     weights = (out / "paper" / "model" / "weights.safetensors").read_bytes()
     other = tmp_path / "other"
     shutil.copytree(dataset, other)
-    card = json.loads((other / "card.json").read_text())
-    (other / "card.json").write_text(json.dumps(card | {"hash": "another"}))
+    edit_card(other, lambda card: card.update(hash="another"))
     rate = ("--set", "training.learning_rate=0.5")
     for data, changes in ((other, SEED), (dataset, (*SEED, *rate)), (dataset, ())):
         code, said = run(folder, data, out, "--only", "paper", *changes)

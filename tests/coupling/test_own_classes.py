@@ -1,6 +1,5 @@
 """Classes of one's own, named by a configuration or handed in: taken, recorded, checked."""
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from inspect import getsource
@@ -11,6 +10,7 @@ import pytest
 
 import tellus as library
 from helpers import one_by_one
+from helpers.cards import card_of
 from helpers.rollouts import Damped, assert_same, case, files, summary, tellus, write_case
 from tellus.config import load_dataset_config
 from tellus.coupling.dataset.make import make_dataset
@@ -120,7 +120,7 @@ def test_a_data_set_keeps_the_class_it_was_made_with(
         ],
     )
     make_dataset(config, folder / "data", report=lambda line: None)
-    kept = json.loads((folder / "data" / "card.json").read_text())["classes"]["stokes.solver"]
+    kept = card_of(folder / "data")["classes"]["stokes.solver"]
     assert kept["class"] == f"{folder / 'parts.py'}:Damped"
     assert f"SHA-256 {kept['sha256'][:12]}" in tellus("info", "data").stdout
     (folder / "data" / "card.json").unlink()

@@ -11,6 +11,7 @@ import pytest
 
 import tellus.coupling.trajectory.suite.suite as suites
 from helpers import one_by_one
+from helpers.cards import card_of, edit_card
 from helpers.rollouts import SIMPLEST, complaint, files, tellus
 from helpers.trajectories import Spoilt, make_known, refuse, synthetic
 from tellus.config import Config, load_config, load_dataset_config
@@ -380,7 +381,7 @@ def data(tmp_path: Path) -> Path:
 
 def test_cases_are_the_simulations_of_the_data_set(data: Path) -> None:
     cases = cases_of_data(data, "test", steps=7)
-    entries = json.loads((data / "card.json").read_text())["simulations"][:2]
+    entries = card_of(data)["simulations"][:2]
     assert [case.name for case in cases] == ["sim_000", "sim_001"]
     for case, entry in zip(cases, entries, strict=True):
         assert case.parameters == {key: entry[key] for key in case.parameters}
@@ -519,8 +520,6 @@ def test_bad_input_ends_in_a_sentence(
 def test_a_damaged_card_is_bad_input(
     change: Callable[[Any], object], sentence: str, data: Path
 ) -> None:
-    card = json.loads((data / "card.json").read_text())
-    change(card)
-    (data / "card.json").write_text(json.dumps(card))
+    edit_card(data, change)
     with pytest.raises(InputError, match=sentence):
         cases_of_data(data)

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from helpers.numerics import divergence
 from helpers.rollouts import SIMPLEST, case
 from helpers.trajectories import Spoilt, make_weary_known, synthetic
 from tellus.coupling.build import boundaries_of
@@ -91,8 +92,8 @@ def test_heat_given_is_that_of_all_sources() -> None:
         recorder.run(1.0, steps=1)
         # Heun's two stages see nearly the T before and after the step.
         warmth = 0.5 * (before + simulation.temperature)
-        divergence = np.diff(flow.u, axis=1) / grid.hx + np.diff(flow.v, axis=0) / grid.hy
-        made.append(made[-1] + (simulation.time - time) * float(np.mean(warmth * divergence)))
+        outflow = divergence(flow.u, flow.v, grid)
+        made.append(made[-1] + (simulation.time - time) * float(np.mean(warmth * outflow)))
     found = recorded(recorder)
     assert abs(made[-1]) > 1e-7
     expected = pytest.approx(np.array(made), rel=1e-3, abs=1e-13)

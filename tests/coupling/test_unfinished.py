@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from helpers.rollouts import case, tellus
+from helpers.rollouts import case, summary, tellus
 from helpers.run_fixtures import one_field
 from tellus.coupling.directory.checkpoint import FOLDER
 from tellus.coupling.directory.recorded import read_run
@@ -33,10 +33,10 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def killed(whole: Path, out: Path, checkpoint: int = CHECKPOINT) -> Path:
     """As a kill leaves it: run.json of the start, one checkpoint, a row that was begun."""
     shutil.copytree(whole, out)
-    summary = json.loads((whole / "run.json").read_text())
+    ended = summary(whole)
     nothing = {"stokes": {"factor": 1e-6}, "energy": 0.0, "output": 0.1, "total": 0.3}
     start = {"status": "running", "message": "", "steps": 0, "time": 0.0, "seconds": nothing}
-    (out / "run.json").write_text(json.dumps(summary | start))
+    (out / "run.json").write_text(json.dumps(ended | start))
     for path in (out / FOLDER).glob("step-*.npz"):
         if int(path.name.split("-")[1]) != checkpoint:
             path.unlink()

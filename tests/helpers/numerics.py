@@ -57,6 +57,12 @@ def cell_flow(grid: Grid, peak: float, modes: Sequence[tuple[int, int, float]]) 
     return flow_of(peak / np.pi * psi, grid)
 
 
+def divergence(u: Array, v: Array, grid: Grid) -> Array:
+    """What flows out of each cell, over its area."""
+    found: Array = np.diff(u, axis=1) / grid.hx + np.diff(v, axis=0) / grid.hy
+    return found
+
+
 def worst_difference(found: Array, expected: Array) -> float:
     """Largest difference, relative to the largest expected value."""
     return float(np.max(np.abs(found - expected)) / np.max(np.abs(expected)))

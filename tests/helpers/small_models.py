@@ -1,7 +1,6 @@
 """A model of every kind, small and untrained, saved as training saves it; what models hold."""
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -54,19 +53,6 @@ def _card(settings: Any, grid: Grid, **own: Any) -> dict[str, Any]:
     general |= {"network": settings.network.to_json(), "scale": Regression().to_json()}
     plain: dict[str, Any] = json.loads(json.dumps({**general, **own}))
     return plain
-
-
-def card_of(directory: Path) -> dict[str, Any]:
-    """The card of a model or a data set."""
-    card: dict[str, Any] = json.loads((directory / files.CARD).read_text())
-    return card
-
-
-def edit_card(directory: Path, change: Callable[[dict[str, Any]], object]) -> None:
-    """Change it in place."""
-    card = card_of(directory)
-    change(card)
-    (directory / files.CARD).write_text(json.dumps(card))
 
 
 def epochs_of(model: Path) -> list[dict[str, Any]]:

@@ -19,6 +19,7 @@ from typer.testing import CliRunner
 
 import tellus
 from helpers import mutations as damage
+from helpers.cards import card_of
 from helpers.run_fixtures import library_log, one_field, one_thread
 from helpers.small_data import Member, pairs_of_snapshots, problem, write_dataset
 from helpers.small_models import save_models
@@ -111,7 +112,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("whole")
     tellus.run(tellus.load_config(None, CONFIG), root / "run")
     write_dataset(root / "data", GRID, _members(), config={"dataset": {"snapshot_every": 10}})
-    card = json.loads((root / "data" / "card.json").read_text())
+    card = card_of(root / "data")
     for entry, (_, values, arrays) in zip(card["simulations"], _members(), strict=True):
         law = problem(0, values["gamma_T"], values["gamma_p"], 1.0, GRID).rheology
         entry["statistics"] = measure(arrays["temperature"], arrays["psi"], law, GRID)

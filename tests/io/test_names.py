@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from helpers.cards import edit_card
 from helpers.rollouts import complaint, short_run
 from helpers.small_data import GRID, parameters, write_still
 from tellus.coupling.experiments.experiment import find_experiments
@@ -50,9 +51,8 @@ def test_plain_names_are_taken_once() -> None:
 
 def test_a_data_set_is_refused_by_its_card(tmp_path: Path) -> None:
     """Of train, evaluate, export, bench box and experiments."""
-    card = json.loads((write_still(tmp_path) / "card.json").read_text())
-    card["simulations"][0]["name"] = "../../out"
-    (tmp_path / "card.json").write_text(json.dumps(card))
+    write_still(tmp_path)
+    edit_card(tmp_path, lambda card: card["simulations"][0].update(name="../../out"))
     with pytest.raises(InputError, match=r"card\.json: the name '\.\./\.\./out' is refused"):
         Dataset.open(tmp_path)
 

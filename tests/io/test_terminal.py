@@ -1,7 +1,6 @@
 """Lost, full and closed terminals: a run goes on to its end, and ends with its own status."""
 
 import io
-import json
 import os
 import pty
 import sys
@@ -12,7 +11,7 @@ import pytest
 import typer
 
 from helpers.forked import ended, forked
-from helpers.rollouts import case, short_run, write_case
+from helpers.rollouts import case, short_run, summary, write_case
 from tellus.__main__ import main
 from tellus.coupling.runs import progress
 from tellus.coupling.runs.run import run_directory
@@ -89,7 +88,7 @@ def test_a_run_ends_well_whatever_became_of_its_streams(streams: str, tmp_path: 
         command("run", str(config), "--out", str(tmp_path / "run"))
 
     assert ended(forked(run), 250.0) == 0
-    assert json.loads((tmp_path / "run" / "run.json").read_text())["status"] == "done"
+    assert summary(tmp_path / "run")["status"] == "done"
     for file in tmp_path.rglob("*"):
         # A closed stream's number must not become a file's.
         assert not file.is_file() or b"steps to t" not in file.read_bytes()

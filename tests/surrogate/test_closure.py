@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 import torch
 
+from helpers.cards import edit_card
 from helpers.numerics import rough_field
 from helpers.physics_cases import assert_heat_is_kept, unheated
 from helpers.rollouts import complaint, files, summary, tellus, write_case
 from helpers.small_filtered import familiar_everywhere
-from helpers.small_models import edit_card, epochs_of
+from helpers.small_models import epochs_of
 from tellus.config import load_config
 from tellus.coupling.output.web import export_closure
 from tellus.coupling.simulation.loop import Simulation

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from helpers.cards import card_of
 from helpers.rollouts import complaint, tellus
 from helpers.small_data import make_runs
 from tellus.errors import InputError, SolverError
@@ -124,7 +125,7 @@ def test_commands(made: Path, tmp_path: Path) -> None:
     file, out = tmp_path / "t.npz", tmp_path / "out"
     assert "MB" in tellus("export", made, "--to", "travel", "--out", file).output
     tellus("unpack", file, "--out", out, "--tolerance", "1e-6")
-    assert json.loads((out / "card.json").read_text())["labels"]["velocity"] == 1e-6
+    assert card_of(out)["labels"]["velocity"] == 1e-6
     elsewhere = ("unpack", file, "--out", tmp_path / "new", "--device", "tpu")
     assert "--device tpu cannot be used" in complaint(*elsewhere)
     assert not (tmp_path / "new").exists()

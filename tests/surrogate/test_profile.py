@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from helpers.cards import edit_card
 from helpers.rollouts import tellus
 from helpers.small_data import Member, parameters, write_dataset
-from helpers.small_models import edit_card
 from tellus.config import Config, load_config
 from tellus.coupling.build import grid_of, resolved
 from tellus.coupling.starts.initial import initial_temperature

@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 import torch
 
+from helpers.cards import card_of, edit_card
 from helpers.small_data import GRID, make_runs
-from helpers.small_models import card_of, edit_card, epochs_of
+from helpers.small_models import epochs_of
 from tellus.config import load_training_config
 from tellus.errors import InputError
 from tellus.solver.grid import Grid

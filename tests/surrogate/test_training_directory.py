@@ -1,7 +1,6 @@
 """The directory of a training: one process at a time, refused before data are read, never mixed."""
 
 import errno
-import json
 import os
 import shutil
 from pathlib import Path
@@ -12,6 +11,7 @@ import pytest
 import torch
 from typer.testing import Result
 
+from helpers.cards import card_of
 from helpers.rollouts import tellus
 from tellus.io.lock import NAME, sole_user
 from tellus.solver.grid import Grid
@@ -109,4 +109,4 @@ def test_a_data_set_that_cannot_be_written_is_trained_on(dataset: Path, tmp_path
     two_level = '[base]\nsolver = "coarse:2"\n[network]\nwidths = [4]\n[training]\nepochs = 1\n'
     said = train(data, tmp_path / "m", settings=two_level, status=0).stderr
     assert "could not be kept" in said
-    assert json.loads((tmp_path / "m" / "card.json").read_text())["kind"] == "two-level"
+    assert card_of(tmp_path / "m")["kind"] == "two-level"
