@@ -3,7 +3,8 @@
 import pytest
 
 from tellus.config import load_config, load_dataset_config
-from tellus.coupling.build import boundaries_of, heating_of, rheology_of, stepping_of
+from tellus.coupling.build import boundaries_of, heating_of, rheology_of
+from tellus.coupling.simulation.arguments import stepping_of
 from tellus.coupling.simulation.loop import Simulation
 from tellus.coupling.simulation.stepping import Stepping
 from tellus.coupling.solvers.names import make_solver
