@@ -6,6 +6,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from tellus.config.solver_spec import SolverSpec
 from tellus.coupling.output.style import LINES, styled
 
 from .fronts import HALVED, PERTURBED, SECONDS, CaseDistances, floored, pareto_front
@@ -97,9 +98,9 @@ def _labels(
 
 def _short(row: Row) -> str:
     """Solver and Courant number, such as ric4 1.25."""
-    kind, *arguments = row["solver"].split(":")
-    numbers = [argument for argument in arguments[:1] if argument.isdigit()]
-    return f"{kind[:3]}{''.join(numbers)} {row['courant']:g}"
+    spec = SolverSpec.parse(row["solver"])
+    numbers = [argument for argument in spec.arguments[:1] if argument.isdigit()]
+    return f"{spec.kind[:3]}{''.join(numbers)} {row['courant']:g}"
 
 
 def _front(rows: Sequence[Row], distances: CaseDistances, name: str) -> list[tuple[float, float]]:

@@ -22,6 +22,7 @@ import typer
 from rich.console import Console
 from typer import Option
 
+from tellus.config.solver_spec import SolverSpec
 from tellus.errors import RunFailedError
 from tellus.io.busy import Watch
 from tellus.solver.grid import Array, Grid
@@ -143,7 +144,8 @@ def one(source: Grid, grid: Grid, name: str, repeats: int, scratch: Path) -> Non
         Where files are written: `Solves` as JSON, the stream function of the first state.
     """
     states = [_carried_to(grid, problem) for problem in problems(source)]
-    setup, solver = timed(lambda: MumpsSolver(grid, name))
+    spec = SolverSpec.parse(name)
+    setup, solver = timed(lambda: MumpsSolver(grid, spec.kind, *spec.arguments))
     solver.solve(states[0])
     with Watch() as watch:
         asked = islice(cycle(states), repeats)

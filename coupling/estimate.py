@@ -8,8 +8,7 @@ import numpy as np
 import psutil
 
 from tellus.config.sections import TimeSection
-from tellus.config.solver_spec import SolverSpec
-from tellus.coupling.solvers.names import memory_of
+from tellus.coupling.solvers.names import memory_of, period_of
 from tellus.errors import InputError
 from tellus.solver.energy import MP5, VAN_LEER
 from tellus.solver.grid import Grid
@@ -28,9 +27,6 @@ HALF_A_CELL = 0.5
 """Cells from a wall to the first T: no layer measures less, however young it is."""
 
 CRITICAL_RAYLEIGH = 1000.0
-
-PERIODIC = ("anchored", "richardson", "skip")
-"""Kinds of solvers whose dearest solve is every N-th one, where their name begins with a number."""
 
 WORTH_WHILE = 3.0
 """How many times longer implicit diffusion must make the steps to be spoken of ..."""
@@ -101,9 +97,7 @@ def cost_sentence(
     until : str
         What its end or their number depends on, see `fewest_steps`.
     """
-    spec = SolverSpec.parse(solver)
-    periodic = spec.kind in PERIODIC and spec.arguments[:1] != () and spec.arguments[0].isdecimal()
-    solves = ceil(steps / int(spec.arguments[0])) if periodic else steps
+    solves = ceil(steps / period_of(solver))
     return (
         f"{grid} cells, --stokes {solver}: one solve took {1e3 * solve_seconds:.3g} ms, so at "
         f"least {steps} steps and {solves * solve_seconds:.3g} s{until}, more where the flow "

@@ -54,6 +54,12 @@ def count(most: int, least: int = 1) -> Limits:
     return Limits(least=least, most=most, whole=True)
 
 
+def coarsening(name: str) -> int:
+    """The N of the name "coarse:N"; 0 of any other."""
+    kind, _, factor = name.partition(":")
+    return int(factor) if kind == "coarse" and factor.isdecimal() else 0
+
+
 class Declared(NamedTuple):
     """A field with what is said of it, its type without None, and its default."""
 

@@ -37,6 +37,7 @@ BuildSolver = Callable[[SolverSpec, Grid, PicardSettings], StokesSolver]
 BuildLinear = Callable[[SolverSpec, Grid], StokesSolver]
 MemoryEstimate = Callable[[SolverSpec, Grid], float]
 GridWithin = Callable[[SolverSpec, Grid], Grid]
+Period = Callable[[SolverSpec], int]
 
 
 class SolverEntry(NamedTuple):
@@ -54,6 +55,7 @@ class SolverEntry(NamedTuple):
     memory: MemoryEstimate = lambda spec, grid: 0.0  # bytes, but for the solver in its name
     ranks: bool = False  # whether several processes of an mpirun share its work
     grid_within: GridWithin = lambda spec, grid: grid  # of the solver that its name ends in
+    period: Period = lambda spec: 1  # calls from one of its dearest solves to the next, at least
 
 
 SOLVERS: dict[str, SolverEntry] = {}
@@ -85,6 +87,12 @@ def linear(build: BuildLinear) -> BuildSolver:
     return iterated
 
 
+def _every(spec: SolverSpec) -> int:
+    """The number of steps that a name begins with; 1 where it begins with none."""
+    often = spec.arguments[:1]
+    return int(often[0]) if often and is_whole(often[0]) else 1
+
+
 @kind("direct", "banded Cholesky on the psi system, every step", memory=memory.direct)
 @linear
 def _direct(spec: SolverSpec, grid: Grid) -> StokesSolver:
@@ -98,6 +106,7 @@ def _direct(spec: SolverSpec, grid: Grid) -> StokesSolver:
     "skip:N[:linear][:NAME], skip:tol=X[:NAME]",
     "direct, or NAME, every N-th step or when the error may exceed X; held or extrapolated",
     memory=lambda spec, grid: 0.0 if spec.inner else memory.bands(grid),
+    period=_every,
 )
 def _skip(spec: SolverSpec, grid: Grid, picard: PicardSettings) -> StokesSolver:
     from .skip import SkipSolver, ToleranceSkipSolver
@@ -210,7 +219,7 @@ def _lagged(spec: SolverSpec, grid: Grid) -> StokesSolver:
 def _mumps(spec: SolverSpec, grid: Grid) -> StokesSolver:
     from tellus.solver.mumps.solver import MumpsSolver
 
-    return MumpsSolver(grid, str(spec))
+    return MumpsSolver(grid, spec.kind, *spec.arguments)
 
 
 @kind(
@@ -246,6 +255,7 @@ def _surrogate(spec: SolverSpec, grid: Grid, picard: PicardSettings) -> StokesSo
     "direct every N-th step, or when the error may exceed X; increments of NAME between",
     requirements="those of NAME",
     memory=memory.lagged,
+    period=_every,
 )
 def _anchored(spec: SolverSpec, grid: Grid, picard: PicardSettings) -> StokesSolver:
     from .anchored import AnchoredSolver, ToleranceAnchoredSolver
@@ -319,6 +329,7 @@ def _fine(spec: SolverSpec, grid: Grid, picard: PicardSettings) -> StokesSolver:
     f"{RECOMMENDED}, or NAME, on the grid of T and, every N-th step, fine:2: fourth order",
     memory=lambda spec, grid: _alone(spec, grid) + memory.fine(spec, grid.finer(2)),
     grid_within=lambda spec, grid: grid.finer(2),
+    period=_every,
 )
 def _richardson(spec: SolverSpec, grid: Grid, picard: PicardSettings) -> StokesSolver:
     from .fine import FineSolver, RichardsonSolver

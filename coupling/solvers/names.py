@@ -1,5 +1,7 @@
 """Names of Stokes solvers, `name[:argument]...`: what they stand for, and what they will take."""
 
+from math import prod
+
 from tellus.config.solver_spec import SolverSpec
 from tellus.errors import InputError
 from tellus.solver.grid import Grid
@@ -21,15 +23,18 @@ def make_solver(name: str, grid: Grid, picard: PicardSettings | None = None) -> 
     """
     if not isinstance(grid, Grid):
         raise InputError(f"make_solver: grid must be a tellus.Grid, not {grid!r}.")
-    check_name(name)
-    return built(SolverSpec.parse(name), grid, picard or PicardSettings())
+    return built(_parsed(name), grid, picard or PicardSettings())
 
 
 def check_name(name: str) -> None:
     """Raise InputError unless the name's first word is known; its arguments need a grid."""
+    check_kind(_parsed(name))
+
+
+def _parsed(name: str) -> SolverSpec:
     if not isinstance(name, str):
         raise InputError(f'make_solver: name must be a string such as "direct", not {name!r}.')
-    check_kind(SolverSpec.parse(name))
+    return SolverSpec.parse(name)
 
 
 def memory_of(name: str, grid: Grid) -> float:
@@ -40,6 +45,12 @@ def memory_of(name: str, grid: Grid) -> float:
             held += SOLVERS[spec.kind].memory(spec, grid)
             grid = SOLVERS[spec.kind].grid_within(spec, grid)
     return held
+
+
+def period_of(name: str) -> int:
+    """Calls from one of a solver's dearest solves to the next, by the numbers in its name."""
+    chain = SolverSpec.parse(name).chain()
+    return prod(SOLVERS[spec.kind].period(spec) for spec in chain if spec.kind in SOLVERS)
 
 
 def shares_processes(name: str) -> bool:

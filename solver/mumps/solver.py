@@ -35,8 +35,10 @@ class MumpsSolver(StokesSolver):
     Parameters
     ----------
     grid : Grid
-    name : str
-        With arguments, such as "mumps:lu:amf", see `variant`.
+    kind : str
+        "mumps" or "mumps-psi".
+    *arguments : str
+        Such as "lu" and "amf", see `variant`.
 
     Raises
     ------
@@ -44,9 +46,8 @@ class MumpsSolver(StokesSolver):
         PETSc, petsc4py or the ordering is missing, or an argument is not known.
     """
 
-    def __init__(self, grid: Grid, name: str = "mumps") -> None:
-        kind, *arguments = name.split(":")
-        self.name = name
+    def __init__(self, grid: Grid, kind: str = "mumps", *arguments: str) -> None:
+        self.name = ":".join([kind, *arguments])
         variant(kind, arguments)  # complains before anything is loaded
         processes = world()
         settings = variant(kind, arguments, processes.size)

@@ -17,6 +17,7 @@ from tellus.solver.rheology import FrankKamenetskii
 from tellus.solver.stokes import QUIET_VRMS, StokesProblem
 from tellus.surrogate.card import PARAMETERS
 from tellus.surrogate.data import Snapshots
+from tellus.surrogate.settings import coarsening
 
 SMALLEST = 1e-12
 
@@ -168,7 +169,7 @@ def fitted_scale(name: str, snapshots: Snapshots) -> VelocityScale:
         return Regression.fitted(snapshots)
     if name == FromViscosity.kind:
         return FromViscosity.fitted(snapshots)
-    return FromCoarse(int(name.removeprefix("coarse:")))
+    return FromCoarse(coarsening(name))
 
 
 def largest_velocity(snapshots: Snapshots) -> Array:

@@ -1,12 +1,11 @@
 """The choices that shape the network of Agarwal et al. (2025) and its training."""
 
-import re
 from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
 from tellus.errors import InputError
 from tellus.surrogate.network_settings import MultiScaleNetworkSettings
-from tellus.surrogate.settings import WEIGHT, LoopSettings, StoredSettings, setting
+from tellus.surrogate.settings import WEIGHT, LoopSettings, StoredSettings, coarsening, setting
 
 
 @dataclass(frozen=True)
@@ -91,7 +90,7 @@ class MultiScaleSettings(PaperLoopSettings):
                 'model.walls = "exact" needs a stream function: take model.mass = "hard", or '
                 'walls = "paper".'
             )
-        if not re.fullmatch(r"regression|viscosity|coarse:([2-9]|[1-9][0-9]+)", self.scale):
+        if self.scale not in ("regression", "viscosity") and coarsening(self.scale) < 2:
             raise InputError(
                 f'model.scale = "{self.scale}" must be "regression", "viscosity" or "coarse:4".'
             )

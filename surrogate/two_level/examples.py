@@ -17,6 +17,7 @@ from tellus.solver.grid import Array, Grid
 from tellus.surrogate.data import Dataset, Snapshots, too_quiet
 from tellus.surrogate.features import Inputs, observe
 from tellus.surrogate.rows import Rows
+from tellus.surrogate.settings import coarsening
 
 log = logging.getLogger("tellus")
 
@@ -38,11 +39,11 @@ class Examples(Rows):
 
 def make_base(name: str, grid: Grid) -> CoarseSolver:
     """The base called `name` ("coarse:N") on `grid`; raises InputError for another name."""
-    kind, _, factor = name.partition(":")
-    if kind != "coarse" or not factor.isdecimal() or int(factor) < 1:
+    factor = coarsening(name)
+    if factor < 1:
         raise InputError(f'base "{name}" is not known: write "coarse:2" or "coarse:4".')
-    grid.require(4 * int(factor), f'base.solver = "{name}"', "name one of a smaller factor")
-    return CoarseSolver(grid, int(factor))
+    grid.require(4 * factor, f'base.solver = "{name}"', "name one of a smaller factor")
+    return CoarseSolver(grid, factor)
 
 
 def load_examples(dataset: Dataset, split: str, base: CoarseSolver, quiet_vrms: float) -> Examples:

@@ -13,6 +13,7 @@ from helpers.physics_cases import SLIPS, run_in_pieces, slip_walls, unheated
 from helpers.rollouts import SIMPLEST, summary, tellus
 from tellus.coupling.ranks import ranks_of, refuse_idle_processes
 from tellus.coupling.runs.run import run_directory
+from tellus.coupling.solvers.names import make_solver, shares_processes
 from tellus.errors import InputError, RunFailedError
 from tellus.solver.direct import DirectSolver
 from tellus.solver.grid import Array, Grid
@@ -37,17 +38,17 @@ def rough_problem(
 @pytest.mark.usefixtures("petsc")
 @pytest.mark.parametrize("name", ["mumps", "mumps:lu", "mumps-psi"])
 def test_a_kept_analysis_gives_what_a_fresh_one_gives(name: str) -> None:
-    kept = MumpsSolver(GRID, name)
+    kept = MumpsSolver(GRID, *name.split(":"))
     for seed in range(3):
         asked = rough_problem(GRID, 1e8, seed=seed)
-        flow, fresh = kept.solve(asked), MumpsSolver(GRID, name).solve(asked)
+        flow, fresh = kept.solve(asked), MumpsSolver(GRID, *name.split(":")).solve(asked)
         np.testing.assert_array_equal(flow.psi, fresh.psi)
         assert flow.report.seconds["analyse"] == 0.0
 
 
 @pytest.mark.usefixtures("petsc")
 def test_a_repeated_analysis_is_reported_and_changes_rounding_only() -> None:
-    kept, repeated = MumpsSolver(GRID, "mumps"), MumpsSolver(GRID, "mumps:analyse")
+    kept, repeated = MumpsSolver(GRID, "mumps"), MumpsSolver(GRID, "mumps", "analyse")
     for seed in range(3):
         asked = rough_problem(GRID, 1e8, seed=seed)
         flow = repeated.solve(asked)
@@ -63,7 +64,7 @@ def test_an_ordering_that_mumps_does_not_have_is_refused(monkeypatch: pytest.Mon
     """MUMPS silently takes another one, here PORD, and says which if it is asked."""
     monkeypatch.setattr(Factorisation, "ordering", 4)
     with pytest.raises(InputError, match='no ordering "metis"'):
-        MumpsSolver(GRID, "mumps:metis")
+        MumpsSolver(GRID, "mumps", "metis")
 
 
 @pytest.mark.usefixtures("petsc")
@@ -76,10 +77,16 @@ def test_too_little_workspace_is_made_good(monkeypatch: pytest.MonkeyPatch) -> N
 
     monkeypatch.setattr("tellus.solver.mumps.solver.variant", tight)
     grid = Grid(128, 32, 4.0)
-    solver, asked = MumpsSolver(grid, "mumps:amf"), rough_problem(grid, 1e8)
+    solver, asked = MumpsSolver(grid, "mumps", "amf"), rough_problem(grid, 1e8)
     flow = solver.solve(asked)
     assert relative_velocity_error(flow, DirectSolver(grid).solve(asked)) < 1e-8
     assert solver._factorisation.workspace > 1
+
+
+@pytest.mark.usefixtures("petsc")
+@pytest.mark.parametrize("name", ["mumps", "mumps-psi", "check:skip:3:mumps", "skip:3"])
+def test_a_name_shares_processes_where_its_solver_does(name: str) -> None:
+    assert shares_processes(name) == make_solver(name, GRID).shares_processes == ("mumps" in name)
 
 
 @pytest.mark.usefixtures("petsc")
@@ -140,13 +147,13 @@ temperature = np.random.default_rng(3).random(grid.cells)
 problem = StokesProblem(grid, temperature, FrankKamenetskii(1e6))
 found = []
 for name in {names}:
-    solver = MumpsSolver(grid, name)
+    solver = MumpsSolver(grid, *name.split(":"))
     solver.solve(problem)
     try:
         solver.solve(StokesProblem(grid, temperature * np.nan, FrankKamenetskii(1e6)))
     except SolverError:
         print("failed")
-    other = MumpsSolver(Grid(9, 17, 0.5), name)
+    other = MumpsSolver(Grid(9, 17, 0.5), *name.split(":"))
     del other
     found.append(solver.solve(problem).psi)
 np.save(f"{tmp_path}/{{world().rank}}.npy", found)
@@ -161,7 +168,7 @@ np.save(f"{tmp_path}/{{world().rank}}.npy", found)
     temperature = np.random.default_rng(3).random(GRID.cells)
     asked = StokesProblem(GRID, temperature, FrankKamenetskii(1e6))
     for name, psi in zip(names, first, strict=True):
-        assert worst_difference(psi, MumpsSolver(GRID, name).solve(asked).psi) < 1e-9
+        assert worst_difference(psi, MumpsSolver(GRID, *name.split(":")).solve(asked).psi) < 1e-9
 
 
 def written(path: Path, *settings: str) -> Path:
