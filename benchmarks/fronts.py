@@ -36,23 +36,23 @@ def compared(rows: Sequence[Row], floors: Sequence[str]) -> list[Row]:
     network took and the number of such runs after which direct solves would have cost as much.
     """
     done = [row for row in rows if row["failed"] is None]
-    entered = [row for row in done if row["solver"] not in floors]
+    compared = [row for row in done if row["solver"] not in floors]
     nothing = exact(done, floors)
 
     def point(row: Row) -> Point:
         return row["seconds"], max(row[YARDSTICK], nothing)
 
-    front = pareto_front(map(point, entered))
+    front = pareto_front(map(point, compared))
 
     def comparisons(row: Row) -> Row:
         found = {
             "as_good_as_exact": row[YARDSTICK] < nothing,
             "on_front": point(row) in front,
-            "best_classical": _best_classical(row, entered, nothing),
+            "best_classical": _best_classical(row, compared, nothing),
         }
-        return found | ({"training": _training(row, entered)} if is_learned(row) else {})
+        return found | ({"training": _training(row, compared)} if is_learned(row) else {})
 
-    return [{**row, **comparisons(row)} if row in entered else row for row in rows]
+    return [{**row, **comparisons(row)} if row in compared else row for row in rows]
 
 
 def exact(rows: Sequence[Row], floors: Sequence[str]) -> float:
@@ -65,10 +65,10 @@ def is_learned(row: Row) -> bool:
     return SURROGATE in SolverSpec.parse(row["name"]).kinds
 
 
-def _best_classical(row: Row, entered: Sequence[Row], nothing: float) -> Row:
+def _best_classical(row: Row, compared: Sequence[Row], nothing: float) -> Row:
     """The fastest classical solver of no larger error; the direct one always qualifies."""
     enough = max(row[YARDSTICK], nothing)
-    rivals = [r for r in entered if not is_learned(r) and r[YARDSTICK] <= enough]
+    rivals = [r for r in compared if not is_learned(r) and r[YARDSTICK] <= enough]
     best = min(rivals, key=lambda r: r["seconds"])
     return {
         "solver": best["solver"],
@@ -77,10 +77,10 @@ def _best_classical(row: Row, entered: Sequence[Row], nothing: float) -> Row:
     }
 
 
-def _training(row: Row, entered: Sequence[Row]) -> Row:
+def _training(row: Row, compared: Sequence[Row]) -> Row:
     """Seconds of data and training as the model's card has them, and runs until they pay."""
     seconds = training_seconds(row["name"])
-    direct = next(r for r in entered if r["name"] == "direct")
+    direct = next(r for r in compared if r["name"] == "direct")
     saved = direct["seconds"] - row["seconds"]
     runs = seconds / saved if seconds is not None and saved > 0 else None
     return {"seconds": seconds, "direct_seconds_saved_per_run": saved, "break_even_runs": runs}

@@ -117,16 +117,16 @@ def _usable(
 
     Raises InputError where one cannot that must.
     """
-    entered = Selection(grid_of(case.config), required)
+    selected = Selection(grid_of(case.config), required)
     weights: dict[str, str | None] = {}
     for name in names:
         try:
             simulation = Simulation.from_config(case.with_solver(name))
         except (InputError, ImportError) as error:
-            entered.give_up(name, error)
+            selected.give_up(name, error)
         else:
             weights[name] = simulation.solver.weights_sha256
-    return weights, entered.left_out
+    return weights, selected.left_out
 
 
 def _roll_out_all(rollouts: Sequence[Rollout], state: Snapshot) -> list[Trajectory]:

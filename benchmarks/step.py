@@ -63,9 +63,9 @@ def main(
         return state, select(names, state, required)
 
     def measure(start: StepStart) -> Row:
-        state, entered = start
-        left_out = {str(state.grid): entered.left_out} if entered.left_out else {}
-        return {"results": _rows(entered, state, case, ways, repeats), "left_out": left_out}
+        state, selected = start
+        left_out = {str(state.grid): selected.left_out} if selected.left_out else {}
+        return {"results": _rows(selected, state, case, ways, repeats), "left_out": left_out}
 
     return measurement.run("step", prepare, measure)
 
@@ -113,11 +113,11 @@ class Block:
 
 
 def _rows(
-    entered: Selection, state: StokesProblem, case: Case, ways: Mapping[str, Way], repeats: int
+    selected: Selection, state: StokesProblem, case: Case, ways: Mapping[str, Way], repeats: int
 ) -> list[StepRow]:
-    steps = steps_per_block(entered.solvers.values())
+    steps = steps_per_block(selected.solvers.values())
     grid, runs = state.grid, dict[tuple[str, str], Simulation]()
-    for (name, solver), (told, way) in product(entered.solvers.items(), ways.items()):
+    for (name, solver), (told, way) in product(selected.solvers.items(), ways.items()):
         own = make_solver(name, grid) if len(ways) > 1 else solver  # Each with its own memory.
         runs[name, told] = case.simulation(
             grid, state.temperature, state.time, own, way.advection, way.closure
@@ -130,7 +130,7 @@ def _rows(
     rows = []
     for (name, told), taken in blocks.items():
         # The median, unless only some blocks have the factorisation that all of them live on.
-        average: Average = fmean if entered.solvers[name].cycle is None else median
+        average: Average = fmean if selected.solvers[name].cycle is None else median
         seconds = [block.seconds for block in taken]
         spread = Spread(average(seconds), min(seconds), max(seconds))
         rows.append(
@@ -142,7 +142,7 @@ def _rows(
                 steps_per_second=1.0 / spread.median,
                 phases=by_phase((block.phases for block in taken), average),
                 stokes_phases=by_phase((block.stokes for block in taken), average),
-                warnings=entered.warnings[name],
+                warnings=selected.warnings[name],
             )
         )
     return rows

@@ -146,10 +146,10 @@ class GridTiming:
         self, names: Sequence[str], expected: Sequence[Flow | None], *, baseline: bool
     ) -> Row:
         """What `names` add to the result; with `baseline`, the direct solver's parts, too."""
-        entered, threads = select(names, self.sequences[0][0], self.required), allowed()
+        selected, threads = select(names, self.sequences[0][0], self.required), allowed()
         # Set again here: a library that a solver has just loaded has its own idea.
         with fixed_threads(threads):
-            timed = self._warmed_up(entered)
+            timed = self._warmed_up(selected)
             samplers: dict[Any, Callable[[int], Any]] = {
                 name: partial(solver.sample, expected=expected) for name, solver in timed.items()
             }
@@ -158,7 +158,7 @@ class GridTiming:
             if counts:
                 lapack = LapackBaseline(self.sequences)
                 samplers |= {n: partial(lapack.sample, threads=n) for n in sorted(counts)}
-            taken = in_turn(samplers, self.repeats, failed=entered.give_up)
+            taken = in_turn(samplers, self.repeats, failed=selected.give_up)
             pools = thread_pools()
         direct = [sample.seconds for sample in taken.get("direct", [])]
         parts = {count: taken[count] for count in sorted(counts)}
@@ -168,22 +168,22 @@ class GridTiming:
                 solver=name,
                 timings=solver.timings(taken[name]),
                 speedup=_speedup(direct, taken[name]),
-                warnings=entered.warnings[name],
+                warnings=selected.warnings[name],
                 memory_mib=_megabytes(self.memory.get(name)),
             )
             for name, solver in timed.items()
             if name in taken
         ]
         held = [aims(str(self.grid), parts, direct)] if parts and direct else []
-        return {"results": rows, "aims": held, "left_out": entered.left_out, "thread_pools": pools}
+        return {"results": rows, "aims": held, "left_out": selected.left_out, "thread_pools": pools}
 
-    def _warmed_up(self, entered: Selection) -> dict[str, TimedSolver]:
+    def _warmed_up(self, selected: Selection) -> dict[str, TimedSolver]:
         timed = {}
-        for name, solver in list(entered.solvers.items()):
+        for name, solver in list(selected.solvers.items()):
             try:
-                timed[name] = TimedSolver(solver, self.sequences, entered.build_seconds[name])
+                timed[name] = TimedSolver(solver, self.sequences, selected.build_seconds[name])
             except (SolverError, MemoryError) as error:
-                entered.give_up(name, error)
+                selected.give_up(name, error)
         return timed
 
 

@@ -70,8 +70,8 @@ class _Base(Rows):
         parts: list[Self] = []
         with torch.inference_mode():
             for some in each.batches(BATCH):
-                entered = followed(grid, some, None, settings.velocity == OWN)
-                found = [cls._of_segment(grid, one, settings) for one in entered]
+                segments = followed(grid, some, None, settings.velocity == OWN)
+                found = [cls._of_segment(grid, one, settings) for one in segments]
                 parts.append(cls.joined(found, axis=1))
         return cls.joined(parts)
 
@@ -163,8 +163,8 @@ class ClosureLearner(Learner[ClosureSettings]):
         """
         networks, own = self.module.networks, self.settings.velocity == OWN
         kept = base.unrolled.to(self.device)
-        entered = followed(grid, each.to(next(networks.parameters())), networks, own)
-        for number, (part, ours, gap) in enumerate(entered):
+        segments = followed(grid, each.to(next(networks.parameters())), networks, own)
+        for number, (part, ours, gap) in enumerate(segments):
             drift, flow = torch.zeros(2, len(part)).to(gap)
             if training:
                 drift = self._added_drift(grid, each.simulation, number, gap)
