@@ -50,6 +50,11 @@ def well_apart(moments: Sequence[PastFlow], time: float, part: float = 0.25) -> 
     return kept
 
 
+def extended(moments: Sequence[PastFlow], moment: PastFlow, length: int) -> list[PastFlow]:
+    """The last `length` moments, the newest in the place of any that are not earlier."""
+    return [*(past for past in moments if past.time < moment.time), moment][-length:]
+
+
 def stacked(moments: Sequence[PastFlow]) -> SolverState:
     """Past flows as arrays: `times`, shape (n,), and `psi`, shape (n, ny+1, nx+1)."""
     return {
@@ -81,8 +86,7 @@ class History:
 
     def add(self, time: float, psi: Array) -> None:
         """Keep psi, instead of any that is not earlier."""
-        earlier = [flow for flow in self.flows if flow.time < time]
-        self.flows = [*earlier, PastFlow(time, psi)][-LENGTH:]
+        self.flows = extended(self.flows, PastFlow(time, psi), LENGTH)
 
     def state(self) -> SolverState:
         """The past flows as arrays, for a checkpoint."""

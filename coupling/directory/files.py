@@ -23,6 +23,7 @@ from tellus.coupling.directory.timeseries import NAME as SERIES
 from tellus.coupling.directory.timeseries import TimeSeries, rows_until
 from tellus.coupling.ranks import Ranks
 from tellus.errors import InputError
+from tellus.io.json_file import parse_json
 from tellus.io.places import refuse_blocked, refuse_occupied
 from tellus.io.recognised import RUN, expect, lost
 from tellus.io.whole_file import clear_partials, refuse_link, write_atomically
@@ -94,8 +95,8 @@ def check_same_physics(config: Config, out: Path) -> None:
 def check_same_run(out: Path, run_id: str | None) -> None:
     """Refuse a checkpoint of another run than the one that run.json tells of (InputError)."""
     try:
-        stored = json.loads((out / SUMMARY).read_text(encoding="utf-8"))["run_id"]
-    except (OSError, ValueError, LookupError, TypeError):
+        stored = parse_json((out / SUMMARY).read_bytes())["run_id"]
+    except (OSError, ValueError, LookupError):
         # Written anew by every call, so that no run depends on it; earlier versions had no id.
         return
     if stored != run_id:

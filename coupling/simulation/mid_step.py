@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from tellus.solver.grid import Array, Grid
-from tellus.solver.history import PastFlow, extrapolated, stacked, unstacked, well_apart
+from tellus.solver.history import PastFlow, extended, extrapolated, stacked, unstacked, well_apart
 from tellus.solver.stokes import Flow, SolverState, velocity
 
 NOT_SOLVED = ("held", "extrapolated")
@@ -53,10 +53,8 @@ class MidStep:
         if flow.report.status in NOT_SOLVED:
             return
         vector = self._vector(flow)
-        earlier = [past for past in self._solved if past.time < time]
-        if earlier and earlier[-1].psi.size != vector.size:
-            earlier = []
-        self._solved = [*earlier, PastFlow(time, vector)][-KEPT:]
+        alike = [past for past in self._solved if past.psi.size == vector.size]
+        self._solved = extended(alike, PastFlow(time, vector), KEPT)
 
     def over(
         self, start: float, dt: float, flow: Flow, longest: float, end: Callable[[], Flow]

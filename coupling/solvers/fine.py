@@ -11,7 +11,7 @@ from tellus.solver.closure import refined
 from tellus.solver.coarse_means import coarse_face_means, coarse_means
 from tellus.solver.composite import CompositeSolver
 from tellus.solver.grid import Array, Grid
-from tellus.solver.history import PastFlow, extrapolated, stacked, unstacked, well_apart
+from tellus.solver.history import PastFlow, extended, extrapolated, stacked, unstacked, well_apart
 from tellus.solver.phase_timer import added
 from tellus.solver.stokes import (
     Flow,
@@ -109,8 +109,8 @@ class RichardsonSolver(CompositeSolver):
         )
         flow = flow_from_psi(_extrapolated(coarse.psi, fine.psi), problem.grid, report)
         if self.every > 1:
-            earlier = [one for one in self._added if one.time < problem.time]
-            self._added = [*earlier, PastFlow(problem.time, flow.psi - coarse.psi)][-2:]
+            more = PastFlow(problem.time, flow.psi - coarse.psi)
+            self._added = extended(self._added, more, 2)
         if coarse.divergent or fine.divergent:
             u, v = _extrapolated(coarse.u, fine.u), _extrapolated(coarse.v, fine.v)
             flow = replace(flow, u=u, v=v, divergent=True)
