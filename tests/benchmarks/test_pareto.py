@@ -37,7 +37,7 @@ def toy() -> Config:
 
 
 @pytest.fixture(scope="module")
-def ran(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], Path]:
+def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], Path]:
     """What the command says of a small Pareto run and where it lies."""
     out = tmp_path_factory.mktemp("pareto")
     words = ["--solvers", "skip:2,skip:20", "--outputs", "4", "--threads", "1", "--json"]
@@ -45,8 +45,8 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], Path]
     return document, out
 
 
-def test_rows(ran: tuple[dict[str, Any], Path]) -> None:
-    result, out = ran
+def test_rows(finished: tuple[dict[str, Any], Path]) -> None:
+    result, out = finished
     (written,) = out.glob("pareto-*.json")
     assert json.loads(written.read_text(), parse_constant=pytest.fail) == result
     rows = {row["solver"]: row for row in result["results"]}
@@ -78,9 +78,9 @@ def test_rows(ran: tuple[dict[str, Any], Path]) -> None:
 
 
 def test_what_is_done_is_not_run_again(
-    ran: tuple[dict[str, Any], Path], toy: Config, monkeypatch: pytest.MonkeyPatch
+    finished: tuple[dict[str, Any], Path], toy: Config, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    before, out = ran
+    before, out = finished
     (skip,) = (out / "rollouts").glob("skip_2-*.json")
     skip.unlink()
     (damaged,) = (out / "rollouts").glob("skip_20-*.npz")
@@ -147,8 +147,8 @@ def test_a_reference_that_fails_is_an_error() -> None:
         pareto.judged([failed, synthetic()], np.zeros((2, 4)), np.array([1.0]))
 
 
-def test_table_and_picture(ran: tuple[dict[str, Any], Path]) -> None:
-    result, out = ran
+def test_table_and_picture(finished: tuple[dict[str, Any], Path]) -> None:
+    result, out = finished
     text = printed(pareto.table(result))
     for part in (
         " * ",  # which of them is on the front is up to the machine

@@ -15,6 +15,7 @@ import pandas as pd
 import pytest
 from rich.console import Console
 
+from helpers.mutations import missing
 from helpers.numerics import divergence
 from helpers.rollouts import case, files, write_case
 from tellus.coupling.directory.fields import FieldWriter
@@ -272,11 +273,6 @@ def test_a_report_replaces_nothing_but_a_report(
     assert "</html>" in (tmp_path / "empty.html").read_text(encoding="utf-8")
 
 
-def drop(name: str) -> Callable[[Path], None]:
-    """What is called so is gone, a file or a folder."""
-    return lambda run: shutil.move(run / name, run.with_name("lost")) and None
-
-
 def cut(pattern: str, left: int) -> Callable[[Path], None]:
     """All files called so lose their end, but for `left` bytes."""
 
@@ -292,13 +288,13 @@ def cut(pattern: str, left: int) -> Callable[[Path], None]:
     ("damage", "named"),
     [
         (shutil.rmtree, "run"),
-        (drop("run.json"), "run.json"),
-        (drop("timeseries.csv"), "timeseries.csv"),
-        (drop("config.toml"), "config.toml"),
+        (missing("run.json"), "run.json"),
+        (missing("timeseries.csv"), "timeseries.csv"),
+        (missing("config.toml"), "config.toml"),
         (cut("timeseries.csv", -7), "timeseries.csv"),
         (cut("run.json", 200), "run.json"),
-        (drop("fields.zarr"), "fields.zarr"),
-        (drop("fields.zarr/temperature/c"), "fields.zarr"),
+        (missing("fields.zarr"), "fields.zarr"),
+        (missing("fields.zarr/temperature/c"), "fields.zarr"),
         (cut("fields.zarr/psi/c/**/*", 50), "fields.zarr"),
         (cut("fields.zarr/**/zarr.json", 20), "fields.zarr"),
     ],

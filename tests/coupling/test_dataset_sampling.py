@@ -14,7 +14,7 @@ from tellus.coupling.dataset.sampling import SampledState, StateSampler, end_tim
 TEMPERATURE = np.zeros((2, 3))
 
 
-def drawn(settings: DatasetSection, steps: int, seed: int = 0) -> list[SampledState]:
+def sampled(settings: DatasetSection, steps: int, seed: int = 0) -> list[SampledState]:
     """What is kept of a simulation of so many steps; T holds the number of the step."""
     moments = StateSampler(settings, seed)
     for step in range(steps + 1):
@@ -36,7 +36,7 @@ def settings(**changes: object) -> DatasetSection:
 
 
 def test_all_early_moments_are_kept_and_the_rest_of_the_room_is_filled() -> None:
-    kept = drawn(settings(), 1000)
+    kept = sampled(settings(), 1000)
     steps = [moment.step for moment in kept]
     assert len(steps) == 40 == len(set(steps))
     assert steps[:11] == list(range(0, 51, 5))
@@ -49,7 +49,7 @@ def test_all_early_moments_are_kept_and_the_rest_of_the_room_is_filled() -> None
 
 
 def test_a_moment_is_drawn_with_its_successor() -> None:
-    steps = [moment.step for moment in drawn(settings(), 1000) if moment.step > 50]
+    steps = [moment.step for moment in sampled(settings(), 1000) if moment.step > 50]
     assert len(steps) == 29
     pairs = {low for low, high in pairwise(steps) if high - low == 10}
     # 14 of them, and the 29th moment alone; two pairs may happen to be neighbours.
@@ -57,13 +57,13 @@ def test_a_moment_is_drawn_with_its_successor() -> None:
 
 
 def test_what_fits_is_kept_whole() -> None:
-    kept = drawn(settings(), 341)
+    kept = sampled(settings(), 341)
     assert [moment.step for moment in kept if moment.step > 50] == list(range(60, 341, 10))
 
 
 def test_the_draw_is_the_seeds() -> None:
     first, again, other = (
-        [moment.step for moment in drawn(settings(), 1000, seed)] for seed in (1, 1, 2)
+        [moment.step for moment in sampled(settings(), 1000, seed)] for seed in (1, 1, 2)
     )
     assert first == again != other
 
@@ -73,7 +73,9 @@ def test_every_later_moment_is_as_likely_as_another() -> None:
 
     A pair stays with 15 chances in 48; the room being odd, one second in 15 goes after all.
     """
-    counts = Counter(moment.step for seed in range(300) for moment in drawn(settings(), 1000, seed))
+    counts = Counter(
+        moment.step for seed in range(300) for moment in sampled(settings(), 1000, seed)
+    )
     shares = np.array([counts[step] for step in range(60, 1001, 10)]) / 300
     expected = np.where(np.arange(95) % 2 == 0, 15 / 48, 14.3 / 48)
     assert np.all(np.abs(shares - expected) < 5 * np.sqrt(0.31 * 0.69 / 300))
@@ -98,7 +100,7 @@ def test_never_more_than_there_is_room_for(
         max_steps=longest,
     )
     assume(chosen.early + 2 <= room)
-    kept = drawn(chosen, min(steps, longest))
+    kept = sampled(chosen, min(steps, longest))
     assert 1 <= len(kept) <= room
     assert kept[0].step == 0
     early = [moment.step for moment in kept if moment.step <= until]

@@ -44,7 +44,7 @@ def aging(*overrides: str) -> Config:
     return load_config(None, [*AGING, *overrides])
 
 
-def ran(out: Path, *overrides: str) -> Path:
+def aged(out: Path, *overrides: str) -> Path:
     run_directory(aging(*overrides), out, progress=False)
     return out
 
@@ -61,13 +61,13 @@ def last(run: Path) -> dict[str, float]:
 
 @pytest.fixture(scope="module")
 def first(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return ran(tmp_path_factory.mktemp("runs") / "first", "time.end=0.03")
+    return aged(tmp_path_factory.mktemp("runs") / "first", "time.end=0.03")
 
 
 def test_pieces_from_files_end_where_one_run_ends(first: Path, tmp_path: Path) -> None:
-    whole = ran(tmp_path / "whole", "time.end=0.08")
-    second = ran(tmp_path / "second", "time.end=0.03", *after(first))
-    third = ran(tmp_path / "third", "time.end=0.02", *after(second))
+    whole = aged(tmp_path / "whole", "time.end=0.08")
+    second = aged(tmp_path / "second", "time.end=0.03", *after(first))
+    third = aged(tmp_path / "third", "time.end=0.02", *after(second))
     assert last(third) == pytest.approx(last(whole), rel=1e-9, abs=1e-9)
     start = summary(third)["start"]
     assert start["heating_age"] == pytest.approx(0.06)
@@ -111,7 +111,7 @@ def test_a_run_without_core_or_decay_takes_the_temperature_alone(first: Path) ->
 
 
 def test_a_resumed_start_keeps_its_clock(first: Path, tmp_path: Path) -> None:
-    whole = ran(tmp_path / "whole", "time.end=0.02", *after(first))
+    whole = aged(tmp_path / "whole", "time.end=0.02", *after(first))
     stopping = aging("time.end=0.02", *after(first), "time.wall_limit=1e-9")
     with pytest.raises(InterruptedRunError):
         run_directory(stopping, tmp_path / "parts", progress=False)
@@ -124,16 +124,16 @@ def test_a_resumed_start_keeps_its_clock(first: Path, tmp_path: Path) -> None:
 
 
 def test_an_output_that_is_not_the_one_asked_for_is_said(first: Path, tmp_path: Path) -> None:
-    other = ran(tmp_path / "other", "time.max_steps=1", *after(first, "initial.time=0.012"))
+    other = aged(tmp_path / "other", "time.max_steps=1", *after(first, "initial.time=0.012"))
     (warning,) = (w for w in summary(other)["warnings"] if "initial.time" in w)
     assert "0.012" in warning
     assert "t = 0.01" in warning
-    exact = ran(tmp_path / "exact", "time.max_steps=1", *after(first, "initial.time=0.02"))
+    exact = aged(tmp_path / "exact", "time.max_steps=1", *after(first, "initial.time=0.02"))
     assert not any("initial.time" in w for w in summary(exact)["warnings"])
 
 
 def test_info_names_the_file_and_the_output(first: Path, tmp_path: Path) -> None:
-    said = describe(ran(tmp_path / "run", "time.max_steps=1", *after(first)))
+    said = describe(aged(tmp_path / "run", "time.max_steps=1", *after(first)))
     assert f"file, {first} at time 0.03, sources aged 0.03, core at 0." in said
 
 
@@ -177,7 +177,7 @@ def test_a_comparison_between_grids_takes_the_walls_of_the_core(
     first: Path, tmp_path: Path
 ) -> None:
     """Conduction is second order in space; with T = 1 on the floor the difference would not be."""
-    runs = [first, *(ran(tmp_path / f"{n}", f"grid.ny={n}", "time.end=0.03") for n in (32, 64))]
+    runs = [first, *(aged(tmp_path / f"{n}", f"grid.ny={n}", "time.end=0.03") for n in (32, 64))]
     errors = [
         compare([fine, coarse]).runs[1].drift.temperature_field_mae or 0.0
         for coarse, fine in pairwise(runs)

@@ -24,7 +24,7 @@ ODD = {
 """Settings that would change every picture, and one that needs LaTeX."""
 
 
-def drawn(path: Path) -> bytes:
+def bytes_of(path: Path) -> bytes:
     with styled():
         figure = Figure(figsize=(3, 2))
         left, right = figure.subplots(1, 2)
@@ -38,9 +38,9 @@ def drawn(path: Path) -> bytes:
 @pytest.mark.usefixtures("drawn")
 def test_settings_of_ones_own_do_not_show(tmp_path: Path) -> None:
     with mpl.rc_context(ODD):
-        odd = drawn(tmp_path / "odd.png")
+        odd = bytes_of(tmp_path / "odd.png")
         assert mpl.rcParams["font.size"] == ODD["font.size"]
-    assert odd == drawn(tmp_path / "plain.png")
+    assert odd == bytes_of(tmp_path / "plain.png")
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import zarr
 
+from helpers.mutations import missing
 from helpers.rollouts import (
     SIMPLEST,
     Drifting,
@@ -184,14 +185,6 @@ def test_another_solver_starts_without_the_memory_of_the_first(tmp_path: Path) -
     tellus("run", out, "--resume", "--stokes", "skip:2", "--set", "time.max_steps=4")
     # Held since step 0 by the first solver; the second one asks at once.
     assert summary(out)["solver_report"]["solved"] == 2
-
-
-def missing(name: str) -> Callable[[Path], None]:
-    def damage(run: Path) -> None:
-        path = run / name
-        shutil.rmtree(path) if path.is_dir() else path.unlink()
-
-    return damage
 
 
 def written(name: str, content: str) -> Callable[[Path], None]:
@@ -407,29 +400,26 @@ def named(begun: Path, tmp_path: Path) -> Path:
 
 
 def test_a_solver_of_ones_own_is_not_replaced_in_silence(named: Path, tmp_path: Path) -> None:
-    out = named
-    before = files(out)
+    before = files(named)
     for more in ([], ["--set", "time.max_steps=3"]):
-        said = tellus("run", out, "--resume", *more, status=2).stderr
+        said = tellus("run", named, "--resume", *more, status=2).stderr
         assert '"rolls" is a solver of one\'s own: hand it in again' in said
     with pytest.raises(InputError, match=r'own, "rolls": hand it in again'):
-        run(out, "time.max_steps=3", resume=True)
+        run(named, "time.max_steps=3", resume=True)
     with pytest.raises(InputError, match='"rolls" is a solver of one'):
-        run_directory(load_config(out / "config.toml"), tmp_path / "new", progress=False)
-    assert files(out) == before
+        run_directory(load_config(named / "config.toml"), tmp_path / "new", progress=False)
+    assert files(named) == before
 
 
 def test_a_solver_of_ones_own_handed_in_again_goes_on(named: Path, tmp_path: Path) -> None:
-    out = named
-    run(out, "time.max_steps=4", resume=True, solver=Rolls(GRID))
-    assert not any("own" in warning for warning in summary(out)["warnings"])
-    assert_same(out, run(tmp_path / "alone", "time.max_steps=4", solver=Rolls(GRID)))
+    run(named, "time.max_steps=4", resume=True, solver=Rolls(GRID))
+    assert not any("own" in warning for warning in summary(named)["warnings"])
+    assert_same(named, run(tmp_path / "alone", "time.max_steps=4", solver=Rolls(GRID)))
 
 
 def test_another_solver_in_its_place_is_named(named: Path, begun: Path, tmp_path: Path) -> None:
-    out = named
-    tellus("run", out, "--resume", "--set", "time.max_steps=3", "--stokes", "skip:2")
-    (warning,) = (w for w in summary(out)["warnings"] if "own" in w)
+    tellus("run", named, "--resume", "--set", "time.max_steps=3", "--stokes", "skip:2")
+    (warning,) = (w for w in summary(named)["warnings"] if "own" in w)
     assert '"rolls"' in warning
     assert 'from "skip:2"' in warning
     out = shutil.copytree(begun, tmp_path / "python")

@@ -13,12 +13,9 @@ RUN = Case(gamma_T=1e8, end=0.006, states=1, steps=6, recorded=2, coarse_ny=16)
 """A hot start, up to where cold currents have sunk from the lid."""
 
 
-States = tuple[Array, Array]
-
-
 def short_states(
-    grid: Grid, case: Case, make: Callable[[Grid, Case], States] = make_states
-) -> States:
+    grid: Grid, case: Case, make: Callable[[Grid, Case], tuple[Array, Array]] = make_states
+) -> tuple[Array, Array]:
     """As `make_states`, of a coarser run."""
     return make(grid, replace(case, coarse_ny=min(case.coarse_ny, 8)))
 

@@ -1,9 +1,11 @@
-"""Damage: what disks, editors and strangers do to a file, drawn at random from a seed."""
+"""Damage: what disks, editors and strangers do to a file; most is drawn from a seed."""
 
 import io
 import json
 import random
+import shutil
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -34,6 +36,16 @@ VALUES: tuple[Any, ...] = (
     float("nan"),
     float("inf"),
 )
+
+
+def missing(name: str) -> Callable[[Path], None]:
+    """What is called so in a directory is gone, a file or a folder."""
+
+    def damage(directory: Path) -> None:
+        path = directory / name
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+    return damage
 
 
 def json_values(random_: random.Random, content: bytes) -> bytes:

@@ -45,7 +45,7 @@ def problem(
     return StokesProblem(grid, kept, FrankKamenetskii(gamma_T, gamma_p), heating=heating)
 
 
-def solved(problems: Iterable[StokesProblem], **fields: np.ndarray) -> dict[str, np.ndarray]:
+def arrays_of(problems: Iterable[StokesProblem], **fields: np.ndarray) -> dict[str, np.ndarray]:
     """The arrays of a simulation of these snapshots; `fields` are stored beside them."""
     asked = list(problems)
     solver = DirectSolver(asked[0].grid)
@@ -121,7 +121,7 @@ def waves() -> Iterator[Member]:
         gamma_T, gamma_p = 10 ** random.uniform(6, 8), 10 ** random.uniform(0, 2)
         heating = random.uniform(0, 10)
         problems = [problem(10 * k + n, gamma_T, gamma_p, heating) for n in numbers]
-        arrays = solved(problems, step=100 * numbers, time=1e-3 * numbers)
+        arrays = arrays_of(problems, step=100 * numbers, time=1e-3 * numbers)
         yield split, parameters(gamma_T, gamma_p, heating), arrays
 
 
@@ -133,5 +133,5 @@ def pairs_of_snapshots(grid: Grid, splits: Iterable[str], every: int = 1) -> Ite
         yield (
             split,
             parameters(1e6, 10.0),
-            solved(problems, step=every * numbers, time=1e-3 * numbers),
+            arrays_of(problems, step=every * numbers, time=1e-3 * numbers),
         )

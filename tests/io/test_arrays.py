@@ -23,7 +23,7 @@ def header(shape: tuple[int, ...], descr: str = "<f8") -> bytes:
     return stream.getvalue()
 
 
-def packed(path: Path, content: bytes, method: int = zipfile.ZIP_DEFLATED) -> Path:
+def stored(path: Path, content: bytes, method: int = zipfile.ZIP_DEFLATED) -> Path:
     with zipfile.ZipFile(path, "w", method) as archive:
         archive.writestr("T.npy", content)
     return path
@@ -74,7 +74,7 @@ def test_pickles_are_refused_unread(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("shape", [(10**6, 10**6), (10**9,), (-2, -3), (7,)])
 def test_a_header_that_lies_takes_no_memory(shape: tuple[int, ...], tmp_path: Path) -> None:
-    file = packed(tmp_path / "a.npz", header(shape) + 48 * b"\0")
+    file = stored(tmp_path / "a.npz", header(shape) + 48 * b"\0")
     tracemalloc.start()
     try:
         with pytest.raises(ValueError, match=r"another size|dimension"):
@@ -85,7 +85,7 @@ def test_a_header_that_lies_takes_no_memory(shape: tuple[int, ...], tmp_path: Pa
 
 
 def test_a_bomb_is_not_unpacked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    file = packed(tmp_path / "a.npz", header((2**22,)) + bytes(2**25))
+    file = stored(tmp_path / "a.npz", header((2**22,)) + bytes(2**25))
     assert file.stat().st_size < 2**16
     monkeypatch.setattr("tellus.io.arrays.SMALL", 0)
     monkeypatch.setattr("tellus.io.arrays._memory", lambda: 2**24)
@@ -99,11 +99,11 @@ def test_a_bomb_is_not_unpacked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 
 
 def test_unknown_ways_of_packing(tmp_path: Path) -> None:
-    file = packed(tmp_path / "a.npz", header((6,)) + 48 * b"\0", zipfile.ZIP_LZMA)
+    file = stored(tmp_path / "a.npz", header((6,)) + 48 * b"\0", zipfile.ZIP_LZMA)
     with pytest.raises(ValueError, match="unknown way"):
         read_npz(file)
     with pytest.raises(ValueError, match="unknown format"):
-        read_npz(packed(tmp_path / "a.npz", b"\x93NUMPY\x03" + header((6,))[7:] + bytes(48)))
+        read_npz(stored(tmp_path / "a.npz", b"\x93NUMPY\x03" + header((6,))[7:] + bytes(48)))
 
 
 def test_flipped_bits_and_cut_ends_are_value_errors(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ import zarr
 import tellus.surrogate.evaluation.evaluate as evaluation
 from helpers import numerics
 from helpers.rollouts import complaint, tellus
-from helpers.small_data import GRID, parameters, solved, write_dataset
+from helpers.small_data import GRID, arrays_of, parameters, write_dataset
 from tellus.coupling.output.learning import figure
 from tellus.errors import InputError, SolverError
 from tellus.solver.direct import DirectSolver
@@ -150,7 +150,7 @@ def wandering(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for step in STEPS
     ]
     problems = [StokesProblem(GRID, t.astype(np.float64), law) for t in temperatures]
-    arrays = solved(problems, even=np.array(EVEN), step=np.array(STEPS))
+    arrays = arrays_of(problems, even=np.array(EVEN), step=np.array(STEPS))
     config = {"dataset": {"snapshot_every": 100}}
     write_dataset(root, GRID, [("test", parameters(1e6, 10.0), arrays)], config=config)
     return root
