@@ -1,6 +1,6 @@
 """Several runs at once on one machine: what each of them takes, by default and on one thread.
 
-    python -m tellus.benchmarks.at_once --solvers direct,refined,surrogate --at-once 1,2,4
+    tellus bench at-once --solvers direct,refined,surrogate --at-once 1,2,4
 
 Every run is a command of its own, `tellus run`, timed from its start to its end.
 """
@@ -14,19 +14,16 @@ from functools import partial
 from itertools import product
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Annotated
-
-import typer
-from rich.console import Console
-from typer import Option
 
 from tellus.errors import RunFailedError
 from tellus.io.busy import background_load
+from tellus.solver.grid import Grid
 
 from .harness import THREAD_VARIABLES, origin, timed
 from .record import saved
 from .spread import Record, Row, Spread
-from .tables import table
+
+GRID = Grid(512, 128)
 
 SETTINGS: dict[str, dict[str, str]] = {
     "default": {},
@@ -38,7 +35,7 @@ SETTINGS: dict[str, dict[str, str]] = {
 def main(
     solvers: Sequence[str],
     at_once: Sequence[int] = (1, 2, 4),
-    grid: str = "512x128",
+    grid: Grid = GRID,
     steps: int = 300,
     repeats: int = 3,
     out: Path | None = None,
@@ -50,8 +47,7 @@ def main(
     solvers : sequence of str
     at_once : sequence of int
         Numbers of runs that start together.
-    grid : str
-        NXxNY.
+    grid : Grid
     steps : int
         Time steps of a run.
     repeats : int
@@ -66,7 +62,7 @@ def main(
     """
     result = origin(
         "at-once",
-        grid=grid,
+        grid=str(grid),
         steps=steps,
         repeats=repeats,
         background_load_percent=background_load(),
@@ -99,14 +95,13 @@ SIMPLEST = 'energy = {advection = "van-leer", velocity = "held"}\ntime.courant =
 """One solve a step."""
 
 
-def _seconds(name: str, count: int, setting: Mapping[str, str], grid: str, steps: int) -> float:
+def _seconds(name: str, count: int, setting: Mapping[str, str], grid: Grid, steps: int) -> float:
     """Seconds from the start of `count` runs at once to the end of the last."""
-    nx, ny = grid.split("x")
     inherited = {key: value for key, value in os.environ.items() if key not in THREAD_VARIABLES}
     with TemporaryDirectory() as scratch:
         case = Path(scratch) / "case.toml"
         case.write_text(
-            f"grid = {{nx = {nx}, ny = {ny}}}\n{SIMPLEST}time.max_steps = {steps}\n",
+            f"grid = {{nx = {grid.nx}, ny = {grid.ny}}}\n{SIMPLEST}time.max_steps = {steps}\n",
         )
         command = [sys.executable, "-m", "tellus", "run", str(case), "--stokes", name]
         quietly = partial(
@@ -124,20 +119,3 @@ def _seconds(name: str, count: int, setting: Mapping[str, str], grid: str, steps
     if any(statuses):
         raise RunFailedError(f"a run with {name} ended with exit status {max(statuses)}.")
     return seconds
-
-
-def command(
-    solvers: Annotated[str, Option(help="NAME[,...]")] = "direct,refined,surrogate",
-    at_once: Annotated[str, Option(help="numbers of runs")] = "1,2,4",
-    grid: Annotated[str, Option(help="NXxNY")] = "512x128",
-    steps: int = 300,
-    repeats: int = 3,
-    out: Annotated[Path | None, Option(help="save as JSON in this file or directory")] = None,
-) -> None:
-    """Time several runs at once."""
-    counts = [int(text) for text in at_once.split(",")]
-    Console().print(table(main(solvers.split(","), counts, grid, steps, repeats, out)))
-
-
-if __name__ == "__main__":
-    typer.run(command)

@@ -1,6 +1,6 @@
 """Do two processes solve faster than one, on grids that outgrow a small machine?
 
-    python -m tellus.benchmarks.mpi --grids 1024x256,2048x512 --ranks 1,2 --out benchmarks/results
+    tellus bench mpi --grid 1024x256,2048x512 --ranks 1,2 --out benchmarks/results
 
 Every number of ranks is a process group of its own, one thread per rank, and solves the same
 temperatures in turn: those of a real run on a coarser grid, interpolated.
@@ -15,12 +15,8 @@ from functools import partial
 from itertools import cycle, islice, product
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Annotated
 
 import numpy as np
-import typer
-from rich.console import Console
-from typer import Option
 
 from tellus.config.solver_spec import SolverSpec
 from tellus.errors import RunFailedError
@@ -42,7 +38,6 @@ from .grids import grids_of
 from .harness import environment, origin, timed
 from .record import saved
 from .spread import Record, Row, Spread, by_phase
-from .tables import table
 
 SOURCE = Grid(512, 128)
 """The grid of the run that gives temperatures: on those timed here it would take hours."""
@@ -121,7 +116,7 @@ def _launched(
 ) -> tuple[Row, Array]:
     """The row of one number of ranks, and the stream function that they found."""
     asked = [*map(str, grids), name, str(repeats), str(scratch)]
-    command = ["mpirun", "-n", str(count), sys.executable, "-m", MODULE, "--one", *asked]
+    command = ["mpirun", "-n", str(count), sys.executable, "-m", MODULE, *asked]
     if subprocess.run(command, env=environment(1), check=False).returncode != 0:
         raise RunFailedError(f"{' '.join(command[:3])} failed for {name} at {grids[1]}.")
     row: Row = json.loads((scratch / ROW).read_text(encoding="utf-8"))
@@ -169,23 +164,7 @@ def _carried_to(grid: Grid, problem: StokesProblem) -> StokesProblem:
     )
 
 
-def command(
-    grids: Annotated[str, Option(help="NXxNY[,...]")] = "1024x256,2048x512",
-    ranks: Annotated[str, Option(help="numbers of processes")] = "1,2",
-    solvers: Annotated[str, Option(help="MUMPS solvers by name")] = "mumps",
-    repeats: int = 5,
-    out: Annotated[Path | None, Option(help="save as JSON in this file or directory")] = None,
-) -> None:
-    """Time MUMPS on 1, 2, ... processes."""
-    counts = [int(text) for text in ranks.split(",")]
-    sizes = grids_of(grids, "--grids")
-    Console().print(table(main(sizes, counts, solvers.split(","), repeats, out)))
-
-
-if __name__ == "__main__":
-    if sys.argv[1:2] == ["--one"]:
-        coarse, fine, name, repeats, scratch = sys.argv[2:]
-        source, grid = grids_of(f"{coarse},{fine}")
-        one(source, grid, name, int(repeats), Path(scratch))
-    else:
-        typer.run(command)
+if __name__ == "__main__":  # as `_launched` starts it
+    coarse, fine, name, repeats, scratch = sys.argv[1:]
+    source, grid = grids_of(f"{coarse},{fine}")
+    one(source, grid, name, int(repeats), Path(scratch))

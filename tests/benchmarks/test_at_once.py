@@ -6,8 +6,10 @@ from types import SimpleNamespace
 
 import pytest
 
+from helpers.rollouts import complaint
 from tellus.benchmarks import at_once, tables
 from tellus.errors import RunFailedError
+from tellus.solver.grid import Grid
 
 
 def test_every_solver_number_and_setting_is_timed_in_turn(
@@ -15,7 +17,7 @@ def test_every_solver_number_and_setting_is_timed_in_turn(
 ) -> None:
     calls: list[tuple[str, int, str | None]] = []
 
-    def seconds(name: str, count: int, setting: dict[str, str], grid: str, steps: int) -> float:
+    def seconds(name: str, count: int, setting: dict[str, str], grid: Grid, steps: int) -> float:
         calls.append((name, count, setting.get("OMP_NUM_THREADS")))
         return float(len(calls))
 
@@ -40,4 +42,10 @@ def test_a_run_that_fails_is_no_time(tmp_path: Path, monkeypatch: pytest.MonkeyP
     refusing.chmod(0o700)
     monkeypatch.setattr(at_once, "sys", SimpleNamespace(executable=str(refusing)))
     with pytest.raises(RunFailedError, match="exit status 2"):
-        at_once.main(["no-such-solver"], (1,), "16x8", 1, 1)
+        at_once.main(["no-such-solver"], (1,), Grid(16, 8), 1, 1)
+
+
+def test_what_bench_at_once_and_mpi_refuse() -> None:
+    assert "--grid takes one grid" in complaint("bench", "at-once", "--grid", "64x16,128x32")
+    assert "--at-once takes N[,N...]" in complaint("bench", "at-once", "--at-once", "two")
+    assert "--ranks takes N[,N...]" in complaint("bench", "mpi", "--ranks", "1,x")

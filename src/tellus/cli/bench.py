@@ -28,6 +28,9 @@ SolversOption = Annotated[
         help="Names that `tellus solvers` lists, or all [default: what fits of a few].",
     ),
 ]
+SomeSolvers = Annotated[
+    str, typer.Option("--solvers", metavar="A,B", help="Names that `tellus solvers` lists.")
+]
 ThreadsOption = Annotated[
     int | None,
     typer.Option(min=1, help="Threads of every library [default: what the environment allows]."),
@@ -299,12 +302,54 @@ def verification(
     as_json: JsonOption = False,
 ) -> None:
     """Published and exact values beside those measured, with observed orders."""
-    sizes, names = _sizes(resolutions), _names(cases, "--cases", "blankenbach-1a,solkz")
+    sizes = _counts(resolutions, "--resolutions", "32,64,128")
+    names = _names(cases, "--cases", "blankenbach-1a,solkz")
 
     from tellus.benchmarks import tables
     from tellus.benchmarks import verification as benchmark
 
     deliver(lambda: benchmark.main(names, sizes, out=out), as_json, tables.table)
+
+
+@bench.command("at-once")
+def at_once(
+    solvers: SomeSolvers = "direct,refined,surrogate",
+    runs: Annotated[
+        str, typer.Option("--at-once", metavar="N[,...]", help="Runs that start together.")
+    ] = "1,2,4",
+    grid: Annotated[str, typer.Option(metavar="NXxNY", help="One grid of aspect 4.")] = "512x128",
+    steps: Annotated[int, typer.Option(min=1, help="Time steps of a run.")] = 300,
+    repeats: Annotated[int, typer.Option(min=1, help="Timed repeats.")] = 3,
+    out: OutOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Seconds of several runs at once, by default and on one thread each."""
+    from tellus.benchmarks import at_once as benchmark
+    from tellus.benchmarks import tables
+    from tellus.benchmarks.grids import grids_of
+
+    asked = names_in(solvers, "--solvers", "direct,surrogate"), _counts(runs, "--at-once", "1,2,4")
+    if len(grids := grids_of(grid)) > 1:
+        raise InputError(f'--grid takes one grid here, such as 512x128, not "{grid}".')
+    deliver(lambda: benchmark.main(*asked, grids[0], steps, repeats, out), as_json, tables.table)
+
+
+@bench.command()
+def mpi(
+    grid: GridOption = "1024x256,2048x512",
+    ranks: Annotated[str, typer.Option(metavar="N[,...]", help="Numbers of processes.")] = "1,2",
+    solvers: SomeSolvers = "mumps",
+    repeats: Annotated[int, typer.Option(min=1, help="Timed repeats.")] = 5,
+    out: OutOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Seconds of a solve by MUMPS on one process, on two, and so on; needs mpirun."""
+    from tellus.benchmarks import mpi as benchmark
+    from tellus.benchmarks import tables
+    from tellus.benchmarks.grids import grids_of
+
+    asked = _counts(ranks, "--ranks", "1,2"), names_in(solvers, "--solvers", "mumps,mumps-psi")
+    deliver(lambda: benchmark.main(grids_of(grid), *asked, repeats, out), as_json, tables.table)
 
 
 @contextmanager
@@ -324,11 +369,11 @@ def weights_of(names: Iterable[str] | None) -> list[Path]:
     return [Path(path) for path in found if path]
 
 
-def _sizes(text: str) -> list[int]:
+def _counts(text: str, option: str, example: str) -> list[int]:
     """Whole numbers from text such as 32,64; InputError for anything else."""
     parts = [part.strip() for part in text.split(",")]
     if not all(re.fullmatch(r"\d{1,5}", part, flags=re.ASCII) for part in parts):
-        raise InputError(f'--resolutions takes N[,N...], such as 32,64,128, not "{text}".')
+        raise InputError(f'{option} takes N[,N...], such as {example}, not "{text}".')
     return [int(part) for part in parts]
 
 
