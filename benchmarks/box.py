@@ -13,8 +13,8 @@ import numpy as np
 from rich.table import Table
 
 from tellus.errors import InputError
+from tellus.solver.defaults import QUIET_VRMS
 from tellus.solver.stokes import (
-    QUIET_VRMS,
     StokesReport,
     StokesSolver,
     flow_from_psi,

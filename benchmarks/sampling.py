@@ -12,12 +12,12 @@ import numpy as np
 from scipy.linalg.lapack import dpbtrf, dpbtrs
 from threadpoolctl import threadpool_limits
 
+from tellus.solver.defaults import QUIET_VRMS
 from tellus.solver.direct import DirectSolver
 from tellus.solver.grid import Grid
 from tellus.solver.phase_timer import PhaseTimer
 from tellus.solver.psi.operator import PsiOperator
 from tellus.solver.stokes import (
-    QUIET_VRMS,
     Flow,
     StokesProblem,
     StokesReport,

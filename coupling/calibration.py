@@ -26,8 +26,9 @@ from tellus.coupling.trajectory.rollout import Rollout, beginning, file_name, ro
 from tellus.errors import InputError, RunFailedError
 from tellus.io.lock import sole_user
 from tellus.io.places import refuse_occupied
+from tellus.solver.defaults import QUIET_VRMS
 from tellus.solver.grid import Array, Grid
-from tellus.solver.stokes import QUIET_VRMS, rms_velocity, velocity
+from tellus.solver.stokes import rms_velocity, velocity
 from tellus.surrogate.card import CARD
 from tellus.surrogate.closure.model import LearnedClosure
 from tellus.surrogate.data import Dataset

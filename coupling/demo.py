@@ -21,8 +21,8 @@ from tellus.coupling.runs.run import run_directory
 from tellus.io.places import refuse_occupied
 from tellus.io.text_table import digits
 from tellus.io.whole_file import write_atomically
+from tellus.solver.defaults import QUIET_VRMS
 from tellus.solver.stokes import (
-    QUIET_VRMS,
     StokesProblem,
     StokesReport,
     flow_from_psi,

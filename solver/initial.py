@@ -2,13 +2,11 @@
 
 import numpy as np
 
+from .defaults import INTERIOR, THICKNESS
 from .grid import Array, Grid
 from .limits import FINITE, Limits, check
 
 RANDOM_MODES = 32
-
-INTERIOR, THICKNESS = 0.75, 0.05
-"""T between the boundary layers of `linear`, and how thick each of them is."""
 
 
 def hot(grid: Grid) -> Array:

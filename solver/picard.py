@@ -7,6 +7,7 @@ import numpy as np
 from tellus.errors import SolverError
 
 from .composite import CompositeSolver
+from .defaults import PICARD_LIMIT, PICARD_TOLERANCE
 from .grid import Array
 from .limits import COUNT, POSITIVE, check_record
 from .phase_timer import added
@@ -24,8 +25,8 @@ class PicardSettings:
     an error instead of a note in the report.
     """
 
-    tolerance: float = 1e-4
-    limit: int = 50
+    tolerance: float = PICARD_TOLERANCE
+    limit: int = PICARD_LIMIT
     required: bool = False
 
     def __post_init__(self) -> None:

@@ -13,6 +13,7 @@ import numpy as np
 
 from tellus.errors import InputError
 
+from .defaults import ACTIVATION_VOLUME, ETA_STAR, GAMMA_P, GAMMA_T
 from .grid import Array, Grid
 from .limits import NOT_NEGATIVE, POSITIVE, Limits, check, check_record, check_shape
 
@@ -89,8 +90,8 @@ class FrankKamenetskii(Rheology):
         Smallest and largest viscosity; None leaves that side unbounded.
     """
 
-    gamma_T: float = 1e7
-    gamma_p: float = 10.0
+    gamma_T: float = GAMMA_T
+    gamma_p: float = GAMMA_P
     floor: float | None = None
     ceiling: float | None = None
 
@@ -124,7 +125,7 @@ class Arrhenius(Rheology):
     """
 
     activation_energy: float
-    activation_volume: float = 0.0
+    activation_volume: float = ACTIVATION_VOLUME
     surface_temperature: float = 0.1
     floor: float | None = None
     ceiling: float | None = None
@@ -194,7 +195,7 @@ class Viscoplastic(Rheology):
 
     linear: Rheology
     yield_stress: float = 1.0
-    eta_star: float = 1e-3
+    eta_star: float = ETA_STAR
     nonlinear: ClassVar[bool] = True
 
     def __post_init__(self) -> None:

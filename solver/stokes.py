@@ -19,9 +19,6 @@ if TYPE_CHECKING:  # a closure is asked about a problem, and a problem may have 
 
 SolverState = Mapping[str, NDArray[np.generic]]
 
-QUIET_VRMS = 1.0
-"""A flow with a slower rms velocity moves no heat to speak of: nothing is judged relative to it."""
-
 THROUGH_WALLS = 1e-6
 """The share of the largest velocity that may go through a wall: single precision's rounding."""
 

@@ -5,13 +5,14 @@ Python takes the record, a card stores it, and `tellus.config.training` derives 
 TOML file from it, with their help and their refusals. Nothing here needs PyTorch.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, is_dataclass
 from types import UnionType
 from typing import Any, ClassVar, Literal, NamedTuple, Self, get_args, get_origin, get_type_hints
 
+from tellus.solver.defaults import QUIET_VRMS
 from tellus.solver.limits import LARGEST_SEED, Choice, Limits, check
-from tellus.solver.stokes import QUIET_VRMS
 
 MOST_EPOCHS, LARGEST_BATCH, LARGEST_WEIGHT = 10**7, 10**6, 1e6
 SHARE = Limits(least=0, most=1)
@@ -56,8 +57,8 @@ def count(most: int, least: int = 1) -> Limits:
 
 def coarsening(name: str) -> int:
     """The N of the name "coarse:N"; 0 of any other."""
-    kind, _, factor = name.partition(":")
-    return int(factor) if kind == "coarse" and factor.isdecimal() else 0
+    found = re.fullmatch("coarse:([1-9][0-9]{0,8})", name)
+    return int(found[1]) if found else 0
 
 
 class Declared(NamedTuple):

@@ -13,8 +13,8 @@ from matplotlib.figure import Figure
 
 from tellus.coupling.output.style import LINES, picture_place, save_picture, styled
 from tellus.errors import InputError
+from tellus.solver.defaults import QUIET_VRMS
 from tellus.solver.grid import Array
-from tellus.solver.stokes import QUIET_VRMS
 from tellus.surrogate.data import SPLITS, Dataset
 from tellus.surrogate.multi_scale.scale import Regression
 

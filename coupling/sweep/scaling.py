@@ -10,8 +10,8 @@ from numpy.typing import ArrayLike
 from tellus.config.sections import PHYSICS
 from tellus.coupling.tables import is_number, short_names
 from tellus.errors import TellusError
+from tellus.solver.defaults import QUIET_VRMS
 from tellus.solver.grid import Array
-from tellus.solver.stokes import QUIET_VRMS
 
 from .table import IMBALANCE, SETTLED, SweepRow
 

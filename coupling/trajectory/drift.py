@@ -10,8 +10,8 @@ from math import lcm
 import numpy as np
 from numpy.typing import ArrayLike
 
+from tellus.solver.defaults import QUIET_VRMS
 from tellus.solver.grid import Array
-from tellus.solver.stokes import QUIET_VRMS
 
 from .record import Trajectory
 

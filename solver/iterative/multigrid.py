@@ -130,7 +130,7 @@ def _product(stencils: Tensor, psi: Tensor) -> Tensor:
 
 
 class Transfer:
-    """Transfer between grids: `step` coarser, the fine one `ratio` coarser than the finest.
+    """Transfer between a grid and one `step` coarser, which is `ratio` coarser than the finest.
 
     Fields live on interior nodes: (batch, my-1, mx-1) and (batch, step.y my - 1, step.x mx - 1).
     """

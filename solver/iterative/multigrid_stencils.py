@@ -155,7 +155,7 @@ def _half_stencils(weights: Tensor, ratio: Coarsening, taps: _Taps, on_nodes: bo
 
 @lru_cache(maxsize=64)
 def _mirrored(size: int, ratio: int, more: int, on_nodes: bool, device: torch.device) -> Tensor:
-    """Indices of a convolution's input, mirrored at walls, from `more` coarse nodes below it."""
+    """Indices of a convolution's input, mirrored at walls; it begins `more` coarse nodes early."""
     support = 2 * ratio - 1
     wanted = np.arange(-more * ratio - support, size + support + int(on_nodes)) % (2 * size)
     image = 2 * size - int(not on_nodes) - wanted

@@ -21,6 +21,9 @@ from .saddle_point import Equations, SaddlePoint, Slabs
 ORDERINGS = {"amd": 0, "amf": 2, "scotch": 3, "pord": 4, "metis": 5, "qamd": 6, DISSECTION: 1}
 """Values of MUMPS's ICNTL(7); 1 is an order given by us."""
 
+METHODS = {"mumps": (LDLT, LU), "mumps-psi": ()}
+"""Ways to factor that the name may choose; u-v-p has two, psi has Cholesky alone."""
+
 ANALYSE = "analyse"
 
 
@@ -160,7 +163,9 @@ def variant(kind: str, arguments: Sequence[str], parts: int = 1) -> MumpsSetting
     Raises InputError for one that is not known, or that cannot be used together with another or
     on that many processes.
     """
-    methods = () if kind == "mumps-psi" else (LDLT, LU)
+    if kind not in METHODS:
+        raise InputError(f'MumpsSolver: kind must be one of {", ".join(METHODS)}, not "{kind}".')
+    methods = METHODS[kind]
     chosen = [[a for a in arguments if a in known] for known in (methods, ORDERINGS, (ANALYSE,))]
     if sum(map(len, chosen)) < len(arguments) or any(len(of_kind) > 1 for of_kind in chosen):
         takes = ["analyse", f"an ordering ({', '.join(ORDERINGS)})", *methods]

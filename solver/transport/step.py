@@ -25,7 +25,7 @@ Source = Callable[[Array], Array | float]
 
 
 class Stage(NamedTuple):
-    """The fluxes and sources of one, and its weight in the step."""
+    """Fluxes and sources at a stage of a step, and its weight in the step."""
 
     weight: float
     fluxes: Fluxes

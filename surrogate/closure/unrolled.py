@@ -87,7 +87,7 @@ def followed(
 
 
 def errors(grid: Grid, each: Stretches, networks: ClosureNetworks | None, own: bool) -> Errors:
-    """Errors of T over stretches of steps taken with a closure, or with none; no gradients."""
+    """`Errors` of stretches of steps taken with a closure, or with none; no gradients."""
     with torch.inference_mode():
         entered = (followed(grid, part, networks, own) for part in each.batches(BATCH))
         found = [Errors.joined([one.errors for one in segments], axis=1) for segments in entered]

@@ -10,8 +10,9 @@ import numpy as np
 
 from tellus.errors import InputError, SolverError
 from tellus.solver.boundaries import NO_SLIP, BoundaryConditions
+from tellus.solver.defaults import QUIET_VRMS
 from tellus.solver.grid import Array, Grid
-from tellus.solver.stokes import QUIET_VRMS, Flow, StokesProblem, StokesReport, flow_from_psi
+from tellus.solver.stokes import Flow, StokesProblem, StokesReport, flow_from_psi
 from tellus.surrogate.card import PARAMETERS
 from tellus.surrogate.data import Dataset, Snapshots
 from tellus.surrogate.model import StokesSurrogate, load_surrogate

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from tellus.solver.stokes import QUIET_VRMS
+from tellus.solver.defaults import QUIET_VRMS
 from tellus.surrogate.data import load_snapshots
 from tellus.surrogate.features import Velocity, face_velocity, reflect, relative_errors
 from tellus.surrogate.model import PRECISIONS

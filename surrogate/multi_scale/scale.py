@@ -12,9 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tellus.solver.coarse import CoarseSolver
+from tellus.solver.defaults import QUIET_VRMS
 from tellus.solver.grid import Array
 from tellus.solver.rheology import FrankKamenetskii
-from tellus.solver.stokes import QUIET_VRMS, StokesProblem
+from tellus.solver.stokes import StokesProblem
 from tellus.surrogate.card import PARAMETERS
 from tellus.surrogate.data import Snapshots
 from tellus.surrogate.settings import coarsening

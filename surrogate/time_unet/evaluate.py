@@ -8,8 +8,8 @@ import numpy as np
 import torch
 
 from tellus.io.text_table import aligned, percent
+from tellus.solver.defaults import QUIET_VRMS
 from tellus.solver.grid import Array, Grid
-from tellus.solver.stokes import QUIET_VRMS
 from tellus.surrogate.data import Dataset
 from tellus.surrogate.evaluation.scores import spread
 from tellus.surrogate.multi_scale.settings import PaperWeights

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from tellus.errors import InputError
-from tellus.solver.stokes import QUIET_VRMS
+from tellus.solver.defaults import QUIET_VRMS
 from tellus.surrogate.model import PRECISIONS
 from tellus.surrogate.multi_scale.scale import Regression
 from tellus.surrogate.training.learner import Learner

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from tellus.errors import InputError
-from tellus.solver.stokes import QUIET_VRMS
+from tellus.solver.defaults import QUIET_VRMS
 from tellus.surrogate.card import PARAMETERS
 from tellus.surrogate.data import Dataset, Numbers
 from tellus.surrogate.multi_scale.features import ScaledSnapshots

@@ -489,7 +489,7 @@ def test_the_reference_may_have_another_grid_and_scheme(
         ([], "name configurations to roll out"),
         (
             ["--data", "DATA", "--split", "other"],
-            'no split "other": choose one of test, ',
+            'no split "other": choose one of test, train, val',
         ),
         (["--data", "DATA", "--stokes", "skip:5,"], "--stokes takes names"),
         (["--data", "DATA", "--stokes", "magic"], 'no solver "magic"'),

@@ -54,8 +54,10 @@ def without(*names):
 
 import tellus.cli
 without("numba", "numpy", "pydantic", "zarr", "rich")
+import tellus.config, tellus.surrogate.cards
+without("numba", "numpy", "zarr")
 tellus.Grid, tellus.StokesProblem, tellus.__version__
-without("numba", "pydantic", "zarr")
+without("numba", "zarr")
 import tellus.solver.mumps.solver
 assert not ASKED, ASKED
 

@@ -6,10 +6,25 @@ import runpy
 from collections.abc import Iterator
 from pathlib import Path
 
+import grimp
+import networkx
 import pytest
 
 ROOT = Path(__file__).parents[2]
 ROOMS = ["src/tellus", "solver", "surrogate", "coupling", "benchmarks"]
+
+
+def test_no_module_imports_itself_on_any_way() -> None:
+    """Not by way of its package either, where import-linter sees only what stands side by side."""
+    graph = grimp.build_graph("tellus", exclude_type_checking_imports=True)
+    imports = networkx.DiGraph(
+        (module, imported)
+        for module in graph.modules
+        for imported in graph.find_modules_directly_imported_by(module)
+    )
+    assert imports.has_edge("tellus.solver.direct", "tellus.solver.factor.cached")
+    circles = [sorted(c) for c in networkx.strongly_connected_components(imports) if len(c) > 1]
+    assert circles == []
 
 
 def test_the_figure_in_contributing_shows_the_house_as_it_is() -> None:

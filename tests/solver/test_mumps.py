@@ -290,3 +290,5 @@ def test_what_stands_in_a_name_may_come_in_any_order() -> None:
     assert variant("mumps", ["lu"], parts=2).ordering == "pord"
     with pytest.raises(InputError, match="one process"):
         variant("mumps", ["lu", "dissection"], parts=2)
+    with pytest.raises(InputError, match='one of mumps, mumps-psi, not "mumps:lu"'):
+        variant("mumps:lu", [])

@@ -9,9 +9,9 @@ from scipy.interpolate import RectBivariateSpline
 from tellus.coupling.directory.recorded import RecordedRun
 from tellus.coupling.trajectory.drift import last_third, mean_absolute, series_mae
 from tellus.errors import InputError
+from tellus.solver.defaults import QUIET_VRMS
 from tellus.solver.grid import Array, Grid
 from tellus.solver.stokes import (
-    QUIET_VRMS,
     StokesReport,
     flow_from_psi,
     relative_velocity_error,

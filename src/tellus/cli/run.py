@@ -34,7 +34,8 @@ def configured(
     Raises
     ------
     InputError
-        The configuration is refused, there is a run and neither is asked for, or no run to resume.
+        The configuration is refused, the name of its file names no directory, there is a run and
+        neither is asked for or both are, no run to resume, or one that other settings began.
     """
     if resume and force:
         raise InputError("--resume goes on with a run, --force replaces it: take one of them.")

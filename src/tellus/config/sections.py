@@ -10,7 +10,16 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, Strict, field_validator, model_validator
 
-from tellus.solver.initial import INTERIOR, THICKNESS
+from tellus.solver.defaults import (
+    ACTIVATION_VOLUME,
+    ETA_STAR,
+    GAMMA_P,
+    GAMMA_T,
+    INTERIOR,
+    PICARD_LIMIT,
+    PICARD_TOLERANCE,
+    THICKNESS,
+)
 from tellus.solver.limits import (
     FEWEST_CELLS,
     LARGEST_RAYLEIGH,
@@ -20,8 +29,6 @@ from tellus.solver.limits import (
     NARROWEST,
     WIDEST,
 )
-from tellus.solver.picard import PicardSettings
-from tellus.solver.rheology import Arrhenius, FrankKamenetskii, Viscoplastic
 
 from .fields import Kinds, Section, quantity, read_by
 from .own_class import OwnClass, is_handed_in
@@ -161,14 +168,14 @@ class RheologySection(Section):
         "frank-kamenetskii", "viscosity law", path=CLASS
     )
     gamma_T: float = quantity(
-        FrankKamenetskii.gamma_T,
+        GAMMA_T,
         "viscosity contrast due to temperature",
         kinds=("frank-kamenetskii",),
         ge=1,
         le=1e12,
     )
     gamma_p: float = quantity(
-        FrankKamenetskii.gamma_p,
+        GAMMA_P,
         "viscosity contrast due to pressure",
         kinds=("frank-kamenetskii",),
         ge=1,
@@ -178,7 +185,7 @@ class RheologySection(Section):
         10.0, "Arrhenius: E over gas constant and contrast", kinds=("arrhenius",), ge=0, le=1e3
     )
     activation_volume: float = quantity(
-        Arrhenius.activation_volume,
+        ACTIVATION_VOLUME,
         "Arrhenius: V times the bottom pressure, likewise",
         kinds=("arrhenius",),
         ge=0,
@@ -197,7 +204,7 @@ class RheologySection(Section):
         le=LARGEST_VISCOSITY,
     )
     eta_star: float = quantity(
-        Viscoplastic.eta_star,
+        ETA_STAR,
         "yielding: plastic viscosity at infinite stress",
         ge=0,
         le=LARGEST_VISCOSITY,
@@ -440,13 +447,13 @@ class StokesSection(Section):
     )
 
     picard_tolerance: float = quantity(
-        PicardSettings.tolerance,
+        PICARD_TOLERANCE,
         "yielding: relative change of psi that ends the iteration",
         gt=0,
         lt=1,
     )
     picard_limit: int = quantity(
-        PicardSettings.limit, "yielding: most solves a step", "solves", ge=1, le=10_000
+        PICARD_LIMIT, "yielding: most solves a step", "solves", ge=1, le=10_000
     )
 
     @field_validator("solver")
