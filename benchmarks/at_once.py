@@ -119,3 +119,7 @@ def _seconds(name: str, count: int, setting: Mapping[str, str], grid: Grid, step
     if any(statuses):
         raise RunFailedError(f"a run with {name} ended with exit status {max(statuses)}.")
     return seconds
+
+
+if __name__ == "__main__":
+    sys.exit("tellus: `tellus bench at-once` measures this.")

@@ -36,23 +36,24 @@ def compared(rows: Sequence[Row], floors: Sequence[str]) -> list[Row]:
     network took and the number of such runs after which direct solves would have cost as much.
     """
     done = [row for row in rows if row["failed"] is None]
-    compared = [row for row in done if row["solver"] not in floors]
+    rivals = [row for row in done if row["solver"] not in floors]
     nothing = exact(done, floors)
 
     def point(row: Row) -> Point:
         return row["seconds"], max(row[YARDSTICK], nothing)
 
-    front = pareto_front(map(point, compared))
+    front = pareto_front(map(point, rivals))
 
     def comparisons(row: Row) -> Row:
         found = {
             "as_good_as_exact": row[YARDSTICK] < nothing,
             "on_front": point(row) in front,
-            "best_classical": _best_classical(row, compared, nothing),
+            "best_classical": _best_classical(row, rivals, nothing),
         }
-        return found | ({"training": _training(row, compared)} if is_learned(row) else {})
+        return found | ({"training": _training(row, rivals)} if is_learned(row) else {})
 
-    return [{**row, **comparisons(row)} if row in compared else row for row in rows]
+    ranked = {id(row) for row in rivals}
+    return [row | comparisons(row) if id(row) in ranked else row for row in rows]
 
 
 def exact(rows: Sequence[Row], floors: Sequence[str]) -> float:
@@ -65,11 +66,11 @@ def is_learned(row: Row) -> bool:
     return SURROGATE in SolverSpec.parse(row["name"]).kinds
 
 
-def _best_classical(row: Row, compared: Sequence[Row], nothing: float) -> Row:
+def _best_classical(row: Row, rivals: Sequence[Row], nothing: float) -> Row:
     """The fastest classical solver of no larger error; the direct one always qualifies."""
     enough = max(row[YARDSTICK], nothing)
-    rivals = [r for r in compared if not is_learned(r) and r[YARDSTICK] <= enough]
-    best = min(rivals, key=lambda r: r["seconds"])
+    classical = [r for r in rivals if not is_learned(r) and r[YARDSTICK] <= enough]
+    best = min(classical, key=lambda r: r["seconds"])
     return {
         "solver": best["solver"],
         "seconds_per_model_time": best["seconds_per_model_time"],
@@ -77,10 +78,10 @@ def _best_classical(row: Row, compared: Sequence[Row], nothing: float) -> Row:
     }
 
 
-def _training(row: Row, compared: Sequence[Row]) -> Row:
+def _training(row: Row, rivals: Sequence[Row]) -> Row:
     """Seconds of data and training as the model's card has them, and runs until they pay."""
     seconds = training_seconds(row["name"])
-    direct = next(r for r in compared if r["name"] == "direct")
+    direct = next(r for r in rivals if r["name"] == "direct")
     saved = direct["seconds"] - row["seconds"]
     runs = seconds / saved if seconds is not None and saved > 0 else None
     return {"seconds": seconds, "direct_seconds_saved_per_run": saved, "break_even_runs": runs}

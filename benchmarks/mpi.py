@@ -165,6 +165,8 @@ def _carried_to(grid: Grid, problem: StokesProblem) -> StokesProblem:
 
 
 if __name__ == "__main__":  # as `_launched` starts it
+    if len(sys.argv) != 6:
+        sys.exit("tellus: `tellus bench mpi` measures this.")
     coarse, fine, name, repeats, scratch = sys.argv[1:]
     source, grid = grids_of(f"{coarse},{fine}")
     one(source, grid, name, int(repeats), Path(scratch))

@@ -54,7 +54,7 @@ RUNS = "calibration"
 
 @dataclass(frozen=True)
 class Bias:
-    """Relative errors of a run's long means, with the finer run as truth."""
+    """Errors of a run's long means, with the finer run as truth; those of rates are relative."""
 
     simulation: str
     share: float | None  # of the learned change of viscosity to shear; None without a closure
@@ -340,7 +340,7 @@ class _Means:
         return _relative(self.of(run) - truth, truth)
 
     def chance(self, run: Trajectory, truth: Array) -> Array:
-        """Standard errors of a run's means, numbers as in `gaps`."""
+        """Standard errors of a run's means, numbers as in `gaps`; `truth` are its own means."""
 
         def off(start: float, end: float) -> Array:
             return replace(self, start=start, end=end).of(run) - truth

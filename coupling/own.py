@@ -93,7 +93,7 @@ def classes_of(config: Config) -> dict[str, OwnClass]:
 
 
 def recorded(config: Config) -> dict[str, dict[str, str]]:
-    """Name and digest, by key, of every class that a configuration names, for run.json."""
+    """Name and digest, by key, of every class that a configuration names: what is kept of it."""
     return {
         key: {"class": str(own), "sha256": sha256(source_of(own, key)).hexdigest()}
         for key, own in classes_of(config).items()

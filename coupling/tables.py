@@ -8,7 +8,7 @@ from rich.console import Console, ConsoleOptions, RenderResult
 from rich.table import Column as TableColumn
 from rich.table import Table
 
-from tellus.io.shown import shown
+from tellus.io.shown import brief_value
 from tellus.io.text_table import digits
 
 Values = Mapping[str, Any]
@@ -111,15 +111,3 @@ def settings_text(values: Values) -> str:
     """Values in words, such as "gamma_T 1e+06, heating 2.5"."""
     names = short_names(list(values))
     return ", ".join(f"{names[key]} {brief_value(value)}" for key, value in values.items())
-
-
-def brief_value(value: Any) -> str:
-    """A setting's value as short as it can be."""
-    if is_number(value):
-        return f"{value:.6g}"
-    return "none" if value is None else shown(value)
-
-
-def is_number(value: object) -> bool:
-    """Whether a setting's value is one."""
-    return isinstance(value, int | float) and not isinstance(value, bool)

@@ -13,11 +13,11 @@ from pydantic import ValidationError
 from tellus.config import Config, stored_config
 from tellus.config.fields import fields
 from tellus.coupling.directory.recorded import RecordedRun
-from tellus.coupling.tables import Values, brief_value, is_number
+from tellus.coupling.tables import Values
 from tellus.errors import InputError
 from tellus.io.json_file import read_json, write_json
 from tellus.io.recognised import SWEEP, unexpected
-from tellus.io.shown import plain_names
+from tellus.io.shown import brief_value, is_number, plain_names
 
 PLAN, RUNS, ASIDE = "sweep.json", "runs", "failed"
 """In the directory of a sweep: what it consists of, its runs, and those that failed."""

@@ -11,12 +11,11 @@ from tellus.config.fields import read_by
 from tellus.config.purposes import purpose_of
 from tellus.config.sections import GridSection, InitialSection, RheologySection
 from tellus.coupling.directory.summary import StartedFrom, guards
-from tellus.coupling.tables import brief_value
 from tellus.errors import InputError
 from tellus.io.card import OwnClassUsed
 from tellus.io.json_file import read_json
 from tellus.io.recognised import CONFIGURATION, DATA, MODEL, RUN, SWEEP, expect, lost
-from tellus.io.shown import shown
+from tellus.io.shown import brief_value, shown
 from tellus.surrogate.card import check_card
 from tellus.surrogate.cards import Cells, DatasetCard, Statistics
 from tellus.surrogate.kinds import kind_of_card

@@ -252,7 +252,9 @@ def check_own(ledger: Ledger, config: Config) -> list[str]:
     sentences = []
     for part in WHAT:  # all else is kept, see `check_resumable`
         section, _, name = KEYS[part].partition(".")
-        before, now = str(ledger.config[section][name]), getattr(config, section)
+        # The first checkpoints know no closures.
+        before = str(ledger.config.get(section, {}).get(name, ""))
+        now = getattr(config, section)
         if not is_handed_in(before) or is_handed_in(getattr(now, name)):
             continue
         own = before.partition(":")[2]

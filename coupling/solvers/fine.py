@@ -136,7 +136,7 @@ class RichardsonSolver(CompositeSolver):
 
 
 def _status(coarse: str, fine: str) -> str:
-    """Status of a pair of solves: that of the fine one, or of a coarse one that is no solve."""
+    """Status of two solves: that of the fine one if it fell back, or if the coarse one is solved."""
     return fine if coarse == "solved" or fine == FALLBACK else coarse
 
 

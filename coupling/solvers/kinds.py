@@ -56,6 +56,7 @@ class SolverEntry(NamedTuple):
     ranks: bool = False  # whether several processes of an mpirun share its work
     grid_within: GridWithin = lambda spec, grid: grid  # of the solver that its name ends in
     period: Period = lambda spec: 1  # calls from one of its dearest solves to the next, at least
+    solves: bool = False  # whether these are solves of its own, beside those of NAME
 
 
 SOLVERS: dict[str, SolverEntry] = {}
@@ -256,6 +257,7 @@ def _surrogate(spec: SolverSpec, grid: Grid, picard: PicardSettings) -> StokesSo
     requirements="those of NAME",
     memory=memory.lagged,
     period=_every,
+    solves=True,
 )
 def _anchored(spec: SolverSpec, grid: Grid, picard: PicardSettings) -> StokesSolver:
     from .anchored import AnchoredSolver, ToleranceAnchoredSolver
@@ -280,6 +282,7 @@ def _anchored(spec: SolverSpec, grid: Grid, picard: PicardSettings) -> StokesSol
     "NAME, and its true error from a direct solve each step",
     requirements="those of NAME",
     memory=memory.direct,
+    solves=True,
 )
 def _check(spec: SolverSpec, grid: Grid, picard: PicardSettings) -> StokesSolver:
     from .guarded import CheckedSolver

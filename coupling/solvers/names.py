@@ -1,7 +1,5 @@
 """Names of Stokes solvers, `name[:argument]...`: what they stand for, and what they will take."""
 
-from math import prod
-
 from tellus.config.solver_spec import SolverSpec
 from tellus.errors import InputError
 from tellus.solver.grid import Grid
@@ -49,8 +47,13 @@ def memory_of(name: str, grid: Grid) -> float:
 
 def period_of(name: str) -> int:
     """Calls from one of a solver's dearest solves to the next, by the numbers in its name."""
-    chain = SolverSpec.parse(name).chain()
-    return prod(SOLVERS[spec.kind].period(spec) for spec in chain if spec.kind in SOLVERS)
+    calls = 1
+    for spec in SolverSpec.parse(name).chain():
+        if entry := SOLVERS.get(spec.kind):
+            calls *= entry.period(spec)
+            if entry.solves:
+                break
+    return calls
 
 
 def shares_processes(name: str) -> bool:

@@ -14,9 +14,9 @@ from matplotlib.figure import Figure
 
 from tellus.coupling.directory.sweep import Sweep
 from tellus.coupling.output.style import LINES, picture_place, save_picture, styled
-from tellus.coupling.tables import brief_value, is_number, short_names
+from tellus.coupling.tables import short_names
 from tellus.errors import InputError
-from tellus.io.shown import in_picture
+from tellus.io.shown import brief_value, in_picture, is_number
 
 from .scaling import Law, NoLawError, fit, has_settled
 from .table import SweepRow, rows

@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from tellus.config.sections import PHYSICS
-from tellus.coupling.tables import is_number, short_names
+from tellus.coupling.tables import short_names
 from tellus.errors import TellusError
+from tellus.io.shown import is_number
 from tellus.solver.defaults import QUIET_VRMS
 from tellus.solver.grid import Array
 

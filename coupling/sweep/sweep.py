@@ -32,7 +32,6 @@ from .table import Failure, Swept, rows, write_failures, write_tables
 
 log = logging.getLogger("tellus")
 
-
 SILENT = logging.NullHandler()
 
 

@@ -13,13 +13,13 @@ from tellus.coupling.directory.recorded import DONE, RecordedRun
 from tellus.coupling.directory.sweep import FAILURES, TABLES, Sweep
 from tellus.coupling.tables import (
     Values,
-    brief_value,
     rich_table,
     settings_text,
     short_names,
 )
 from tellus.coupling.trajectory.drift import last_third
 from tellus.io.json_file import Record
+from tellus.io.shown import brief_value
 from tellus.io.text_table import digits
 from tellus.io.whole_file import write_atomically
 

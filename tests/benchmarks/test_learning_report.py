@@ -166,7 +166,7 @@ def test_a_suite_of_its_own_has_a_section(result: dict[str, Any], tmp_path: Path
 def test_trainings_with_another_seed_stand_beside_the_first(
     result: dict[str, Any], tmp_path: Path
 ) -> None:
-    assert "repeats" not in written(result, tmp_path)
+    assert "seed repeats" not in written(result, tmp_path)
     again = copy.deepcopy(result)
     again |= {"changes": ["training.seed=1"], "out": "again", "trainings_seconds": 3000.0}
     again["results"] = [network("zeros", 0.3, 4.0, drift=0.002), stepper(0.35, lost=0)]
@@ -177,7 +177,7 @@ def test_trainings_with_another_seed_stand_beside_the_first(
     section = text.split("## 128x32: experiments/small, training.seed=1")[1]
     assert "trained and evaluated in 50 minutes" in section
     assert "(images/rollouts-again.png)" in section
-    beside = section.split("## 128x32: experiments/small, 2 repeats")[1]
+    beside = section.split("## 128x32: experiments/small, 2 seed repeats")[1]
     assert "a: as the files have it, Some CPU; b: training.seed=1, Some CPU" in beside
     shown = ["50.0 %", "30.0 %", "1 of 3", "1 of 3", "5.0e-02", "2.0e-03"]
     assert row(beside, "zeros")[1:] == shown

@@ -363,8 +363,9 @@ def test_estimates() -> None:
     # Between two solves nothing is solved.
     assert "at least 100 steps and 7.5 s" in estimate.cost_sentence(grid, "skip:7", 0.5, 100)
     assert "at least 8 steps and 1 s" in estimate.cost_sentence(grid, "richardson:4", 0.5, 8)
-    for name in ("skip:10", "check:skip:10", "fine:2:skip:10", "skip:5:richardson:2"):
+    for name in ("skip:10", "fine:2:skip:10", "skip:5:richardson:2", "anchored:10:skip:5"):
         assert "and 5 s" in estimate.cost_sentence(grid, name, 0.5, 100), name
+    assert "and 50 s" in estimate.cost_sentence(grid, "check:skip:10", 0.5, 100)
     assert "and 50 s" in estimate.cost_sentence(grid, "skip:tol=1e-2", 0.5, 100)
     assert estimate.resolution_warning(4.0, "it", 4.0) is None
     assert estimate.resolution_warning(3.9, "it", 4.0) is not None

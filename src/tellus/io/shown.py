@@ -22,6 +22,18 @@ def shown(text: object) -> str:
     )
 
 
+def brief_value(value: Any) -> str:
+    """A setting's value as short as it can be."""
+    if is_number(value):
+        return f"{value:.6g}"
+    return "none" if value is None else shown(value)
+
+
+def is_number(value: object) -> bool:
+    """Whether a setting's value is one."""
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
 def in_picture(text: object) -> str:
     """`shown`, and for matplotlib, which takes what is between dollar signs for a formula."""
     return shown(text).replace("$", r"\$")
