@@ -136,7 +136,7 @@ class RichardsonSolver(CompositeSolver):
 
 
 def _status(coarse: str, fine: str) -> str:
-    """Status of two solves: that of the fine one if it fell back, or if the coarse one is solved."""
+    """Status of two solves: that of the fine if it fell back or the coarse one is solved."""
     return fine if coarse == "solved" or fine == FALLBACK else coarse
 
 
