@@ -7,7 +7,9 @@ import pytest
 
 from helpers.numerics import observed_orders, random_psi
 from helpers.physics_cases import slip_walls
-from tellus.coupling.solvers.fine import FineSolver, RichardsonSolver
+from tellus.config import load_config
+from tellus.coupling.simulation.loop import Simulation
+from tellus.coupling.solvers.fine import FORESEEN, FineSolver, RichardsonSolver
 from tellus.coupling.solvers.names import make_solver, memory_of
 from tellus.errors import InputError
 from tellus.solver.coarse_means import coarse_means
@@ -148,6 +150,23 @@ def test_what_the_fine_grid_adds_goes_on_between_its_solves() -> None:
     assert [errors[step] for step in (0, 1, 4, 8)] == [0.0] * 4
     assert max(errors) < 0.02 * min(without)
     assert now_and_then.cycle == 4
+
+
+def test_in_a_start_from_a_jump_the_fine_grid_is_asked_until_it_is_foreseen() -> None:
+    """Steps grow there, and boundary layers are thinner than a cell."""
+    config = load_config(None, ["grid.nx=64", "grid.ny=16", "stokes.solver=richardson:4"])
+    simulation = Simulation.from_config(config, warn=lambda sentence: None)
+    always = make_solver("richardson", simulation.grid)
+    errors, statuses = [], []
+    for _ in range(60):
+        simulation.step()
+        problem, flow = simulation.problem, simulation.flow()
+        errors.append(relative_velocity_error(flow, always.solve(problem)))
+        statuses.append(flow.report.status)
+    assert max(errors) < 3 * FORESEEN
+    course = "".join(status[0] for status in statuses)
+    assert "s" * 10 in course
+    assert course.endswith("cccscccs")
 
 
 def test_a_solver_with_a_pressure_is_asked_on_the_fine_grid_each_time() -> None:
