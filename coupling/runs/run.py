@@ -166,7 +166,17 @@ def _reopened(config: Config, out: Path, own: OwnParts, ranks: Ranks) -> RunLoop
 
 
 def check_steps_left(run: RunLoop, was: Config) -> None:
-    """Raise InputError where a run that is finished is to go on with another solver or closure."""
+    """Raise InputError where there is no step for what is asked for.
+
+    That is an end before what has been reached, or, of a run that is finished, another solver or
+    closure.
+    """
+    time, goal = run.simulation.time, run.schedule.goal
+    if run.config.time.end < was.time.end and goal < time:
+        raise InputError(
+            f"time.end = {run.config.time.end:g} is before t = {time:.6g} that the run has reached: "
+            "name a later one, or begin a run of its own."
+        )
     for section in ("stokes", "closure"):
         if run.finished and getattr(run.config, section) != getattr(was, section):
             raise InputError(

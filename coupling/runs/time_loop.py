@@ -12,7 +12,7 @@ from tellus.coupling import estimate
 from tellus.coupling.build import check_grid
 from tellus.coupling.directory.checkpoint import KEY, Ledger, RunClock
 from tellus.coupling.directory.files import RunFiles
-from tellus.coupling.directory.recorded import DONE, FAILED, RUNNING, STOPPED
+from tellus.coupling.directory.recorded import DONE, FAILED, RUNNING, STOPPED, RecordedRun
 from tellus.coupling.directory.timeseries import columns
 from tellus.coupling.own import OwnParts, recorded
 from tellus.coupling.planet import disagreements, units_of, viscosity_note
@@ -26,7 +26,7 @@ from tellus.coupling.simulation.steady import WATCHED, SteadyWatch
 from tellus.coupling.simulation.stepping import Schedule
 from tellus.coupling.starts.initial import initial_state
 from tellus.coupling.starts.start import Start
-from tellus.errors import InterruptedRunError, RunFailedError
+from tellus.errors import InputError, InterruptedRunError, RunFailedError
 from tellus.io.signals import Asked
 from tellus.solver.diagnostics import cells_across_thinnest
 from tellus.solver.strain import effective_viscosity
@@ -160,8 +160,16 @@ class RunLoop:
         return self.simulation.time >= self.schedule.goal or enough or self.steady
 
     def go(self, progress: bool, asked: Asked) -> dict[str, Any]:
-        """Step until the end, a limit, a signal or a failure; the summary goes to run.json."""
+        """Step until the end, a limit, a signal or a failure; the summary goes to run.json.
+
+        Of a run that was done before, it stays as it is.
+        """
         try:
+            if (done := self._done_before()) is not None:
+                log.info(
+                    f"{self.files.out} is already done, {self._now()}: no step is left to take"
+                )
+                return done
             self._write_summary(RUNNING)
             shows = progress and self.ranks.first
             with self._progress(shows) as shown:
@@ -179,6 +187,17 @@ class RunLoop:
         finally:
             with suppress(OSError):
                 self.files.close()
+
+    def _done_before(self) -> dict[str, Any] | None:
+        """run.json where it says that the run had come to this very end before."""
+        if self._is_new or not self.finished:
+            return None
+        try:
+            written = RecordedRun(self.files.out).written
+        except InputError:  # nothing depends on it: it is written anew
+            return None
+        done = written["status"] == DONE and written["steps"] == self.simulation.steps
+        return dict(written) if done else None
 
     def _progress(self, shows: bool) -> RunProgress:
         clock, simulation = self.config.time, self.simulation

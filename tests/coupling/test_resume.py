@@ -86,20 +86,36 @@ def test_an_extended_run_is_a_longer_run(tmp_path: Path) -> None:
     assert times.tolist() == [k * 2e-4 for k in range(6)]
 
 
-def test_resuming_a_finished_run_changes_nothing_but_its_summary(tmp_path: Path) -> None:
+def test_resuming_a_finished_run_changes_nothing_and_says_so(tmp_path: Path) -> None:
     out = run(tmp_path / "run", "time.max_steps=4", "output.checkpoint_every=2")
-    before, kept = files(out), steps_of(out)
-    for _ in range(3):
-        tellus("run", out, "--resume")
-    after = files(out)
-    assert kept == steps_of(out) == [2, 4]
-    for name in before.keys() | after.keys():
-        if name != "run.json" and not name.startswith(f"{FOLDER}/step-000000004"):
-            assert before.get(name) == after.get(name), name
-    assert summary(out)["status"] == "done"
+    before = files(out)
+    for _ in range(2):
+        assert "is already done, step 4, t = " in tellus("run", out, "--resume").stderr
+        assert files(out) == before
+    result = ran(out, "time.max_steps=4", "output.checkpoint_every=2", resume=True)
+    assert (result.status, result.steps) == ("done", 4)
     said = complaint("run", out, "--resume", "--stokes", "skip:2")
     assert "no step is left to take with another stokes" in said
-    assert after == files(out)
+    assert files(out) == before
+    said = tellus("run", out, "--resume", "--set", "time.max_steps=5").stderr
+    assert "already done" not in said
+    assert summary(out)["steps"] == 5
+
+
+def test_an_end_before_what_was_reached_is_refused(tmp_path: Path) -> None:
+    """Of a run that was stopped as of one that is done; the end it has reached is none before."""
+    out = run(tmp_path / "run", "time.end=6e-4")
+    before = files(out)
+    said = complaint("run", out, "--resume", "--set", "time.end=2e-4")
+    assert "time.end = 0.0002 is before t = 0.0006 that the run has reached: " in said
+    assert files(out) == before
+    run(out, "time.end=1e-3", "time.max_steps=1000000", resume=True)
+    tellus("run", out, "--resume", "--set", "time.end=1e-3")
+    stopped = tmp_path / "stopped"
+    with pytest.raises(InterruptedRunError):
+        run(stopped, "time.end=1e-3", solver=Signalling(signal.SIGTERM, 8, 1))
+    with pytest.raises(InputError, match=r"time\.end = 2e-05 is before t = "):
+        run(stopped, "time.end=2e-5", resume=True, solver=Rolls(GRID))
 
 
 def test_resume_needs_neither_the_directory_nor_the_run_it_started_in(
