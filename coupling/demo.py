@@ -33,7 +33,7 @@ from tellus.solver.stokes import (
 from .solvers.names import make_solver
 from .trajectory.comparison.compare import compare
 from .trajectory.comparison.figures import picture
-from .trajectory.comparison.found import Comparison, busy, headline
+from .trajectory.comparison.found import Comparison, headline
 from .trajectory.comparison.report import write_report
 
 Sections = Mapping[str, Mapping[str, float | str]]
@@ -113,7 +113,7 @@ def demo(
         f"\nDone in {perf_counter() - started:.0f} s. "
         f"The reports: {out / 'report.html'}, {out / 'closure.html'}\n"
     )
-    for line in [*headline(result)[:2], *busy(result), remark, worth(closure)]:
+    for line in [*headline(result), remark, worth(closure)]:
         say(line)
     return result, closure
 
