@@ -117,7 +117,10 @@ def check_free(out: Path, resume: bool) -> bool:
     if begun and resume:
         return True
     if begun:
-        raise InputError(f"{out} already holds a model: pass --resume, or name another directory.")
+        raise InputError(
+            f"{out} already holds a model: go on with it (--resume, resume=True), or name another "
+            "directory."
+        )
     if trained:
         raise InputError(
             f"{out} already holds a model, without the checkpoint to go on from: name another "

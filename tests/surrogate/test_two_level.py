@@ -289,7 +289,7 @@ def test_a_signal_in_the_first_epoch_leaves_something_to_resume(
         patch.setattr("tellus.surrogate.training.train.Training.run_epoch", stopped)
         with pytest.raises(InterruptedRunError, match="stopped"):
             train(SETTINGS, dataset, tmp_path / "m", report=len)
-    with pytest.raises(InputError, match="pass --resume"):
+    with pytest.raises(InputError, match="--resume, resume=True"):
         train(SETTINGS, dataset, tmp_path / "m")
     train(SETTINGS, dataset, tmp_path / "m", resume=True, report=len)
     assert_same_training(tmp_path / "m", trained)
