@@ -14,6 +14,7 @@ from tellus.config.own_class import HANDED_IN, OwnClass, is_handed_in
 from tellus.config.read import value
 from tellus.config.solver_spec import SolverSpec
 from tellus.errors import InputError
+from tellus.io.shown import shown
 from tellus.solver.closure import Closure, require_closure
 from tellus.solver.composite import CompositeSolver
 from tellus.solver.grid import Grid
@@ -68,6 +69,9 @@ class OwnParts:
 
 
 NOTHING = OwnParts()
+
+MOST_SAID = 300
+"""Characters of an error's text that are shown."""
 
 
 def not_handed_in(key: str, name: str) -> InputError:
@@ -145,7 +149,7 @@ def made(text: str, key: str, *first: Any) -> Any:
     except BaseException as error:
         given = ", ".join(f"{name}={each!r}" for name, each in arguments.items())
         raise InputError(
-            f"{key}: {own.file}: {own.name}({given}) cannot be made ({_said(error)}): mend it, or "
+            f"{key}: {own.file}: {own.name}({given}) cannot be made ({said(error)}): mend it, or "
             "its arguments."
         ) from error
 
@@ -207,14 +211,15 @@ def _module(own: OwnClass, key: str) -> ModuleType:
     except (Exception, SystemExit) as error:
         del sys.modules[name]
         raise InputError(
-            f"{key}: {own.file} cannot be executed ({_said(error)}): mend it."
+            f"{key}: {own.file} cannot be executed ({said(error)}): mend it."
         ) from error
     return module
 
 
-def _said(error: BaseException) -> str:
+def said(error: BaseException) -> str:
+    """Kind and text of what a part of one's own raised, in a line that may be shown."""
     try:
-        said = str(error).rstrip(".")
+        text = " ".join(shown(" ".join(str(error).split())).split())[:MOST_SAID].rstrip(".")
     except Exception:  # its text, too, is one's own
-        said = ""
-    return f"{type(error).__name__}: {said}" if said else type(error).__name__
+        text = ""
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__

@@ -14,7 +14,7 @@ from tellus.coupling.directory.checkpoint import KEY, Ledger, RunClock
 from tellus.coupling.directory.files import RunFiles
 from tellus.coupling.directory.recorded import DONE, FAILED, RUNNING, STOPPED, RecordedRun
 from tellus.coupling.directory.timeseries import columns
-from tellus.coupling.own import OwnParts, recorded
+from tellus.coupling.own import OwnParts, recorded, said
 from tellus.coupling.planet import disagreements, units_of, viscosity_note
 from tellus.coupling.ranks import Ranks, processes
 from tellus.coupling.runs.progress import RunProgress
@@ -26,7 +26,7 @@ from tellus.coupling.simulation.steady import WATCHED, SteadyWatch
 from tellus.coupling.simulation.stepping import Schedule
 from tellus.coupling.starts.initial import initial_state
 from tellus.coupling.starts.start import Start
-from tellus.errors import InputError, InterruptedRunError, RunFailedError
+from tellus.errors import InputError, InterruptedRunError, RunFailedError, TellusError
 from tellus.io.signals import Asked
 from tellus.solver.diagnostics import cells_across_thinnest
 from tellus.solver.strain import effective_viscosity
@@ -180,7 +180,8 @@ class RunLoop:
             ending = self._explained(error)
             status = STOPPED if isinstance(ending, InterruptedRunError) else FAILED
             with suppress(OSError):
-                self._write_summary(status, str(ending) or repr(ending))
+                known = isinstance(ending, TellusError | MemoryError)
+                self._write_summary(status, (known and str(ending)) or said(ending))
             if ending is error:
                 raise
             raise ending from error

@@ -17,12 +17,14 @@ from tellus.coupling.directory.files import CONFIG
 from tellus.coupling.directory.recorded import DONE, FAILED, STOPPED, RecordedRun
 from tellus.coupling.directory.sweep import ASIDE, FAILURES, PLAN, RUNS, TABLES, Sweep
 from tellus.coupling.estimate import check_memory, memory_gib
+from tellus.coupling.own import said
 from tellus.coupling.runs.run import run_directory
 from tellus.coupling.simulation.loop import Simulation
 from tellus.coupling.tables import Values, settings_text
 from tellus.errors import InputError, InterruptedRunError, RunFailedError, TellusError
 from tellus.io.lock import sole_user
 from tellus.io.places import refuse_occupied
+from tellus.io.shown import shown
 from tellus.io.whole_file import clear_partials, own_folder
 from tellus.solver.phase_timer import time_left
 from tellus.solver.threads import limit
@@ -177,7 +179,9 @@ def run_one(config: Config, name: str, out: Path) -> Ending:
             done = run_directory(config, directory, resume=begun, progress=False)
     except InterruptedRunError as stop:
         return Ending(name, STOPPED, str(stop))
-    except Exception as failure:  # parts of one's own may raise anything, and other runs go on
+    except KeyboardInterrupt:
+        raise
+    except BaseException as failure:  # parts of one's own may raise anything, and other runs go on
         if _has_failed(directory):
             directory.rename(aside)
         return Ending(name, FAILED, _said(failure))
@@ -185,13 +189,12 @@ def run_one(config: Config, name: str, out: Path) -> Ending:
     return Ending(name, DONE, message)
 
 
-def _said(failure: Exception) -> str:
+def _said(failure: BaseException) -> str:
     """The message of a failure, with kind and place where nobody has put it in a sentence."""
-    said = str(failure)
     if isinstance(failure, TellusError | MemoryError | OSError):
-        return said or repr(failure)
+        return shown(str(failure) or repr(failure))
     place = extract_tb(failure.__traceback__)[-1]
-    return f"{type(failure).__name__}: {said} (line {place.lineno} of {place.filename})"
+    return f"{said(failure)} (line {place.lineno} of {shown(place.filename)})"
 
 
 def _has_failed(directory: Path) -> bool:

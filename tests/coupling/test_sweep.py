@@ -207,21 +207,48 @@ def test_failures_are_kept_apart_and_tried_again(
     assert record(out / "runs/run_001") == record(made / "runs/run_001")
 
 
+SLIPS = """
+import sys
+
+class Bare(BaseException):
+    def __str__(self):
+        raise RuntimeError("no text")
+
+def fail(how):
+    if how == 1:
+        return [][3]
+    if how == 2:
+        raise ValueError("\\udc80 \\x1b[31m\\n" + 1000 * "x")
+    if how == 3:
+        sys.exit(0)
+    raise Bare
+
+class Fading:
+    def __init__(self, how):
+        self.how, self.calls = how, 0
+
+    def mean(self, start, end):
+        self.calls += 1
+        return fail(self.how) if self.how and self.calls > 4 else 3.0
+"""
+
+
 def test_a_slip_in_a_part_of_ones_own_ends_its_run_alone(config: Path, tmp_path: Path) -> None:
-    law = tmp_path / "law.py"
-    law.write_text(
-        "class Fading:\n"
-        "    def __init__(self, rate):\n"
-        "        self.rate = rate\n"
-        "    def mean(self, start, end):\n"
-        "        return [4.0, 3.0][self.rate if end > 0 else 0]\n"
-    )
-    laws = ",".join(f"{law}:Fading:rate={rate}" for rate in (2, 1))
-    words = ("sweep", config, "--vary", f"model.heating_law={laws}", "--out", tmp_path / "sweep")
-    said = " ".join(tellus(*words, status=1).stderr.split())
-    assert "1 of 2 runs failed, run_000" in said
-    assert f"IndexError: list index out of range (line 5 of {law})" in said
-    assert list(pd.read_csv(tmp_path / "sweep/sweep.csv")["run"]) == ["run_001"]
+    law, out = tmp_path / "law.py", tmp_path / "sweep"
+    law.write_text(SLIPS)
+    laws = ",".join(f"{law}:Fading:how={how}" for how in (1, 2, 3, 4, 0))
+    words = ("sweep", config, "--vary", f"model.heating_law={laws}", "--out", out)
+    assert "4 of 5 runs failed, run_000" in " ".join(tellus(*words, status=1).stderr.split())
+    assert list(pd.read_csv(out / "sweep.csv")["run"]) == ["run_004"]
+    index, value, left, bare = pd.read_csv(out / "failures.csv")["message"]
+    assert index == f"IndexError: list index out of range (line 10 of {law})"
+    assert value.startswith("ValueError: \\udc80 \\x1b[31m xxx")
+    assert len(value) < 400 + len(str(law))
+    assert left == f"SystemExit: 0 (line 14 of {law})"
+    assert bare == f"Bare (line 15 of {law})"
+    assert len([*(out / "failed").iterdir()]) == 4
+    alone = ("run", config, "--set", f"model.heating_law={law}:Fading:how=3")
+    assert "called exit(0)" in tellus(*alone, "--out", tmp_path / "run", status=1).stderr
 
 
 def test_a_run_that_was_killed_goes_on(made: Path, copy: Path, config: Path) -> None:
