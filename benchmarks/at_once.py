@@ -10,13 +10,14 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from itertools import product
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from tellus.coupling.solvers.names import make_solver
 from tellus.errors import RunFailedError
 from tellus.io.busy import background_load
+from tellus.io.signals import held
 from tellus.solver.grid import Grid
 
 from .harness import THREAD_VARIABLES, origin, timed
@@ -59,7 +60,14 @@ def main(
     -------
     dict
         ``results``: a row per solver, number at once and setting, see `AtOnceRow`.
+
+    Raises
+    ------
+    InputError
+        A solver is not known, or not to be had on the grid; nothing has been timed then.
     """
+    for name in solvers:
+        make_solver(name, grid)
     result = origin(
         "at-once",
         grid=str(grid),
@@ -104,21 +112,42 @@ def _seconds(name: str, count: int, setting: Mapping[str, str], grid: Grid, step
             f"grid = {{nx = {grid.nx}, ny = {grid.ny}}}\n{SIMPLEST}time.max_steps = {steps}\n",
         )
         command = [sys.executable, "-m", "tellus", "run", str(case), "--stokes", name]
-        quietly = partial(
-            subprocess.Popen,
-            env=inherited | dict(setting),
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
+        logs = [Path(scratch) / f"{k}.log" for k in range(count)]
+        runs: list[subprocess.Popen[bytes]] = []
+
+        def start(log: Path) -> subprocess.Popen[bytes]:
+            with log.open("wb") as stderr:
+                return subprocess.Popen(
+                    [*command, "--out", str(log.with_suffix(""))],
+                    env=inherited | dict(setting),
+                    stdout=subprocess.DEVNULL,
+                    stderr=stderr,
+                )
 
         def work() -> list[int]:
-            runs = [quietly([*command, "--out", f"{scratch}/{k}"]) for k in range(count)]
+            with held():  # else a signal could come between a start and its note
+                for log in logs:
+                    runs.append(start(log))
             return [run.wait() for run in runs]
 
-        seconds, statuses = timed(work)
-    if any(statuses):
-        raise RunFailedError(f"a run with {name} ended with exit status {max(statuses)}.")
+        try:
+            seconds, statuses = timed(work)
+        finally:  # none outlives the directory that it writes in
+            for run in runs:
+                run.kill()
+            for run in runs:
+                run.wait()
+        for status, log in zip(statuses, logs, strict=True):
+            if status:
+                raise RunFailedError(
+                    f"a run with {name} ended with exit status {status}: {_last_words(log)}"
+                )
     return seconds
+
+
+def _last_words(log: Path) -> str:
+    lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+    return lines[-1].removeprefix("tellus: ") if lines else "it said nothing."
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ import typer
 
 from tellus.errors import InputError, InterruptedRunError
 from tellus.io.places import refuse_sources
+from tellus.solver.limits import MOST_STEPS
 
 from .options import names_in, setting
 from .shell import deliver, say
@@ -318,7 +319,7 @@ def at_once(
         str, typer.Option("--at-once", metavar="N[,...]", help="Runs that start together.")
     ] = "1,2,4",
     grid: Annotated[str, typer.Option(metavar="NXxNY", help="One grid of aspect 4.")] = "512x128",
-    steps: Annotated[int, typer.Option(min=1, help="Time steps of a run.")] = 300,
+    steps: Annotated[int, typer.Option(min=1, max=MOST_STEPS, help="Time steps of a run.")] = 300,
     repeats: Annotated[int, typer.Option(min=1, help="Timed repeats.")] = 3,
     out: OutOption = None,
     as_json: JsonOption = False,
@@ -328,7 +329,7 @@ def at_once(
     from tellus.benchmarks import tables
     from tellus.benchmarks.grids import grids_of
 
-    asked = names_in(solvers, "--solvers", "direct,surrogate"), _counts(runs, "--at-once", "1,2,4")
+    asked = names_in(solvers, "--solvers", "direct,surrogate"), _processes(runs, "--at-once")
     if len(grids := grids_of(grid)) > 1:
         raise InputError(f'--grid takes one grid here, such as 512x128, not "{grid}".')
     deliver(lambda: benchmark.main(*asked, grids[0], steps, repeats, out), as_json, tables.table)
@@ -348,7 +349,7 @@ def mpi(
     from tellus.benchmarks import tables
     from tellus.benchmarks.grids import grids_of
 
-    asked = _counts(ranks, "--ranks", "1,2"), names_in(solvers, "--solvers", "mumps,mumps-psi")
+    asked = _processes(ranks, "--ranks"), names_in(solvers, "--solvers", "mumps,mumps-psi")
     deliver(lambda: benchmark.main(grids_of(grid), *asked, repeats, out), as_json, tables.table)
 
 
@@ -375,6 +376,19 @@ def _counts(text: str, option: str, example: str) -> list[int]:
     if not all(re.fullmatch(r"\d{1,5}", part, flags=re.ASCII) for part in parts):
         raise InputError(f'{option} takes N[,N...], such as {example}, not "{text}".')
     return [int(part) for part in parts]
+
+
+MOST_PROCESSES = 1024
+
+
+def _processes(text: str, option: str) -> list[int]:
+    """Numbers of processes that start together; InputError for what no machine is for."""
+    counts = _counts(text, option, "1,2,4")
+    if not all(1 <= count <= MOST_PROCESSES for count in counts):
+        raise InputError(
+            f'{option} takes numbers from 1 to {MOST_PROCESSES}, such as 1,2,4, not "{text}".'
+        )
+    return counts
 
 
 def _names(
