@@ -7,6 +7,8 @@ temperatures in turn: those of a real run on a coarser grid, interpolated.
 """
 
 import json
+import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -19,11 +21,11 @@ from tempfile import TemporaryDirectory
 import numpy as np
 
 from tellus.config.solver_spec import SolverSpec
-from tellus.errors import RunFailedError
+from tellus.errors import InputError, RunFailedError, TellusError
 from tellus.io.busy import Watch
 from tellus.solver.grid import Array, Grid
 from tellus.solver.mumps.petsc import world
-from tellus.solver.mumps.solver import MumpsSolver
+from tellus.solver.mumps.solver import METHODS, MumpsSolver, variant
 from tellus.solver.stokes import (
     Flow,
     StokesProblem,
@@ -44,6 +46,11 @@ SOURCE = Grid(512, 128)
 
 MODULE = "tellus.benchmarks.mpi"
 ROW, PSI = "row.json", "psi.npy"
+
+NO_MPIRUN = (
+    "`tellus bench mpi` needs mpirun: on Debian or Ubuntu run `make petsc`, elsewhere install Open "
+    "MPI or see docs/use/mumps.md."
+)
 
 
 def main(
@@ -75,7 +82,17 @@ def main(
     dict
         ``results``: a row per grid, solver and number of ranks: that number, what `Solves` has,
         the ``speedup``, and the velocity ``difference`` to the first number of ranks.
+
+    Raises
+    ------
+    InputError
+        A solver is not one of MUMPS, or not on so many processes, or there is no mpirun; nothing
+        has been made or timed then.
     """
+    for name, count in product(solvers, ranks):
+        _refuse_others(name, count)
+    if shutil.which("mpirun") is None:
+        raise InputError(NO_MPIRUN)
     problems(source)  # made once, for all that follow
     rows: list[Row] = []
     with TemporaryDirectory() as scratch:
@@ -84,6 +101,19 @@ def main(
     asked = {"grid": ",".join(map(str, grids)), "repeats": repeats, "fields_from": str(source)}
     result = origin("mpi", **asked) | {"threads": 1, "results": rows}
     return saved(result, out)
+
+
+def _refuse_others(name: str, count: int) -> None:
+    """InputError for what is no solver of MUMPS on so many processes."""
+    spec = SolverSpec.parse(name)
+    if spec.kind not in METHODS:
+        raise InputError(
+            f'--solvers takes {" and ".join(METHODS)} here, such as mumps:lu, not "{name}".'
+        )
+    try:
+        variant(spec.kind, spec.arguments, count)
+    except InputError as error:
+        raise InputError(f"--solvers: {str(error).removeprefix('stokes.solver: ')}") from None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,11 +147,28 @@ def _launched(
     """The row of one number of ranks, and the stream function that they found."""
     asked = [*map(str, grids), name, str(repeats), str(scratch)]
     command = ["mpirun", "-n", str(count), sys.executable, "-m", MODULE, *asked]
-    if subprocess.run(command, env=environment(1), check=False).returncode != 0:
-        raise RunFailedError(f"{' '.join(command[:3])} failed for {name} at {grids[1]}.")
+    done = subprocess.run(
+        command,
+        env=environment(1),
+        stderr=subprocess.PIPE,
+        text=True,
+        errors="replace",
+        check=False,
+    )
+    if done.returncode != 0:
+        failed = f"{' '.join(command[:3])} failed for {name} at {grids[1]}"
+        raise RunFailedError(f"{failed}: {_reason(done.stderr)}")
     row: Row = json.loads((scratch / ROW).read_text(encoding="utf-8"))
     about = {"grid": str(grids[1]), "solver": name, "ranks": count}
     return about | row, np.load(scratch / PSI)
+
+
+def _reason(said: str) -> str:
+    """The sentence of a process that failed, else the first paragraph of mpirun's pages."""
+    if own := re.search(r"^tellus: (.*)", said, flags=re.MULTILINE):
+        return own[1]
+    paragraphs = re.split(r"^-*\n", said, flags=re.MULTILINE)
+    return next(filter(str.strip, paragraphs), "it said nothing").strip().rstrip(".:") + "."
 
 
 def one(source: Grid, grid: Grid, name: str, repeats: int, scratch: Path) -> None:
@@ -169,4 +216,7 @@ if __name__ == "__main__":  # as `_launched` starts it
         sys.exit("tellus: `tellus bench mpi` measures this.")
     coarse, fine, name, repeats, scratch = sys.argv[1:]
     source, grid = grids_of(f"{coarse},{fine}")
-    one(source, grid, name, int(repeats), Path(scratch))
+    try:
+        one(source, grid, name, int(repeats), Path(scratch))
+    except TellusError as failure:
+        sys.exit(f"tellus: {failure}")
