@@ -174,7 +174,7 @@ def check_steps_left(run: RunLoop, was: Config) -> None:
     time, goal = run.simulation.time, run.schedule.goal
     if run.config.time.end < was.time.end and goal < time:
         raise InputError(
-            f"time.end = {run.config.time.end:g} is before t = {time:.6g} that the run has reached: "
+            f"time.end = {run.config.time.end:g} is before t = {time:.6g}, where the run is: "
             "name a later one, or begin a run of its own."
         )
     for section in ("stokes", "closure"):

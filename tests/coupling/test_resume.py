@@ -107,7 +107,7 @@ def test_an_end_before_what_was_reached_is_refused(tmp_path: Path) -> None:
     out = run(tmp_path / "run", "time.end=6e-4")
     before = files(out)
     said = complaint("run", out, "--resume", "--set", "time.end=2e-4")
-    assert "time.end = 0.0002 is before t = 0.0006 that the run has reached: " in said
+    assert "time.end = 0.0002 is before t = 0.0006, where the run is: " in said
     assert files(out) == before
     run(out, "time.end=1e-3", "time.max_steps=1000000", resume=True)
     tellus("run", out, "--resume", "--set", "time.end=1e-3")
