@@ -101,6 +101,13 @@ def words(line: str) -> list[str]:
     return [NUMBERS.get(word, word) for word in chosen]
 
 
+def execute(block: str, page: Path, names: dict[str, Any]) -> None:
+    """Run a block: there may be no GPU here, grid and times are small; all else as it stands."""
+    for text, less in SMALLER.items():
+        block = block.replace(text, less)
+    exec(compile(block, page.name, "exec"), names)
+
+
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Data sets under the names that the pages use."""
@@ -132,11 +139,17 @@ def test_python_runs_as_the_page_has_it(page: Path, workplace: None) -> None:
     # What a page adds to the kinds of models is nobody else's.
     with patch.dict(KINDS):
         for block in blocks(page):
-            # There may be no GPU here, grid and times are small; all else stays as it stands.
-            source = block
-            for text, less in SMALLER.items():
-                source = source.replace(text, less)
-            exec(compile(source, page.name, "exec"), names)
+            execute(block, page, names)
+
+
+TRAININGS = [(page, block) for page in PAGES for block in blocks(page) if "train(" in block]
+
+
+@pytest.mark.parametrize(("page", "block"), TRAININGS, ids=lambda value: getattr(value, "name", ""))
+def test_a_training_needs_its_data_alone(page: Path, block: str, workplace: None) -> None:
+    """Whoever comes for a network of their own has not typed what stands before."""
+    with patch.dict(KINDS):
+        execute(block, page, {})
 
 
 def test_every_block_is_found() -> None:
