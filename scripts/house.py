@@ -30,7 +30,7 @@ def folder(module: str) -> str:
 
 def rooms() -> tuple[dict[str, list[str]], networkx.DiGraph]:
     """Every room with its folders, each above those that it needs, and which room needs which."""
-    graph = grimp.build_graph("tellus", exclude_type_checking_imports=True)
+    graph = grimp.build_graph("tellus")
     modules = sorted(graph.modules - {*SPARED})
     imports, inside = networkx.DiGraph(), networkx.DiGraph()
     imports.add_nodes_from(map(room, modules))

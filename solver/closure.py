@@ -12,25 +12,22 @@ from .boundaries import TEMPERATURE
 from .energy import MP5
 from .grid import Array, Grid
 from .limits import Limits, check, check_shape
-from .stokes import Flow, StokesProblem
+from .stokes import Flow, MomentumClosure, StokesProblem
 from .transport.means import Fluxes
 from .transport.regridding import regridded
 
 SHARE = Limits(least=0.0, most=1.0, optional=True)
 
 
-class Closure(Protocol):
+class Closure(MomentumClosure, Protocol):
     """What a grid loses within its cells, from cell means. Subclass it and write what it knows.
 
     It remembers nothing, so that a resumed run is bitwise the run that was never stopped, and of
     a mirrored state it returns the mirror image.
     """
 
-    name: str
     silent: float | None = None
     """Share of cells of which it said nothing when it was last asked; None where it always does."""
-    of_own_grid: bool = False
-    """Whether it expects velocities of solves on its own grid, not extrapolated ones."""
     held: bool = False
     """Whether it expects the velocity of a step's start."""
 
@@ -53,23 +50,8 @@ class Closure(Protocol):
         return None
 
     def refined(self, problem: StokesProblem, finer: Grid) -> StokesProblem:
-        """The momentum problem on a grid that divides each cell, as `fine:R` solves it.
-
-        Its temperature is what is buoyant, its rheology what gives the viscosity.
-        """
+        """The momentum problem on a grid that divides each cell: T interpolated."""
         return interpolated(problem, finer)
-
-    def viscosity(self, problem: StokesProblem, found: Array) -> Array:
-        """What cells show a solve on their grid of the viscosity of their mean T, `found`.
-
-        Of its shape, (ny, nx); or (2, ny, nx), to stretching and to shear: viscosity that varies
-        within a cell resists the former with its arithmetic mean, nearly, and the latter with less.
-        """
-        return found
-
-    def check(self, problem: StokesProblem) -> list[str]:
-        """Warnings about using this closure here; InputError where it cannot be used at all."""
-        return []
 
     @property
     def weights_sha256(self) -> str | None:

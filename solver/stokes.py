@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,13 +14,37 @@ from .grid import Array, Grid
 from .limits import FINITE, check_record, check_shape
 from .rheology import Rheology, depends_on_strain_rate
 
-if TYPE_CHECKING:  # a closure is asked about a problem, and a problem may have one
-    from .closure import Closure
-
 SolverState = Mapping[str, NDArray[np.generic]]
 
 THROUGH_WALLS = 1e-6
 """The share of the largest velocity that may go through a wall: single precision's rounding."""
+
+
+class MomentumClosure(Protocol):
+    """What a closure says to the momentum equation; `Closure` adds heat fluxes."""
+
+    name: str
+    of_own_grid: bool = False
+    """Whether it expects velocities of solves on its own grid, not extrapolated ones."""
+
+    def refined(self, problem: "StokesProblem", finer: Grid) -> "StokesProblem":
+        """The momentum problem on a grid that divides each cell, as `fine:R` solves it.
+
+        Its temperature is what is buoyant, its rheology what gives the viscosity.
+        """
+        ...
+
+    def viscosity(self, problem: "StokesProblem", found: Array) -> Array:
+        """What cells show a solve on their grid of the viscosity of their mean T, `found`.
+
+        Of its shape, (ny, nx); or (2, ny, nx), to stretching and to shear: viscosity that varies
+        within a cell resists the former with its arithmetic mean, nearly, and the latter with less.
+        """
+        return found
+
+    def check(self, problem: "StokesProblem") -> list[str]:
+        """Warnings about using this closure here; InputError where it cannot be used at all."""
+        return []
 
 
 @dataclass(frozen=True)
@@ -39,7 +63,7 @@ class StokesProblem:
     boundaries: BoundaryConditions = BoundaryConditions()
     time: float = 0.0
     heating: float = 0.0
-    closure: "Closure | None" = None
+    closure: "MomentumClosure | None" = None
 
     def __post_init__(self) -> None:
         check_shape("StokesProblem", "temperature", self.temperature, self.grid.cells)
@@ -271,7 +295,7 @@ def require_solver(owner: str, solver: object) -> None:
         )
 
 
-def warnings_of(part: "StokesSolver | Closure", problem: StokesProblem) -> list[str]:
+def warnings_of(part: "StokesSolver | MomentumClosure", problem: StokesProblem) -> list[str]:
     """Warnings of a solver or closure; InputError where its `check` returns other than strings."""
     found = part.check(problem)
     if not isinstance(found, list) or not all(isinstance(each, str) for each in found):

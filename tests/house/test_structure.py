@@ -16,7 +16,7 @@ ROOMS = ["src/tellus", "solver", "surrogate", "coupling", "benchmarks"]
 
 def test_no_module_imports_itself_on_any_way() -> None:
     """Not by way of its package either, where import-linter sees only what stands side by side."""
-    graph = grimp.build_graph("tellus", exclude_type_checking_imports=True)
+    graph = grimp.build_graph("tellus")
     imports = networkx.DiGraph(
         (module, imported)
         for module in graph.modules
