@@ -152,15 +152,23 @@ def test_what_the_fine_grid_adds_goes_on_between_its_solves() -> None:
     assert now_and_then.cycle == 4
 
 
+AMONG_THEM = 36
+"""A step at which the fine grid is asked each time."""
+
+
 def test_in_a_start_from_a_jump_the_fine_grid_is_asked_until_it_is_foreseen() -> None:
     """Steps grow there, and boundary layers are thinner than a cell."""
     config = load_config(None, ["grid.nx=64", "grid.ny=16", "stokes.solver=richardson:4"])
     simulation = Simulation.from_config(config, warn=lambda sentence: None)
     always = make_solver("richardson", simulation.grid)
-    errors, statuses = [], []
-    for _ in range(60):
+    errors, statuses, other = [], [], make_solver("richardson:4", simulation.grid)
+    for step in range(60):
         simulation.step()
         problem, flow = simulation.problem, simulation.flow()
+        if step > AMONG_THEM:
+            assert np.array_equal(other.solve(problem).psi, flow.psi)
+        if step == AMONG_THEM:
+            other.restore(simulation.solver.state())
         errors.append(relative_velocity_error(flow, always.solve(problem)))
         statuses.append(flow.report.status)
     assert max(errors) < 3 * FORESEEN
