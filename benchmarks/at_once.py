@@ -99,6 +99,8 @@ class AtOnceRow(Record):
     seconds: Spread
 
 
+WARNING = "tellus: warning: "
+
 SIMPLEST = 'energy = {advection = "van-leer", velocity = "held"}\ntime.courant = 0.5\n'
 """One solve a step."""
 
@@ -146,8 +148,10 @@ def _seconds(name: str, count: int, setting: Mapping[str, str], grid: Grid, step
 
 
 def _last_words(log: Path) -> str:
+    """The last line of a run's stderr that warns of nothing."""
     lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
-    return lines[-1].removeprefix("tellus: ") if lines else "it said nothing."
+    reasons = [line for line in lines if not line.startswith(WARNING)]
+    return reasons[-1].removeprefix("tellus: ") if reasons else "it said nothing."
 
 
 if __name__ == "__main__":

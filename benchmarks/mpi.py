@@ -165,8 +165,10 @@ def _launched(
 
 def _reason(said: str) -> str:
     """The sentence of a process that failed, else the first paragraph of mpirun's pages."""
-    if own := re.search(r"^tellus: (.*)", said, flags=re.MULTILINE):
+    if own := re.search(r"^tellus: (?!warning: )(.*)", said, flags=re.MULTILINE):
         return own[1]
+    if raised := re.search(r"^Traceback .*\n(?: .*\n)+(.*)", said, flags=re.MULTILINE):
+        return raised[1]
     paragraphs = re.split(r"^-*\n", said, flags=re.MULTILINE)
     return next(filter(str.strip, paragraphs), "it said nothing").strip().rstrip(".:") + "."
 

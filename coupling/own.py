@@ -219,7 +219,9 @@ def _module(own: OwnClass, key: str) -> ModuleType:
 def said(error: BaseException) -> str:
     """Kind and text of what a part of one's own raised, in a line that may be shown."""
     try:
-        text = " ".join(shown(" ".join(str(error).split())).split())[:MOST_SAID].rstrip(".")
+        text = shown(" ".join(str(error).split()))
+        text = text if len(text) <= MOST_SAID else f"{text[:MOST_SAID]} ..."
+        text = text.rstrip(".")
     except Exception:  # its text, too, is one's own
         text = ""
     return f"{type(error).__name__}: {text}" if text else type(error).__name__

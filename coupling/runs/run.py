@@ -168,16 +168,22 @@ def _reopened(config: Config, out: Path, own: OwnParts, ranks: Ranks) -> RunLoop
 def check_steps_left(run: RunLoop, was: Config) -> None:
     """Raise InputError where there is no step for what is asked for.
 
-    That is an end before what has been reached, or, of a run that is finished, another solver or
-    closure.
+    That is an end before what has been reached, or, of a run that is finished, another solver,
+    closure or output.
     """
-    time, goal = run.simulation.time, run.schedule.goal
-    if run.config.time.end < was.time.end and goal < time:
+    time, goal, clock = run.simulation.time, run.schedule.goal, run.config.time
+    if clock.end < was.time.end and goal < time:
         raise InputError(
-            f"time.end = {run.config.time.end:g} is before t = {time:.6g}, where the run is: "
-            "name a later one, or begin a run of its own."
+            f"time.end = {clock.end:g} is before t = {time:.6g}, where the run is: name a later "
+            "one, or begin a run of its own."
         )
-    for section in ("stokes", "closure"):
+    steps, most = run.simulation.steps, clock.max_steps
+    if most is not None and most != was.time.max_steps and most < steps:
+        raise InputError(
+            f"time.max_steps = {most} is before step {steps}, where the run is: name a later one, "
+            "or begin a run of its own."
+        )
+    for section in ("stokes", "closure", "output"):
         if run.finished and getattr(run.config, section) != getattr(was, section):
             raise InputError(
                 f"the run is finished, and no step is left to take with another {section}: raise "

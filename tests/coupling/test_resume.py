@@ -96,6 +96,10 @@ def test_resuming_a_finished_run_changes_nothing_and_says_so(tmp_path: Path) -> 
     assert (result.status, result.steps) == ("done", 4)
     said = complaint("run", out, "--resume", "--stokes", "skip:2")
     assert "no step is left to take with another stokes" in said
+    said = complaint("run", out, "--resume", "--set", "output.every=1e-5")
+    assert "no step is left to take with another output" in said
+    said = complaint("run", out, "--resume", "--set", "time.max_steps=3")
+    assert "time.max_steps = 3 is before step 4, where the run is: " in said
     assert files(out) == before
     said = tellus("run", out, "--resume", "--set", "time.max_steps=5").stderr
     assert "already done" not in said

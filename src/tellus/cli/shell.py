@@ -74,7 +74,9 @@ class OneSentenceGroup(TyperGroup):
         except InterruptedRunError as failure:
             sentence, status = str(failure), failure.exit_status
         except SystemExit as failure:  # commands raise `typer.Exit`
-            sentence = f"a part of one's own called exit({failure}): let it raise an error instead."
+            sentence = (
+                f"a part of one's own called exit({failure.code!r}): let it raise an error instead."
+            )
             status = FAILED
         except (Exception, KeyboardInterrupt) as failure:
             if asked.by is not None or isinstance(failure, KeyboardInterrupt):
