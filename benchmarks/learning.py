@@ -73,6 +73,12 @@ def _place(trainings: Row) -> str:
     return f"{trainings['grid']}: experiments/{trainings['folder']}"
 
 
+def _but_seed(trainings: Row) -> tuple[str, ...]:
+    """Grid, folder and changed settings, the seed's left out."""
+    kept = (each for each in trainings.get("changes", ()) if not each.startswith("training.seed="))
+    return _place(trainings), *kept
+
+
 def _rolled_out(trainings: Row) -> list[tuple[str, Row]]:
     """Networks, then other solvers, with their rows of a suite's summary."""
     found = [(row["name"], row["rollout"]) for row in trainings["results"] if row["rollout"]]
@@ -102,13 +108,13 @@ def _wall_ratios(trainings: Row) -> Iterator[tuple[str, Sequence[float]]]:
 
 
 def _repeats(trainings: Sequence[Row]) -> list[tuple[list[Row], dict[str, list[Row]]]]:
-    """Folders that were trained more than once on one grid: what of their table is chance.
+    """Folders that were trained with several seeds on one grid: what of their table is chance.
 
     With each the rows, by name, of the experiments that are in all of them.
     """
     found = []
-    for place in dict.fromkeys(map(_place, trainings)):
-        same = [each for each in trainings if _place(each) == place]
+    for alike in dict.fromkeys(map(_but_seed, trainings)):
+        same = [each for each in trainings if _but_seed(each) == alike]
         named = [{row["name"]: row for row in each["results"]} for each in same]
         shared = [name for name in named[0] if all(name in rows for rows in named)]
         if len(same) > 1:

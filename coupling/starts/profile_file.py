@@ -22,6 +22,8 @@ def profile_of_file(path: Path, grid: Grid) -> Array:
     columns, y (or height) and T (or temperature): then they may come in any order, and among
     others. Beyond the first and last y their T holds. Raises InputError for anything else.
     """
+    if path.exists() and not (path.is_file() or path.is_dir()):  # would be waited for, or endless
+        raise InputError(f"initial.path: {path} is no file: name a text file of y and T.")
     try:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, ValueError) as error:

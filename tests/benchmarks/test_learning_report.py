@@ -171,6 +171,8 @@ def test_trainings_with_another_seed_stand_beside_the_first(
     again |= {"changes": ["training.seed=1"], "out": "again", "trainings_seconds": 3000.0}
     again["results"] = [network("zeros", 0.3, 4.0, drift=0.002), stepper(0.35, lost=0)]
     (tmp_path / "experiments-small-seed-1.json").write_text(json.dumps(again))
+    longer = again | {"changes": ["training.epochs=9"], "out": "longer"}
+    (tmp_path / "experiments-small-longer.json").write_text(json.dumps(longer))
     (tmp_path / "rollouts-again.png").touch()
     text = page(tmp_path, images=tmp_path)
     assert text is not None

@@ -1,5 +1,6 @@
 """Cold and layered starts, and profiles from a file."""
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -166,6 +167,10 @@ def test_files_that_cannot_be_read_are_refused_by_name(tmp_path: Path) -> None:
         with pytest.raises(InputError, match=r"initial\.path: .* cannot be read"):
             profile_of_file(path, GRID)
     (tmp_path / "binary").write_bytes(b"\xff\xfe\x00\x01" * 10)
+    os.mkfifo(tmp_path / "pipe")
+    for waited_for in (tmp_path / "pipe", Path("/dev/zero")):
+        with pytest.raises(InputError, match=r"initial\.path: .* is no file"):
+            profile_of_file(waited_for, FINE)
     with pytest.raises(InputError, match=r"initial\.path: .*binary cannot be read"):
         profile_of_file(tmp_path / "binary", GRID)
 
