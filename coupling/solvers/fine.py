@@ -125,9 +125,8 @@ class RichardsonSolver(CompositeSolver):
         if self.every > 1:
             more = PastFlow(problem.time, flow.psi - coarse.psi)
             if len(self._added) == 2 and problem.time > self._added[-1].time:
-                gap = more.psi - self._foreseen(problem.time)
-                psi = FORESEEN * np.linalg.norm(flow.psi)
-                missed = bool(np.linalg.norm(gap) > psi)
+                gap = np.linalg.norm(more.psi - self._foreseen(problem.time))
+                missed = bool(gap > FORESEEN * np.linalg.norm(flow.psi))
                 self._unforeseen = self._grows and (self._unforeseen or missed)
             self._added = extended(self._added, more, 2)
         if coarse.divergent or fine.divergent:
@@ -158,14 +157,18 @@ class RichardsonSolver(CompositeSolver):
         """Calls so far and what the last fine solves added, where that is used again."""
         if self.every == 1:
             return {}
-        calls, unforeseen = np.array(self._calls), np.array(self._unforeseen)
-        steps = np.array([self._time, self._step])
-        counted = {"calls": calls, "unforeseen": unforeseen, "steps": steps}
-        return {**counted, **stacked(self._added)}
+        return {
+            "calls": np.array(self._calls),
+            "unforeseen": np.array(self._unforeseen),
+            "grows": np.array(self._grows),
+            "steps": np.array([self._time, self._step]),
+            **stacked(self._added),
+        }
 
     def restore_own(self, state: SolverState) -> None:
         self._calls, self._added = int(state.get("calls", 0)), unstacked(state)
         self._unforeseen = bool(state.get("unforeseen", False))
+        self._grows = bool(state.get("grows", False))
         self._time, self._step = np.asarray(state.get("steps", (np.nan, np.nan))).tolist()
 
 
